@@ -1,0 +1,354 @@
+"""Sizes: polynomials over named atoms in one canonical form. Equality of forms is proof.
+
+An atom is a symbol (`d`, `B`) or an opaque function of sizes (`H // 2`, `2**i`, `widths[i]`).
+Knows the standard library only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+from typing import TypeAlias
+
+LIMIT = 10**18
+MAX_TERMS = 64
+
+
+class DimError(ValueError):
+    """A size that cannot be: too large, too many terms, division by zero."""
+
+
+class Comparison(Enum):
+    """The three answers of comparing two sizes."""
+
+    EQUAL = "equal"
+    DIFFERENT = "different"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Func:
+    """An opaque function of sizes: `floordiv`, `pow`, `max`, `min`, `index`, `len`, `if`."""
+
+    name: str
+    args: tuple[Dim, ...]
+
+    @cached_property
+    def key(self) -> str:
+        return f"{self.name}({','.join(a.key for a in self.args)})"
+
+
+Atom: TypeAlias = str | Func
+Monomial: TypeAlias = tuple[tuple[Atom, int], ...]
+
+
+def _atom_key(atom: Atom) -> str:
+    return atom if isinstance(atom, str) else atom.key
+
+
+def _monomial_key(monomial: Monomial) -> tuple[int, tuple[tuple[str, int], ...]]:
+    return -sum(p for _, p in monomial), tuple((_atom_key(a), p) for a, p in monomial)
+
+
+@dataclass(frozen=True)
+class Dim:
+    """A size. Build with `const`, `symbol` and arithmetic; compare with `==` or `compare`."""
+
+    terms: tuple[tuple[Monomial, int], ...]
+
+    @cached_property
+    def key(self) -> str:
+        return "+".join(f"{c}*{_monomial_key(m)[1]}" for m, c in self.terms)
+
+    @property
+    def value(self) -> int | None:
+        """The number, where the size is one."""
+        if not self.terms:
+            return 0
+        if len(self.terms) == 1 and not self.terms[0][0]:
+            return self.terms[0][1]
+        return None
+
+    @property
+    def name(self) -> str | None:
+        """The symbol, where the size is one symbol and nothing else."""
+        atom = self.atom
+        return atom if isinstance(atom, str) else None
+
+    @property
+    def atom(self) -> Atom | None:
+        """The atom, where the size is one atom and nothing else."""
+        match self.terms:
+            case ((((atom, 1),), 1),):
+                return atom
+        return None
+
+    @cached_property
+    def symbols(self) -> frozenset[str]:
+        """Every symbol in the size, inside opaque functions too."""
+        found: set[str] = set()
+        for monomial, _ in self.terms:
+            for atom, _power in monomial:
+                if isinstance(atom, str):
+                    found.add(atom)
+                else:
+                    found.update(*(a.symbols for a in atom.args))
+        return frozenset(found)
+
+    def __add__(self, other: Dim | int) -> Dim:
+        total = dict(self.terms)
+        for monomial, coefficient in as_dim(other).terms:
+            total[monomial] = total.get(monomial, 0) + coefficient
+        return _canonical(total)
+
+    def __neg__(self) -> Dim:
+        return Dim(tuple((m, -c) for m, c in self.terms))
+
+    def __sub__(self, other: Dim | int) -> Dim:
+        return self + -as_dim(other)
+
+    def __mul__(self, other: Dim | int) -> Dim:
+        total: dict[Monomial, int] = {}
+        for m1, c1 in self.terms:
+            for m2, c2 in as_dim(other).terms:
+                monomial = _times(m1, m2)
+                total[monomial] = total.get(monomial, 0) + c1 * c2
+        return _canonical(total)
+
+    __radd__ = __add__
+    __rmul__ = __mul__
+
+    def __rsub__(self, other: int) -> Dim:
+        return as_dim(other) - self
+
+    def __floordiv__(self, other: Dim | int) -> Dim:
+        return floordiv(self, as_dim(other))
+
+    def __mod__(self, other: Dim | int) -> Dim:
+        return self - as_dim(other) * floordiv(self, as_dim(other))
+
+    def __pow__(self, other: Dim | int) -> Dim:
+        return power(self, as_dim(other))
+
+    def substitute(self, env: Mapping[str, Dim | int]) -> Dim:
+        """The size with symbols replaced; symbols that `env` lacks stay."""
+        if self.symbols.isdisjoint(env):
+            return self
+        total = const(0)
+        for monomial, coefficient in self.terms:
+            product = const(coefficient)
+            for atom, exponent in monomial:
+                product = product * power(_substitute_atom(atom, env), const(exponent))
+            total = total + product
+        return total
+
+    def __str__(self) -> str:
+        return self.render(str)
+
+    def render(self, name: Callable[[str], str]) -> str:
+        """The size as an expression (of the language and of Python alike)."""
+        if not self.terms:
+            return "0"
+        ordered = sorted(self.terms, key=lambda t: (t[1] < 0, _monomial_key(t[0])))
+        text = ""
+        for monomial, coefficient in ordered:
+            body = _render_term(monomial, abs(coefficient), name)
+            if text:
+                text += f" - {body}" if coefficient < 0 else f" + {body}"
+            else:
+                text = f"-{body}" if coefficient < 0 else body
+        return text
+
+
+def _times(left: Monomial, right: Monomial) -> Monomial:
+    powers = dict(left)
+    for atom, exponent in right:
+        powers[atom] = powers.get(atom, 0) + exponent
+    return tuple(sorted(powers.items(), key=lambda item: _atom_key(item[0])))
+
+
+def _canonical(total: Mapping[Monomial, int]) -> Dim:
+    kept = [(m, c) for m, c in total.items() if c]
+    if len(kept) > MAX_TERMS or any(abs(c) > LIMIT for _, c in kept):
+        raise DimError("this size is too large")
+    return Dim(tuple(sorted(kept, key=lambda term: _monomial_key(term[0]))))
+
+
+def const(value: int) -> Dim:
+    """The size that is a number."""
+    if abs(value) > LIMIT:
+        raise DimError("this size is too large")
+    return Dim((((), value),) if value else ())
+
+
+def symbol(name: str) -> Dim:
+    """The size that is a name."""
+    return Dim(((((name, 1),), 1),))
+
+
+def as_dim(value: Dim | int) -> Dim:
+    """A number as a size; sizes as they are."""
+    return value if isinstance(value, Dim) else const(value)
+
+
+def func(name: str, *args: Dim) -> Dim:
+    """An opaque function of sizes, evaluated where all its arguments are numbers."""
+    values = [a.value for a in args]
+    if name in ("max", "min") and None not in values:
+        return const({"max": max, "min": min}[name](v for v in values if v is not None))
+    return Dim(((((Func(name, args), 1),), 1),))
+
+
+def _substitute_atom(atom: Atom, env: Mapping[str, Dim | int]) -> Dim:
+    if isinstance(atom, str):
+        return as_dim(env[atom]) if atom in env else symbol(atom)
+    args = [a.substitute(env) for a in atom.args]
+    match atom.name:
+        case "floordiv":
+            return floordiv(*args)
+        case "pow":
+            return power(*args)
+    return func(atom.name, *args)
+
+
+def product(sizes: tuple[Dim, ...]) -> Dim:
+    """The product of sizes; 1 for none."""
+    total = const(1)
+    for size in sizes:
+        total = total * size
+    return total
+
+
+def power(base: Dim, exponent: Dim) -> Dim:
+    """`base ** exponent`; raises `DimError` for a negative or an enormous one."""
+    n, b = exponent.value, base.value
+    if n is None:
+        return func("pow", base, exponent)
+    if n < 0 or (n > 64 and b not in (0, 1)):
+        raise DimError(
+            "this size is too large"
+            if n > 0
+            else "a size cannot have a negative exponent"
+        )
+    result = const(1)
+    for _ in range(n):
+        result = result * base
+    return result
+
+
+def floordiv(dividend: Dim, divisor: Dim) -> Dim:
+    """`dividend // divisor`, exact where the forms allow, else an opaque atom."""
+    if divisor.value == 0:
+        raise DimError("division by zero")
+    if divisor.value is not None:
+        return _floordiv_number(dividend, divisor.value)
+    exact = _divide_exactly(dividend, divisor)
+    return exact if exact is not None else _opaque_floordiv(dividend, divisor)
+
+
+def _floordiv_number(dividend: Dim, n: int) -> Dim:
+    if n < 0:
+        return _floordiv_number(-dividend, -n)
+    whole = _canonical({m: c // n for m, c in dividend.terms})
+    rest = _canonical({m: c % n for m, c in dividend.terms})
+    # A constant rest is below n, so it adds nothing.
+    return whole if rest.value is not None else whole + _opaque_floordiv(rest, const(n))
+
+
+def _opaque_floordiv(dividend: Dim, divisor: Dim) -> Dim:
+    match dividend.atom:
+        case Func("floordiv", (inner, by)):
+            return func("floordiv", inner, by * divisor)
+    return func("floordiv", dividend, divisor)
+
+
+def _divide_exactly(dividend: Dim, divisor: Dim) -> Dim | None:
+    """Polynomial long division; None where a rest remains."""
+    lead, factor = divisor.terms[0]
+    quotient, rest = const(0), dividend
+    for _ in range(MAX_TERMS):
+        if not rest.terms:
+            return quotient
+        monomial, coefficient = rest.terms[0]
+        reduced = _cancel(monomial, lead)
+        if reduced is None or coefficient % factor:
+            return None
+        step = _canonical({reduced: coefficient // factor})
+        quotient, rest = quotient + step, rest - step * divisor
+    return None
+
+
+def _cancel(monomial: Monomial, by: Monomial) -> Monomial | None:
+    powers = dict(monomial)
+    for atom, exponent in by:
+        powers[atom] = powers.get(atom, 0) - exponent
+        if powers[atom] < 0:
+            return None
+    return tuple((a, p) for a, p in powers.items() if p)
+
+
+def compare(
+    left: Dim, right: Dim, maybe_zero: frozenset[str] = frozenset()
+) -> Comparison:
+    """Equal, different or unknown, every symbol being at least 1 unless named in `maybe_zero`."""
+    difference = left - right
+    if not difference.terms:
+        return Comparison.EQUAL
+    signs = {c > 0 for _, c in difference.terms}
+    if len(signs) == 1 and any(
+        _at_least_one(m, maybe_zero) for m, _ in difference.terms
+    ):
+        return Comparison.DIFFERENT
+    return Comparison.UNKNOWN
+
+
+def _at_least_one(monomial: Monomial, maybe_zero: frozenset[str]) -> bool:
+    return all(isinstance(atom, str) and atom not in maybe_zero for atom, _ in monomial)
+
+
+# ------------------------------------------------------------------ rendering
+
+
+def _render_term(
+    monomial: Monomial, coefficient: int, name: Callable[[str], str]
+) -> str:
+    factors = [_render_power(a, p, name) for a, p in monomial]
+    if coefficient != 1 or not factors:
+        factors.insert(0, str(coefficient))
+    # `a * b // c` would read left to right; a quotient goes first or in parentheses.
+    if len(factors) > 1:
+        factors = [
+            f"({f})" if " // " in f and not f.endswith(")") else f for f in factors
+        ]
+    return " * ".join(factors)
+
+
+def _render_power(atom: Atom, exponent: int, name: Callable[[str], str]) -> str:
+    body = name(atom) if isinstance(atom, str) else _render_func(atom, name)
+    if exponent == 1:
+        return body
+    return f"({body})**{exponent}" if " " in body else f"{body}**{exponent}"
+
+
+def _render_func(atom: Func, name: Callable[[str], str]) -> str:
+    texts = [a.render(name) for a in atom.args]
+    match atom.name:
+        case "floordiv":
+            return f"{_grouped(texts[0])} // {_grouped(texts[1])}"
+        case "pow":
+            return (
+                f"{_grouped(texts[0])} ** {_grouped(texts[1])}"
+                if " " in "".join(texts)
+                else "**".join(texts)
+            )
+        case "index":
+            return f"{texts[0]}[{texts[1]}]"
+        case "if":
+            return f"({texts[0]} if {texts[1]} else {texts[2]})"
+    return f"{atom.name}({', '.join(texts)})"
+
+
+def _grouped(text: str) -> str:
+    return f"({text})" if " " in text or text.startswith("-") else text

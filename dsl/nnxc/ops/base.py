@@ -1,0 +1,209 @@
+"""What an entry of the library is. An entry is plain values; everything else derives from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Final, TypeAlias
+
+from ..dims import Dim, const
+from ..shapes import TensorType
+
+
+class Kind(Enum):
+    """What an argument may be, and in brackets what a shape rule receives for it.
+
+    A rule receives None for an argument that is absent or `none`, and for a NUMBER or BOOL whose
+    value is a parameter of the model, hence unknown (unless the parameter is `literal`).
+    """
+
+    SIZE = "size"  # [Dim] a positive int: number, parameter, axis, arithmetic
+    SIZES = "sizes"  # [tuple[Dim, ...]] one or several sizes: the rest of the positional arguments, or a list
+    INT = "int"  # [Dim] any int, also zero and negative
+    INTS = "ints"  # [tuple[Dim, ...]] a list of ints, or one int
+    NUMBER = "number"  # [int | float | None]
+    BOOL = "bool"  # [bool | None]
+    TEXT = "text"  # [str] one of `choices`, or free text where there are none
+    WINDOW = "window"  # [tuple[Dim, ...]] `3x3`, or one int for every axis (a 1-tuple)
+    AXIS = "axis"  # [int] position of an axis of the first input, counted from 0 among the known axes
+    AXES = "axes"  # [tuple[int, ...]] one or several positions
+    SHAPE = "shape"  # [tuple[Axis, ...]] `[B, T, d]`
+    DTYPE = "dtype"  # [str] a name in shapes.DTYPES
+    STREAM = "stream"  # [str] an RNG stream
+    INIT = "init"  # an initialiser, called or not: `normal(0.02)`, `zeros`  [not given to rules]
+    FUNCTION = "function"  # an activation by name: `gelu`  [not given to rules]
+    SCHEDULE = "schedule"  # a number or a schedule  [not given to rules]
+
+
+class _Required:
+    def __repr__(self) -> str:
+        return "REQUIRED"
+
+
+REQUIRED: Final = _Required()
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """An argument known when the model is built."""
+
+    name: str
+    kind: Kind
+    default: Any = REQUIRED
+    doc: str = ""
+    choices: Mapping[str, str] | None = None  # spelling in a spec -> Python text
+    literal: bool = (
+        False  # its value must be known to the compiler (it decides the shape)
+    )
+    optional: bool = False  # `none` may be written
+    positional: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A tensor argument. `dtype` is one of float, int, bool, number (float or int), any."""
+
+    name: str
+    dtype: str = "any"
+    optional: bool = False
+    many: bool = False  # a list of tensors, or all positional tensors: `concat(a, b)`
+    scalar: bool = True  # a number may stand for it (functions only)
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """A fact about sizes that must hold: `left == right`, `left >= right` or `left != right`."""
+
+    left: Dim
+    right: Dim
+    message: str  # a clause that states the fact: "heads must divide d"
+    relation: str = "=="
+    at: str | None = None  # the argument at fault
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """One variable of a layer."""
+
+    sizes: tuple[Dim, ...]
+    state: bool = False  # running statistics rather than a weight
+    when: str | None = None  # the BOOL parameter that turns it on
+
+
+@dataclass(frozen=True, slots=True)
+class Shaped:
+    """What a shape rule finds out."""
+
+    out: TensorType | tuple[TensorType, ...]
+    sizes: Mapping[str, Dim] = field(
+        default_factory=dict
+    )  # names that `build` refers to
+    weights: Mapping[str, Weight] = field(
+        default_factory=dict
+    )  # "kernel", "q_proj.kernel"
+    flops: Dim = const(0)  # of one application, forward; a multiply-add counts 2
+    requires: tuple[Requirement, ...] = ()
+
+
+class ShapeError(Exception):
+    """A rule refuses its inputs. `at` is a parameter name, an input name, or None for the call."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        at: str | None = None,
+        help: str | None = None,
+        code: str = "N301",
+    ):
+        super().__init__(message)
+        self.message, self.at, self.help, self.code = message, at, help, code
+
+
+Inputs: TypeAlias = tuple[
+    Any, ...
+]  # TensorType, None where absent, tuple of TensorType where `many`
+Rule: TypeAlias = Callable[[Inputs, Mapping[str, Any]], Shaped]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A Python call. Strings name a parameter, a size that the rule found, or an input; a string
+    that starts with `=` is Python text. A keyword whose parameter the spec does not write is left
+    out: our defaults are those of Flax, unless the name stands in `always`."""
+
+    target: str
+    args: tuple[str, ...] = ()
+    kwargs: Mapping[str, str] = field(default_factory=dict)
+    always: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Helper:
+    """Python text that the generated module carries once, where an entry needs it.
+
+    `source` is a class or function, Black-stable, that uses `jax`, `jnp`, `nnx`, `optax` only.
+    """
+
+    name: str
+    source: str
+    needs: tuple[str, ...] = ()  # names of other helpers
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """Arguments and input types for the oracle test: `Example({"out": 3}, ("B T d",))`.
+
+    A type is axes separated by spaces, numbers and symbols; `int:`, `bool:` in front for dtypes;
+    several tensors of a `many` input are several types.
+    """
+
+    args: Mapping[str, Any]
+    inputs: tuple[str, ...] = ("B 7 5",)
+    named: Mapping[str, str] = field(default_factory=dict)  # optional inputs by name
+
+
+@dataclass(frozen=True, slots=True)
+class Op:
+    """One entry.
+
+    `group` is layer, function, loss, metric, optimizer, schedule or initializer. A layer is
+    CamelCase, is constructed by `build` and applied to its inputs; a function is one Python call,
+    `build`, over its inputs and parameters. `shape` is a pattern (`"... d -> ... out"`) or a rule.
+    """
+
+    name: str
+    group: str
+    doc: str
+    build: Call | str  # a string is a template: "jnp.square({x} - {y})"
+    params: tuple[Param, ...] = ()
+    inputs: tuple[Input, ...] = (Input("x"),)
+    shape: str | Rule = "... -> ..."
+    dtype: str | None = None  # of the output where it is not the first input's
+    weights: Mapping[str, str] = field(
+        default_factory=dict
+    )  # pattern rules: {"bias": "out if bias"}
+    state: Mapping[str, str] = field(default_factory=dict)
+    flops: Callable[[Mapping[str, Dim]], Dim] | None = (
+        None  # pattern rules: from the sizes
+    )
+    streams: tuple[
+        str, ...
+    ] = ()  # drawn from when applied; a STREAM parameter overrides the first
+    modes: tuple[
+        str, ...
+    ] = ()  # attributes that nnx.view sets for evaluation: "deterministic"
+    dtype_aware: bool = False  # takes dtype= (the activations' dtype)
+    helper: Helper | None = None
+    methods: Mapping[str, Op] = field(default_factory=dict)  # wte.attend
+    examples: tuple[Example, ...] = ()
+    source: str = ""  # for a formula: where it comes from
+
+    def param(self, name: str) -> Param | None:
+        """The parameter of that name, or None."""
+        return next((p for p in self.params if p.name == name), None)
+
+    def input(self, name: str) -> Input | None:
+        """The input of that name, or None."""
+        return next((i for i in self.inputs if i.name == name), None)

@@ -1,0 +1,112 @@
+"""Types of values: dtypes and shapes. Knows `dims` only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from .dims import Dim, as_dim, symbol
+
+# The language's dtypes and their names in jax.numpy. `float` is the model's own dtype.
+DTYPES = {
+    "float": "float32",
+    "f64": "float64",
+    "f32": "float32",
+    "f16": "float16",
+    "bf16": "bfloat16",
+    "int": "int32",
+    "i8": "int8",
+    "i16": "int16",
+    "i64": "int64",
+    "u8": "uint8",
+    "u32": "uint32",
+    "bool": "bool_",
+}
+FLOATS = ("float", "bf16", "f16", "f32", "f64")
+INTS = ("u8", "i8", "i16", "int", "u32", "i64")
+
+
+def is_float(dtype: str) -> bool:
+    """Whether a dtype is a floating one."""
+    return dtype in FLOATS
+
+
+def is_int(dtype: str) -> bool:
+    """Whether a dtype is an integer one."""
+    return dtype in INTS
+
+
+def promote(left: str, right: str) -> str:
+    """The dtype of an arithmetic result, as jax.numpy promotes; bool < ints < floats.
+
+    `float` against a named floating dtype gives the wider of the two, `float` counting as
+    narrowest, since a mixed result keeps the precision that the spec names.
+    """
+    if left == right:
+        return left
+    if is_float(left) and is_float(right):
+        if {left, right} == {"bf16", "f16"}:
+            return "f32"
+        return max(left, right, key=FLOATS.index)
+    if is_float(left) or is_float(right):
+        return left if is_float(left) else right
+    if left == "bool" or right == "bool":
+        return right if left == "bool" else left
+    return max(left, right, key=INTS.index)
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """One axis: its size, and the name under which `axis=` finds it though its size changed."""
+
+    size: Dim
+    label: str | None = None
+
+    def __str__(self) -> str:
+        return str(self.size)
+
+
+@dataclass(frozen=True, slots=True)
+class TensorType:
+    """dtype and axes; with `lead` there are any number of further axes in front (`...`)."""
+
+    dtype: str
+    axes: tuple[Axis, ...]
+    lead: bool = False
+
+    @property
+    def sizes(self) -> tuple[Dim, ...]:
+        """The sizes of the known axes."""
+        return tuple(a.size for a in self.axes)
+
+    @property
+    def rank(self) -> int:
+        """The number of known axes."""
+        return len(self.axes)
+
+    def with_axes(self, axes: tuple[Axis, ...]) -> TensorType:
+        """The same dtype and lead over other axes."""
+        return replace(self, axes=axes)
+
+    def with_dtype(self, dtype: str) -> TensorType:
+        """The same axes in another dtype."""
+        return replace(self, dtype=dtype)
+
+    def find(self, name: str) -> tuple[int, ...]:
+        """Positions of the axes called `name`: by size first, else by label."""
+        exact = tuple(i for i, a in enumerate(self.axes) if a.size.name == name)
+        return exact or tuple(i for i, a in enumerate(self.axes) if a.label == name)
+
+    def __str__(self) -> str:
+        dims = ", ".join((["..."] if self.lead else []) + [str(a) for a in self.axes])
+        return f"{'' if self.dtype == 'float' else self.dtype}[{dims}]"
+
+
+def tensor(dtype: str, *sizes: Dim | int | str) -> TensorType:
+    """A type from sizes; a string is a symbol, and the label of its axis."""
+    return TensorType(dtype, tuple(axis(s) for s in sizes))
+
+
+def axis(size: Dim | int | str) -> Axis:
+    """An axis from a size; a lone symbol labels it."""
+    dim = symbol(size) if isinstance(size, str) else as_dim(size)
+    return Axis(dim, dim.name)
