@@ -42,6 +42,7 @@ class Func:
 
 Atom: TypeAlias = str | Func
 Monomial: TypeAlias = tuple[tuple[Atom, int], ...]
+Env: TypeAlias = "Mapping[str, Dim | int | tuple[Dim | int, ...]]"
 
 
 def _atom_key(atom: Atom) -> str:
@@ -132,8 +133,8 @@ class Dim:
     def __pow__(self, other: Dim | int) -> Dim:
         return power(self, as_dim(other))
 
-    def substitute(self, env: Mapping[str, Dim | int]) -> Dim:
-        """The size with symbols replaced; symbols that `env` lacks stay."""
+    def substitute(self, env: Env) -> Dim:
+        """The size with symbols replaced, lists (as tuples) indexed; what `env` lacks stays."""
         if self.symbols.isdisjoint(env):
             return self
         total = const(0)
@@ -201,9 +202,21 @@ def func(name: str, *args: Dim) -> Dim:
     return Dim(((((Func(name, args), 1),), 1),))
 
 
-def _substitute_atom(atom: Atom, env: Mapping[str, Dim | int]) -> Dim:
+def _list_in(env: Env, name: str | None) -> tuple[Dim | int, ...] | None:
+    values = env.get(name) if name is not None else None
+    return values if isinstance(values, tuple) else None
+
+
+def _substitute_atom(atom: Atom, env: Env) -> Dim:
     if isinstance(atom, str):
-        return as_dim(env[atom]) if atom in env else symbol(atom)
+        value = env.get(atom)
+        return symbol(atom) if value is None or isinstance(value, tuple) else as_dim(value)
+    if atom.name in ("index", "len") and (values := _list_in(env, atom.args[0].name)) is not None:
+        at = atom.args[1].substitute(env).value if atom.name == "index" else None
+        if atom.name == "len":
+            return const(len(values))
+        if at is not None and -len(values) <= at < len(values):
+            return as_dim(values[at])
     args = [a.substitute(env) for a in atom.args]
     match atom.name:
         case "floordiv":

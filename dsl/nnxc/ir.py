@@ -194,6 +194,16 @@ class OpCall:
 
 
 @dataclass(frozen=True, slots=True)
+class Invoke:
+    """A function-valued parameter (`activation = gelu`) applied elementwise."""
+
+    function: Static
+    value: Expr
+    type: TensorType
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Operator:
     """Elementwise `+ - * / // % **`, comparisons, `and`, `or`, `not`, unary `-` (one operand)."""
 
@@ -302,7 +312,7 @@ class ModelCall:
 
 
 Expr: TypeAlias = (
-    Var | Scalar | Apply | OpCall | Operator | Subscript | Reshape | Cast
+    Var | Scalar | Apply | OpCall | Invoke | Operator | Subscript | Reshape | Cast
     | TupleOf | Item | Choose | Let | ModelCall
 )  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final, TypeAlias
@@ -21,6 +21,7 @@ class Kind(Enum):
     SIZE = "size"  # [Dim] a positive int: number, parameter, axis, arithmetic
     SIZES = "sizes"  # [tuple[Dim, ...]] one or several sizes: the rest of the positional arguments, or a list
     INT = "int"  # [Dim] any int, also zero and negative
+    LIST = "list"  # any list: a parameter of a model only
     INTS = "ints"  # [tuple[Dim, ...]] a list of ints, or one int
     NUMBER = "number"  # [int | float | None]
     BOOL = "bool"  # [bool | None]
@@ -52,7 +53,8 @@ class Param:
     kind: Kind
     default: Any = REQUIRED
     doc: str = ""
-    choices: Mapping[str, str] | None = None  # spelling in a spec -> Python text
+    choices: Mapping[str, str] | None = None  # spelling in a spec -> Python text; a
+    # WINDOW, SIZES, NUMBER or FUNCTION with choices takes these texts as well
     literal: bool = (
         False  # its value must be known to the compiler (it decides the shape)
     )
@@ -104,6 +106,7 @@ class Shaped:
     )  # "kernel", "q_proj.kernel"
     flops: Dim = const(0)  # of one application, forward; a multiply-add counts 2
     requires: tuple[Requirement, ...] = ()
+    build: Call | str | None = None  # in place of the entry's, where arguments decide
 
 
 class ShapeError(Exception):
@@ -130,8 +133,10 @@ Rule: TypeAlias = Callable[[Inputs, Mapping[str, Any]], Shaped]
 @dataclass(frozen=True, slots=True)
 class Call:
     """A Python call. Strings name a parameter, a size that the rule found, or an input; a string
-    that starts with `=` is Python text. A keyword whose parameter the spec does not write is left
-    out: our defaults are those of Flax, unless the name stands in `always`."""
+    that starts with `=` is Python text, with `{name}` for the same; `*xs` passes the tensors of a
+    `many` input one by one. A keyword whose parameter the spec does not write is left
+    out: our defaults are those of Flax, unless the name stands in `always`. `target` may be a
+    template: `Call("jnp.square({x} - {y}).mean", kwargs={"where": "where"})`."""
 
     target: str
     args: tuple[str, ...] = ()
@@ -194,11 +199,21 @@ class Op:
     modes: tuple[
         str, ...
     ] = ()  # attributes that nnx.view sets for evaluation: "deterministic"
-    dtype_aware: bool = False  # takes dtype= (the activations' dtype)
+    dtype_aware: bool = False  # takes dtype= (the activations' dtype), functions too
+    takes_rngs: bool = True  # a layer's constructor takes rngs=
+    takes_sizes: bool = False  # further sizes by any name: rearrange("...", p=16)
+    extra: Kind | None = None  # keywords of any name, of this kind: `rearrange(..., p=size)`
     helper: Helper | None = None
     methods: Mapping[str, Op] = field(default_factory=dict)  # wte.attend
     examples: tuple[Example, ...] = ()
     source: str = ""  # for a formula: where it comes from
+    variants: Mapping[str, Call | str] = field(
+        default_factory=dict
+    )  # builds instead of `build` where the parameter or input of that name is written
+
+    def build_for(self, written: Container[str]) -> Call | str:
+        """The build to use where the arguments and inputs in `written` are given."""
+        return next((b for n, b in self.variants.items() if n in written), self.build)
 
     def param(self, name: str) -> Param | None:
         """The parameter of that name, or None."""

@@ -154,11 +154,13 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One arrow of a pipeline: what follows `->`, and the comment at its line's end."""
+    """One arrow of a pipeline: what follows `->`, the comment at its line's end, and the
+    comment lines above it. `new_line`: its arrow began a line."""
 
     value: Expr
-    new_line: bool = False
+    new_line: bool = field(default=False, compare=False)
     comment: str | None = None
+    above: tuple[str, ...] = ()
     span: Span = field(default=NOWHERE, compare=False)
 
 
@@ -224,11 +226,11 @@ Expr: TypeAlias = (
 @dataclass(frozen=True, slots=True)
 class Trivia:
     """What surrounds a statement: comment lines above it (each starting with `#`, an empty
-    string for a blank line between them), a blank line before it all, a comment at its end.
-    """
+    string for a blank line among or after them), a blank line before it all, and the
+    comment at its end (of its head, where it has a body)."""
 
     above: tuple[str, ...] = ()
-    blank: bool = False
+    blank: bool = field(default=False, compare=False)
     after: str | None = None
 
 
@@ -386,7 +388,8 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """`block Name(params):` or `model Name(params):`; `params` is None without parentheses."""
+    """`block Name(params):` or `model Name(params):`. `broken`: a mistake was reported in
+    its body and what it stood in was left out."""
 
     kind: str
     name: Name
@@ -394,6 +397,7 @@ class Definition:
     body: tuple[Statement, ...]
     span: Span = field(default=NOWHERE, compare=False)
     trivia: Trivia = NO_TRIVIA
+    broken: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -408,12 +412,13 @@ class Config:
 
 @dataclass(frozen=True, slots=True)
 class Train:
-    """`train Model:`."""
+    """`train Model:`. `broken` as in a `Definition`."""
 
     model: Name
     body: tuple[Statement, ...]
     span: Span = field(default=NOWHERE, compare=False)
     trivia: Trivia = NO_TRIVIA
+    broken: bool = False
 
 
 Item: TypeAlias = Use | Defaults | Definition | Config | Train
@@ -421,8 +426,10 @@ Item: TypeAlias = Use | Defaults | Definition | Config | Train
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A whole spec; `tail` holds the comments after the last item."""
+    """A whole spec; `tail` holds the comments after the last item. `broken`: an item was
+    left out because of a mistake in it, so that names may be missing."""
 
     items: tuple[Item, ...]
     tail: tuple[str, ...] = ()
     span: Span = field(default=NOWHERE, compare=False)
+    broken: bool = False

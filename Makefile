@@ -1,0 +1,52 @@
+# Needs Python >= 3.11 and make. `make help` lists what there is.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+READY := $(VENV)/.ready
+ZOO := $(wildcard dsl/nnxc/zoo/*.nnx)
+N ?= 500
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test quick fuzz bench generate lint clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(READY) ## compile, train and show three models (about three minutes)
+	@$(RUN) -m demo
+
+test: $(READY) ## every test
+	@$(RUN) -m pytest -q -n 2 --dist worksteal
+
+quick: $(READY) ## the tests that take no tens of seconds
+	@$(RUN) -m pytest -q -n 2 --dist worksteal -m "not heavy"
+
+fuzz: $(READY) ## N random valid specs and N broken ones (make fuzz N=500)
+	@$(RUN) -m tests.fuzz $(N)
+
+bench: $(READY) ## measure, write benchmarks/results, refresh the README's table
+	@$(RUN) -m benchmarks.compile
+	@$(RUN) -m benchmarks.step
+	@$(RUN) -m benchmarks.table
+
+generate: $(READY) ## rebuild generated/ from the zoo
+	@for spec in $(ZOO); do \
+	  $(VENV)/bin/nnxc build $$spec -o generated/$$(basename $$spec .nnx) || exit 1; \
+	done
+
+lint: $(READY) ## ruff, black, mypy, and the zoo's own formatting
+	@$(RUN) -m ruff check .
+	@$(RUN) -m black --check --quiet dsl tests benchmarks demo
+	@$(RUN) -m mypy
+	@$(VENV)/bin/nnxc fmt --check $(ZOO)
+
+clean: ## forget the environment and what was built
+	@rm -rf $(VENV) out build dist
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("nnxc needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + "; name another: make PYTHON=python3.12")'
+	@echo "Making $(VENV) (once; a minute or two) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(RUN) -m pip install -qq --upgrade pip
+	@$(RUN) -m pip install -qq --constraint constraints.txt --editable '.[dev]'
+	@touch $@

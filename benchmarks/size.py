@@ -1,0 +1,48 @@
+"""How long specs are beside the code they make: lines, and tokens of one common lexer."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from .timing import ROOT, ZOO
+
+COMMENT = re.compile(r"#[^\n]*")
+TOKEN = re.compile(
+    r'[rbf]*"""(?:.|\n)*?"""|"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\''
+    r"|\d+(?:x\d+)+|\d[\w.]*(?:e[+-]?\d+)?|[A-Za-z_]\w*"
+    r"|->|\*\*|//|[-+*/=!<>]=|\.\.\.|\S"
+)
+
+
+def lines(text: str) -> int:
+    """Lines that hold more than a comment."""
+    return sum(bool(line.strip()) for line in COMMENT.sub("", text).splitlines())
+
+
+def model_lines(text: str) -> int:
+    """Lines of the blocks and models alone: those before the first `train`."""
+    return lines(re.split(r"^train ", text, maxsplit=1, flags=re.MULTILINE)[0])
+
+
+def tokens(text: str) -> int:
+    """Lexemes of a spec or of Python, comments and docstrings aside."""
+    found = TOKEN.findall(COMMENT.sub("", text))
+    return sum(not token.startswith('"""') for token in found)
+
+
+def zoo() -> dict[str, dict[str, int]]:
+    """Sizes of each spec of the zoo and of its checked-in module."""
+    return {spec.stem: _sizes(spec) for spec in sorted(ZOO.glob("*.nnx"))}
+
+
+def _sizes(spec: Path) -> dict[str, int]:
+    text = spec.read_text()
+    code = (ROOT / "generated" / spec.stem / f"{spec.stem}.py").read_text()
+    return {
+        "lines": lines(text),
+        "model_lines": model_lines(text),
+        "generated_lines": lines(code),
+        "tokens": tokens(text),
+        "generated_tokens": tokens(code),
+    }

@@ -1,0 +1,1 @@
+"""`make demo`: three specs, from text to trained models."""

@@ -1,0 +1,398 @@
+"""Constructing layers and applying them: the shape rules at work."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from .. import ir
+from ..diagnostics import Label
+from ..dims import Dim, DimError, const
+from ..ops import shape_of
+from ..ops.base import REQUIRED, Call, Kind, Op, ShapeError, Shaped
+from ..shapes import Axis, TensorType
+from ..source import Span
+from . import types
+from .calls import Written, dims_of, evaluate_block_params, evaluate_params, missing, with_defaults
+from .context import Context
+from .values import Fault, LayerInfo, Param, Signature, Static, Tensor
+
+AXIS_KINDS = (Kind.AXIS, Kind.AXES)
+
+
+def construct(
+    ctx: Context,
+    callee: Op | Signature,
+    written: Written,
+    span: Span,
+    name: str,
+    named: bool,
+) -> LayerInfo:
+    """Declare a layer where its construction is written."""
+    if ctx.kind == "train":
+        ctx.fail("N504", "a train declares no layers", span, help="declare it in the model")
+    args = _construct_args(ctx, callee, written, span)
+    spans = {k: s for k, s in written.spans.items()}
+    info = LayerInfo(name, callee, args, spans, span, named)
+    if name in ctx.layers:
+        first = ctx.layers[name]
+        ctx.fail(
+            "N202",
+            f"there are two layers `{name}`",
+            span,
+            related=(Label(first.span, "the first"),),
+            help="give one of them another name with `as`",
+        )
+    if isinstance(callee, Op):
+        info.stream = _stream(ctx, callee, args, span)
+    ctx.layers[name] = info
+    ctx.body.append(info)
+    symbols = [d for static, _ in args.values() for d in static_dims(static)]
+    ctx.build_from(symbols, span, "its construction")
+    return info
+
+
+def _construct_args(
+    ctx: Context, callee: Op | Signature, written: Written, span: Span
+) -> dict[str, tuple[ir.Static, Any]]:
+    if isinstance(callee, Signature):
+        return dict(evaluate_block_params(ctx, callee, written, span))
+    with_defaults(ctx, callee, written)
+    missing(ctx, callee, written, span)
+    return dict(evaluate_params(ctx, callee, written, None, skip=AXIS_KINDS))
+
+
+def _stream(ctx: Context, op: Op, args: Mapping[str, Any], span: Span) -> str | None:
+    """The stream that a layer or function draws from."""
+    if not op.streams:
+        return None
+    override = next((p for p in op.params if p.kind is Kind.STREAM), None)
+    if override is not None and override.name in args:
+        return str(args[override.name][1])
+    return op.streams[0]
+
+
+def draw(ctx: Context, stream: str | None, span: Span, *, hard: bool) -> None:
+    """Note that a stream is drawn from."""
+    if stream is not None:
+        ctx.streams.setdefault(stream, span)
+        if hard:
+            ctx.hard_streams.add(stream)
+
+
+def static_dims(static: ir.Static) -> list[Dim]:
+    """Sizes on which a static value depends, those of parameters left out."""
+    match static:
+        case ir.Size(dim):
+            return [dim]
+        case ir.StaticUnary(_, operand):
+            return static_dims(operand)
+        case ir.StaticBinary(_, left, right):
+            return static_dims(left) + static_dims(right)
+        case ir.StaticIf(a, b, c):
+            return static_dims(a) + static_dims(b) + static_dims(c)
+        case ir.StaticCall(_, args) | ir.StaticList(args):
+            return [d for a in args for d in static_dims(a)]
+        case ir.StaticIndex(value, index):
+            return static_dims(value) + static_dims(index)
+        case ir.Ref(name):
+            from ..dims import symbol
+
+            return [symbol(name)]
+        case ir.Initializer(_, args):
+            return [d for _, a in args for d in static_dims(a)]
+    return []
+
+
+# -------------------------------------------------------------------- entries
+
+
+def apply_entry(
+    ctx: Context,
+    info: LayerInfo,
+    op: Op,
+    method: str | None,
+    inputs: Mapping[str, Tensor],
+    written: Written,
+    span: Span,
+) -> Tensor | ir.Expr:
+    """Apply a layer of the library (or one of its methods)."""
+    first = next(iter(inputs.values())).type if inputs else None
+    args = dims_of(info.args)
+    if method is None and any(p.kind in AXIS_KINDS and p.name in written.params for p in op.params):
+        info.args.update(evaluate_params(ctx, op, written, first, only=AXIS_KINDS))
+        args = dims_of(info.args)
+    shaped = shape(ctx, op, inputs, args, span, {**info.arg_spans, **_spans(inputs)})
+    if method is None:
+        op = info.callee = replace(op, build=shaped.build or op.build)
+        _learn_sizes(ctx, info, op, shaped, span)
+    draw(ctx, info.stream if method is None else None, span, hard=not op.modes)
+    ctx.modes.update(dict.fromkeys(op.modes))
+    info.used = True
+    given = tuple((name, t.expr) for name, t in inputs.items())
+    return ir.Apply(info.name, given, method, shaped.out, span, shaped.flops)
+
+
+def _spans(inputs: Mapping[str, Tensor]) -> dict[str, Span]:
+    return {name: t.expr.span for name, t in inputs.items()}
+
+
+def shape(
+    ctx: Context,
+    op: Op,
+    inputs: Mapping[str, Any],
+    args: Mapping[str, Any],
+    span: Span,
+    spans: Mapping[str, Span],
+) -> Shaped:
+    """Ask the entry's rule; its refusals become diagnostics, its requirements facts."""
+    found = tuple(_type_in(inputs.get(i.name)) for i in op.inputs)
+    try:
+        shaped = shape_of(op, found, with_rule_defaults(op, args))
+    except ShapeError as error:
+        place = spans.get(error.at, span) if error.at else span
+        ctx.fail(error.code, error.message, place, help=error.help)
+    except DimError as error:
+        ctx.fail("N309", str(error), span)
+    for r in shaped.requires:
+        place = spans.get(r.at, span) if r.at else span
+        ctx.fact(r.left, r.right, place, r.message, relation=r.relation, code="N304" if r.relation == "==" and _remainder(r) else "N301")
+    return shaped
+
+
+def _remainder(r: Any) -> bool:
+    return "divid" in r.message or "multiple" in r.message
+
+
+def _type_in(value: Any) -> Any:
+    if value is None:
+        return None
+    if isinstance(value, tuple):
+        return tuple(v.type for v in value)
+    return value.type
+
+
+def with_rule_defaults(op: Op, args: Mapping[str, Any]) -> dict[str, Any]:
+    """What is written, and the defaults of the rest as rules expect them."""
+    full = {p.name: _rule_default(p.kind, p.default) for p in op.params}
+    full.update(args)
+    return full
+
+
+def _rule_default(kind: Kind, default: Any) -> Any:
+    if default is REQUIRED or default is None:
+        return None
+    if isinstance(default, str):
+        return default
+    if kind in (Kind.SIZE, Kind.INT) and isinstance(default, int):
+        return const(default)
+    if kind in (Kind.WINDOW, Kind.SIZES, Kind.INTS):
+        values = default if isinstance(default, tuple) else (default,)
+        return tuple(const(v) if isinstance(v, int) else v for v in values)
+    return default
+
+
+def _learn_sizes(ctx: Context, info: LayerInfo, op: Op, shaped: Shaped, span: Span) -> None:
+    built = {n: d for n, d in shaped.sizes.items() if n in names_in_build(op)}
+    weights = [d for w in shaped.weights.values() for d in w.sizes]
+    ctx.build_from([*built.values(), *weights], span, f"the weights of `{info.name}`")
+    if info.bound_at is None:
+        info.bound_at = span
+        info.sizes, info.weights = dict(shaped.sizes), dict(shaped.weights)
+        return
+    _same_sizes(ctx, info, built, span)
+
+
+def _same_sizes(ctx: Context, info: LayerInfo, sizes: Mapping[str, Dim], span: Span) -> None:
+    for name, size in sizes.items():
+        before = info.sizes.get(name)
+        if before is None or info.bound_at is None:
+            continue
+        ctx.fact(
+            size,
+            before,
+            span,
+            f"`{info.name}` is shared, and was built for {before}, not {size}",
+            related=(Label(info.bound_at, f"first applied here, to {before}"),),
+            help="declare a second layer if the weights are not to be shared",
+        )
+
+
+def names_in_build(op: Op) -> frozenset[str]:
+    """Names of parameters, sizes and inputs that the construction refers to."""
+    if isinstance(op.build, Call):
+        return frozenset(op.build.args) | frozenset(op.build.kwargs.values())
+    return frozenset(n for _, n, _, _ in string.Formatter().parse(op.build) if n)
+
+
+# --------------------------------------------------------------------- blocks
+
+
+def apply_block(
+    ctx: Context, info: LayerInfo, signature: Signature, inputs: Mapping[str, Tensor], span: Span
+) -> ir.Expr:
+    """Apply a block: bind its axes, prove what it requires, and say what comes out."""
+    if signature.broken:
+        info.used = True
+        raise Fault
+    env = _argument_sizes(signature, info)
+    labels: dict[str, str | None] = {}
+    lead: tuple[tuple[Axis, ...], bool] = ((), False)
+    definition = signature.definition
+    for spec in definition.inputs:
+        if spec.name in inputs:
+            lead = _unify(ctx, signature, spec, inputs[spec.name], env, labels, span) or lead
+    for fact in signature.obligations:
+        ctx.fact(
+            fact.left.substitute(env),
+            fact.right.substitute(env),
+            span,
+            fact.message,
+            relation=fact.relation,
+            related=(Label(fact.span, f"required here, in `{definition.name}`"),),
+        )
+    _learn_block_sizes(ctx, info, signature, env, span)
+    for stream in definition.streams:
+        draw(ctx, stream, span, hard=stream in signature.hard_streams)
+    ctx.modes.update(dict.fromkeys(definition.modes))
+    outputs = tuple(_output(t, env, labels, lead) for t in definition.outputs)
+    out = outputs[0] if len(outputs) == 1 else outputs
+    info.used = True
+    if info.count is not None:
+        _check_stack(ctx, info, next(iter(inputs.values())), out, span)
+    given = tuple((name, t.expr) for name, t in inputs.items())
+    return ir.Apply(info.name, given, None, out, span)
+
+
+def _argument_sizes(signature: Signature, info: LayerInfo) -> dict[str, Any]:
+    env: dict[str, Any] = {}
+    for name, param in signature.params.items():
+        value = info.args[name][1] if name in info.args else _default_value(param)
+        if isinstance(value, (Dim, tuple)):
+            env[name] = value
+        elif isinstance(value, int) and not isinstance(value, bool):
+            env[name] = const(value)
+    return env
+
+
+def _default_value(param: Param) -> Any:
+    match param.default:
+        case ir.Literal(bool()):
+            return None
+        case ir.Literal(int(n)):
+            return const(n)
+        case ir.Literal(tuple(values)):
+            return tuple(const(v) for v in values)
+        case ir.StaticList(items) if all(
+            isinstance(i, ir.Literal) and isinstance(i.value, int) for i in items
+        ):
+            return tuple(const(i.value) for i in items if isinstance(i, ir.Literal))
+    return None
+
+
+def _unify(
+    ctx: Context,
+    signature: Signature,
+    spec: ir.ModelInput,
+    given: Tensor,
+    env: dict[str, Any],
+    labels: dict[str, str | None],
+    span: Span,
+) -> tuple[tuple[Axis, ...], bool] | None:
+    """Bind the axes of one input; returns the leading axes where the input has `...`."""
+    what = f"`{spec.name}` of `{signature.definition.name}`"
+    related = (Label(spec.span, f"declared as {spec.type}"),)
+    got, want = given.type, spec.type
+    place = given.expr.span
+    types.check_dtype(ctx, got.dtype, want.dtype, place, what)
+    open_rank = got.lead and not want.lead
+    if open_rank or got.rank < want.rank or (got.rank > want.rank and not want.lead):
+        ctx.fail("N303", f"{what} is {want}", place, f"this is {got}", related=related)
+    split = got.rank - want.rank
+    for have, wanted in zip(got.axes[split:], want.axes, strict=True):
+        _bind_axis(ctx, signature, have, wanted.size, env, what, got, want, place, related)
+        if wanted.label:
+            labels.setdefault(wanted.label, have.label)
+    return (got.axes[:split], got.lead) if want.lead else None
+
+
+def _bind_axis(
+    ctx: Context,
+    signature: Signature,
+    have: Axis,
+    want: Dim,
+    env: dict[str, Any],
+    what: str,
+    got: TensorType,
+    wanted: TensorType,
+    place: Span,
+    related: Iterable[Label],
+) -> None:
+    unbound = [s for s in sorted(want.symbols) if s in signature.axes and s not in env]
+    if len(unbound) == 1 and (solved := _solve(have.size, want.substitute(env), unbound[0])):
+        env[unbound[0]] = solved
+    if any(s not in env for s in unbound):
+        ctx.fail("N317", f"{what} does not determine `{unbound[0]}`", place, related=related)
+    ctx.fact(
+        have.size,
+        want.substitute(env),
+        place,
+        f"{what} is {wanted}",
+        label=f"this is {got}",
+        related=related,
+    )
+
+
+def _solve(size: Dim, pattern: Dim, name: str) -> Dim | None:
+    """The axis for which `pattern` equals `size`: `T` from `T + 1`, `n` from `8 * n`."""
+    slope = pattern.substitute({name: 1}) - pattern.substitute({name: 0})
+    if name in slope.symbols or not slope.terms:
+        return None
+    return (size - pattern.substitute({name: 0})) // slope
+
+
+def _learn_block_sizes(
+    ctx: Context, info: LayerInfo, signature: Signature, env: Mapping[str, Any], span: Span
+) -> None:
+    sizes = {name: env[name] for name in signature.definition.inferred if name in env}
+    ctx.build_from(sizes.values(), span, f"the weights of `{info.name}`")
+    if info.bound_at is None:
+        info.bound_at, info.sizes = span, sizes
+    else:
+        _same_sizes(ctx, info, sizes, span)
+
+
+def _output(
+    kind: ir.Type,
+    env: Mapping[str, Any],
+    labels: Mapping[str, str | None],
+    lead: tuple[tuple[Axis, ...], bool],
+) -> ir.Type:
+    if not isinstance(kind, TensorType):
+        return tuple(_output(k, env, labels, lead) for k in kind)
+    axes = tuple(
+        Axis(a.size.substitute(env), (labels.get(a.label) or a.label) if a.label else None)
+        for a in kind.axes
+    )
+    if kind.lead:
+        return TensorType(kind.dtype, lead[0] + axes, lead[1])
+    return TensorType(kind.dtype, axes)
+
+
+def _check_stack(
+    ctx: Context, info: LayerInfo, given: Tensor, out: ir.Type, span: Span
+) -> None:
+    if not isinstance(out, TensorType):
+        ctx.fail("N318", f"a stack passes one value on; `{info.name}` gives several", span)
+    types.check_type(ctx, out, given.type, span, "what a stack's block returns")
+
+
+def check_count(ctx: Context, count: Static, span: Span) -> None:
+    """How many layers a stack has: a size known at construction."""
+    if count.flavor not in ("int", "unknown") or count.dim is None:
+        ctx.fail("N207", "a stack has a whole number of layers", span)
+    types.positive(ctx, count.dim, span)
+    types.settle_sizes(ctx, count.dim)
+    ctx.build_from([count.dim], span, "the number of layers")

@@ -1,0 +1,144 @@
+"""`if` statements: both sides checked, their results joined."""
+
+from __future__ import annotations
+
+from .. import ir
+from ..diagnostics import Label
+from ..dims import symbol
+from ..ops.base import Kind
+from ..shapes import TensorType
+from ..syntax import tree
+from .conditions import Facts, facts, join_types, narrowed
+from .context import Context
+from .values import BAD, Bad, Binding, Several, Static, Tensor, Value
+
+Scope = dict[str, Binding]
+
+
+def if_statement(ctx: Context, node: tree.If) -> None:
+    """`if condition:` … `else:` …, decided at construction."""
+    condition = _condition(ctx, node.condition)
+    when, unless = facts(ctx, condition)
+    before = dict(ctx.scope)
+    then, then_scope = _side(ctx, node.then, condition, when, True)
+    ctx.scope = dict(before)
+    orelse, else_scope = _side(ctx, node.orelse, condition, unless, False)
+    ctx.body.append(ir.If(condition.node, then, orelse, node.span))  # type: ignore[arg-type]
+    ctx.scope = _join(ctx, node, before, then_scope, else_scope, when, unless)
+
+
+def _condition(ctx: Context, node: tree.Expr) -> Static:
+    from .expressions import static
+
+    condition = static(ctx, node, "the condition of `if`")
+    if condition.flavor == "unknown" and condition.param is not None:
+        condition.param.kind = condition.param.kind or Kind.BOOL
+    elif condition.flavor != "bool":
+        ctx.fail("N207", "a condition is true or false", node.span, help="compare it, such as `n > 0`")
+    ctx.build_from_static(condition.node, node.span, "the choice")
+    return condition
+
+
+def _side(
+    ctx: Context, body: tuple[tree.Statement, ...], condition: Static, known: Facts, holds: bool
+) -> tuple[list[object], Scope]:
+    from .statements import statements
+
+    ctx.conditional += 1
+    with ctx.nested() as stmts, ctx.assuming(known), narrowed(ctx, condition.node, holds):
+        statements(ctx, body)
+        scope = dict(ctx.scope)
+    ctx.conditional -= 1
+    return stmts, scope
+
+
+def _join(
+    ctx: Context,
+    node: tree.If,
+    before: Scope,
+    then: Scope,
+    orelse: Scope,
+    when: Facts,
+    unless: Facts,
+) -> Scope:
+    scope: Scope = {}
+    for name in [*then, *(n for n in orelse if n not in then)]:
+        a, b = then.get(name), orelse.get(name)
+        if a is None or b is None:
+            _one_sided(ctx, a or b)
+        elif a is b or (name in before and _origin(a) is _origin(b)):
+            scope[name] = before.get(name, a)
+        else:
+            value = _joined(ctx, node, name, a, b, when, unless)
+            joined = Binding(name, value, b.span, b.what, parents=[a, b])
+            ctx.bindings.append(joined)
+            joined.used = isinstance(value, Bad)
+            scope[name] = joined
+    return scope
+
+
+def _origin(binding: Binding) -> Binding:
+    """The binding that narrowing an optional input started from."""
+    value = binding.value
+    if len(binding.parents) == 1 and isinstance(value, Tensor) and binding.what == "input":
+        return binding.parents[0]
+    return binding
+
+
+def _one_sided(ctx: Context, binding: Binding | None) -> None:
+    """A value that one side alone gives is not there afterwards."""
+    assert binding is not None
+    if binding.what != "layer":
+        ctx.partial[binding.name] = binding.span
+
+
+def _joined(
+    ctx: Context, node: tree.If, name: str, a: Binding, b: Binding, when: Facts, unless: Facts
+) -> Value:
+    x, y = a.value, b.value
+    if isinstance(x, Bad) or isinstance(y, Bad):
+        return BAD
+    if isinstance(x, Tensor) and isinstance(y, Tensor):
+        joined = join_types(ctx, x.type, y.type, when, unless)
+        if joined is not None:
+            return Tensor(ir.Var(name, joined, a.span), x.optional or y.optional)
+        _differ(ctx, node, name, a, b, str(x.type), str(y.type))
+        return BAD
+    if isinstance(x, Static) and isinstance(y, Static):
+        return _joined_static(ctx, name, x, y)
+    if isinstance(x, Several) and isinstance(y, Several) and x.types == y.types:
+        return Several(ir.Var(name, x.types, a.span), x.types)
+    _differ(ctx, node, name, a, b, "one thing", "another")
+    return BAD
+
+
+def _joined_static(ctx: Context, name: str, x: Static, y: Static) -> Static:
+    if x.dim is not None and x.dim == y.dim:
+        return Static(ir.Ref(name), x.flavor, x.dim)
+    flavor = x.flavor if x.flavor == y.flavor else "unknown"
+    sizes = x.dim is not None and y.dim is not None
+    if sizes:
+        assert x.dim is not None and y.dim is not None
+        ctx.locals[name] = (x.dim.symbols | y.dim.symbols) - {name}
+    return Static(ir.Ref(name), flavor, symbol(name) if sizes else None, element=x.element)
+
+
+def _differ(
+    ctx: Context, node: tree.If, name: str, a: Binding, b: Binding, x: str, y: str
+) -> None:
+    related = tuple(Label(c.span, t) for c, t in ((a, x), (b, y)))
+    ctx.error(
+        "N301",
+        f"`{name}` has two shapes after this `if`",
+        node.condition.span,
+        f"{x} if it holds, {y} if not",
+        related=related,
+        help="give it the same shape on both sides",
+    )
+
+
+def same_types(a: TensorType, b: TensorType) -> bool:
+    """Whether two types agree in everything but labels."""
+    return a.dtype == b.dtype and a.lead == b.lead and a.sizes == b.sizes
+
+

@@ -1,0 +1,280 @@
+"""Binding what a call writes to what an entry or a block takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..ops.base import REQUIRED, Kind, Op
+from ..ops.base import Param as OpParam
+from ..shapes import TensorType
+from ..source import Span
+from ..syntax import tree
+from .arguments import Converted, convert
+from .context import Context
+from .values import BAD, Fault, Param, Signature, Value
+
+# Arguments of these kinds are names that need not be values in scope.
+BY_NAME = (Kind.AXIS, Kind.AXES, Kind.DTYPE, Kind.STREAM, Kind.INIT, Kind.SHAPE)
+
+
+@dataclass(slots=True)
+class Written:
+    """The arguments of a call, sorted out but not evaluated."""
+
+    params: dict[str, tree.Expr] = field(default_factory=dict)
+    inputs: dict[str, list[tree.Expr]] = field(default_factory=dict)
+    extra: dict[str, tree.Expr] = field(default_factory=dict)
+    spans: dict[str, Span] = field(default_factory=dict)
+
+
+def sort_out(
+    ctx: Context, op: Op, args: Iterable[tree.Arg], span: Span, *, piped: bool
+) -> Written:
+    """Give each argument of an entry its place. Functions take inputs first, then parameters;
+    layers take parameters by position and inputs by name. A positional text goes to the next
+    parameter that takes one."""
+    written = Written()
+    inputs = list(op.inputs) if op.group not in ("layer", "optimizer", "schedule") else []
+    free = [i for i in inputs if not i.optional][1 if piped and not _many(op) else 0 :]
+    params = [p for p in op.params if p.positional]
+    for arg in args:
+        if arg.name is not None:
+            _by_name(ctx, op, arg, written)
+            continue
+        if isinstance(arg.value, tree.String) and (text := _next_text(params, written)):
+            _put(ctx, op, text.name, arg, written.params, written)
+        elif free:
+            written.inputs.setdefault(free[0].name, []).append(arg.value)
+            written.spans.setdefault(free[0].name, arg.span)
+            if not free[0].many:
+                free.pop(0)
+        else:
+            _positional(ctx, op, arg, params, written)
+    return written
+
+
+def _many(op: Op) -> bool:
+    return bool(op.inputs) and op.inputs[0].many
+
+
+def _next_text(params: list[OpParam], written: Written) -> OpParam | None:
+    return next((p for p in params if p.kind is Kind.TEXT and p.name not in written.params), None)
+
+
+def _positional(
+    ctx: Context, op: Op, arg: tree.Arg, params: list[OpParam], written: Written
+) -> None:
+    target = next((p for p in params if p.name not in written.params), None)
+    last = next((p for p in params if p.kind in (Kind.SIZES, Kind.INTS)), None)
+    if last is not None and (target is None or target is not last) and last.name in written.params:
+        before = written.params[last.name]
+        if _extends(before, arg.value):
+            items = before.items if isinstance(before, tree.ListOf) else (before,)
+            span = before.span.to(arg.value.span)
+            written.params[last.name] = tree.ListOf((*items, arg.value), span)
+            return
+    if target is None:
+        most = len(params)
+        ctx.fail(
+            "N205",
+            f"`{op.name}` takes {most} positional argument{'s' * (most != 1)}",
+            arg.span,
+            help=_takes(op),
+        )
+    _put(ctx, op, target.name, arg, written.params, written)
+
+
+def _extends(before: tree.Expr, value: tree.Expr) -> bool:
+    """Whether another positional argument can join a list of sizes: `Linear(heads, head_dim)`."""
+    return not isinstance(value, (tree.ListOf, tree.Window, tree.Constant))
+
+
+def _by_name(ctx: Context, op: Op, arg: tree.Arg, written: Written) -> None:
+    assert arg.name is not None
+    if op.param(arg.name):
+        _put(ctx, op, arg.name, arg, written.params, written)
+    elif op.input(arg.name):
+        if arg.name in written.inputs:
+            ctx.fail("N210", f"`{arg.name}` is given twice", arg.span)
+        written.inputs[arg.name] = [arg.value]
+        written.spans[arg.name] = arg.span
+    elif op.extra is not None:
+        _put(ctx, op, arg.name, arg, written.extra, written)
+    else:
+        _unknown_argument(ctx, op.name, arg, [p.name for p in op.params] + [i.name for i in op.inputs])
+
+
+def _unknown_argument(ctx: Context, callee: str, arg: tree.Arg, names: list[str]) -> None:
+    ctx.error(
+        "N204",
+        f"`{callee}` has no argument `{arg.name}`",
+        arg.span,
+        **(
+            ctx.suggest(arg.name or "", names)
+            or {"help": "it takes " + (", ".join(f"`{n}`" for n in names) or "no arguments")}
+        ),
+    )
+
+
+def _put(
+    ctx: Context,
+    op: Op,
+    name: str,
+    arg: tree.Arg,
+    into: dict[str, tree.Expr],
+    written: Written,
+) -> None:
+    if name in into:
+        ctx.fail("N210", f"`{name}` is given twice", arg.span)
+    into[name] = arg.value
+    written.spans[name] = arg.span
+
+
+def _takes(op: Op) -> str:
+    names = [p.name for p in op.params]
+    return f"`{op.name}` takes " + (", ".join(f"`{n}`" for n in names) or "no arguments")
+
+
+def with_defaults(ctx: Context, op: Op, written: Written) -> None:
+    """Add what the file's `defaults` say for this entry."""
+    for name, arg in ctx.defaults.get(op.name, {}).items():
+        if name not in written.params:
+            written.params[name] = arg.value
+            written.spans[name] = arg.span
+
+
+def missing(ctx: Context, op: Op, written: Written, span: Span) -> None:
+    """Required parameters that nobody gave."""
+    for param in op.params:
+        if param.default is REQUIRED and param.name not in written.params:
+            ctx.fail(
+                "N211",
+                f"`{op.name}` needs `{param.name}`",
+                span,
+                help=f"write `{op.name}({param.name}=...)`: {param.doc}" if param.doc else None,
+            )
+
+
+def evaluate_params(
+    ctx: Context,
+    op: Op,
+    written: Written,
+    subject: TensorType | None,
+    *,
+    only: tuple[Kind, ...] | None = None,
+    skip: tuple[Kind, ...] = (),
+) -> dict[str, Converted]:
+    """Convert parameters in signature order, those of `only` some kinds or all but `skip`."""
+    done: dict[str, Converted] = {}
+    broken = False
+    for param in op.params:
+        if param.name not in written.params or param.kind in skip:
+            continue
+        if only is not None and param.kind not in only:
+            continue
+        try:
+            done[param.name] = convert_one(ctx, param, written.params[param.name], subject)
+        except Fault:
+            broken = True
+    for name, node in written.extra.items():
+        if op.extra is not None and (only is None or op.extra in only):
+            try:
+                done[name] = convert_one(ctx, OpParam(name, op.extra), node, subject)
+            except Fault:
+                broken = True
+    if broken:
+        raise Fault
+    return done
+
+
+def convert_one(
+    ctx: Context, param: OpParam, node: tree.Expr, subject: TensorType | None
+) -> Converted:
+    """One argument by its kind."""
+    from .expressions import expr, static_or_name
+
+    value: Value = static_or_name(ctx, node) if param.kind in BY_NAME else expr(ctx, node)
+    if value is BAD and param.kind not in BY_NAME:
+        raise Fault
+    return convert(ctx, param, node, value, subject)
+
+
+def entry_args(
+    ctx: Context, op: Op, args: Iterable[tree.Arg], span: Span, subject: TensorType | None
+) -> dict[str, Converted]:
+    """The parameters of an entry that has no inputs: an initialiser, an optimizer."""
+    written = sort_out(ctx, op, args, span, piped=False)
+    missing(ctx, op, written, span)
+    return evaluate_params(ctx, op, written, subject)
+
+
+# --------------------------------------------------------------------- blocks
+
+
+def sort_out_block(
+    ctx: Context, signature: Signature, args: Iterable[tree.Arg], span: Span
+) -> Written:
+    """Give each argument of a block its place: parameters by position or name, inputs by name."""
+    written = Written()
+    name = signature.definition.name
+    order = list(signature.params)
+    inputs = [i.name for i in signature.definition.inputs]
+    position = 0
+    for arg in args:
+        if arg.name is None:
+            if position >= len(order):
+                ctx.fail(
+                    "N205",
+                    f"`{name}` takes {len(order)} positional argument{'s' * (len(order) != 1)}",
+                    arg.span,
+                    help=f"its parameters are {', '.join(f'`{o}`' for o in order)}" if order else None,
+                )
+            key = order[position]
+            position += 1
+        else:
+            key = arg.name
+        if key in written.params or key in written.inputs:
+            ctx.fail("N210", f"`{key}` is given twice", arg.span)
+        if key in signature.params:
+            written.params[key] = arg.value
+        elif key in inputs:
+            written.inputs[key] = [arg.value]
+        else:
+            _unknown_argument(ctx, name, arg, order + inputs)
+            continue
+        written.spans[key] = arg.span
+    return written
+
+
+def evaluate_block_params(
+    ctx: Context, signature: Signature, written: Written, span: Span
+) -> dict[str, Converted]:
+    """Convert a block's arguments by the kinds that its body gave them."""
+    done: dict[str, Converted] = {}
+    broken = False
+    for name, param in signature.params.items():
+        if name not in written.params:
+            if param.default is None:
+                ctx.error("N211", f"`{signature.definition.name}` needs `{name}`", span)
+                broken = True
+            continue
+        try:
+            done[name] = convert_one(ctx, as_entry(param), written.params[name], None)
+        except Fault:
+            broken = True
+    if broken:
+        raise Fault
+    return done
+
+
+def as_entry(param: Param) -> OpParam:
+    """A definition's parameter in the form that entries have."""
+    default = REQUIRED if param.default is None else param.default
+    return OpParam(param.name, param.kind or Kind.NUMBER, default, optional=param.optional)
+
+
+def dims_of(converted: Mapping[str, Converted]) -> dict[str, Any]:
+    """What shape rules receive, by parameter."""
+    return {name: value for name, (_, value) in converted.items()}

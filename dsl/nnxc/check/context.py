@@ -1,0 +1,232 @@
+"""The state of checking one definition: scope, layers, what it draws and requires."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, NoReturn, TypeVar
+
+from .. import ir
+from ..diagnostics import Label, Sink, closest
+from ..dims import Comparison, Dim, compare
+from ..ops.base import Op
+from ..source import Span
+from .values import BAD, Bad, Binding, Fault, LayerInfo, Obligation, Param, Signature, Value
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True, eq=False)
+class Context:
+    """Everything that checking a definition (or a train) reads and writes."""
+
+    sink: Sink
+    kind: str  # "block", "model" or "train"
+    name: str
+    signatures: Mapping[str, Signature]
+    functions: Mapping[str, Op]  # entries that may be named here
+    defaults: Mapping[str, Mapping[str, Any]]  # of the file, by entry: name -> tree.Arg
+    layer_names: Mapping[Span, tuple[str, bool]] = field(default_factory=dict)
+    forbidden: frozenset[str] = frozenset()  # names of definitions that could not be checked
+    scope: dict[str, Binding] = field(default_factory=dict)
+    params: dict[str, Param] = field(default_factory=dict)
+    axes: dict[str, Span] = field(default_factory=dict)
+    inferred: dict[str, Span] = field(default_factory=dict)
+    carried: dict[str, frozenset[str]] = field(default_factory=dict)  # symbol -> what it starts from
+    maybe_zero: set[str] = field(default_factory=set)
+    locals: dict[str, frozenset[str]] = field(default_factory=dict)  # opaque size -> its symbols
+    layers: dict[str, LayerInfo] = field(default_factory=dict)
+    body: list[Any] = field(default_factory=list)
+    assumptions: dict[str, Dim] = field(default_factory=dict)
+    obligations: list[Obligation] = field(default_factory=list)
+    bindings: list[Binding] = field(default_factory=list)
+    streams: dict[str, Span] = field(default_factory=dict)
+    hard_streams: set[str] = field(default_factory=set)
+    modes: dict[str, None] = field(default_factory=dict)
+    temporaries: set[str] = field(default_factory=set)
+    inputs: list[ir.ModelInput] = field(default_factory=list)
+    outputs: tuple[ir.Type, ...] = ()
+    states: dict[str, Any] = field(default_factory=dict)
+    declared_streams: dict[str, Span] = field(default_factory=dict)
+    conditional: int = 0  # depth of `if` and `for`
+    has_return: bool = False
+    has_weights: bool = False
+    broken: bool = False  # a mistake makes what is returned unknown
+    broken_inputs: bool = False
+    partial: dict[str, Span] = field(default_factory=dict)  # given a value on some ways only
+    later: dict[str, Span] = field(default_factory=dict)  # names that get a value further down
+
+    # ------------------------------------------------------------ mistakes
+
+    def error(self, code: str, message: str, span: Span, label: str = "", **more: Any) -> None:
+        """Report a mistake and go on."""
+        self.sink.error(code, message, span, label, **more)
+
+    def fail(self, code: str, message: str, span: Span, label: str = "", **more: Any) -> NoReturn:
+        """Report a mistake and give up the value at hand."""
+        self.sink.error(code, message, span, label, **more)
+        raise Fault
+
+    def attempt(self, work: Callable[[], Value]) -> Value:
+        """The value of `work`, or `BAD` where it found a mistake."""
+        try:
+            return work()
+        except Fault:
+            return BAD
+
+    # --------------------------------------------------------------- names
+
+    def bind(self, name: str, value: Value, span: Span, what: str) -> Binding:
+        """Give a name a (new) value."""
+        binding = Binding(name, value, span, what, used=isinstance(value, Bad))
+        self.scope[name] = binding
+        self.bindings.append(binding)
+        return binding
+
+    def names(self) -> list[str]:
+        """All names that may stand in an expression here."""
+        return [*self.scope, *self.functions, *self.signatures]
+
+    def unused_name(self, base: str) -> str:
+        """A name that nothing here has."""
+        taken = {*self.scope, *self.later, *self.layers, *self.carried, *self.temporaries}
+        name, n = base, 2
+        while name in taken:
+            name, n = f"{base}{n}", n + 1
+        self.temporaries.add(name)
+        return name
+
+    def suggest(self, name: str, candidates: Iterable[str]) -> dict[str, Any]:
+        """`help` for a misspelt name."""
+        close = closest(name, candidates)
+        return {"help": f"did you mean `{close}`?"} if close else {}
+
+    # ------------------------------------------------------ sizes and facts
+
+    def assume(self, dim: Dim) -> Dim:
+        """The size under what the surrounding conditions say."""
+        return dim.substitute(self.assumptions) if self.assumptions else dim
+
+    def compare(self, left: Dim, right: Dim) -> Comparison:
+        """Equal, different or unknown here."""
+        return compare(self.assume(left), self.assume(right), frozenset(self.maybe_zero))
+
+    def call_time(self, dim: Dim) -> frozenset[str]:
+        """The axes that the size depends on."""
+        return self.roots(dim.symbols) & self.axes.keys()
+
+    def roots(self, symbols: Iterable[str]) -> frozenset[str]:
+        """Symbols with loop-carried ones and named locals followed to where they start."""
+        found: set[str] = set()
+        todo = list(symbols)
+        while todo:
+            name = todo.pop()
+            if name not in found:
+                found.add(name)
+                todo.extend(self.carried.get(name, ()))
+                todo.extend(self.locals.get(name, ()))
+        return frozenset(found)
+
+    def build_from(self, dims: Iterable[Dim], span: Span, what: str) -> None:
+        """Sizes are needed to construct: axes among them become inferred sizes of a block."""
+        for name in sorted(self.roots(s for d in dims for s in d.symbols) & self.axes.keys()):
+            if self.kind == "block":
+                self.inferred.setdefault(name, span)
+            else:
+                self.fail(
+                    "N310",
+                    f"`{name}` is known only when the {self.kind} is called",
+                    span,
+                    f"{what} would depend on it",
+                    related=(Label(self.axes[name], f"`{name}` is an axis of this input"),),
+                    help=f"make `{name}` a parameter, or give the axis a fixed size",
+                )
+
+    def build_from_static(self, node: ir.Static, span: Span, what: str) -> None:
+        """A static value is needed to construct."""
+        from .apply import static_dims
+
+        self.build_from(static_dims(node), span, what)
+
+    def fact(
+        self,
+        left: Dim,
+        right: Dim,
+        span: Span,
+        message: str,
+        *,
+        code: str = "N301",
+        relation: str = "==",
+        label: str = "",
+        related: Iterable[Label] = (),
+        help: str | None = None,
+    ) -> None:
+        """Two sizes must stand in a relation: proven, refuted here, or left to be checked.
+
+        Raises `Fault` where refuted, or where nobody could ever decide it.
+        """
+        verdict = self.verdict(left, right, relation)
+        if verdict is True:
+            return
+        if verdict is False:
+            self.fail(code, message, span, label, related=related, help=help)
+        axes = self.call_time(left) | self.call_time(right)
+        lone = left.name in self.axes and right.name in self.axes
+        if axes and (self.kind != "block" or lone):
+            self.fail(
+                "N311",
+                f"{message}: cannot tell whether {left} {relation} {right}",
+                span,
+                label,
+                related=related,
+                help=help or self._unknown_help(axes, left, right),
+            )
+        obligation = Obligation(left, right, relation, message, span)
+        if obligation not in self.body:
+            self.body.append(obligation)
+            self._pass_on(obligation)
+
+    def _pass_on(self, obligation: Obligation) -> None:
+        """Let callers prove it too, where they can understand it; else an instance decides."""
+        symbols = obligation.left.symbols | obligation.right.symbols
+        if not self.assumptions and symbols <= self.params.keys() | self.axes.keys():
+            self.obligations.append(obligation)
+
+    def _unknown_help(self, axes: frozenset[str], left: Dim, right: Dim) -> str:
+        if left.name in self.axes and right.name in self.axes:
+            return "use one name for both axes if they are always equal"
+        names = ", ".join(f"`{a}`" for a in sorted(axes))
+        return f"write the input's shape so that it follows, such as `[B, 8 * n]`, or make {names} a parameter"
+
+    def verdict(self, left: Dim, right: Dim, relation: str) -> bool | None:
+        """Whether the relation holds here; None where unknown."""
+        left, right = self.assume(left), self.assume(right)
+        if relation in (">=", ">"):
+            difference = (left - right).value
+            if difference is None:
+                return None
+            return difference >= 0 if relation == ">=" else difference > 0
+        answer = compare(left, right, frozenset(self.maybe_zero))
+        if answer is Comparison.UNKNOWN:
+            return None
+        return (answer is Comparison.EQUAL) == (relation == "==")
+
+    @contextmanager
+    def assuming(self, facts: Mapping[str, Dim]) -> Any:
+        """Within, these symbols have these meanings."""
+        before = self.assumptions
+        self.assumptions = {**before, **facts}
+        try:
+            yield
+        finally:
+            self.assumptions = before
+
+    @contextmanager
+    def nested(self) -> Any:
+        """Within, statements go to a list of their own, which is yielded."""
+        before, self.body = self.body, []
+        try:
+            yield self.body
+        finally:
+            self.body = before

@@ -1,0 +1,261 @@
+"""One block or model: parameters, body, and what its callers need to know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .. import ir
+from ..diagnostics import Label, Sink
+from ..ops.base import Kind, Op
+from ..shapes import TensorType
+from ..source import Span
+from ..syntax import tree
+from . import statics
+from .arguments import is_activation
+from .context import Context
+from .naming import layer_names
+from .statements import check_name, statements, targets
+from .values import Fault, LayerInfo, Obligation, OpRef, Param, Signature, Static
+
+
+def check_definition(
+    node: tree.Definition,
+    sink: Sink,
+    signatures: Mapping[str, Signature],
+    functions: Mapping[str, Op],
+    defaults: Mapping[str, Mapping[str, tree.Arg]],
+    forbidden: frozenset[str],
+) -> Signature:
+    """Check a block or model whose callees have been checked."""
+    ctx = Context(sink, node.kind, node.name.id, signatures, functions, defaults, forbidden=forbidden)
+    ctx.later = {t.id: t.span for s in node.body for t in targets(s)}
+    taken = {p.name for p in node.params} | set(ctx.later)
+    ctx.layer_names = layer_names(node.body, taken)
+    for param in node.params:
+        try:
+            _parameter(ctx, param)
+        except Fault:
+            ctx.broken = True
+    statements(ctx, node.body)
+    if not node.broken:
+        _complete(ctx, node)
+        _unused(ctx)
+    _streams(ctx)
+    return _signature(ctx, node)
+
+
+# ----------------------------------------------------------------- parameters
+
+
+def _parameter(ctx: Context, node: tree.Parameter) -> None:
+    check_name(ctx, node.name, node.name_span)
+    if node.name in ctx.params:
+        ctx.fail(
+            "N202",
+            f"there are two parameters `{node.name}`",
+            node.name_span,
+            related=(Label(ctx.params[node.name].span, "the first"),),
+        )
+    param = Param(node.name, node.name_span, None)
+    if node.default is not None:
+        _default(ctx, param, node.default)
+    ctx.params[node.name] = param
+    ctx.bind(node.name, statics.of_param(param), node.name_span, "parameter")
+
+
+def _default(ctx: Context, param: Param, node: tree.Expr) -> None:
+    value = _default_value(ctx, node)
+    param.default, param.element = value.node, value.element
+    match value.flavor:
+        case "none":
+            param.optional = True
+        case "int":
+            param.kind = Kind.SIZE if isinstance(value.value, int) and value.value > 0 else Kind.INT
+        case "float":
+            param.kind, param.decided = Kind.NUMBER, True
+        case "window":
+            param.kind = Kind.WINDOW
+            param.element = statics.literal(ctx, tree.Number(len(value.value), str(len(value.value))))
+        case "list":
+            whole = value.element is not None and value.element.flavor == "int"
+            param.kind = Kind.SIZES if whole else Kind.LIST
+        case "bool" | "text" | "function" as flavor:
+            kinds = {"bool": Kind.BOOL, "text": Kind.TEXT, "function": Kind.FUNCTION}
+            param.kind = kinds[flavor]
+
+
+def _default_value(ctx: Context, node: tree.Expr) -> Static:
+    """Defaults are literals, arithmetic on them, lists, and activations by name."""
+    from .expressions import expr
+
+    value = expr(ctx, node)
+    if isinstance(value, OpRef) and is_activation(value.op):
+        return Static(ir.Literal(value.op), "function")
+    if isinstance(value, Static) and (value.known or value.items):
+        if value.flavor == "int" and value.known:
+            return Static(value.node, "int", value.dim, value.value, True)
+        return value
+    ctx.fail("N254", "a default is a literal value", node.span)
+
+
+# ------------------------------------------------------------- what is amiss
+
+
+def _complete(ctx: Context, node: tree.Definition) -> None:
+    if not ctx.has_return:
+        ctx.error(
+            "N249",
+            f"`{node.name.id}` returns nothing",
+            node.name.span,
+            help="end it with `return ...`",
+        )
+        ctx.broken = True
+    if not ctx.inputs and not ctx.broken_inputs:
+        ctx.error("N250", f"`{node.name.id}` has no input", node.name.span, help="begin with `input x: [B, ...]`")
+        ctx.broken = True
+
+
+def _unused(ctx: Context) -> None:
+    """Whatever is declared is used; an ignored parameter is a model that differs from its spec."""
+    for binding in ctx.bindings:
+        if binding.used or binding.what == "layer":
+            continue
+        text = {
+            "parameter": "parameter `{}` is not used",
+            "input": "input `{}` is not used",
+            "loop variable": "loop variable `{}` is not used",
+        }.get(binding.what, "the value of `{}` is not used")
+        help = "name it `_`" if binding.what == "loop variable" else "use it, or remove it"
+        ctx.error("N260", text.format(binding.name), binding.span, help=help)
+    for layer in ctx.layers.values():
+        if not layer.used:
+            ctx.error(
+                "N261",
+                f"layer `{layer.name}` is never applied",
+                layer.span,
+                help=f"apply it: `x -> {layer.name}`",
+            )
+
+
+def _streams(ctx: Context) -> None:
+    """Declared streams are drawn from; drawn streams are declared, where any are."""
+    declared = ctx.declared_streams
+    if not declared or ctx.broken:
+        return
+    for name, span in ctx.streams.items():
+        if name not in declared:
+            ctx.error(
+                "N400",
+                f"the stream `{name}` is not declared",
+                span,
+                **(ctx.suggest(name, declared) or {"help": f"add it: `rngs {', '.join([*declared, name])}`"}),
+            )
+    weights = ctx.has_weights or any(_has_weights(i) for i in ctx.layers.values())
+    for name, span in declared.items():
+        used = weights if name == "params" else name in ctx.streams
+        if not used:
+            ctx.error("N401", f"nothing draws from the stream `{name}`", span, help="remove it")
+
+
+def _has_weights(layer: LayerInfo) -> bool:
+    if isinstance(layer.callee, Signature):
+        return layer.callee.has_weights
+    return bool(layer.weights) or layer.bound_at is None
+
+
+# ------------------------------------------------------------------ signature
+
+
+def _signature(ctx: Context, node: tree.Definition) -> Signature:
+    for param in ctx.params.values():
+        if param.kind is None:
+            param.kind = Kind.NUMBER
+    definition = ir.Definition(
+        node.name.id,
+        node.kind == "model",
+        doc_of(node.trivia),
+        tuple(
+            ir.Parameter(p.name, p.kind or Kind.NUMBER, p.default, p.span, p.optional)
+            for p in ctx.params.values()
+        ),
+        tuple(a for a in ctx.axes if a in ctx.inferred),
+        tuple(ctx.inputs),
+        ctx.outputs,
+        finish(ctx, ctx.body),
+        tuple(sorted(ctx.streams)),
+        tuple(sorted(ctx.modes)),
+        node.name.span,
+    )
+    weights = ctx.has_weights or any(_has_weights(i) for i in ctx.layers.values())
+    broken = ctx.broken or node.broken or ctx.broken_inputs or not ctx.outputs
+    return Signature(
+        definition,
+        ctx.params,
+        frozenset(ctx.axes),
+        tuple(ctx.obligations),
+        frozenset(ctx.hard_streams),
+        weights,
+        broken,
+        signatures_of(ctx),
+    )
+
+
+def signatures_of(ctx: Context) -> dict[str, Signature]:
+    """The blocks that the definition contains, by name."""
+    callees = [i.callee for i in ctx.layers.values()]
+    return {c.definition.name: c for c in callees if isinstance(c, Signature)}
+
+
+def doc_of(trivia: tree.Trivia) -> str:
+    """The comment right above a definition is its documentation."""
+    lines: list[str] = []
+    for line in reversed(trivia.above):
+        if not line.startswith("#"):
+            break
+        lines.append(line.removeprefix("#").removeprefix(" ").rstrip())
+    return "\n".join(reversed(lines)).strip()
+
+
+def finish(ctx: Context, body: list[Any]) -> tuple[ir.Stmt, ...]:
+    """Replace layers and obligations under construction by what became of them."""
+    return tuple(made for item in body if (made := _finished(ctx, item)) is not None)
+
+
+def _finished(ctx: Context, item: Any) -> ir.Stmt | None:
+    match item:
+        case LayerInfo():
+            return ir.Declare(_layer(item))
+        case Obligation(left, right, relation, message, span):
+            return _required(ctx, left, right, relation, message, span)
+        case ir.For(targets_, iterable, body, carried, span):
+            return ir.For(targets_, iterable, finish(ctx, list(body)), carried, span)
+        case ir.If(condition, then, orelse, span):
+            return ir.If(condition, finish(ctx, list(then)), finish(ctx, list(orelse)), span)
+    made: ir.Stmt = item
+    return made
+
+
+def _layer(info: LayerInfo) -> ir.Layer:
+    callee = info.callee if isinstance(info.callee, Op) else info.callee.definition.name
+    order = [p.name for p in info.callee.params] if isinstance(info.callee, Op) else list(info.callee.params)
+    names = [n for n in order if n in info.args] + [n for n in info.args if n not in order]
+    count = info.count.node if info.count is not None else None
+    args = tuple((n, info.args[n][0]) for n in names)
+    return ir.Layer(
+        info.name, callee, args, info.sizes, info.weights, info.span, count, info.named, info.stream
+    )
+
+
+def _required(
+    ctx: Context, left: Any, right: Any, relation: str, message: str, span: Span
+) -> ir.Require:
+    axes = ctx.call_time(left) | ctx.call_time(right)
+    call_time = not axes <= ctx.inferred.keys()
+    condition = ir.StaticBinary(relation, ir.Size(left), ir.Size(right))
+    return ir.Require(condition, message, span, call_time)
+
+
+def tensor_types(kind: ir.Type) -> list[TensorType]:
+    """All tensors in a type, flat."""
+    return [kind] if isinstance(kind, TensorType) else [t for k in kind for t in tensor_types(k)]

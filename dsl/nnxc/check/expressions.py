@@ -1,0 +1,268 @@
+"""Expressions: from the tree to values with meaning and type."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from .. import ir
+from ..diagnostics import Label, closest
+from ..shapes import DTYPES, TensorType, is_float
+from ..syntax import tree
+from . import operators, statics, types
+from .context import Context
+from .values import (
+    BAD,
+    Applied,
+    Bad,
+    BlockRef,
+    Method,
+    ModelRef,
+    OpRef,
+    Several,
+    Static,
+    Tensor,
+    Value,
+)
+
+
+def expr(ctx: Context, node: tree.Expr) -> Value:
+    """The value of an expression. Raises `Fault` where a mistake makes it unknowable."""
+    known = statics.literal(ctx, node)
+    if known is not None:
+        return known
+    match node:
+        case tree.Name():
+            return name(ctx, node)
+        case tree.Binary():
+            return operators.binary(ctx, node)
+        case tree.Unary():
+            return operators.unary(ctx, node)
+        case tree.Pipe():
+            from .pipes import pipe
+
+            return pipe(ctx, node)
+        case tree.Call() | tree.Named():
+            from .invoke import call
+
+            return call(ctx, node)
+        case tree.Index():
+            from .subscripts import index
+
+            return index(ctx, node)
+        case tree.Attribute():
+            return attribute(ctx, node)
+        case tree.IfElse():
+            return operators.if_else(ctx, node)
+        case tree.ListOf(items):
+            return list_value(ctx, items)
+        case tree.Assertion():
+            return assertion(ctx, node)
+        case tree.Branch(_, span):
+            ctx.fail(
+                "N212",
+                "branches apply to what an arrow brings",
+                span,
+                help="write `x -> (f | g)`",
+            )
+        case tree.Dots(span):
+            ctx.fail("N213", "`...` stands only in shapes and indices", span)
+        case tree.Number() | tree.String() | tree.Constant() | tree.Window():
+            raise AssertionError("a literal was handled above")
+    assert_never(node)
+
+
+def name(ctx: Context, node: tree.Name) -> Value:
+    """What a name stands for: something in scope, an entry, a block."""
+    binding = ctx.scope.get(node.id)
+    if binding is not None:
+        binding.use()
+        return binding.value
+    if node.id in ctx.functions:
+        return OpRef(ctx.functions[node.id])
+    if node.id in ctx.signatures:
+        return BlockRef(ctx.signatures[node.id])
+    if node.id in ctx.forbidden:
+        return BAD
+    unknown_name(ctx, node)
+    return BAD
+
+
+def unknown_name(ctx: Context, node: tree.Name) -> None:
+    """Report a name that nothing has."""
+    from .invoke import is_camel
+
+    pool = ctx.names()
+    if is_camel(node.id):
+        kind = "layer or block"
+        pool = [n for n in pool if is_camel(n)]
+    else:
+        kind = "name"
+    if node.id in ctx.partial:
+        ctx.fail(
+            "N253",
+            f"`{node.id}` has no value on every way here",
+            node.span,
+            related=(Label(ctx.partial[node.id], "it gets one only here"),),
+            help="give it a value before the `if` or `for`, or in `else`",
+        )
+    later = ctx.later.get(node.id)
+    if later is not None:
+        ctx.fail("N201", f"`{node.id}` is used before it has a value", node.span)
+    close = closest(node.id, [*pool, *statics.ARITY, *ctx.later])
+    ctx.fail(
+        "N200",
+        f"there is no {kind} `{node.id}`",
+        node.span,
+        help=f"did you mean `{close}`?" if close else None,
+    )
+
+
+def static_or_name(ctx: Context, node: tree.Expr) -> Value:
+    """The value of an argument that may be a bare name of something that is no value."""
+    if isinstance(node, (tree.Name, tree.ListOf, tree.Call)):
+        return BAD
+    return expr(ctx, node)
+
+
+def static(ctx: Context, node: tree.Expr, what: str) -> Static:
+    """An expression that must be known at construction."""
+    value = expr(ctx, node)
+    if isinstance(value, Static):
+        return value
+    if isinstance(value, Bad):
+        from .values import Fault
+
+        raise Fault
+    if isinstance(value, (Tensor, Several)):
+        ctx.fail(
+            "N230",
+            f"{what} must be known when the model is built",
+            node.span,
+            "this is a tensor",
+            help="choose between tensors with `where(condition, a, b)`",
+        )
+    ctx.fail("N231", f"{what} must be a value", node.span)
+
+
+def tensor(ctx: Context, node: tree.Expr, what: str = "this") -> Tensor:
+    """An expression that must be a tensor; numbers become scalars."""
+    return as_tensor(ctx, expr(ctx, node), node, what)
+
+
+def as_tensor(ctx: Context, value: Value, node: tree.Expr, what: str = "this") -> Tensor:
+    """A value as a tensor."""
+    from .values import Fault
+
+    match value:
+        case Tensor(_, True):
+            shown = node.span.text[:40]
+            ctx.fail(
+                "N232",
+                f"`{shown}` may be absent here",
+                node.span,
+                help=f"guard it: `if {shown} != none:`",
+            )
+        case Tensor():
+            return value
+        case Static() if value.flavor in (*statics.NUMERIC,):
+            return Tensor(scalar(value, node))
+        case Bad():
+            raise Fault
+        case Static():
+            ctx.fail("N233", f"{what} must be a tensor", node.span, f"this is {statics.describe(value)}")
+        case Several():
+            ctx.fail(
+                "N234",
+                f"{what} must be one tensor",
+                node.span,
+                f"these are {len(value.types)} values",
+                help="give them names: `a, b = ...`",
+            )
+        case Applied(layer):
+            ctx.fail(
+                "N235",
+                f"`{layer.name}` is a layer, not a tensor",
+                node.span,
+                help=f"apply it: `x -> {layer.name}`",
+            )
+        case Method() | OpRef() | BlockRef() | ModelRef():
+            shown = node.span.text[:40]
+            ctx.fail(
+                "N235",
+                f"`{shown}` is not a tensor",
+                node.span,
+                help=f"apply it: `x -> {shown}`",
+            )
+    assert_never(value)
+
+
+def scalar(value: Static, node: tree.Expr) -> ir.Scalar:
+    """A static number among tensors."""
+    dtype = {"int": "int", "bool": "bool"}.get(value.flavor, "float")
+    if value.flavor == "unknown" and value.param is not None:
+        from ..ops.base import Kind
+
+        if value.param.kind is None:
+            value.param.kind = Kind.NUMBER
+    return ir.Scalar(value.node, TensorType(dtype, ()), node.span)
+
+
+def attribute(ctx: Context, node: tree.Attribute) -> Value:
+    """`wte.attend`: a method of a declared layer."""
+    owner = expr(ctx, node.value)
+    if isinstance(owner, Bad):
+        return BAD
+    if isinstance(owner, Applied) and not isinstance(owner.layer.callee, tuple):
+        methods = getattr(owner.layer.callee, "methods", {})
+        if node.name in methods:
+            return Method(owner.layer, methods[node.name])
+        ctx.fail(
+            "N214",
+            f"`{owner.layer.name}` has no `{node.name}`",
+            node.name_span,
+            help=_method_help(ctx, node.name, methods),
+        )
+    ctx.fail("N214", f"`{node.value.span.text[:40]}` has no `{node.name}`", node.name_span)
+
+
+def _method_help(ctx: Context, name: str, methods: dict[str, object]) -> str | None:
+    close = closest(name, methods)
+    if close:
+        return f"did you mean `{close}`?"
+    return "it has " + ", ".join(f"`{m}`" for m in methods) if methods else None
+
+
+def list_value(ctx: Context, items: tuple[tree.Expr, ...]) -> Value:
+    """`[a, b]`: a list of static values, or several tensors."""
+    from .values import Fault
+
+    values = [ctx.attempt(lambda i=i: expr(ctx, i)) for i in items]  # type: ignore[misc]
+    if any(isinstance(v, Bad) for v in values):
+        raise Fault
+    if all(isinstance(v, (Static, OpRef)) for v in values):
+        return statics.list_of(ctx, tuple(_element(v) for v in values))
+    tensors = [as_tensor(ctx, v, i) for v, i in zip(values, items, strict=True)]
+    kinds = tuple(t.expr.type for t in tensors)
+    span = items[0].span.to(items[-1].span)
+    return Several(ir.TupleOf(tuple(t.expr for t in tensors), kinds, span), kinds)
+
+
+def _element(value: Value) -> Static:
+    if isinstance(value, OpRef):
+        return Static(ir.Literal(value.op), "function")
+    assert isinstance(value, Static)
+    return value
+
+
+def assertion(ctx: Context, node: tree.Assertion) -> Value:
+    """`value : type`: checked; a named floating dtype converts a floating value."""
+    value = expr(ctx, node.value)
+    if isinstance(value, Bad):
+        return BAD
+    got = as_tensor(ctx, value, node.value)
+    wanted = types.written(ctx, node.type, expr)
+    types.check_type(ctx, got.type, wanted, node.type.span, "the value")
+    if node.type.dtype and wanted.dtype in DTYPES and got.type.dtype != wanted.dtype:
+        if is_float(got.type.dtype) and is_float(wanted.dtype):
+            return Tensor(ir.Cast(got.expr, got.type.with_dtype(wanted.dtype), node.span))
+    return got

@@ -1,0 +1,296 @@
+"""`for` loops: checked until the sizes that change from iteration to iteration have names."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .. import ir
+from ..diagnostics import Label, Sink
+from ..dims import Dim, symbol
+from ..shapes import Axis, TensorType
+from ..source import Span
+from ..syntax import tree
+from . import statics
+from .context import Context
+from .values import BAD, Bad, Binding, Fault, Static, Tensor, Value
+
+PASSES = 4
+MAX_DEPTH = 4
+STATE = ("layers", "inferred", "streams", "modes", "carried", "locals", "obligations", "bindings")
+
+
+@dataclass(slots=True)
+class Loop:
+    """The loop being checked: what its variables look like as an iteration begins."""
+
+    node: tree.For
+    iterable: Static
+    entry: dict[str, Binding]
+    starts: dict[str, Value] = field(default_factory=dict)
+    symbols: dict[tuple[Dim, Dim], str] = field(default_factory=dict)
+    carried: dict[str, Dim] = field(default_factory=dict)  # symbol -> entry
+
+
+def for_statement(ctx: Context, node: tree.For) -> None:
+    """`for targets in iterable:`."""
+    from .expressions import static
+
+    if ctx.conditional >= MAX_DEPTH * 2:
+        ctx.fail("N251", "loops and conditions are nested too deeply", node.span)
+    iterable = static(ctx, node.iterable, "what a loop runs over")
+    if iterable.flavor == "unknown" and iterable.param is not None:
+        from ..ops.base import Kind
+
+        iterable.param.kind = iterable.param.kind or Kind.LIST
+    elif iterable.flavor not in ("list", "window"):
+        ctx.fail(
+            "N220",
+            "a loop runs over a list or a range",
+            node.iterable.span,
+            f"this is {statics.describe(iterable)}",
+            help="write `range(n)`" if iterable.flavor in ("int", "unknown") else None,
+        )
+    ctx.build_from_static(iterable.node, node.iterable.span, "the number of iterations")
+    loop = Loop(node, iterable, dict(ctx.scope))
+    _settle(ctx, loop)
+
+
+def _settle(ctx: Context, loop: Loop) -> None:
+    """Run the body until it changes nothing that it did not change before."""
+    real = ctx.sink
+    for _ in range(PASSES):
+        before = _snapshot(ctx)
+        ctx.sink = Sink()
+        try:
+            stmts, end, phis = _run(ctx, loop)
+        finally:
+            found, ctx.sink = ctx.sink, real
+        if not _generalise(ctx, loop, end):
+            for diagnostic in found.diagnostics:
+                real.add(diagnostic)
+            _finish(ctx, loop, stmts, end, phis)
+            return
+        _restore(ctx, before)
+        ctx.scope = dict(loop.entry)
+    ctx.fail("N252", "the shapes in this loop never settle", loop.node.span)
+
+
+def _snapshot(ctx: Context) -> dict[str, Any]:
+    state = {name: copy.copy(getattr(ctx, name)) for name in STATE}
+    layers = {info.name: copy.copy(info) for info in ctx.layers.values()}
+    return {**state, "infos": layers}
+
+
+def _restore(ctx: Context, before: dict[str, Any]) -> None:
+    for name in STATE:
+        setattr(ctx, name, before[name])
+    for info in ctx.layers.values():
+        saved = before["infos"][info.name]
+        info.bound_at, info.sizes, info.weights = saved.bound_at, saved.sizes, saved.weights
+
+
+def _run(ctx: Context, loop: Loop) -> tuple[list[Any], dict[str, Binding], dict[str, Binding]]:
+    """One pass over the body."""
+    from .statements import statements
+
+    for name, entry in loop.carried.items():
+        ctx.carried.setdefault(name, entry.symbols)
+    phis = _phis(ctx, loop)
+    ctx.scope = {**loop.entry, **phis}
+    ctx.conditional += 1
+    with ctx.nested() as stmts:
+        _bind_targets(ctx, loop)
+        statements(ctx, loop.node.body)
+        end = dict(ctx.scope)
+    ctx.conditional -= 1
+    for name, phi in phis.items():
+        last = end.get(name)
+        if last is not None and last is not phi:
+            phi.parents.append(last)
+            if phi.used:
+                last.use()
+    return stmts, end, phis
+
+
+def _phis(ctx: Context, loop: Loop) -> dict[str, Binding]:
+    """What the loop changes, as it is when an iteration begins."""
+    from .statements import targets
+
+    changed = {t.id for s in loop.node.body for t in targets(s)}
+    phis: dict[str, Binding] = {}
+    for name in sorted(changed & loop.entry.keys()):
+        first = loop.entry[name]
+        if first.what not in ("value", "input"):
+            continue
+        value = loop.starts.get(name, _changing(ctx, name, first.value))
+        phis[name] = Binding(name, value, first.span, first.what, parents=[first])
+        phis[name].used = isinstance(value, Bad)
+    return phis
+
+
+def _changing(ctx: Context, name: str, value: Value) -> Value:
+    """A static local that the loop changes is known no longer; tensors keep their type."""
+    if not isinstance(value, Static):
+        return value
+    if value.dim is None:
+        return Static(ir.Ref(name), value.flavor, element=value.element)
+    ctx.locals[name] = value.dim.symbols - {name}
+    return Static(ir.Ref(name), value.flavor, symbol(name), element=value.element)
+
+
+def _bind_targets(ctx: Context, loop: Loop) -> None:
+    from .statements import check_name
+
+    targets, element = loop.node.targets, loop.iterable.element
+    elements = _elements(ctx, loop, element, len(targets))
+    roots = frozenset(s for d in _dims(loop.iterable.node) for s in d.symbols)
+    for target, item in zip(targets, elements, strict=True):
+        check_name(ctx, target.id, target.span)
+        if target.id in loop.entry:
+            held = loop.entry[target.id]
+            ctx.fail(
+                "N202",
+                f"`{target.id}` already names a {held.what}",
+                target.span,
+                related=(Label(held.span, "here"),),
+            )
+        value = statics.loop_variable(target.id, item)
+        ctx.locals[target.id] = roots
+        if item.node == ir.Literal(0):
+            ctx.maybe_zero.add(target.id)
+        binding = ctx.bind(target.id, value, target.span, "loop variable")
+        binding.used = len(targets) == 1 and target.id.startswith("_")
+
+
+def _dims(node: ir.Static) -> list[Dim]:
+    from .apply import static_dims
+
+    return static_dims(node)
+
+
+def _elements(
+    ctx: Context, loop: Loop, element: Static | None, count: int
+) -> tuple[Static, ...]:
+    unknown = Static(ir.Literal(None), "unknown")
+    if count == 1:
+        return (element or unknown,)
+    if element is None or element.flavor == "unknown":
+        return (unknown,) * count
+    flat = element.items
+    if len(flat) == count:
+        return flat
+    if element.flavor == "list" and not element.items:
+        return (element.element or unknown,) * count
+    ctx.fail("N234", f"{count} names for {max(len(flat), 1)} values", loop.node.iterable.span)
+
+
+def _generalise(ctx: Context, loop: Loop, end: Mapping[str, Binding]) -> bool:
+    """Give names to sizes that differ from the iteration's beginning; False where none is new."""
+    found = False
+    for name, first in loop.entry.items():
+        last = end.get(name)
+        start = loop.starts.get(name, first.value)
+        if last is None or not isinstance(last.value, Tensor) or not isinstance(start, Tensor):
+            continue
+        if isinstance(first.value, Tensor) and last.value.expr is not start.expr:
+            new = _generalised(ctx, loop, name, first.value, start, last.value.type)
+            if new is not None:
+                loop.starts[name] = Tensor(ir.Var(name, new, first.span))
+                found = True
+    return found
+
+
+def _generalised(
+    ctx: Context, loop: Loop, name: str, first: Tensor, start: Tensor, last: TensorType
+) -> TensorType | None:
+    now = start.type
+    if last.rank != now.rank or last.lead != now.lead or last.dtype != now.dtype:
+        return None
+    axes, changed = [], False
+    for i, (a, b) in enumerate(zip(now.axes, last.axes, strict=True)):
+        if a.size == b.size or a.size.name in loop.carried:
+            axes.append(a)
+            continue
+        size = symbol(_symbol(ctx, loop, name, i, now.rank, a, b))
+        axes.append(Axis(size, a.label or b.label))
+        changed = True
+    return now.with_axes(tuple(axes)) if changed else None
+
+
+def _symbol(ctx: Context, loop: Loop, name: str, i: int, rank: int, a: Axis, b: Axis) -> str:
+    """The name of a carried size; values that change alike share it."""
+    key = (a.size, b.size)
+    if key not in loop.symbols:
+        label = a.label.lower() if a.label else "features" if i == rank - 1 else f"size_{i}"
+        chosen = ctx.unused_name(label)
+        loop.symbols[key] = chosen
+        loop.carried[chosen] = a.size
+    return loop.symbols[key]
+
+
+def _finish(
+    ctx: Context,
+    loop: Loop,
+    stmts: list[Any],
+    end: Mapping[str, Binding],
+    phis: Mapping[str, Binding],
+) -> None:
+    """Check that the loop is consistent; bind what it leaves behind."""
+    nexts: dict[str, Dim] = {}
+    scope = dict(loop.entry)
+    for name, phi in phis.items():
+        last = end.get(name)
+        if last is None or last is phi:
+            continue
+        value = _left_behind(ctx, loop, name, phi, last, nexts)
+        joined = Binding(name, value, last.span, last.what, parents=[phi, last])
+        joined.used = isinstance(value, Bad)
+        ctx.bindings.append(joined)
+        scope[name] = joined
+    for name in end:
+        if name not in scope and end[name].what == "value":
+            ctx.partial[name] = end[name].span
+    ctx.scope = scope
+    carried = tuple(ir.Carried(s, e, nexts.get(s, symbol(s))) for s, e in loop.carried.items())
+    for item in carried:
+        ctx.carried[item.symbol] = item.entry.symbols | (item.next.symbols - {item.symbol})
+    targets = tuple(t.id for t in loop.node.targets)
+    ctx.body.append(
+        ir.For(targets, loop.iterable.node, stmts, carried, loop.node.span)  # type: ignore[arg-type]
+    )
+
+
+def _left_behind(
+    ctx: Context, loop: Loop, name: str, phi: Binding, last: Binding, nexts: dict[str, Dim]
+) -> Value:
+    start, value = phi.value, last.value
+    if isinstance(start, Bad) or isinstance(value, Bad):
+        return BAD
+    if isinstance(start, Static) and isinstance(value, Static):
+        return start
+    if not isinstance(start, Tensor) or not isinstance(value, Tensor):
+        _unsettled(ctx, loop.node.span, name, "it is another kind of thing", last)
+        return BAD
+    a, b = start.type, value.type
+    if a.rank != b.rank or a.lead != b.lead or a.dtype != b.dtype:
+        _unsettled(ctx, loop.node.span, name, f"{a} becomes {b}", last)
+        return BAD
+    for x, y in zip(a.axes, b.axes, strict=True):
+        if x.size.name in loop.carried:
+            held = nexts.setdefault(str(x.size.name), y.size)
+            if held != y.size:
+                _unsettled(ctx, loop.node.span, name, f"{a} becomes {b}", last)
+                return BAD
+        elif x.size != y.size:
+            try:
+                ctx.fact(x.size, y.size, last.span, f"`{name}` changes its shape in this loop", label=f"{a} becomes {b}")
+            except Fault:
+                return BAD
+    return Tensor(ir.Var(name, a, last.span))
+
+
+def _unsettled(ctx: Context, span: Span, name: str, label: str, last: Binding) -> None:
+    ctx.error("N252", f"`{name}` changes in this loop", last.span, label, related=(Label(span, ""),))

@@ -1,0 +1,195 @@
+"""Operators over static values and tensors, with broadcasting."""
+
+from __future__ import annotations
+
+from .. import ir
+from ..dims import Comparison, const
+from ..shapes import Axis, TensorType, is_float, promote
+from ..source import Span
+from ..syntax import tree
+from . import statics
+from .context import Context
+from .values import BAD, Applied, Bad, BlockRef, Fault, OpRef, Several, Static, Tensor, Value
+
+COMPARISONS = statics.COMPARISONS
+
+
+def binary(ctx: Context, node: tree.Binary) -> Value:
+    """`left op right`."""
+    from .expressions import expr
+
+    left = ctx.attempt(lambda: expr(ctx, node.left))
+    right = ctx.attempt(lambda: expr(ctx, node.right))
+    if isinstance(left, Bad) or isinstance(right, Bad):
+        return BAD
+    return combine(ctx, node.op, left, right, node)
+
+
+def combine(ctx: Context, op: str, left: Value, right: Value, node: tree.Binary) -> Value:
+    """The operator over two values."""
+    if op in ("==", "!=") and (given := _given(op, left, right)) is not None:
+        return given
+    if isinstance(left, Static) and isinstance(right, Static):
+        return statics.binary(ctx, op, left, right, node.span)
+    return Tensor(tensors(ctx, op, left, right, node))
+
+
+def _given(op: str, left: Value, right: Value) -> Static | None:
+    """`mask != none` of an optional input."""
+    for side, other in ((left, right), (right, left)):
+        if isinstance(other, Static) and other.flavor == "none":
+            if isinstance(side, Tensor) and side.optional and isinstance(side.expr, ir.Var):
+                given = ir.Given(side.expr.name)
+                node = given if op == "!=" else ir.StaticUnary("not", given)
+                return Static(node, "bool")
+    return None
+
+
+def tensors(ctx: Context, op: str, left: Value, right: Value, node: tree.Binary) -> ir.Expr:
+    """Elementwise over tensors."""
+    from .expressions import as_tensor
+
+    _no_layers(ctx, op, left, right, node)
+    a = as_tensor(ctx, left, node.left, f"the left of `{op}`").expr
+    b = as_tensor(ctx, right, node.right, f"the right of `{op}`").expr
+    assert isinstance(a.type, TensorType) and isinstance(b.type, TensorType)
+    shape = broadcast(ctx, a.type, b.type, node.span)
+    dtype = _dtype(ctx, op, a, b, node.span)
+    return ir.Operator(op, (a, b), shape.with_dtype(dtype), node.span)
+
+
+def _no_layers(ctx: Context, op: str, left: Value, right: Value, node: tree.Binary) -> None:
+    for value, side in ((left, node.left), (right, node.right)):
+        if isinstance(value, (OpRef, BlockRef, Applied)):
+            ctx.fail(
+                "N235",
+                f"`{side.span.text[:40]}` is not a tensor",
+                side.span,
+                help="apply it first: `(x -> f) + y`"
+                if op != "*"
+                else "a stack stands alone after an arrow: `x -> Block(...) * n`",
+            )
+
+
+def _dtype(ctx: Context, op: str, a: ir.Expr, b: ir.Expr, span: Span) -> str:
+    assert isinstance(a.type, TensorType) and isinstance(b.type, TensorType)
+    left, right = _weak(a, b), _weak(b, a)
+    if op in ("and", "or"):
+        for side in (a, b):
+            assert isinstance(side.type, TensorType)
+            if side.type.dtype != "bool":
+                ctx.fail("N302", f"`{op}` needs bool tensors", side.span, f"this is {side.type.dtype}")
+        return "bool"
+    if op in COMPARISONS:
+        return "bool"
+    if left == right == "bool":
+        ctx.fail("N302", f"`{op}` needs numbers", span, "both sides are bool", help="use `and`, `or`, or `where`")
+    result = promote(left, right)
+    if op == "/" and not is_float(result):
+        return "float"
+    return result
+
+
+def _weak(side: ir.Expr, other: ir.Expr) -> str:
+    """A number adapts to the tensor beside it, as in jax.numpy."""
+    assert isinstance(side.type, TensorType) and isinstance(other.type, TensorType)
+    if not isinstance(side, ir.Scalar) or isinstance(other, ir.Scalar):
+        return side.type.dtype
+    if is_float(other.type.dtype) or (side.type.dtype == "int" and other.type.dtype != "bool"):
+        return other.type.dtype
+    return side.type.dtype
+
+
+def broadcast(ctx: Context, left: TensorType, right: TensorType, span: Span) -> TensorType:
+    """The shape of an elementwise result; axes are equal, or one of them is 1."""
+    if not left.lead and not left.axes:
+        return right
+    if not right.lead and not right.axes:
+        return left
+    if left.lead != right.lead:
+        longer = max(left, right, key=lambda t: (t.lead, t.rank))
+        shorter = right if longer is left else left
+        if shorter.rank > longer.rank:
+            ctx.fail("N301", f"{left} and {right} do not broadcast", span)
+    rank = max(left.rank, right.rank)
+    a = (None,) * (rank - left.rank) + left.axes
+    b = (None,) * (rank - right.rank) + right.axes
+    axes = tuple(_axis(ctx, x, y, left, right, span) for x, y in zip(a, b, strict=True))
+    return TensorType(left.dtype, axes, left.lead or right.lead)
+
+
+def _axis(
+    ctx: Context,
+    a: Axis | None,
+    b: Axis | None,
+    left: TensorType,
+    right: TensorType,
+    span: Span,
+) -> Axis:
+    if a is None or b is None:
+        found = a or b
+        assert found is not None
+        return found
+    if b.size == const(1):
+        return a
+    if a.size == const(1):
+        return b
+    if ctx.compare(a.size, b.size) is not Comparison.EQUAL:
+        ctx.fact(
+            a.size,
+            b.size,
+            span,
+            "shapes do not match",
+            label=f"{left} and {right}",
+            help=f"{a.size} and {b.size} must be equal, or one of them 1",
+        )
+    return Axis(a.size, a.label or b.label)
+
+
+def unary(ctx: Context, node: tree.Unary) -> Value:
+    """`-x`, `not x`."""
+    from .expressions import as_tensor, expr
+
+    value = expr(ctx, node.operand)
+    if isinstance(value, Bad):
+        return BAD
+    if isinstance(value, Static):
+        return statics.unary(ctx, node.op, value, node.span)
+    operand = as_tensor(ctx, value, node.operand).expr
+    assert isinstance(operand.type, TensorType)
+    if (node.op == "not") != (operand.type.dtype == "bool"):
+        wanted = "a bool tensor" if node.op == "not" else "numbers"
+        ctx.fail("N302", f"`{node.op}` needs {wanted}", node.operand.span, f"this is {operand.type.dtype}")
+    return Tensor(ir.Operator(node.op, (operand,), operand.type, node.span))
+
+
+def if_else(ctx: Context, node: tree.IfElse) -> Value:
+    """`then if condition else orelse`, decided at construction."""
+    from .conditions import facts, narrowed
+    from .expressions import as_tensor, expr, static
+
+    condition = static(ctx, node.condition, "the condition of `if`")
+    ctx.build_from_static(condition.node, node.condition.span, "the choice")
+    when, unless = facts(ctx, condition)
+    with ctx.assuming(when), narrowed(ctx, condition.node, True):
+        then = ctx.attempt(lambda: expr(ctx, node.then))
+    with ctx.assuming(unless), narrowed(ctx, condition.node, False):
+        orelse = ctx.attempt(lambda: expr(ctx, node.orelse))
+    if isinstance(then, Bad) or isinstance(orelse, Bad):
+        raise Fault
+    if isinstance(then, Static) and isinstance(orelse, Static):
+        return statics.choose(ctx, condition, then, orelse, node.span)
+    if isinstance(then, Several) or isinstance(orelse, Several):
+        ctx.fail("N234", "`if` chooses between single tensors", node.span)
+    a, b = as_tensor(ctx, then, node.then), as_tensor(ctx, orelse, node.orelse)
+    from .conditions import join_types
+
+    joined = join_types(ctx, a.type, b.type, when, unless)
+    if joined is None:
+        ctx.fail(
+            "N301",
+            "the two values differ in shape",
+            node.span,
+            f"{a.type}, or {b.type}",
+        )
+    return Tensor(ir.Choose(condition.node, a.expr, b.expr, joined, node.span))

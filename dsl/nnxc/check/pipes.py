@@ -1,0 +1,238 @@
+"""Pipelines: a value through stages."""
+
+from __future__ import annotations
+
+from .. import ir
+from ..source import Span
+from ..syntax import tree
+from . import types
+from .apply import check_count
+from .context import Context
+from .invoke import (
+    FUNCTIONS,
+    _call_value,
+    apply,
+    bind_layer,
+    call_model,
+    declare,
+    function,
+    invoke,
+)
+from .values import (
+    BAD,
+    Applied,
+    Bad,
+    BlockRef,
+    Fault,
+    LayerInfo,
+    Method,
+    ModelRef,
+    OpRef,
+    Several,
+    Static,
+    Tensor,
+    Value,
+)
+
+
+def pipe(ctx: Context, node: tree.Pipe) -> Value:
+    """`source -> stage -> stage`."""
+    from .expressions import expr
+
+    value = ctx.attempt(lambda: expr(ctx, node.source))
+    value = ctx.attempt(lambda: _sourced(ctx, value, node.source))
+    for step in node.stages:
+        before = value
+        value = ctx.attempt(lambda s=step, v=before: stage(ctx, s.value, v))  # type: ignore[misc]
+    return value
+
+
+def _sourced(ctx: Context, value: Value, node: tree.Expr) -> Value:
+    """What flows is a tensor, or several; a number may."""
+    from .expressions import as_tensor
+
+    if isinstance(value, (Several, Bad)) or (isinstance(value, Tensor) and not value.optional):
+        return value
+    return as_tensor(ctx, value, node, "what an arrow takes")
+
+
+def stage(ctx: Context, node: tree.Expr, value: Value) -> Value:
+    """Apply one stage to what flows in; `BAD` flows through, its arguments checked all the same."""
+    match node:
+        case tree.Named(inner, name):
+            result = ctx.attempt(lambda: stage(ctx, inner, value))
+            layer = ctx.layers.get(name)
+            if layer is None and not isinstance(result, Bad):
+                ctx.fail("N215", "`as` names a layer", node.name_span, help="name a value by `name = ...`")
+            bind_layer(ctx, node, layer)
+            return result
+        case tree.ListOf(dims):
+            return _reshape(ctx, dims, value, node.span)
+        case tree.Branch(arms):
+            return _branch(ctx, arms, value, node.span)
+        case tree.Binary("*", left, right) if _constructs(ctx, left):
+            return _stack(ctx, left, right, value, node.span)
+        case tree.Call():
+            return _call_stage(ctx, node, value)
+        case tree.Name() | tree.Attribute():
+            return _name_stage(ctx, node, value)
+        case tree.Pipe(source, stages):
+            value = ctx.attempt(lambda: stage(ctx, source, value))
+            for step in stages:
+                before = value
+                value = ctx.attempt(lambda s=step, v=before: stage(ctx, s.value, v))  # type: ignore[misc]
+            return value
+        case tree.Assertion(inner, written):
+            result = stage(ctx, inner, value)
+            return _asserted(ctx, result, written)
+    ctx.fail(
+        "N216",
+        "this cannot stand after an arrow",
+        node.span,
+        help="a layer, a block, a function or a shape can; put arithmetic before the arrow",
+    )
+
+
+def _asserted(ctx: Context, result: Value, written: tree.TypeOf) -> Value:
+    from .expressions import expr
+
+    if isinstance(result, Tensor):
+        types.check_type(ctx, result.type, types.written(ctx, written, expr), written.span, "the value")
+    return result
+
+
+def _constructs(ctx: Context, node: tree.Expr) -> bool:
+    head = node.func if isinstance(node, tree.Call) else node
+    return isinstance(head, tree.Name) and head.id[:1].isupper()
+
+
+def _reshape(ctx: Context, dims: tuple[tree.Expr, ...], value: Value, span: Span) -> Value:
+    from .expressions import as_tensor, expr
+
+    axes, lead = types.axes_of(ctx, dims, expr)
+    if isinstance(value, Bad):
+        return BAD
+    source = as_tensor(ctx, value, tree.Name("", span), "what is reshaped")
+    return Tensor(types.reshape(ctx, source, axes, lead, span))
+
+
+def _branch(ctx: Context, arms: tuple[tree.Expr, ...], value: Value, span: Span) -> Value:
+    """`(f | g)`: every arm gets the same input."""
+    shared, name = value, None
+    if isinstance(value, Tensor) and not isinstance(value.expr, (ir.Var, ir.Scalar)):
+        name = ctx.unused_name("branch")
+        shared = Tensor(ir.Var(name, value.type, value.expr.span))
+    results = [ctx.attempt(lambda a=arm: stage(ctx, a, shared)) for arm in arms]  # type: ignore[misc]
+    exprs: list[ir.Expr] = []
+    for result in results:
+        if isinstance(result, Bad):
+            raise Fault
+        assert isinstance(result, (Tensor, Several))
+        exprs.append(result.expr)
+    kinds = tuple(e.type for e in exprs)
+    made: ir.Expr = ir.TupleOf(tuple(exprs), kinds, span)
+    if name is not None:
+        assert isinstance(value, Tensor)
+        made = ir.Let(name, value.expr, made, kinds, span)
+    return Several(made, kinds)
+
+
+def _stack(
+    ctx: Context, left: tree.Expr, right: tree.Expr, value: Value, span: Span
+) -> Value:
+    """`Block(...) * n`."""
+    from .expressions import static
+
+    count = static(ctx, right, "the number of layers")
+    check_count(ctx, count, right.span)
+    layer = ctx.attempt(lambda: _declare_only(ctx, left))
+    if isinstance(layer, Bad) or isinstance(value, Bad):
+        _silence(layer)
+        return BAD
+    assert isinstance(layer, Applied)
+    layer.layer.count = count
+    return apply(ctx, layer.layer, None, (), span, value)
+
+
+def _silence(layer: Value) -> None:
+    if isinstance(layer, Applied):
+        layer.layer.used = True
+
+
+def _declare_only(ctx: Context, node: tree.Expr) -> Value:
+    from .expressions import expr
+
+    func = expr(ctx, node.func) if isinstance(node, tree.Call) else expr(ctx, node)
+    args = node.args if isinstance(node, tree.Call) else ()
+    match func:
+        case OpRef(op):
+            return Applied(declare(ctx, op, args, node)[0])
+        case BlockRef(signature):
+            return Applied(declare(ctx, signature, args, node)[0])
+        case Bad():
+            return BAD
+    ctx.fail("N216", "only a layer or a block can be stacked", node.span)
+
+
+def _call_stage(ctx: Context, node: tree.Call, value: Value) -> Value:
+    from .expressions import expr
+
+    func = ctx.attempt(lambda: expr(ctx, node.func))
+    if isinstance(func, (OpRef, BlockRef)) and _is_layer(func):
+        layer = _declare_only_from(ctx, func, node)
+        return _flow(ctx, layer, node.span, value)
+    if isinstance(value, Bad) and not isinstance(func, Bad):
+        if isinstance(func, (Applied, Method)):
+            func.layer.used = True
+        return function(ctx, func.op, node.args, node.span, value) if isinstance(func, OpRef) else BAD
+    return _call_value(ctx, func, node, value)
+
+
+def _is_layer(func: OpRef | BlockRef) -> bool:
+    return isinstance(func, BlockRef) or func.op.group not in FUNCTIONS
+
+
+def _declare_only_from(ctx: Context, func: OpRef | BlockRef, node: tree.Expr) -> LayerInfo:
+    args = node.args if isinstance(node, tree.Call) else ()
+    callee = func.op if isinstance(func, OpRef) else func.signature
+    return declare(ctx, callee, args, node)[0]
+
+
+def _flow(ctx: Context, layer: LayerInfo, span: Span, value: Value) -> Value:
+    if isinstance(value, Bad):
+        layer.used = True
+        return BAD
+    return apply(ctx, layer, None, (), span, value)
+
+
+def _name_stage(ctx: Context, node: tree.Name | tree.Attribute, value: Value) -> Value:
+    """A stage without parentheses."""
+    from .expressions import expr
+
+    func = expr(ctx, node)
+    match func:
+        case OpRef(op) if op.group in FUNCTIONS:
+            return function(ctx, op, (), node.span, value)
+        case OpRef() | BlockRef():
+            return _flow(ctx, _declare_only_from(ctx, func, node), node.span, value)
+        case Applied(layer):
+            return _flow(ctx, layer, node.span, value)
+        case Method(layer, op):
+            if isinstance(value, Bad):
+                layer.used = True
+                return BAD
+            return apply(ctx, layer, op, (), node.span, value)
+        case ModelRef(signature):
+            return call_model(ctx, signature, (), node.span, value)
+        case Bad():
+            return BAD
+        case Static() if func.flavor in ("function", "unknown"):
+            if isinstance(value, Bad):
+                return BAD
+            return invoke(ctx, func, tree.Call(node, (), node.span), value)
+    ctx.fail(
+        "N216",
+        f"`{node.span.text[:40]}` is a value, not a layer or function",
+        node.span,
+        help="after an arrow stands what is applied",
+    )

@@ -1,0 +1,338 @@
+"""Static values: literals, arithmetic and functions over what is known at construction."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+from .. import ir
+from ..dims import Dim, DimError, const, func, symbol
+from ..ops.base import Kind
+from ..source import Span
+from ..syntax import tree
+from .context import Context
+from .values import Param, Static, number
+
+NUMERIC = ("int", "float", "bool", "unknown")
+_PYTHON: dict[str, Callable[[Any, Any], Any]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "//": operator.floordiv,
+    "%": operator.mod,
+    "**": operator.pow,
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
+FLAVORS = {
+    Kind.SIZE: "int",
+    Kind.INT: "int",
+    Kind.NUMBER: "float",
+    Kind.BOOL: "bool",
+    Kind.TEXT: "text",
+    Kind.WINDOW: "window",
+    Kind.SIZES: "list",
+    Kind.INTS: "list",
+    Kind.LIST: "list",
+    Kind.FUNCTION: "function",
+}
+
+
+def literal(ctx: Context, node: tree.Expr) -> Static | None:
+    """A literal as a static value; None for any other expression."""
+    match node:
+        case tree.Number(value, _, span):
+            if isinstance(value, int):
+                return Static(ir.Literal(value), "int", _dim(ctx, lambda: const(value), span), value, True)
+            return number(value)
+        case tree.String(value):
+            return Static(ir.Literal(value), "text", None, value, True)
+        case tree.Constant(None):
+            return Static(ir.Literal(None), "none", None, None, True)
+        case tree.Constant(value):
+            return Static(ir.Literal(value), "bool", None, value, True)
+        case tree.Window(sizes):
+            return Static(ir.Literal(sizes), "window", None, sizes, True)
+    return None
+
+
+def _dim(ctx: Context, make: Callable[[], Dim], span: Span) -> Dim:
+    try:
+        return make()
+    except DimError as error:
+        ctx.fail("N309", str(error), span)
+
+
+def of_param(param: Param) -> Static:
+    """A parameter as a value; its flavor follows its kind."""
+    flavor = FLAVORS[param.kind] if param.kind else "unknown"
+    if param.kind is Kind.NUMBER and not param.decided:
+        flavor = "unknown"
+    dim = symbol(param.name) if flavor in ("int", "unknown") else None
+    return Static(ir.Ref(param.name), flavor, dim, param=param, element=param.element)
+
+
+def loop_variable(name: str, element: Static) -> Static:
+    """The variable of a loop over values like `element`."""
+    dim = symbol(name) if element.flavor in ("int", "unknown") else None
+    return Static(ir.Ref(name), element.flavor, dim, items=(), element=element.element)
+
+
+def binary(ctx: Context, op: str, left: Static, right: Static, span: Span) -> Static:
+    """`left op right` for arithmetic, comparison, `and`, `or`."""
+    node = ir.StaticBinary(op, left.node, right.node)
+    if op in ("and", "or"):
+        return Static(node, "bool")
+    if op in ("==", "!="):
+        return Static(node, "bool")
+    for side in (left, right):
+        if side.flavor not in NUMERIC:
+            ctx.fail("N220", f"`{op}` needs numbers", span, f"this is {describe(side)}")
+    if left.known and right.known:
+        return _fold(ctx, op, left, right, span)
+    if op in COMPARISONS:
+        return Static(node, "bool")
+    return _arithmetic(ctx, op, left, right, node, span)
+
+
+def _arithmetic(
+    ctx: Context, op: str, left: Static, right: Static, node: ir.Static, span: Span
+) -> Static:
+    if op == "/" or "float" in (left.flavor, right.flavor) or _negative(right, op):
+        return Static(node, "float")
+    flavor = "unknown" if "unknown" in (left.flavor, right.flavor) else "int"
+    if left.dim is None or right.dim is None:
+        return Static(node, flavor)
+    a, b = left.dim, right.dim
+    return Static(node, flavor, _dim(ctx, lambda: _PYTHON[op](a, b), span))
+
+
+def _negative(exponent: Static, op: str) -> bool:
+    return op == "**" and exponent.known and exponent.value < 0
+
+
+def _fold(ctx: Context, op: str, left: Static, right: Static, span: Span) -> Static:
+    """Numbers on both sides: the spelling stays, the value is known."""
+    node = ir.StaticBinary(op, left.node, right.node)
+    if op == "**" and isinstance(right.value, int) and right.value > 64 and left.value not in (0, 1, -1):
+        ctx.fail("N309", "this size is too large", span)
+    try:
+        value = _PYTHON[op](left.value, right.value)
+    except ZeroDivisionError:
+        ctx.fail("N309", "division by zero", span)
+    except OverflowError:
+        ctx.fail("N309", "this number is too large", span)
+    if isinstance(value, complex):
+        ctx.fail("N309", "this power is not a real number", span)
+    if isinstance(value, bool):
+        return Static(node, "bool", None, value, True)
+    if isinstance(value, int):
+        return Static(node, "int", _dim(ctx, lambda: const(value), span), value, True)
+    return Static(node, "float", None, value, True)
+
+
+def unary(ctx: Context, op: str, operand: Static, span: Span) -> Static:
+    """`-operand` or `not operand`."""
+    if op == "not":
+        return Static(ir.StaticUnary("not", operand.node), "bool")
+    if operand.flavor not in NUMERIC:
+        ctx.fail("N220", "`-` needs a number", span, f"this is {describe(operand)}")
+    if operand.known:
+        return Static(
+            ir.Literal(-operand.value),
+            operand.flavor,
+            -operand.dim if operand.dim is not None else None,
+            -operand.value,
+            True,
+        )
+    dim = -operand.dim if operand.dim is not None else None
+    return Static(ir.StaticUnary("-", operand.node), operand.flavor, dim)
+
+
+def choose(ctx: Context, condition: Static, then: Static, orelse: Static, span: Span) -> Static:
+    """`then if condition else orelse`."""
+    node = ir.StaticIf(condition.node, then.node, orelse.node)
+    flavors = {then.flavor, orelse.flavor}
+    if then.dim is not None and then.dim == orelse.dim:
+        return Static(node, then.flavor, then.dim)
+    if len(flavors) == 1:
+        return Static(node, then.flavor, element=then.element)
+    if "none" in flavors:
+        other = then if orelse.flavor == "none" else orelse
+        return Static(node, other.flavor, element=other.element)
+    if flavors <= set(NUMERIC):
+        return Static(node, "float" if "float" in flavors else "unknown")
+    ctx.fail(
+        "N221", "the two values differ in kind", span, f"{describe(then)}, or {describe(orelse)}"
+    )
+
+
+def list_of(ctx: Context, items: tuple[Static, ...]) -> Static:
+    """`[a, b, c]`."""
+    node = ir.StaticList(tuple(i.node for i in items))
+    known = all(i.known for i in items)
+    value = tuple(i.value for i in items) if known else None
+    return Static(node, "list", None, value, known, items, _common(items))
+
+
+def _common(items: tuple[Static, ...]) -> Static | None:
+    """What the elements of a list have in common."""
+    if not items:
+        return None
+    first = items[0]
+    flavors = {i.flavor for i in items}
+    if len(flavors) == 1:
+        return Static(first.node, first.flavor, element=first.element, items=())
+    if "none" in flavors and len(flavors) == 2:
+        return next(Static(i.node, i.flavor) for i in items if i.flavor != "none")
+    return Static(first.node, "float" if flavors <= set(NUMERIC) else "unknown")
+
+
+def index(ctx: Context, value: Static, at: Static, span: Span) -> Static:
+    """`values[i]` of a list or window."""
+    if at.flavor not in ("int", "unknown"):
+        ctx.fail("N220", "a list is indexed by an int", span, f"this is {describe(at)}")
+    if value.items and at.known:
+        if not -len(value.items) <= at.value < len(value.items):
+            ctx.fail("N222", f"the list has {len(value.items)} elements", span)
+        return value.items[at.value]
+    node = ir.StaticIndex(value.node, at.node)
+    element = value.element if value.flavor == "list" else Static(node, "int")
+    if element is None:
+        return Static(node, "unknown")
+    dim = None
+    if element.flavor in ("int", "unknown") and isinstance(value.node, ir.Ref) and at.dim is not None:
+        dim = func("index", symbol(value.node.name), at.dim)
+    return Static(node, element.flavor, dim, element=element.element)
+
+
+def describe(value: Static) -> str:
+    """What a static value is, for a label."""
+    if value.known:
+        match value.value:
+            case None:
+                return "`none`"
+            case bool(flag):
+                return f"`{str(flag).lower()}`"
+            case str(text):
+                return f'the text "{text[:20]}"'
+            case int() | float() as n:
+                return f"the number {n}"
+    names = {
+        "int": "a size",
+        "float": "a number",
+        "bool": "true or false",
+        "text": "a text",
+        "window": "a window",
+        "list": "a list",
+        "function": "a function",
+        "init": "an initialiser",
+        "none": "`none`",
+    }
+    return names.get(value.flavor, "a parameter")
+
+
+# ------------------------------------------------------------------ functions
+
+
+def call(ctx: Context, name: str, args: tuple[Static, ...], span: Span) -> Static:
+    """A static function: `len(widths)`, `min(a, b)`, `int(x)`, `sqrt(d)`, `range(n)`."""
+    node = ir.StaticCall(name, tuple(a.node for a in args))
+    low, high = ARITY[name]
+    if not low <= len(args) <= high:
+        expected = str(low) if low == high else f"{low} to {high}"
+        ctx.fail("N205", f"`{name}` takes {expected} arguments, not {len(args)}", span)
+    match name:
+        case "range" | "enumerate" | "zip" | "reversed":
+            return Static(node, "list", element=_iterated(ctx, name, args, span), items=())
+        case "len":
+            _need_list(ctx, args[0], name, span)
+            if args[0].items:
+                return number(len(args[0].items))
+            return Static(node, "int", _len_dim(args[0]))
+        case "min" | "max" if len(args) > 1:
+            return _extreme(ctx, name, args, node, span)
+        case "min" | "max" | "sum":
+            _need_list(ctx, args[0], name, span)
+            element = args[0].element
+            return Static(node, element.flavor if element else "unknown")
+        case "int" | "ceil" | "floor" | "round":
+            _need_numbers(ctx, args, name, span)
+            same = name != "int" or args[0].flavor == "int"
+            return Static(node, "int", args[0].dim if args[0].flavor == "int" and same else None)
+        case "abs":
+            _need_numbers(ctx, args, name, span)
+            return Static(node, args[0].flavor)
+    _need_numbers(ctx, args, name, span)
+    return Static(node, "float")
+
+
+ARITY = {
+    "range": (1, 3),
+    "enumerate": (1, 1),
+    "zip": (2, 8),
+    "reversed": (1, 1),
+    "len": (1, 1),
+    "min": (1, 8),
+    "max": (1, 8),
+    "sum": (1, 1),
+    "abs": (1, 1),
+    "int": (1, 1),
+    "float": (1, 1),
+    "round": (1, 1),
+    "ceil": (1, 1),
+    "floor": (1, 1),
+    "sqrt": (1, 1),
+    "log": (1, 1),
+    "log2": (1, 1),
+    "exp": (1, 1),
+}
+
+
+def _need_list(ctx: Context, value: Static, name: str, span: Span) -> None:
+    if value.flavor == "unknown" and value.param is not None:
+        value.param.kind = Kind.LIST
+    elif value.flavor not in ("list", "window"):
+        ctx.fail("N220", f"`{name}` needs a list", span, f"this is {describe(value)}")
+
+
+def _need_numbers(ctx: Context, args: tuple[Static, ...], name: str, span: Span) -> None:
+    for arg in args:
+        if arg.flavor not in NUMERIC:
+            ctx.fail("N220", f"`{name}` needs numbers", span, f"this is {describe(arg)}")
+
+
+def _len_dim(value: Static) -> Dim | None:
+    return func("len", symbol(value.node.name)) if isinstance(value.node, ir.Ref) else None
+
+
+def _extreme(
+    ctx: Context, name: str, args: tuple[Static, ...], node: ir.Static, span: Span
+) -> Static:
+    _need_numbers(ctx, args, name, span)
+    dims = [a.dim for a in args]
+    if all(d is not None for d in dims):
+        return Static(node, "int", func(name, *[d for d in dims if d is not None]))
+    return Static(node, "float" if any(a.flavor == "float" for a in args) else "unknown")
+
+
+def _iterated(ctx: Context, name: str, args: tuple[Static, ...], span: Span) -> Static:
+    """What the elements of an iterable are like."""
+    counter = Static(ir.Literal(0), "int")
+    if name == "range":
+        _need_numbers(ctx, args, name, span)
+        return counter
+    for arg in args:
+        _need_list(ctx, arg, name, span)
+    elements = tuple(a.element or Static(ir.Literal(0), "unknown") for a in args)
+    if name == "reversed":
+        return elements[0]
+    items = (counter, *elements) if name == "enumerate" else elements
+    return Static(ir.StaticList(()), "list", items=items)

@@ -1,0 +1,198 @@
+"""Types and shapes as specs write them, and comparing them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from .. import ir
+from ..diagnostics import Label, did_you_mean
+from ..dims import Dim, DimError, product, symbol
+from ..shapes import DTYPES, Axis, TensorType, is_float
+from ..source import Span
+from ..syntax import tree
+from .context import Context
+from .values import Static, Tensor, Value
+
+Evaluate = Callable[[Context, tree.Expr], Value]
+
+
+def dtype_of(ctx: Context, written: tree.TypeOf) -> str:
+    """The dtype of a written type, `float` where it names none."""
+    if written.dtype is None:
+        return "float"
+    if written.dtype not in DTYPES:
+        ctx.fail(
+            "N320",
+            f"there is no dtype `{written.dtype}`",
+            written.span,
+            help=did_you_mean(written.dtype, DTYPES) or "one of " + ", ".join(DTYPES),
+        )
+    return written.dtype
+
+
+def size_of(ctx: Context, node: tree.Expr, evaluate: Evaluate) -> Dim:
+    """A size written in a shape."""
+    value = evaluate(ctx, node)
+    if isinstance(value, Static) and value.flavor in ("int", "unknown"):
+        if value.dim is None:
+            ctx.fail(
+                "N312",
+                "this size has no symbolic form",
+                node.span,
+                help="give it a name first: `hidden = ...`",
+            )
+        settle_sizes(ctx, value.dim)
+        return value.dim
+    if isinstance(value, (Static, Tensor)):
+        ctx.fail("N313", "a size is a whole number", node.span)
+    ctx.fail("N313", "this is no size", node.span)
+
+
+def settle_sizes(ctx: Context, dim: Dim) -> None:
+    """Parameters of open kind that stand in a size are sizes."""
+    from .arguments import demand_size
+
+    for name in sorted(dim.symbols & ctx.params.keys()):
+        demand_size(ctx.params[name])
+
+
+def written(ctx: Context, node: tree.TypeOf, evaluate: Evaluate) -> TensorType:
+    """A written type with every name in it known."""
+    return TensorType(dtype_of(ctx, node), *axes_of(ctx, node.dims or (), evaluate))
+
+
+def axes_of(
+    ctx: Context, dims: Iterable[tree.Expr], evaluate: Evaluate
+) -> tuple[tuple[Axis, ...], bool]:
+    """The axes of a shape, and whether `...` leads it."""
+    axes: list[Axis] = []
+    lead = False
+    for i, node in enumerate(dims):
+        if isinstance(node, tree.Dots):
+            if i:
+                ctx.fail("N314", "`...` can only stand first in a shape", node.span)
+            lead = True
+            continue
+        size = size_of(ctx, node, evaluate)
+        positive(ctx, size, node.span)
+        axes.append(Axis(size, size.name))
+    return tuple(axes), lead
+
+
+def positive(ctx: Context, size: Dim, span: Span) -> None:
+    """A size that is a number must be at least 1."""
+    if size.value is not None and size.value < 1:
+        ctx.fail("N315", f"a size is at least 1, not {size.value}", span)
+
+
+def bind_axes(ctx: Context, node: tree.TypeOf, evaluate: Evaluate) -> TensorType:
+    """An input's type: names that are not known yet become axes."""
+    for dim in node.dims or ():
+        for name in _names(dim):
+            if name.id not in ctx.scope:
+                _bind_axis(ctx, name)
+    return written(ctx, node, evaluate)
+
+
+def _bind_axis(ctx: Context, name: tree.Name) -> None:
+    if name.id in ctx.functions or name.id in ctx.signatures:
+        ctx.fail("N203", f"`{name.id}` is a library name and cannot name an axis", name.span)
+    size = symbol(name.id)
+    ctx.axes[name.id] = name.span
+    binding = ctx.bind(name.id, Static(ir.Size(size), "int", size), name.span, "axis")
+    binding.used = True
+
+
+def _names(node: tree.Expr) -> list[tree.Name]:
+    match node:
+        case tree.Name():
+            return [node]
+        case tree.Binary(_, left, right):
+            return _names(left) + _names(right)
+        case tree.Unary(_, operand):
+            return _names(operand)
+        case tree.Call(_, args):
+            return [n for a in args for n in _names(a.value)]
+    return []
+
+
+def check_dtype(ctx: Context, got: str, wanted: str, span: Span, what: str) -> None:
+    """A dtype must be the wanted one; `float` stands for any floating dtype."""
+    if wanted == "float" and is_float(got) or got == wanted:
+        return
+    if got == "float" and is_float(wanted):
+        return
+    ctx.fail("N302", f"{what} must be {wanted}", span, f"this is {got}")
+
+
+def check_type(
+    ctx: Context,
+    got: TensorType,
+    wanted: TensorType,
+    span: Span,
+    what: str,
+    *,
+    related: Iterable[Label] = (),
+    help: str | None = None,
+) -> None:
+    """A type must equal another, axis by axis; unknowns become obligations."""
+    check_dtype(ctx, got.dtype, wanted.dtype, span, what)
+    if wanted.lead:
+        if got.rank < wanted.rank and not got.lead:
+            ctx.fail("N303", f"{what} must be {wanted}", span, f"this is {got}", related=related, help=help)
+        tail = got.axes[got.rank - wanted.rank :] if wanted.rank else ()
+    elif got.rank != wanted.rank or got.lead:
+        ctx.fail("N303", f"{what} must be {wanted}", span, f"this is {got}", related=related, help=help)
+    else:
+        tail = got.axes
+    for have, want in zip(tail, wanted.axes, strict=True):
+        ctx.fact(
+            have.size,
+            want.size,
+            span,
+            f"{what} must be {wanted}",
+            label=f"this is {got}",
+            related=related,
+            help=help,
+        )
+
+
+def reshape(ctx: Context, value: Tensor, axes: tuple[Axis, ...], lead: bool, span: Span) -> ir.Expr:
+    """`x -> [shape]`: the same elements in the same order, sizes proven equal."""
+    source = value.type
+    if lead and not source.lead:
+        axes, lead = _expand_lead(ctx, source, axes, span), False
+    elif source.lead and not lead:
+        ctx.fail("N303", f"{source} has leading axes", span, help="begin the shape with `...`")
+    target = TensorType(source.dtype, axes, lead)
+    try:
+        before, after = product(source.sizes), product(target.sizes)
+    except DimError as error:
+        ctx.fail("N309", str(error), span)
+    ctx.fact(
+        before,
+        after,
+        span,
+        f"{source} does not fit {target}",
+        label=f"{after} elements, not {before}",
+        code="N316",
+    )
+    return ir.Reshape(value.expr, _labelled(source, target), span)
+
+
+def _expand_lead(
+    ctx: Context, source: TensorType, axes: tuple[Axis, ...], span: Span
+) -> tuple[Axis, ...]:
+    """`[..., a, b]` over a known rank: as many leading axes stay as the sizes allow."""
+    for keep in range(source.rank, -1, -1):
+        rest = product(tuple(a.size for a in source.axes[keep:]))
+        if rest == product(tuple(a.size for a in axes)):
+            return source.axes[:keep] + axes
+    ctx.fail("N316", f"{source} does not end in these sizes", span)
+
+
+def _labelled(source: TensorType, target: TensorType) -> TensorType:
+    labels = {a.size: a.label for a in source.axes if a.label}
+    axes = tuple(Axis(a.size, a.label or labels.get(a.size)) for a in target.axes)
+    return target.with_axes(axes)
+

@@ -1,0 +1,185 @@
+"""What names and expressions stand for while a definition is being checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
+
+from .. import ir
+from ..dims import Dim, const
+from ..ops.base import Kind, Op, Shaped, Weight
+from ..shapes import TensorType
+from ..source import Span
+
+
+class Fault(Exception):
+    """A mistake was reported; the value at hand cannot be known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """Stands for what a reported mistake made unknowable; silences what follows from it."""
+
+
+BAD: Final = Bad()
+
+
+@dataclass(slots=True, eq=False)
+class Param:
+    """A parameter of the definition; `kind` is found by its default or its first use."""
+
+    name: str
+    span: Span
+    default: ir.Static | None
+    kind: Kind | None = None
+    optional: bool = False
+    decided: bool = False  # a use, not merely the default, has settled the kind
+    element: Static | None = None  # of a list: what its elements are like
+
+
+@dataclass(frozen=True, slots=True)
+class Static:
+    """A value known at construction. `flavor` is int, float, bool, text, none, window, list,
+    function, init, or `unknown` for a parameter whose kind is still open."""
+
+    node: ir.Static
+    flavor: str
+    dim: Dim | None = None  # of an int, where it has a canonical form
+    value: Any = None  # where the compiler knows it: a literal
+    known: bool = False
+    items: tuple[Static, ...] = ()  # of a list whose elements are written down
+    element: Static | None = None  # of any other list
+    param: Param | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """A tensor-valued expression; `optional` where it may be absent."""
+
+    expr: ir.Expr
+    optional: bool = False
+
+    @property
+    def type(self) -> TensorType:
+        assert isinstance(self.expr.type, TensorType)
+        return self.expr.type
+
+
+@dataclass(frozen=True, slots=True)
+class Several:
+    """Several values: of branches, or of a call with several outputs."""
+
+    expr: ir.Expr
+    types: tuple[ir.Type, ...]
+
+
+@dataclass(slots=True, eq=False)
+class LayerInfo:
+    """A layer under construction; its sizes become known when it is first applied."""
+
+    name: str
+    callee: Op | Signature
+    args: dict[str, tuple[ir.Static, Any]]  # by parameter: what was written, what a rule receives
+    arg_spans: dict[str, Span]
+    span: Span
+    named: bool
+    count: Static | None = None
+    stream: str | None = None
+    used: bool = False
+    pending: Any = None  # a calls.Written: inputs and axes given at construction
+    bound_at: Span | None = None
+    sizes: dict[str, Dim] = field(default_factory=dict)
+    weights: dict[str, Weight] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A declared layer as a value: `wte`."""
+
+    layer: LayerInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A method of a declared layer: `wte.attend`."""
+
+    layer: LayerInfo
+    op: Op
+
+
+@dataclass(frozen=True, slots=True)
+class OpRef:
+    """An entry of the library, by name."""
+
+    op: Op
+
+
+@dataclass(frozen=True, slots=True)
+class BlockRef:
+    """A block or model, by name."""
+
+    signature: Signature
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRef:
+    """`model` in a train."""
+
+    signature: Signature
+
+
+Value: TypeAlias = (
+    Tensor | Static | Several | Applied | Method | OpRef | BlockRef | ModelRef | Bad
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Obligation:
+    """A fact about a definition's axes and parameters that its callers must prove."""
+
+    left: Dim
+    right: Dim
+    relation: str
+    message: str
+    span: Span
+
+
+@dataclass(slots=True, eq=False)
+class Signature:
+    """What callers know of a checked definition."""
+
+    definition: ir.Definition
+    params: dict[str, Param]
+    axes: frozenset[str]
+    obligations: tuple[Obligation, ...]
+    hard_streams: frozenset[str]  # drawn from in evaluation too
+    has_weights: bool
+    broken: bool = False
+    callees: Mapping[str, Signature] = field(default_factory=dict)  # blocks that it contains
+
+
+@dataclass(slots=True, eq=False)
+class Binding:
+    """A name in scope. `parents` are the bindings that this one joins (after `if`, in loops)."""
+
+    name: str
+    value: Value
+    span: Span
+    what: str  # "parameter", "input", "value", "layer", "axis", "loop variable", ...
+    used: bool = False
+    parents: list[Binding] = field(default_factory=list)
+
+    def use(self) -> None:
+        """Mark as read, and all that it joins."""
+        if not self.used:
+            self.used = True
+            for parent in self.parents:
+                parent.use()
+
+
+def number(value: int | float) -> Static:
+    """A number as a static value."""
+    if isinstance(value, int):
+        return Static(ir.Literal(value), "int", const(value), value, True)
+    return Static(ir.Literal(value), "float", None, value, True)

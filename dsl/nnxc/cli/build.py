@@ -1,0 +1,68 @@
+"""Compile specs into Python files, all of them or, where anything is wrong, none."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from ..driver import Options
+from ..fresh import DEFAULTS
+from ..make import build
+from .arguments import add_specs
+from .console import Console
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    add_specs(parser)
+    parser.add_argument(
+        "-o", "--out", required=True, metavar="DIR", help="where the Python files go"
+    )
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="write nothing; show what a build would change, and fail if anything",
+    )
+    parser.add_argument(
+        "--force", action="store_true", help="replace files that were edited by hand"
+    )
+    parser.add_argument(
+        "--stack",
+        choices=("loop", "scan"),
+        default=DEFAULTS["stack"],
+        help="emit `Block(...) * n` as a loop or as one scanned block (default: loop)",
+    )
+    parser.add_argument(
+        "--remat", action="store_true", help="recompute a stack's activations"
+    )
+    parser.add_argument(
+        "--no-black",
+        dest="black",
+        action="store_false",
+        help="leave out the last formatting of the output",
+    )
+
+
+def run(args: argparse.Namespace, console: Console) -> int:
+    """Build, and tell what was written."""
+    options = Options(stack=args.stack, remat=args.remat, black=args.black)
+    result = build(
+        args.specs,
+        args.out,
+        options=options,
+        force=args.force,
+        check=args.check,
+        jobs=os.cpu_count() or 1,
+        progress=console.progress,
+        compiler=console.compiler,
+    )
+    for path in result.written:
+        console.note(f"wrote {path}")
+    if console.is_text:
+        print(result.diff, end="")
+    lists = {
+        "written": result.written,
+        "unchanged": result.unchanged,
+        "stale": result.stale,
+    }
+    return console.report(result.diagnostics, lists)

@@ -1,0 +1,165 @@
+"""The façade: a spec in, generated files and diagnostics out. Pure, and safe in threads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from . import __version__, fresh
+from .diagnostics import Diagnostic, Sink
+from .emit import Options
+from .header import module_name, with_header
+from .source import Source, Span
+
+if TYPE_CHECKING:
+    from .ir import Program
+    from .syntax import tree
+
+Read = Callable[[str], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What a spec compiles to: file names with their texts; none where there are errors."""
+
+    files: Mapping[str, str]
+    diagnostics: tuple[Diagnostic, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether there are no errors."""
+        return not any(d.severity == "error" for d in self.diagnostics)
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What is known of a spec before anything is emitted; `texts` are it and its uses."""
+
+    source: Source | None
+    file: tree.File | None
+    program: Program | None
+    diagnostics: tuple[Diagnostic, ...]
+    texts: Mapping[str, str]
+
+
+def compile(
+    source: str | bytes,
+    *,
+    path: str = "<spec>",
+    read: Read | None = None,
+    options: Options | None = None,
+) -> Output:
+    """Compile one spec. Mistakes of the spec come back as diagnostics, never raised.
+
+    `path` stands in diagnostics and names the generated module. `read` gives the bytes of
+    a file that the spec uses, directly or not, named relative to the spec's folder; it
+    raises OSError or KeyError where it cannot. Without it a spec cannot use other files.
+    """
+    options = options or Options()
+    analysis = analyse(source, path=path, read=read)
+    if analysis.program is None:
+        return Output(MappingProxyType({}), analysis.diagnostics)
+    from .emit import emit
+
+    body = emit(analysis.program, options)
+    parts = [__version__, fresh.options_key(asdict(options))]
+    for name, text in analysis.texts.items():
+        parts += (name, text)
+    text = with_header(body, path, __version__, parts)
+    files = {f"{module_name(path)}.py": text}
+    return Output(MappingProxyType(files), analysis.diagnostics)
+
+
+def analyse(
+    source: str | bytes, *, path: str = "<spec>", read: Read | None = None
+) -> Analysis:
+    """Parse and check one spec; `program` is None exactly where there are errors."""
+    from .check import check
+    from .syntax.parse import parse, source_from_bytes
+
+    sink = Sink()
+    loader = _Loader(path, read, sink)
+    text = source_from_bytes(path, _as_bytes(source), sink)
+    if text is None:
+        return Analysis(None, None, None, sink.diagnostics, {})
+    file = loader.files[os.path.basename(path)] = parse(text, sink)
+    program = check(file, sink, loader)
+    failed = any(d.severity == "error" for d in sink.diagnostics)
+    texts = {os.path.basename(path): text.text, **dict(sorted(loader.texts.items()))}
+    return Analysis(text, file, None if failed else program, sink.diagnostics, texts)
+
+
+def reformat(
+    source: str | bytes, *, path: str = "<spec>"
+) -> tuple[str | None, tuple[Diagnostic, ...]]:
+    """The spec in its one form, and what is wrong with its syntax; None where it is."""
+    from .syntax.format import format_source
+    from .syntax.parse import source_from_bytes
+
+    sink = Sink()
+    text = source_from_bytes(path, _as_bytes(source), sink)
+    formatted = None if text is None else format_source(text, sink)
+    failed = any(d.severity == "error" for d in sink.diagnostics)
+    return None if failed else formatted, sink.diagnostics
+
+
+def _as_bytes(source: str | bytes) -> bytes:
+    return source.encode("utf-8", "surrogatepass") if isinstance(source, str) else source
+
+
+@dataclass(slots=True)
+class _Loader:
+    """Gives the checker the files that a spec uses, each read and parsed once.
+
+    A file's name is its path relative to the folder of the spec.
+    """
+
+    path: str
+    read: Read | None
+    sink: Sink
+    texts: dict[str, str] = field(default_factory=dict)
+    files: dict[str, tree.File | None] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)  # of sources, by their paths
+
+    def __call__(self, path: str, span: Span) -> tree.File | None:
+        """The file of that path, relative to the one that `span` is in, or None."""
+        if os.path.isabs(path) or not path.isprintable():
+            self._refuse(path, span, "a path is relative to this file")
+            return None
+        folder = os.path.dirname(self.names.get(span.source.path, ""))
+        name = os.path.normpath(os.path.join(folder, path))
+        if name not in self.files:
+            self.files[name] = self._load(name, path, span)
+        return self.files[name]
+
+    def _load(self, name: str, path: str, span: Span) -> tree.File | None:
+        from .syntax.parse import parse, source_from_bytes
+
+        if self.read is None:
+            self._refuse(path, span, "this spec is compiled alone")
+            return None
+        try:
+            data = self.read(name)
+        except (OSError, KeyError) as error:
+            why = getattr(error, "strerror", None) or "no such file"
+            self._refuse(path, span, why.lower())
+            return None
+        target = os.path.normpath(os.path.join(os.path.dirname(self.path), name))
+        self.names[target] = name
+        source = source_from_bytes(target, data, self.sink)
+        if source is None:
+            return None
+        self.texts[name] = source.text
+        return parse(source, self.sink)
+
+    def _refuse(self, path: str, span: Span, why: str) -> None:
+        self.sink.error(
+            "N901",
+            f"`{path}` cannot be read",
+            span,
+            why,
+            help="name a spec by its path relative to the file that uses it",
+        )

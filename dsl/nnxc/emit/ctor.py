@@ -1,0 +1,407 @@
+"""The constructor of a class: layers, weights, checks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import assert_never
+
+from .. import ir
+from ..dims import Dim, Func
+from ..ops.base import Call, Op
+from . import text as t
+from .build import construct, variable
+from .loops import source
+from .names import Namespace
+from .nodes import Line, Loop, Node, Suite, Written, all_uses, comprehend, prune
+from .reads import declared, givens, mentions
+from .scope import Scope
+from .signature import Names, Signature
+from .statics import as_size, size, static
+
+_LOCAL = 3  # a field of the Config used so often gets a local name
+_NEGATED = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
+
+
+def constructor(
+    signature: Signature, names: Names, stores: Mapping[str, str], scan: bool
+) -> list[Written]:
+    """The body of `__init__`. `stores` are the static values that calls need: name -> attribute."""
+    written = _Constructor(signature, names, stores, frozenset(), scan).body()
+    counts = Counter(u for u in all_uses(written) if u.startswith("cfg."))
+    local = [u for u in counts if counts[u] >= _LOCAL]
+    if not local:
+        return written
+    made = _Constructor(signature, names, stores, frozenset(local), scan)
+    order = [f"cfg.{a}" for a in [*signature.arguments.values(), "dtype"]]
+    fields = [f for f in order if f in local]
+    targets = ", ".join(f.removeprefix("cfg.") for f in fields)
+    return [Line(f"{targets} = {', '.join(fields)}"), *made.body()]
+
+
+class _Constructor:
+    def __init__(
+        self,
+        signature: Signature,
+        names: Names,
+        stores: Mapping[str, str],
+        local: frozenset[str],
+        scan: bool,
+    ):
+        self.signature, self.names = signature, names
+        self.stores, self.local, self.scan = stores, local, scan
+        self.env: dict[str, str] = {}
+        self.holders: dict[str, str] = {}
+        self.namespace = Namespace(
+            ["rngs", "dtype", "cfg", *signature.arguments.values()]
+        )
+        self.scope = Scope(self._symbol)
+        self.known: dict[Dim, str] = {}
+        self.scope.sizes = self.known
+        if signature.takes_dtype:
+            self.scope.dtype = self._field("dtype", bool(signature.config))
+
+    def body(self) -> list[Written]:
+        """The statements, pruned."""
+        nodes = [*self._stores(), *self._all(self.signature.definition.body)]
+        return comprehend(prune(nodes, set()))
+
+    # --------------------------------------------------------------- names
+
+    def _symbol(self, name: str) -> str:
+        if name in self.env:
+            text = self.env[name]
+        elif name in self.signature.arguments:
+            params = {p.name for p in self.signature.definition.params}
+            in_config = bool(self.signature.config) and name in params
+            text = self._field(self.signature.arguments[name], in_config)
+            if in_config:
+                self.scope.uses.append(f"cfg.{self.signature.arguments[name]}")
+        else:
+            raise KeyError(f"{name!r} is not known in {self.signature.name}.__init__")
+        self.scope.uses.append(text)
+        return text
+
+    def _field(self, name: str, in_config: bool) -> str:
+        whole = f"cfg.{name}"
+        return whole if in_config and whole not in self.local else name
+
+    def _local(self, name: str) -> str:
+        """The Python name of a static local or loop variable."""
+        if name not in self.env:
+            self.env[name] = self.namespace.give(name.lower(), name)
+        return self.env[name]
+
+    # ---------------------------------------------------------- statements
+
+    def _stores(self) -> Iterator[Node]:
+        arguments = self.signature.arguments
+        for name, attribute in self.stores.items():
+            if name in arguments:
+                yield self._line(f"self.{attribute} = ", ir.Ref(name))
+        if "dtype" in self.stores:
+            yield Line(f"self.dtype = {self.scope.dtype}", ("cfg.dtype",))
+
+    def _line(self, start: str, value: ir.Static, **more: frozenset[str]) -> Line:
+        with self.scope.recording() as uses:
+            text = static(value, self.scope).text
+        return Line(start + text, tuple(uses), **more)
+
+    def _all(self, body: Iterable[ir.Stmt]) -> list[Node]:
+        return [node for stmt in body for node in self._statement(stmt)]
+
+    def _statement(self, stmt: ir.Stmt) -> list[Node]:
+        match stmt:
+            case ir.Declare(layer):
+                return [self._make(layer)]
+            case ir.Variable():
+                return [self._make(stmt)]
+            case ir.StaticLet():
+                return self._let(stmt)
+            case ir.Require():
+                return [] if stmt.call_time else self._require(stmt)
+            case ir.For():
+                return self._for(stmt)
+            case ir.If():
+                return self._if(stmt)
+            case ir.Assign() | ir.UpdateState() | ir.Return():
+                return []
+            case _:
+                assert_never(stmt)
+
+    def _let(self, stmt: ir.StaticLet) -> list[Node]:
+        if not self._constructible(stmt.value):
+            return []
+        with self.scope.recording() as uses:
+            text = static(stmt.value, self.scope).text
+        name = self._local(stmt.name)
+        dim = as_size(stmt.value)
+        if dim is not None and dim.value is None and dim.name is None:
+            self.known.setdefault(dim, stmt.name)
+        nodes: list[Node] = [Line(f"{name} = {text}", tuple(uses), frozenset((name,)))]
+        if stmt.name in self.stores and not self.holders:
+            nodes.append(Line(f"self.{self.stores[stmt.name]} = {name}", (name,)))
+        return nodes
+
+    def _constructible(self, value: ir.Static) -> bool:
+        """Whether a static value is known already here: axes and presence are not."""
+        known = self.env.keys() | self.signature.arguments.keys()
+        return mentions(value) <= known and not givens(value)
+
+    def _require(self, stmt: ir.Require) -> list[Node]:
+        with self.scope.recording() as uses:
+            condition = _negated(stmt.condition, self.scope)
+            message = self._message(stmt)
+        raises = Line(f"raise ValueError({message})", tuple(uses))
+        return [Suite(f"if {condition}:", (raises,))]
+
+    def _message(self, stmt: ir.Require) -> str:
+        values = [self._symbol(n) for n in sorted(mentions(stmt.condition))]
+        if not values:
+            return t.quoted(stmt.message)
+        shown = ", ".join(f"{v.removeprefix('cfg.')}={{{v}}}" for v in values)
+        message = stmt.message.replace("{", "{{").replace("}", "}}")
+        return f"f{t.quoted(f'{message}, got {shown}')}"
+
+    # -------------------------------------------------------------- layers
+
+    def _make(self, item: ir.Layer | ir.Variable) -> Line:
+        with self.scope.recording() as uses:
+            text = self._text(item)
+        return self._keep(item.name, text, tuple(uses))
+
+    def _keep(
+        self, name: str, text: str, uses: tuple[str, ...], annotation: str = ""
+    ) -> Line:
+        if name in self.holders:
+            holder = self.holders[name]
+            line = f"{holder}.append({text})"
+            return Line(line, (*uses, holder), append=(holder, text))
+        return Line(f"self.{self.signature.attributes[name]}{annotation} = {text}", uses)
+
+    def _text(self, item: ir.Layer | ir.Variable) -> str:
+        if isinstance(item, ir.Variable):
+            return variable(item, self.scope)
+        if item.count is None:
+            return self._construct(item)
+        count = static(item.count, self.scope).text
+        if self.scan:
+            made = self._construct(item, rngs="r")
+            return f"jax.vmap(lambda r: {made})(rngs.split({count}))"
+        return f"nnx.List([{self._construct(item)} for _ in range({count})])"
+
+    def _construct(self, layer: ir.Layer, rngs: str = "rngs") -> str:
+        if isinstance(layer.callee, Op):
+            more = [f"dtype={self._dtype()}"] if self._aware(layer.callee) else []
+            more += [f"rngs={rngs}"] if layer.callee.takes_rngs else []
+            return construct(layer, self.scope, more).text
+        return self._block(self.names.signatures[layer.callee], layer, rngs)
+
+    def _aware(self, op: Op) -> bool:
+        return op.dtype_aware and self.signature.takes_dtype
+
+    def _dtype(self) -> str:
+        if self.signature.config:
+            self.scope.uses.append("cfg.dtype")
+        assert self.scope.dtype is not None
+        return self.scope.dtype
+
+    def _block(self, callee: Signature, layer: ir.Layer, rngs: str) -> str:
+        args = dict(layer.args)
+        sizes = [size(layer.sizes[n], self.scope).text for n in callee.definition.inferred]
+        more = [f"dtype={self._dtype()}"] if callee.takes_dtype else []
+        if callee.config is None:
+            required = [p.name for p in callee.definition.params if p.default is None]
+            positional = [static(args[n], self.scope).text for n in required]
+            keywords = self._keywords(callee, [a for a in args if a not in required])
+            parts = [*sizes, *positional, *(f"{k}={static(args[n], self.scope)}" for n, k in keywords)]
+        else:
+            fields = [f"{k}={static(args[n], self.scope)}" for n, k in self._keywords(callee, args)]
+            parts = [*sizes, f"{callee.config}({', '.join(fields + more)})"]
+            more = []
+        more += [f"rngs={rngs}"] if callee.takes_rngs else []
+        return f"{callee.name}({', '.join(parts + more)})"
+
+    def _keywords(self, callee: Signature, args: Iterable[str]) -> list[tuple[str, str]]:
+        return [(n, callee.arguments[n]) for n in args]
+
+    # --------------------------------------------------- loops, conditions
+
+    def _for(self, stmt: ir.For) -> list[Node]:
+        with self.scope.recording():
+            over = source(stmt.iterable, len(stmt.targets), self.scope)
+        nodes: list[Node] = [self._carry([(c.symbol, c.entry) for c in stmt.carried])]
+        targets = tuple(self._local(name) for name in stmt.targets)
+        with self._lists(stmt) as (makes, keeps):
+            body = self._all(stmt.body)
+        body.append(self._carry([(c.symbol, c.next) for c in stmt.carried]))
+        loop = Loop(targets, over, (), tuple(body))
+        return [*nodes, *makes, loop, *keeps]
+
+    def _carry(self, sizes: Sequence[tuple[str, Dim]]) -> Line:
+        """Sizes that change from iteration to iteration take their next values together."""
+        with self.scope.recording() as uses:
+            values = [size(dim, self.scope).text for _, dim in sizes]
+        names = [self._local(symbol) for symbol, _ in sizes]
+        pairs = [(n, v) for n, v in zip(names, values, strict=True) if n != v]
+        text = f"{', '.join(n for n, _ in pairs)} = {', '.join(v for _, v in pairs)}"
+        # Without a pair it binds a name that nobody uses, and goes.
+        return Line(text, tuple(uses), frozenset(n for n, _ in pairs) or frozenset(("",)))
+
+    @contextmanager
+    def _lists(self, stmt: ir.For) -> Iterator[tuple[list[Line], list[Line]]]:
+        """Within, what is declared goes to lists: lines that make them, and that keep inner ones."""
+        outer = self.holders
+        names = list({item.name: None for item in declared(stmt.body)})
+        inner: dict[str, str] = {}
+        makes, keeps = [], []
+        for name in names:
+            attribute = self.signature.attributes[name]
+            holder = self.namespace.give(attribute) if name in outer else f"self.{attribute}"
+            inner[name] = holder
+            kind = _list_of(name, stmt.body, self)
+            makes.append(Line(f"{holder} = nnx.List[{kind}]()", (), frozenset((holder,)), makes=holder))
+            if name in outer:
+                text = f"{outer[name]}.append({holder})"
+                keeps.append(Line(text, (holder, outer[name]), append=(outer[name], holder)))
+        self.holders = {**outer, **inner}
+        yield makes, keeps
+        self.holders = outer
+
+    def _if(self, stmt: ir.If) -> list[Node]:
+        if givens(stmt.condition) or not self._constructible(stmt.condition):
+            return self._all((*stmt.then, *stmt.orelse))
+        arms = self._arm(stmt.then), self._arm(stmt.orelse)
+        if arms[0] is not None and arms[1] is not None:
+            return self._ternaries(stmt, arms[0], arms[1])
+        return self._branches(stmt)
+
+    def _arm(self, body: Sequence[ir.Stmt]) -> dict[str, ir.Layer | ir.Variable] | None:
+        """What an arm declares, where it does nothing else in the constructor."""
+        found: dict[str, ir.Layer | ir.Variable] = {}
+        for stmt in body:
+            match stmt:
+                case ir.Declare(layer):
+                    found[layer.name] = layer
+                case ir.Variable():
+                    found[stmt.name] = stmt
+                case ir.Assign() | ir.UpdateState() | ir.Return():
+                    continue
+                case ir.Require(call_time=True):
+                    continue
+                case _:
+                    return None
+        return found
+
+    def _ternaries(
+        self,
+        stmt: ir.If,
+        then: Mapping[str, ir.Layer | ir.Variable],
+        orelse: Mapping[str, ir.Layer | ir.Variable],
+    ) -> list[Node]:
+        nodes: list[Node] = []
+        for name in dict.fromkeys([*then, *orelse]):
+            with self.scope.recording() as uses:
+                condition, positive = stmt.condition, name in then
+                if not positive:
+                    condition = ir.StaticUnary("not", condition)
+                first = self._text(then[name] if positive else orelse[name])
+                second = self._text(orelse[name]) if positive and name in orelse else "None"
+                choice = t.ternary(static(condition, self.scope), t.Text(first), t.Text(second))
+            kinds = _kinds(name, (stmt,), self)
+            annotation = f": {' | '.join(kinds)}" if len(kinds) > 1 and "None" not in kinds else ""
+            nodes.append(self._keep(name, choice.text, tuple(uses), annotation))
+        return nodes
+
+    def _branches(self, stmt: ir.If) -> list[Node]:
+        with self.scope.recording() as uses:
+            condition = static(stmt.condition, self.scope).text
+        names = list({item.name: None for item in declared((stmt,))})
+        then, orelse = self._branch(stmt.then, names), self._branch(stmt.orelse, names)
+        return [
+            *(self._annotate(name, stmt) for name in names if name not in self.holders),
+            Suite(f"if {condition}:", tuple(then), tuple(uses)),
+            *([Suite("else:", tuple(orelse))] if orelse else []),
+        ]
+
+    def _annotate(self, name: str, stmt: ir.If) -> Line:
+        kinds = " | ".join(_kinds(name, (stmt,), self))
+        return Line(f"self.{self.signature.attributes[name]}: {kinds}")
+
+    def _branch(self, body: Sequence[ir.Stmt], names: Sequence[str]) -> list[Node]:
+        here = {item.name for item in declared(body)}
+        missing = [self._keep(n, "None", ()) for n in names if n not in here]
+        return [*self._all(body), *missing]
+
+    def kind(self, item: ir.Layer | ir.Variable) -> str:
+        """The class of a layer or variable, for annotations."""
+        if isinstance(item, ir.Variable):
+            return "nnx.BatchStat" if item.state else "nnx.Param"
+        if isinstance(item.callee, str):
+            name = self.names.signatures[item.callee].name
+        else:
+            build = item.callee.build_for(dict(item.args))
+            plain = isinstance(build, Call) and "{" not in build.target
+            name = build.target if isinstance(build, Call) and plain else "nnx.Module"
+        return f"nnx.List[{name}]" if item.count is not None and not self.scan else name
+
+
+def _list_of(name: str, body: Sequence[ir.Stmt], maker: _Constructor) -> str:
+    """What the list of a layer declared in a loop holds: its class, or lists in inner loops."""
+    for stmt in body:
+        if isinstance(stmt, ir.For) and any(i.name == name for i in declared(stmt.body)):
+            return f"nnx.List[{_list_of(name, stmt.body, maker)}]"
+        if isinstance(stmt, ir.If) and any(i.name == name for i in declared((stmt,))):
+            inner = [s for s in (*stmt.then, *stmt.orelse) if isinstance(s, ir.For)]
+            if any(i.name == name for i in declared(inner)):
+                return _list_of(name, inner, maker)
+    return " | ".join(_kinds(name, body, maker))
+
+
+def _kinds(name: str, body: Sequence[ir.Stmt], maker: _Constructor) -> list[str]:
+    """The classes that a layer may have, None included where some branch lacks it."""
+    kinds = {maker.kind(i): None for i in declared(body) if i.name == name}
+    if not _always(name, body):
+        kinds["None"] = None
+    return list(kinds)
+
+
+def _always(name: str, body: Sequence[ir.Stmt]) -> bool:
+    for stmt in body:
+        match stmt:
+            case ir.Declare(ir.Layer(name=found)) | ir.Variable(name=found) if found == name:
+                return True
+            case ir.If(condition, then, orelse):
+                arms = _always(name, then), _always(name, orelse)
+                if all(arms) or (any(arms) and givens(condition)):
+                    return True
+            case ir.For(body=inner) if _always(name, inner):
+                return True
+    return False
+
+
+def _negated(condition: ir.Static, scope: Scope) -> str:
+    """The condition under which a requirement fails."""
+    match condition:
+        case ir.StaticBinary(op, ir.Size(left), ir.Size(right)) if op in ("==", "!="):
+            remainder = _remainder(left - right)
+            if remainder is not None:
+                texts = [size(d, scope) for d in remainder]
+                test = t.binary("%", *texts)
+                return t.binary(_NEGATED[op], test, t.Text("0")).text
+            return t.binary(_NEGATED[op], size(left, scope), size(right, scope)).text
+        case ir.StaticBinary(op, left_, right_) if op in _NEGATED:
+            return static(ir.StaticBinary(_NEGATED[op], left_, right_), scope).text
+    return static(ir.StaticUnary("not", condition), scope).text
+
+
+def _remainder(difference: Dim) -> tuple[Dim, Dim] | None:
+    """`(a, b)` where a size is `±(a % b)`."""
+    for monomial, _ in difference.terms:
+        for atom, _power in monomial:
+            match atom:
+                case Func("floordiv", (dividend, divisor)):
+                    if (dividend % divisor) in (difference, -difference):
+                        return dividend, divisor
+    return None

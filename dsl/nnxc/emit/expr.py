@@ -1,0 +1,162 @@
+"""Tensor expressions as Python text: one expression in, one expression out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import assert_never
+
+from .. import ir
+from ..dims import Dim
+from ..ops.base import Op
+from ..shapes import TensorType
+from . import text as t
+from .build import call
+from .scope import Callee, Scope
+from .statics import size, static
+from .text import Text
+
+_BITWISE = {"and": "&", "or": "|"}
+
+
+def render(expr: ir.Expr, scope: Scope) -> str:
+    """The Python expression of a tensor expression.
+
+    `Let` and stacks need statements of their own: `flow.lower` removes them beforehand.
+    """
+    return text(expr, scope).text
+
+
+def text(expr: ir.Expr, scope: Scope) -> Text:
+    """The same with its precedence."""
+    match expr:
+        case ir.Var(name):
+            return t.opaque(scope.value(name))
+        case ir.Scalar(value):
+            return static(value, scope)
+        case ir.Apply():
+            return _apply(expr, scope)
+        case ir.OpCall():
+            return call(expr, scope, {n: _input(v, scope) for n, v in expr.inputs})
+        case ir.Invoke(function, value):
+            return Text(f"{static(function, scope).at(t.ATOM)}({text(value, scope)})")
+        case ir.Operator(op, operands):
+            return _operator(op, [text(o, scope) for o in operands])
+        case ir.Subscript(value, items):
+            keys = ", ".join(_item(i, scope) for i in items)
+            return Text(f"{text(value, scope).at(t.ATOM)}[{keys}]")
+        case ir.Reshape(value, type_):
+            return _reshape(value, type_, scope)
+        case ir.Cast():
+            return _cast(expr, scope)
+        case ir.TupleOf(items):
+            return t.tuple_of([text(i, scope).text for i in items])
+        case ir.Item(ir.TupleOf(items), index):
+            return text(items[index], scope)
+        case ir.Item(value, index):
+            return Text(f"{text(value, scope).at(t.ATOM)}[{index}]")
+        case ir.Choose(condition, then, orelse):
+            parts = static(condition, scope), text(then, scope), text(orelse, scope)
+            return t.ternary(*parts)
+        case ir.ModelCall(args):
+            return _invoke(scope.model, None, args, scope)
+        case ir.Let():
+            raise TypeError("a value used twice needs a statement")
+        case _:
+            assert_never(expr)
+
+
+def _input(value: ir.Expr | tuple[ir.Expr, ...], scope: Scope) -> Text:
+    if isinstance(value, tuple):
+        return Text(f"[{', '.join(text(v, scope).text for v in value)}]")
+    return text(value, scope)
+
+
+def _apply(expr: ir.Apply, scope: Scope) -> Text:
+    return _invoke(scope.callee(expr.layer), expr.method, expr.args, scope)
+
+
+def _invoke(
+    callee: Callee,
+    method: str | None,
+    given: Sequence[tuple[str, ir.Expr]],
+    scope: Scope,
+) -> Text:
+    args, keywords = [], []
+    for name, value in given:
+        python = text(value, scope).text
+        if name in callee.optional:
+            keywords.append(f"{callee.names.get(name, name)}={python}")
+        else:
+            args.append(python)
+    if callee.draws and method is None:
+        keywords.append(f"rngs={scope.rngs}")
+    target = f"{callee.text}.{method}" if method else callee.text
+    return Text(f"{target}({', '.join(args + keywords)})")
+
+
+def _operator(op: str, operands: Sequence[Text]) -> Text:
+    if len(operands) == 1:
+        sign = "~" if op == "not" else op
+        return Text(f"{sign}{operands[0].at(t.UNARY)}", t.UNARY)
+    left, right = operands
+    return t.binary(_BITWISE.get(op, op), left, right)
+
+
+def _item(
+    item: ir.Static | ir.SliceOf | ir.NewAxis | ir.Rest | ir.Expr, scope: Scope
+) -> str:
+    match item:
+        case ir.SliceOf(lower, upper, step):
+            parts = ["" if p is None else static(p, scope).text for p in (lower, upper)]
+            tail = "" if step is None else f":{static(step, scope)}"
+            return _slice(parts[0], parts[1]) + tail
+        case ir.NewAxis():
+            return "None"
+        case ir.Rest():
+            return "..."
+    if isinstance(item, ir.Expr):
+        return render(item, scope)
+    return static(item, scope).text
+
+
+def _slice(lower: str, upper: str) -> str:
+    simple = all(t.is_atom(p.lstrip("-")) and "(" not in p for p in (lower, upper))
+    if simple:
+        return f"{lower}:{upper}"
+    return f"{lower}{' ' if lower else ''}:{' ' if upper else ''}{upper}"
+
+
+def _reshape(value: ir.Expr, type_: TensorType, scope: Scope) -> Text:
+    source = text(value, scope).at(t.ATOM)
+    dims = _dims(type_, scope)
+    assert isinstance(value.type, TensorType)
+    if type_.lead:
+        dims.insert(0, f"*{source}.shape[:{-value.type.rank or ''}]")
+    return Text(f"{source}.reshape({', '.join(dims)})")
+
+
+def _dims(type_: TensorType, scope: Scope) -> list[str]:
+    """The new sizes; a lone composite one is left to JAX."""
+    composite = [i for i, s in enumerate(type_.sizes) if _is_composite(s)]
+    return [
+        "-1" if composite == [i] and not type_.lead else size(s, scope).text
+        for i, s in enumerate(type_.sizes)
+    ]
+
+
+def _is_composite(dim: Dim) -> bool:
+    return dim.name is None and dim.value is None
+
+
+def _cast(expr: ir.Cast, scope: Scope) -> Text:
+    assert isinstance(expr.value.type, TensorType)
+    value = text(expr.value, scope)
+    dtype = scope.dtype_text(expr.type.dtype)
+    if dtype == scope.dtype_text(expr.value.type.dtype):
+        return value
+    return Text(f"{value.at(t.ATOM)}.astype({dtype})")
+
+
+def draws(op: Op) -> bool:
+    """Whether applying a layer takes rngs=."""
+    return bool(op.streams)

@@ -1,0 +1,228 @@
+"""From one deep expression to statements that a person would write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Set
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from .. import ir
+from . import depth as d
+from .calls import holes
+from .expr import render
+from .locals import Locals
+from .nodes import INDENT, WIDTH, Line, Node, Suite
+from .reads import children, reads, rebuilt, substitute, walk
+from .scope import Scope
+from .statics import static
+
+Names = Set[str]
+
+
+@dataclass(slots=True)
+class Lowering:
+    """Writes statements to `nodes`. `stack` writes the loop over a stack of layers, `comment`
+    gives the shape comment of a value (empty: none)."""
+
+    scope: Scope
+    locals: Locals
+    is_stack: Callable[[str], bool]
+    stack: Callable[[ir.Apply, tuple[str, ...]], list[Node]]
+    comment: Callable[[ir.Expr], str]
+    indent: int = 2
+    nodes: list[Node] = field(default_factory=list)
+
+    @contextmanager
+    def block(self) -> Iterator[list[Node]]:
+        """Within, statements go to the list that is yielded, one level deeper."""
+        before, self.nodes = self.nodes, []
+        self.indent += 1
+        try:
+            yield self.nodes
+        finally:
+            self.nodes = before
+            self.indent -= 1
+
+    # ---------------------------------------------------------- statements
+
+    def assign(self, name: str, value: ir.Expr, avoid: Names) -> None:
+        """`name = value`; `avoid` are the tensors needed afterwards."""
+        value = self._hoist(value, avoid - {name}, name)
+        if isinstance(value, ir.Choose) and self._width(value, name) > WIDTH:
+            self._choose(name, value, avoid)
+            return
+        if isinstance(value, ir.Var) and value.name == name:
+            return
+        value = self._cut(value, avoid - {name}, name, len(self.locals.text[name]) + 3)
+        self.write(f"{self.locals.text[name]} = ", value, self.comment(value))
+        self.locals.written.add(name)
+
+    def unpack(self, names: tuple[str, ...], value: ir.Expr, avoid: Names) -> None:
+        """`a, b = value`."""
+        value = self._hoist(value, avoid - set(names), None)
+        targets = ", ".join(self.locals.text[n] for n in names)
+        value = self._cut(value, avoid - set(names), None, len(targets) + 3)
+        if isinstance(value, ir.TupleOf):
+            self._write_many(f"{targets} = ", value.items)
+        else:
+            self.write(f"{targets} = ", value)
+        self.locals.written.update(names)
+
+    def returned(self, values: tuple[ir.Expr, ...]) -> None:
+        """`return a, b`."""
+        done: list[ir.Expr] = []
+        for i, value in enumerate(values):
+            avoid = set().union(*(reads(v) for v in (*done, *values[i + 1 :])))
+            value = self._hoist(value, avoid, None)
+            if isinstance(value, ir.TupleOf) and len(values) == 1:
+                return self.returned(value.items)
+            done.append(self._cut(value, avoid, None, len("return ")))
+        self._write_many("return ", tuple(done))
+
+    def update(self, target: str, value: ir.Expr, avoid: Names) -> None:
+        """`target = value` for a variable of the module."""
+        value = self._cut(self._hoist(value, avoid, None), avoid, None, len(target) + 3)
+        self.write(f"{target} = ", value)
+
+    def write(self, start: str, value: ir.Expr, comment: str = "") -> None:
+        """One line that needs no further taking apart."""
+        self._write_many(start, (value,), comment)
+
+    def _write_many(
+        self, start: str, values: tuple[ir.Expr, ...], comment: str = ""
+    ) -> None:
+        with self.scope.recording() as uses:
+            text = ", ".join(render(v, self.scope) for v in values)
+        self.nodes.append(Line(start + text, tuple(uses), comment=comment))
+
+    def _choose(self, name: str, value: ir.Choose, avoid: Names) -> None:
+        with self.scope.recording() as uses:
+            condition = static(value.condition, self.scope).text
+        for head, arm in ((f"if {condition}:", value.then), ("else:", value.orelse)):
+            with self.block() as body:
+                self.assign(name, arm, avoid)
+            self.nodes.append(Suite(head, tuple(body), tuple(uses)))
+
+    # -------------------------------------- values that need statements
+
+    def _hoist(self, expr: ir.Expr, avoid: Names, hint: str | None) -> ir.Expr:
+        """The expression without what cannot stand inside one."""
+        if not any(self._is_statement(e) for e in walk(expr)):
+            return expr
+        match expr:
+            case ir.Let(name, value, body):
+                rest = avoid | (reads(body) - {name})
+                bound = self._bind(value, rest, hint)
+                return self._hoist(substitute(body, name, bound), avoid, hint)
+            case ir.Choose():
+                name = self.locals.lend(expr, avoid | reads(expr), None)
+                self._choose(name, expr, avoid | reads(expr))
+                return ir.Var(name, expr.type, expr.span)
+        expr = self._hoist_children(expr, avoid, hint)
+        if isinstance(expr, ir.Apply) and self.is_stack(expr.layer):
+            return self._through(expr, avoid, hint)
+        return expr
+
+    def _is_statement(self, expr: ir.Expr) -> bool:
+        match expr:
+            case ir.Let():
+                return True
+            case ir.Apply(layer=layer):
+                return self.is_stack(layer)
+        return any(_repeated(expr, i) for i, _ in enumerate(children(expr)))
+
+    def _hoist_children(
+        self, expr: ir.Expr, avoid: Names, hint: str | None
+    ) -> ir.Expr:
+        parts = list(children(expr))
+        for i, part in enumerate(parts):
+            others = parts[:i] + parts[i + 1 :]
+            taken = avoid | set().union(*(reads(p) for p in others))
+            parts[i] = self._hoist(part, taken, hint)
+            if _repeated(expr, i) and not isinstance(parts[i], ir.Var):
+                parts[i] = self._bind(parts[i], taken, hint)
+        return rebuilt(expr, parts)
+
+    def _bind(self, value: ir.Expr, avoid: Names, hint: str | None) -> ir.Var:
+        """A name for a value."""
+        value = self._hoist(value, avoid, hint)
+        if isinstance(value, ir.Var):
+            return value
+        name = self.locals.lend(value, avoid, hint)
+        self.assign(name, value, avoid)
+        return ir.Var(name, value.type, value.span)
+
+    def _through(self, expr: ir.Apply, avoid: Names, hint: str | None) -> ir.Expr:
+        """The loop over a stack: its first inputs are its outputs too."""
+        count = len(expr.type) if isinstance(expr.type, tuple) else 1
+        carried, names = expr.args[:count], []
+        extra = []
+        for name, value in expr.args[count:]:
+            extra.append((name, self._bind(value, avoid | _read(carried), None)))
+        for i, (_, value) in enumerate(carried):
+            taken = avoid | _read(carried[i + 1 :]) | _read(extra) | set(names)
+            if isinstance(value, ir.Var) and value.name not in taken:
+                names.append(value.name)
+                continue
+            name = self.locals.lend(value, taken, hint)
+            self.assign(name, value, taken)
+            names.append(name)
+        given = [(n, ir.Var(v, e.type, e.span)) for v, (n, e) in zip(names, carried, strict=True)]
+        step = ir.Apply(expr.layer, (*given, *extra), expr.method, expr.type, expr.span)
+        self.nodes.extend(self.stack(step, tuple(names)))
+        self.locals.written.update(names)
+        results = tuple(e for _, e in given)
+        return results[0] if count == 1 else ir.TupleOf(results, expr.type, expr.span)  # type: ignore[arg-type]
+
+    # ------------------------------------------------------ long expressions
+
+    def _width(self, value: ir.Expr, name: str | None) -> int:
+        start = 0 if name is None else len(name) + 3
+        with self.scope.recording():
+            return self.indent * len(INDENT) + start + len(render(value, self.scope))
+
+    def _cut(
+        self, value: ir.Expr, avoid: Names, hint: str | None, start: int
+    ) -> ir.Expr:
+        """The value with inner parts bound to names until it reads well."""
+        while not d.fits(d.depth(value), self._width(value, None) + start):
+            part = self._part(value)
+            if part is None:
+                return value
+            marker = ir.Scalar(ir.Literal(None), part.type, part.span)  # type: ignore[arg-type]
+            taken = avoid | reads(d.swapped(value, part, marker))
+            name = self.locals.lend(part, taken, hint)
+            self.write(f"{self.locals.text[name]} = ", part, self.comment(part))
+            self.locals.written.add(name)
+            value = d.swapped(value, part, ir.Var(name, part.type, part.span))
+        return value
+
+    def _part(self, value: ir.Expr) -> ir.Expr | None:
+        """The largest part on the deepest path that makes a good line."""
+        path = [p for p in d.spine(value) if d.depth(p) >= 1]
+        least = 1 if d.depth(value) > d.DEEP + 1 else 2
+        for part in path:
+            here = d.depth(part)
+            if here <= d.DEEP and d.fits(here, self._width(part, "x")):
+                return part if here >= least else None
+        return None
+
+
+def _read(args: tuple[tuple[str, ir.Expr], ...] | list[tuple[str, ir.Expr]]) -> set[str]:
+    return set().union(*(reads(v) for _, v in args))
+
+
+def _repeated(expr: ir.Expr, index: int) -> bool:
+    """Whether the text of a child occurs several times in the text of its parent."""
+    child = children(expr)[index]
+    if isinstance(child, ir.Var | ir.Scalar):
+        return False
+    match expr:
+        case ir.OpCall(op=op, inputs=inputs, args=args):
+            written = {*(n for n, _ in args), *(n for n, _ in inputs)}
+            names = holes(op.build_for(written))
+            flat = [n for n, v in inputs for _ in (v if isinstance(v, tuple) else (v,))]
+            return names.count(flat[index]) > 1
+        case ir.Reshape(type=type_):
+            return type_.lead
+    return False

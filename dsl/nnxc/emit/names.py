@@ -1,0 +1,58 @@
+"""Names have an owner: a spec's name is kept unless it would collide with what Python, Flax or
+the module itself already means by it."""
+
+from __future__ import annotations
+
+import keyword
+import re
+import unicodedata
+from collections.abc import Iterable
+
+# What generated code refers to by bare name.
+MODULES = ("jax", "jnp", "math", "nnx", "optax", "partial", "dataclass", "Callable")
+BUILTINS = (
+    "ValueError", "abs", "bool", "enumerate", "float", "int", "len", "list", "max", "min",
+    "range", "reversed", "round", "self", "str", "sum", "super", "tuple", "zip",
+)  # fmt: skip
+# What `nnx.Module` defines.
+ATTRIBUTES = ("eval", "perturb", "set_attributes", "sow", "train")
+
+
+class Namespace:
+    """Hands out each name once."""
+
+    def __init__(self, taken: Iterable[str] = ()):
+        self._taken = {*MODULES, *BUILTINS, *taken}
+
+    def give(self, *candidates: str) -> str:
+        """The first free candidate, else the last with `_`, else that numbered."""
+        names = [identifier(c) for c in candidates]
+        for name in (*names, f"{names[-1]}_"):
+            if name not in self._taken:
+                self._taken.add(name)
+                return name
+        number = 2
+        while f"{names[-1]}_{number}" in self._taken:
+            number += 1
+        self._taken.add(f"{names[-1]}_{number}")
+        return f"{names[-1]}_{number}"
+
+    def release(self, name: str) -> None:
+        """A name is free again: the loop that it belonged to has ended."""
+        self._taken.discard(name)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._taken
+
+
+def identifier(name: str) -> str:
+    """A valid, harmless Python identifier that looks like `name`."""
+    name = re.sub(r"\W", "_", unicodedata.normalize("NFKC", name))
+    if not name.isidentifier() or name.startswith("__"):
+        name = f"v_{name.strip('_')}"
+    return f"{name}_" if keyword.iskeyword(name) else name
+
+
+def snake(name: str) -> str:
+    """`ConvBlock` as `conv_block`, `MLP` as `mlp`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()

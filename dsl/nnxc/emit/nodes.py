@@ -1,0 +1,146 @@
+"""Lines of Python on their way to text: what they use decides which of them stay.
+
+Planned nodes (`Line`, `Suite`, `Loop`) become written ones (`Line`, `Block`) in `prune`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from .loops import Source, head
+
+INDENT = "    "
+WIDTH = 88
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A simple statement. One that `binds` names is dropped where nothing after it uses them.
+    `makes` is the list that it makes empty, `append` the list and the element that it adds.
+    """
+
+    text: str
+    uses: tuple[str, ...] = ()
+    binds: frozenset[str] = frozenset()
+    comment: str = ""
+    makes: str | None = None
+    append: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """A compound statement; an `else` is a suite of its own."""
+
+    head: str
+    body: tuple[Node, ...]
+    uses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """A `for`, its head still open: see `loops.head`."""
+
+    targets: tuple[str, ...]
+    over: Source
+    elements: tuple[tuple[str, str], ...]
+    body: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A compound statement as it will be written."""
+
+    head: str
+    body: tuple[Written, ...]
+    uses: tuple[str, ...] = ()
+
+
+Node: TypeAlias = Line | Suite | Loop
+Written: TypeAlias = Line | Block
+
+
+def prune(nodes: Sequence[Node], needed: set[str]) -> list[Written]:
+    """The nodes without bindings that nothing uses; `needed` gains what the rest uses."""
+    kept: list[Written] = []
+    for node in reversed(nodes):
+        written = _prune(node, needed, bool(kept) and _continues(kept[-1]))
+        if written is not None:
+            kept.append(written)
+            needed.update(written.uses)
+    return kept[::-1]
+
+
+def _prune(node: Node, needed: set[str], has_else: bool) -> Written | None:
+    match node:
+        case Line(binds=binds):
+            return None if binds and binds.isdisjoint(needed) else node
+        case Suite(head_, body, uses):
+            inner = prune(body, needed)
+            keep = inner or has_else
+            return Block(head_, tuple(inner), uses) if keep else None
+        case Loop():
+            return _settle(node, needed)
+
+
+def _continues(node: Written) -> bool:
+    return isinstance(node, Block) and node.head.startswith(("else", "elif"))
+
+
+def _settle(loop: Loop, needed: set[str]) -> Block | None:
+    """The loop with its head; what an iteration leaves for the next one counts as used."""
+    body = prune(loop.body, needed)
+    while not needed.issuperset(used := set(all_uses(body))):
+        needed |= used
+        body = prune(loop.body, needed)
+    if not body:
+        return None
+    text, uses = head(loop.targets, loop.over, loop.elements, used)
+    return Block(text, tuple(body), uses)
+
+
+def all_uses(nodes: Iterable[Written]) -> Iterator[str]:
+    """Every use in the nodes, as often as it occurs."""
+    for node in nodes:
+        yield from node.uses
+        if isinstance(node, Block):
+            yield from all_uses(node.body)
+
+
+def comprehend(nodes: Sequence[Written]) -> list[Written]:
+    """Loops that only append to one list, as comprehensions."""
+    out: list[Written] = []
+    for node in nodes:
+        if isinstance(node, Block):
+            node = Block(node.head, tuple(comprehend(node.body)), node.uses)
+            node = _comprehension(node, out) or node
+        out.append(node)
+    return out
+
+
+def _comprehension(node: Block, before: list[Written]) -> Line | None:
+    """The loop as one line, in place of the one among `before` that makes the list."""
+    match node:
+        case Block(head_, (Line(append=(holder, element), uses=uses),)):
+            if not head_.startswith("for "):
+                return None
+            for i, other in enumerate(before):
+                if isinstance(other, Line) and other.makes == holder:
+                    del before[i]
+                    text = f"{holder} = nnx.List([{element} {head_[:-1]}])"
+                    return Line(text, uses + node.uses)
+    return None
+
+
+def flatten(nodes: Iterable[Written], depth: int) -> Iterator[str]:
+    """The nodes as indented lines; a comment that does not fit is left out."""
+    pad = INDENT * depth
+    for node in nodes:
+        if isinstance(node, Line):
+            text = pad + node.text
+            whole = f"{text}  # {node.comment}"
+            yield whole if node.comment and len(whole) <= WIDTH else text
+        else:
+            yield pad + node.head
+            yield from flatten(node.body or (Line("pass"),), depth + 1)

@@ -1,0 +1,186 @@
+"""What expressions and statements of the IR mention."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import assert_never
+
+from .. import ir
+
+
+def children(expr: ir.Expr) -> tuple[ir.Expr, ...]:
+    """The expressions right below one, in the order in which Python evaluates them."""
+    match expr:
+        case ir.Var() | ir.Scalar():
+            return ()
+        case ir.Apply(args=args) | ir.ModelCall(args=args):
+            return tuple(v for _, v in args)
+        case ir.OpCall(inputs=inputs):
+            parts = [v if isinstance(v, tuple) else (v,) for _, v in inputs]
+            return tuple(e for part in parts for e in part)
+        case ir.Operator(operands=operands):
+            return operands
+        case ir.Subscript(value, items):
+            return (value, *(i for i in items if isinstance(i, ir.Expr)))
+        case ir.Invoke(value=v) | ir.Reshape(value=v) | ir.Cast(value=v) | ir.Item(value=v):
+            return (v,)
+        case ir.TupleOf(items):
+            return items
+        case ir.Choose(_, then, orelse):
+            return then, orelse
+        case ir.Let(_, value, body):
+            return value, body
+        case _:
+            assert_never(expr)
+
+
+def rebuilt(expr: ir.Expr, parts: Sequence[ir.Expr]) -> ir.Expr:
+    """The expression over other children, in the order of `children`."""
+    rest = iter(parts)
+    match expr:
+        case ir.Var() | ir.Scalar():
+            return expr
+        case ir.Apply(args=args) | ir.ModelCall(args=args):
+            return replace(expr, args=tuple((n, next(rest)) for n, _ in args))
+        case ir.OpCall(inputs=inputs):
+            new = (
+                (n, tuple(next(rest) for _ in v) if isinstance(v, tuple) else next(rest))
+                for n, v in inputs
+            )
+            return replace(expr, inputs=tuple(new))
+        case ir.Operator():
+            return replace(expr, operands=tuple(rest))
+        case ir.Subscript(_, items):
+            value = next(rest)
+            new_items = (next(rest) if isinstance(i, ir.Expr) else i for i in items)
+            return replace(expr, value=value, items=tuple(new_items))
+        case ir.Invoke() | ir.Reshape() | ir.Cast() | ir.Item():
+            return replace(expr, value=next(rest))
+        case ir.TupleOf():
+            return replace(expr, items=tuple(rest))
+        case ir.Choose():
+            return replace(expr, then=next(rest), orelse=next(rest))
+        case ir.Let():
+            return replace(expr, value=next(rest), body=next(rest))
+        case _:
+            assert_never(expr)
+
+
+def walk(expr: ir.Expr) -> Iterator[ir.Expr]:
+    """The expression and all below it."""
+    yield expr
+    for child in children(expr):
+        yield from walk(child)
+
+
+def reads(expr: ir.Expr) -> set[str]:
+    """The tensors that an expression reads."""
+    found: set[str] = set()
+    for node in walk(expr):
+        match node:
+            case ir.Var(name):
+                found.add(name)
+            case ir.Choose(condition):
+                found |= givens(condition)
+    return found
+
+
+def substitute(expr: ir.Expr, name: str, by: ir.Expr) -> ir.Expr:
+    """The expression with a tensor replaced."""
+    if isinstance(expr, ir.Var):
+        return by if expr.name == name else expr
+    if isinstance(expr, ir.Let) and expr.name == name:
+        return replace(expr, value=substitute(expr.value, name, by))
+    return rebuilt(expr, [substitute(c, name, by) for c in children(expr)])
+
+
+def givens(value: ir.Static) -> set[str]:
+    """The optional inputs whose presence a static value asks for."""
+    match value:
+        case ir.Given(name):
+            return {name}
+        case ir.StaticUnary(operand=operand):
+            return givens(operand)
+        case ir.StaticBinary(left=left, right=right):
+            return givens(left) | givens(right)
+    return set()
+
+
+def expressions(stmt: ir.Stmt) -> tuple[ir.Expr, ...]:
+    """The tensor expressions of one statement, not of those inside it."""
+    match stmt:
+        case ir.Assign(value=value) | ir.UpdateState(value=value):
+            return (value,)
+        case ir.Return(values):
+            return values
+    return ()
+
+
+def statements(body: Sequence[ir.Stmt]) -> Iterator[ir.Stmt]:
+    """The statements and all inside them."""
+    for stmt in body:
+        yield stmt
+        match stmt:
+            case ir.For(body=inner):
+                yield from statements(inner)
+            case ir.If(then=then, orelse=orelse):
+                yield from statements(then)
+                yield from statements(orelse)
+
+
+def declared(body: Sequence[ir.Stmt]) -> list[ir.Layer | ir.Variable]:
+    """The layers and variables that come into being in a body."""
+    return [
+        s.layer if isinstance(s, ir.Declare) else s
+        for s in statements(body)
+        if isinstance(s, ir.Declare | ir.Variable)
+    ]
+
+
+def live_before(stmt: ir.Stmt, after: frozenset[str]) -> frozenset[str]:
+    """The tensors whose values are needed before a statement, given those needed after it."""
+    match stmt:
+        case ir.Assign(targets, value):
+            return (after - frozenset(targets)) | reads(value)
+        case ir.UpdateState(value=value):
+            return after | reads(value)
+        case ir.Return(values):
+            return frozenset().union(*(reads(v) for v in values))
+        case ir.For(body=body):
+            once = live_through(body, after)[0] | after
+            return live_through(body, once)[0] | after
+        case ir.If(condition, then, orelse):
+            arms = live_through(then, after)[0] | live_through(orelse, after)[0]
+            return arms | givens(condition)
+    return after
+
+
+def live_through(
+    body: Sequence[ir.Stmt], after: frozenset[str]
+) -> list[frozenset[str]]:
+    """What is live before each statement of a body, and after the last."""
+    lives = [after]
+    for stmt in reversed(body):
+        lives.append(live_before(stmt, lives[-1]))
+    return lives[::-1]
+
+
+def mentions(value: ir.Static) -> set[str]:
+    """The static names that a static value refers to."""
+    match value:
+        case ir.Ref(name):
+            return {name}
+        case ir.Size(dim):
+            return set(dim.symbols)
+        case ir.StaticUnary(operand=operand):
+            return mentions(operand)
+        case ir.StaticBinary(left=a, right=b) | ir.StaticIndex(value=a, index=b):
+            return mentions(a) | mentions(b)
+        case ir.StaticIf(condition, then, orelse):
+            return mentions(condition) | mentions(then) | mentions(orelse)
+        case ir.StaticCall(args=items) | ir.StaticList(items=items):
+            return set().union(*(mentions(i) for i in items))
+        case ir.Initializer(args=args):
+            return set().union(*(mentions(v) for _, v in args))
+    return set()

@@ -1,0 +1,69 @@
+"""What the names of a spec are called in the Python text at one place of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from ..dims import Dim
+from ..shapes import DTYPES
+
+
+@dataclass(frozen=True, slots=True)
+class Callee:
+    """A layer as Python calls it: `self.dropout`, and how."""
+
+    text: str
+    draws: bool = False  # takes rngs=
+    optional: frozenset[str] = frozenset()  # inputs to pass by keyword
+    names: Mapping[str, str] = field(default_factory=dict)  # where Python's differ
+
+
+def no_symbol(name: str) -> str:
+    """A scope without static names."""
+    raise KeyError(name)
+
+
+@dataclass(slots=True)
+class Scope:
+    """Resolves names. `symbol` gives the text of a parameter, size, axis or static local; `values`
+    that of tensors, `callees` that of layers. `dtype` is the text of the model's own dtype where
+    it is a choice. `model` is what a `ModelCall` calls. `sizes` are sizes that have a name.
+    """
+
+    symbol: Callable[[str], str] = no_symbol
+    values: Mapping[str, str] = field(default_factory=dict)
+    callees: Mapping[str, Callee] = field(default_factory=dict)
+    dtype: str | None = None
+    model: Callee = Callee("model")
+    rngs: str = "rngs"
+    sizes: Mapping[Dim, str] = field(default_factory=dict)
+    uses: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def recording(self) -> Iterator[list[str]]:
+        """Within, what is rendered notes what it uses in the list that is yielded."""
+        before, self.uses = self.uses, []
+        try:
+            yield self.uses
+        finally:
+            self.uses = before
+
+    def value(self, name: str) -> str:
+        """The Python text of a tensor."""
+        return self.values[name]
+
+    def callee(self, name: str) -> Callee:
+        """How to call a layer."""
+        return self.callees[name]
+
+    def given(self, name: str) -> str:
+        """The Python name of an optional input."""
+        return self.value(name)
+
+    def dtype_text(self, name: str) -> str:
+        """The Python text of a dtype of the language."""
+        if name == "float" and self.dtype is not None:
+            return self.dtype
+        return f"jnp.{DTYPES[name]}"

@@ -1,0 +1,160 @@
+"""How the class of each definition is constructed and called; decided before any is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+
+from .. import ir
+from ..ops.base import Op
+from .build import needs_rngs
+from .names import ATTRIBUTES, Namespace
+from .reads import declared, expressions, statements, walk
+
+
+class Draws(IntEnum):
+    """Whether a call draws random numbers: never, in training only, always."""
+
+    NEVER = 0
+    TRAINING = 1
+    ALWAYS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """The outside of one generated class. Mappings go from the spec's names to Python's."""
+
+    definition: ir.Definition
+    name: str
+    config: str | None  # its Config class, where it has one
+    arguments: Mapping[str, str]
+    inputs: Mapping[str, str]
+    attributes: Mapping[str, str]  # layers and variables
+    draws: Draws
+    takes_rngs: bool
+    takes_dtype: bool
+
+    @property
+    def optional_inputs(self) -> frozenset[str]:
+        """The inputs that are passed by keyword."""
+        return frozenset(i.name for i in self.definition.inputs if i.optional)
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The names of a module. `presets` are those of configs."""
+
+    signatures: Mapping[str, Signature]
+    presets: Mapping[str, str]
+    module: Namespace
+
+
+def assign_names(program: ir.Program) -> Names:
+    """Decide every name that is visible outside of one class."""
+    module = Namespace(["Config", "DTypeLike"])
+    classes = {d.name: module.give(d.name) for d in program.definitions}
+    configs = _config_names(program, module)
+    presets = {
+        c.name: module.give(c.name.upper())
+        for c in program.configs
+        if c.model in configs
+    }
+    with_dtype = any(t.precision for t in program.trains)
+    signatures: dict[str, Signature] = {}
+    for definition in program.definitions:
+        signatures[definition.name] = _signature(
+            definition,
+            classes[definition.name],
+            configs.get(definition.name),
+            signatures,
+            with_dtype,
+        )
+    return Names(signatures, presets, module)
+
+
+def _config_names(program: ir.Program, module: Namespace) -> dict[str, str]:
+    """A Config for each model with more than three parameters or with configs."""
+    wanted = [
+        d.name
+        for d in program.definitions
+        if d.is_model
+        and (len(d.params) > 3 or any(c.model == d.name for c in program.configs))
+    ]
+    if len(wanted) == 1:
+        return {wanted[0]: "Config"}
+    return {name: module.give(f"{name}Config") for name in wanted}
+
+
+def _signature(
+    definition: ir.Definition,
+    name: str,
+    config: str | None,
+    known: Mapping[str, Signature],
+    with_dtype: bool,
+) -> Signature:
+    arguments = Namespace(["rngs", "dtype", "cfg"])
+    inputs = Namespace(["rngs"])
+    attributes = Namespace([*ATTRIBUTES, "dtype"])
+    params = [p.name for p in definition.params]
+    return Signature(
+        definition,
+        name,
+        config,
+        {p: arguments.give(p) for p in params}
+        | {n: arguments.give(n.lower(), n) for n in definition.inferred},
+        {i.name: inputs.give(i.name) for i in definition.inputs},
+        {item.name: attributes.give(item.name) for item in _unique(definition)},
+        _draws(definition, known),
+        definition.is_model or any(_random(i, known) for i in _unique(definition)),
+        with_dtype and _has_dtype(definition, known),
+    )
+
+
+def _unique(definition: ir.Definition) -> list[ir.Layer | ir.Variable]:
+    return list({item.name: item for item in declared(definition.body)}.values())
+
+
+def _random(item: ir.Layer | ir.Variable, known: Mapping[str, Signature]) -> bool:
+    """Whether making it takes random numbers."""
+    if isinstance(item, ir.Variable):
+        return needs_rngs(item)
+    if isinstance(item.callee, Op):
+        return item.callee.takes_rngs
+    return known[item.callee].takes_rngs
+
+
+def _draws(definition: ir.Definition, known: Mapping[str, Signature]) -> Draws:
+    found = Draws.NEVER
+    for stmt in statements(definition.body):
+        if isinstance(stmt, ir.Declare):
+            found = max(found, layer_draws(stmt.layer, known))
+        for expr in (e for top in expressions(stmt) for e in walk(top)):
+            if isinstance(expr, ir.OpCall) and (expr.stream or expr.op.streams):
+                found = Draws.ALWAYS
+    return found
+
+
+def layer_draws(layer: ir.Layer, known: Mapping[str, Signature]) -> Draws:
+    """Whether applying a layer draws."""
+    if not isinstance(layer.callee, Op):
+        return known[layer.callee].draws
+    if not layer.callee.streams:
+        return Draws.NEVER
+    return Draws.TRAINING if layer.callee.modes else Draws.ALWAYS
+
+
+def _has_dtype(definition: ir.Definition, known: Mapping[str, Signature]) -> bool:
+    """Whether the activations' dtype matters inside."""
+    for stmt in statements(definition.body):
+        match stmt:
+            case ir.Declare(ir.Layer(callee=Op() as op)) if op.dtype_aware:
+                return True
+            case ir.Declare(ir.Layer(callee=str() as name)) if known[name].takes_dtype:
+                return True
+            case ir.Variable(type=type_) if type_.dtype == "float":
+                return True
+        for expr in (e for top in expressions(stmt) for e in walk(top)):
+            if isinstance(expr, ir.OpCall) and expr.op.dtype_aware:
+                return True
+    return False

@@ -1,0 +1,232 @@
+"""The body of `loss_fn`: calls of the model, what the spec computes from them, the loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from .. import ir
+from ..dims import Dim, symbol
+from ..shapes import TensorType
+from ..source import NOWHERE
+from . import text as t
+from .expr import render
+from .names import Namespace
+from .reads import children, rebuilt, walk
+from .scope import Callee, Scope
+from .signature import Signature
+
+_WIDTH = 84  # of a statement inside a function
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """`lines` compute; `loss` is the text of the loss, `metrics` that of a dict."""
+
+    lines: tuple[str, ...]
+    loss: str
+    metrics: str
+    stored: tuple[str, ...]  # parameters of the model that are read from it
+
+
+class UnknownSize(KeyError):
+    """No tensor at hand has the size as an axis."""
+
+
+def loss_body(
+    train: ir.Train, signature: Signature, batch: Mapping[str, str], taken: Namespace
+) -> Loss:
+    """Lay out a train's expressions. `batch` names the fields; `taken` gives local names."""
+    return _Body(train, signature, batch, taken).loss()
+
+
+class _Body:
+    def __init__(
+        self,
+        train: ir.Train,
+        signature: Signature,
+        batch: Mapping[str, str],
+        taken: Namespace,
+    ):
+        self.train, self.signature, self.taken = train, signature, taken
+        self.values = dict(batch)
+        self.types: dict[str, ir.Type] = {f.name: f.type for f in train.batch}
+        self.lines: list[str] = []
+        self.stored: list[str] = []
+        self.calls: list[tuple[ir.Expr, str]] = []
+        self.scope = Scope(self._symbol, self.values, model=_callee(signature))
+
+    def loss(self) -> Loss:
+        """Write the statements in order; metrics reuse the model's outputs of the loss."""
+        for stmt in self.train.body:
+            assert isinstance(stmt, ir.Assign), "a train holds assignments"
+            self._assign(stmt.targets, stmt.value)
+        loss, metrics = self.train.loss, dict(self.train.metrics)
+        shared = [c for c in _model_calls(loss) if _occurs(c, metrics.values())]
+        for call in shared:
+            self._bind_call(call, _role(loss, call))
+        loss_text = self._statement(loss, len("loss = "))
+        entries = [
+            f"{t.quoted(name)}: {self._statement(value, len(name) + 12)}"
+            for name, value in metrics.items()
+        ]
+        return Loss(
+            tuple(self.lines),
+            loss_text,
+            f"{{{', '.join(entries)}}}",
+            tuple(dict.fromkeys(self.stored)),
+        )
+
+    # ---------------------------------------------------------- statements
+
+    def _assign(self, targets: tuple[str, ...], value: ir.Expr) -> None:
+        value = self._without_lets(value)
+        if isinstance(value, ir.ModelCall):
+            self._call_model(targets, value)
+            return
+        text = self._statement(value, 4 + len(", ".join(targets)))
+        types = value.type if isinstance(value.type, tuple) else (value.type,)
+        names = [self._name(n, ty) for n, ty in zip(targets, types, strict=True)]
+        self.lines.append(f"{', '.join(names)} = {text}")
+
+    def _call_model(self, targets: tuple[str, ...], value: ir.ModelCall) -> None:
+        """`logits, value = model(x)`; half precision ends here."""
+        text = self._rendered(value)
+        types = value.type if isinstance(value.type, tuple) else (value.type,)
+        if len(targets) != len(types):
+            types = (value.type,)
+        names = [self._name(n, ty) for n, ty in zip(targets, types, strict=True)]
+        left = ", ".join(names)
+        half = [n for n, ty in zip(names, types, strict=True) if _is_model_float(ty)]
+        if not (self.train.precision and half):
+            self.lines.append(f"{left} = {text}")
+        elif len(names) == 1:
+            self.lines.append(f"{left} = {text}.astype(jnp.float32)")
+        else:
+            self.lines.append(f"{left} = {text}")
+            self.lines.extend(f"{n} = {n}.astype(jnp.float32)" for n in half)
+
+    def _statement(self, value: ir.Expr, before: int) -> str:
+        """The text of a value. Calls of the model get lines of their own where the text would be
+        long, where outputs must be converted, or where sizes are read from them."""
+        value = self._without_lets(value)
+        calls = list(_model_calls(value))
+        try:
+            text = self._rendered(value)
+        except UnknownSize:
+            if not calls:
+                raise
+        else:
+            if not calls or (before + len(text) <= _WIDTH and not self.train.precision):
+                return text
+        for call in calls:
+            self._bind_call(call, _role(value, call))
+        return self._rendered(value)
+
+    def _without_lets(self, value: ir.Expr) -> ir.Expr:
+        """The value with what it uses in several places bound ahead of it."""
+        if isinstance(value, ir.Let):
+            self._assign((value.name,), value.value)
+            return self._without_lets(value.body)
+        return rebuilt(value, [self._without_lets(c) for c in children(value)])
+
+    def _bind_call(self, call: ir.ModelCall, role: str) -> None:
+        if self._bound(call) is None:
+            name = f"<{len(self.calls)}>"
+            self.values[name] = self.taken.give(role)
+            self._call_model((name,), call)
+            self.calls.append((_placeless(call), name))
+
+    def _rendered(self, value: ir.Expr) -> str:
+        return render(self._with_bound(value), self.scope)
+
+    def _with_bound(self, value: ir.Expr) -> ir.Expr:
+        name = self._bound(value)
+        if name is not None:
+            return ir.Var(name, value.type, value.span)
+        return rebuilt(value, [self._with_bound(c) for c in children(value)])
+
+    def _bound(self, value: ir.Expr) -> str | None:
+        if not isinstance(value, ir.ModelCall):
+            return None
+        key = _placeless(value)
+        return next((name for call, name in self.calls if call == key), None)
+
+    # --------------------------------------------------------------- names
+
+    def _name(self, name: str, type_: ir.Type) -> str:
+        self.types[name] = type_
+        if name not in self.values:
+            self.values[name] = self.taken.give(name)
+        return self.values[name]
+
+    def _symbol(self, name: str) -> str:
+        """A size of the model or the batch, read from a tensor that has it as an axis."""
+        wanted = symbol(name)
+        for tensor, type_ in self.types.items():
+            if isinstance(type_, TensorType):
+                text = _axis_text(self.values[tensor], type_, wanted)
+                if text is not None:
+                    return text
+        if any(p.name == name for p in self.signature.definition.params):
+            return self._stored(name)
+        raise UnknownSize(name)
+
+    def _stored(self, name: str) -> str:
+        self.stored.append(name)
+        return f"model.{self.signature.arguments[name]}"
+
+
+def _axis_text(python: str, type_: TensorType, wanted: Dim) -> str | None:
+    offset = -type_.rank if type_.lead else 0
+    for position, size in enumerate(type_.sizes):
+        rest = (size - wanted).value
+        if rest is not None:
+            axis = f"{python}.shape[{position + offset}]"
+            return axis if rest == 0 else f"({axis} {'-' if rest > 0 else '+'} {abs(rest)})"
+    return None
+
+
+def _callee(signature: Signature) -> Callee:
+    return Callee(
+        "model",
+        bool(signature.draws),
+        signature.optional_inputs,
+        signature.inputs,
+    )
+
+
+def _is_model_float(type_: ir.Type) -> bool:
+    return isinstance(type_, TensorType) and type_.dtype == "float"
+
+
+def _model_calls(expr: ir.Expr) -> Iterator[ir.ModelCall]:
+    return (e for e in walk(expr) if isinstance(e, ir.ModelCall))
+
+
+def _occurs(call: ir.ModelCall, values: object) -> bool:
+    key = _placeless(call)
+    return any(
+        _placeless(other) == key
+        for value in values  # type: ignore[attr-defined]
+        for other in _model_calls(value)
+    )
+
+
+def _placeless(expr: ir.Expr) -> ir.Expr:
+    """The expression without places: equal where the same is meant."""
+    parts = [_placeless(c) for c in children(expr)]
+    return replace(rebuilt(expr, parts), span=NOWHERE)
+
+
+def _role(value: ir.Expr, call: ir.ModelCall) -> str:
+    """What the library calls the input that a call of the model is passed to: `logits`."""
+    for node in walk(value):
+        if isinstance(node, ir.OpCall) and node.op.group in ("loss", "metric"):
+            for name, given in node.inputs:
+                if given == call:
+                    return name
+    return "outputs"
+
+
+Symbol = Callable[[str], str]

@@ -1,0 +1,41 @@
+"""The Optax transformation of a train, as text."""
+
+from __future__ import annotations
+
+from .. import ir
+from ..ops.base import REQUIRED
+from .build import argument
+from .calls import fill
+from .scope import Scope
+from .statics import default, static
+from .text import Text
+
+
+def transformation(train: ir.Train) -> str:
+    """Clipping, optimizer and accumulation in one expression, for the module's top level."""
+    scope = Scope()
+    text = train_op(train.optimizer, scope).text
+    if train.clip is not None:
+        limit = static(train.clip, scope)
+        text = f"optax.chain(optax.clip_by_global_norm({limit}), {text})"
+    if train.accumulate is not None:
+        count = static(train.accumulate, scope)
+        text = f"optax.MultiSteps({text}, {count}).gradient_transformation()"
+    return text
+
+
+def train_op(made: ir.TrainOp, scope: Scope) -> Text:
+    """An optimizer or schedule with its arguments."""
+    args = dict(made.args)
+
+    def lookup(name: str) -> Text | None:
+        param = made.op.param(name)
+        assert param is not None, f"{made.op.name} has nothing called {name!r}"
+        if name not in args:
+            return None if param.default is REQUIRED else default(param)
+        value = args[name]
+        if isinstance(value, ir.TrainOp):
+            return train_op(value, scope)
+        return argument(param, value, scope)
+
+    return fill(made.op.build_for(args), lookup, args)

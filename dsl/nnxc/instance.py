@@ -1,0 +1,390 @@
+"""A definition at given parameter values: its layers, weights, shapes and FLOPs, without JAX.
+
+The body is walked as the constructed model would run it, with sizes for tensors. Requirements
+that fail at these values are gathered; what no constructor could survive raises `InstanceError`.
+Work is bounded. Knows `ir`, `evaluate`, `shapes`, `dims`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Final, assert_never
+
+from . import ir
+from .dims import Dim
+from .evaluate import (
+    EvaluationError,
+    Undecided,
+    Value,
+    evaluate,
+    show,
+    truth,
+)
+from .nodes import (
+    NOTHING_INSIDE,
+    Failure,
+    Instance,
+    InstanceError,
+    Node,
+    TooLarge,
+    Values,
+    WeightOf,
+)
+from .scope import Scope
+from .source import Span
+from .walk import operands
+
+MAX_WORK = 100_000  # statements and expressions walked, equal blocks counted once
+NOTHING: Final[Mapping[str, Value]] = MappingProxyType({})
+
+
+def instantiate(
+    program: ir.Program,
+    name: str,
+    args: Values = NOTHING,
+    axes: Mapping[str, int] = NOTHING,
+    given: Iterable[str] = (),
+) -> Instance:
+    """The definition `name` with these arguments, defaults for the rest.
+
+    Axes that `axes` lacks stay symbols. `given` names the optional inputs that are passed.
+    Raises `InstanceError`; KeyError where the program has no such definition.
+    """
+    definition = program.definition(name)
+    walk = _Walk({d.name: d for d in program.definitions})
+    body = _Body({**args, **axes}, frozenset(given), definition=definition, walk=walk)
+    try:
+        entered = body.enter(args)
+    except RecursionError:
+        raise TooLarge("this model is nested too deeply", definition.span) from None
+    bound = {p.name: body.env[p.name] for p in definition.params}
+    return Instance(name, bound, entered.node, entered.output, entered.failures)
+
+
+def config_values(config: ir.Config) -> dict[str, Value]:
+    """The arguments of a `config`; raises `InstanceError`."""
+    return {name: _constant(value, config.span) for name, value in config.args}
+
+
+def _constant(static: ir.Static, span: Span) -> Value:
+    try:
+        return evaluate(static, {})
+    except EvaluationError as error:
+        raise InstanceError(str(error), span) from None
+    except RecursionError:
+        raise TooLarge("this value is nested too deeply", span) from None
+
+
+# ------------------------------------------------------------------- the walk
+
+
+@dataclass(frozen=True, slots=True)
+class _Entered:
+    """A definition walked once."""
+
+    node: Node
+    output: ir.Type
+    failures: tuple[Failure, ...]
+
+
+@dataclass(slots=True)
+class _Walk:
+    """What all scopes of one walk share."""
+
+    definitions: Mapping[str, ir.Definition]
+    known: dict[object, _Entered] = field(default_factory=dict)
+    work: int = 0
+
+    def spend(self, span: Span) -> None:
+        self.work += 1
+        if self.work > MAX_WORK:
+            raise TooLarge("this model is too large to be checked", span)
+
+
+@dataclass(slots=True)
+class _Built:
+    """A layer of a scope: declared, and what its applications add up to."""
+
+    layer: ir.Layer
+    path: str
+    args: dict[str, Value]
+    sizes: dict[str, Dim]
+    weights: tuple[WeightOf, ...]
+    repeat: int | None
+    outputs: list[ir.Type] = field(default_factory=list)
+    flops: list[Dim | None] = field(default_factory=list)
+    inside: Node | None = None
+
+    def node(self) -> Node:
+        callee, inside = self.layer.callee, self.inside or NOTHING_INSIDE
+        return Node(
+            self.path,
+            callee if isinstance(callee, str) else callee.name,
+            (*self.outputs,),
+            self.weights + inside.weights,
+            (*self.flops, *inside.flops),
+            inside.children,
+            self.layer.span,
+            self.repeat,
+        )
+
+
+class _Returned(Exception):
+    """A `return` was reached."""
+
+
+@dataclass(slots=True)
+class _Body(Scope):
+    """One definition at given values, statement by statement."""
+
+    definition: ir.Definition = field(kw_only=True)
+    walk: _Walk = field(kw_only=True)
+    layers: dict[str, _Built] = field(default_factory=dict)
+    built: list[_Built] = field(default_factory=list)
+    weights: list[WeightOf] = field(default_factory=list)
+    flops: list[Dim | None] = field(default_factory=list)
+    failures: dict[Failure, None] = field(default_factory=dict)
+    output: ir.Type = ()
+    loops: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def enter(self, args: Values) -> _Entered:
+        """Walk the whole definition, `args` being what its constructor is given."""
+        definition = self.definition
+        for param in definition.params:
+            self.env[param.name] = self.parameter(param, args)
+        with suppress(_Returned):
+            self.run(definition.body)
+        node = Node(
+            "",
+            definition.name,
+            (self.output,),
+            (*self.weights,),
+            (*self.flops,),
+            tuple(b.node() for b in self.built),
+            definition.span,
+        )
+        return _Entered(node, self.output, (*self.failures,))
+
+    def parameter(self, param: ir.Parameter, args: Values) -> Value:
+        if param.name in args:
+            return args[param.name]
+        if param.default is None:
+            raise InstanceError(f"`{param.name}` needs a value", param.span)
+        return self.known(param.default, param.span)
+
+    def weight(
+        self, name: str, sizes: tuple[Dim, ...], dtype: str, state: bool, span: Span
+    ) -> WeightOf:
+        found = tuple(self.size(s, span) for s in sizes)
+        if any(s.value is not None and s.value < 1 for s in found):
+            shape = ", ".join(map(str, found))
+            self.fail(Failure(f"a size below 1: `{name}` would be [{shape}]", span))
+        return WeightOf(name, found, dtype, state)
+
+    def fail(self, failure: Failure) -> None:
+        self.failures[failure] = None
+
+    # ------------------------------------------------------------ statements
+
+    def run(self, body: tuple[ir.Stmt, ...]) -> None:
+        for statement in body:
+            self.step(statement)
+
+    def step(self, statement: ir.Stmt) -> None:
+        match statement:
+            case ir.Declare(layer):
+                self.declare(layer)
+            case ir.Variable(name, type, init, state, span):
+                self.argument(init, span)
+                path = self.indexed(name)
+                self.weights.append(
+                    self.weight(path, type.sizes, type.dtype, state, span)
+                )
+            case ir.StaticLet(name, value, span):
+                self.let(name, value, span)
+            case ir.Assign(targets, value):
+                self.evaluate(value)
+                self.given |= frozenset(targets)
+            case ir.UpdateState(value=value):
+                self.evaluate(value)
+            case ir.For():
+                self.loop(statement)
+            case ir.If(condition, then, orelse, span):
+                self.walk.spend(span)
+                self.run(then if self.decide(condition, span) else orelse)
+            case ir.Require():
+                self.require(statement)
+            case ir.Return(values, span):
+                self.finish(values, span)
+            case _:
+                assert_never(statement)
+
+    def finish(self, values: tuple[ir.Expr, ...], span: Span) -> None:
+        for value in values:
+            self.evaluate(value)
+        types = tuple(self.type(v.type, span) for v in values)
+        self.output = types[0] if len(types) == 1 else types
+        raise _Returned
+
+    def require(self, statement: ir.Require) -> None:
+        self.walk.spend(statement.span)
+        try:
+            holds = truth(self.value(statement.condition, statement.span))
+        except Undecided:
+            return
+        if not holds:
+            self.fail(Failure(statement.message, statement.span))
+
+    def loop(self, statement: ir.For) -> None:
+        span = statement.span
+        items = self.known(statement.iterable, span)
+        if not isinstance(items, tuple):
+            raise InstanceError(f"this is {show(items)}, not a list", span)
+        for carried in statement.carried:
+            self.env[carried.symbol] = self.size(carried.entry, span)
+        self.loops += 1
+        for item in items:
+            self.walk.spend(span)
+            self.bind(statement.targets, item, span)
+            self.run(statement.body)
+            after = [(c.symbol, self.size(c.next, span)) for c in statement.carried]
+            self.env.update(after)
+        self.loops -= 1
+
+    def bind(self, targets: tuple[str, ...], item: Value, span: Span) -> None:
+        parts = item if len(targets) > 1 else (item,)
+        if not isinstance(parts, tuple) or len(parts) != len(targets):
+            raise InstanceError(f"{show(item)} is not {len(targets)} values", span)
+        self.env.update(zip(targets, parts, strict=True))
+
+    # ---------------------------------------------------------------- layers
+
+    def indexed(self, name: str) -> str:
+        """The path of what is declared here: in a loop, an element of a list."""
+        if not self.loops:
+            return name
+        self.counts[name] += 1
+        return f"{name}.{self.counts[name] - 1}"
+
+    def declare(self, layer: ir.Layer) -> None:
+        span = layer.span
+        self.walk.spend(span)
+        repeat = None if layer.count is None else self.count(layer.count, span)
+        sizes = {name: self.size(dim, span) for name, dim in layer.sizes.items()}
+        args = {name: self.argument(static, span) for name, static in layer.args}
+        weights = tuple(
+            self.weight(name, weight.sizes, "float", weight.state, span)
+            for name, weight in layer.weights.items()
+            if weight.when is None or self.switched_on(layer, weight.when, args)
+        )
+        built = _Built(layer, self.indexed(layer.name), args, sizes, weights, repeat)
+        self.layers[layer.name] = built
+        self.built.append(built)
+
+    def count(self, static: ir.Static, span: Span) -> int:
+        count = self.known(static, span)
+        if not isinstance(count, int):
+            raise InstanceError(f"the number of layers is {show(count)}", span)
+        if count < 0:
+            raise InstanceError(f"the number of layers is negative: {count}", span)
+        return count
+
+    def switched_on(self, layer: ir.Layer, switch: str, args: Values) -> bool:
+        if switch in args:
+            return bool(args[switch])
+        param = None if isinstance(layer.callee, str) else layer.callee.param(switch)
+        return bool(param and param.default)
+
+    # ----------------------------------------------------------- expressions
+
+    def evaluate(self, expr: ir.Expr) -> None:
+        """Applies every layer inside, innermost first. Pipelines nest deeply: no recursion."""
+        stack: list[tuple[ir.Expr, bool]] = [(expr, False)]
+        while stack:
+            node, ready = stack.pop()
+            if ready:
+                self.apply(node)
+            else:
+                stack.append((node, True))
+                stack.extend((child, False) for child in reversed(self.operands(node)))
+
+    def operands(self, expr: ir.Expr) -> tuple[ir.Expr, ...]:
+        self.walk.spend(expr.span)
+        match expr:
+            case ir.Choose(condition, then, orelse, span=span):
+                return (then if self.decide(condition, span) else orelse,)
+            case _:
+                return operands(expr)
+
+    def apply(self, expr: ir.Expr) -> None:
+        match expr:
+            case ir.Apply():
+                self.apply_layer(expr)
+            case ir.OpCall(args=args, flops=flops, span=span):
+                for _, static in args:
+                    self.argument(static, span)
+                if flops is not None:
+                    self.flops.append(self.work(flops))
+            case _:
+                pass
+
+    def apply_layer(self, expr: ir.Apply) -> None:
+        built = self.layers[expr.layer]
+        if isinstance(built.layer.callee, str):
+            output = self.apply_block(built, built.layer.callee, expr)
+        else:
+            output = self.type(expr.type, expr.span)
+            self.check_output(output, expr.span)
+        built.outputs.append(output)
+        if expr.flops is not None:
+            built.flops.append(self.work(expr.flops))
+
+    def check_output(self, type: ir.Type, span: Span) -> None:
+        if isinstance(type, tuple):
+            for part in type:
+                self.check_output(part, span)
+        elif any(a.size.value is not None and a.size.value < 1 for a in type.axes):
+            self.fail(Failure(f"a size below 1: the output would be {type}", span))
+
+    def apply_block(self, built: _Built, callee: str, expr: ir.Apply) -> ir.Type:
+        if built.repeat == 0:
+            return self.type(expr.type, expr.span)
+        inputs = {
+            name: self.type(arg.type, expr.span)
+            for name, arg in expr.args
+            if not (isinstance(arg, ir.Var) and self.absent(arg.name))
+        }
+        try:
+            entered = self.entered(callee, built, inputs)
+        except InstanceError as error:
+            error.chain.append(built.layer.span)
+            raise
+        for failure in entered.failures:
+            self.fail(replace(failure, chain=(*failure.chain, built.layer.span)))
+        inside = built.inside
+        built.inside = inside.merged(entered.node) if inside else entered.node
+        return entered.output
+
+    def absent(self, name: str) -> bool:
+        return name not in self.given and any(
+            i.name == name and i.optional for i in self.definition.inputs
+        )
+
+    def entered(
+        self, callee: str, built: _Built, inputs: Mapping[str, ir.Type]
+    ) -> _Entered:
+        """The block at these arguments and inputs; equal ones are walked once."""
+        key = callee, *(repr(d) for d in (built.args, built.sizes, inputs))
+        if key not in self.walk.known:
+            definition = self.walk.definitions[callee]
+            env = {**built.sizes, **built.args}
+            given = frozenset(inputs)
+            body = _Body(env, given, definition=definition, walk=self.walk)
+            body.bind_inputs(definition.inputs, inputs)
+            self.walk.known[key] = body.enter(built.args)
+        return self.walk.known[key]

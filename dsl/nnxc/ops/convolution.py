@@ -1,0 +1,210 @@
+"""Convolutions: channels last, over one to three spatial axes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..dims import Dim, const, func, product
+from ..shapes import Axis, TensorType
+from .base import (
+    Call,
+    Example,
+    Input,
+    Inputs,
+    Kind,
+    Op,
+    Param,
+    Requirement,
+    Shaped,
+    ShapeError,
+)
+from .linear import BIAS, BIAS_INIT, KERNEL_INIT
+from .pattern import divides, weight
+from .window import PADDINGS, STRIDE, WINDOW, per_axis, slide, spatial, tuple_text
+
+FEATURES = Param("features", Kind.SIZE, doc="how many channels come out")
+DILATION = Param(
+    "dilation", Kind.WINDOW, 1, "the step between the window's points", positional=False
+)
+PADDING = Param(
+    "padding",
+    Kind.WINDOW,
+    "same",
+    "what surrounds the input, or how much of it",
+    PADDINGS,
+    literal=True,
+    positional=False,
+)
+GROUPS = Param(
+    "groups", Kind.SIZE, 1, "how many groups of channels do not mix", positional=False
+)
+OPTIONS = {
+    "strides": "stride",
+    "padding": "padding",
+    "kernel_dilation": "dilation",
+    "use_bias": "bias",
+    "kernel_init": "kernel_init",
+    "bias_init": "bias_init",
+}
+GROUPED = OPTIONS | {"feature_group_count": "groups"}
+
+
+def _conv(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
+    x: TensorType = inputs[0]
+    window = spatial("Conv", x, args["window"])
+    if args["padding"] == "causal" and len(window) > 1:
+        raise ShapeError(
+            f"a causal window slides over one axis, this one over {len(window)}",
+            at="padding",
+            code="N305",
+            help='write padding="same", or a window over time alone',
+        )
+    dilation = per_axis("dilation", args["dilation"], len(window))
+    axes = slide(x.axes[-len(window) - 1 : -1], window, args, dilation)
+    groups, features = args["groups"], args["features"]
+    message = f"x is {x}, {groups} groups must divide its last axis"
+    requires = divides(groups, x.sizes[-1], message, at="groups")
+    message = f"{groups} groups must divide {features} features"
+    requires += divides(groups, features, message, at="groups")
+    kernel = (*window, x.sizes[-1] // groups, features)
+    return _shaped(x, axes, kernel, args, _call("nnx.Conv", kernel, GROUPED), requires)
+
+
+def _conv_transpose(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
+    x: TensorType = inputs[0]
+    window = spatial("ConvTranspose", x, args["window"])
+    stride = per_axis("stride", args["stride"], len(window))
+    dilation = per_axis("dilation", args["dilation"], len(window))
+    old = x.axes[-len(window) - 1 : -1]
+    axes = tuple(
+        Axis(_stretched(a.size, k, s, e, args["padding"]), a.label)
+        for a, k, s, e in zip(old, window, stride, dilation, strict=True)
+    )
+    kernel = (*window, x.sizes[-1], args["features"])
+    call = _call("nnx.ConvTranspose", kernel, OPTIONS)
+    return _shaped(x, axes, kernel, args, call, [])
+
+
+def _stretched(size: Dim, window: Dim, stride: Dim, dilation: Dim, padding: str) -> Dim:
+    """`same` multiplies by the stride; `valid` adds what of the window reaches beyond it."""
+    if padding == "same":
+        return size * stride
+    reach = (window - 1) * dilation + 1
+    return size * stride + func("max", reach - stride, const(0))
+
+
+def _shaped(
+    x: TensorType,
+    axes: Sequence[Axis],
+    kernel: tuple[Dim, ...],
+    args: Mapping[str, Any],
+    build: Call,
+    requires: Sequence[Requirement],
+) -> Shaped:
+    features = kernel[-1]
+    lead = x.axes[: x.rank - len(axes) - 1]
+    out = (*lead, *axes, Axis(features, x.axes[-1].label or features.name))
+    # A transposed kernel meets each point of its input, any other each point of its output.
+    points = x.axes if build.target == "nnx.ConvTranspose" else out
+    sides = product(tuple(a.size for a in points[:-1]))
+    return Shaped(
+        out=TensorType("float", out, x.lead),
+        sizes={"d": x.sizes[-1]}
+        | {f"window_{i}": size for i, size in enumerate(kernel[:-2])},
+        weights=weight("kernel", kernel, args)
+        | weight("bias", (features,), args, "bias"),
+        flops=const(2) * sides * product(kernel),
+        requires=tuple(requires),
+        build=build,
+    )
+
+
+def _call(target: str, kernel: tuple[Dim, ...], options: Mapping[str, str]) -> Call:
+    window = tuple_text([f"window_{i}" for i in range(len(kernel) - 2)])
+    return Call(target, ("d", "features", window), options)
+
+
+ENTRIES: tuple[Op, ...] = (
+    Op(
+        "Conv",
+        "layer",
+        "Convolution; channels are the last axis.",
+        Call("nnx.Conv", ("d", "features", "window"), GROUPED),
+        params=(
+            FEATURES,
+            WINDOW,
+            STRIDE,
+            PADDING,
+            DILATION,
+            GROUPS,
+            BIAS,
+            KERNEL_INIT,
+            BIAS_INIT,
+        ),
+        inputs=(Input("x", "float"),),
+        shape=_conv,
+        dtype_aware=True,
+        examples=(
+            Example({"features": 6, "window": (3, 3)}, ("B H W 4",)),
+            Example({"features": 6, "window": (3, 3), "stride": 2}, ("B H W C",)),
+            Example(
+                {"features": 4, "window": (5,), "padding": "causal", "dilation": 2},
+                ("B T d",),
+            ),
+            Example(
+                {
+                    "features": 8,
+                    "window": (3, 2),
+                    "stride": (2, 1),
+                    "padding": "valid",
+                    "groups": 4,
+                    "bias": False,
+                },
+                ("B H W 8",),
+            ),
+            Example(
+                {"features": 2, "window": (3,), "padding": 1, "stride": 2},
+                ("B H W D 3",),
+            ),
+        ),
+    ),
+    Op(
+        "ConvTranspose",
+        "layer",
+        "Transposed convolution, which enlarges; channels are the last axis.",
+        Call("nnx.ConvTranspose", ("d", "features", "window"), OPTIONS),
+        params=(
+            FEATURES,
+            WINDOW,
+            STRIDE,
+            Param(
+                "padding",
+                Kind.TEXT,
+                "same",
+                "what surrounds the input",
+                {n: PADDINGS[n] for n in ("same", "valid")},
+                literal=True,
+                positional=False,
+            ),
+            DILATION,
+            BIAS,
+            KERNEL_INIT,
+            BIAS_INIT,
+        ),
+        inputs=(Input("x", "float"),),
+        shape=_conv_transpose,
+        dtype_aware=True,
+        examples=(
+            Example({"features": 6, "window": (2, 2), "stride": 2}, ("B H W C",)),
+            Example(
+                {"features": 3, "window": (5,), "stride": 2, "padding": "valid"},
+                ("B T d",),
+            ),
+            Example(
+                {"features": 3, "window": (2, 2), "stride": 3, "padding": "valid"},
+                ("B H W C",),
+            ),
+        ),
+    ),
+)

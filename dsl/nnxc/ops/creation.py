@@ -1,0 +1,187 @@
+"""Arrays made from nothing: ranges, constants, random draws."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..dims import Dim, as_dim, const
+from ..shapes import Axis, TensorType
+from .base import (
+    REQUIRED,
+    Call,
+    Example,
+    Inputs,
+    Kind,
+    Op,
+    Param,
+    Rule,
+    Shaped,
+    ShapeError,
+)
+
+SHAPE = Param("shape", Kind.SHAPE, doc="the shape, such as `[B, d]`")
+KEY = "={rngs}.{rng}()"
+DTYPE = Param("dtype", Kind.DTYPE, "float", "the dtype", positional=False)
+
+
+def _filled(dtype: str | None = None) -> Rule:
+    def rule(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
+        return Shaped(out=TensorType(dtype or args["dtype"], tuple(args["shape"])))
+
+    return rule
+
+
+def _arange(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
+    """`arange(stop)`, `arange(start, stop)`, `arange(start, stop, step)`."""
+    start, stop, step = args["start"], args["stop"], args["step"]
+    names = ("start", "stop", "step")
+    given = 1 if stop is None else 2 if step.value == 1 else 3
+    if stop is None:
+        start, stop = const(0), start
+    size = _count(start, stop, step)
+    if size.value is not None and size.value <= 0:
+        raise ShapeError(
+            f"arange from {start} to {stop} is empty", at="stop", code="N305"
+        )
+    return Shaped(
+        out=TensorType("int", (Axis(size, size.name),)),
+        build=Call("jnp.arange", names[:given]),
+    )
+
+
+def _count(start: Dim, stop: Dim, step: Dim) -> Dim:
+    if step.value is not None and step.value < 0:
+        start, stop, step = stop, start, -step
+    if step.value == 0:
+        raise ShapeError("a step cannot be 0", at="step", code="N305")
+    return (stop - start + step - 1) // step
+
+
+def _eye(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
+    rows, columns = args["n"], args["m"] or args["n"]
+    axes = (Axis(rows, rows.name), Axis(columns, columns.name))
+    return Shaped(out=TensorType(args["dtype"], axes))
+
+
+def _linspace(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
+    n = args["n"]
+    return Shaped(out=TensorType(args["dtype"], (Axis(n, n.name),)))
+
+
+def _constant(name: str, doc: str, *params: Param) -> Op:
+    return Op(
+        name,
+        "function",
+        doc,
+        Call(f"jnp.{name}", ("shape", *(p.name for p in params)), {"dtype": "dtype"}),
+        params=(SHAPE, *params, DTYPE),
+        inputs=(),
+        shape=_filled(),
+        dtype_aware=True,
+        examples=(
+            Example({"shape": ("B", 3)} | {p.name: 2.5 for p in params}),
+            Example({"shape": ("d",), "dtype": "int"} | {p.name: 2 for p in params}),
+        ),
+    )
+
+
+def _random(
+    name: str, doc: str, build: Call, *params: Param, dtype: str | None = None
+) -> Op:
+    """A draw; the stream must be named in the spec, where it is declared."""
+    rng = Param("rng", Kind.STREAM, doc="the stream to draw from", positional=False)
+    own = (DTYPE,) if dtype is None else ()
+    needed = {p.name: 0.5 for p in params if p.default is REQUIRED}
+    return Op(
+        name,
+        "function",
+        doc,
+        build,
+        params=(SHAPE, *params, rng, *own),
+        inputs=(),
+        shape=_filled(dtype),
+        streams=("noise",),
+        dtype_aware=dtype is None,
+        examples=(Example({"shape": ("B", "d"), "rng": "noise"} | needed),),
+    )
+
+
+ENTRIES: tuple[Op, ...] = (
+    Op(
+        "arange",
+        "function",
+        "0, 1, 2, ... below `stop`, or from `start` by `step`.",
+        Call("jnp.arange", ("start",)),
+        params=(
+            Param("start", Kind.INT, doc="the first value; alone, the end"),
+            Param("stop", Kind.INT, None, "the end, not included"),
+            Param("step", Kind.INT, 1, "the distance"),
+        ),
+        inputs=(),
+        shape=_arange,
+        examples=(
+            Example({"start": "T"}),
+            Example({"start": 2, "stop": "T"}),
+            Example({"start": 1, "stop": 12, "step": 3}),
+            Example({"start": 7, "stop": 0, "step": -2}),
+        ),
+    ),
+    _constant("zeros", "Zeros."),
+    _constant("ones", "Ones."),
+    _constant("full", "One value everywhere.", Param("value", Kind.NUMBER)),
+    Op(
+        "eye",
+        "function",
+        "Ones on the diagonal, zeros elsewhere.",
+        Call("jnp.eye", ("n",), {"M": "m", "dtype": "dtype"}),
+        params=(
+            Param("n", Kind.SIZE, doc="rows"),
+            Param("m", Kind.SIZE, None, "columns; as many as rows if absent"),
+            DTYPE,
+        ),
+        inputs=(),
+        shape=_eye,
+        dtype_aware=True,
+        examples=(Example({"n": "T"}), Example({"n": "T", "m": 4, "dtype": "int"})),
+    ),
+    Op(
+        "linspace",
+        "function",
+        "`n` evenly spaced values, both ends included.",
+        Call("jnp.linspace", ("start", "stop", "n"), {"dtype": "dtype"}),
+        params=(
+            Param("start", Kind.NUMBER),
+            Param("stop", Kind.NUMBER),
+            Param("n", Kind.SIZE),
+            DTYPE,
+        ),
+        inputs=(),
+        shape=_linspace,
+        dtype_aware=True,
+        examples=(Example({"start": 0.0, "stop": 1.0, "n": "T"}),),
+    ),
+    _random(
+        "normal",
+        "Draws from the standard normal distribution.",
+        Call("jax.random.normal", (KEY, "shape"), {"dtype": "dtype"}),
+    ),
+    _random(
+        "uniform",
+        "Draws uniformly between two bounds.",
+        Call(
+            "jax.random.uniform",
+            (KEY, "shape"),
+            {"dtype": "dtype", "minval": "low", "maxval": "high"},
+        ),
+        Param("low", Kind.NUMBER, 0.0, "the lower bound"),
+        Param("high", Kind.NUMBER, 1.0, "the upper bound"),
+    ),
+    _random(
+        "bernoulli",
+        "Draws truth values, each true with probability `p`.",
+        Call("jax.random.bernoulli", (KEY, "p", "shape")),
+        Param("p", Kind.NUMBER, doc="the probability of true"),
+        dtype="bool",
+    ),
+)

@@ -1,0 +1,141 @@
+"""Reductions over axes, and running sums."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..dims import const
+from ..shapes import Axis, TensorType, is_float
+from .base import Call, Example, Input, Inputs, Kind, Op, Param, Rule, Shaped
+
+AXES = Param(
+    "axis", Kind.AXES, None, "the axes to reduce; all if absent", optional=True
+)
+KEEPDIMS = Param(
+    "keepdims", Kind.BOOL, False, "whether to keep them, of size 1", literal=True
+)
+ONE_AXIS = Param("axis", Kind.AXIS, -1, "the axis to go over")
+
+
+def _reduced(dtype: str | None) -> Rule:
+    """Axes vanish, or become 1; `dtype` is the result's, where not the input's."""
+
+    def rule(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
+        x: TensorType = inputs[0]
+        gone = range(x.rank) if args["axis"] is None else args["axis"]
+        lead = x.lead and args["axis"] is not None
+        if args.get("keepdims"):
+            axes = tuple(
+                Axis(const(1), a.label) if i in gone else a
+                for i, a in enumerate(x.axes)
+            )
+            lead = x.lead
+        else:
+            axes = tuple(a for i, a in enumerate(x.axes) if i not in gone)
+        return Shaped(out=TensorType(dtype or x.dtype, axes, lead))
+
+    return rule
+
+
+def _mean_dtype(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
+    """Whole numbers and truth values have a mean too, in float32."""
+    dtype = None if is_float(inputs[0].dtype) else "f32"
+    return _reduced(dtype)(inputs, args)
+
+
+def _sum_dtype(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
+    """Truth values are counted."""
+    dtype = "int" if inputs[0].dtype == "bool" else None
+    return _reduced(dtype)(inputs, args)
+
+
+def _reduction(
+    name: str,
+    doc: str,
+    *,
+    accepts: str = "float",
+    dtype: str | None = None,
+    rule: Rule | None = None,
+    target: str = "",
+    params: tuple[Param, ...] = (),
+) -> Op:
+    written = {"axis": "axis", "keepdims": "keepdims"} | {
+        p.name: p.name for p in params
+    }
+    kind = {"int": "int:", "bool": "bool:"}.get(accepts, "")
+    return Op(
+        name,
+        "function",
+        doc,
+        Call(target or f"jnp.{name}", ("x",), written),
+        params=(AXES, KEEPDIMS, *params),
+        inputs=(Input("x", accepts),),
+        shape=rule or _reduced(dtype),
+        examples=(
+            Example({}, (f"{kind} B T d".strip(),)),
+            Example({"axis": (1, 2)}, (f"{kind} B H W C".strip(),)),
+            Example({"axis": -1, "keepdims": True}, (f"{kind} B d".strip(),)),
+        ),
+    )
+
+
+def _scan(name: str, doc: str) -> Op:
+    return Op(
+        name,
+        "function",
+        doc,
+        Call(f"jnp.{name}", ("x",), {"axis": "axis"}),
+        params=(ONE_AXIS,),
+        inputs=(Input("x", "number"),),
+        examples=(
+            Example({"axis": 1}, ("B T d",)),
+            Example({"axis": -1}, ("int: B T",)),
+        ),
+    )
+
+
+def _arg(name: str, doc: str) -> Op:
+    return Op(
+        name,
+        "function",
+        doc,
+        Call(f"jnp.{name}", ("x",), {"axis": "axis", "keepdims": "keepdims"}),
+        params=(ONE_AXIS, KEEPDIMS),
+        inputs=(Input("x", "number"),),
+        shape=_position,
+        examples=(
+            Example({"axis": -1}, ("B T d",)),
+            Example({"axis": 0}, ("int: B T",)),
+        ),
+    )
+
+
+def _position(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
+    return _reduced("int")(inputs, {**args, "axis": (args["axis"],)})
+
+
+_DDOF = Param(
+    "ddof", Kind.NUMBER, 0, "what to subtract from the count", positional=False
+)
+
+ENTRIES: tuple[Op, ...] = (
+    _reduction("sum", "Sum over axes.", accepts="any", rule=_sum_dtype),
+    _reduction("mean", "Mean over axes.", accepts="any", rule=_mean_dtype),
+    _reduction("max", "Largest value over axes.", accepts="number"),
+    _reduction("min", "Smallest value over axes.", accepts="number"),
+    _reduction("prod", "Product over axes.", accepts="number"),
+    _reduction("var", "Variance over axes.", params=(_DDOF,)),
+    _reduction("std", "Standard deviation over axes.", params=(_DDOF,)),
+    _reduction("any", "Whether any value is true.", accepts="bool"),
+    _reduction("all", "Whether all values are true.", accepts="bool"),
+    _reduction(
+        "logsumexp",
+        "Logarithm of the sum of exponentials over axes.",
+        target="jax.nn.logsumexp",
+    ),
+    _arg("argmax", "Position of the largest value along an axis."),
+    _arg("argmin", "Position of the smallest value along an axis."),
+    _scan("cumsum", "Running sum along an axis."),
+    _scan("cumprod", "Running product along an axis."),
+)

@@ -1,0 +1,134 @@
+"""The names of a definition and what they stand for, at given values. Knows `ir`, `evaluate`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from . import ir
+from .dims import Dim, DimError, symbol
+from .evaluate import (
+    EvaluationError,
+    TooMuch,
+    Undecided,
+    Value,
+    evaluate,
+    resolve,
+    truth,
+)
+from .nodes import InstanceError, TooLarge
+from .shapes import Axis, TensorType
+from .source import Span
+
+_OPEN = "this depends on a size that only a call knows"
+
+
+@dataclass(slots=True)
+class Scope:
+    """Values by name; which optional inputs are given; what `...` in a shape stands for."""
+
+    env: dict[str, Value]
+    given: frozenset[str]
+    lead: tuple[Axis, ...] | None = None
+
+    def value(self, static: ir.Static, span: Span) -> Value:
+        """A static value, a `Dim` where it is a size over open axes; raises `Undecided`."""
+        try:
+            return evaluate(static, self.env, self.given.__contains__)
+        except TooMuch as error:
+            raise TooLarge(str(error), span) from None
+        except EvaluationError as error:
+            raise InstanceError(str(error), span) from None
+
+    def known(self, static: ir.Static, span: Span) -> Value:
+        """A static value that construction cannot do without."""
+        try:
+            return self.value(static, span)
+        except Undecided:
+            raise InstanceError(_OPEN, span) from None
+
+    def decide(self, static: ir.Static, span: Span) -> bool:
+        try:
+            return truth(self.known(static, span))
+        except Undecided:
+            raise InstanceError(_OPEN, span) from None
+
+    def let(self, name: str, static: ir.Static, span: Span) -> None:
+        """A local gets its value; one that is undecided stays a symbol."""
+        try:
+            self.env[name] = self.value(static, span)
+        except Undecided:
+            self.env.pop(name, None)
+
+    def size(self, dim: Dim, span: Span) -> Dim:
+        try:
+            return resolve(dim, self.env)
+        except EvaluationError as error:
+            raise InstanceError(str(error), span) from None
+
+    def work(self, flops: Dim) -> Dim | None:
+        try:
+            return resolve(flops, self.env)
+        except EvaluationError:
+            return None
+
+    def type(self, type: ir.Type, span: Span) -> ir.Type:
+        """A type with what is known put in."""
+        if isinstance(type, tuple):
+            return tuple(self.type(t, span) for t in type)
+        return self.tensor(type, span)
+
+    def tensor(self, type: TensorType, span: Span) -> TensorType:
+        axes = tuple(Axis(self.size(a.size, span), a.label) for a in type.axes)
+        if type.lead and self.lead is not None:
+            return TensorType(type.dtype, (*self.lead, *axes))
+        return TensorType(type.dtype, axes, type.lead)
+
+    def argument(self, static: ir.Static, span: Span) -> Value:
+        """A value that may hang on an axis, None where it does."""
+        try:
+            return self.value(static, span)
+        except Undecided:
+            return None
+
+    # ------------------------------------------------------------ call sites
+
+    def bind_inputs(
+        self, declared: Iterable[ir.ModelInput], given: Mapping[str, ir.Type]
+    ) -> None:
+        """Axes of a block's inputs get the sizes of what it is applied to."""
+        for parameter in declared:
+            actual = given.get(parameter.name)
+            if isinstance(actual, TensorType):
+                self._bind_tensor(parameter.type, actual, parameter.span)
+
+    def _bind_tensor(
+        self, declared: TensorType, actual: TensorType, span: Span
+    ) -> None:
+        extra = actual.rank - declared.rank
+        if declared.lead and not actual.lead and extra >= 0:
+            self.lead = actual.axes[:extra]
+        pairs = zip(reversed(declared.sizes), reversed(actual.sizes), strict=False)
+        for want, have in pairs:
+            self._bind_axis(want, have, span)
+
+    def _bind_axis(self, want: Dim, have: Dim, span: Span) -> None:
+        free = want.symbols - self.env.keys()
+        if len(free) != 1:
+            return
+        (name,) = free
+        with suppress(DimError):
+            size = _solved(self.size(want, span), have, name)
+            if size is not None:
+                self.env[name] = size if size.value is None else size.value
+
+
+def _solved(want: Dim, have: Dim, name: str) -> Dim | None:
+    """The size that `name` must be for `want` to be `have`: `T + 1` is 9, so `T` is 8."""
+    offset = want.substitute({name: 0})
+    factor = want.substitute({name: 1}) - offset
+    if not factor.terms or want != offset + factor * symbol(name):
+        return None
+    quotient = (have - offset) // factor
+    return quotient if quotient * factor == have - offset else None

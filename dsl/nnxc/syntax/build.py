@@ -1,0 +1,337 @@
+"""Rules to tree: what each rule of the grammar makes of its children.
+
+A method is named after its rule (with `_` after a word of Python). It gets the children,
+and the offsets where the rule's text starts and ends.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from ..diagnostics import Label, Sink
+from ..source import Source, Span
+from . import tree
+from .lalr import Builder, Token
+from .lexer import unescape
+from .lines import NO_BREAK, Line
+
+Children: TypeAlias = list[Any]
+
+_CAMEL = re.compile(r"[A-Z][A-Za-z0-9]*")
+_LOWER = re.compile(r"[a-z_][a-z0-9_]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Else:
+    """The line `else:`; it stands in no tree."""
+
+    span: Span
+
+
+class TreeBuilder:
+    """Builds the nodes of one line. `failed` says that the result is not to be used.
+
+    Reports N130 to N132, N140, N141.
+    """
+
+    def __init__(self, source: Source, line: Line, sink: Sink) -> None:
+        self.source, self.line, self.sink = source, line, sink
+        self.failed = False
+
+    @property
+    def rules(self) -> Mapping[str, Builder]:
+        """The method for each rule."""
+        return _Rules(self)
+
+    def span(self, start: int, end: int) -> Span:
+        return Span(self.source, start, end)
+
+    def fault(self, code: str, message: str, span: Span, **more: Any) -> None:
+        self.failed = True
+        self.sink.error(code, message, span, **more)
+
+    # ------------------------------------------------------------------ names
+
+    def lower(self, name: tree.Name) -> tree.Name:
+        if not _LOWER.fullmatch(name.id):
+            help = f"did you mean `{_to_lower(name.id)}`?"
+            message = f"`{name.id}` should be lower_case"
+            label = "names a value, a size or a layer"
+            self.sink.error("N141", message, name.span, label, help=help)
+        return name
+
+    def camel(self, name: tree.Name) -> tree.Name:
+        if not _CAMEL.fullmatch(name.id):
+            help = f"did you mean `{_to_camel(name.id)}`?"
+            message = f"`{name.id}` should be CamelCase"
+            label = "names a block or a model"
+            self.sink.error("N140", message, name.span, label, help=help)
+        return name
+
+    def lowers(self, names: tuple[tree.Name, ...]) -> tuple[tree.Name, ...]:
+        return tuple(self.lower(name) for name in names)
+
+    def name(self, children: Children, start: int, end: int) -> tree.Name:
+        return tree.Name(children[0].text, self.span(start, end))
+
+    def names(self, children: Children, start: int, end: int) -> tuple[tree.Name, ...]:
+        return tuple(children)
+
+    # ------------------------------------------------------------ expressions
+
+    def number(self, children: Children, start: int, end: int) -> tree.Number:
+        token: Token = children[0]
+        text, span = token.text, self.span(start, end)
+        if self.line.broken:
+            return tree.Number(0, text, span)
+        plain = text.replace("_", "")
+        value = int(plain) if token.kind == "INT" else float(plain)
+        return tree.Number(value, text, span)
+
+    def window(self, children: Children, start: int, end: int) -> tree.Window:
+        parts = () if self.line.broken else children[0].text.split("x")
+        return tree.Window(tuple(int(part) for part in parts), self.span(start, end))
+
+    def string(self, children: Children, start: int, end: int) -> tree.String:
+        return tree.String(unescape(children[0].text), self.span(start, end))
+
+    def constant(self, children: Children, start: int, end: int) -> tree.Constant:
+        value = {"TRUE": True, "FALSE": False, "NONE": None}[children[0].kind]
+        return tree.Constant(value, self.span(start, end))
+
+    def dots(self, children: Children, start: int, end: int) -> tree.Dots:
+        return tree.Dots(self.span(start, end))
+
+    def list(self, children: Children, start: int, end: int) -> tree.ListOf:
+        return tree.ListOf(tuple(children), self.span(start, end))
+
+    def argument(self, children: Children, start: int, end: int) -> tree.Arg:
+        name, value = children
+        return tree.Arg(name and name.id, value, self.span(start, end))
+
+    def call(self, children: Children, start: int, end: int) -> tree.Call:
+        func, *args = children
+        self.check_arguments(args)
+        return tree.Call(func, tuple(args), self.span(start, end))
+
+    def check_arguments(self, args: Children) -> None:
+        seen: dict[str, tree.Arg] = {}
+        for arg in args:
+            if arg.name is None and seen:
+                label = Label(
+                    next(iter(seen.values())).span, "named arguments begin here"
+                )
+                message = "positional argument after a named one"
+                self.fault("N130", message, arg.span, related=[label])
+            elif arg.name in seen:
+                label = Label(seen[arg.name].span, "first given here")
+                message = f"argument `{arg.name}` is given twice"
+                self.fault("N131", message, arg.span, related=[label])
+            elif arg.name is not None:
+                seen[arg.name] = arg
+
+    def attribute(self, children: Children, start: int, end: int) -> tree.Attribute:
+        value, name = children
+        return tree.Attribute(value, name.id, self.span(start, end), name.span)
+
+    def slice(self, children: Children, start: int, end: int) -> tree.Slice:
+        lower, upper, step = children
+        return tree.Slice(lower, upper, step, self.span(start, end))
+
+    def index(self, children: Children, start: int, end: int) -> tree.Index:
+        value, *items = children
+        return tree.Index(value, tuple(items), self.span(start, end))
+
+    def unary(self, children: Children, start: int, end: int) -> tree.Unary:
+        op, operand = children
+        return tree.Unary(op.text, operand, self.span(start, end))
+
+    def binary(self, children: Children, start: int, end: int) -> tree.Binary:
+        left, op, right = children
+        return tree.Binary(op.text, left, right, self.span(start, end))
+
+    def if_else(self, children: Children, start: int, end: int) -> tree.IfElse:
+        then, condition, orelse = children
+        return tree.IfElse(condition, then, orelse, self.span(start, end))
+
+    def named(self, children: Children, start: int, end: int) -> tree.Named:
+        value, name = children
+        self.lower(name)
+        return tree.Named(value, name.id, self.span(start, end), name.span)
+
+    def branch(self, children: Children, start: int, end: int) -> tree.Branch:
+        return tree.Branch(tuple(children), self.span(start, end))
+
+    def arrows(self, children: Children, start: int, end: int) -> tree.Pipe:
+        """The first line's comment belongs to the pipe, a later one to its last stage."""
+        source, *rest = children
+        arrows, values = rest[::2], rest[1::2]
+        breaks = [self.line.breaks.get(arrow.start, NO_BREAK) for arrow in arrows]
+        first, *later = [at.comment for at in breaks]
+        stages = tuple(
+            tree.Stage(
+                value,
+                at is not NO_BREAK,
+                comment,
+                at.above,
+                self.span(arrow.start, value.span.end),
+            )
+            for arrow, value, at, comment in zip(
+                arrows, values, breaks, (*later, None), strict=True
+            )
+        )
+        return tree.Pipe(source, stages, first, self.span(start, end))
+
+    def assertion(self, children: Children, start: int, end: int) -> tree.Assertion:
+        value, kind = children
+        return tree.Assertion(value, kind, self.span(start, end))
+
+    def dims(self, children: Children, start: int, end: int) -> tuple[tree.Expr, ...]:
+        return tuple(children)
+
+    def type(self, children: Children, start: int, end: int) -> tree.TypeOf:
+        first = children[0]
+        span = self.span(start, end)
+        if isinstance(first, tree.Name):
+            return tree.TypeOf(first.id, children[1], span)
+        return tree.TypeOf(None, first, span)
+
+    # ------------------------------------------------------------- statements
+
+    def rngs(self, children: Children, start: int, end: int) -> tree.Rngs:
+        names = self.lowers(children[0])
+        return tree.Rngs(names, self.span(start, end), self.line.trivia)
+
+    def field(self, children: Children, start: int, end: int) -> tree.Field:
+        name, kind, default = children
+        self.lower(name)
+        return tree.Field(name.id, kind, default, self.span(start, end), name.span)
+
+    def declare(self, children: Children, start: int, end: int) -> tree.Declare:
+        keyword, *fields = children
+        span, trivia = self.span(start, end), self.line.trivia
+        return tree.Declare(keyword.text, tuple(fields), span, trivia)
+
+    def metric(self, children: Children, start: int, end: int) -> tree.Metric:
+        name, value = self.lower(children[0]), children[1]
+        span, trivia = self.span(start, end), self.line.trivia
+        return tree.Metric(name.id, value, span, name.span, trivia)
+
+    def select(self, children: Children, start: int, end: int) -> tree.Select:
+        keyword, *paths = children
+        span, trivia = self.span(start, end), self.line.trivia
+        return tree.Select(keyword.text, tuple(paths), span, trivia)
+
+    def require(self, children: Children, start: int, end: int) -> tree.Require:
+        condition, message = children
+        span, trivia = self.span(start, end), self.line.trivia
+        return tree.Require(condition, message and message.value, span, trivia)
+
+    def return_(self, children: Children, start: int, end: int) -> tree.Return:
+        return tree.Return(tuple(children), self.span(start, end), self.line.trivia)
+
+    def targets(self, children: Children, start: int, end: int) -> tuple[Any, ...]:
+        return tuple(children)
+
+    def assign(self, children: Children, start: int, end: int) -> tree.Assign:
+        targets, op, value = children
+        for target in targets:
+            if isinstance(target, tree.Name):
+                self.lower(target)
+            else:
+                message = f"cannot assign to {_describe(target)}"
+                help = "only names are assigned to"
+                self.fault("N132", message, target.span, help=help)
+        span, trivia = self.span(start, end), self.line.trivia
+        return tree.Assign(targets, op.text, value, span, trivia)
+
+    def evaluate(self, children: Children, start: int, end: int) -> tree.Evaluate:
+        return tree.Evaluate(children[0], self.span(start, end), self.line.trivia)
+
+    def for_head(self, children: Children, start: int, end: int) -> tree.For:
+        targets, iterable = children
+        span, trivia = self.span(start, end), self.line.trivia
+        return tree.For(self.lowers(targets), iterable, (), span, trivia)
+
+    def if_head(self, children: Children, start: int, end: int) -> tree.If:
+        span, trivia = self.span(start, end), self.line.trivia
+        return tree.If(children[0], (), (), span, trivia)
+
+    def else_head(self, children: Children, start: int, end: int) -> Else:
+        return Else(self.span(start, end))
+
+    # -------------------------------------------------------------- top level
+
+    def use(self, children: Children, start: int, end: int) -> tree.Use:
+        names, path = children
+        return tree.Use(names, path, self.span(start, end), self.line.trivia)
+
+    def defaults(self, children: Children, start: int, end: int) -> tree.Defaults:
+        return tree.Defaults(tuple(children), self.span(start, end), self.line.trivia)
+
+    def config(self, children: Children, start: int, end: int) -> tree.Config:
+        name, value = children
+        span, trivia = self.span(start, end), self.line.trivia
+        return tree.Config(self.lower(name), value, span, trivia)
+
+    def parameter(self, children: Children, start: int, end: int) -> tree.Parameter:
+        name, default = children
+        self.lower(name)
+        return tree.Parameter(name.id, default, self.span(start, end), name.span)
+
+    def parameters(
+        self, children: Children, start: int, end: int
+    ) -> tuple[tree.Parameter, ...]:
+        return tuple(children)
+
+    def definition_head(
+        self, children: Children, start: int, end: int
+    ) -> tree.Definition:
+        keyword, name, params = children
+        span, trivia = self.span(start, end), self.line.trivia
+        name = self.camel(name)
+        return tree.Definition(keyword.text, name, params or (), (), span, trivia)
+
+    def train_head(self, children: Children, start: int, end: int) -> tree.Train:
+        return tree.Train(children[0], (), self.span(start, end), self.line.trivia)
+
+
+class _Rules(dict[str, Builder]):
+    """Looks a rule's method up once."""
+
+    def __init__(self, builder: TreeBuilder) -> None:
+        self.builder = builder
+
+    def __missing__(self, rule: str) -> Builder:
+        name = f"{rule}_" if rule == "return" else rule
+        method: Builder = getattr(self.builder, name)
+        self[rule] = method
+        return method
+
+
+def _describe(target: tree.Expr) -> str:
+    match target:
+        case tree.Call():
+            return "a call"
+        case tree.Attribute():
+            return "an attribute"
+        case tree.Index():
+            return "an element"
+        case tree.ListOf():
+            return "a list"
+        case tree.Number() | tree.String() | tree.Constant() | tree.Window():
+            return "a literal"
+        case _:
+            return "an expression"
+
+
+def _to_lower(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def _to_camel(name: str) -> str:
+    parts = [part for part in name.split("_") if part]
+    return "".join(part[0].upper() + part[1:] for part in parts) or "Name"

@@ -1,0 +1,199 @@
+"""The one way to write a tree. A pure function of it; no comment is lost.
+
+Kept from the author: line ends before `->`, single blank lines, comments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import assert_never
+
+from ..diagnostics import Sink
+from ..source import Source
+from . import tree
+from .expression import (
+    ARM,
+    CONDITION,
+    PATH,
+    VALUE,
+    bracketed,
+    expression,
+    quoted,
+    type_of,
+)
+from .layout import STEP, Doc, render
+from .parse import parse
+from .words import KEYWORDS
+
+WIDTH = 88
+
+
+def format_source(source: Source, sink: Sink) -> str | None:
+    """A text as it should be written; None where it has mistakes, which are reported."""
+    own = Sink()
+    file = parse(source, own)
+    for diagnostic in own.diagnostics:
+        sink.add(diagnostic)
+    return None if own.found else format_file(file)
+
+
+def format_file(file: tree.File) -> str:
+    """The text of a tree."""
+    lines: list[str] = []
+    before: tree.Item | None = None
+    for item in file.items:
+        if before and (item.trivia.blank or _is_tall(item) or _is_tall(before)):
+            lines.append("")
+        lines += _item(item)
+        before = item
+    if file.tail:
+        lines += ["", *file.tail] if lines else file.tail
+    return "\n".join(lines) + "\n"
+
+
+def _is_tall(item: tree.Item) -> bool:
+    return isinstance(item, tree.Definition | tree.Train)
+
+
+def _item(item: tree.Item) -> Iterator[str]:
+    trivia = item.trivia
+    match item:
+        case tree.Use(names, path):
+            yield from _lines(
+                trivia, 0, f"use {_names(names)} from {quoted(path.value)}"
+            )
+        case tree.Defaults(calls):
+            yield from _lines(trivia, 0, ("defaults ", _listed(calls, CONDITION)))
+        case tree.Config(name, value):
+            doc = (f"config {name.id} = ", expression(value, CONDITION))
+            yield from _lines(trivia, 0, doc)
+        case tree.Definition(kind, name, params, body):
+            given = (
+                bracketed("(", [_parameter(p) for p in params], ")") if params else ""
+            )
+            yield from _lines(trivia, 0, (f"{kind} {name.id}", given, ":"))
+            yield from _body(body, STEP)
+        case tree.Train(model, body):
+            yield from _lines(trivia, 0, f"train {model.id}:")
+            yield from _body(body, STEP)
+        case _:
+            assert_never(item)
+
+
+def _parameter(parameter: tree.Parameter) -> Doc:
+    if parameter.default is None:
+        return parameter.name
+    return (f"{parameter.name} = ", expression(parameter.default, ARM, inside=True))
+
+
+def _body(body: tuple[tree.Statement, ...], indent: int) -> Iterator[str]:
+    for index, statement in enumerate(body):
+        if index and statement.trivia.blank:
+            yield ""
+        yield from _statement(statement, indent)
+
+
+def _statement(statement: tree.Statement, indent: int) -> Iterator[str]:
+    match statement:
+        case tree.For(targets, iterable, body):
+            head = f"for {_names(targets)} in "
+            doc = (head, expression(iterable, CONDITION), ":")
+            yield from _lines(statement.trivia, indent, doc)
+            yield from _body(body, indent + STEP)
+        case tree.If():
+            yield from _choice(statement, indent)
+        case _:
+            yield from _lines(statement.trivia, indent, _simple(statement))
+
+
+def _choice(choice: tree.If, indent: int) -> Iterator[str]:
+    word = "if"
+    while True:
+        doc = (f"{word} ", expression(choice.condition, CONDITION), ":")
+        yield from _lines(choice.trivia, indent, doc)
+        yield from _body(choice.then, indent + STEP)
+        match choice.orelse:
+            case (tree.If() as nested,) if choice.else_trivia == tree.NO_TRIVIA:
+                choice, word = nested, "elif"
+                continue
+            case ():
+                return
+        yield from _lines(choice.else_trivia, indent, "else:")
+        yield from _body(choice.orelse, indent + STEP)
+        return
+
+
+def _simple(
+    statement: (
+        tree.Rngs
+        | tree.Declare
+        | tree.Assign
+        | tree.Require
+        | tree.Return
+        | tree.Evaluate
+        | tree.Metric
+        | tree.Select
+    ),
+) -> Doc:
+    match statement:
+        case tree.Rngs(names):
+            return f"rngs {_names(names)}"
+        case tree.Declare(keyword, fields):
+            return (f"{keyword} ", _comma(_field(field) for field in fields))
+        case tree.Assign(targets, op, value):
+            return (f"{_names(targets)} {op} ", expression(value, VALUE))
+        case tree.Require(condition, message):
+            note = f", {quoted(message)}" if message is not None else ""
+            return ("require ", expression(condition, CONDITION), note)
+        case tree.Return(values):
+            return ("return ", _listed(values, VALUE))
+        case tree.Evaluate(value):
+            return _evaluate(value)
+        case tree.Metric(name, value):
+            return (f"metric {name} = ", expression(value, VALUE))
+        case tree.Select(keyword, paths):
+            return (f"{keyword} ", _listed(paths, PATH))
+        case _:
+            assert_never(statement)
+
+
+def _evaluate(value: tree.Expr) -> Doc:
+    """A word that may begin a statement is put into parentheses where it would."""
+    match value:
+        case tree.Name(id) if id in KEYWORDS:
+            return f"({id})"
+        case tree.Assertion(tree.Name(id), type) if id in KEYWORDS:
+            return (f"({id}) : ", type_of(type))
+        case _:
+            return expression(value, VALUE)
+
+
+def _field(field: tree.Field) -> Doc:
+    typed = (f"{field.name}: ", type_of(field.type))
+    if field.default is None:
+        return typed
+    return (typed, " = ", expression(field.default, ARM))
+
+
+def _names(names: Iterable[tree.Name]) -> str:
+    return ", ".join(name.id for name in names)
+
+
+def _listed(values: Iterable[tree.Expr], level: int) -> Doc:
+    return _comma(expression(value, level) for value in values)
+
+
+def _comma(docs: Iterable[Doc]) -> Doc:
+    parts: list[Doc] = []
+    for doc in docs:
+        parts += [", ", doc] if parts else [doc]
+    return tuple(parts)
+
+
+def _lines(trivia: tree.Trivia, indent: int, doc: Doc) -> Iterator[str]:
+    """A statement between its comments."""
+    margin = " " * indent
+    for comment in trivia.above:
+        yield margin + comment if comment else ""
+    text = margin + render(doc, indent, WIDTH)
+    yield f"{text}  {trivia.after}" if trivia.after else text

@@ -1,0 +1,264 @@
+"""Text to rows: the tokens of each physical line, with mistakes in them reported.
+
+The spellings come from the grammar; the expressions here are wider, so that what is
+nearly a number or a string is named as such.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from ..diagnostics import Fix, Sink
+from ..source import Source, Span
+from ._tables import LITERALS, PATTERNS
+from .lalr import Token
+from .words import CONSTANTS, HARD, KEYWORDS, PYTHON
+
+RESERVED = "RESERVED"
+"""The kind of a word of Python; no rule takes it."""
+
+MAX_DIGITS = 300
+TAB = 4
+
+_OPERATORS = sorted((t for t in LITERALS if t not in KEYWORDS), key=len, reverse=True)
+_FOREIGN = {
+    "&&": "write `and`",
+    "||": "write `or`",
+    "!": "write `not`",
+    "/=": "write `x = x / y`",
+    "//=": "write `x = x // y`",
+    "%=": "write `x = x % y`",
+    "**=": "write `x = x ** y`",
+    ":=": "write the assignment on a line of its own",
+    "=>": "arrows are written `->`",
+    "<>": "write `!=`",
+    "@": 'write `x -> Linear(n)` or `einsum("...", x, y)`',
+}
+_CHARACTERS = {
+    ";": "put each statement on a line of its own",
+    "\\": "lines continue inside brackets and before a line that begins with `->`",
+    "{": "blocks are made by indentation, lists by `[...]`",
+    "}": "blocks are made by indentation, lists by `[...]`",
+    "^": "a power is written `**`",
+    "\u00a0": "this is a no-break space; write a plain one",
+    "\u00b7": "a product is written `*`",
+    "\u00d7": "a product is written `*`, a window `3x3`",
+    "\u2018": 'write plain quotes: `"..."`',
+    "\u2019": 'write plain quotes: `"..."`',
+    "\u201c": 'write plain quotes: `"..."`',
+    "\u201d": 'write plain quotes: `"..."`',
+    "\u2013": "this is a dash; write `-`",
+    "\u2014": "this is a dash; write `-`",
+    "\u2192": "arrows are written `->`",
+    "\u2212": "this is a typographic minus; write `-`",
+    "\u2264": "write `<=`",
+    "\u2265": "write `>=`",
+    "\u2260": "write `!=`",
+}
+
+
+def _either(words: list[str]) -> str:
+    return "|".join(re.escape(word) for word in words)
+
+
+_SCANNER = re.compile(
+    "|".join(
+        (
+            r"(?P<space>[ \t\r]+)",
+            r"(?P<word>[A-Za-z_]\w*)",
+            r"(?P<number>(?:\d|\.\d)(?:[eE][+-](?=\d)|\w|\.(?!\.))*)",
+            r"(?P<string>\"(?:[^\"\\\n]|\\[^\n])*\"|'(?:[^'\\\n]|\\[^\n])*')",
+            r"(?P<open_string>[\"'][^\n]*)",
+            r"(?P<comment>\#[^\n]*)",
+            r"(?P<newline>\n)",
+            r"(?P<foreign>&&|\|\||//=|/=|%=|\*\*=|:=|=>|<>|!(?!=)|@)",
+            f"(?P<operator>{_either(_OPERATORS)})",
+            r"(?P<null>\0+)",
+            r"(?P<unknown>[^\x00-\x7f]+|.)",
+        )
+    ),
+    re.ASCII,
+)
+_KINDS = {kind: re.compile(pattern) for kind, pattern in PATTERNS.items()}
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", '"': '"', "'": "'"}
+
+
+@dataclass(slots=True)
+class Row:
+    """A physical line. `opaque`: not to be parsed; `broken`: parsed, then dropped;
+    `swallowed`: an unterminated string ate its end."""
+
+    start: int
+    indent: int = 0
+    tokens: list[Token] = field(default_factory=list)
+    comment: str | None = None
+    opaque: bool = False
+    broken: bool = False
+    swallowed: bool = False
+
+
+def scan(source: Source, sink: Sink) -> list[Row]:
+    """All rows of a text. Reports N104, N106, N112 to N116, N123, N138."""
+    return _Scanner(source, sink).rows()
+
+
+def unescape(literal: str) -> str:
+    """The value of a string literal; an unknown escape stands for itself."""
+    return _ESCAPE.sub(lambda m: ESCAPES.get(m[1], m[0]), literal[1:-1])
+
+
+class _Scanner:
+    def __init__(self, source: Source, sink: Sink) -> None:
+        self.source, self.sink = source, sink
+        self.row = Row(0)
+        self.tabs = False
+        self.nulls = False
+
+    def rows(self) -> list[Row]:
+        rows = [self.row]
+        bom = len(self.source.text) - len(self.source.text.removeprefix("\ufeff"))
+        for match in _SCANNER.finditer(self.source.text, bom):
+            kind, text = match.lastgroup, match.group()
+            if kind == "space":
+                continue
+            if kind == "newline":
+                self.row = Row(match.end())
+                rows.append(self.row)
+            elif kind == "comment":
+                self.row.comment = text.rstrip()
+            else:
+                if not self.row.tokens and not self.row.opaque:
+                    self.measure(match.start())
+                self.token(kind, text, match.start(), match.end())
+        return rows
+
+    def measure(self, first: int) -> None:
+        """Set the indentation of the row whose first token is at `first`."""
+        lead = self.source.text[self.row.start : first].removeprefix("\ufeff")
+        self.row.indent = len(lead.expandtabs(TAB))
+        if "\t" in lead and not self.tabs:
+            self.sink.error(
+                "N106",
+                "tab in indentation",
+                Span(self.source, self.row.start, first),
+                help="indent with four spaces",
+                fix=Fix(
+                    Span(self.source, self.row.start, first), " " * self.row.indent
+                ),
+            )
+        self.tabs = "\t" in lead
+
+    def token(self, group: str | None, text: str, start: int, end: int) -> None:
+        match group:
+            case "word":
+                kind = self.word(text, start, end)
+            case "operator":
+                kind = LITERALS[text]
+            case "number":
+                kind = self.number(text, start, end)
+            case "string":
+                self.string(text, start)
+                kind = "STRING"
+            case _:
+                self.unknown(group, text, start, end)
+                self.row.opaque = True
+                return
+        self.row.tokens.append(Token(kind, text, start, end))
+
+    def word(self, text: str, start: int, end: int) -> str:
+        if text in PYTHON:
+            return RESERVED
+        if text in CONSTANTS:
+            right = CONSTANTS[text]
+            span = Span(self.source, start, end)
+            self.sink.error(
+                "N123",
+                f"`{text}` is Python's spelling",
+                span,
+                help=f"did you mean `{right}`?",
+                fix=Fix(span, right),
+            )
+            return KEYWORDS[right]
+        if text in HARD or not self.row.tokens:
+            return KEYWORDS.get(text, "NAME")
+        return "NAME"
+
+    def number(self, text: str, start: int, end: int) -> str:
+        for kind in ("INT", "FLOAT", "WINDOW"):
+            if _KINDS[kind].fullmatch(text):
+                if _too_large(kind, text):
+                    self.fault("N115", "number too large", start, end)
+                return kind
+        self.fault("N114", "malformed number", start, end, _repair(text))
+        return "INT"
+
+    def string(self, text: str, start: int) -> None:
+        for escape in _ESCAPE.finditer(text, 1, len(text) - 1):
+            if escape[1] not in ESCAPES:
+                at = start + escape.start()
+                self.sink.error(
+                    "N113",
+                    f"unknown escape `{escape[0]}`",
+                    Span(self.source, at, at + 2),
+                    help="known are " + ", ".join(f"`\\{c}`" for c in ESCAPES),
+                    fix=Fix(Span(self.source, at, at + 1), "\\\\"),
+                )
+
+    def fault(
+        self, code: str, message: str, start: int, end: int, help: str | None = None
+    ) -> None:
+        self.row.broken = True
+        self.sink.error(code, message, Span(self.source, start, end), help=help)
+
+    def unknown(self, group: str | None, text: str, start: int, end: int) -> None:
+        match group:
+            case "open_string":
+                self.row.swallowed = True
+                help = f"end it on this line with {text[0]}"
+                self.fault("N112", "unterminated string", start, end, help)
+            case "null":
+                self.null_byte(start, end)
+            case "foreign":
+                message = f"`{text}` is no operator here"
+                self.fault("N138", message, start, end, _FOREIGN[text])
+            case _ if not self.row.opaque:
+                self.unknown_character(text[0], start)
+
+    def null_byte(self, start: int, end: int) -> None:
+        self.row.broken = True
+        if not self.nulls:
+            help = "is this a text file, in UTF-8?"
+            self.fault("N104", "null byte in the text", start, end, help)
+        self.nulls = True
+
+    def unknown_character(self, char: str, start: int) -> None:
+        shown = f"`{char}`" if char.isprintable() else f"U+{ord(char):04X}"
+        help = _CHARACTERS.get(char)
+        if help is None and char.isalpha():
+            help = "names are made of ASCII letters, digits and `_`"
+        self.fault("N116", f"unknown character {shown}", start, start + 1, help)
+
+
+def _too_large(kind: str, text: str) -> bool:
+    if kind == "FLOAT":
+        return float(text.replace("_", "")) == float("inf")
+    return any(len(part.replace("_", "")) > MAX_DIGITS for part in text.split("x"))
+
+
+def _repair(text: str) -> str:
+    """What to write instead of a malformed number."""
+    plain = re.sub("x+", "x", re.sub("_+", "_", text)).strip("_x")
+    if re.fullmatch(r"0[0-9_]*[0-9]", plain):
+        plain = plain.lstrip("0_") or "0"
+    elif plain.endswith("."):
+        plain += "0"
+    for kind in ("INT", "FLOAT", "WINDOW"):
+        if plain != text and _KINDS[kind].fullmatch(plain):
+            return f"did you mean `{plain}`?"
+    if text[0] == "0" and text[1:2] in "xXbBoO":
+        return "numbers are decimal"
+    if re.fullmatch(r"\d+(x\w+)+", text):
+        return "a window has fixed sizes; write `[...]` for others"
+    return "numbers are written `1_000`, `0.5`, `1e-3`, windows `3x3`"

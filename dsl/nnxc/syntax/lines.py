@@ -1,0 +1,232 @@
+"""Rows to lines: brackets matched, continuations joined, comments put in their places."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ..diagnostics import Diagnostic, Label, Sink
+from ..source import Source, Span
+from ._tables import LITERALS
+from .lalr import END, Token
+from .lexer import RESERVED, Row
+from .tree import Trivia
+from .words import HARD, KEYWORDS
+
+MAX_NESTING = 100
+
+SOFT = frozenset(kind for word, kind in KEYWORDS.items() if word not in HARD)
+_CLOSES = {"RPAR": "LPAR", "RSQB": "LSQB"}
+_OPERANDS = frozenset(("NAME", "INT", "FLOAT", "WINDOW", "STRING", RESERVED))
+_AFTER_NAME = (
+    frozenset(kind for text, kind in LITERALS.items() if not text.isalpha())
+    | {"AND", "AS", "IF", "OR"}
+) - {"COLON"}
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """A line end before `->`: the comment at it, and those on lines of their own."""
+
+    comment: str | None = None
+    above: tuple[str, ...] = ()
+
+
+NO_BREAK = Break()
+
+
+@dataclass(slots=True)
+class Line:
+    """A logical line; its last token is END. For the flags see `Row`."""
+
+    indent: int
+    tokens: list[Token]
+    trivia: Trivia
+    breaks: dict[int, Break]
+    opaque: bool
+    broken: bool
+
+    @property
+    def word(self) -> str:
+        """The first token as written."""
+        return self.tokens[0].text
+
+
+def join(
+    source: Source, rows: list[Row], sink: Sink
+) -> tuple[list[Line], tuple[str, ...]]:
+    """All lines, and the comments after the last. Reports N110, N111, N117."""
+    return _Joiner(source, rows, sink).lines()
+
+
+@dataclass(slots=True)
+class _Open:
+    """A line while it is being joined."""
+
+    first: Row
+    tokens: list[Token] = field(default_factory=list)
+    brackets: list[Token] = field(default_factory=list)
+    hoisted: list[str] = field(default_factory=list)
+    breaks: dict[int, Break] = field(default_factory=dict)
+    fault: Diagnostic | None = None
+    opaque: bool = False
+    broken: bool = False
+
+
+class _Joiner:
+    def __init__(self, source: Source, rows: list[Row], sink: Sink) -> None:
+        self.source, self.rows, self.sink = source, rows, sink
+        self.at = 0
+        self.careful = False
+
+    def lines(self) -> tuple[list[Line], tuple[str, ...]]:
+        lines: list[Line] = []
+        above: list[str] = []
+        blank = False
+        while self.at < len(self.rows):
+            row = self.rows[self.at]
+            if row.tokens or row.opaque:
+                lines.append(self.line(above, blank))
+                above, blank = [], False
+                continue
+            self.at += 1
+            if row.comment:
+                above.append(row.comment)
+            elif not above:
+                blank = True
+            elif above[-1]:
+                above.append("")
+        while above and not above[-1]:
+            above.pop()
+        return lines, tuple(above)
+
+    def line(self, above: list[str], blank: bool) -> Line:
+        """Join the rows from the present one on.
+
+        A bracket that stays open to the end of the text is taken for one forgotten:
+        from then on a line ends where the next seems to begin.
+        """
+        start = self.at
+        state = self.gather()
+        if state.brackets and not self.careful:
+            self.careful, self.at = True, start
+            state = self.gather()
+        if state.brackets:
+            self.unclosed(state)
+        if state.fault:
+            self.sink.add(state.fault)
+        tokens, last = state.tokens, self.rows[self.at - 1]
+        end = tokens[-1].end if tokens else last.start
+        _settle_first(tokens)
+        tokens.append(Token(END, "", end, end))
+        trivia = Trivia((*above, *state.hoisted), blank, last.comment)
+        indent, opaque = state.first.indent, state.opaque or state.fault is not None
+        return Line(indent, tokens, trivia, state.breaks, opaque, state.broken)
+
+    def gather(self) -> _Open:
+        state = _Open(self.rows[self.at])
+        while True:
+            row = self.rows[self.at]
+            self.take(row, state)
+            self.at += 1
+            if not state.brackets:
+                if not self.reaches_arrow(state, row.comment):
+                    return state
+            elif self.at == len(self.rows) or self.leaves(state, self.rows[self.at]):
+                return state
+            elif row.comment:
+                state.hoisted.append(row.comment)
+
+    def take(self, row: Row, state: _Open) -> None:
+        outside = len(state.brackets)
+        for index, token in enumerate(row.tokens):
+            if token.kind in _CLOSES.values():
+                state.brackets.append(token)
+                if len(state.brackets) == MAX_NESTING + 1:
+                    self.fault(state, "N117", "brackets are nested too deeply", token)
+            elif token.kind in _CLOSES:
+                self.close(state, token)
+            elif index == 0 and state.tokens and token.text not in HARD:
+                token = _plain(token)
+            state.tokens.append(token)
+        if row.swallowed:
+            del state.brackets[outside:]
+        state.opaque |= row.opaque
+        state.broken |= row.broken
+
+    def close(self, state: _Open, token: Token) -> None:
+        """Match a closing bracket with the nearest that it fits."""
+        wanted = _CLOSES[token.kind]
+        while state.brackets:
+            opening = state.brackets.pop()
+            if opening.kind == wanted:
+                return
+            if any(bracket.kind == wanted for bracket in state.brackets):
+                self.never_closed(state, opening)
+                continue
+            label = Label(self.span(opening), "opened here")
+            message = f"`{token.text}` does not close `{opening.text}`"
+            self.fault(state, "N111", message, token, label)
+            return
+        self.fault(state, "N111", f"`{token.text}` closes nothing", token)
+
+    def unclosed(self, state: _Open) -> None:
+        *others, last = state.brackets
+        labels = (Label(self.span(token), "nor is this") for token in others)
+        self.never_closed(state, last, *labels)
+
+    def never_closed(self, state: _Open, token: Token, *related: Label) -> None:
+        self.fault(state, "N110", f"`{token.text}` is never closed", token, *related)
+
+    def fault(
+        self, state: _Open, code: str, message: str, token: Token, *related: Label
+    ) -> None:
+        """Keep the first fault of a line; others tend to follow from it."""
+        if state.fault is None:
+            state.fault = Diagnostic(code, message, Label(self.span(token)), related)
+
+    def span(self, token: Token) -> Span:
+        return Span(self.source, token.start, token.end)
+
+    def reaches_arrow(self, state: _Open, comment: str | None) -> bool:
+        """Move to the next row with tokens if it continues this line."""
+        above: list[str] = []
+        for at in range(self.at, len(self.rows)):
+            row = self.rows[at]
+            if row.tokens and row.tokens[0].kind == "ARROW":
+                arrow = row.tokens[0]
+                state.breaks[arrow.start] = Break(comment, tuple(above))
+                self.at = at
+                return True
+            if row.tokens or row.opaque:
+                return False
+            if row.comment:
+                above.append(row.comment)
+        return False
+
+    def leaves(self, state: _Open, row: Row) -> bool:
+        """Whether a row begins a new line although brackets are open."""
+        if not row.tokens:
+            return False
+        if _begins_line(row.tokens):
+            return True
+        if not self.careful or row.tokens[0].kind in (*_CLOSES, "ARROW"):
+            return False
+        return row.indent <= state.first.indent or state.tokens[-1].kind == "COLON"
+
+
+def _begins_line(tokens: list[Token]) -> bool:
+    first = tokens[0]
+    if first.text in ("return", "require"):
+        return True
+    follows = tokens[1].kind if len(tokens) > 1 else END
+    return first.kind in SOFT and follows in _OPERANDS
+
+
+def _settle_first(tokens: list[Token]) -> None:
+    """A word that may begin a line is a name where an operator follows it."""
+    if len(tokens) > 1 and tokens[0].kind in SOFT and tokens[1].kind in _AFTER_NAME:
+        tokens[0] = _plain(tokens[0])
+
+
+def _plain(token: Token) -> Token:
+    return token._replace(kind="NAME") if token.kind in SOFT else token

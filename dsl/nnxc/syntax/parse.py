@@ -1,0 +1,362 @@
+"""Text to tree. Never raises on any text; every mistake is reported, and costs its line.
+
+Lines are parsed one by one; here they are put into blocks by their indentation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from ..diagnostics import Sink
+from ..source import Source, Span
+from . import tree
+from .build import Else, TreeBuilder
+from .explain import Fault, explain, missing_colon, unknown_statement
+from .lalr import Failure, Token, TooDeep, parse_tokens
+from .lexer import RESERVED, scan
+from .lines import MAX_NESTING, Line, join
+from .words import BODY, PYTHON, TOP, UNSUPPORTED
+
+MAX_SIZE = 1_000_000
+MAX_BLOCKS = 20
+_TOP_KINDS = frozenset(word.upper() for word in TOP)
+
+
+def source_from_bytes(path: str, data: bytes, sink: Sink) -> Source | None:
+    """The text of a file: UTF-8, a byte order mark skipped, line ends made `\\n`.
+
+    None, and N101 reported, where the bytes are no UTF-8.
+    """
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = len(data[: error.start].decode("utf-8", "replace"))
+        source = Source(path, _unify(data.decode("utf-8", "replace")))
+        skipped = data[: error.start].count(b"\r\n")
+        at = Span(source, before - skipped, before - skipped + 1)
+        byte = data[error.start]
+        help = "save the file as UTF-8"
+        sink.error("N101", f"byte 0x{byte:02X} is not UTF-8", at, help=help)
+        return None
+    return Source(path, _unify(text))
+
+
+def _unify(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def parse(source: Source, sink: Sink) -> tree.File:
+    """The tree of a text, less what mistakes were found in (then marked `broken`)."""
+    text = source.text
+    span = Span(source, 0, len(text))
+    start = Span(source, 0, 0)
+    if len(text) > MAX_SIZE:
+        message = f"the file has more than {MAX_SIZE:,} characters"
+        sink.error("N102", message, start, help="divide it, and `use` the parts")
+        return tree.File((), (), span, broken=True)
+    lines, tail = join(source, scan(source, sink), sink)
+    if not lines:
+        help = "a spec begins with `model Name(...):`"
+        sink.error("N103", "the file is empty", start, help=help)
+        return tree.File((), tail, span, broken=True)
+    blocks = _Blocks(source, lines, sink)
+    return tree.File(blocks.items(), tail, span, blocks.file_broken)
+
+
+class _Blocks:
+    """Puts lines into blocks. `broken` is about the present item."""
+
+    def __init__(self, source: Source, lines: list[Line], sink: Sink) -> None:
+        self.source, self.lines, self.sink = source, lines, sink
+        self.at = 0
+        self.depth = 0
+        self.broken = False
+        self.file_broken = False
+        self.hoisted: list[tree.Item] = []
+
+    # -------------------------------------------------------------- top level
+
+    def items(self) -> tuple[tree.Item, ...]:
+        items: list[tree.Item] = []
+        while self.at < len(self.lines):
+            line = self.lines[self.at]
+            self.broken = False
+            self.hoisted = []
+            item = self.item(line)
+            if item:
+                items.append(item)
+            items += self.hoisted
+            self.file_broken |= item is None
+        return tuple(items)
+
+    def item(self, line: Line) -> tree.Item | None:
+        if line.indent and not self.is_statement(line):
+            help = "top-level forms begin at the left margin"
+            self.error("N107", "unexpected indentation", line, help)
+        if line.word not in TOP and not line.opaque and self.strays(line):
+            return None
+        item: tree.Item | None = self.take(line, "top_line")
+        match item:
+            case tree.Definition() | tree.Train():
+                body = self.body(line, adopts=True)
+                return replace(item, body=body, broken=self.broken)
+            case None:
+                self.abandon_body(line)
+            case _:
+                self.no_body(line)
+        return item
+
+    def strays(self, line: Line) -> bool:
+        """Deal with a line that begins no top-level form."""
+        if self.is_foreign(line):
+            self.skip_foreign(line)
+        elif self.is_statement(line):
+            help = "indent it into a `block`, `model` or `train`"
+            self.error("N134", "statement outside of a block", line, help)
+            self.statements(line.indent, -1, top=True)
+        else:
+            first = line.tokens[0]
+            self.sink.add(unknown_statement(self.source, first, TOP))
+            self.at += 1
+            self.abandon_body(line)
+        return True
+
+    def is_statement(self, line: Line) -> bool:
+        """Whether a line seems to be written for a body."""
+        if line.word in TOP or line.opaque:
+            return False
+        first, follows = line.tokens[0], line.tokens[1:2]
+        if first.text in BODY:
+            return True
+        names = bool(follows) and follows[0].kind in ("NAME", "STRING", RESERVED)
+        return first.kind != RESERVED and not (first.kind == "NAME" and names)
+
+    # ----------------------------------------------------------------- bodies
+
+    def body(self, head: Line, adopts: bool = False) -> tuple[tree.Statement, ...]:
+        """The block below a head. `adopts`: statements that should have been indented
+        are taken for it."""
+        line = self.next()
+        if line and line.indent > head.indent:
+            return self.nested(head, line)
+        end = head.tokens[-1]
+        at = Span(self.source, end.start - 1, end.end)
+        help = "write its lines below, indented by four spaces"
+        self.broken = True
+        message = f"`{head.word}` has no body"
+        if not (line and adopts and self.is_statement(line)):
+            self.sink.error("N108", message, at, help=help)
+            return ()
+        self.error("N108", "missing indentation", line, "indent by four spaces")
+        return self.statements(line.indent, head.indent - 1, top=True)
+
+    def nested(self, head: Line, line: Line) -> tuple[tree.Statement, ...]:
+        if self.depth == MAX_BLOCKS:
+            message = f"more than {MAX_BLOCKS} blocks are nested"
+            self.error("N117", message, line, "divide it into blocks with names")
+            self.broken = True
+            self.skip_deeper(head.indent)
+            return ()
+        self.depth += 1
+        body = self.statements(line.indent, head.indent)
+        self.depth -= 1
+        return body
+
+    def statements(
+        self, indent: int, outer: int, top: bool = False
+    ) -> tuple[tree.Statement, ...]:
+        """The lines that are indented deeper than `outer`; `indent` is the first's.
+        `top`: they stand where items should, and end at the next."""
+        found: list[tree.Statement] = []
+        odd = indent
+        while (line := self.next()) and line.indent > outer:
+            if top and line.indent <= indent and not self.is_statement(line):
+                break
+            if line.indent not in (indent, odd):
+                self.odd_indent(line, indent)
+                odd = line.indent
+            elif line.indent == indent:
+                odd = indent
+            statement = self.statement(line)
+            if statement:
+                found.append(statement)
+        return tuple(found)
+
+    def odd_indent(self, line: Line, indent: int) -> None:
+        if line.indent > indent:
+            self.unexpected_indent(line)
+            return
+        message = "indentation fits no block"
+        help = f"indent by {indent} spaces, as the block does"
+        self.error("N109", message, line, help)
+
+    def statement(self, line: Line) -> tree.Statement | None:
+        if line.tokens[0].kind in _TOP_KINDS and not line.opaque:
+            self.misplaced_item(line)
+            return None
+        if self.is_foreign(line):
+            self.skip_foreign(line)
+            return None
+        node = self.take(line, "body_line")
+        match node:
+            case tree.For():
+                return replace(node, body=self.body(line))
+            case _ if line.word in ("if", "elif", "else"):
+                return self.choice(line, node)
+            case None:
+                self.abandon_body(line)
+                return None
+            case _:
+                statement: tree.Statement = node
+                return statement
+
+    def choice(self, line: Line, node: tree.If | Else | None) -> tree.If | None:
+        """An `if` with all of its branches, built from the last to the first."""
+        if line.word != "if":
+            help = "it belongs below the body of an `if`, indented as that is"
+            self.error("N136", f"`{line.word}` without `if`", line, help)
+            self.broken = True
+        arms = [(node, self.branch_body(line, node))]
+        orelse: tuple[tree.Statement, ...] = ()
+        trivia = tree.NO_TRIVIA
+        while (follows := self.next()) and follows.indent == line.indent:
+            if follows.word not in ("elif", "else") or line.word == "else":
+                break
+            node = self.take(follows, "body_line")
+            body = self.branch_body(follows, node)
+            if follows.word == "elif":
+                arms.append((node, body))
+                continue
+            orelse, trivia = body, replace(follows.trivia, blank=False)
+            break
+        return self.fold(line, arms, orelse, trivia)
+
+    def fold(
+        self,
+        line: Line,
+        arms: list[tuple[tree.If | Else | None, tuple[tree.Statement, ...]]],
+        orelse: tuple[tree.Statement, ...],
+        trivia: tree.Trivia,
+    ) -> tree.If | None:
+        if len(arms) > MAX_NESTING:
+            self.error("N117", f"more than {MAX_NESTING} branches", line)
+            self.broken = True
+            return None
+        result: tree.If | None = None
+        for node, body in reversed(arms):
+            if not isinstance(node, tree.If):
+                return None
+            result = replace(node, then=body, orelse=orelse, else_trivia=trivia)
+            orelse, trivia = (result,), tree.NO_TRIVIA
+        return result
+
+    def branch_body(
+        self, line: Line, node: tree.If | Else | None
+    ) -> tuple[tree.Statement, ...]:
+        if node is not None:
+            return self.body(line)
+        self.abandon_body(line)
+        return ()
+
+    def misplaced_item(self, line: Line) -> None:
+        """An item inside a block: report it, and read it as if it stood outside."""
+        help = f"move it out: `{line.word}` stands at the top level"
+        self.error("N135", f"`{line.word}` inside a block", line, help)
+        self.broken = True
+        item = self.take(line, "top_line")
+        match item:
+            case tree.Definition() | tree.Train():
+                outer, self.broken = self.broken, False
+                body = self.body(line)
+                item = replace(item, body=body, broken=self.broken)
+                self.broken = outer
+            case None:
+                self.abandon_body(line)
+                self.file_broken = True
+        if item:
+            self.hoisted.append(item)
+
+    # ------------------------------------------------------------------ lines
+
+    def next(self) -> Line | None:
+        return self.lines[self.at] if self.at < len(self.lines) else None
+
+    def take(self, line: Line, start: str) -> Any:
+        """Parse the present line; None, and the item broken, where that fails."""
+        self.at += 1
+        node = None if line.opaque else self.parse(line, start)
+        if line.broken:
+            node = None
+        self.broken |= node is None
+        return node
+
+    def parse(self, line: Line, start: str) -> Any:
+        builder = TreeBuilder(self.source, line, self.sink)
+        tokens = line.tokens
+        try:
+            result = parse_tokens(start, tokens, builder.rules, MAX_NESTING)
+            if isinstance(result, Failure):
+                fault = Fault(self.source, line, result)
+                self.sink.add(explain(fault))
+                if not missing_colon(fault):
+                    return None
+                end = tokens[-1]
+                tokens = [*tokens[:-1], Token("COLON", ":", end.start, end.end), end]
+                result = parse_tokens(start, tokens, builder.rules, MAX_NESTING)
+        except TooDeep as deep:
+            help = "name a part of it on a line of its own"
+            at = Span(self.source, deep.start, deep.end)
+            self.sink.error("N117", "expression is nested too deeply", at, help=help)
+            return None
+        return None if builder.failed else result
+
+    def is_foreign(self, line: Line) -> bool:
+        """Whether a line is Python, or of a later release, body and all."""
+        first, follows = line.tokens[0], line.tokens[1:2]
+        if line.opaque or not follows:
+            return False
+        if first.text in UNSUPPORTED:
+            return follows[0].kind in ("NAME", "STRING", RESERVED)
+        return first.kind == RESERVED and follows[0].kind != "ASSIGN"
+
+    def skip_foreign(self, line: Line) -> None:
+        word = line.word
+        if word in UNSUPPORTED:
+            self.error("N190", f"`{word}` is not supported yet", line)
+        else:
+            self.error("N122", f"`{word}` is Python", line, PYTHON[word])
+        self.broken = True
+        self.at += 1
+        self.skip_deeper(line.indent)
+
+    def skip_deeper(self, indent: int) -> None:
+        while (line := self.next()) and line.indent > indent:
+            self.at += 1
+
+    def abandon_body(self, head: Line) -> None:
+        """Look for mistakes in the body of a line that is left out."""
+        self.broken = True
+        line = self.next()
+        if line and line.indent > head.indent:
+            self.nested(head, line)
+
+    def no_body(self, line: Line) -> None:
+        follows = self.next()
+        if follows and follows.indent > line.indent:
+            self.unexpected_indent(follows)
+            self.file_broken = True
+            self.abandon_body(line)
+
+    def unexpected_indent(self, line: Line) -> None:
+        help = "indent it as the line above, or end that with `:`"
+        self.error("N107", "unexpected indentation", line, help)
+
+    def error(
+        self, code: str, message: str, line: Line, help: str | None = None
+    ) -> None:
+        """Report at the first word of a line."""
+        first = line.tokens[0]
+        self.sink.error(
+            code, message, Span(self.source, first.start, first.end), help=help
+        )

@@ -1,0 +1,216 @@
+"""A definition of a random valid spec, under construction: shapes are tracked independently.
+
+A `Builder` writes one definition, statement by statement, knowing the size of every value both as
+arithmetic over names and as a number. Everything that it declares it uses, as the language asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypothesis import strategies as st
+from spec_trees import (
+    assign,
+    call,
+    declare,
+    definition,
+    literal,
+    name,
+    type_of,
+)
+
+from nnxc.dims import Dim, const, symbol
+from nnxc.syntax import tree
+
+Draw = Callable[[st.SearchStrategy[Any]], Any]
+B = symbol("B")
+AXES = {"B": 2, "T": 5, "H": 8, "W": 9, "S": 3}
+ACTIVATIONS = ("relu", "gelu", "silu", "tanh", "sigmoid", "softplus", "elu", "mish")
+UNARY = ("exp", "sin", "cos", "abs", "square", "tanh", "sigmoid")
+
+
+@dataclass(frozen=True)
+class Value:
+    """A tensor that has a name."""
+
+    name: str
+    sizes: tuple[Dim, ...]
+
+    @property
+    def tree(self) -> tree.Name:
+        """The name as an expression."""
+        return name(self.name)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block that was written: what its callers must know."""
+
+    name: str
+    rank: int
+    sizes: tuple[str, ...]  # parameters that are sizes, all required
+    out: Dim | None  # last size of the output; None where the type is the input's
+
+
+@dataclass(frozen=True)
+class ModelCase:
+    """A model at its defaults: how to call it, and what must come out."""
+
+    name: str
+    inputs: Mapping[str, tuple[int, ...]]
+    dtypes: Mapping[str, str]
+    optional: frozenset[str]
+    outputs: tuple[tuple[int, ...], ...]
+    axes: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A whole file and the models to call."""
+
+    file: tree.File
+    models: tuple[ModelCase, ...]
+
+
+@dataclass
+class Builder:
+    """One definition under construction."""
+
+    draw: Draw
+    blocks: list[Block]
+    is_block: bool
+    env: dict[str, int] = field(default_factory=lambda: dict(AXES))
+    static: set[str] = field(default_factory=set)
+    params: dict[str, object] = field(default_factory=dict)
+    values: list[Value] = field(default_factory=list)
+    unused: dict[str, None] = field(default_factory=dict)
+    body: list[tree.Statement] = field(default_factory=list)
+    optional: set[str] = field(default_factory=set)
+    inputs: dict[str, tuple[Dim, ...]] = field(default_factory=dict)
+    dtypes: dict[str, str] = field(default_factory=dict)
+    counter: dict[str, int] = field(default_factory=dict)
+
+    # ----------------------------------------------------------------- draws
+
+    def one(self, *choices: Any) -> Any:
+        """One of these."""
+        return self.draw(st.sampled_from(choices))
+
+    def flip(self) -> bool:
+        """True or false."""
+        return bool(self.draw(st.booleans()))
+
+    def fresh(self, stem: str) -> str:
+        """A name that was not used here."""
+        number = self.counter[stem] = self.counter.get(stem, -1) + 1
+        return f"{stem}{number or ''}"
+
+    def new_param(self, stem: str, default: object) -> str:
+        """A further parameter; a size of a block has no default."""
+        text = self.fresh(stem)
+        self.params[text] = default
+        return text
+
+    def size_param(self, *values: int) -> Dim:
+        """A parameter that is a size."""
+        stem = self.one("hidden", "width", "dim", "features")
+        number = self.one(*(values or (2, 4, 6, 8)))
+        text = self.new_param(stem, ... if self.is_block else number)
+        self.env[text] = number
+        self.static.add(text)
+        return symbol(text)
+
+    def static_size(self) -> Dim:
+        """A size to build weights from: a number, a parameter, or arithmetic over one."""
+        params = [p for p in self.params if p in self.static]
+        match self.one("number", "number", "param", "old", "times", "plus"):
+            case "param" if len(params) < 4:
+                return self.size_param()
+            case "old" if params:
+                return symbol(self.one(*params))
+            case "times" if params:
+                return symbol(self.one(*params)) * self.one(2, 3)
+            case "plus" if params:
+                return symbol(self.one(*params)) + self.one(1, 4)
+        return const(self.one(1, 2, 3, 4, 8, 12))
+
+    def number(self, dim: Dim) -> int:
+        """A size in the example."""
+        found = dim.substitute(self.env).value
+        assert found is not None
+        return found
+
+    def is_static(self, dim: Dim) -> bool:
+        """Whether weights may be built from a size."""
+        return dim.symbols <= self.static
+
+    # ---------------------------------------------------------------- values
+
+    def read(self, value: Value) -> tree.Name:
+        """Use a value."""
+        self.unused.pop(value.name, None)
+        return value.tree
+
+    def pick(self, where: Callable[[Value], bool] = lambda v: True) -> Value | None:
+        """Some value in scope."""
+        found = [v for v in self.values if where(v)]
+        return self.one(*found) if found else None
+
+    def give(self, source: Value, expr: tree.Expr, *sizes: Dim) -> Value:
+        """Name what was computed from `source`: its own name again, or a new one."""
+        old = source.name if source.name not in self.optional and self.flip() else None
+        target = old or self.fresh(self.one("y", "z", "u"))
+        self.body.append(assign(target, expr))
+        return self.put(Value(target, sizes))
+
+    def put(self, value: Value) -> Value:
+        """A value comes into scope, replacing one of its name."""
+        self.values = [v for v in self.values if v.name != value.name] + [value]
+        self.unused[value.name] = None
+        return value
+
+    def add_input(
+        self, text: str, sizes: tuple[Dim, ...], dtype: str = "float"
+    ) -> None:
+        """A tensor that the caller passes."""
+        self.inputs[text] = sizes
+        self.dtypes[text] = dtype
+        self.unused[text] = None
+        if dtype == "float":
+            self.values.append(Value(text, sizes))
+
+    # ---------------------------------------------------------------- finish
+
+    def finish(self, several: bool) -> tuple[Value, ...]:
+        """Return what is in scope, so that nothing was computed in vain."""
+        main, *others = sorted(
+            (v for v in self.values if v.name in self.unused),
+            key=lambda v: -len(v.sizes),
+        ) or [self.values[-1]]
+        returned = [main]
+        values = [main.tree]
+        for other in others:
+            if several and self.flip():
+                returned.append(other)
+                values.append(other.tree)
+            else:
+                values[0] = tree.Binary("+", values[0], call("mean", other.tree))
+        self.body.append(tree.Return(tuple(values)))
+        return tuple(returned)
+
+    def definition(self, kind: str, text: str) -> tree.Definition:
+        """The whole, as a tree."""
+        fields = [
+            (
+                n,
+                type_of(s, None if self.dtypes[n] == "float" else self.dtypes[n]),
+                literal(None) if n in self.optional else None,
+            )
+            for n, s in self.inputs.items()
+        ]
+        # Parameters without default stand first.
+        params = dict(sorted(self.params.items(), key=lambda p: p[1] is not ...))
+        body = [declare("input", *fields), *self.body]
+        return definition(kind, text, params, body)

@@ -1,0 +1,116 @@
+"""Every entry against Flax and JAX: shapes, dtypes, weights and state, in both modes of Flax."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import pytest
+from flax import nnx
+from oracle import Case, apply, cases, predict, structs
+
+from nnxc.dims import Comparison, compare
+from nnxc.ops import ALL, MODEL_OPS
+from nnxc.ops.base import Op, Shaped
+from nnxc.shapes import TensorType
+
+CASES = cases()
+SIZES = ((3, 5, 7, 9, 11, 13, 15), (9, 7, 4, 3, 5, 11, 2))
+
+
+def name(case: Case) -> str:
+    return f"{case.op.name}-{case.op.examples.index(case.example)}"
+
+
+def environments(case: Case) -> list[dict[str, int]]:
+    return [dict(zip(case.symbols, sizes, strict=False)) for sizes in SIZES]
+
+
+@pytest.mark.parametrize("op", MODEL_OPS.values(), ids=lambda op: op.name)
+def test_every_entry_has_an_example(op: Op) -> None:
+    assert op.examples
+    assert op.doc
+
+
+def test_names_are_unique() -> None:
+    names = [(op.group, op.name) for op in ALL]
+    assert len(names) == len(set(names))
+    assert len(MODEL_OPS) >= 90
+
+
+@pytest.mark.parametrize("case", CASES, ids=name)
+def test_symbols_then_numbers_equals_numbers(case: Case) -> None:
+    symbolic = predict(case)
+    for env in environments(case):
+        numeric = predict(case, env)
+        assert shape_at(symbolic.out, env) == shape_at(numeric.out, {})
+        assert {n: w.sizes for n, w in numeric.weights.items()} == {
+            n: tuple(s.substitute(env) for s in w.sizes)
+            for n, w in symbolic.weights.items()
+        }
+        assert symbolic.flops.substitute(env) == numeric.flops
+
+
+def shape_at(out: Any, env: dict[str, int]) -> Any:
+    if isinstance(out, tuple):
+        return tuple(shape_at(t, env) for t in out)
+    return out.dtype, tuple(s.substitute(env).value for s in out.sizes)
+
+
+@pytest.mark.parametrize("case", CASES, ids=name)
+def test_requirements_hold_where_the_example_runs(case: Case) -> None:
+    for env in environments(case):
+        for r in predict(case).requires:
+            left, right = r.left.substitute(env), r.right.substitute(env)
+            assert compare(left, right) is Comparison.EQUAL, r.message
+
+
+@pytest.mark.parametrize("graph", [True, False], ids=["graph", "tree"])
+@pytest.mark.parametrize("case", CASES, ids=name)
+def test_the_rule_agrees_with_flax(case: Case, graph: bool) -> None:
+    with nnx.set_graph_mode(graph):
+        for env in environments(case)[: 2 if graph else 1]:
+            agree(case, predict(case, env), env)
+
+
+def agree(case: Case, shaped: Shaped, env: dict[str, int]) -> None:
+    layer, call = apply(case, shaped, env)
+    arrays = {
+        n: structs(concrete_types(t, env)) for n, t in case.types.items()
+    }
+    if layer is None:
+        got = jax.eval_shape(call, arrays)
+    else:
+        assert variables(layer) == {
+            n: (tuple(s.value for s in w.sizes), w.state)
+            for n, w in shaped.weights.items()
+        }
+        graphdef, state = nnx.split(layer)
+        got = jax.eval_shape(
+            lambda state, arrays: call(nnx.merge(graphdef, state), arrays),
+            state,
+            arrays,
+        )
+    expected = shaped.out if isinstance(shaped.out, tuple) else (shaped.out,)
+    assert [described(g) for g in jax.tree.leaves(got)] == [
+        described(structs(e)) for e in expected
+    ]
+
+
+def concrete_types(types: Any, env: dict[str, int]) -> Any:
+    from oracle import concrete
+
+    return concrete(types, env)
+
+
+def described(array: Any) -> tuple[tuple[int, ...], str]:
+    return tuple(array.shape), jnp.dtype(array.dtype).name
+
+
+def variables(layer: nnx.Module) -> dict[str, tuple[tuple[int, ...], bool]]:
+    """Every variable by its path; whether it is state rather than a weight."""
+    return {
+        ".".join(map(str, path)): (variable.shape, not isinstance(variable, nnx.Param))
+        for path, variable in nnx.to_flat_state(nnx.state(layer))
+    }

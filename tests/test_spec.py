@@ -1,0 +1,97 @@
+"""The language reference runs: each block of tests/spec/*.md compiles, or is refused as marked."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+from spec_blocks import Block, blocks
+
+import nnxc
+from nnxc.codes import CODES
+from nnxc.driver import analyse
+from nnxc.ir import Assign, Definition, For, If, Return, Stmt
+
+PAGES = sorted((Path(__file__).parent / "spec").glob("*.md"))
+BLOCKS = [block for page in PAGES for block in blocks(page)]
+EVERY = pytest.mark.parametrize("block", BLOCKS, ids=lambda b: b.id)
+
+
+def reader(block: Block):
+    """Reads the files that a block may use."""
+    return lambda name: block.files[name].encode()
+
+
+@EVERY
+def test_a_block_is_accepted_or_refused_as_marked(block: Block) -> None:
+    output = nnxc.compile(block.text, path="spec.nnx", read=reader(block))
+    found = [
+        (d.code, d.primary.span.source.position(d.primary.span.start)[0])
+        for d in output.diagnostics
+    ]
+    anywhere = {code for code, line in block.errors if line is None}
+    found = [(c, None if c in anywhere else line) for c, line in found]
+    assert sorted(found, key=str) == sorted(block.errors, key=str), "\n".join(
+        f"{d.code} line {d.primary.span.source.position(d.primary.span.start)[0]}: "
+        f"{d.message}"
+        for d in output.diagnostics
+    )
+    assert bool(output.files) == (not block.errors)
+
+
+@pytest.mark.parametrize("block", [b for b in BLOCKS if b.revealed], ids=lambda b: b.id)
+def test_revealed_types(block: Block) -> None:
+    program = analyse(block.text, path="spec.nnx", read=reader(block)).program
+    assert program is not None
+    types = defaultdict(set)
+    for definition in program.definitions:
+        for line, type in typed_lines(definition):
+            types[line].add(type)
+    for line, promised in block.revealed:
+        assert promised in types[line], (block.page, block.line + line, types[line])
+
+
+def typed_lines(definition: Definition):
+    """Lines of assignments and returns, with the types of their values."""
+
+    def walk(body: tuple[Stmt, ...]):
+        for statement in body:
+            match statement:
+                case Assign(_, value, span):
+                    yield last_line(span), shown(value.type)
+                case Return(values, span):
+                    yield last_line(span), ", ".join(shown(v.type) for v in values)
+                case For(body=inner):
+                    yield from walk(inner)
+                case If(then=then, orelse=orelse):
+                    yield from walk(then + orelse)
+
+    yield from walk(definition.body)
+
+
+def last_line(span) -> int:
+    return span.source.position(span.end)[0]
+
+
+def shown(type) -> str:
+    return ", ".join(map(shown, type)) if isinstance(type, tuple) else str(type)
+
+
+def test_there_are_pages() -> None:
+    assert BLOCKS
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_every_code_is_explained(code: str) -> None:
+    own = [b for b in BLOCKS if b.code == code and not b.is_file]
+    wrong = [b for b in own if any(c == code for c, _ in b.errors)]
+    repaired = [b for b in own if not b.errors]
+    assert wrong, f"no wrong example of {code}"
+    assert repaired, f"no repair of {code}"
+
+
+def test_pages_name_known_codes_only() -> None:
+    used = {code for b in BLOCKS for code, _ in b.errors}
+    used |= {b.code for b in BLOCKS if b.code}
+    assert used <= set(CODES)

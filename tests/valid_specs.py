@@ -1,0 +1,122 @@
+"""Random valid specs, with the shapes that they must compute."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+from spec_builder import AXES, B, Block, Builder, Draw, ModelCase, Spec, Value
+from spec_steps import KEEPING, STEPS
+from spec_trees import assign, call, declare, literal, name, pipe
+
+from nnxc.dims import Dim, const, symbol
+from nnxc.syntax import tree
+
+OPTIMIZERS = ("adam", "sgd", "adamw", "rmsprop", "lion")
+
+
+def start(b: Builder, rank: int) -> None:
+    """The first input of a definition."""
+    lead = {2: (B,), 3: (B, symbol("T")), 4: (B, symbol("H"), symbol("W"))}[rank]
+    last = _first_width(b)
+    if rank == 3 and not b.is_block and b.flip():
+        b.add_input("tokens", lead, "int")
+        b.unused.pop("tokens")
+        layer = call("Embed", b.size_param(7, 11), last)
+        b.body.append(assign("x", pipe(name("tokens"), layer)))
+        b.put(Value("x", (*lead, last)))
+    else:
+        b.add_input("x", (*lead, last))
+
+
+def _first_width(b: Builder) -> Dim:
+    if b.is_block:
+        b.env["d"] = 6
+        b.static.add("d")
+        return symbol("d")
+    return const(b.one(3, 4, 8)) if b.flip() else b.size_param(4, 8)
+
+
+def write_block(
+    draw: Draw, blocks: list[Block], text: str
+) -> tuple[tree.Definition, Block]:
+    """A block over the ones before: it keeps the type of its input, or makes a new width."""
+    b = Builder(draw, blocks, is_block=True)
+    rank = b.one(2, 3, 3, 4)
+    start(b, rank)
+    keeps = b.flip()
+    for _ in range(b.one(1, 2)):
+        b.one(*KEEPING)(b)
+    (x,) = b.values
+    out = None
+    if not keeps:
+        out = b.static_size()
+        b.body.append(assign("x", pipe(b.read(x), call("Linear", out))))
+    b.body.append(tree.Return((name("x"),)))
+    sizes = tuple(p for p, v in b.params.items() if v is ...)
+    return b.definition("block", text), Block(text, rank, sizes, out)
+
+
+def write_model(
+    draw: Draw, blocks: list[Block], text: str
+) -> tuple[tree.Definition, ModelCase]:
+    """A model of a few steps."""
+    b = Builder(draw, blocks, is_block=False)
+    start(b, b.one(2, 3, 3, 4))
+    for _ in range(b.one(1, 2, 3, 5, 8)):
+        b.one(*STEPS)(b)
+    returned = b.finish(several=True)
+    case = ModelCase(
+        text,
+        {n: tuple(map(b.number, s)) for n, s in b.inputs.items()},
+        dict(b.dtypes),
+        frozenset(b.optional),
+        tuple(tuple(map(b.number, v.sizes)) for v in returned),
+        AXES,
+    )
+    return b.definition("model", text), case
+
+
+def train_of(draw: Draw, model: tree.Definition, case: ModelCase) -> list[tree.Item]:
+    """A train with the model's own inputs as batch and a loss over its first output."""
+    (inputs,) = (
+        s for s in model.body if isinstance(s, tree.Declare) and s.keyword == "input"
+    )
+    given = [f for f in inputs.fields if f.default is None]
+    fields = [(f.name, f.type, None) for f in given]
+    outputs: tree.Expr = call("model", *(name(f.name) for f in given))
+    body: list[tree.Statement] = [declare("batch", *fields)]
+    if len(case.outputs) > 1:
+        targets = tuple(name(f"out{i}") for i in range(len(case.outputs)))
+        body.append(tree.Assign(targets, "=", outputs))
+        losses = [call("mean", tree.Binary("**", t, literal(2))) for t in targets]
+        loss: tree.Expr = losses[0]
+        for other in losses[1:]:
+            loss = tree.Binary("+", loss, other)
+    else:
+        loss = call("mean", tree.Binary("**", outputs, literal(2)))
+    body.append(assign("loss", loss))
+    optimizer = call(draw(st.sampled_from(OPTIMIZERS)), 1e-3)
+    body.append(assign("optimizer", optimizer))
+    if draw(st.booleans()):
+        body.append(assign("clip", literal(1.0)))
+    if draw(st.booleans()):
+        body.append(assign("accumulate", literal(2)))
+    return [tree.Train(model.name, tuple(body))]
+
+
+@st.composite
+def specs(draw: Draw) -> Spec:
+    """A file: some blocks, one or two models, sometimes trains."""
+    blocks: list[Block] = []
+    items: list[tree.Item] = []
+    for index in range(draw(st.integers(0, 2))):
+        written, block = write_block(draw, blocks, f"Block{index}")
+        items.append(written)
+        blocks.append(block)
+    cases = []
+    for index in range(draw(st.integers(1, 2))):
+        written, case = write_model(draw, blocks, f"Net{index}")
+        items.append(written)
+        cases.append(case)
+        if draw(st.booleans()):
+            items += train_of(draw, written, case)
+    return Spec(tree.File(tuple(items)), tuple(cases))
