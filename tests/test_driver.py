@@ -130,13 +130,12 @@ def test_uses_of_uses_are_relative_to_the_file_they_stand_in() -> None:
     assert output.diagnostics == ()
 
 
-@pytest.mark.parametrize("path", ["/etc/passwd", "no.nnx", "a\\0b.nnx"])
+@pytest.mark.parametrize("path", ["/etc/passwd", "no.nnx", "."])
 def test_a_used_file_that_cannot_be_read_is_an_error_at_its_use(path: str) -> None:
     source = USING.replace("lib/block.nnx", path)
     output = nnxc.compile(source, read={}.__getitem__)
-    assert "N901" in codes(output.diagnostics) or "N113" in codes(output.diagnostics)
-    assert output.diagnostics[0].primary.span.source.text == source
-    assert len(output.diagnostics) == 1
+    assert codes(output.diagnostics) == ["N901"]
+    assert output.diagnostics[0].primary.span.text == f'"{path}"'
 
 
 def test_without_a_reader_nothing_can_be_used() -> None:
@@ -436,7 +435,6 @@ def test_the_mode_of_a_file_stays(spec: Path, out: Path) -> None:
     assert stat.S_IMODE((out / "net.py").stat().st_mode) == 0o640
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_changes_nothing(
     spec: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -450,12 +448,17 @@ def test_a_full_disk_changes_nothing(
     assert not out.exists()
 
 
-FAILURES = [OSError(5, "Input/output error"), KeyboardInterrupt(), SystemExit(143)]
+# Three files are written, two of which exist. A link that fails is made up for.
+FAILURES = [
+    (function, nth, failure)
+    for function, calls in (("fsync", 3), ("link", 2), ("replace", 3))
+    for nth in range(calls)
+    for failure in (OSError(5, "error"), KeyboardInterrupt(), SystemExit(143))
+    if function != "link" or not isinstance(failure, OSError)
+]
 
 
-@pytest.mark.parametrize("failure", FAILURES, ids=lambda f: type(f).__name__)
-@pytest.mark.parametrize("function", ["fsync", "link", "replace"])
-@pytest.mark.parametrize("nth", [0, 1, 2])
+@pytest.mark.parametrize(("function", "nth", "failure"), FAILURES)
 def test_where_one_file_fails_all_are_as_before(
     function: str,
     nth: int,
@@ -463,12 +466,9 @@ def test_where_one_file_fails_all_are_as_before(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Files 0 and 1 exist, 2 and its folder do not; the nth call fails."""
     paths = [tmp_path / "a.py", tmp_path / "b.py", tmp_path / "new" / "deep" / "c.py"]
     for path in paths[:2]:
         path.write_text("old")
-    if function == "link" and (nth == 2 or isinstance(failure, OSError)):
-        pytest.skip("not called, or made up for")
     _fail_at(monkeypatch, function, nth, failure)
     with pytest.raises(type(failure)):
         files.write_all({str(path): b"new" for path in paths})

@@ -116,7 +116,7 @@ class _Change:
 
     def commit(self) -> None:
         for path, name in self.temporary.items():
-            self.backups[path] = _back_up(path)
+            self._back_up(path)
             os.replace(name, path)
         for folder in {os.path.dirname(path) or "." for path in self.temporary}:
             _sync(folder)
@@ -125,12 +125,23 @@ class _Change:
         for backup in backups:
             _remove(backup)
 
+    def _back_up(self, path: str) -> None:
+        if not os.path.lexists(path):
+            self.backups[path] = None
+            return
+        backup = self.backups[path] = _beside(path)
+        try:
+            os.link(path, backup)
+        except OSError:  # a file system without links
+            shutil.copy2(path, backup)
+
     def undo(self) -> None:
         for name in self.temporary.values():
             _remove(name)
         for path, backup in self.backups.items():
             with suppress(OSError):
                 os.unlink(path) if backup is None else os.replace(backup, path)
+            _remove(backup)  # renaming a file to a link of itself leaves both
         for folder in reversed(self.folders):
             with suppress(OSError):
                 os.rmdir(folder)
@@ -149,17 +160,6 @@ def _mode(path: str) -> int | None:
 def _beside(path: str) -> str:
     folder, name = os.path.split(path)
     return os.path.join(folder, f".{name[:80]}.{os.urandom(4).hex()}.tmp")
-
-
-def _back_up(path: str) -> str | None:
-    if not os.path.lexists(path):
-        return None
-    backup = _beside(path)
-    try:
-        os.link(path, backup)
-    except OSError:  # a file system without links
-        shutil.copy2(path, backup)
-    return backup
 
 
 def _remove(path: str | None) -> None:

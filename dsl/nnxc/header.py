@@ -28,7 +28,9 @@ class Owner(Enum):
 def module_name(path: str) -> str:
     """The Python module name that a spec's path gives: `nets/gpt-2.nnx` is `gpt_2`."""
     stem = os.path.splitext(os.path.basename(path))[0].strip("<>")
-    name = normalize("NFKC", re.sub(r"\W", "_", stem))
+    # Python's `import` normalises names in this way before it looks for a file.
+    kept = (c if f"_{c}".isidentifier() else "_" for c in normalize("NFKC", stem))
+    name = normalize("NFKC", "".join(kept))
     if not name.isidentifier():
         name = f"_{name}"
     return f"{name}_" if iskeyword(name) or name in _TAKEN else name

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TypeVar
 
 from . import files, fresh
-from .diagnostics import Diagnostic, Label
+from .diagnostics import Diagnostic, Label, closest
 from .driver import Analysis, Options, analyse, compile
 from .header import Owner, owner
 from .source import Source, Span
@@ -324,14 +324,13 @@ def _failed(problems: Iterable[Diagnostic]) -> bool:
 
 
 def _near(path: str) -> str | None:
-    from .diagnostics import did_you_mean
-
-    folder = os.path.dirname(path)
+    folder, name = os.path.split(path)
     try:
         names = [n for n in os.listdir(folder or ".") if n.endswith(fresh.SUFFIX)]
-    except OSError:
+    except (OSError, ValueError):
         return None
-    return did_you_mean(path, [os.path.join(folder, name) for name in names])
+    near = closest(name, names)
+    return f"did you mean `{os.path.join(folder, near)}`?" if near else None
 
 
 def _remember(

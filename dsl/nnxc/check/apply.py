@@ -15,6 +15,7 @@ from ..ops.base import REQUIRED, Call, Kind, Op, ShapeError, Shaped
 from ..shapes import Axis, TensorType
 from ..source import Span
 from . import types
+from .arguments import OpenWindow
 from .calls import Written, dims_of, evaluate_block_params, evaluate_params, missing, with_defaults
 from .context import Context
 from .values import Fault, LayerInfo, Param, Signature, Static, Tensor
@@ -120,6 +121,7 @@ def apply_entry(
 ) -> Tensor | ir.Expr:
     """Apply a layer of the library (or one of its methods)."""
     first = next(iter(inputs.values())).type if inputs else None
+    _close_windows(info, first)
     args = dims_of(info.args)
     if method is None and any(p.kind in AXIS_KINDS and p.name in written.params for p in op.params):
         info.args.update(evaluate_params(ctx, op, written, first, only=AXIS_KINDS))
@@ -133,6 +135,12 @@ def apply_entry(
     info.used = True
     given = tuple((name, t.expr) for name, t in inputs.items())
     return ir.Apply(info.name, given, method, shaped.out, span, shaped.flops)
+
+
+def _close_windows(info: LayerInfo, subject: TensorType | None) -> None:
+    for name, (static, value) in info.args.items():
+        if isinstance(value, OpenWindow) and subject is not None:
+            info.args[name] = (static, value.over(subject))
 
 
 def _spans(inputs: Mapping[str, Tensor]) -> dict[str, Span]:

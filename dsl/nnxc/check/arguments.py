@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from .. import ir
 from ..diagnostics import did_you_mean
-from ..dims import Dim
+from ..dims import Dim, const, func, symbol
 from ..ops import INITIALIZERS
 from ..ops.base import Kind, Op
 from ..ops.base import Param as OpParam
@@ -17,7 +18,7 @@ from ..syntax import tree
 from . import types
 from .context import Context
 from .statics import FLAVORS, describe
-from .values import OpRef, Param, Static, Value
+from .values import OpRef, Param, Static, Value, number
 
 Converted = tuple[ir.Static, Any]
 NUMBERS = ("int", "float", "unknown")
@@ -70,7 +71,9 @@ def _settle(ctx: Context, param: OpParam, value: Static, span: Span) -> Static:
     """A parameter of the definition, passed on as it is, gets this argument's kind."""
     inner = value.param
     assert inner is not None
-    if param.kind in FLAVORS:
+    if param.kind in (Kind.SIZES, Kind.INTS) and inner.kind in (None, Kind.NUMBER):
+        demand(ctx, inner, Kind.SIZE if param.kind is Kind.SIZES else Kind.INT, span)
+    elif param.kind in FLAVORS:
         demand(ctx, inner, param.kind, span)
     elif param.kind is Kind.SCHEDULE:
         demand(ctx, inner, Kind.NUMBER, span)
@@ -118,22 +121,19 @@ EXPECTED = {
 def _size(ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any) -> Converted:
     if not isinstance(value, Static) or value.flavor not in ("int", "unknown"):
         return wrong(ctx, p, node, value)
-    dim = _need_dim(ctx, value, node)
+    static, dim = named_size(ctx, value, p.name, node.span)
     if p.kind is Kind.SIZE:
         types.positive(ctx, dim, node.span)
         types.settle_sizes(ctx, dim)
-    return value.node, dim
+    return static, dim
 
 
-def _need_dim(ctx: Context, value: Static, node: tree.Expr) -> Dim:
-    if value.dim is None:
-        ctx.fail(
-            "N312",
-            "this size has no symbolic form",
-            node.span,
-            help="give it a name first: `hidden = ...`",
-        )
-    return value.dim
+def named_size(ctx: Context, value: Static, base: str, span: Span) -> Converted:
+    """A size's node and form; one without a form (`1 if i == 0 else 2`) becomes a local."""
+    if value.dim is not None:
+        return value.node, value.dim
+    name = ctx.unused_name(base)
+    return ir.Ref(name), ctx.local_size(name, value.node, span)
 
 
 def _sizes(ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any) -> Converted:
@@ -174,8 +174,6 @@ def _text(ctx: Context, p: OpParam, node: tree.Expr, value: Value, subject: Any)
 
 
 def _window(ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any) -> Converted:
-    from ..dims import const, func, symbol
-
     if not isinstance(value, Static):
         return wrong(ctx, p, node, value)
     if p.choices and value.flavor == "text":
@@ -185,14 +183,33 @@ def _window(ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any) -> 
             types.positive(ctx, const(n), node.span)
         return value.node, tuple(const(n) for n in value.value)
     if value.flavor == "window" and value.param is not None and value.param.element is not None:
-        rank = value.param.element.value
-        name = symbol(value.param.name)
-        return value.node, tuple(func("index", name, const(i)) for i in range(rank))
+        return value.node, window_sizes(value.param.name, value.param.element.value)
+    if value.flavor == "window" and value.param is not None:
+        return value.node, OpenWindow(value.param)
     if value.flavor == "list":
         return _sizes(ctx, OpParam(p.name, Kind.SIZES), node, value, None)
     if value.flavor not in ("int", "unknown"):
         return wrong(ctx, p, node, value)
-    return value.node, (_need_dim(ctx, value, node),)
+    static, dim = named_size(ctx, value, p.name, node.span)
+    return static, (dim,)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenWindow:
+    """A window that is a parameter without a default; its rank follows from what it slides over."""
+
+    param: Param
+
+    def over(self, subject: TensorType) -> tuple[Dim, ...]:
+        """Its sizes over the inner axes of `[batch, ..., channels]`."""
+        rank = max(subject.rank - 2, 1)
+        self.param.element = number(rank)
+        return window_sizes(self.param.name, rank)
+
+
+def window_sizes(name: str, rank: int) -> tuple[Dim, ...]:
+    """The sizes of a window that a parameter gives."""
+    return tuple(func("index", symbol(name), const(i)) for i in range(rank))
 
 
 def _axis(

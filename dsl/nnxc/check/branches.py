@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from .. import ir
 from ..diagnostics import Label
 from ..dims import symbol
 from ..ops.base import Kind
-from ..shapes import TensorType
+from ..shapes import Axis, TensorType
 from ..syntax import tree
-from .conditions import Facts, facts, join_types, narrowed
+from .conditions import Facts, asks_given, facts, join_types, narrowed
 from .context import Context
 from .values import BAD, Bad, Binding, Several, Static, Tensor, Value
 
@@ -24,7 +26,8 @@ def if_statement(ctx: Context, node: tree.If) -> None:
     ctx.scope = dict(before)
     orelse, else_scope = _side(ctx, node.orelse, condition, unless, False)
     ctx.body.append(ir.If(condition.node, then, orelse, node.span))  # type: ignore[arg-type]
-    ctx.scope = _join(ctx, node, before, then_scope, else_scope, when, unless)
+    choice = Choice(node, condition.node, when, unless)
+    ctx.scope = _join(ctx, choice, before, then_scope, else_scope)
 
 
 def _condition(ctx: Context, node: tree.Expr) -> Static:
@@ -52,15 +55,17 @@ def _side(
     return stmts, scope
 
 
-def _join(
-    ctx: Context,
-    node: tree.If,
-    before: Scope,
-    then: Scope,
-    orelse: Scope,
-    when: Facts,
-    unless: Facts,
-) -> Scope:
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """An `if` whose sides have been checked, and what each side knows."""
+
+    node: tree.If
+    condition: ir.Static
+    when: Facts
+    unless: Facts
+
+
+def _join(ctx: Context, choice: Choice, before: Scope, then: Scope, orelse: Scope) -> Scope:
     scope: Scope = {}
     for name in [*then, *(n for n in orelse if n not in then)]:
         a, b = then.get(name), orelse.get(name)
@@ -69,7 +74,7 @@ def _join(
         elif a is b or (name in before and _origin(a) is _origin(b)):
             scope[name] = before.get(name, a)
         else:
-            value = _joined(ctx, node, name, a, b, when, unless)
+            value = _joined(ctx, choice, name, a, b)
             joined = Binding(name, value, b.span, b.what, parents=[a, b])
             ctx.bindings.append(joined)
             joined.used = isinstance(value, Bad)
@@ -92,24 +97,38 @@ def _one_sided(ctx: Context, binding: Binding | None) -> None:
         ctx.partial[binding.name] = binding.span
 
 
-def _joined(
-    ctx: Context, node: tree.If, name: str, a: Binding, b: Binding, when: Facts, unless: Facts
-) -> Value:
+def _joined(ctx: Context, choice: Choice, name: str, a: Binding, b: Binding) -> Value:
     x, y = a.value, b.value
     if isinstance(x, Bad) or isinstance(y, Bad):
         return BAD
     if isinstance(x, Tensor) and isinstance(y, Tensor):
-        joined = join_types(ctx, x.type, y.type, when, unless)
+        joined = join_types(ctx, x.type, y.type, choice.when, choice.unless)
+        joined = joined or _chosen(ctx, choice, x.type, y.type)
         if joined is not None:
             return Tensor(ir.Var(name, joined, a.span), x.optional or y.optional)
-        _differ(ctx, node, name, a, b, str(x.type), str(y.type))
+        _differ(ctx, choice.node, name, a, b, str(x.type), str(y.type))
         return BAD
     if isinstance(x, Static) and isinstance(y, Static):
         return _joined_static(ctx, name, x, y)
     if isinstance(x, Several) and isinstance(y, Several) and x.types == y.types:
         return Several(ir.Var(name, x.types, a.span), x.types)
-    _differ(ctx, node, name, a, b, "one thing", "another")
+    _differ(ctx, choice.node, name, a, b, "one thing", "another")
     return BAD
+
+
+def _chosen(ctx: Context, choice: Choice, x: TensorType, y: TensorType) -> TensorType | None:
+    """Sizes that depend on which side was taken, by names of their own."""
+    if x.dtype != y.dtype or x.rank != y.rank or x.lead != y.lead or asks_given(choice.condition):
+        return None
+    axes = []
+    for i, (a, b) in enumerate(zip(x.axes, y.axes, strict=True)):
+        size = a.size
+        if ctx.assume(a.size) != ctx.assume(b.size):
+            base = a.label.lower() if a.label else "features" if i == x.rank - 1 else f"size_{i}"
+            value = ir.StaticIf(choice.condition, ir.Size(a.size), ir.Size(b.size))
+            size = ctx.local_size(ctx.unused_name(base), value, choice.node.span)
+        axes.append(Axis(size, a.label or b.label))
+    return x.with_axes(tuple(axes))
 
 
 def _joined_static(ctx: Context, name: str, x: Static, y: Static) -> Static:
@@ -135,10 +154,4 @@ def _differ(
         related=related,
         help="give it the same shape on both sides",
     )
-
-
-def same_types(a: TensorType, b: TensorType) -> bool:
-    """Whether two types agree in everything but labels."""
-    return a.dtype == b.dtype and a.lead == b.lead and a.sizes == b.sizes
-
 

@@ -63,6 +63,18 @@ def size(ctx: Context, node: ir.Static) -> Dim | None:
     return None
 
 
+def asks_given(node: ir.Static) -> bool:
+    """Whether a condition asks which optional inputs are passed, hence is known only at the call."""
+    match node:
+        case ir.Given():
+            return True
+        case ir.StaticUnary(_, operand):
+            return asks_given(operand)
+        case ir.StaticBinary(_, left, right):
+            return asks_given(left) or asks_given(right)
+    return False
+
+
 @contextmanager
 def narrowed(ctx: Context, node: ir.Static, holds: bool) -> Iterator[None]:
     """Within, optional inputs that the condition asks about are present."""

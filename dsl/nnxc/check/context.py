@@ -9,7 +9,7 @@ from typing import Any, NoReturn, TypeVar
 
 from .. import ir
 from ..diagnostics import Label, Sink, closest
-from ..dims import Comparison, Dim, compare
+from ..dims import Comparison, Dim, compare, symbol
 from ..ops.base import Op
 from ..source import Span
 from .values import BAD, Bad, Binding, Fault, LayerInfo, Obligation, Param, Signature, Value
@@ -142,6 +142,15 @@ class Context:
                     related=(Label(self.axes[name], f"`{name}` is an axis of this input"),),
                     help=f"make `{name}` a parameter, or give the axis a fixed size",
                 )
+
+    def local_size(self, name: str, value: ir.Static, span: Span) -> Dim:
+        """Give a size that has no form of its own a name, as a static local."""
+        from .apply import static_dims
+
+        roots = frozenset(s for d in static_dims(value) for s in d.symbols)
+        self.locals[name] = roots - {name}
+        self.body.append(ir.StaticLet(name, value, span))
+        return symbol(name)
 
     def build_from_static(self, node: ir.Static, span: Span, what: str) -> None:
         """A static value is needed to construct."""

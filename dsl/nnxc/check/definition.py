@@ -119,15 +119,13 @@ def _complete(ctx: Context, node: tree.Definition) -> None:
 def _unused(ctx: Context) -> None:
     """Whatever is declared is used; an ignored parameter is a model that differs from its spec."""
     for binding in ctx.bindings:
-        if binding.used or binding.what == "layer":
+        if binding.used or binding.what in ("layer", "loop variable"):
             continue
         text = {
             "parameter": "parameter `{}` is not used",
             "input": "input `{}` is not used",
-            "loop variable": "loop variable `{}` is not used",
         }.get(binding.what, "the value of `{}` is not used")
-        help = "name it `_`" if binding.what == "loop variable" else "use it, or remove it"
-        ctx.error("N260", text.format(binding.name), binding.span, help=help)
+        ctx.error("N260", text.format(binding.name), binding.span, help="use it, or remove it")
     for layer in ctx.layers.values():
         if not layer.used:
             ctx.error(

@@ -13,6 +13,7 @@ from ..source import Span
 from ..syntax import tree
 from . import statics, types
 from .apply import apply_block, apply_entry, construct, draw, shape
+from .arguments import OpenWindow
 from .calls import Written, dims_of, evaluate_params, missing, sort_out, sort_out_block
 from .context import Context
 from .values import (
@@ -319,6 +320,9 @@ def function(
     missing(ctx, op, written, span)
     subject = _subject(inputs)
     params = evaluate_params(ctx, op, written, subject)
+    for name, (node, value) in params.items():
+        if isinstance(value, OpenWindow) and subject is not None:
+            params[name] = (node, value.over(subject))
     shaped = shape(ctx, op, inputs, dims_of(params), span, {**written.spans, **_spans(inputs)})
     stream = _function_stream(op, params)
     draw(ctx, stream, span, hard=True)

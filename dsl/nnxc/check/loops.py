@@ -19,7 +19,7 @@ from .values import BAD, Bad, Binding, Fault, Static, Tensor, Value
 
 PASSES = 4
 MAX_DEPTH = 4
-STATE = ("layers", "inferred", "streams", "modes", "carried", "locals", "obligations", "bindings")
+STATE = ("layers", "inferred", "streams", "modes", "carried", "locals", "obligations", "bindings", "temporaries")
 
 
 @dataclass(slots=True)
@@ -161,8 +161,7 @@ def _bind_targets(ctx: Context, loop: Loop) -> None:
         ctx.locals[target.id] = roots
         if item.node == ir.Literal(0):
             ctx.maybe_zero.add(target.id)
-        binding = ctx.bind(target.id, value, target.span, "loop variable")
-        binding.used = len(targets) == 1 and target.id.startswith("_")
+        ctx.bind(target.id, value, target.span, "loop variable")
 
 
 def _dims(node: ir.Static) -> list[Dim]:

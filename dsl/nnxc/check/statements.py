@@ -17,7 +17,7 @@ from .expressions import as_tensor, expr, static
 from .loops import for_statement
 from .values import BAD, Applied, Bad, Fault, Several, Static, Tensor, Value
 
-RESERVED = frozenset({"self", "nnx", "jax", "jnp", "optax", "rngs", "cls"})
+RESERVED = frozenset({"self", "nnx", "jax", "jnp", "optax", "rngs"})
 
 
 def statements(ctx: Context, body: tuple[tree.Statement, ...]) -> None:
@@ -300,15 +300,11 @@ def store(ctx: Context, target: tree.Name, value: Value, span: Span) -> None:
 
 def _static_local(ctx: Context, target: tree.Name, value: Static, span: Span) -> Static:
     """A static local: sizes keep their form, others become a symbol of their own."""
-    from ..dims import symbol
-    from .apply import static_dims
-
-    ctx.body.append(ir.StaticLet(target.id, value.node, span))
     dim = value.dim
     if value.flavor in ("int", "unknown") and dim is None:
-        dim = symbol(target.id)
-        roots = frozenset(s for d in static_dims(value.node) for s in d.symbols)
-        ctx.locals[target.id] = roots - {target.id}
+        dim = ctx.local_size(target.id, value.node, span)
+    else:
+        ctx.body.append(ir.StaticLet(target.id, value.node, span))
     return Static(ir.Ref(target.id), value.flavor, dim, value.value, value.known, value.items, value.element)
 
 

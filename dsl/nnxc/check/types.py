@@ -34,15 +34,11 @@ def size_of(ctx: Context, node: tree.Expr, evaluate: Evaluate) -> Dim:
     """A size written in a shape."""
     value = evaluate(ctx, node)
     if isinstance(value, Static) and value.flavor in ("int", "unknown"):
-        if value.dim is None:
-            ctx.fail(
-                "N312",
-                "this size has no symbolic form",
-                node.span,
-                help="give it a name first: `hidden = ...`",
-            )
-        settle_sizes(ctx, value.dim)
-        return value.dim
+        from .arguments import named_size
+
+        _, dim = named_size(ctx, value, "size", node.span)
+        settle_sizes(ctx, dim)
+        return dim
     if isinstance(value, (Static, Tensor)):
         ctx.fail("N313", "a size is a whole number", node.span)
     ctx.fail("N313", "this is no size", node.span)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from .. import ir
 from ..shapes import DTYPES
 from .names import Namespace, snake
+from .scope import Scope
 from .signature import Names, Signature
 from .statics import static
-from .scope import Scope
-from .train_loss import loss_body
+from .train_loss import Loss, loss_body
 from .train_select import evaluation, keeps_all, selection
 from .train_tx import transformation
 
@@ -23,36 +23,36 @@ _LOCALS = ("model", "optimizer", "ema", "rngs", "loss", "metrics", "grads", "gra
 
 
 @dataclass(frozen=True, slots=True)
-class TrainView:
-    """One train, as the template writes it. The first group are names in the module."""
+class Function:
+    """One generated function: its name, its parameters, what its body passes on."""
 
-    tx: str
-    trainable: str
-    create_model: str
-    create_optimizer: str
-    create_ema: str
-    create_rngs: str
-    loss_fn: str
-    train_step: str
-    eval_step: str
+    name: str
+    parameters: str
+    arguments: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainView:
+    """One train, as the templates write it."""
 
     model: str  # its class
-    parameters: str  # of `create_model`, the seed aside
-    arguments: str  # of the class, its rngs aside
+    tx: str
     transformation: str
+    trainable: str
     selection: str | None  # the filter of the weights that train
+    create_model: Function
+    create_optimizer: str
+    create_ema: str
     decay: str | None  # of the moving average
+    create_rngs: str
     streams: str | None  # keywords of `nnx.Rngs`
-    batch: str  # the fields with annotations
-    fields: str  # the fields
-    lines: tuple[str, ...]  # of the loss
-    loss: str
-    metrics: str
+    loss_fn: Function
+    loss: Loss
+    train_step: Function
+    split: Function | None  # where weights must be told from the rest
     donated: str
-    splits: bool  # whether weights must be told from the rest
+    eval_step: Function
     modes: str | None  # keywords of `nnx.view`
-    eval_draws: bool
-    stored: tuple[str, ...]  # parameters that the class must keep as attributes
 
     @property
     def wrt(self) -> str:
@@ -61,48 +61,87 @@ class TrainView:
 
 
 def train_view(program: ir.Program, train: ir.Train, names: Names) -> TrainView:
-    """Decide everything about one train that the template writes."""
+    """Decide everything about one train that the templates write."""
     signature = names.signatures[train.model]
-    functions = _function_names(program, train, names)
-    local = Namespace([*_LOCALS, *functions.values()])
-    batch = {f.name: local.give(f.name) for f in train.batch}
-    loss = loss_body(train, signature, batch, local)
+    called = _function_names(program, train, names)
+    local = Namespace([*_LOCALS, *called.values()])
+    batch = [local.give(f.name) for f in train.batch]
+    fields = dict(zip((f.name for f in train.batch), batch, strict=True))
     splits = bool(train.only or train.freeze) or not keeps_all(program, train.model)
+    loss_fn, train_step, split, eval_step = _steps(train, signature.name, called, batch)
     return TrainView(
-        **functions,
         model=signature.name,
-        parameters=_parameters(signature),
-        arguments=_arguments(signature, train.precision),
+        tx=called["tx"],
         transformation=transformation(train),
+        trainable=called["trainable"],
         selection=selection(train, names),
+        create_model=_create_model(called["create_model"], signature, train.precision),
+        create_optimizer=called["create_optimizer"],
+        create_ema=called["create_ema"],
         decay=None if train.ema is None else static(train.ema, Scope()).text,
+        create_rngs=called["create_rngs"],
         streams=_streams(train.streams),
-        batch=", ".join(f"{name}: jax.Array" for name in batch.values()),
-        fields=", ".join(batch.values()),
-        lines=loss.lines,
-        loss=loss.loss,
-        metrics=loss.metrics,
+        loss_fn=loss_fn,
+        loss=loss_body(train, signature, fields, local),
+        train_step=train_step,
+        split=split if splits else None,
         donated=_donated(train, splits),
-        splits=splits,
+        eval_step=eval_step,
         modes=evaluation(program, train.model),
-        eval_draws=bool(train.eval_streams),
-        stored=loss.stored,
     )
 
 
 def _function_names(
     program: ir.Program, train: ir.Train, names: Names
-) -> dict[str, str]:
+) -> Mapping[str, str]:
     """The module's names for this train, with the model's where there are several trains."""
     suffix = f"_{snake(train.model)}" if len(program.trains) > 1 else ""
     return {name: names.module.give(f"{name}{suffix}") for name in _FUNCTIONS}
 
 
-def _streams(streams: Sequence[str]) -> str | None:
-    """Streams of one seed would repeat each other."""
-    seeds = ["seed", *(f"seed + {i}" for i in range(1, len(streams)))]
-    pairs = zip(streams, seeds, strict=False)
-    return ", ".join(f"{stream}={seed}" for stream, seed in pairs) or None
+def _steps(
+    train: ir.Train, model: str, called: Mapping[str, str], batch: Sequence[str]
+) -> tuple[Function, Function, Function, Function]:
+    """`loss_fn`, `train_step`, what it differentiates where weights are split off, `eval_step`."""
+    fields = [f"{name}: jax.Array" for name in batch]
+    first = f"model: {model}"
+    draws, eval_draws = bool(train.streams), bool(train.eval_streams)
+    rngs = ["rngs: nnx.Rngs"] if draws else []
+    maybe_rngs = ["rngs: nnx.Rngs | None"] if draws and not eval_draws else rngs
+    ema = [] if train.ema is None else ["ema: nnx.EMA"]
+    optimizer = f"optimizer: nnx.Optimizer[{model}]"
+    given = ["rngs"] if draws else []
+    in_use = ["None"] if draws and not eval_draws else given
+    return (
+        Function(called["loss_fn"], _list(first, *maybe_rngs, *fields)),
+        Function(
+            called["train_step"],
+            _list(first, optimizer, *ema, *rngs, *fields),
+            _list("model", *given, *batch),
+        ),
+        Function("compute", _list(*_PARTS, *rngs), _list("params", "rest", *given)),
+        Function(
+            called["eval_step"],
+            _list(first, *(rngs if eval_draws else []), *fields),
+            _list("model", *in_use, *batch),
+        ),
+    )
+
+
+_PARTS = ("params: nnx.State", "rest: nnx.State")
+
+
+def _list(*items: str) -> str:
+    return ", ".join(items)
+
+
+def _streams(streams: Iterable[str]) -> str | None:
+    """Keywords of `nnx.Rngs`. Streams of one seed would repeat each other."""
+    keywords = [
+        f"{stream}=seed + {i}" if i else f"{stream}=seed"
+        for i, stream in enumerate(streams)
+    ]
+    return ", ".join(keywords) or None
 
 
 def _donated(train: ir.Train, splits: bool) -> str:
@@ -111,3 +150,26 @@ def _donated(train: ir.Train, splits: bool) -> str:
     names += ["optimizer"] if train.ema is None else ["optimizer", "ema"]
     quoted = [f'"{name}"' for name in names]
     return quoted[0] if len(quoted) == 1 else f"({', '.join(quoted)})"
+
+
+def _create_model(name: str, signature: Signature, precision: str | None) -> Function:
+    """Takes what the class takes, and a seed; the precision is the train's to say."""
+    definition = signature.definition
+    inferred = [signature.arguments[n] for n in definition.inferred]
+    dtype = f"dtype=jnp.{DTYPES[precision]}" if precision else ""
+    if not signature.takes_dtype:
+        dtype = ""
+    if signature.config:
+        required = any(p.default is None for p in definition.params)
+        default = "" if required else f" = {signature.config}()"
+        parameters = [f"cfg: {signature.config}{default}"]
+        passed = [f"replace(cfg, {dtype})" if dtype else "cfg"]
+    else:
+        parameters = [parameter(p, signature) for p in definition.params]
+        passed = [signature.arguments[p.name] for p in definition.params]
+        passed += [dtype] if dtype else []
+    return Function(
+        name,
+        _list(*(f"{n}: int" for n in inferred), *parameters, "*", "seed: int = 0"),
+        _list(*inferred, *passed, "rngs=nnx.Rngs(seed)"),
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from .. import ir
@@ -204,13 +204,9 @@ def _model_calls(expr: ir.Expr) -> Iterator[ir.ModelCall]:
     return (e for e in walk(expr) if isinstance(e, ir.ModelCall))
 
 
-def _occurs(call: ir.ModelCall, values: object) -> bool:
+def _occurs(call: ir.ModelCall, values: Iterable[ir.Expr]) -> bool:
     key = _placeless(call)
-    return any(
-        _placeless(other) == key
-        for value in values  # type: ignore[attr-defined]
-        for other in _model_calls(value)
-    )
+    return any(_placeless(c) == key for value in values for c in _model_calls(value))
 
 
 def _placeless(expr: ir.Expr) -> ir.Expr:
@@ -227,6 +223,3 @@ def _role(value: ir.Expr, call: ir.ModelCall) -> str:
                 if given == call:
                     return name
     return "outputs"
-
-
-Symbol = Callable[[str], str]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from .. import ir
 from ..ops.base import Op
-from .reads import declared
+from .reads import declared, statements
 from .signature import Names, Signature
 from .text import quoted
 
@@ -18,44 +19,62 @@ def selection(train: ir.Train, names: Names) -> str | None:
     if not paths:
         return None
     root = names.signatures[train.model]
-    found = [_attributes(path, root, names) for path in paths]
-    condition = _condition(found, negated=not train.only)
+    keys = dict.fromkeys(_keys(path, root, names) for path in paths)
+    condition = _condition(list(keys), negated=not train.only)
     return f"nnx.All(nnx.Param, lambda path, _: {condition})"
 
 
-def _attributes(path: str, root: Signature, names: Names) -> tuple[str, ...]:
-    """A dotted path of the spec as keys of Flax's state; list positions are ints."""
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    """A dotted path as keys of Flax's state, which has positions in lists as well."""
+
+    names: tuple[str, ...]
+    in_list: bool  # positions stand between the names
+
+
+def _keys(path: str, root: Signature, names: Names) -> _Keys:
     at: Signature | None = root
     keys: list[str] = []
-    for part in path.split("."):
-        if at is None or part.isdecimal():
-            keys.append(part if part.isdecimal() else quoted(part))
-            continue
-        keys.append(quoted(at.attributes.get(part, part)))
-        at = _inside(at, part, names)
-    return tuple(keys)
+    in_list = False
+    parts = path.split(".")
+    for part in parts:
+        layer = _layer(at, part)
+        in_list |= layer is not None and part is not parts[-1] and _listed(at, layer)
+        keys.append(quoted(at.attributes.get(part, part) if at else part))
+        inner = layer.callee if layer else None
+        at = names.signatures[inner] if isinstance(inner, str) else None
+    return _Keys(tuple(keys), in_list)
 
 
-def _inside(at: Signature, part: str, names: Names) -> Signature | None:
-    for item in declared(at.definition.body):
-        match item:
-            case ir.Layer(name=name, callee=str() as callee) if name == part:
-                return names.signatures[callee]
-    return None
+def _layer(at: Signature | None, name: str) -> ir.Layer | None:
+    if at is None:
+        return None
+    layers = (i for i in declared(at.definition.body) if isinstance(i, ir.Layer))
+    return next((layer for layer in layers if layer.name == name), None)
 
 
-def _condition(paths: Sequence[tuple[str, ...]], negated: bool) -> str:
-    """`path[0] in ("encoder", "decoder")`: one test for each length of path."""
-    by_length: dict[int, list[tuple[str, ...]]] = defaultdict(list)
-    for path in dict.fromkeys(paths):
-        by_length[len(path)].append(path)
-    tests = [_test(n, group, negated) for n, group in sorted(by_length.items())]
+def _listed(at: Signature | None, layer: ir.Layer) -> bool:
+    """Whether a layer stands for a list of them."""
+    assert at is not None
+    loops = (s for s in statements(at.definition.body) if isinstance(s, ir.For))
+    return layer.count is not None or any(layer in declared(f.body) for f in loops)
+
+
+def _condition(paths: Sequence[_Keys], negated: bool) -> str:
+    """`path[0] in ("encoder", "decoder")`: one test for each kind of path."""
+    kinds: dict[tuple[int, bool], list[str]] = defaultdict(list)
+    for path in paths:
+        one = len(path.names) == 1
+        key = path.names[0] if one else f"({', '.join(path.names)})"
+        kinds[len(path.names), path.in_list].append(key)
+    tests = [_test(n, listed, keys, negated) for (n, listed), keys in kinds.items()]
     return (" and " if negated else " or ").join(tests)
 
 
-def _test(length: int, group: Sequence[tuple[str, ...]], negated: bool) -> str:
+def _test(length: int, in_list: bool, keys: Sequence[str], negated: bool) -> str:
     head = "path[0]" if length == 1 else f"path[:{length}]"
-    keys = [k[0] if length == 1 else f"({', '.join(k)})" for k in group]
+    if in_list:
+        head = f"tuple(k for k in path if isinstance(k, str))[:{length}]"
     if len(keys) == 1:
         return f"{head} {'!=' if negated else '=='} {keys[0]}"
     return f"{head} {'not in' if negated else 'in'} ({', '.join(keys)})"

@@ -42,7 +42,7 @@ def _glu(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
     x: TensorType = inputs[0]
     position = args["axis"]
     old = x.axes[position]
-    rest = divides(const(2), old.size, f"x is {x}, its halves must be equal", at="x")
+    rest = divides(const(2), old.size, "the number of halves", at="x")
     axes = list(x.axes)
     axes[position] = Axis(old.size // 2, old.label)
     return Shaped(out=x.with_axes(tuple(axes)), requires=tuple(rest))

@@ -77,11 +77,9 @@ def _attention(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
     kv_heads = args["kv_heads"] or heads
     requires: list[Requirement] = []
     if args["head_dim"] is None:
-        message = f"x is {x}, {heads} heads must divide its last axis"
-        requires += divides(heads, d, message, at="heads")
+        requires += divides(heads, d, "heads", at="heads")
     head_dim = args["head_dim"] or d // heads
-    message = f"{kv_heads} kv_heads must divide {heads} heads"
-    requires += divides(kv_heads, heads, message, at="kv_heads")
+    requires += divides(kv_heads, heads, "kv_heads", at="kv_heads")
     source: TensorType = x
     if context is not None:
         expect_rank("context", context, 3)
@@ -164,8 +162,7 @@ def _attend(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
         )
         requires += equal(type.sizes[index], due, message, at=name)
     b, t, heads, head_dim = q.sizes
-    message = f"{k.sizes[2]} heads of k must divide {heads} heads of q"
-    requires += divides(k.sizes[2], heads, message, at="k")
+    requires += divides(k.sizes[2], heads, "k's number of heads", at="k")
     scores = (b, heads, t, k.sizes[1])
     requires += _mask("bias", bias, scores) + _mask("mask", mask, scores)
     return Shaped(

@@ -60,13 +60,15 @@ def _conv(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
             code="N305",
             help='write padding="same", or a window over time alone',
         )
+    stride = per_axis("stride", args["stride"], len(window))
     dilation = per_axis("dilation", args["dilation"], len(window))
-    axes = slide(x.axes[-len(window) - 1 : -1], window, args, dilation)
+    old = x.axes[-len(window) - 1 : -1]
+    axes = slide(old, window, stride, dilation, args["padding"])
     groups, features = args["groups"], args["features"]
-    message = f"x is {x}, {groups} groups must divide its last axis"
-    requires = divides(groups, x.sizes[-1], message, at="groups")
-    message = f"{groups} groups must divide {features} features"
-    requires += divides(groups, features, message, at="groups")
+    requires = [
+        *divides(groups, x.sizes[-1], "groups", at="groups"),
+        *divides(groups, features, "groups", at="groups"),
+    ]
     kernel = (*window, x.sizes[-1] // groups, features)
     return _shaped(x, axes, kernel, args, _call("nnx.Conv", kernel, GROUPED), requires)
 

@@ -114,8 +114,7 @@ def _split(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
             raise ShapeError(
                 "split must know the number of parts", at="parts", code="N305"
             )
-        message = f"x is {x}, {place} must be a multiple of {n}"
-        requires = divides(parts[0], old.size, message, at="parts")
+        requires = divides(parts[0], old.size, "the number of parts", at="parts")
         sizes: tuple[Dim, ...] = (old.size // n,) * n
         build = Call("jnp.split", ("x", "parts"), {"axis": "axis"})
     else:

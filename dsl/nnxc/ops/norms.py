@@ -33,13 +33,12 @@ def _group_norm(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
     expect_known("x", x, "GroupNorm")
     expect_rank("x", x, 2, at_least=True)
     d, groups = x.axes[-1].size, args["groups"]
-    message = f"x is {x}, its last axis must be a multiple of {groups} groups"
     return Shaped(
         out=x.with_dtype("float"),
         sizes={"d": d},
         weights=weight("scale", (d,), args, "scale")
         | weight("bias", (d,), args, "bias"),
-        requires=tuple(divides(groups, d, message, at="groups")),
+        requires=tuple(divides(groups, d, "groups", at="groups")),
     )
 
 

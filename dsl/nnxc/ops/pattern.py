@@ -265,15 +265,18 @@ def equal(
 
 
 def divides(
-    divisor: Dim, dividend: Dim, message: str, *, at: str | None = None
+    divisor: Dim, dividend: Dim, what: str, *, at: str | None = None
 ) -> list[Requirement]:
-    """What remains to be checked for one size to divide another."""
+    """What remains to be checked for one size (called `what`) to divide another."""
     rest = dividend % divisor
     if rest.value == 0:
         return []
     if rest.value is not None:
+        message = f"{what} is {divisor}, it must divide {dividend}"
         raise ShapeError(message, at=at, code="N304")
-    return [Requirement(rest, const(0), message, at=at)]
+    return [
+        Requirement(rest, const(0), f"{divisor} must divide {dividend}", at=at)
+    ]
 
 
 def expect_rank(

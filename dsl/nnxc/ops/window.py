@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from ..dims import Dim, const
 from ..shapes import Axis, TensorType
@@ -44,13 +43,12 @@ def per_axis(name: str, values: Sequence[Dim], rank: int) -> tuple[Dim, ...]:
 def slide(
     axes: Sequence[Axis],
     window: Sequence[Dim],
-    args: Mapping[str, Any],
+    stride: Sequence[Dim],
     dilation: Sequence[Dim],
+    padding: str | Sequence[Dim],
 ) -> tuple[Axis, ...]:
-    """The axes after the window of `args["stride"]` and `args["padding"]` went over them."""
+    """The axes after a window went over them."""
     rank = len(window)
-    stride = per_axis("stride", args["stride"], rank)
-    padding = args["padding"]
     pads: Sequence[Dim | None] = (None,) * rank
     if not isinstance(padding, str):
         pads = per_axis("padding", padding, rank)

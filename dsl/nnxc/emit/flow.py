@@ -1,0 +1,347 @@
+"""The body of `__call__`: tensor statements in the order of the spec."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import contextmanager
+from typing import assert_never
+
+from .. import ir
+from ..dims import Dim
+from ..ops.base import Op
+from . import depth
+from .axes import AXIS, AXIS_LATE, AxisSource, axis_sources, to_bind, unpack
+from .labels import Labels
+from .locals import Locals
+from .loops import Source, source
+from .lower import Lowering
+from .names import ATTRIBUTES, Namespace, snake
+from .nodes import Line, Loop, Node, Suite, Written, all_uses, prune
+from .reads import declared, expressions, givens, live_through, mentions, statements, walk
+from .scope import Callee, Scope
+from .signature import Draws, Names, Signature, layer_draws
+from .statics import as_size, size, static
+
+STORED = "attr:"
+NOTHING: frozenset[str] = frozenset()
+
+
+def call_body(
+    signature: Signature, names: Names, scan: bool
+) -> tuple[list[Written], dict[str, str]]:
+    """The statements of `__call__`, and the static values that they need: name -> attribute."""
+    bound: frozenset[str] = NOTHING
+    while True:
+        flow = _Flow(signature, names, bound, scan)
+        written = flow.body()
+        uses = list(all_uses(written))
+        wanted = to_bind(uses, flow.sources) | bound
+        if wanted == bound:
+            break
+        bound = wanted
+    axes = {n: flow.axis_names[n] for n in sorted(bound & flow.axis_names.keys())}
+    lines = unpack(signature.definition, axes, flow.sources, signature.inputs)
+    stores = dict.fromkeys(
+        u.removeprefix(STORED) for u in uses if u.startswith(STORED)
+    )
+    return [*lines, *written], {n: flow.attribute(n) for n in stores}
+
+
+class _Flow:
+    def __init__(
+        self, signature: Signature, names: Names, bound: frozenset[str], scan: bool
+    ):
+        self.signature, self.names, self.scan = signature, names, scan
+        self.definition = signature.definition
+        self.layers = {
+            i.name: i for i in declared(self.definition.body) if isinstance(i, ir.Layer)
+        }
+        self.env: dict[str, str] = {}
+        self.attributes: dict[str, str] = {}
+        self.attribute_names = Namespace([*ATTRIBUTES, *signature.attributes.values()])
+        self.access = {n: f"self.{a}" for n, a in signature.attributes.items()}
+        self.known: dict[Dim, str] = {}
+        self.locals = Locals(dict(signature.inputs), _assigned(self.definition.body))
+        self.sources: dict[str, AxisSource] = axis_sources(self.definition)
+        self.axis_names = {
+            n: self.locals.namespace.give(n.lower(), n) for n in sorted(bound)
+        }
+        self.labels = Labels(self.definition)
+        self.loops = 0
+        self.scope = Scope(self._symbol, self.locals.text, _Callees(self))
+        self.scope.sizes = self.known
+        if signature.takes_dtype:
+            self.scope.dtype = "self.dtype"
+        for item in declared(self.definition.body):
+            if isinstance(item, ir.Variable):
+                self._access_variable(item)
+        self.lower = Lowering(
+            self.scope, self.locals, self._is_stack, self._stack, self._comment
+        )
+
+    def body(self) -> list[Written]:
+        """All statements, pruned."""
+        return prune(self._block(self.definition.body, NOTHING), set())
+
+    # --------------------------------------------------------------- names
+
+    def _symbol(self, name: str) -> str:
+        if name in self.env:
+            self.scope.uses.append(self.env[name])
+            return self.env[name]
+        if name in self.sources:
+            return self._axis(name)
+        self.scope.uses.append(STORED + name)
+        return f"self.{self.attribute(name)}"
+
+    def _axis(self, name: str) -> str:
+        found = self.sources[name]
+        late = self.loops > 0 or found.input in self.locals.written
+        self.scope.uses.append((AXIS_LATE if late else AXIS) + name)
+        if name in self.axis_names:
+            return self.axis_names[name]
+        text = found.text(self.signature.inputs[found.input])
+        return f"({text})" if " " in text else text
+
+    def attribute(self, name: str) -> str:
+        """The attribute in which a static value is kept."""
+        if name == "dtype" and self.signature.takes_dtype:
+            return "dtype"
+        if name not in self.attributes:
+            plain = self.signature.arguments.get(name, name.lower())
+            self.attributes[name] = self.attribute_names.give(plain)
+        return self.attributes[name]
+
+    def _access_variable(self, item: ir.Variable) -> None:
+        text = f"{self.access[item.name]}[...]"
+        if item.type.dtype == "float" and not item.state and self.scope.dtype:
+            text += ".astype(self.dtype)"
+        self.locals.text[item.name] = text
+
+    def callee(self, name: str) -> Callee:
+        """How a layer is called here."""
+        layer = self.layers[name]
+        drawing = layer_draws(layer, self.names.signatures) > Draws.NEVER
+        if isinstance(layer.callee, Op):
+            optional = frozenset(i.name for i in layer.callee.inputs if i.optional)
+            return Callee(self.access[name], drawing, optional)
+        block = self.names.signatures[layer.callee]
+        return Callee(self.access[name], drawing, block.optional_inputs, block.inputs)
+
+    def _comment(self, value: ir.Expr) -> str:
+        """The shape of a value, where it is not that of what flows into it."""
+        if isinstance(value.type, tuple):
+            return ""
+        origin = depth.source(value)
+        if origin is not None and not isinstance(origin.type, tuple):
+            if origin.type.sizes == value.type.sizes:
+                return ""
+        return self.labels.shape(value.type) if value.type.axes else ""
+
+    # ---------------------------------------------------------- statements
+
+    def _block(self, body: Sequence[ir.Stmt], after: frozenset[str]) -> list[Node]:
+        with self.lower.block() as nodes:
+            self.lower.indent -= 1  # the caller's suite decides the indentation
+            lives = live_through(body, after)
+            i = 0
+            while i < len(body):
+                stmt, i = _joined(body, i)
+                self._statement(stmt, lives[i])
+            self.lower.indent += 1
+        return nodes
+
+    def _inner(self, body: Sequence[ir.Stmt], after: frozenset[str]) -> tuple[Node, ...]:
+        self.lower.indent += 1
+        nodes = self._block(body, after)
+        self.lower.indent -= 1
+        return tuple(nodes)
+
+    def _statement(self, stmt: ir.Stmt, after: frozenset[str]) -> None:
+        match stmt:
+            case ir.Assign((target,), value):
+                self.lower.assign(target, value, after)
+            case ir.Assign(targets, value):
+                self.lower.unpack(targets, value, after)
+            case ir.UpdateState(name, value):
+                self.lower.update(f"{self.access[name]}[...]", value, after)
+            case ir.Return(values):
+                self.lower.returned(values)
+            case ir.StaticLet():
+                self._let(stmt)
+            case ir.For():
+                self._for(stmt, after)
+            case ir.If():
+                self._if(stmt, after)
+            case ir.Declare() | ir.Variable() | ir.Require():
+                pass
+            case _:
+                assert_never(stmt)
+
+    def _let(self, stmt: ir.StaticLet) -> None:
+        dim = as_size(stmt.value)
+        if dim is not None and dim.value is None and dim.name is None:
+            self.known.setdefault(dim, stmt.name)
+        if self.lower.indent == 2 and self._constructible(stmt.value):
+            self.env.pop(stmt.name, None)
+            return
+        with self.scope.recording() as uses:
+            text = static(stmt.value, self.scope).text
+        name = self._local(stmt.name)
+        self.lower.nodes.append(Line(f"{name} = {text}", tuple(uses), frozenset((name,))))
+
+    def _constructible(self, value: ir.Static) -> bool:
+        names = mentions(value)
+        local = names & self.env.keys()
+        axes = (names & self.sources.keys()) - set(self.definition.inferred)
+        return not local and not axes and not givens(value)
+
+    def _local(self, name: str) -> str:
+        if name not in self.env:
+            self.env[name] = self.locals.namespace.give(name.lower(), name)
+        return self.env[name]
+
+    # --------------------------------------------------- loops, conditions
+
+    def _for(self, stmt: ir.For, after: frozenset[str]) -> None:
+        over = source(stmt.iterable, len(stmt.targets), self.scope)
+        self._carry([(c.symbol, c.entry) for c in stmt.carried])
+        targets = tuple(self._local(n) for n in stmt.targets)
+        self.loops += 1
+        with self._elements(stmt) as elements:
+            live = live_through(stmt.body, after)[0] | after
+            body = list(self._inner(stmt.body, live))
+        before, self.lower.nodes = self.lower.nodes, body
+        self._carry([(c.symbol, c.next) for c in stmt.carried])
+        self.lower.nodes = before
+        self.loops -= 1
+        self.lower.nodes.append(Loop(targets, over, tuple(elements), tuple(body)))
+
+    def _carry(self, sizes: Sequence[tuple[str, Dim]]) -> None:
+        with self.scope.recording() as uses:
+            values = [size(dim, self.scope).text for _, dim in sizes]
+        names = [self._local(symbol) for symbol, _ in sizes]
+        pairs = [(n, v) for n, v in zip(names, values, strict=True) if n != v]
+        if pairs:
+            text = f"{', '.join(n for n, _ in pairs)} = {', '.join(v for _, v in pairs)}"
+            line = Line(text, tuple(uses), frozenset(n for n, _ in pairs))
+            self.lower.nodes.append(line)
+
+    @contextmanager
+    def _elements(self, stmt: ir.For) -> Iterable[list[tuple[str, str]]]:  # type: ignore[misc]
+        """Within, layers declared in the loop are those of one iteration: (name, list)."""
+        before, elements = dict(self.access), []
+        variables = {n: t for n, t in self.locals.text.items() if t.startswith("self.")}
+        used = _used(stmt.body)
+        items = {i.name: i for i in declared(stmt.body) if i.name in used}
+        for name, item in items.items():
+            element = self.locals.namespace.give(self.signature.attributes[name])
+            elements.append((element, before[name]))
+            self.access[name] = element
+            if isinstance(item, ir.Variable):
+                self._access_variable(item)
+        yield elements
+        self.access = before
+        self.locals.text.update(variables)
+        for element, _ in elements:
+            self.locals.namespace.release(element)
+
+    def _if(self, stmt: ir.If, after: frozenset[str]) -> None:
+        condition, uses, narrowed = self._condition(stmt)
+        written = set(self.locals.written)
+        then = self._inner(stmt.then, after)
+        after_then, self.locals.written = self.locals.written, written
+        orelse = self._inner(stmt.orelse, after)
+        self.locals.written = self.locals.written | after_then
+        if then or not orelse:
+            self.lower.nodes.append(Suite(f"if {condition}:", then, uses))
+            if orelse:
+                self.lower.nodes.append(Suite(narrowed, orelse))
+        else:
+            condition, uses, _ = self._condition(
+                ir.If(ir.StaticUnary("not", stmt.condition), stmt.orelse, stmt.then, stmt.span)
+            )
+            self.lower.nodes.append(Suite(f"if {condition}:", orelse, uses))
+
+    def _condition(self, stmt: ir.If) -> tuple[str, tuple[str, ...], str]:
+        """The test of an `if`, and its `else`: by the layers that only one side has, if any."""
+        then, orelse = self._only(stmt.then, stmt.orelse), self._only(stmt.orelse, stmt.then)
+        if givens(stmt.condition) or not (then or orelse):
+            with self.scope.recording() as uses:
+                text = static(stmt.condition, self.scope).text
+            return text, tuple(uses), "else:"
+        present = " and ".join(f"{self.access[n]} is not None" for n in then)
+        absent = " and ".join(f"{self.access[n]} is not None" for n in orelse)
+        if not then:
+            return f"{self.access[orelse[0]]} is None", (), f"elif {absent}:" if len(orelse) > 1 else "else:"
+        return present, (), f"elif {absent}:" if orelse else "else:"
+
+    def _only(self, here: Sequence[ir.Stmt], there: Sequence[ir.Stmt]) -> list[str]:
+        """The layers that are used and that only this side declares."""
+        used = _used(here)
+        other = {i.name for i in declared(there)}
+        outside = [s for s in here if not isinstance(s, ir.For)]
+        names = dict.fromkeys(i.name for i in declared(outside))
+        return [n for n in names if n in used and n not in other]
+
+    # -------------------------------------------------------------- stacks
+
+    def _is_stack(self, name: str) -> bool:
+        return self.layers[name].count is not None
+
+    def _stack(self, step: ir.Apply, names: tuple[str, ...]) -> list[Node]:
+        """`for block in self.blocks: x = block(x)`."""
+        layer = self.layers[step.layer]
+        callee = layer.callee.name if isinstance(layer.callee, Op) else layer.callee
+        element = self.locals.namespace.give(snake(callee))
+        holder, self.access[step.layer] = self.access[step.layer], element
+        with self.lower.block() as body:
+            targets = ", ".join(self.locals.text[n] for n in names)
+            self.lower.write(f"{targets} = ", step)
+        self.access[step.layer] = holder
+        self.locals.namespace.release(element)
+        nothing = Source((holder, ()))
+        return [Loop((), nothing, ((element, holder),), tuple(body))]
+
+
+class _Callees(Mapping[str, Callee]):
+    """Layers by name, as they are reached at the moment."""
+
+    def __init__(self, flow: _Flow):
+        self._flow = flow
+
+    def __getitem__(self, name: str) -> Callee:
+        return self._flow.callee(name)
+
+    def __iter__(self):  # type: ignore[no-untyped-def]
+        return iter(self._flow.layers)
+
+    def __len__(self) -> int:
+        return len(self._flow.layers)
+
+
+def _assigned(body: Sequence[ir.Stmt]) -> list[str]:
+    names = (s.targets for s in statements(body) if isinstance(s, ir.Assign))
+    return list(dict.fromkeys(n for targets in names for n in targets))
+
+
+def _used(body: Sequence[ir.Stmt]) -> set[str]:
+    """The layers and variables that calls use."""
+    found: set[str] = set()
+    for stmt in statements(body):
+        if isinstance(stmt, ir.UpdateState):
+            found.add(stmt.name)
+        for expr in (e for top in expressions(stmt) for e in walk(top)):
+            if isinstance(expr, ir.Apply):
+                found.add(expr.layer)
+            elif isinstance(expr, ir.Var):
+                found.add(expr.name)
+    return found
+
+
+def _joined(body: Sequence[ir.Stmt], i: int) -> tuple[ir.Stmt, int]:
+    """The statement at `i` and where the next one is; `x = f(x)`, `return x` are one."""
+    match body[i : i + 2]:
+        case (ir.Assign((target,), value), ir.Return((ir.Var(name),), span)) if name == target:
+            return ir.Return((value,), span), i + 2
+    return body[i], i + 1

@@ -1,0 +1,47 @@
+"""Shapes in comments and docstrings: the spec's names, in lower case where that is unique."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .. import ir
+from ..shapes import TensorType
+
+# Upper-case axes that the field knows by one letter.
+MEANINGS = {
+    "B": "batch", "T": "time", "S": "source time", "H": "height", "W": "width",
+    "C": "channels", "N": "nodes", "L": "length",
+}  # fmt: skip
+
+
+class Labels:
+    """How the sizes of one definition are written for readers."""
+
+    def __init__(self, definition: ir.Definition):
+        names = {p.name for p in definition.params} | set(axes(definition))
+        self._names = {
+            n: n.lower() if n.lower() == n or n.lower() not in names else n for n in names
+        }
+
+    def name(self, symbol: str) -> str:
+        """One size."""
+        return self._names.get(symbol, symbol.lower())
+
+    def shape(self, type_: TensorType) -> str:
+        """`(b, t, d)`."""
+        dims = [s.render(self.name) for s in type_.sizes]
+        dims = (["..."] if type_.lead else []) + dims
+        return f"({dims[0]},)" if len(dims) == 1 else f"({', '.join(dims)})"
+
+    def types(self, type_: ir.Type) -> str:
+        """A type, or several in parentheses."""
+        if isinstance(type_, tuple):
+            return f"({', '.join(self.types(t) for t in type_)})"
+        return self.shape(type_)
+
+
+def axes(definition: ir.Definition) -> Iterator[str]:
+    """The symbols in the shapes of the inputs, in order."""
+    for item in definition.inputs:
+        for size in item.type.sizes:
+            yield from sorted(size.symbols)

@@ -1,0 +1,190 @@
+"""Pooling and resizing over the axes between the first and the last."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..dims import Dim, const
+from ..shapes import Axis, TensorType
+from .base import (
+    Call,
+    Example,
+    Input,
+    Inputs,
+    Kind,
+    Op,
+    Param,
+    Requirement,
+    Rule,
+    Shaped,
+)
+from .pattern import divides, expect_known
+from .window import PADDINGS, WINDOW, per_axis, slide, spatial, tuple_text
+
+STRIDE = Param(
+    "stride", Kind.WINDOW, None, "the step of the window; the window itself if absent"
+)
+PADDING = Param(
+    "padding",
+    Kind.WINDOW,
+    "valid",
+    "what surrounds the input, or how much of it",
+    {n: PADDINGS[n] for n in ("same", "valid")},
+    literal=True,
+    positional=False,
+)
+METHODS = {m: f'"{m}"' for m in ("nearest", "bilinear", "bicubic")}
+METHOD = Param("method", Kind.TEXT, "nearest", "how to fill in between", METHODS)
+
+
+def _pool(target: str) -> Rule:
+    def rule(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
+        x: TensorType = inputs[0]
+        window = spatial("a pool", x, args["window"])
+        rank = len(window)
+        stride = per_axis("stride", args["stride"] or window, rank)
+        old = x.axes[-rank - 1 : -1]
+        axes = slide(old, window, stride, (const(1),) * rank, args["padding"])
+        sizes = _named("window", window) | _named("stride", stride)
+        padding = "padding"
+        if not isinstance(args["padding"], str):
+            sizes |= _named("pad", per_axis("padding", args["padding"], rank))
+            padding = _pairs(rank)
+        options = {"strides": tuple_text(_names("stride", rank)), "padding": padding}
+        return Shaped(
+            out=x.with_axes((*x.axes[: -rank - 1], *axes, x.axes[-1])),
+            sizes=sizes,
+            build=Call(target, ("x", tuple_text(_names("window", rank))), options),
+        )
+
+    return rule
+
+
+def _names(name: str, rank: int) -> list[str]:
+    return [f"{name}_{i}" for i in range(rank)]
+
+
+def _named(name: str, sizes: Sequence[Dim]) -> dict[str, Dim]:
+    return dict(zip(_names(name, len(sizes)), sizes, strict=True))
+
+
+def _pairs(rank: int) -> str:
+    pairs = ", ".join(f"({{pad_{i}}}, {{pad_{i}}})" for i in range(rank))
+    return f"=({pairs}{',' if rank == 1 else ''})"
+
+
+def _adaptive(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
+    """Equal tiles, each averaged: the new sizes must divide the old ones."""
+    x: TensorType = inputs[0]
+    expect_known("x", x, "adaptive_avg_pool")
+    tiles = spatial("adaptive_avg_pool", x, args["size"])
+    rank = len(tiles)
+    old = x.axes[-rank - 1 : -1]
+    requires: list[Requirement] = []
+    sizes = _named("kept", x.sizes[: -rank - 1]) | {"channels": x.sizes[-1]}
+    for i, (axis, n) in enumerate(zip(old, tiles, strict=True)):
+        requires += divides(n, axis.size, "the new size", at="size")
+        sizes |= {f"tiles_{i}": n, f"tile_{i}": axis.size // n}
+    kept = [f"{{{name}}}" for name in _names("kept", x.rank - rank - 1)]
+    split = [f"{{tiles_{i}}}, {{tile_{i}}}" for i in range(rank)]
+    averaged = tuple(len(kept) + 1 + 2 * i for i in range(rank))
+    shape = ", ".join([*kept, *split, "{channels}"])
+    axes = (Axis(n, a.label) for n, a in zip(tiles, old, strict=True))
+    return Shaped(
+        out=x.with_axes((*x.axes[: -rank - 1], *axes, x.axes[-1])),
+        sizes=sizes,
+        requires=tuple(requires),
+        build=f"{{x}}.reshape({shape}).mean(axis={averaged if rank > 1 else averaged[0]})",
+    )
+
+
+def _resized(factor: bool) -> Rule:
+    """To given sizes, or by given factors."""
+
+    def rule(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
+        x: TensorType = inputs[0]
+        expect_known("x", x, "resize")
+        sizes = spatial("resize", x, args["factor" if factor else "size"])
+        rank = len(sizes)
+        old = x.axes[-rank - 1 : -1]
+        if factor:
+            sizes = tuple(a.size * n for a, n in zip(old, sizes, strict=True))
+        axes = (Axis(n, a.label) for n, a in zip(sizes, old, strict=True))
+        out = x.with_axes((*x.axes[: -rank - 1], *axes, x.axes[-1]))
+        shape = tuple_text(_names("shape", x.rank))
+        return Shaped(
+            out=out,
+            sizes=_named("shape", out.sizes),
+            build=Call(
+                "jax.image.resize", ("x", shape), {"method": "method"}, ("method",)
+            ),
+        )
+
+    return rule
+
+
+INPUT = (Input("x", "float", scalar=False),)
+_POOLS = (
+    Example({"window": (2, 2)}, ("B H W C",)),
+    Example({"window": 3, "stride": 2, "padding": "same"}, ("B H W C",)),
+    Example({"window": (3,), "stride": 1, "padding": 1}, ("B T d",)),
+)
+
+
+def _pooling(name: str, doc: str) -> Op:
+    return Op(
+        name,
+        "function",
+        doc,
+        Call(f"nnx.{name}", ("x", "window")),
+        params=(WINDOW, STRIDE, PADDING),
+        inputs=INPUT,
+        shape=_pool(f"nnx.{name}"),
+        examples=_POOLS,
+    )
+
+
+ENTRIES: tuple[Op, ...] = (
+    _pooling("max_pool", "The largest value in each window."),
+    _pooling("avg_pool", "The mean of each window, padding included."),
+    Op(
+        "adaptive_avg_pool",
+        "function",
+        "The mean of each of so many equal tiles.",
+        "{x}.mean()",
+        params=(Param("size", Kind.WINDOW, doc="how many tiles along each axis"),),
+        inputs=INPUT,
+        shape=_adaptive,
+        examples=(
+            Example({"size": (2, 3)}, ("B 4 9 C",)),
+            Example({"size": 2}, ("B 6 d",)),
+        ),
+    ),
+    Op(
+        "resize",
+        "function",
+        "An image, interpolated to other sizes.",
+        Call("jax.image.resize", ("x", "size"), {"method": "method"}),
+        params=(Param("size", Kind.WINDOW, doc="the new sizes"), METHOD),
+        inputs=INPUT,
+        shape=_resized(factor=False),
+        examples=(
+            Example({"size": (8, 6)}, ("B H W C",)),
+            Example({"size": 8, "method": "bilinear"}, ("B H W C",)),
+        ),
+    ),
+    Op(
+        "upsample",
+        "function",
+        "An image, so many times as large.",
+        Call("jax.image.resize", ("x", "factor"), {"method": "method"}),
+        params=(Param("factor", Kind.WINDOW, doc="how many times as large"), METHOD),
+        inputs=INPUT,
+        shape=_resized(factor=True),
+        examples=(
+            Example({"factor": 2}, ("B H W C",)),
+            Example({"factor": (2,), "method": "bilinear"}, ("B T d",)),
+        ),
+    ),
+)

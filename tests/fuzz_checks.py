@@ -1,0 +1,265 @@
+"""What must hold of every valid spec, and of every other."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import inspect
+import signal
+import sys
+import types
+import typing
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from spec_builder import ModelCase, Spec
+
+import nnxc
+from nnxc.codes import CODES
+from nnxc.driver import analyse
+from nnxc.instance import instantiate
+from nnxc.nodes import Instance
+from nnxc.shapes import TensorType
+from nnxc.syntax.format import format_file
+
+SECONDS = 10
+
+
+class Broken(AssertionError):
+    """A law that did not hold; the message begins with its name."""
+
+
+def holds(condition: object, law: str, detail: object = "") -> None:
+    """Raise `Broken` unless the condition is true."""
+    if not condition:
+        raise Broken(f"{law}: {detail}" if detail else law)
+
+
+@contextmanager
+def time_limit(seconds: int) -> Iterator[None]:
+    """Raises `Broken` in what takes longer."""
+
+    def late(*_: object) -> None:
+        raise Broken(f"slow: more than {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+# -------------------------------------------------------------------- invalid
+
+
+def check_any(data: bytes) -> bool:
+    """Holds any bytes to what no spec may do; returns whether they were refused."""
+    with time_limit(SECONDS):
+        output = nnxc.compile(data, path="spec.nnx")
+    for diagnostic in output.diagnostics:
+        check_diagnostic(diagnostic)
+    holds(bool(output.files) == output.ok, "files exactly where there are no errors")
+    for text in output.files.values():
+        check_safe(text)
+    return not output.ok
+
+
+def check_diagnostic(diagnostic: nnxc.Diagnostic) -> None:
+    """A diagnostic has a known code, a message, and a place within the file."""
+    holds(diagnostic.code in CODES, "known code", diagnostic.code)
+    holds(diagnostic.message.strip(), "a message", diagnostic.code)
+    for label in (diagnostic.primary, *diagnostic.related):
+        span = label.span
+        inside = 0 <= span.start <= span.end <= len(span.source.text)
+        holds(span.source.path == "spec.nnx", "a place in the file", diagnostic)
+        holds(inside, "a place in the file", diagnostic)
+
+
+MODULES = {
+    "__future__", "collections.abc", "dataclasses", "flax", "functools", "itertools", "jax",
+    "jax.numpy", "math", "optax", "typing",
+}  # fmt: skip
+BUILTINS = {
+    "ValueError", "TypeError", "abs", "bool", "dict", "enumerate", "float", "int", "isinstance",
+    "len", "list", "max", "min", "object", "range", "reversed", "round", "sorted", "str", "sum",
+    "super", "tuple", "type", "zip", "property", "classmethod", "staticmethod", "None",
+}  # fmt: skip
+DUNDERS = {"__init__", "__call__", "__future__", "__post_init__"}
+MODULE_CALLS = {
+    "dataclass",
+    "dataclasses",
+    "jax",
+    "nnx",
+    "optax",
+    "functools",
+    "partial",
+}
+
+
+def check_safe(text: str) -> None:
+    """Generated text does nothing on import but define, and reaches for nothing unusual."""
+    tree = ast.parse(text)
+    defined = {
+        n.name for n in tree.body if isinstance(n, (ast.ClassDef, ast.FunctionDef))
+    }
+    for statement in tree.body:
+        check_statement(statement, defined)
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name):
+                hidden = name.startswith("__")
+                odd = name in dir(builtins) and name not in BUILTINS
+                bound = isinstance(node.ctx, ast.Store)
+                holds(not hidden, "no hidden names", name)
+                holds(bound or not odd or is_local(tree, name), "no odd builtins", name)
+            case ast.Attribute(attr=name):
+                holds(not name.startswith("__") or name in DUNDERS, "no dunders", name)
+
+
+def is_local(tree: ast.Module, name: str) -> bool:
+    """Whether the text gives the name a meaning of its own."""
+    return any(
+        (isinstance(n, ast.arg) and n.arg == name)
+        or (isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Store))
+        for n in ast.walk(tree)
+    )
+
+
+def check_statement(statement: ast.stmt, defined: set[str]) -> None:
+    """A statement of a module: an import, a definition, or a value built by known calls."""
+    match statement:
+        case ast.Import(names=names):
+            holds(
+                {n.name for n in names} <= MODULES, "known imports", ast.dump(statement)
+            )
+        case ast.ImportFrom(module=module):
+            holds(module in MODULES, "known imports", module)
+        case ast.ClassDef() | ast.FunctionDef():
+            check_calls([*statement.decorator_list, *defaults_of(statement)], defined)
+        case ast.Assign(value=value) | ast.AnnAssign(value=ast.expr() as value):
+            check_calls([value], defined)
+        case ast.Expr(value=ast.Constant(value=str())):
+            pass
+        case _:
+            raise Broken(f"only definitions: {ast.unparse(statement)[:80]}")
+
+
+def defaults_of(statement: ast.stmt) -> list[ast.AST]:
+    """What a definition evaluates at once."""
+    if isinstance(statement, ast.FunctionDef):
+        return [*statement.args.defaults, *(d for d in statement.args.kw_defaults if d)]
+    return [n for n in getattr(statement, "body", []) if isinstance(n, ast.AnnAssign)]
+
+
+def check_calls(nodes: list[ast.AST], defined: set[str]) -> None:
+    """Only known functions are called at import."""
+    for call in (
+        n for node in nodes for n in ast.walk(node) if isinstance(n, ast.Call)
+    ):
+        root: Any = call.func
+        while isinstance(root, (ast.Attribute, ast.Call)):
+            root = root.value if isinstance(root, ast.Attribute) else root.func
+        known = isinstance(root, ast.Name) and root.id in MODULE_CALLS | defined
+        holds(known, "known calls at import", ast.unparse(call)[:80])
+
+
+# ---------------------------------------------------------------------- valid
+
+
+def check_valid(spec: Spec, *, tree_mode: bool = False) -> None:
+    """A valid spec compiles, and what it compiles to computes the predicted shapes."""
+    text = format_file(spec.file)
+    with time_limit(SECONDS):
+        output = nnxc.compile(text, path="spec.nnx")
+    found = [f"{d.code} {d.message}" for d in output.diagnostics]
+    holds(not found, "no diagnostics", found)
+    (generated,) = output.files.values()
+    check_safe(generated)
+    check_black(generated)
+    program = analyse(text, path="spec.nnx").program
+    assert program is not None
+    module = loaded(generated)
+    for case in spec.models:
+        given = [n for n in case.inputs if n not in case.optional]
+        for inputs in (given, list(case.inputs)) if case.optional else (given,):
+            predicted = instantiate(program, case.name, {}, case.axes, inputs)
+            check_case(module, case, inputs, predicted, tree_mode)
+
+
+def check_black(text: str) -> None:
+    """Generated text is as Black leaves it."""
+    import black
+
+    holds(black.format_str(text, mode=black.Mode()) == text, "Black leaves it as it is")
+
+
+def loaded(text: str) -> types.ModuleType:
+    """Generated text as a module."""
+    module = types.ModuleType("generated_by_fuzz")
+    sys.modules[module.__name__] = module
+    exec(compile(text, "spec.py", "exec"), module.__dict__)
+    return module
+
+
+def check_case(
+    module: types.ModuleType,
+    case: ModelCase,
+    given: list[str],
+    predicted: Instance,
+    tree_mode: bool,
+) -> None:
+    """One model, with these inputs: outputs and weights as predicted."""
+    import jax
+    from flax import nnx
+
+    holds(not predicted.failures, "requirements hold", predicted.failures)
+    expected = case.outputs
+    holds(
+        sizes(predicted.outputs) == expected,
+        "checker's shapes",
+        (predicted.outputs, expected),
+    )
+    types = {"float": "float32", "int": "int32", "bool": "bool_"}
+    args = {
+        n: jax.ShapeDtypeStruct(case.inputs[n], types[case.dtypes[n]]) for n in given
+    }
+
+    def run(inputs: dict[str, jax.Array]) -> tuple[Any, Any]:
+        model = construct(module, case.name)
+        draws = "rngs" in inspect.signature(type(model).__call__).parameters
+        rngs = {"rngs": nnx.Rngs(1)} if draws else {}
+        state = nnx.state(model, nnx.Any(nnx.Param, nnx.BatchStat))
+        return model(**inputs, **rngs), state
+
+    with nnx.set_graph_mode(not tree_mode):
+        outputs, state = jax.eval_shape(run, args)
+    outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+    computed = tuple(o.shape for o in outputs)
+    holds(computed == expected, "JAX's shapes", (computed, expected))
+    weights = {
+        ".".join(map(str, path)): leaf.shape for path, leaf in nnx.to_flat_state(state)
+    }
+    listed = {
+        n: tuple(s.value for s in w.sizes) for n, w in predicted.weights().items()
+    }
+    holds(weights == listed, "weights", {"jax": weights, "predicted": listed})
+
+
+def sizes(output: Any) -> tuple[tuple[int | None, ...], ...]:
+    """The shapes of one output or several."""
+    types = (output,) if isinstance(output, TensorType) else output
+    return tuple(tuple(s.value for s in t.sizes) for t in types)
+
+
+def construct(module: types.ModuleType, name: str) -> Any:
+    """The model at its defaults, as its constructor wants them."""
+    from flax import nnx
+
+    model = getattr(module, name)
+    hints = typing.get_type_hints(model.__init__)
+    args = [hints["cfg"]()] if "cfg" in hints else []
+    rngs = "rngs" in inspect.signature(model.__init__).parameters
+    return model(*args, **({"rngs": nnx.Rngs(0)} if rngs else {}))

@@ -1,0 +1,134 @@
+"""Each room imports what its row allows; nothing of the compiler imports what it targets."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "dsl" / "nnxc"
+FILES = sorted(
+    p for p in PACKAGE.rglob("*.py") if not {"templates", "grammar"} & set(p.parts)
+)
+
+# Room -> rooms and third parties that it may import. The standard library is free to all,
+# a room to itself. Rooms lower in the table may import higher ones, where it says so.
+ROWS: dict[str, set[str]] = {
+    "dims": set(),
+    "source": set(),
+    "codes": set(),
+    "fresh": set(),
+    "files": set(),
+    "header": set(),
+    "diagnostics": {"source"},
+    "shapes": {"dims"},
+    "ops": {"dims", "shapes"},
+    "syntax": {"source", "diagnostics", "codes", "lark"},
+    "ir": {"dims", "shapes", "source", "ops"},
+    "instance": {"ir", "ops", "dims", "shapes", "source"},
+    "check": {
+        *("dims", "shapes", "source", "diagnostics", "codes"),
+        *("ops", "syntax", "ir", "instance"),
+    },
+    "emit": {"ir", "shapes", "dims", "ops", "source", "jinja2", "black"},
+    "report": {
+        *("ir", "ops", "dims", "shapes", "source", "diagnostics", "codes"),
+        *("instance", "version"),
+    },
+    "driver": {
+        *("version", "source", "diagnostics", "fresh", "header"),
+        *("syntax", "check", "ir", "emit"),
+    },
+    "make": {"driver", "files", "fresh", "header", "source", "diagnostics"},
+    "cli": {
+        *("make", "driver", "files", "fresh", "report", "instance"),
+        *("diagnostics", "codes", "version"),
+    },
+    "version": {"make", "driver", "diagnostics"},
+    "main": {"fresh", "cli"},
+}
+
+# Modules at the top of the package that make up one room.
+SHARED = {
+    "__init__": "version",
+    "__main__": "main",
+    "nodes": "instance",
+    "evaluate": "instance",
+}
+
+TARGETS = {"jax", "jaxlib", "flax", "optax", "numpy", "orbax"}
+
+
+def room(parts: tuple[str, ...]) -> str:
+    name = parts[0] if parts else "__init__"
+    return SHARED.get(name, name)
+
+
+def imports(path: Path) -> Iterator[str]:
+    """The rooms and third parties that a file imports, wherever it does."""
+    here = path.relative_to(PACKAGE).with_suffix("").parts
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        match node:
+            case ast.Import(names=names):
+                yield from (outside(alias.name) for alias in names)
+            case ast.ImportFrom(level=0, module=str(module)):
+                yield outside(module)
+            case ast.ImportFrom(level=level, module=module, names=names):
+                base = here[: len(here) - level]
+                inner = (*base, *(module.split(".") if module else ()))
+                if inner:
+                    yield room(inner)
+                else:  # from . import a, b: modules, or names of the package itself
+                    for alias in names:
+                        known = any(f.stem == alias.name for f in PACKAGE.iterdir())
+                        yield room((alias.name,) if known else ())
+
+
+def outside(module: str) -> str:
+    name, *rest = module.split(".")
+    return room(tuple(rest)) if name == "nnxc" else name
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_a_room_imports_what_its_row_allows(path: Path) -> None:
+    own = room(path.relative_to(PACKAGE).with_suffix("").parts)
+    assert own in ROWS, f"{own} is in no row"
+    used = set(imports(path)) - sys.stdlib_module_names - {own}
+    assert used <= ROWS[own], f"{own} may not import {sorted(used - ROWS[own])}"
+
+
+def test_no_row_names_what_the_compiler_targets() -> None:
+    assert not TARGETS & {name for row in ROWS.values() for name in row}
+
+
+def test_rooms_do_not_import_each_other_in_circles() -> None:
+    # The package itself only names its public parts, for type checkers.
+    rows = {name: row - {"version"} for name, row in ROWS.items() if name != "version"}
+    left = dict(rows)
+    while left:
+        free = {name for name, row in left.items() if not row & left.keys()}
+        assert free, f"in a circle: {sorted(left)}"
+        left = {name: row for name, row in left.items() if name not in free}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_jinja_and_black_are_used_where_text_is_rendered_only(path: Path) -> None:
+    if {"jinja2", "black"} & set(imports(path)):
+        assert path.parent.name == "emit" and path.stem.startswith("render"), path
+
+
+def test_freshness_imports_next_to_nothing() -> None:
+    for name in ("fresh.py", "__main__.py"):
+        tree = ast.parse((PACKAGE / name).read_text("utf-8"))
+        at_start = {
+            alias.name if isinstance(node, ast.Import) else node.module or alias.name
+            for statement in tree.body
+            for node in ast.walk(statement)
+            if isinstance(node, ast.Import | ast.ImportFrom)
+            and isinstance(statement, ast.Import | ast.ImportFrom | ast.Try)
+            for alias in node.names
+        }
+        assert at_start <= {"os", "sys", "_blake2", "hashlib", "__future__", "fresh"}

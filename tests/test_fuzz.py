@@ -1,0 +1,66 @@
+"""A few random specs of each kind in every test run; `make fuzz` looks longer."""
+
+from __future__ import annotations
+
+import pytest
+from broken_specs import broken
+from fuzz_checks import Broken, check_any, check_safe, check_valid
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from spec_builder import Spec
+from valid_specs import specs
+
+few = settings(
+    max_examples=15,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@few
+@given(specs(), st.booleans())
+def test_valid_specs_compute_what_was_predicted(spec: Spec, tree_mode: bool) -> None:
+    check_valid(spec, tree_mode=tree_mode)
+
+
+@settings(few, max_examples=60)
+@given(broken())
+def test_broken_specs_are_refused_with_a_place(data: bytes) -> None:
+    check_any(data)
+
+
+@settings(few, max_examples=100)
+@given(st.binary(max_size=200))
+def test_any_bytes_are_refused_with_a_place(data: bytes) -> None:
+    check_any(data)
+
+
+@settings(few, max_examples=100)
+@given(st.text(max_size=200))
+def test_any_text_is_refused_with_a_place(text: str) -> None:
+    check_any(text.encode("utf-8", "surrogatepass"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import os\n",
+        "from os import path\n",
+        "print('hello')\n",
+        "x = open('f')\n",
+        "class A:\n    x: int = exec('1')\n",
+        "def f(x=__import__('os')):\n    pass\n",
+        "def f(x):\n    return x.__class__\n",
+        "def f(x):\n    return eval(x)\n",
+        "for i in range(3):\n    pass\n",
+    ],
+)
+def test_unsafe_text_would_be_found(text: str) -> None:
+    with pytest.raises(Broken):
+        check_safe(text)
+
+
+def test_safe_text_passes() -> None:
+    check_safe('"""A."""\nimport jax\n\n\n@jax.jit\ndef f(x):\n    return max(x, 1)\n')
