@@ -42,7 +42,7 @@ def train(gpt: ModuleType) -> tuple[nnx.Module, list[float]]:
     """A trained model and the losses of its steps."""
     tokens = encode(prose())
     model = gpt.create_model(gpt.Config(vocab=len(ALPHABET), context=CONTEXT))
-    trainer = gpt.Trainer(model, gpt.create_optimizer(model), gpt.create_rngs())
+    trainer = gpt.Trainer(gpt.train_step, model, gpt.create_optimizer(model))
     losses: list[float] = []
     for window in progress(list(batches(tokens)), "character GPT", losses):
         loss, _ = trainer.step(window)

@@ -39,7 +39,8 @@ def train(net: ModuleType, label: str) -> tuple[list[float], float]:
     """The losses of the steps, and the accuracy on digits never seen."""
     data, (images, labels) = load()
     model = net.create_model()
-    trainer = net.Trainer(model, net.create_optimizer(model), net.create_rngs())
+    optimizer = net.create_optimizer(model)
+    trainer = net.Trainer(net.train_step, model, optimizer, net.create_rngs())
     losses: list[float] = []
     for batch in progress(list(batches(data)), label, losses):
         loss, _ = trainer.step(*batch)

@@ -166,7 +166,7 @@ def declare(
 ) -> tuple[LayerInfo, Written]:
     """Construct a layer; what is given to its inputs stays in the `Written`."""
     if isinstance(callee, Op) and callee.group != "layer":
-        ctx.fail("N217", f"`{callee.name}` is no layer: it belongs in a train", node.span)
+        ctx.fail("N275", f"`{callee.name}` is no layer: it belongs in a train", node.span)
     if isinstance(callee, Op):
         written = sort_out(ctx, callee, args, node.span, piped=True)
     else:

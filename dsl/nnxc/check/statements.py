@@ -203,7 +203,7 @@ def require(ctx: Context, node: tree.Require) -> None:
         ctx.fail("N207", "`require` needs a condition", node.condition.span)
     ctx.build_from_static(condition.node, node.condition.span, "the check")
     if condition.known and condition.value is False:
-        ctx.fail("N319", "this is never true", node.condition.span)
+        ctx.fail("N321", "this is never true", node.condition.span)
     message = node.message or " ".join(node.condition.span.text.split())
     ctx.body.append(ir.Require(condition.node, message, node.span))
 

@@ -173,3 +173,9 @@ def _create_model(name: str, signature: Signature, precision: str | None) -> Fun
         _list(*(f"{n}: int" for n in inferred), *parameters, "*", "seed: int = 0"),
         _list(*inferred, *passed, "rngs=nnx.Rngs(seed)"),
     )
+
+
+def parameter(p, signature):
+    from .statics import static
+    name = signature.arguments[p.name]
+    return f"{name}: int" + ("" if p.default is None else f" = {static(p.default, Scope())}")

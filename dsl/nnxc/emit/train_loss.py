@@ -21,10 +21,10 @@ _WIDTH = 84  # of a statement inside a function
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """`lines` compute; `loss` is the text of the loss, `metrics` that of a dict."""
+    """`lines` compute; `result` is the text of the loss, `metrics` that of a dict."""
 
     lines: tuple[str, ...]
-    loss: str
+    result: str
     metrics: str
     stored: tuple[str, ...]  # parameters of the model that are read from it
 
@@ -65,17 +65,19 @@ class _Body:
         shared = [c for c in _model_calls(loss) if _occurs(c, metrics.values())]
         for call in shared:
             self._bind_call(call, _role(loss, call))
-        loss_text = self._statement(loss, len("loss = "))
+        result = self._result(self._statement(loss, len("loss = ")))
         entries = [
             f"{t.quoted(name)}: {self._statement(value, len(name) + 12)}"
             for name, value in metrics.items()
         ]
-        return Loss(
-            tuple(self.lines),
-            loss_text,
-            f"{{{', '.join(entries)}}}",
-            tuple(dict.fromkeys(self.stored)),
-        )
+        stored = tuple(dict.fromkeys(self.stored))
+        return Loss(tuple(self.lines), result, f"{{{', '.join(entries)}}}", stored)
+
+    def _result(self, text: str) -> str:
+        if text.isidentifier():
+            return text
+        self.lines.append(f"loss = {text}")
+        return "loss"
 
     # ---------------------------------------------------------- statements
 
