@@ -86,7 +86,11 @@ def test_files_cannot_be_changed() -> None:
 
 def test_text_and_bytes_line_ends_and_byte_order_mark_are_the_same() -> None:
     wanted = nnxc.compile(NET).files
-    for same in (NET.encode(), NET.replace("\n", "\r\n"), b"\xef\xbb\xbf" + NET.encode()):
+    for same in (
+        NET.encode(),
+        NET.replace("\n", "\r\n"),
+        b"\xef\xbb\xbf" + NET.encode(),
+    ):
         assert nnxc.compile(same).files == wanted
 
 
@@ -380,9 +384,7 @@ def test_many_specs_by_several_processes_give_the_same(
         (tmp_path / f"net{number:02}.nnx").write_text(text)
     seen: list[tuple[int, int]] = []
     alone = nnxc.build(tmp_path, out)
-    pooled = nnxc.build(
-        tmp_path, out, jobs=2, progress=lambda *at: seen.append(at)
-    )
+    pooled = nnxc.build(tmp_path, out, jobs=2, progress=lambda *at: seen.append(at))
     assert codes(pooled.diagnostics) == ["N105", "N105"]
     assert [d.sort_key for d in pooled.diagnostics] == [
         d.sort_key for d in alone.diagnostics

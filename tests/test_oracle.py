@@ -13,7 +13,6 @@ from oracle import Case, apply, cases, predict, structs
 from nnxc.dims import Comparison, compare
 from nnxc.ops import ALL, MODEL_OPS
 from nnxc.ops.base import Op, Shaped
-from nnxc.shapes import TensorType
 
 CASES = cases()
 SIZES = ((3, 5, 7, 9, 11, 13, 15), (9, 7, 4, 3, 5, 11, 2))
@@ -76,9 +75,7 @@ def test_the_rule_agrees_with_flax(case: Case, graph: bool) -> None:
 
 def agree(case: Case, shaped: Shaped, env: dict[str, int]) -> None:
     layer, call = apply(case, shaped, env)
-    arrays = {
-        n: structs(concrete_types(t, env)) for n, t in case.types.items()
-    }
+    arrays = {n: structs(concrete_types(t, env)) for n, t in case.types.items()}
     if layer is None:
         got = jax.eval_shape(call, arrays)
     else:

@@ -19,6 +19,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from flax import nnx
 
@@ -75,3 +76,247 @@ SMALL = {
 }
 # How many values an integer of a batch may have: a parameter of the model.
 CHOICES = ("vocab", "classes", "actions")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One spec of the zoo, compiled, with its checked-in module."""
+
+    name: str
+    text: str
+    program: ir.Program
+    module: ModuleType
+
+    @property
+    def small(self) -> Small:
+        return SMALL[self.name]
+
+    @property
+    def train(self) -> ir.Train:
+        return self.program.trains[0]
+
+    @property
+    def definition(self) -> ir.Definition:
+        return self.program.definition(self.train.model)
+
+    @property
+    def instance(self) -> instance.Instance:
+        """What the compiler predicts at the small sizes."""
+        small = self.small
+        return instance.instantiate(
+            self.program, self.train.model, small.params, small.axes
+        )
+
+    def create(self, **changes: Any) -> nnx.Module:
+        """The model at the small sizes."""
+        params = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in {**self.small.params, **changes}.items()
+        }
+        config = getattr(self.module, "Config", None)
+        if config is None:
+            return self.module.create_model(**params)
+        return self.module.create_model(config(**params))
+
+    def arrays(self, fields: tuple[ir.ModelInput, ...]) -> list[jax.Array]:
+        """Random values for inputs or for a batch."""
+        values = self.instance.values
+        high = min((values[name] for name in CHOICES if name in values), default=0)
+        rng = np.random.default_rng(0)
+        env = {**values, **self.small.axes}
+        return [random_array(rng, bind(field.type, env), high) for field in fields]
+
+    def draws(self, seed: int = 1) -> list[nnx.Rngs]:
+        """The random streams of a step, where it has any."""
+        return [self.module.create_rngs(seed)] if self.train.streams else []
+
+
+def random_array(rng: np.random.Generator, type: Any, high: int) -> jax.Array:
+    shape = tuple(size.value for size in type.sizes)
+    if is_int(type.dtype):
+        return jnp.asarray(rng.integers(0, high, shape), DTYPES[type.dtype])
+    return jnp.asarray(rng.uniform(size=shape), DTYPES[type.dtype])
+
+
+def compiled(name: str) -> driver.Output:
+    return driver.compile(ZOO[name].read_text(), path=f"{name}.nnx")
+
+
+def generated(name: str) -> Path:
+    return ROOT / "generated" / name / f"{name}.py"
+
+
+@cache
+def case(name: str) -> Case:
+    text = ZOO[name].read_text()
+    program = driver.analyse(text, path=f"{name}.nnx").program
+    assert program is not None
+    spec = importlib.util.spec_from_file_location(f"zoo_{name}", generated(name))
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return Case(name, text, program, module)
+
+
+@pytest.fixture(scope="module", params=sorted(ZOO))
+def zoo(request: pytest.FixtureRequest) -> Case:
+    return case(request.param)
+
+
+@pytest.fixture(params=[True, False], ids=["graph mode", "tree mode"])
+def mode(request: pytest.FixtureRequest) -> Any:
+    with nnx.set_graph_mode(request.param):
+        yield request.param
+
+
+@pytest.fixture(autouse=True)
+def quick_compilation() -> Any:
+    """XLA's optimisations cost more here than they save."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
+def test_every_spec_has_small_sizes_and_a_train() -> None:
+    assert set(SMALL) == set(ZOO)
+    assert all("\ntrain " in path.read_text() for path in ZOO.values())
+
+
+@pytest.mark.parametrize("name", sorted(ZOO))
+def test_compiles_to_what_is_checked_in(name: str) -> None:
+    output = compiled(name)
+    assert output.diagnostics == ()
+    assert dict(output.files) == {f"{name}.py": generated(name).read_text()}
+
+
+def test_nothing_else_is_checked_in() -> None:
+    folders = {p.name for p in (ROOT / "generated").iterdir() if p.is_dir()}
+    assert folders == set(ZOO)
+
+
+@pytest.mark.parametrize("name", sorted(ZOO))
+def test_spec_is_in_its_one_form(name: str) -> None:
+    text = ZOO[name].read_text()
+    assert driver.reformat(text) == (text, ())
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize(
+    "tool",
+    [
+        ["black", "--check", "--quiet"],
+        ["ruff", "check", "--isolated", "--extend-select", "I", "--line-length", "88"],
+        ["mypy", "--config-file", "", "--no-error-summary", "--cache-dir", ""],
+    ],
+    ids=lambda tool: tool[0],
+)
+def test_generated_code_is_clean(tool: list[str], tmp_path: Path) -> None:
+    if tool[-1] == "":
+        tool = [*tool[:-1], str(tmp_path)]
+    files = [str(generated(name)) for name in ZOO]
+    run = subprocess.run(
+        [sys.executable, "-m", *tool, *files],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_outputs_have_the_predicted_types(zoo: Case, mode: bool) -> None:
+    model = zoo.create()
+    inputs = zoo.arrays(zoo.definition.inputs)
+    graphdef, state = nnx.split(model)
+
+    def forward(state: nnx.State, *inputs: jax.Array) -> Any:
+        rngs = {"rngs": nnx.Rngs(0)} if zoo.definition.streams else {}
+        return nnx.merge(graphdef, state)(*inputs, **rngs)
+
+    found = jax.eval_shape(forward, state, *inputs)
+    assert jax.tree.map(lambda a: tuple(a.shape), found) == shapes(zoo.instance.outputs)
+
+
+def shapes(type: Any) -> Any:
+    if isinstance(type, TensorType):
+        return tuple(size.value for size in type.sizes)
+    parts = tuple(shapes(part) for part in type)
+    return parts[0] if len(parts) == 1 else parts
+
+
+def test_variables_are_the_predicted_ones(zoo: Case) -> None:
+    state = nnx.to_flat_state(nnx.state(zoo.create(), nnx.Not(nnx.RngState)))
+    found = {".".join(map(str, path)): tuple(v.shape) for path, v in state}
+    predicted = {
+        path: tuple(size.value for size in weight.sizes)
+        for path, weight in zoo.instance.weights().items()
+    }
+    assert found == predicted
+
+
+def test_learns(zoo: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zoo.module, "tx", optax.adam(1e-2))
+    losses, model = fitted(zoo, steps=20)
+    assert np.isfinite(losses).all()
+    assert np.mean(losses[-3:]) < losses[0]
+    before = nnx.to_flat_state(nnx.state(zoo.create(), nnx.Param))
+    after = dict(nnx.to_flat_state(nnx.state(model, nnx.Param)))
+    for path, weight in before:
+        assert jnp.isfinite(after[path][...]).all(), path
+        assert (after[path][...] != weight[...]).any(), f"{path} does not learn"
+    again, _ = fitted(zoo, steps=3)
+    assert again == losses[:3]
+
+
+def fitted(zoo: Case, steps: int) -> tuple[list[float], nnx.Module]:
+    """Losses of steps on one batch, by the plain `train_step`."""
+    model = zoo.create()
+    objects = [model, zoo.module.create_optimizer(model), *averages(zoo, model)]
+    objects += zoo.draws()
+    batch = zoo.arrays(zoo.train.batch)
+    run = zoo.module.train_step
+    return [float(run(*objects, *batch)[0]) for _ in range(steps)], model
+
+
+def averages(zoo: Case, model: nnx.Module) -> list[nnx.EMA]:
+    return [zoo.module.create_ema(model)] if zoo.train.ema is not None else []
+
+
+def test_trainer_compiles_once(zoo: Case) -> None:
+    model = zoo.create()
+    optimizer = zoo.module.create_optimizer(model)
+    objects = [model, optimizer, *averages(zoo, model), *zoo.draws()]
+    batch = zoo.arrays(zoo.train.batch)
+    trainer = zoo.module.Trainer(zoo.module.train_step, *objects)
+    for _ in range(3):
+        loss, metrics = trainer.step(*batch)
+        assert all(jnp.isfinite(value) for value in (loss, *metrics.values()))
+    assert trainer.run._cache_size() == 1
+    trainer.sync()
+    loss, _ = zoo.module.eval_step(model, *eval_draws(zoo), *batch)
+    assert jnp.isfinite(loss)
+
+
+def eval_draws(zoo: Case) -> list[nnx.Rngs]:
+    return zoo.draws() if zoo.train.eval_streams else []
+
+
+DROPOUT = [name for name, path in ZOO.items() if "Drop" in path.read_text()]
+
+
+@pytest.mark.parametrize("name", DROPOUT)
+def test_dropout_is_for_training_only(name: str) -> None:
+    zoo = case(name)
+    rate = {"rate": 0.5} if "rate" in {p.name for p in zoo.definition.params} else {}
+    model, batch = zoo.create(**rate), zoo.arrays(zoo.train.batch)
+    graphdef, state = nnx.split(model)
+
+    @jax.jit
+    def loss(rngs: nnx.Rngs) -> jax.Array:
+        return zoo.module.loss_fn(nnx.merge(graphdef, state), rngs, *batch)[0]
+
+    assert len({float(loss(zoo.module.create_rngs(seed))) for seed in range(3)}) == 3
+    evaluated, _ = zoo.module.eval_step(model, *eval_draws(zoo), *batch)
+    if rate:
+        without = zoo.create(rate=0.0)
+        assert evaluated == zoo.module.eval_step(without, *eval_draws(zoo), *batch)[0]

@@ -321,6 +321,25 @@ def _at_least_one(monomial: Monomial, maybe_zero: frozenset[str]) -> bool:
     return all(isinstance(atom, str) and atom not in maybe_zero for atom, _ in monomial)
 
 
+def reduced(left: Dim, right: Dim) -> tuple[Dim, Dim]:
+    """Both sides of an equation without the symbols that are factors of every term."""
+    terms = (*left.terms, *right.terms)
+    if not left.terms or not right.terms:
+        return left, right
+    common = {a: p for a, p in terms[0][0] if isinstance(a, str)}
+    for monomial, _ in terms[1:]:
+        powers = dict(monomial)
+        common = {a: min(p, powers[a]) for a, p in common.items() if a in powers}
+    factor = tuple(sorted(common.items()))
+    if not factor:
+        return left, right
+
+    def divided(dim: Dim) -> Dim:
+        return _canonical({_cancel(m, factor) or (): c for m, c in dim.terms})
+
+    return divided(left), divided(right)
+
+
 # ------------------------------------------------------------------ rendering
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from . import __version__, fresh
 from .diagnostics import Diagnostic, Sink
-from .emit import Options
+from .emit import Options as Options
 from .header import module_name, with_header
 from .source import Source, Span
 
@@ -107,7 +107,9 @@ def reformat(
 
 
 def _as_bytes(source: str | bytes) -> bytes:
-    return source.encode("utf-8", "surrogatepass") if isinstance(source, str) else source
+    return (
+        source.encode("utf-8", "surrogatepass") if isinstance(source, str) else source
+    )
 
 
 @dataclass(slots=True)

@@ -84,7 +84,9 @@ class _Change:
 
     folders: list[str] = field(default_factory=list)
     temporary: dict[str, str] = field(default_factory=dict)  # target -> new content
-    backups: dict[str, str | None] = field(default_factory=dict)  # target -> old content
+    backups: dict[str, str | None] = field(
+        default_factory=dict
+    )  # target -> old content
 
     def prepare(self, path: str, data: bytes) -> None:
         """Put the new content beside the old. Raises FileError."""

@@ -115,7 +115,9 @@ def read_spec(path: str) -> bytes | Diagnostic:
         return files.read(path)
     except OSError as error:
         why = files.reason(error)
-        return file_problem("N901", path, f"`{path}` cannot be read: {why}", _near(path))
+        return file_problem(
+            "N901", path, f"`{path}` cannot be read: {why}", _near(path)
+        )
 
 
 def analyse_spec(path: str) -> Analysis:
@@ -160,9 +162,7 @@ def in_order(
         yield result
 
 
-def _results(
-    work: Callable[[str], T], specs: Sequence[str], jobs: int
-) -> Iterator[T]:
+def _results(work: Callable[[str], T], specs: Sequence[str], jobs: int) -> Iterator[T]:
     if jobs < 2 or len(specs) < MANY or files.STDIN in specs:
         yield from map(work, specs)
         return
@@ -260,7 +260,7 @@ def _check(made: Sequence[_Made], problems: Sequence[Diagnostic]) -> BuildResult
     return BuildResult(tuple(found), (), tuple(unchanged), tuple(stale), diff)
 
 
-def _existing(path: str) -> str | None | Diagnostic:
+def _existing(path: str) -> str | Diagnostic | None:
     try:
         data = files.existing(path)
     except OSError as error:
@@ -333,9 +333,7 @@ def _near(path: str) -> str | None:
     return f"did you mean `{os.path.join(folder, near)}`?" if near else None
 
 
-def _remember(
-    made: Sequence[_Made], out: str, options: Options, compiler: str
-) -> None:
+def _remember(made: Sequence[_Made], out: str, options: Options, compiler: str) -> None:
     record, key = fresh.Record(out), fresh.options_key(asdict(options))
     for output in made:
         name, *uses = (name for name, _ in output.inputs)

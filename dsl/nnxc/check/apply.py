@@ -16,7 +16,14 @@ from ..shapes import Axis, TensorType
 from ..source import Span
 from . import types
 from .arguments import OpenWindow
-from .calls import Written, dims_of, evaluate_block_params, evaluate_params, missing, with_defaults
+from .calls import (
+    Written,
+    dims_of,
+    evaluate_block_params,
+    evaluate_params,
+    missing,
+    with_defaults,
+)
 from .context import Context
 from .values import Fault, LayerInfo, Param, Signature, Static, Tensor
 
@@ -33,7 +40,9 @@ def construct(
 ) -> LayerInfo:
     """Declare a layer where its construction is written."""
     if ctx.kind == "train":
-        ctx.fail("N504", "a train declares no layers", span, help="declare it in the model")
+        ctx.fail(
+            "N504", "a train declares no layers", span, help="declare it in the model"
+        )
     args = _construct_args(ctx, callee, written, span)
     spans = {k: s for k, s in written.spans.items()}
     info = LayerInfo(name, callee, args, spans, span, named)
@@ -51,7 +60,9 @@ def construct(
     ctx.layers[name] = info
     ctx.body.append(info)
     symbols = [d for static, _ in args.values() for d in static_dims(static)]
+    info.used = True  # a mistake in its construction must not bring a second message
     ctx.build_from(symbols, span, "its construction")
+    info.used = False
     return info
 
 
@@ -123,7 +134,9 @@ def apply_entry(
     first = next(iter(inputs.values())).type if inputs else None
     _close_windows(info, first)
     args = dims_of(info.args)
-    if method is None and any(p.kind in AXIS_KINDS and p.name in written.params for p in op.params):
+    if method is None and any(
+        p.kind in AXIS_KINDS and p.name in written.params for p in op.params
+    ):
         info.args.update(evaluate_params(ctx, op, written, first, only=AXIS_KINDS))
         args = dims_of(info.args)
     shaped = shape(ctx, op, inputs, args, span, {**info.arg_spans, **_spans(inputs)})
@@ -166,7 +179,14 @@ def shape(
         ctx.fail("N309", str(error), span)
     for r in shaped.requires:
         place = spans.get(r.at, span) if r.at else span
-        ctx.fact(r.left, r.right, place, r.message, relation=r.relation, code="N304" if r.relation == "==" and _remainder(r) else "N301")
+        ctx.fact(
+            r.left,
+            r.right,
+            place,
+            r.message,
+            relation=r.relation,
+            code="N304" if r.relation == "==" and _remainder(r) else "N301",
+        )
     return shaped
 
 
@@ -202,7 +222,9 @@ def _rule_default(kind: Kind, default: Any) -> Any:
     return default
 
 
-def _learn_sizes(ctx: Context, info: LayerInfo, op: Op, shaped: Shaped, span: Span) -> None:
+def _learn_sizes(
+    ctx: Context, info: LayerInfo, op: Op, shaped: Shaped, span: Span
+) -> None:
     built = {n: d for n, d in shaped.sizes.items() if n in names_in_build(op)}
     weights = [d for w in shaped.weights.values() for d in w.sizes]
     ctx.build_from([*built.values(), *weights], span, f"the weights of `{info.name}`")
@@ -213,7 +235,9 @@ def _learn_sizes(ctx: Context, info: LayerInfo, op: Op, shaped: Shaped, span: Sp
     _same_sizes(ctx, info, built, span)
 
 
-def _same_sizes(ctx: Context, info: LayerInfo, sizes: Mapping[str, Dim], span: Span) -> None:
+def _same_sizes(
+    ctx: Context, info: LayerInfo, sizes: Mapping[str, Dim], span: Span
+) -> None:
     for name, size in sizes.items():
         before = info.sizes.get(name)
         if before is None or info.bound_at is None:
@@ -239,7 +263,11 @@ def names_in_build(op: Op) -> frozenset[str]:
 
 
 def apply_block(
-    ctx: Context, info: LayerInfo, signature: Signature, inputs: Mapping[str, Tensor], span: Span
+    ctx: Context,
+    info: LayerInfo,
+    signature: Signature,
+    inputs: Mapping[str, Tensor],
+    span: Span,
 ) -> ir.Expr:
     """Apply a block: bind its axes, prove what it requires, and say what comes out."""
     if signature.broken:
@@ -251,16 +279,11 @@ def apply_block(
     definition = signature.definition
     for spec in definition.inputs:
         if spec.name in inputs:
-            lead = _unify(ctx, signature, spec, inputs[spec.name], env, labels, span) or lead
-    for fact in signature.obligations:
-        ctx.fact(
-            fact.left.substitute(env),
-            fact.right.substitute(env),
-            span,
-            fact.message,
-            relation=fact.relation,
-            related=(Label(fact.span, f"required here, in `{definition.name}`"),),
-        )
+            lead = (
+                _unify(ctx, signature, spec, inputs[spec.name], env, labels, span)
+                or lead
+            )
+    _prove(ctx, signature, env, span)
     _learn_block_sizes(ctx, info, signature, env, span)
     for stream in definition.streams:
         draw(ctx, stream, span, hard=stream in signature.hard_streams)
@@ -272,6 +295,28 @@ def apply_block(
         _check_stack(ctx, info, next(iter(inputs.values())), out, span)
     given = tuple((name, t.expr) for name, t in inputs.items())
     return ir.Apply(info.name, given, None, out, span)
+
+
+def _prove(
+    ctx: Context, signature: Signature, env: Mapping[str, Any], span: Span
+) -> None:
+    """What a block requires of its callers. What its own constructor checks need only not be
+    false here; what is known at the call alone must be proven."""
+    definition = signature.definition
+    for fact in signature.obligations:
+        left, right = fact.left.substitute(env), fact.right.substitute(env)
+        open_axes = (fact.left.symbols | fact.right.symbols) & signature.axes
+        checked = open_axes <= frozenset(definition.inferred)
+        if checked and ctx.verdict(left, right, fact.relation) is None:
+            continue
+        ctx.fact(
+            left,
+            right,
+            span,
+            fact.message,
+            relation=fact.relation,
+            related=(Label(fact.span, f"required here, in `{definition.name}`"),),
+        )
 
 
 def _argument_sizes(signature: Signature, info: LayerInfo) -> dict[str, Any]:
@@ -320,7 +365,9 @@ def _unify(
         ctx.fail("N303", f"{what} is {want}", place, f"this is {got}", related=related)
     split = got.rank - want.rank
     for have, wanted in zip(got.axes[split:], want.axes, strict=True):
-        _bind_axis(ctx, signature, have, wanted.size, env, what, got, want, place, related)
+        _bind_axis(
+            ctx, signature, have, wanted.size, env, what, got, want, place, related
+        )
         if wanted.label:
             labels.setdefault(wanted.label, have.label)
     return (got.axes[:split], got.lead) if want.lead else None
@@ -339,10 +386,14 @@ def _bind_axis(
     related: Iterable[Label],
 ) -> None:
     unbound = [s for s in sorted(want.symbols) if s in signature.axes and s not in env]
-    if len(unbound) == 1 and (solved := _solve(have.size, want.substitute(env), unbound[0])):
+    if len(unbound) == 1 and (
+        solved := _solve(have.size, want.substitute(env), unbound[0])
+    ):
         env[unbound[0]] = solved
     if any(s not in env for s in unbound):
-        ctx.fail("N317", f"{what} does not determine `{unbound[0]}`", place, related=related)
+        ctx.fail(
+            "N317", f"{what} does not determine `{unbound[0]}`", place, related=related
+        )
     ctx.fact(
         have.size,
         want.substitute(env),
@@ -362,7 +413,11 @@ def _solve(size: Dim, pattern: Dim, name: str) -> Dim | None:
 
 
 def _learn_block_sizes(
-    ctx: Context, info: LayerInfo, signature: Signature, env: Mapping[str, Any], span: Span
+    ctx: Context,
+    info: LayerInfo,
+    signature: Signature,
+    env: Mapping[str, Any],
+    span: Span,
 ) -> None:
     sizes = {name: env[name] for name in signature.definition.inferred if name in env}
     ctx.build_from(sizes.values(), span, f"the weights of `{info.name}`")
@@ -381,7 +436,10 @@ def _output(
     if not isinstance(kind, TensorType):
         return tuple(_output(k, env, labels, lead) for k in kind)
     axes = tuple(
-        Axis(a.size.substitute(env), (labels.get(a.label) or a.label) if a.label else None)
+        Axis(
+            a.size.substitute(env),
+            (labels.get(a.label) or a.label) if a.label else None,
+        )
         for a in kind.axes
     )
     if kind.lead:
@@ -393,7 +451,9 @@ def _check_stack(
     ctx: Context, info: LayerInfo, given: Tensor, out: ir.Type, span: Span
 ) -> None:
     if not isinstance(out, TensorType):
-        ctx.fail("N318", f"a stack passes one value on; `{info.name}` gives several", span)
+        ctx.fail(
+            "N318", f"a stack passes one value on; `{info.name}` gives several", span
+        )
     types.check_type(ctx, out, given.type, span, "what a stack's block returns")
 
 

@@ -40,7 +40,11 @@ def demand(ctx: Context, param: Param, kind: Kind, span: Span) -> None:
         return
     have, want = FLAVORS[param.kind], FLAVORS.get(kind, "list")
     numeric = {"int", "float"}
-    if have == want or {have, want} <= numeric or (have, want) in (("int", "window"), ("int", "list")):
+    if (
+        have == want
+        or {have, want} <= numeric
+        or (have, want) in (("int", "window"), ("int", "list"))
+    ):
         return
     ctx.fail(
         "N206",
@@ -60,7 +64,11 @@ def convert(
 
     `subject` is the first input, in which axes are looked up by name.
     """
-    if isinstance(value, Static) and value.flavor == "none" and (param.optional or param.default is None):
+    if (
+        isinstance(value, Static)
+        and value.flavor == "none"
+        and (param.optional or param.default is None)
+    ):
         return value.node, None
     if isinstance(value, Static) and value.param is not None:
         value = _settle(ctx, param, value, node.span)
@@ -136,7 +144,9 @@ def named_size(ctx: Context, value: Static, base: str, span: Span) -> Converted:
     return ir.Ref(name), ctx.local_size(name, value.node, span)
 
 
-def _sizes(ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any) -> Converted:
+def _sizes(
+    ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any
+) -> Converted:
     single = OpParam(p.name, Kind.SIZE if p.kind is Kind.SIZES else Kind.INT)
     if isinstance(value, Static) and value.flavor == "list" and value.items:
         parts = [_size(ctx, single, node, item, None) for item in value.items]
@@ -145,7 +155,9 @@ def _sizes(ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any) -> C
     return static, (dim,)
 
 
-def _number(ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any) -> Converted:
+def _number(
+    ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any
+) -> Converted:
     if not isinstance(value, Static) or value.flavor not in NUMBERS:
         return wrong(ctx, p, node, value)
     return value.node, value.value if value.known else None
@@ -157,9 +169,15 @@ def _bool(ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any) -> Co
     return value.node, value.value if value.known else None
 
 
-def _text(ctx: Context, p: OpParam, node: tree.Expr, value: Value, subject: Any) -> Converted:
+def _text(
+    ctx: Context, p: OpParam, node: tree.Expr, value: Value, subject: Any
+) -> Converted:
     if not isinstance(value, Static) or value.flavor != "text":
-        if isinstance(value, Static) and p.choices is None and value.flavor in ("int", "unknown"):
+        if (
+            isinstance(value, Static)
+            and p.choices is None
+            and value.flavor in ("int", "unknown")
+        ):
             return _size(ctx, OpParam(p.name, Kind.INT), node, value, subject)
         return wrong(ctx, p, node, value)
     if p.choices is not None and value.known and value.value not in p.choices:
@@ -173,7 +191,9 @@ def _text(ctx: Context, p: OpParam, node: tree.Expr, value: Value, subject: Any)
     return value.node, value.value
 
 
-def _window(ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any) -> Converted:
+def _window(
+    ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any
+) -> Converted:
     if not isinstance(value, Static):
         return wrong(ctx, p, node, value)
     if p.choices and value.flavor == "text":
@@ -182,7 +202,11 @@ def _window(ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any) -> 
         for n in value.value:
             types.positive(ctx, const(n), node.span)
         return value.node, tuple(const(n) for n in value.value)
-    if value.flavor == "window" and value.param is not None and value.param.element is not None:
+    if (
+        value.flavor == "window"
+        and value.param is not None
+        and value.param.element is not None
+    ):
         return value.node, window_sizes(value.param.name, value.param.element.value)
     if value.flavor == "window" and value.param is not None:
         return value.node, OpenWindow(value.param)
@@ -223,7 +247,11 @@ def _spelled(position: int, subject: TensorType | None) -> int:
     """As Python code writes it: the last axis as -1, all from the end where the rank is open."""
     if subject is None:
         return position
-    return position - subject.rank if subject.lead or position == subject.rank - 1 else position
+    return (
+        position - subject.rank
+        if subject.lead or position == subject.rank - 1
+        else position
+    )
 
 
 def _position(
@@ -233,7 +261,11 @@ def _position(
         ctx.fail("N307", f"`{p.name}` needs an input to look in", node.span)
     if isinstance(node, tree.Name):
         return find_axis(ctx, node, subject)
-    if not isinstance(value, Static) or not isinstance(value.value, int) or value.flavor != "int":
+    if (
+        not isinstance(value, Static)
+        or not isinstance(value.value, int)
+        or value.flavor != "int"
+    ):
         return wrong(ctx, p, node, value)
     rank, n = subject.rank, value.value
     if not -rank <= n < rank or (subject.lead and n >= 0):
@@ -261,7 +293,8 @@ def find_axis(ctx: Context, node: tree.Name, subject: TensorType) -> int:
         "N307",
         f"{subject} has no axis `{node.id}`",
         node.span,
-        help=did_you_mean(node.id, names) or "name an axis of the shape, or give its position",
+        help=did_you_mean(node.id, names)
+        or "name an axis of the shape, or give its position",
     )
 
 
@@ -283,17 +316,23 @@ def _axes(
     return ir.StaticList(tuple(ir.Literal(i) for i in spelled)), tuple(positions)
 
 
-def _shape(ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any) -> Converted:
+def _shape(
+    ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any
+) -> Converted:
     from .expressions import expr
 
     dims = node.items if isinstance(node, tree.ListOf) else (node,)
     axes, lead = types.axes_of(ctx, dims, expr)
     if lead:
-        ctx.fail("N314", "`...` has no size of its own", node.span, help="write every axis")
+        ctx.fail(
+            "N314", "`...` has no size of its own", node.span, help="write every axis"
+        )
     return ir.StaticList(tuple(ir.Size(a.size) for a in axes)), axes
 
 
-def _dtype(ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any) -> Converted:
+def _dtype(
+    ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any
+) -> Converted:
     if not isinstance(node, tree.Name):
         return wrong(ctx, p, node, value)
     if node.id not in DTYPES:
@@ -306,7 +345,9 @@ def _dtype(ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any) -> C
     return ir.Literal(node.id), node.id
 
 
-def _stream(ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any) -> Converted:
+def _stream(
+    ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any
+) -> Converted:
     if not isinstance(node, tree.Name):
         return wrong(ctx, p, node, value)
     return ir.Literal(node.id), node.id
@@ -340,7 +381,9 @@ def initializer(ctx: Context, node: tree.Expr) -> ir.Static:
     ctx.fail("N207", "an initialiser such as `normal(0.02)` must stand here", node.span)
 
 
-def _function(ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any) -> Converted:
+def _function(
+    ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any
+) -> Converted:
     if isinstance(value, OpRef) and is_activation(value.op):
         return ir.Literal(value.op), value.op
     if isinstance(value, Static) and value.flavor == "function":
@@ -354,7 +397,9 @@ def is_activation(op: Op) -> bool:
     return op.group == "function" and len(required) == 1 and op.shape == "... -> ..."
 
 
-def _schedule(ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any) -> Converted:
+def _schedule(
+    ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any
+) -> Converted:
     return _number(ctx, p, node, value, None)
 
 

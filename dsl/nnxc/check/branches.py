@@ -37,18 +37,31 @@ def _condition(ctx: Context, node: tree.Expr) -> Static:
     if condition.flavor == "unknown" and condition.param is not None:
         condition.param.kind = condition.param.kind or Kind.BOOL
     elif condition.flavor != "bool":
-        ctx.fail("N207", "a condition is true or false", node.span, help="compare it, such as `n > 0`")
+        ctx.fail(
+            "N207",
+            "a condition is true or false",
+            node.span,
+            help="compare it, such as `n > 0`",
+        )
     ctx.build_from_static(condition.node, node.span, "the choice")
     return condition
 
 
 def _side(
-    ctx: Context, body: tuple[tree.Statement, ...], condition: Static, known: Facts, holds: bool
+    ctx: Context,
+    body: tuple[tree.Statement, ...],
+    condition: Static,
+    known: Facts,
+    holds: bool,
 ) -> tuple[list[object], Scope]:
     from .statements import statements
 
     ctx.conditional += 1
-    with ctx.nested() as stmts, ctx.assuming(known), narrowed(ctx, condition.node, holds):
+    with (
+        ctx.nested() as stmts,
+        ctx.assuming(known),
+        narrowed(ctx, condition.node, holds),
+    ):
         statements(ctx, body)
         scope = dict(ctx.scope)
     ctx.conditional -= 1
@@ -65,7 +78,9 @@ class Choice:
     unless: Facts
 
 
-def _join(ctx: Context, choice: Choice, before: Scope, then: Scope, orelse: Scope) -> Scope:
+def _join(
+    ctx: Context, choice: Choice, before: Scope, then: Scope, orelse: Scope
+) -> Scope:
     scope: Scope = {}
     for name in [*then, *(n for n in orelse if n not in then)]:
         a, b = then.get(name), orelse.get(name)
@@ -85,7 +100,11 @@ def _join(ctx: Context, choice: Choice, before: Scope, then: Scope, orelse: Scop
 def _origin(binding: Binding) -> Binding:
     """The binding that narrowing an optional input started from."""
     value = binding.value
-    if len(binding.parents) == 1 and isinstance(value, Tensor) and binding.what == "input":
+    if (
+        len(binding.parents) == 1
+        and isinstance(value, Tensor)
+        and binding.what == "input"
+    ):
         return binding.parents[0]
     return binding
 
@@ -116,15 +135,26 @@ def _joined(ctx: Context, choice: Choice, name: str, a: Binding, b: Binding) -> 
     return BAD
 
 
-def _chosen(ctx: Context, choice: Choice, x: TensorType, y: TensorType) -> TensorType | None:
+def _chosen(
+    ctx: Context, choice: Choice, x: TensorType, y: TensorType
+) -> TensorType | None:
     """Sizes that depend on which side was taken, by names of their own."""
-    if x.dtype != y.dtype or x.rank != y.rank or x.lead != y.lead or asks_given(choice.condition):
+    if (
+        x.dtype != y.dtype
+        or x.rank != y.rank
+        or x.lead != y.lead
+        or asks_given(choice.condition)
+    ):
         return None
     axes = []
     for i, (a, b) in enumerate(zip(x.axes, y.axes, strict=True)):
         size = a.size
         if ctx.assume(a.size) != ctx.assume(b.size):
-            base = a.label.lower() if a.label else "features" if i == x.rank - 1 else f"size_{i}"
+            base = (
+                a.label.lower()
+                if a.label
+                else "features" if i == x.rank - 1 else f"size_{i}"
+            )
             value = ir.StaticIf(choice.condition, ir.Size(a.size), ir.Size(b.size))
             size = ctx.local_size(ctx.unused_name(base), value, choice.node.span)
         axes.append(Axis(size, a.label or b.label))
@@ -139,7 +169,9 @@ def _joined_static(ctx: Context, name: str, x: Static, y: Static) -> Static:
     if sizes:
         assert x.dim is not None and y.dim is not None
         ctx.locals[name] = (x.dim.symbols | y.dim.symbols) - {name}
-    return Static(ir.Ref(name), flavor, symbol(name) if sizes else None, element=x.element)
+    return Static(
+        ir.Ref(name), flavor, symbol(name) if sizes else None, element=x.element
+    )
 
 
 def _differ(
@@ -154,4 +186,3 @@ def _differ(
         related=related,
         help="give it the same shape on both sides",
     )
-

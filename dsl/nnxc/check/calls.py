@@ -36,7 +36,9 @@ def sort_out(
     layers take parameters by position and inputs by name. A positional text goes to the next
     parameter that takes one."""
     written = Written()
-    inputs = list(op.inputs) if op.group not in ("layer", "optimizer", "schedule") else []
+    inputs = (
+        list(op.inputs) if op.group not in ("layer", "optimizer", "schedule") else []
+    )
     free = [i for i in inputs if not i.optional][1 if piped and not _many(op) else 0 :]
     params = [p for p in op.params if p.positional]
     for arg in args:
@@ -60,7 +62,10 @@ def _many(op: Op) -> bool:
 
 
 def _next_text(params: list[OpParam], written: Written) -> OpParam | None:
-    return next((p for p in params if p.kind is Kind.TEXT and p.name not in written.params), None)
+    return next(
+        (p for p in params if p.kind is Kind.TEXT and p.name not in written.params),
+        None,
+    )
 
 
 def _positional(
@@ -68,7 +73,11 @@ def _positional(
 ) -> None:
     target = next((p for p in params if p.name not in written.params), None)
     last = next((p for p in params if p.kind in (Kind.SIZES, Kind.INTS)), None)
-    if last is not None and (target is None or target is not last) and last.name in written.params:
+    if (
+        last is not None
+        and (target is None or target is not last)
+        and last.name in written.params
+    ):
         before = written.params[last.name]
         if _extends(before, arg.value):
             items = before.items if isinstance(before, tree.ListOf) else (before,)
@@ -103,17 +112,24 @@ def _by_name(ctx: Context, op: Op, arg: tree.Arg, written: Written) -> None:
     elif op.extra is not None:
         _put(ctx, op, arg.name, arg, written.extra, written)
     else:
-        _unknown_argument(ctx, op.name, arg, [p.name for p in op.params] + [i.name for i in op.inputs])
+        _unknown_argument(
+            ctx, op.name, arg, [p.name for p in op.params] + [i.name for i in op.inputs]
+        )
 
 
-def _unknown_argument(ctx: Context, callee: str, arg: tree.Arg, names: list[str]) -> None:
+def _unknown_argument(
+    ctx: Context, callee: str, arg: tree.Arg, names: list[str]
+) -> None:
     ctx.error(
         "N204",
         f"`{callee}` has no argument `{arg.name}`",
         arg.span,
         **(
             ctx.suggest(arg.name or "", names)
-            or {"help": "it takes " + (", ".join(f"`{n}`" for n in names) or "no arguments")}
+            or {
+                "help": "it takes "
+                + (", ".join(f"`{n}`" for n in names) or "no arguments")
+            }
         ),
     )
 
@@ -134,7 +150,9 @@ def _put(
 
 def _takes(op: Op) -> str:
     names = [p.name for p in op.params]
-    return f"`{op.name}` takes " + (", ".join(f"`{n}`" for n in names) or "no arguments")
+    return f"`{op.name}` takes " + (
+        ", ".join(f"`{n}`" for n in names) or "no arguments"
+    )
 
 
 def with_defaults(ctx: Context, op: Op, written: Written) -> None:
@@ -153,7 +171,11 @@ def missing(ctx: Context, op: Op, written: Written, span: Span) -> None:
                 "N211",
                 f"`{op.name}` needs `{param.name}`",
                 span,
-                help=f"write `{op.name}({param.name}=...)`: {param.doc}" if param.doc else None,
+                help=(
+                    f"write `{op.name}({param.name}=...)`: {param.doc}"
+                    if param.doc
+                    else None
+                ),
             )
 
 
@@ -175,7 +197,9 @@ def evaluate_params(
         if only is not None and param.kind not in only:
             continue
         try:
-            done[param.name] = convert_one(ctx, param, written.params[param.name], subject)
+            done[param.name] = convert_one(
+                ctx, param, written.params[param.name], subject
+            )
         except Fault:
             broken = True
     for name, node in written.extra.items():
@@ -195,14 +219,20 @@ def convert_one(
     """One argument by its kind."""
     from .expressions import expr, static_or_name
 
-    value: Value = static_or_name(ctx, node) if param.kind in BY_NAME else expr(ctx, node)
+    value: Value = (
+        static_or_name(ctx, node) if param.kind in BY_NAME else expr(ctx, node)
+    )
     if value is BAD and param.kind not in BY_NAME:
         raise Fault
     return convert(ctx, param, node, value, subject)
 
 
 def entry_args(
-    ctx: Context, op: Op, args: Iterable[tree.Arg], span: Span, subject: TensorType | None
+    ctx: Context,
+    op: Op,
+    args: Iterable[tree.Arg],
+    span: Span,
+    subject: TensorType | None,
 ) -> dict[str, Converted]:
     """The parameters of an entry that has no inputs: an initialiser, an optimizer."""
     written = sort_out(ctx, op, args, span, piped=False)
@@ -229,7 +259,11 @@ def sort_out_block(
                     "N205",
                     f"`{name}` takes {len(order)} positional argument{'s' * (len(order) != 1)}",
                     arg.span,
-                    help=f"its parameters are {', '.join(f'`{o}`' for o in order)}" if order else None,
+                    help=(
+                        f"its parameters are {', '.join(f'`{o}`' for o in order)}"
+                        if order
+                        else None
+                    ),
                 )
             key = order[position]
             position += 1
@@ -272,7 +306,9 @@ def evaluate_block_params(
 def as_entry(param: Param) -> OpParam:
     """A definition's parameter in the form that entries have."""
     default = REQUIRED if param.default is None else param.default
-    return OpParam(param.name, param.kind or Kind.NUMBER, default, optional=param.optional)
+    return OpParam(
+        param.name, param.kind or Kind.NUMBER, default, optional=param.optional
+    )
 
 
 def dims_of(converted: Mapping[str, Converted]) -> dict[str, Any]:

@@ -59,7 +59,9 @@ def size(ctx: Context, node: ir.Static) -> Dim | None:
             a, b = size(ctx, left), size(ctx, right)
             if a is None or b is None:
                 return None
-            return {"+": a.__add__, "-": a.__sub__, "*": a.__mul__}.get(op, a.__floordiv__)(b)
+            return {"+": a.__add__, "-": a.__sub__, "*": a.__mul__}.get(
+                op, a.__floordiv__
+            )(b)
     return None
 
 
@@ -82,7 +84,9 @@ def narrowed(ctx: Context, node: ir.Static, holds: bool) -> Iterator[None]:
     for name, binding in before.items():
         if isinstance(binding.value, Tensor):
             value = Tensor(binding.value.expr)
-            ctx.scope[name] = Binding(name, value, binding.span, binding.what, parents=[binding])
+            ctx.scope[name] = Binding(
+                name, value, binding.span, binding.what, parents=[binding]
+            )
     try:
         yield
     finally:
@@ -112,7 +116,11 @@ def join_types(
     unless: Mapping[str, Dim],
 ) -> TensorType | None:
     """One type for both sides of a choice: equal, or equal under what the other side knows."""
-    if then.dtype != orelse.dtype or then.rank != orelse.rank or then.lead != orelse.lead:
+    if (
+        then.dtype != orelse.dtype
+        or then.rank != orelse.rank
+        or then.lead != orelse.lead
+    ):
         return None
     axes = []
     for a, b in zip(then.axes, orelse.axes, strict=True):

@@ -9,10 +9,20 @@ from typing import Any, NoReturn, TypeVar
 
 from .. import ir
 from ..diagnostics import Label, Sink, closest
-from ..dims import Comparison, Dim, compare, symbol
+from ..dims import Comparison, Dim, compare, reduced, symbol
 from ..ops.base import Op
 from ..source import Span
-from .values import BAD, Bad, Binding, Fault, LayerInfo, Obligation, Param, Signature, Value
+from .values import (
+    BAD,
+    Bad,
+    Binding,
+    Fault,
+    LayerInfo,
+    Obligation,
+    Param,
+    Signature,
+    Value,
+)
 
 T = TypeVar("T")
 
@@ -28,14 +38,20 @@ class Context:
     functions: Mapping[str, Op]  # entries that may be named here
     defaults: Mapping[str, Mapping[str, Any]]  # of the file, by entry: name -> tree.Arg
     layer_names: Mapping[Span, tuple[str, bool]] = field(default_factory=dict)
-    forbidden: frozenset[str] = frozenset()  # names of definitions that could not be checked
+    forbidden: frozenset[str] = (
+        frozenset()
+    )  # names of definitions that could not be checked
     scope: dict[str, Binding] = field(default_factory=dict)
     params: dict[str, Param] = field(default_factory=dict)
     axes: dict[str, Span] = field(default_factory=dict)
     inferred: dict[str, Span] = field(default_factory=dict)
-    carried: dict[str, frozenset[str]] = field(default_factory=dict)  # symbol -> what it starts from
+    carried: dict[str, frozenset[str]] = field(
+        default_factory=dict
+    )  # symbol -> what it starts from
     maybe_zero: set[str] = field(default_factory=set)
-    locals: dict[str, frozenset[str]] = field(default_factory=dict)  # opaque size -> its symbols
+    locals: dict[str, frozenset[str]] = field(
+        default_factory=dict
+    )  # opaque size -> its symbols
     layers: dict[str, LayerInfo] = field(default_factory=dict)
     body: list[Any] = field(default_factory=list)
     assumptions: dict[str, Dim] = field(default_factory=dict)
@@ -54,16 +70,24 @@ class Context:
     has_weights: bool = False
     broken: bool = False  # a mistake makes what is returned unknown
     broken_inputs: bool = False
-    partial: dict[str, Span] = field(default_factory=dict)  # given a value on some ways only
-    later: dict[str, Span] = field(default_factory=dict)  # names that get a value further down
+    partial: dict[str, Span] = field(
+        default_factory=dict
+    )  # given a value on some ways only
+    later: dict[str, Span] = field(
+        default_factory=dict
+    )  # names that get a value further down
 
     # ------------------------------------------------------------ mistakes
 
-    def error(self, code: str, message: str, span: Span, label: str = "", **more: Any) -> None:
+    def error(
+        self, code: str, message: str, span: Span, label: str = "", **more: Any
+    ) -> None:
         """Report a mistake and go on."""
         self.sink.error(code, message, span, label, **more)
 
-    def fail(self, code: str, message: str, span: Span, label: str = "", **more: Any) -> NoReturn:
+    def fail(
+        self, code: str, message: str, span: Span, label: str = "", **more: Any
+    ) -> NoReturn:
         """Report a mistake and give up the value at hand."""
         self.sink.error(code, message, span, label, **more)
         raise Fault
@@ -90,7 +114,13 @@ class Context:
 
     def unused_name(self, base: str) -> str:
         """A name that nothing here has."""
-        taken = {*self.scope, *self.later, *self.layers, *self.carried, *self.temporaries}
+        taken = {
+            *self.scope,
+            *self.later,
+            *self.layers,
+            *self.carried,
+            *self.temporaries,
+        }
         name, n = base, 2
         while name in taken:
             name, n = f"{base}{n}", n + 1
@@ -110,7 +140,9 @@ class Context:
 
     def compare(self, left: Dim, right: Dim) -> Comparison:
         """Equal, different or unknown here."""
-        return compare(self.assume(left), self.assume(right), frozenset(self.maybe_zero))
+        return compare(
+            self.assume(left), self.assume(right), frozenset(self.maybe_zero)
+        )
 
     def call_time(self, dim: Dim) -> frozenset[str]:
         """The axes that the size depends on."""
@@ -130,7 +162,9 @@ class Context:
 
     def build_from(self, dims: Iterable[Dim], span: Span, what: str) -> None:
         """Sizes are needed to construct: axes among them become inferred sizes of a block."""
-        for name in sorted(self.roots(s for d in dims for s in d.symbols) & self.axes.keys()):
+        for name in sorted(
+            self.roots(s for d in dims for s in d.symbols) & self.axes.keys()
+        ):
             if self.kind == "block":
                 self.inferred.setdefault(name, span)
             else:
@@ -139,7 +173,9 @@ class Context:
                     f"`{name}` is known only when the {self.kind} is called",
                     span,
                     f"{what} would depend on it",
-                    related=(Label(self.axes[name], f"`{name}` is an axis of this input"),),
+                    related=(
+                        Label(self.axes[name], f"`{name}` is an axis of this input"),
+                    ),
                     help=f"make `{name}` a parameter, or give the axis a fixed size",
                 )
 
@@ -175,6 +211,8 @@ class Context:
 
         Raises `Fault` where refuted, or where nobody could ever decide it.
         """
+        if relation == "==":
+            left, right = reduced(left, right)
         verdict = self.verdict(left, right, relation)
         if verdict is True:
             return

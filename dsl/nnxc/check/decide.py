@@ -14,21 +14,37 @@ from ..source import Span
 def decide(program: ir.Program, sink: Sink) -> None:
     """Build every model without tensors, at its defaults and at its configs; report what fails."""
     for definition in program.definitions:
-        if definition.is_model and all(p.default is not None for p in definition.params):
+        if definition.is_model and all(
+            p.default is not None for p in definition.params
+        ):
             _at(program, definition.name, {}, definition.span, "at the defaults", sink)
     for config in program.configs:
-        required = {p.name for p in program.definition(config.model).params if p.default is None}
+        required = {
+            p.name for p in program.definition(config.model).params if p.default is None
+        }
         if required <= {name for name, _ in config.args}:
             try:
                 values = config_values(config)
             except InstanceError as error:
                 sink.error("N309", error.message, config.span)
                 continue
-            _at(program, config.model, values, config.span, f"in config `{config.name}`", sink)
+            _at(
+                program,
+                config.model,
+                values,
+                config.span,
+                f"in config `{config.name}`",
+                sink,
+            )
 
 
 def _at(
-    program: ir.Program, name: str, values: Mapping[str, Any], at: Span, where: str, sink: Sink
+    program: ir.Program,
+    name: str,
+    values: Mapping[str, Any],
+    at: Span,
+    where: str,
+    sink: Sink,
 ) -> None:
     try:
         instance = instantiate(program, name, values)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import takewhile
 from typing import Any
 
 from .. import ir
@@ -26,9 +27,19 @@ def check_definition(
     functions: Mapping[str, Op],
     defaults: Mapping[str, Mapping[str, tree.Arg]],
     forbidden: frozenset[str],
+    first: tree.Definition | None,
 ) -> Signature:
-    """Check a block or model whose callees have been checked."""
-    ctx = Context(sink, node.kind, node.name.id, signatures, functions, defaults, forbidden=forbidden)
+    """Check a block or model whose callees have been checked. The comment above the `first` item
+    of a file describes the file; a model there as well, a block not."""
+    ctx = Context(
+        sink,
+        node.kind,
+        node.name.id,
+        signatures,
+        functions,
+        defaults,
+        forbidden=forbidden,
+    )
     ctx.later = {t.id: t.span for s in node.body for t in targets(s)}
     taken = {p.name for p in node.params} | set(ctx.later)
     ctx.layer_names = layer_names(node.body, taken)
@@ -42,7 +53,7 @@ def check_definition(
         _complete(ctx, node)
         _unused(ctx)
     _streams(ctx)
-    return _signature(ctx, node)
+    return _signature(ctx, node, first)
 
 
 # ----------------------------------------------------------------- parameters
@@ -71,12 +82,18 @@ def _default(ctx: Context, param: Param, node: tree.Expr) -> None:
         case "none":
             param.optional = True
         case "int":
-            param.kind = Kind.SIZE if isinstance(value.value, int) and value.value > 0 else Kind.INT
+            param.kind = (
+                Kind.SIZE
+                if isinstance(value.value, int) and value.value > 0
+                else Kind.INT
+            )
         case "float":
             param.kind, param.decided = Kind.NUMBER, True
         case "window":
             param.kind = Kind.WINDOW
-            param.element = statics.literal(ctx, tree.Number(len(value.value), str(len(value.value))))
+            param.element = statics.literal(
+                ctx, tree.Number(len(value.value), str(len(value.value)))
+            )
         case "list":
             whole = value.element is not None and value.element.flavor == "int"
             param.kind = Kind.SIZES if whole else Kind.LIST
@@ -112,7 +129,12 @@ def _complete(ctx: Context, node: tree.Definition) -> None:
         )
         ctx.broken = True
     if not ctx.inputs and not ctx.broken_inputs:
-        ctx.error("N250", f"`{node.name.id}` has no input", node.name.span, help="begin with `input x: [B, ...]`")
+        ctx.error(
+            "N250",
+            f"`{node.name.id}` has no input",
+            node.name.span,
+            help="begin with `input x: [B, ...]`",
+        )
         ctx.broken = True
 
 
@@ -125,7 +147,9 @@ def _unused(ctx: Context) -> None:
             "parameter": "parameter `{}` is not used",
             "input": "input `{}` is not used",
         }.get(binding.what, "the value of `{}` is not used")
-        ctx.error("N260", text.format(binding.name), binding.span, help="use it, or remove it")
+        ctx.error(
+            "N260", text.format(binding.name), binding.span, help="use it, or remove it"
+        )
     for layer in ctx.layers.values():
         if not layer.used:
             ctx.error(
@@ -147,13 +171,21 @@ def _streams(ctx: Context) -> None:
                 "N400",
                 f"the stream `{name}` is not declared",
                 span,
-                **(ctx.suggest(name, declared) or {"help": f"add it: `rngs {', '.join([*declared, name])}`"}),
+                **(
+                    ctx.suggest(name, declared)
+                    or {"help": f"add it: `rngs {', '.join([*declared, name])}`"}
+                ),
             )
     weights = ctx.has_weights or any(_has_weights(i) for i in ctx.layers.values())
     for name, span in declared.items():
         used = weights if name == "params" else name in ctx.streams
         if not used:
-            ctx.error("N401", f"nothing draws from the stream `{name}`", span, help="remove it")
+            ctx.error(
+                "N401",
+                f"nothing draws from the stream `{name}`",
+                span,
+                help="remove it",
+            )
 
 
 def _has_weights(layer: LayerInfo) -> bool:
@@ -165,14 +197,16 @@ def _has_weights(layer: LayerInfo) -> bool:
 # ------------------------------------------------------------------ signature
 
 
-def _signature(ctx: Context, node: tree.Definition) -> Signature:
+def _signature(
+    ctx: Context, node: tree.Definition, first: tree.Definition | None
+) -> Signature:
     for param in ctx.params.values():
         if param.kind is None:
             param.kind = Kind.NUMBER
     definition = ir.Definition(
         node.name.id,
         node.kind == "model",
-        doc_of(node.trivia),
+        "" if node is first and node.kind == "block" else doc_of(node.trivia),
         tuple(
             ir.Parameter(p.name, p.kind or Kind.NUMBER, p.default, p.span, p.optional)
             for p in ctx.params.values()
@@ -180,7 +214,7 @@ def _signature(ctx: Context, node: tree.Definition) -> Signature:
         tuple(a for a in ctx.axes if a in ctx.inferred),
         tuple(ctx.inputs),
         ctx.outputs,
-        finish(ctx, ctx.body),
+        finish(ctx, _checks_first(ctx)),
         tuple(sorted(ctx.streams)),
         tuple(sorted(ctx.modes)),
         node.name.span,
@@ -207,12 +241,33 @@ def signatures_of(ctx: Context) -> dict[str, Signature]:
 
 def doc_of(trivia: tree.Trivia) -> str:
     """The comment right above a definition is its documentation."""
-    lines: list[str] = []
-    for line in reversed(trivia.above):
-        if not line.startswith("#"):
-            break
-        lines.append(line.removeprefix("#").removeprefix(" ").rstrip())
-    return "\n".join(reversed(lines)).strip()
+    lines = list(takewhile(lambda line: line.startswith("#"), reversed(trivia.above)))
+    return _text(reversed(lines))
+
+
+def file_doc(file: tree.File) -> str:
+    """The comment at the top of a file."""
+    above = file.items[0].trivia.above if file.items else ()
+    return _text(takewhile(lambda line: line.startswith("#"), above))
+
+
+def _text(lines: Iterable[str]) -> str:
+    return "\n".join(
+        line.removeprefix("#").removeprefix(" ").rstrip() for line in lines
+    ).strip()
+
+
+def _checks_first(ctx: Context) -> list[Any]:
+    """A constructor checks its arguments before it builds anything from them."""
+    known = ctx.params.keys() | ctx.axes.keys()
+
+    def early(item: Any) -> bool:
+        return (
+            isinstance(item, Obligation)
+            and item.left.symbols | item.right.symbols <= known
+        )
+
+    return sorted(ctx.body, key=lambda item: not early(item))
 
 
 def finish(ctx: Context, body: list[Any]) -> tuple[ir.Stmt, ...]:
@@ -229,19 +284,35 @@ def _finished(ctx: Context, item: Any) -> ir.Stmt | None:
         case ir.For(targets_, iterable, body, carried, span):
             return ir.For(targets_, iterable, finish(ctx, list(body)), carried, span)
         case ir.If(condition, then, orelse, span):
-            return ir.If(condition, finish(ctx, list(then)), finish(ctx, list(orelse)), span)
+            return ir.If(
+                condition, finish(ctx, list(then)), finish(ctx, list(orelse)), span
+            )
     made: ir.Stmt = item
     return made
 
 
 def _layer(info: LayerInfo) -> ir.Layer:
     callee = info.callee if isinstance(info.callee, Op) else info.callee.definition.name
-    order = [p.name for p in info.callee.params] if isinstance(info.callee, Op) else list(info.callee.params)
-    names = [n for n in order if n in info.args] + [n for n in info.args if n not in order]
+    order = (
+        [p.name for p in info.callee.params]
+        if isinstance(info.callee, Op)
+        else list(info.callee.params)
+    )
+    names = [n for n in order if n in info.args] + [
+        n for n in info.args if n not in order
+    ]
     count = info.count.node if info.count is not None else None
     args = tuple((n, info.args[n][0]) for n in names)
     return ir.Layer(
-        info.name, callee, args, info.sizes, info.weights, info.span, count, info.named, info.stream
+        info.name,
+        callee,
+        args,
+        info.sizes,
+        info.weights,
+        info.span,
+        count,
+        info.named,
+        info.stream,
     )
 
 
@@ -256,4 +327,8 @@ def _required(
 
 def tensor_types(kind: ir.Type) -> list[TensorType]:
     """All tensors in a type, flat."""
-    return [kind] if isinstance(kind, TensorType) else [t for k in kind for t in tensor_types(k)]
+    return (
+        [kind]
+        if isinstance(kind, TensorType)
+        else [t for k in kind for t in tensor_types(k)]
+    )

@@ -149,7 +149,9 @@ def tensor(ctx: Context, node: tree.Expr, what: str = "this") -> Tensor:
     return as_tensor(ctx, expr(ctx, node), node, what)
 
 
-def as_tensor(ctx: Context, value: Value, node: tree.Expr, what: str = "this") -> Tensor:
+def as_tensor(
+    ctx: Context, value: Value, node: tree.Expr, what: str = "this"
+) -> Tensor:
     """A value as a tensor."""
     from .values import Fault
 
@@ -169,7 +171,12 @@ def as_tensor(ctx: Context, value: Value, node: tree.Expr, what: str = "this") -
         case Bad():
             raise Fault
         case Static():
-            ctx.fail("N233", f"{what} must be a tensor", node.span, f"this is {statics.describe(value)}")
+            ctx.fail(
+                "N233",
+                f"{what} must be a tensor",
+                node.span,
+                f"this is {statics.describe(value)}",
+            )
         case Several():
             ctx.fail(
                 "N234",
@@ -222,7 +229,9 @@ def attribute(ctx: Context, node: tree.Attribute) -> Value:
             node.name_span,
             help=_method_help(ctx, node.name, methods),
         )
-    ctx.fail("N214", f"`{node.value.span.text[:40]}` has no `{node.name}`", node.name_span)
+    ctx.fail(
+        "N214", f"`{node.value.span.text[:40]}` has no `{node.name}`", node.name_span
+    )
 
 
 def _method_help(ctx: Context, name: str, methods: dict[str, object]) -> str | None:
@@ -264,5 +273,7 @@ def assertion(ctx: Context, node: tree.Assertion) -> Value:
     types.check_type(ctx, got.type, wanted, node.type.span, "the value")
     if node.type.dtype and wanted.dtype in DTYPES and got.type.dtype != wanted.dtype:
         if is_float(got.type.dtype) and is_float(wanted.dtype):
-            return Tensor(ir.Cast(got.expr, got.type.with_dtype(wanted.dtype), node.span))
+            return Tensor(
+                ir.Cast(got.expr, got.type.with_dtype(wanted.dtype), node.span)
+            )
     return got

@@ -58,7 +58,12 @@ def _named(ctx: Context, node: tree.Named) -> Value:
     value = ctx.attempt(lambda: _inner(ctx, node.value))
     layer = ctx.layers.get(node.name)
     if layer is None and not isinstance(value, Bad):
-        ctx.fail("N215", "`as` names a layer", node.name_span, help="name a value by `name = ...`")
+        ctx.fail(
+            "N215",
+            "`as` names a layer",
+            node.name_span,
+            help="name a value by `name = ...`",
+        )
     bind_layer(ctx, node, layer)
     return value
 
@@ -72,7 +77,9 @@ def _inner(ctx: Context, node: tree.Expr) -> Value:
 def bind_layer(ctx: Context, node: tree.Named, layer: LayerInfo | None) -> None:
     """Make `as name` usable further down, for sharing."""
     held = ctx.scope.get(node.name)
-    if held is not None and not (isinstance(held.value, Applied) and held.value.layer is layer):
+    if held is not None and not (
+        isinstance(held.value, Applied) and held.value.layer is layer
+    ):
         from ..diagnostics import Label
 
         ctx.fail(
@@ -124,7 +131,9 @@ def _static_arg(ctx: Context, arg: tree.Arg) -> Static:
     return static(ctx, arg.value, "this")
 
 
-def _call_value(ctx: Context, func: Value, node: tree.Call, piped: Value | None) -> Value:
+def _call_value(
+    ctx: Context, func: Value, node: tree.Call, piped: Value | None
+) -> Value:
     """Call what `func` stands for."""
     match func:
         case OpRef(op) if op.group in FUNCTIONS:
@@ -145,7 +154,9 @@ def _call_value(ctx: Context, func: Value, node: tree.Call, piped: Value | None)
         case Static() if func.flavor in ("function", "unknown"):
             return invoke(ctx, func, node, piped)
         case Static() | Tensor() | Several():
-            ctx.fail("N216", f"`{node.func.span.text[:40]}` cannot be called", node.func.span)
+            ctx.fail(
+                "N216", f"`{node.func.span.text[:40]}` cannot be called", node.func.span
+            )
     assert_never(func)
 
 
@@ -166,7 +177,9 @@ def declare(
 ) -> tuple[LayerInfo, Written]:
     """Construct a layer; what is given to its inputs stays in the `Written`."""
     if isinstance(callee, Op) and callee.group != "layer":
-        ctx.fail("N275", f"`{callee.name}` is no layer: it belongs in a train", node.span)
+        ctx.fail(
+            "N275", f"`{callee.name}` is no layer: it belongs in a train", node.span
+        )
     if isinstance(callee, Op):
         written = sort_out(ctx, callee, args, node.span, piped=True)
     else:
@@ -205,7 +218,9 @@ def apply(
     return _applied(ctx, layer, method, given, span)
 
 
-def _refuse_argument(ctx: Context, layer: LayerInfo, arg: tree.Arg, names: list[str]) -> None:
+def _refuse_argument(
+    ctx: Context, layer: LayerInfo, arg: tree.Arg, names: list[str]
+) -> None:
     layer.used = True
     if arg.name is None:
         count = len(names)
@@ -218,7 +233,10 @@ def _refuse_argument(ctx: Context, layer: LayerInfo, arg: tree.Arg, names: list[
         "N204",
         f"`{layer.name}` has no input `{arg.name}`",
         arg.span,
-        **(ctx.suggest(arg.name, names) or {"help": "it has " + ", ".join(f"`{n}`" for n in names)}),
+        **(
+            ctx.suggest(arg.name, names)
+            or {"help": "it has " + ", ".join(f"`{n}`" for n in names)}
+        ),
     )
 
 
@@ -284,8 +302,13 @@ def _input(
     """One input: None where `none` was given to an optional one."""
     from .expressions import as_tensor, expr
 
-    if isinstance(given, (Tensor, Static, Several, Applied, Method, OpRef, BlockRef, ModelRef, Bad)):
-        value, node = given, tree.Name(name, given.expr.span if isinstance(given, (Tensor, Several)) else span)
+    if isinstance(
+        given,
+        (Tensor, Static, Several, Applied, Method, OpRef, BlockRef, ModelRef, Bad),
+    ):
+        value, node = given, tree.Name(
+            name, given.expr.span if isinstance(given, (Tensor, Several)) else span
+        )
     else:
         value, node = ctx.attempt(lambda: expr(ctx, given)), given  # type: ignore[assignment]
     if isinstance(value, Bad):
@@ -302,7 +325,9 @@ def _input(
 
 def wrap(made: ir.Expr) -> Tensor | Several:
     """An expression as a value, single or several."""
-    return Tensor(made) if isinstance(made.type, TensorType) else Several(made, made.type)
+    return (
+        Tensor(made) if isinstance(made.type, TensorType) else Several(made, made.type)
+    )
 
 
 # ------------------------------------------------------------------ functions
@@ -323,12 +348,17 @@ def function(
     for name, (node, value) in params.items():
         if isinstance(value, OpenWindow) and subject is not None:
             params[name] = (node, value.over(subject))
-    shaped = shape(ctx, op, inputs, dims_of(params), span, {**written.spans, **_spans(inputs)})
+    shaped = shape(
+        ctx, op, inputs, dims_of(params), span, {**written.spans, **_spans(inputs)}
+    )
     stream = _function_stream(op, params)
     draw(ctx, stream, span, hard=True)
     made = ir.OpCall(
         replace(op, build=shaped.build or op.build),
-        tuple((n, tuple(t.expr for t in v) if isinstance(v, tuple) else v.expr) for n, v in inputs.items()),
+        tuple(
+            (n, tuple(t.expr for t in v) if isinstance(v, tuple) else v.expr)
+            for n, v in inputs.items()
+        ),
         tuple((n, s) for n, (s, _) in params.items()),
         shaped.sizes,
         shaped.out,
@@ -339,7 +369,9 @@ def function(
     return wrap(made)
 
 
-def _function_stream(op: Op, params: Mapping[str, tuple[ir.Static, object]]) -> str | None:
+def _function_stream(
+    op: Op, params: Mapping[str, tuple[ir.Static, object]]
+) -> str | None:
     if not op.streams:
         return None
     for param in op.params:
@@ -388,7 +420,9 @@ def _spread(piped: Value | None, required: list[Input]) -> list[Value | tree.Exp
     """What an arrow brings: one value, or several to a function that takes as many."""
     if piped is None:
         return []
-    if isinstance(piped, Several) and (required[:1] and required[0].many or len(required) > 1):
+    if isinstance(piped, Several) and (
+        required[:1] and required[0].many or len(required) > 1
+    ):
         return list(items(piped))
     return [piped]
 
@@ -397,7 +431,10 @@ def items(value: Several) -> list[Tensor | Several]:
     """The single values of several."""
     if isinstance(value.expr, ir.TupleOf):
         return [wrap(e) for e in value.expr.items]
-    return [wrap(ir.Item(value.expr, i, t, value.expr.span)) for i, t in enumerate(value.types)]
+    return [
+        wrap(ir.Item(value.expr, i, t, value.expr.span))
+        for i, t in enumerate(value.types)
+    ]
 
 
 def _fill(
@@ -420,11 +457,14 @@ def _fill(
     into[spec.name] = tuple(tensors)
 
 
-def _many(ctx: Context, spec: Input, given: Value | tree.Expr, span: Span) -> list[Tensor]:
+def _many(
+    ctx: Context, spec: Input, given: Value | tree.Expr, span: Span
+) -> list[Tensor]:
     from .expressions import expr
 
     is_value = isinstance(
-        given, (Tensor, Static, Several, Applied, Method, OpRef, BlockRef, ModelRef, Bad)
+        given,
+        (Tensor, Static, Several, Applied, Method, OpRef, BlockRef, ModelRef, Bad),
     )
     value = given if is_value else expr(ctx, given)  # type: ignore[arg-type]
     if isinstance(value, Several):
@@ -448,7 +488,9 @@ def invoke(ctx: Context, func: Static, node: tree.Call, piped: Value | None) -> 
         from .arguments import demand
 
         demand(ctx, func.param, Kind.FUNCTION, node.span)
-    values = ([piped] if piped is not None else []) + [expr(ctx, a.value) for a in node.args]
+    values = ([piped] if piped is not None else []) + [
+        expr(ctx, a.value) for a in node.args
+    ]
     if len(values) != 1:
         ctx.fail("N205", "an activation takes one input", node.span)
     tensor = as_tensor(ctx, values[0], node)
@@ -459,7 +501,11 @@ def invoke(ctx: Context, func: Static, node: tree.Call, piped: Value | None) -> 
 
 
 def call_model(
-    ctx: Context, signature: Signature, args: Iterable[tree.Arg], span: Span, piped: Value | None
+    ctx: Context,
+    signature: Signature,
+    args: Iterable[tree.Arg],
+    span: Span,
+    piped: Value | None,
 ) -> Value:
     """`model(x)` in a train."""
     definition = signature.definition

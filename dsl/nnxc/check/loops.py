@@ -19,7 +19,17 @@ from .values import BAD, Bad, Binding, Fault, Static, Tensor, Value
 
 PASSES = 4
 MAX_DEPTH = 4
-STATE = ("layers", "inferred", "streams", "modes", "carried", "locals", "obligations", "bindings", "temporaries")
+STATE = (
+    "layers",
+    "inferred",
+    "streams",
+    "modes",
+    "carried",
+    "locals",
+    "obligations",
+    "bindings",
+    "temporaries",
+)
 
 
 @dataclass(slots=True)
@@ -89,10 +99,16 @@ def _restore(ctx: Context, before: dict[str, Any]) -> None:
         setattr(ctx, name, before[name])
     for info in ctx.layers.values():
         saved = before["infos"][info.name]
-        info.bound_at, info.sizes, info.weights = saved.bound_at, saved.sizes, saved.weights
+        info.bound_at, info.sizes, info.weights = (
+            saved.bound_at,
+            saved.sizes,
+            saved.weights,
+        )
 
 
-def _run(ctx: Context, loop: Loop) -> tuple[list[Any], dict[str, Binding], dict[str, Binding]]:
+def _run(
+    ctx: Context, loop: Loop
+) -> tuple[list[Any], dict[str, Binding], dict[str, Binding]]:
     """One pass over the body."""
     from .statements import statements
 
@@ -183,7 +199,9 @@ def _elements(
         return flat
     if element.flavor == "list" and not element.items:
         return (element.element or unknown,) * count
-    ctx.fail("N234", f"{count} names for {max(len(flat), 1)} values", loop.node.iterable.span)
+    ctx.fail(
+        "N234", f"{count} names for {max(len(flat), 1)} values", loop.node.iterable.span
+    )
 
 
 def _generalise(ctx: Context, loop: Loop, end: Mapping[str, Binding]) -> bool:
@@ -192,7 +210,11 @@ def _generalise(ctx: Context, loop: Loop, end: Mapping[str, Binding]) -> bool:
     for name, first in loop.entry.items():
         last = end.get(name)
         start = loop.starts.get(name, first.value)
-        if last is None or not isinstance(last.value, Tensor) or not isinstance(start, Tensor):
+        if (
+            last is None
+            or not isinstance(last.value, Tensor)
+            or not isinstance(start, Tensor)
+        ):
             continue
         if isinstance(first.value, Tensor) and last.value.expr is not start.expr:
             new = _generalised(ctx, loop, name, first.value, start, last.value.type)
@@ -219,11 +241,15 @@ def _generalised(
     return now.with_axes(tuple(axes)) if changed else None
 
 
-def _symbol(ctx: Context, loop: Loop, name: str, i: int, rank: int, a: Axis, b: Axis) -> str:
+def _symbol(
+    ctx: Context, loop: Loop, name: str, i: int, rank: int, a: Axis, b: Axis
+) -> str:
     """The name of a carried size; values that change alike share it."""
     key = (a.size, b.size)
     if key not in loop.symbols:
-        label = a.label.lower() if a.label else "features" if i == rank - 1 else f"size_{i}"
+        label = (
+            a.label.lower() if a.label else "features" if i == rank - 1 else f"size_{i}"
+        )
         chosen = ctx.unused_name(label)
         loop.symbols[key] = chosen
         loop.carried[chosen] = a.size
@@ -253,9 +279,13 @@ def _finish(
         if name not in scope and end[name].what == "value":
             ctx.partial[name] = end[name].span
     ctx.scope = scope
-    carried = tuple(ir.Carried(s, e, nexts.get(s, symbol(s))) for s, e in loop.carried.items())
+    carried = tuple(
+        ir.Carried(s, e, nexts.get(s, symbol(s))) for s, e in loop.carried.items()
+    )
     for item in carried:
-        ctx.carried[item.symbol] = item.entry.symbols | (item.next.symbols - {item.symbol})
+        ctx.carried[item.symbol] = item.entry.symbols | (
+            item.next.symbols - {item.symbol}
+        )
     targets = tuple(t.id for t in loop.node.targets)
     ctx.body.append(
         ir.For(targets, loop.iterable.node, stmts, carried, loop.node.span)  # type: ignore[arg-type]
@@ -263,7 +293,12 @@ def _finish(
 
 
 def _left_behind(
-    ctx: Context, loop: Loop, name: str, phi: Binding, last: Binding, nexts: dict[str, Dim]
+    ctx: Context,
+    loop: Loop,
+    name: str,
+    phi: Binding,
+    last: Binding,
+    nexts: dict[str, Dim],
 ) -> Value:
     start, value = phi.value, last.value
     if isinstance(start, Bad) or isinstance(value, Bad):
@@ -285,11 +320,23 @@ def _left_behind(
                 return BAD
         elif x.size != y.size:
             try:
-                ctx.fact(x.size, y.size, last.span, f"`{name}` changes its shape in this loop", label=f"{a} becomes {b}")
+                ctx.fact(
+                    x.size,
+                    y.size,
+                    last.span,
+                    f"`{name}` changes its shape in this loop",
+                    label=f"{a} becomes {b}",
+                )
             except Fault:
                 return BAD
     return Tensor(ir.Var(name, a, last.span))
 
 
 def _unsettled(ctx: Context, span: Span, name: str, label: str, last: Binding) -> None:
-    ctx.error("N252", f"`{name}` changes in this loop", last.span, label, related=(Label(span, ""),))
+    ctx.error(
+        "N252",
+        f"`{name}` changes in this loop",
+        last.span,
+        label,
+        related=(Label(span, ""),),
+    )

@@ -54,7 +54,9 @@ def snake(name: str) -> str:
     for i, char in enumerate(name):
         starts = char.isupper() and i > 0
         after_lower = starts and (name[i - 1].islower() or name[i - 1].isdigit())
-        before_lower = starts and name[i - 1].isupper() and name[i + 1 : i + 2].islower()
+        before_lower = (
+            starts and name[i - 1].isupper() and name[i + 1 : i + 2].islower()
+        )
         if after_lower or before_lower:
             out.append("_")
         out.append(char.lower())
@@ -63,7 +65,9 @@ def snake(name: str) -> str:
 
 def _in_statement(node: tree.Statement) -> Iterator[Construction]:
     match node:
-        case tree.Assign(targets, "=", value) if len(targets) == 1 and _constructed(value):
+        case tree.Assign(targets, "=", value) if len(targets) == 1 and _constructed(
+            value
+        ):
             yield from _walk(value, targets[0].id)
         case tree.For(_, iterable, body):
             yield from _walk(iterable, None)

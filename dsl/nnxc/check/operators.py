@@ -9,7 +9,18 @@ from ..source import Span
 from ..syntax import tree
 from . import statics
 from .context import Context
-from .values import BAD, Applied, Bad, BlockRef, Fault, OpRef, Several, Static, Tensor, Value
+from .values import (
+    BAD,
+    Applied,
+    Bad,
+    BlockRef,
+    Fault,
+    OpRef,
+    Several,
+    Static,
+    Tensor,
+    Value,
+)
 
 COMPARISONS = statics.COMPARISONS
 
@@ -25,7 +36,9 @@ def binary(ctx: Context, node: tree.Binary) -> Value:
     return combine(ctx, node.op, left, right, node)
 
 
-def combine(ctx: Context, op: str, left: Value, right: Value, node: tree.Binary) -> Value:
+def combine(
+    ctx: Context, op: str, left: Value, right: Value, node: tree.Binary
+) -> Value:
     """The operator over two values."""
     if op in ("==", "!=") and (given := _given(op, left, right)) is not None:
         return given
@@ -38,14 +51,20 @@ def _given(op: str, left: Value, right: Value) -> Static | None:
     """`mask != none` of an optional input."""
     for side, other in ((left, right), (right, left)):
         if isinstance(other, Static) and other.flavor == "none":
-            if isinstance(side, Tensor) and side.optional and isinstance(side.expr, ir.Var):
+            if (
+                isinstance(side, Tensor)
+                and side.optional
+                and isinstance(side.expr, ir.Var)
+            ):
                 given = ir.Given(side.expr.name)
                 node = given if op == "!=" else ir.StaticUnary("not", given)
                 return Static(node, "bool")
     return None
 
 
-def tensors(ctx: Context, op: str, left: Value, right: Value, node: tree.Binary) -> ir.Expr:
+def tensors(
+    ctx: Context, op: str, left: Value, right: Value, node: tree.Binary
+) -> ir.Expr:
     """Elementwise over tensors."""
     from .expressions import as_tensor
 
@@ -58,16 +77,20 @@ def tensors(ctx: Context, op: str, left: Value, right: Value, node: tree.Binary)
     return ir.Operator(op, (a, b), shape.with_dtype(dtype), node.span)
 
 
-def _no_layers(ctx: Context, op: str, left: Value, right: Value, node: tree.Binary) -> None:
+def _no_layers(
+    ctx: Context, op: str, left: Value, right: Value, node: tree.Binary
+) -> None:
     for value, side in ((left, node.left), (right, node.right)):
         if isinstance(value, (OpRef, BlockRef, Applied)):
             ctx.fail(
                 "N235",
                 f"`{side.span.text[:40]}` is not a tensor",
                 side.span,
-                help="apply it first: `(x -> f) + y`"
-                if op != "*"
-                else "a stack stands alone after an arrow: `x -> Block(...) * n`",
+                help=(
+                    "apply it first: `(x -> f) + y`"
+                    if op != "*"
+                    else "a stack stands alone after an arrow: `x -> Block(...) * n`"
+                ),
             )
 
 
@@ -78,12 +101,23 @@ def _dtype(ctx: Context, op: str, a: ir.Expr, b: ir.Expr, span: Span) -> str:
         for side in (a, b):
             assert isinstance(side.type, TensorType)
             if side.type.dtype != "bool":
-                ctx.fail("N302", f"`{op}` needs bool tensors", side.span, f"this is {side.type.dtype}")
+                ctx.fail(
+                    "N302",
+                    f"`{op}` needs bool tensors",
+                    side.span,
+                    f"this is {side.type.dtype}",
+                )
         return "bool"
     if op in COMPARISONS:
         return "bool"
     if left == right == "bool":
-        ctx.fail("N302", f"`{op}` needs numbers", span, "both sides are bool", help="use `and`, `or`, or `where`")
+        ctx.fail(
+            "N302",
+            f"`{op}` needs numbers",
+            span,
+            "both sides are bool",
+            help="use `and`, `or`, or `where`",
+        )
     result = promote(left, right)
     if op == "/" and not is_float(result):
         return "float"
@@ -95,12 +129,16 @@ def _weak(side: ir.Expr, other: ir.Expr) -> str:
     assert isinstance(side.type, TensorType) and isinstance(other.type, TensorType)
     if not isinstance(side, ir.Scalar) or isinstance(other, ir.Scalar):
         return side.type.dtype
-    if is_float(other.type.dtype) or (side.type.dtype == "int" and other.type.dtype != "bool"):
+    if is_float(other.type.dtype) or (
+        side.type.dtype == "int" and other.type.dtype != "bool"
+    ):
         return other.type.dtype
     return side.type.dtype
 
 
-def broadcast(ctx: Context, left: TensorType, right: TensorType, span: Span) -> TensorType:
+def broadcast(
+    ctx: Context, left: TensorType, right: TensorType, span: Span
+) -> TensorType:
     """The shape of an elementwise result; axes are equal, or one of them is 1."""
     if not left.lead and not left.axes:
         return right
@@ -159,7 +197,12 @@ def unary(ctx: Context, node: tree.Unary) -> Value:
     assert isinstance(operand.type, TensorType)
     if (node.op == "not") != (operand.type.dtype == "bool"):
         wanted = "a bool tensor" if node.op == "not" else "numbers"
-        ctx.fail("N302", f"`{node.op}` needs {wanted}", node.operand.span, f"this is {operand.type.dtype}")
+        ctx.fail(
+            "N302",
+            f"`{node.op}` needs {wanted}",
+            node.operand.span,
+            f"this is {operand.type.dtype}",
+        )
     return Tensor(ir.Operator(node.op, (operand,), operand.type, node.span))
 
 

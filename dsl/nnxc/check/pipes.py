@@ -51,7 +51,9 @@ def _sourced(ctx: Context, value: Value, node: tree.Expr) -> Value:
     """What flows is a tensor, or several; a number may."""
     from .expressions import as_tensor
 
-    if isinstance(value, (Several, Bad)) or (isinstance(value, Tensor) and not value.optional):
+    if isinstance(value, (Several, Bad)) or (
+        isinstance(value, Tensor) and not value.optional
+    ):
         return value
     return as_tensor(ctx, value, node, "what an arrow takes")
 
@@ -63,7 +65,12 @@ def stage(ctx: Context, node: tree.Expr, value: Value) -> Value:
             result = ctx.attempt(lambda: stage(ctx, inner, value))
             layer = ctx.layers.get(name)
             if layer is None and not isinstance(result, Bad):
-                ctx.fail("N215", "`as` names a layer", node.name_span, help="name a value by `name = ...`")
+                ctx.fail(
+                    "N215",
+                    "`as` names a layer",
+                    node.name_span,
+                    help="name a value by `name = ...`",
+                )
             bind_layer(ctx, node, layer)
             return result
         case tree.ListOf(dims):
@@ -97,7 +104,13 @@ def _asserted(ctx: Context, result: Value, written: tree.TypeOf) -> Value:
     from .expressions import expr
 
     if isinstance(result, Tensor):
-        types.check_type(ctx, result.type, types.written(ctx, written, expr), written.span, "the value")
+        types.check_type(
+            ctx,
+            result.type,
+            types.written(ctx, written, expr),
+            written.span,
+            "the value",
+        )
     return result
 
 
@@ -106,7 +119,9 @@ def _constructs(ctx: Context, node: tree.Expr) -> bool:
     return isinstance(head, tree.Name) and head.id[:1].isupper()
 
 
-def _reshape(ctx: Context, dims: tuple[tree.Expr, ...], value: Value, span: Span) -> Value:
+def _reshape(
+    ctx: Context, dims: tuple[tree.Expr, ...], value: Value, span: Span
+) -> Value:
     from .expressions import as_tensor, expr
 
     axes, lead = types.axes_of(ctx, dims, expr)
@@ -116,7 +131,9 @@ def _reshape(ctx: Context, dims: tuple[tree.Expr, ...], value: Value, span: Span
     return Tensor(types.reshape(ctx, source, axes, lead, span))
 
 
-def _branch(ctx: Context, arms: tuple[tree.Expr, ...], value: Value, span: Span) -> Value:
+def _branch(
+    ctx: Context, arms: tuple[tree.Expr, ...], value: Value, span: Span
+) -> Value:
     """`(f | g)`: every arm gets the same input."""
     shared, name = value, None
     if isinstance(value, Tensor) and not isinstance(value.expr, (ir.Var, ir.Scalar)):
@@ -184,7 +201,11 @@ def _call_stage(ctx: Context, node: tree.Call, value: Value) -> Value:
     if isinstance(value, Bad) and not isinstance(func, Bad):
         if isinstance(func, (Applied, Method)):
             func.layer.used = True
-        return function(ctx, func.op, node.args, node.span, value) if isinstance(func, OpRef) else BAD
+        return (
+            function(ctx, func.op, node.args, node.span, value)
+            if isinstance(func, OpRef)
+            else BAD
+        )
     return _call_value(ctx, func, node, value)
 
 
@@ -192,7 +213,9 @@ def _is_layer(func: OpRef | BlockRef) -> bool:
     return isinstance(func, BlockRef) or func.op.group not in FUNCTIONS
 
 
-def _declare_only_from(ctx: Context, func: OpRef | BlockRef, node: tree.Expr) -> LayerInfo:
+def _declare_only_from(
+    ctx: Context, func: OpRef | BlockRef, node: tree.Expr
+) -> LayerInfo:
     args = node.args if isinstance(node, tree.Call) else ()
     callee = func.op if isinstance(func, OpRef) else func.signature
     return declare(ctx, callee, args, node)[0]

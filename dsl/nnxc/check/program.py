@@ -12,7 +12,7 @@ from ..source import Span
 from ..syntax import tree
 from .calls import evaluate_block_params, sort_out_block
 from .context import Context
-from .definition import check_definition, doc_of
+from .definition import check_definition, file_doc
 from .statements import mentioned
 from .train import check_train
 from .values import Fault, Signature
@@ -29,6 +29,7 @@ class Known:
     node: tree.Definition
     defaults: Defaults
     visible: dict[str, str]  # names in its file -> keys of Files.known
+    first: bool  # the first item of its file, whose comment is the file's
 
 
 @dataclass(slots=True)
@@ -38,7 +39,9 @@ class Files:
     sink: Sink
     loader: Loader
     known: dict[str, Known] = field(default_factory=dict)
-    visible: dict[str, dict[str, str]] = field(default_factory=dict)  # by path of the file
+    visible: dict[str, dict[str, str]] = field(
+        default_factory=dict
+    )  # by path of the file
     loading: list[str] = field(default_factory=list)
     missing: set[str] = field(default_factory=set)  # names that a mistake took away
     used_names: dict[str, Span] = field(default_factory=dict)
@@ -49,8 +52,15 @@ def check_program(file: tree.File, sink: Sink, loader: Loader) -> ir.Program | N
     files = Files(sink, loader)
     visible = _gather(files, file)
     signatures = _definitions(files)
-    by_name = {name: signatures[key] for name, key in visible.items() if key in signatures}
-    configs = [c for n in file.items if isinstance(n, tree.Config) if (c := _config(files, n, by_name))]
+    by_name = {
+        name: signatures[key] for name, key in visible.items() if key in signatures
+    }
+    configs = [
+        c
+        for n in file.items
+        if isinstance(n, tree.Config)
+        if (c := _config(files, n, by_name))
+    ]
     _unique_configs(sink, file)
     trains = [
         t
@@ -61,12 +71,22 @@ def check_program(file: tree.File, sink: Sink, loader: Loader) -> ir.Program | N
     _one_train_each(sink, file)
     _unused_uses(files, file)
     if not file.items and not file.broken:
-        sink.error("N255", "this file defines nothing", file.span, help="begin with `model Name:`")
+        sink.error(
+            "N255",
+            "this file defines nothing",
+            file.span,
+            help="begin with `model Name:`",
+        )
     if any(d.severity == "error" for d in sink.diagnostics):
         return None
     definitions = tuple(s.definition for s in signatures.values())
-    doc = doc_of(tree.Trivia(file.items[0].trivia.above)) if file.items else ""
-    program = ir.Program(file.span.source.path, doc, definitions, tuple(configs), tuple(trains))
+    program = ir.Program(
+        file.span.source.path,
+        file_doc(file),
+        definitions,
+        tuple(configs),
+        tuple(trains),
+    )
     from .decide import decide
 
     decide(program, sink)
@@ -88,7 +108,7 @@ def _gather(files: Files, file: tree.File) -> dict[str, str]:
         if isinstance(item, tree.Use):
             _use(files, item, visible, spans)
         elif isinstance(item, tree.Definition):
-            _define(files, item, defaults, visible, spans)
+            _define(files, item, defaults, visible, spans, file.items[0])
     files.loading.pop()
     return visible
 
@@ -99,6 +119,7 @@ def _define(
     defaults: Defaults,
     visible: dict[str, str],
     spans: dict[str, Span],
+    first: tree.Item,
 ) -> None:
     name = node.name.id
     if _taken(files.sink, name, node.name.span, spans):
@@ -113,7 +134,7 @@ def _define(
             help="both would become classes of one module; rename one",
         )
         return
-    files.known[key] = Known(node, defaults, visible)
+    files.known[key] = Known(node, defaults, visible, node is first)
     visible[name] = key
 
 
@@ -141,7 +162,9 @@ def _taken(sink: Sink, name: str, span: Span, spans: dict[str, Span]) -> bool:
 RESERVED_CLASSES = frozenset({"Config", "KVCache", "Trainer", "True", "False", "None"})
 
 
-def _use(files: Files, node: tree.Use, visible: dict[str, str], spans: dict[str, Span]) -> None:
+def _use(
+    files: Files, node: tree.Use, visible: dict[str, str], spans: dict[str, Span]
+) -> None:
     loaded = _load(files, node)
     for name in node.names:
         if name.id in spans:
@@ -170,29 +193,45 @@ def _load(files: Files, node: tree.Use) -> dict[str, str] | None:
     path = file.span.source.path
     if path in files.loading:
         circle = " uses ".join([*files.loading[files.loading.index(path) :], path])
-        files.sink.error("N271", "these files use each other in a circle", node.path.span, circle)
+        files.sink.error(
+            "N271", "these files use each other in a circle", node.path.span, circle
+        )
         return None
     if path in files.visible:
         return files.visible[path]
     if len(files.visible) >= MAX_FILES:
-        files.sink.error("N272", f"a spec uses at most {MAX_FILES} files", node.path.span)
+        files.sink.error(
+            "N272", f"a spec uses at most {MAX_FILES} files", node.path.span
+        )
         return None
     return _gather(files, file)
 
 
 def _unused_uses(files: Files, file: tree.File) -> None:
-    mentioned_names = {n for item in file.items if not isinstance(item, tree.Use) for n in mentioned(item)}
+    mentioned_names = {
+        n
+        for item in file.items
+        if not isinstance(item, tree.Use)
+        for n in mentioned(item)
+    }
     for item in file.items:
         if isinstance(item, tree.Use) and not file.broken:
             for name in item.names:
                 if name.id not in mentioned_names and name.id not in files.missing:
-                    files.sink.error("N262", f"`{name.id}` is not used", name.span, help="remove it from `use`")
+                    files.sink.error(
+                        "N262",
+                        f"`{name.id}` is not used",
+                        name.span,
+                        help="remove it from `use`",
+                    )
 
 
 def _file_defaults(sink: Sink, file: tree.File) -> Defaults:
     """`defaults Linear(bias=false)`: checked as far as no call is needed."""
     defaults: Defaults = {}
-    used = {n for i in file.items if isinstance(i, tree.Definition) for n in mentioned(i)}
+    used = {
+        n for i in file.items if isinstance(i, tree.Definition) for n in mentioned(i)
+    }
     for item in file.items:
         if isinstance(item, tree.Defaults):
             for call in item.calls:
@@ -207,14 +246,22 @@ def _default_call(
     op = MODEL_OPS.get(name)
     if op is None:
         sink.error(
-            "N200", f"there is no layer `{name}`", call.func.span, help=did_you_mean(name, MODEL_OPS)
+            "N200",
+            f"there is no layer `{name}`",
+            call.func.span,
+            help=did_you_mean(name, MODEL_OPS),
         )
         return
     if name in defaults:
         sink.error("N210", f"`{name}` has defaults already", call.span)
         return
     if name not in used and not broken:
-        sink.error("N262", f"`{name}` is not used in this file", call.span, help="remove its defaults")
+        sink.error(
+            "N262",
+            f"`{name}` is not used in this file",
+            call.span,
+            help="remove its defaults",
+        )
     defaults[name] = {}
     for arg in call.args:
         if arg.name is None:
@@ -245,7 +292,13 @@ def _definitions(files: Files) -> dict[str, Signature]:
             {n for n, k in known.visible.items() if k not in signatures} | files.missing
         )
         signatures[key] = check_definition(
-            known.node, files.sink, seen, MODEL_OPS, known.defaults, forbidden
+            known.node,
+            files.sink,
+            seen,
+            MODEL_OPS,
+            known.defaults,
+            forbidden,
+            known.node if known.first else None,
         )
         signatures[key].broken |= key in broken
     return signatures
@@ -321,7 +374,9 @@ def _config(
         written = sort_out_block(ctx, signature, node.value.args, node.value.span)
         if written.inputs:
             first = next(iter(written.inputs))
-            ctx.fail("N204", f"`{first}` is an input, not a parameter", written.spans[first])
+            ctx.fail(
+                "N204", f"`{first}` is an input, not a parameter", written.spans[first]
+            )
         values = evaluate_block_params(ctx, signature, written, node.value.span)
     except Fault:
         return None
@@ -337,7 +392,10 @@ def _model(
     if signature is None:
         if name.id not in files.missing and name.id not in files.known:
             files.sink.error(
-                "N200", f"there is no model `{name.id}`", name.span, help=did_you_mean(name.id, signatures)
+                "N200",
+                f"there is no model `{name.id}`",
+                name.span,
+                help=did_you_mean(name.id, signatures),
             )
         return None
     if not signature.definition.is_model:
@@ -370,7 +428,7 @@ def _train(
 ) -> ir.Train | None:
     signature = _model(files, node.model, signatures)
     functions = {**MODEL_OPS, **LOSSES, **METRICS}
-    if signature is None or signature.broken or node.broken:
+    if signature is None or node.broken:
         return None
     return check_train(node, files.sink, signature, functions)
 

@@ -53,7 +53,12 @@ def statement(ctx: Context, node: tree.Statement) -> None:
             rngs(ctx, node)
         case tree.Evaluate(value):
             expr(ctx, value)
-            ctx.fail("N241", "this value goes nowhere", value.span, help="give it a name, or return it")
+            ctx.fail(
+                "N241",
+                "this value goes nowhere",
+                value.span,
+                help="give it a name, or return it",
+            )
         case tree.Metric() | tree.Select():
             ctx.fail("N242", "this belongs in a train", node.span)
         case _:
@@ -94,7 +99,11 @@ def mentioned(node: object) -> list[str]:
     if isinstance(node, (tuple, list)):
         return [n for item in node for n in mentioned(item)]
     if hasattr(node, "__dataclass_fields__") and not isinstance(node, Span):
-        return [n for key in node.__dataclass_fields__ for n in mentioned(getattr(node, key))]
+        return [
+            n
+            for key in node.__dataclass_fields__
+            for n in mentioned(getattr(node, key))
+        ]
     return []
 
 
@@ -125,13 +134,19 @@ def _input(ctx: Context, field: tree.Field) -> None:
     kind = types.bind_axes(ctx, field.type, expr)
     optional = False
     if field.default is not None:
-        if not (isinstance(field.default, tree.Constant) and field.default.value is None):
+        if not (
+            isinstance(field.default, tree.Constant) and field.default.value is None
+        ):
             ctx.fail("N217", "an input's only default is `none`", field.default.span)
         optional = True
     if ctx.has_return or ctx.layers:
         ctx.fail("N243", "inputs stand before what uses them", field.span)
     if not optional and any(i.optional for i in ctx.inputs):
-        ctx.fail("N244", f"`{field.name}` is required, so it stands before optional inputs", field.name_span)
+        ctx.fail(
+            "N244",
+            f"`{field.name}` is required, so it stands before optional inputs",
+            field.name_span,
+        )
     ctx.inputs.append(ir.ModelInput(field.name, kind, optional, field.name_span))
     value = Tensor(ir.Var(field.name, kind, field.name_span), optional)
     ctx.bind(field.name, value, field.name_span, "input")
@@ -156,29 +171,63 @@ def _variable(ctx: Context, field: tree.Field, state: bool) -> None:
     if kind.lead:
         ctx.fail("N314", f"a {what} has a fixed number of axes", field.type.span)
     if not state and not is_float(kind.dtype):
-        ctx.fail("N302", "a param is floating", field.type.span, help="use `state` for other dtypes")
+        ctx.fail(
+            "N302",
+            "a param is floating",
+            field.type.span,
+            help="use `state` for other dtypes",
+        )
     ctx.build_from(kind.sizes, field.type.span, f"the {what} `{field.name}`")
     if field.default is None:
-        ctx.fail("N218", f"`{field.name}` needs an initial value", field.span, help=f"write `{what} {field.name}: ... = zeros`")
+        ctx.fail(
+            "N218",
+            f"`{field.name}` needs an initial value",
+            field.span,
+            help=f"write `{what} {field.name}: ... = zeros`",
+        )
     init = initializer(ctx, field.default)
     _initialisable(ctx, init, kind, field.default.span)
     ctx.body.append(ir.Variable(field.name, kind, init, state, field.name_span))
     ctx.states.update({field.name: kind} if state else {})
     ctx.has_weights = ctx.has_weights or not state
-    ctx.bind(field.name, Tensor(ir.Var(field.name, kind, field.name_span)), field.name_span, what)
+    ctx.bind(
+        field.name,
+        Tensor(ir.Var(field.name, kind, field.name_span)),
+        field.name_span,
+        what,
+    )
 
 
 def _initialisable(ctx: Context, init: ir.Static, kind: TensorType, span: Span) -> None:
     """Fan-in initialisers need two axes."""
-    scaled = ("lecun", "he", "glorot", "xavier", "kaiming", "variance_scaling", "orthogonal")
-    if isinstance(init, ir.Initializer) and init.op.name.startswith(scaled) and kind.rank < 2:
-        ctx.fail("N303", f"`{init.op.name}` needs at least two axes", span, f"this is {kind}")
+    scaled = (
+        "lecun",
+        "he",
+        "glorot",
+        "xavier",
+        "kaiming",
+        "variance_scaling",
+        "orthogonal",
+    )
+    if (
+        isinstance(init, ir.Initializer)
+        and init.op.name.startswith(scaled)
+        and kind.rank < 2
+    ):
+        ctx.fail(
+            "N303", f"`{init.op.name}` needs at least two axes", span, f"this is {kind}"
+        )
 
 
 def check_name(ctx: Context, name: str, span: Span) -> None:
     """A name must not be one that generated code cannot have."""
     if name in RESERVED or name.startswith("__"):
-        ctx.fail("N219", f"`{name}` cannot be used as a name", span, help=f"write `{name.strip('_')}_value`")
+        ctx.fail(
+            "N219",
+            f"`{name}` cannot be used as a name",
+            span,
+            help=f"write `{name.strip('_')}_value`",
+        )
 
 
 def _not_taken(ctx: Context, name: str, span: Span) -> None:
@@ -235,7 +284,12 @@ def _assigned(ctx: Context, node: tree.Assign) -> Value:
         ctx.fail("N245", f"`{node.op}` has one target", node.span)
     target = node.targets[0]
     if target.id not in ctx.scope:
-        ctx.fail("N201", f"`{target.id}` has no value yet", target.span, help=f"`{node.op}` changes a value; use `=` first")
+        ctx.fail(
+            "N201",
+            f"`{target.id}` has no value yet",
+            target.span,
+            help=f"`{node.op}` changes a value; use `=` first",
+        )
     left = expr(ctx, target)
     right = ctx.attempt(lambda: expr(ctx, node.value))
     if isinstance(left, Bad) or isinstance(right, Bad):
@@ -263,7 +317,13 @@ def _bindable(ctx: Context, target: tree.Name) -> None:
     held = ctx.scope.get(target.id)
     if held is None and (target.id in ctx.functions or target.id in ctx.signatures):
         return
-    if held is not None and held.what in ("parameter", "axis", "param", "layer", "loop variable"):
+    if held is not None and held.what in (
+        "parameter",
+        "axis",
+        "param",
+        "layer",
+        "loop variable",
+    ):
         if held.what == "layer" and isinstance(held.value, Bad):
             return
         ctx.fail(
@@ -282,18 +342,32 @@ def store(ctx: Context, target: tree.Name, value: Value, span: Span) -> None:
                 ctx.fail("N246", f"`{layer.name}` would get a second name", target.span)
             ctx.bind(target.id, value, target.span, "layer").used = True
         case Static():
-            ctx.bind(target.id, _static_local(ctx, target, value, span), target.span, "value")
+            ctx.bind(
+                target.id, _static_local(ctx, target, value, span), target.span, "value"
+            )
         case Tensor() if target.id in ctx.states:
-            types.check_type(ctx, value.type, ctx.states[target.id], span, f"the state `{target.id}`")
+            types.check_type(
+                ctx, value.type, ctx.states[target.id], span, f"the state `{target.id}`"
+            )
             ctx.body.append(ir.UpdateState(target.id, value.expr, span))
         case Tensor(made, optional):
             if optional:
                 as_tensor(ctx, value, target)
             ctx.body.append(ir.Assign((target.id,), made, span))
-            ctx.bind(target.id, Tensor(ir.Var(target.id, value.type, target.span)), target.span, "value")
+            ctx.bind(
+                target.id,
+                Tensor(ir.Var(target.id, value.type, target.span)),
+                target.span,
+                "value",
+            )
         case Several(made, kinds):
             ctx.body.append(ir.Assign((target.id,), made, span))
-            ctx.bind(target.id, Several(ir.Var(target.id, kinds, target.span), kinds), target.span, "value")
+            ctx.bind(
+                target.id,
+                Several(ir.Var(target.id, kinds, target.span), kinds),
+                target.span,
+                "value",
+            )
         case _:
             ctx.fail("N216", "this is not a value", span, help="apply it to something")
 
@@ -305,7 +379,15 @@ def _static_local(ctx: Context, target: tree.Name, value: Static, span: Span) ->
         dim = ctx.local_size(target.id, value.node, span)
     else:
         ctx.body.append(ir.StaticLet(target.id, value.node, span))
-    return Static(ir.Ref(target.id), value.flavor, dim, value.value, value.known, value.items, value.element)
+    return Static(
+        ir.Ref(target.id),
+        value.flavor,
+        dim,
+        value.value,
+        value.known,
+        value.items,
+        value.element,
+    )
 
 
 def unpack(ctx: Context, node: tree.Assign, value: Value) -> None:
@@ -321,11 +403,15 @@ def unpack(ctx: Context, node: tree.Assign, value: Value) -> None:
     seen: set[str] = set()
     for target, kind in zip(node.targets, value.types, strict=True):
         if target.id in seen:
-            ctx.fail("N202", f"`{target.id}` stands twice among the targets", target.span)
+            ctx.fail(
+                "N202", f"`{target.id}` stands twice among the targets", target.span
+            )
         seen.add(target.id)
         _bindable(ctx, target)
         var = ir.Var(target.id, kind, target.span)
-        made: Value = Tensor(var) if isinstance(kind, TensorType) else Several(var, kind)
+        made: Value = (
+            Tensor(var) if isinstance(kind, TensorType) else Several(var, kind)
+        )
         ctx.bind(target.id, made, target.span, "value")
     ctx.body.append(ir.Assign(tuple(t.id for t in node.targets), value.expr, node.span))
 
@@ -334,7 +420,11 @@ def return_(ctx: Context, node: tree.Return) -> None:
     """`return value, value`."""
     ctx.has_return = True
     if ctx.conditional:
-        ctx.fail("N247", "`return` stands at the end of a definition, not inside `if` or `for`", node.span)
+        ctx.fail(
+            "N247",
+            "`return` stands at the end of a definition, not inside `if` or `for`",
+            node.span,
+        )
     if not node.values:
         ctx.fail("N248", "`return` needs a value", node.span)
     exprs: list[ir.Expr] = []
@@ -357,4 +447,8 @@ def return_(ctx: Context, node: tree.Return) -> None:
 
 def _returned(ctx: Context, node: tree.Expr) -> Value:
     value = expr(ctx, node)
-    return value if isinstance(value, (Several, Bad)) else as_tensor(ctx, value, node, "what is returned")
+    return (
+        value
+        if isinstance(value, (Several, Bad))
+        else as_tensor(ctx, value, node, "what is returned")
+    )

@@ -50,7 +50,13 @@ def literal(ctx: Context, node: tree.Expr) -> Static | None:
     match node:
         case tree.Number(value, _, span):
             if isinstance(value, int):
-                return Static(ir.Literal(value), "int", _dim(ctx, lambda: const(value), span), value, True)
+                return Static(
+                    ir.Literal(value),
+                    "int",
+                    _dim(ctx, lambda: const(value), span),
+                    value,
+                    True,
+                )
             return number(value)
         case tree.String(value):
             return Static(ir.Literal(value), "text", None, value, True)
@@ -121,7 +127,12 @@ def _negative(exponent: Static, op: str) -> bool:
 def _fold(ctx: Context, op: str, left: Static, right: Static, span: Span) -> Static:
     """Numbers on both sides: the spelling stays, the value is known."""
     node = ir.StaticBinary(op, left.node, right.node)
-    if op == "**" and isinstance(right.value, int) and right.value > 64 and left.value not in (0, 1, -1):
+    if (
+        op == "**"
+        and isinstance(right.value, int)
+        and right.value > 64
+        and left.value not in (0, 1, -1)
+    ):
         ctx.fail("N309", "this size is too large", span)
     try:
         value = _PYTHON[op](left.value, right.value)
@@ -156,7 +167,9 @@ def unary(ctx: Context, op: str, operand: Static, span: Span) -> Static:
     return Static(ir.StaticUnary("-", operand.node), operand.flavor, dim)
 
 
-def choose(ctx: Context, condition: Static, then: Static, orelse: Static, span: Span) -> Static:
+def choose(
+    ctx: Context, condition: Static, then: Static, orelse: Static, span: Span
+) -> Static:
     """`then if condition else orelse`."""
     node = ir.StaticIf(condition.node, then.node, orelse.node)
     flavors = {then.flavor, orelse.flavor}
@@ -170,7 +183,10 @@ def choose(ctx: Context, condition: Static, then: Static, orelse: Static, span: 
     if flavors <= set(NUMERIC):
         return Static(node, "float" if "float" in flavors else "unknown")
     ctx.fail(
-        "N221", "the two values differ in kind", span, f"{describe(then)}, or {describe(orelse)}"
+        "N221",
+        "the two values differ in kind",
+        span,
+        f"{describe(then)}, or {describe(orelse)}",
     )
 
 
@@ -208,7 +224,11 @@ def index(ctx: Context, value: Static, at: Static, span: Span) -> Static:
     if element is None:
         return Static(node, "unknown")
     dim = None
-    if element.flavor in ("int", "unknown") and isinstance(value.node, ir.Ref) and at.dim is not None:
+    if (
+        element.flavor in ("int", "unknown")
+        and isinstance(value.node, ir.Ref)
+        and at.dim is not None
+    ):
         dim = func("index", symbol(value.node.name), at.dim)
     return Static(node, element.flavor, dim, element=element.element)
 
@@ -251,7 +271,9 @@ def call(ctx: Context, name: str, args: tuple[Static, ...], span: Span) -> Stati
         ctx.fail("N205", f"`{name}` takes {expected} arguments, not {len(args)}", span)
     match name:
         case "range" | "enumerate" | "zip" | "reversed":
-            return Static(node, "list", element=_iterated(ctx, name, args, span), items=())
+            return Static(
+                node, "list", element=_iterated(ctx, name, args, span), items=()
+            )
         case "len":
             _need_list(ctx, args[0], name, span)
             if args[0].items:
@@ -266,7 +288,9 @@ def call(ctx: Context, name: str, args: tuple[Static, ...], span: Span) -> Stati
         case "int" | "ceil" | "floor" | "round":
             _need_numbers(ctx, args, name, span)
             same = name != "int" or args[0].flavor == "int"
-            return Static(node, "int", args[0].dim if args[0].flavor == "int" and same else None)
+            return Static(
+                node, "int", args[0].dim if args[0].flavor == "int" and same else None
+            )
         case "abs":
             _need_numbers(ctx, args, name, span)
             return Static(node, args[0].flavor)
@@ -303,14 +327,20 @@ def _need_list(ctx: Context, value: Static, name: str, span: Span) -> None:
         ctx.fail("N220", f"`{name}` needs a list", span, f"this is {describe(value)}")
 
 
-def _need_numbers(ctx: Context, args: tuple[Static, ...], name: str, span: Span) -> None:
+def _need_numbers(
+    ctx: Context, args: tuple[Static, ...], name: str, span: Span
+) -> None:
     for arg in args:
         if arg.flavor not in NUMERIC:
-            ctx.fail("N220", f"`{name}` needs numbers", span, f"this is {describe(arg)}")
+            ctx.fail(
+                "N220", f"`{name}` needs numbers", span, f"this is {describe(arg)}"
+            )
 
 
 def _len_dim(value: Static) -> Dim | None:
-    return func("len", symbol(value.node.name)) if isinstance(value.node, ir.Ref) else None
+    return (
+        func("len", symbol(value.node.name)) if isinstance(value.node, ir.Ref) else None
+    )
 
 
 def _extreme(
@@ -320,7 +350,9 @@ def _extreme(
     dims = [a.dim for a in args]
     if all(d is not None for d in dims):
         return Static(node, "int", func(name, *[d for d in dims if d is not None]))
-    return Static(node, "float" if any(a.flavor == "float" for a in args) else "unknown")
+    return Static(
+        node, "float" if any(a.flavor == "float" for a in args) else "unknown"
+    )
 
 
 def _iterated(ctx: Context, name: str, args: tuple[Static, ...], span: Span) -> Static:

@@ -24,7 +24,12 @@ def index(ctx: Context, node: tree.Index) -> Value:
     if isinstance(value, Static):
         return _static_index(ctx, value, node)
     if isinstance(value, Several):
-        ctx.fail("N234", "several values are not indexed", node.span, help="name them: `a, b = ...`")
+        ctx.fail(
+            "N234",
+            "several values are not indexed",
+            node.span,
+            help="name them: `a, b = ...`",
+        )
     source = as_tensor(ctx, value, node.value)
     return Tensor(_subscript(ctx, source, node))
 
@@ -51,10 +56,23 @@ def _subscript(ctx: Context, source: Tensor, node: tree.Index) -> ir.Expr:
     left = list(source.type.axes)
     lead = source.type.lead
     consuming = [i for i in node.items if not _adds_axis(i)]
-    if len(consuming) - any(isinstance(i, tree.Dots) for i in consuming) > source.type.rank:
-        ctx.fail("N303", f"{source.type} has {source.type.rank} axes", node.span, "too many indices")
+    if (
+        len(consuming) - any(isinstance(i, tree.Dots) for i in consuming)
+        > source.type.rank
+    ):
+        ctx.fail(
+            "N303",
+            f"{source.type} has {source.type.rank} axes",
+            node.span,
+            "too many indices",
+        )
     if lead and not (node.items and isinstance(node.items[0], tree.Dots)):
-        ctx.fail("N303", f"{source.type} has leading axes", node.span, help="begin the index with `...`")
+        ctx.fail(
+            "N303",
+            f"{source.type} has leading axes",
+            node.span,
+            help="begin the index with `...`",
+        )
     for position, item in enumerate(node.items):
         if isinstance(item, tree.Dots):
             rest = sum(1 for i in node.items[position + 1 :] if not _adds_axis(i))
@@ -67,7 +85,12 @@ def _subscript(ctx: Context, source: Tensor, node: tree.Index) -> ir.Expr:
         axes.extend(kept)
         if tensor is not None:
             if gathered is not None:
-                ctx.fail("N319", "only one axis is indexed by a tensor", node.span, help="use `take`")
+                ctx.fail(
+                    "N319",
+                    "only one axis is indexed by a tensor",
+                    node.span,
+                    help="use `take`",
+                )
             gathered = tensor
     type_ = TensorType(source.type.dtype, (*axes, *left), lead)
     return ir.Subscript(source.expr, tuple(items), type_, node.span)

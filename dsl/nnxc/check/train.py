@@ -84,8 +84,12 @@ def _model_names(ctx: Context, signature: Signature) -> None:
 
     for name, param in signature.params.items():
         ctx.params[name] = param
-        ctx.scope[name] = Binding(name, statics.of_param(param), param.span, "parameter", True)
-    ctx.bind("model", ModelRef(signature), signature.definition.span, "model").used = True
+        ctx.scope[name] = Binding(
+            name, statics.of_param(param), param.span, "parameter", True
+        )
+    ctx.bind("model", ModelRef(signature), signature.definition.span, "model").used = (
+        True
+    )
 
 
 def _setting(item: tree.Statement) -> list[str]:
@@ -97,7 +101,9 @@ def _setting(item: tree.Statement) -> list[str]:
     return []
 
 
-def _statement(ctx: Context, node: tree.Statement, parts: Parts, signature: Signature) -> None:
+def _statement(
+    ctx: Context, node: tree.Statement, parts: Parts, signature: Signature
+) -> None:
     match node:
         case tree.Declare("batch"):
             _batch(ctx, node, parts)
@@ -105,12 +111,21 @@ def _statement(ctx: Context, node: tree.Statement, parts: Parts, signature: Sign
             _metric(ctx, node, parts)
         case tree.Select():
             _select(ctx, node, parts, signature)
-        case tree.Assign(targets, "=") if len(targets) == 1 and targets[0].id in SETTINGS:
+        case tree.Assign(targets, "=") if (
+            len(targets) == 1 and targets[0].id in SETTINGS
+        ):
             _assign_setting(ctx, targets[0].id, node, parts)
         case tree.Assign():
             _suspect_setting(ctx, node)
             statement(ctx, node)
-        case tree.Declare() | tree.Rngs() | tree.Return() | tree.For() | tree.If() | tree.Require():
+        case (
+            tree.Declare()
+            | tree.Rngs()
+            | tree.Return()
+            | tree.For()
+            | tree.If()
+            | tree.Require()
+        ):
             ctx.fail("N501", "this belongs in a model, not in a train", node.span)
         case _:
             statement(ctx, node)
@@ -119,12 +134,19 @@ def _statement(ctx: Context, node: tree.Statement, parts: Parts, signature: Sign
 def _suspect_setting(ctx: Context, node: tree.Assign) -> None:
     """`optimiser = adam(...)`: an optimizer or schedule under another name."""
     head = node.value.func if isinstance(node.value, tree.Call) else node.value
-    if isinstance(head, tree.Name) and head.id in {**OPTIMIZERS, **SCHEDULES} and head.id not in ctx.functions:
+    if (
+        isinstance(head, tree.Name)
+        and head.id in {**OPTIMIZERS, **SCHEDULES}
+        and head.id not in ctx.functions
+    ):
         ctx.fail(
             "N502",
             f"a train has no `{node.targets[0].id}`",
             node.targets[0].span,
-            **(ctx.suggest(node.targets[0].id, SETTINGS) or {"help": "write `optimizer = ...`"}),
+            **(
+                ctx.suggest(node.targets[0].id, SETTINGS)
+                or {"help": "write `optimizer = ...`"}
+            ),
         )
 
 
@@ -132,14 +154,24 @@ def _batch(ctx: Context, node: tree.Declare, parts: Parts) -> None:
     for item in node.fields:
         check_name(ctx, item.name, item.name_span)
         if item.name in ctx.scope or item.name in SETTINGS:
-            ctx.fail("N202", f"`{item.name}` is taken", item.name_span, help="give the field another name")
+            ctx.fail(
+                "N202",
+                f"`{item.name}` is taken",
+                item.name_span,
+                help="give the field another name",
+            )
         if item.default is not None:
             ctx.fail("N217", "a batch field has no default", item.default.span)
         kind = types.bind_axes(ctx, item.type, expr)
         if kind.lead:
             ctx.fail("N314", "a batch field has a fixed number of axes", item.type.span)
         parts.batch.append(ir.ModelInput(item.name, kind, False, item.name_span))
-        ctx.bind(item.name, Tensor(ir.Var(item.name, kind, item.name_span)), item.name_span, "batch field")
+        ctx.bind(
+            item.name,
+            Tensor(ir.Var(item.name, kind, item.name_span)),
+            item.name_span,
+            "batch field",
+        )
 
 
 # ------------------------------------------------------------------- settings
@@ -178,7 +210,13 @@ def _scalar(ctx: Context, node: tree.Expr, what: str) -> ir.Expr:
     made = as_tensor(ctx, value, node, what)
     kind = made.type
     if kind.axes or kind.lead:
-        ctx.fail("N503", f"{what} is one number", node.span, f"this is {kind}", help="take its `mean` or `sum`")
+        ctx.fail(
+            "N503",
+            f"{what} is one number",
+            node.span,
+            f"this is {kind}",
+            help="take its `mean` or `sum`",
+        )
     if what == "the loss" and not is_float(kind.dtype):
         ctx.fail("N302", "the loss is floating", node.span, f"this is {kind.dtype}")
     return made.expr
@@ -186,7 +224,12 @@ def _scalar(ctx: Context, node: tree.Expr, what: str) -> ir.Expr:
 
 def _require_model(ctx: Context, node: tree.Assign, parts: Parts) -> None:
     if not any(_uses_model(s.value) for s in ctx.body if isinstance(s, ir.Assign)):
-        ctx.fail("N505", "the loss does not call the model", node.value.span, help="write `model(x)` in it")
+        ctx.fail(
+            "N505",
+            "the loss does not call the model",
+            node.value.span,
+            help="write `model(x)` in it",
+        )
 
 
 def _uses_model(node: object) -> bool:
@@ -194,7 +237,9 @@ def _uses_model(node: object) -> bool:
         return True
     if isinstance(node, tuple):
         return any(_uses_model(n) for n in node)
-    if hasattr(node, "__dataclass_fields__") and not isinstance(node, (Span, Op, TensorType)):
+    if hasattr(node, "__dataclass_fields__") and not isinstance(
+        node, (Span, Op, TensorType)
+    ):
         return any(_uses_model(getattr(node, key)) for key in node.__dataclass_fields__)
     return False
 
@@ -226,7 +271,9 @@ def _between(ctx: Context, node: tree.Expr) -> ir.Static:
     if value.flavor not in ("int", "float", "unknown"):
         ctx.fail("N207", "`ema` must be a number", node.span)
     if value.known and not 0 < value.value < 1:
-        ctx.fail("N507", "`ema` is a decay between 0 and 1", node.span, help="such as 0.999")
+        ctx.fail(
+            "N507", "`ema` is a decay between 0 and 1", node.span, help="such as 0.999"
+        )
     return value.node
 
 
@@ -239,7 +286,9 @@ def _count(ctx: Context, node: tree.Expr) -> ir.Static:
     return value.node
 
 
-def train_op(ctx: Context, node: tree.Expr, registry: Mapping[str, Op], what: str) -> ir.TrainOp:
+def train_op(
+    ctx: Context, node: tree.Expr, registry: Mapping[str, Op], what: str
+) -> ir.TrainOp:
     """`adamw(warmup_cosine(...), weight_decay=0.1)`."""
     match node:
         case tree.Name(name, span):
@@ -247,10 +296,17 @@ def train_op(ctx: Context, node: tree.Expr, registry: Mapping[str, Op], what: st
         case tree.Call(tree.Name(name, span), args):
             pass
         case _:
-            ctx.fail("N508", f"this is no {what}", node.span, help=f"such as `{next(iter(registry))}(...)`")
+            ctx.fail(
+                "N508",
+                f"this is no {what}",
+                node.span,
+                help=f"such as `{next(iter(registry))}(...)`",
+            )
     op = registry.get(name)
     if op is None:
-        ctx.fail("N508", f"there is no {what} `{name}`", span, **ctx.suggest(name, registry))
+        ctx.fail(
+            "N508", f"there is no {what} `{name}`", span, **ctx.suggest(name, registry)
+        )
     written = sort_out(ctx, op, args, node.span, piped=False)
     missing(ctx, op, written, node.span)
     done: list[tuple[str, ir.Static | ir.TrainOp]] = []
@@ -280,7 +336,9 @@ def _metric(ctx: Context, node: tree.Metric, parts: Parts) -> None:
     parts.metrics[node.name] = _scalar(ctx, node.value, "a metric")
 
 
-def _select(ctx: Context, node: tree.Select, parts: Parts, signature: Signature) -> None:
+def _select(
+    ctx: Context, node: tree.Select, parts: Parts, signature: Signature
+) -> None:
     other = "freeze" if node.keyword == "only" else "only"
     if getattr(parts, other):
         ctx.fail("N509", "`only` and `freeze` exclude each other", node.span)
@@ -299,10 +357,14 @@ def _dotted(ctx: Context, node: tree.Expr) -> str:
             return name
         case tree.Attribute(value, name):
             return f"{_dotted(ctx, value)}.{name}"
-    ctx.fail("N510", "a path of weights is dotted names, such as `encoder.wte`", node.span)
+    ctx.fail(
+        "N510", "a path of weights is dotted names, such as `encoder.wte`", node.span
+    )
 
 
-def _exists(ctx: Context, node: tree.Expr, path: list[str], signature: Signature) -> None:
+def _exists(
+    ctx: Context, node: tree.Expr, path: list[str], signature: Signature
+) -> None:
     """Follow the path through the model's layers."""
     here: Signature | None = signature
     for position, name in enumerate(path):
@@ -322,7 +384,12 @@ def _exists(ctx: Context, node: tree.Expr, path: list[str], signature: Signature
             weights = inner if isinstance(inner, tuple) else ()
             rest = ".".join(path[position + 1 :])
             if rest not in weights:
-                ctx.fail("N511", f"`{name}` has no `{rest}`", node.span, **ctx.suggest(rest, weights))
+                ctx.fail(
+                    "N511",
+                    f"`{name}` has no `{rest}`",
+                    node.span,
+                    **ctx.suggest(rest, weights),
+                )
             return
 
 
@@ -335,7 +402,9 @@ def _members(signature: Signature) -> tuple[dict[str, str | tuple[str, ...]], se
         match todo.pop():
             case ir.Declare(layer):
                 block = isinstance(layer.callee, str)
-                layers[layer.name] = str(layer.callee) if block else tuple(layer.weights)
+                layers[layer.name] = (
+                    str(layer.callee) if block else tuple(layer.weights)
+                )
             case ir.Variable(name):
                 variables.add(name)
             case ir.For(body=body):
@@ -348,15 +417,27 @@ def _members(signature: Signature) -> tuple[dict[str, str | tuple[str, ...]], se
 def _complete(ctx: Context, node: tree.Train, parts: Parts) -> None:
     name = node.model.span
     if not parts.batch and not parts.broken:
-        ctx.error("N512", "this train has no batch", name, help="write `batch x: [B, ...], y: ...`")
+        ctx.error(
+            "N512",
+            "this train has no batch",
+            name,
+            help="write `batch x: [B, ...], y: ...`",
+        )
         parts.broken = True
     for key in ("loss", "optimizer"):
         if key not in parts.seen:
-            ctx.error("N513", f"this train has no {key}", name, help=f"write `{key} = ...`")
+            ctx.error(
+                "N513", f"this train has no {key}", name, help=f"write `{key} = ...`"
+            )
             parts.broken = True
     if parts.broken:
         return
     for binding in ctx.bindings:
         if not binding.used:
-            ctx.error("N260", f"`{binding.name}` is not used", binding.span, help="use it, or remove it")
+            ctx.error(
+                "N260",
+                f"`{binding.name}` is not used",
+                binding.span,
+                help="use it, or remove it",
+            )
             parts.broken = True

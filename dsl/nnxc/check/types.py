@@ -92,7 +92,9 @@ def bind_axes(ctx: Context, node: tree.TypeOf, evaluate: Evaluate) -> TensorType
 
 def _bind_axis(ctx: Context, name: tree.Name) -> None:
     if name.id in ctx.functions or name.id in ctx.signatures:
-        ctx.fail("N203", f"`{name.id}` is a library name and cannot name an axis", name.span)
+        ctx.fail(
+            "N203", f"`{name.id}` is a library name and cannot name an axis", name.span
+        )
     size = symbol(name.id)
     ctx.axes[name.id] = name.span
     binding = ctx.bind(name.id, Static(ir.Size(size), "int", size), name.span, "axis")
@@ -135,10 +137,24 @@ def check_type(
     check_dtype(ctx, got.dtype, wanted.dtype, span, what)
     if wanted.lead:
         if got.rank < wanted.rank and not got.lead:
-            ctx.fail("N303", f"{what} must be {wanted}", span, f"this is {got}", related=related, help=help)
+            ctx.fail(
+                "N303",
+                f"{what} must be {wanted}",
+                span,
+                f"this is {got}",
+                related=related,
+                help=help,
+            )
         tail = got.axes[got.rank - wanted.rank :] if wanted.rank else ()
     elif got.rank != wanted.rank or got.lead:
-        ctx.fail("N303", f"{what} must be {wanted}", span, f"this is {got}", related=related, help=help)
+        ctx.fail(
+            "N303",
+            f"{what} must be {wanted}",
+            span,
+            f"this is {got}",
+            related=related,
+            help=help,
+        )
     else:
         tail = got.axes
     for have, want in zip(tail, wanted.axes, strict=True):
@@ -153,13 +169,20 @@ def check_type(
         )
 
 
-def reshape(ctx: Context, value: Tensor, axes: tuple[Axis, ...], lead: bool, span: Span) -> ir.Expr:
+def reshape(
+    ctx: Context, value: Tensor, axes: tuple[Axis, ...], lead: bool, span: Span
+) -> ir.Expr:
     """`x -> [shape]`: the same elements in the same order, sizes proven equal."""
     source = value.type
     if lead and not source.lead:
         axes, lead = _expand_lead(ctx, source, axes, span), False
     elif source.lead and not lead:
-        ctx.fail("N303", f"{source} has leading axes", span, help="begin the shape with `...`")
+        ctx.fail(
+            "N303",
+            f"{source} has leading axes",
+            span,
+            help="begin the shape with `...`",
+        )
     target = TensorType(source.dtype, axes, lead)
     try:
         before, after = product(source.sizes), product(target.sizes)
@@ -191,4 +214,3 @@ def _labelled(source: TensorType, target: TensorType) -> TensorType:
     labels = {a.size: a.label for a in source.axes if a.label}
     axes = tuple(Axis(a.size, a.label or labels.get(a.size)) for a in target.axes)
     return target.with_axes(axes)
-

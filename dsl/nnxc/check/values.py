@@ -80,7 +80,9 @@ class LayerInfo:
 
     name: str
     callee: Op | Signature
-    args: dict[str, tuple[ir.Static, Any]]  # by parameter: what was written, what a rule receives
+    args: dict[
+        str, tuple[ir.Static, Any]
+    ]  # by parameter: what was written, what a rule receives
     arg_spans: dict[str, Span]
     span: Span
     named: bool
@@ -156,7 +158,9 @@ class Signature:
     hard_streams: frozenset[str]  # drawn from in evaluation too
     has_weights: bool
     broken: bool = False
-    callees: Mapping[str, Signature] = field(default_factory=dict)  # blocks that it contains
+    callees: Mapping[str, Signature] = field(
+        default_factory=dict
+    )  # blocks that it contains
 
 
 @dataclass(slots=True, eq=False)

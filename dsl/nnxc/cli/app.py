@@ -55,7 +55,7 @@ def run(words: Sequence[str], compiler: str | None = None) -> int:
 def _dispatch(words: Sequence[str], compiler: str | None) -> int:
     top = _top_parser().parse_args(list(words))
     command = import_module(f".{top.command}", __package__)
-    parser = Parser(f"nnxc {top.command}", command.__doc__)
+    parser = Parser(f"nnxc {top.command}", command.__doc__ or "")
     add_format(parser)
     command.add_arguments(parser)
     args = parser.read(top.arguments)

@@ -15,7 +15,10 @@ from .shipped import shipped
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     parser.add_argument(
-        "code", nargs="?", metavar="CODE", help="such as N301; without it, all are listed"
+        "code",
+        nargs="?",
+        metavar="CODE",
+        help="such as N301; without it, all are listed",
     )
     parser.set_defaults(parser=parser)
 

@@ -13,14 +13,18 @@ from .console import FINDINGS, OK, Console
 
 def add_arguments(parser: Parser) -> None:
     """Declare what the command takes."""
-    parser.add_argument("spec", metavar="SPEC", help="a spec, or `-` for standard input")
+    parser.add_argument(
+        "spec", metavar="SPEC", help="a spec, or `-` for standard input"
+    )
     parser.add_argument(
         "sizes",
         nargs="*",
         metavar="NAME=SIZE",
         help="sizes of axes and parameters, such as B=8 T=1024",
     )
-    parser.add_argument("--model", metavar="NAME", help="the model or block to describe")
+    parser.add_argument(
+        "--model", metavar="NAME", help="the model or block to describe"
+    )
     parser.add_argument("--config", metavar="NAME", help="the config to describe it at")
     parser.add_argument(
         "--depth", type=int, default=DEPTH, help=f"of the rows shown (default: {DEPTH})"

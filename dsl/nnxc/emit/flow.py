@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import assert_never
 
@@ -27,7 +27,7 @@ NOTHING: frozenset[str] = frozenset()
 
 
 def call_body(
-    signature: Signature, names: Names, scan: bool
+    signature: Signature, names: Names, scan: bool, wanted: Iterable[str] = ()
 ) -> tuple[list[Written], dict[str, str]]:
     """The statements of `__call__`, and the static values that they need: name -> attribute."""
     bound: frozenset[str] = NOTHING
@@ -35,15 +35,14 @@ def call_body(
         flow = _Flow(signature, names, bound, scan)
         written = flow.body()
         uses = list(all_uses(written))
-        wanted = to_bind(uses, flow.sources) | bound
-        if wanted == bound:
+        more = to_bind(uses, flow.sources) | bound
+        if more == bound:
             break
-        bound = wanted
+        bound = more
     axes = {n: flow.axis_names[n] for n in sorted(bound & flow.axis_names.keys())}
     lines = unpack(signature.definition, axes, flow.sources, signature.inputs)
-    stores = dict.fromkeys(
-        u.removeprefix(STORED) for u in uses if u.startswith(STORED)
-    )
+    asked = (u.removeprefix(STORED) for u in uses if u.startswith(STORED))
+    stores = dict.fromkeys([*asked, *sorted(wanted)])
     return [*lines, *written], {n: flow.attribute(n) for n in stores}
 
 
@@ -68,7 +67,7 @@ class _Flow:
         }
         self.labels = Labels(self.definition)
         self.loops = 0
-        self.scope = Scope(self._symbol, self.locals.text, _Callees(self))
+        self.scope = Scope(self._symbol, self.locals.text, self.callee)
         self.scope.sizes = self.known
         if signature.takes_dtype:
             self.scope.dtype = "self.dtype"
@@ -228,7 +227,7 @@ class _Flow:
             self.lower.nodes.append(line)
 
     @contextmanager
-    def _elements(self, stmt: ir.For) -> Iterable[list[tuple[str, str]]]:  # type: ignore[misc]
+    def _elements(self, stmt: ir.For) -> Iterator[list[tuple[str, str]]]:
         """Within, layers declared in the loop are those of one iteration: (name, list)."""
         before, elements = dict(self.access), []
         variables = {n: t for n, t in self.locals.text.items() if t.startswith("self.")}
@@ -302,22 +301,6 @@ class _Flow:
         self.locals.namespace.release(element)
         nothing = Source((holder, ()))
         return [Loop((), nothing, ((element, holder),), tuple(body))]
-
-
-class _Callees(Mapping[str, Callee]):
-    """Layers by name, as they are reached at the moment."""
-
-    def __init__(self, flow: _Flow):
-        self._flow = flow
-
-    def __getitem__(self, name: str) -> Callee:
-        return self._flow.callee(name)
-
-    def __iter__(self):  # type: ignore[no-untyped-def]
-        return iter(self._flow.layers)
-
-    def __len__(self) -> int:
-        return len(self._flow.layers)
 
 
 def _assigned(body: Sequence[ir.Stmt]) -> list[str]:

@@ -25,16 +25,21 @@ def no_symbol(name: str) -> str:
     raise KeyError(name)
 
 
+def no_layer(name: str) -> Callee:
+    """A scope without layers."""
+    raise KeyError(name)
+
+
 @dataclass(slots=True)
 class Scope:
     """Resolves names. `symbol` gives the text of a parameter, size, axis or static local; `values`
-    that of tensors, `callees` that of layers. `dtype` is the text of the model's own dtype where
+    that of tensors, `callee` a layer. `dtype` is the text of the model's own dtype where
     it is a choice. `model` is what a `ModelCall` calls. `sizes` are sizes that have a name.
     """
 
     symbol: Callable[[str], str] = no_symbol
     values: Mapping[str, str] = field(default_factory=dict)
-    callees: Mapping[str, Callee] = field(default_factory=dict)
+    callee: Callable[[str], Callee] = no_layer
     dtype: str | None = None
     model: Callee = Callee("model")
     rngs: str = "rngs"
@@ -53,10 +58,6 @@ class Scope:
     def value(self, name: str) -> str:
         """The Python text of a tensor."""
         return self.values[name]
-
-    def callee(self, name: str) -> Callee:
-        """How to call a layer."""
-        return self.callees[name]
 
     def given(self, name: str) -> str:
         """The Python name of an optional input."""

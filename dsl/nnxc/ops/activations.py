@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..dims import const
 from ..shapes import Axis, TensorType
 from .base import Call, Example, Input, Inputs, Kind, Op, Param, Shaped
 from .pattern import divides
-from ..dims import const
 
 INPUT = (Input("x", "float"),)
 

@@ -127,8 +127,8 @@ def _rank_help(
 def _labels_help(labels: str, score: TensorType, label: TensorType) -> str:
     if label.rank == score.rank:
         return (
-            f"for a distribution over the classes use `soft_cross_entropy`; "
-            f"for [.., 1] drop the axis with `[..., 0]`"
+            "for a distribution over the classes use `soft_cross_entropy`; "
+            "for [.., 1] drop the axis with `[..., 0]`"
         )
     return f"{labels} would be {_leading(score, 1).with_dtype('int')}"
 

@@ -10,7 +10,7 @@ from ..shapes import Axis, TensorType
 from .base import Call, Example, Input, Inputs, Kind, Op, Param, Shaped, ShapeError
 from .broadcast import broadcast
 from .joining import inserted
-from .pattern import equal, expect_known, expect_rank
+from .pattern import equal, expect_known
 
 X = (Input("x", scalar=False),)
 AXIS = Param("axis", Kind.AXIS, doc="the axis")
@@ -71,9 +71,7 @@ def _flatten(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
     kept = {f"kept_{i}": s for i, s in enumerate(x.sizes[:start])}
     shape = ", ".join([*(f"{{{n}}}" for n in kept), "-1"])
     out = (*x.axes[:start], Axis(size, size.name))
-    return Shaped(
-        out=x.with_axes(out), sizes=kept, build=f"{{x}}.reshape({shape})"
-    )
+    return Shaped(out=x.with_axes(out), sizes=kept, build=f"{{x}}.reshape({shape})")
 
 
 def _broadcast_to(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
@@ -130,9 +128,7 @@ def _tile(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
             at="times",
             code="N303",
         )
-    axes = tuple(
-        Axis(a.size * n, a.label) for a, n in zip(x.axes, times, strict=True)
-    )
+    axes = tuple(Axis(a.size * n, a.label) for a, n in zip(x.axes, times, strict=True))
     names = {f"times_{i}": n for i, n in enumerate(times)}
     items = ", ".join(f"{{{n}}}" for n in names) + ("," if len(names) == 1 else "")
     return Shaped(

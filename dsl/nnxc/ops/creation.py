@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..dims import Dim, as_dim, const
+from ..dims import Dim, const
 from ..shapes import Axis, TensorType
 from .base import (
     REQUIRED,
     Call,
     Example,
+    Input,
     Inputs,
     Kind,
     Op,
@@ -22,6 +23,7 @@ from .base import (
 
 SHAPE = Param("shape", Kind.SHAPE, doc="the shape, such as `[B, d]`")
 KEY = "={rngs}.{rng}()"
+RNG = Param("rng", Kind.STREAM, doc="the stream to draw from", positional=False)
 DTYPE = Param("dtype", Kind.DTYPE, "float", "the dtype", positional=False)
 
 
@@ -90,15 +92,18 @@ def _random(
     name: str, doc: str, build: Call, *params: Param, dtype: str | None = None
 ) -> Op:
     """A draw; the stream must be named in the spec, where it is declared."""
-    rng = Param("rng", Kind.STREAM, doc="the stream to draw from", positional=False)
     own = (DTYPE,) if dtype is None else ()
-    needed = {p.name: 0.5 for p in params if p.default is REQUIRED}
+    needed = {
+        p.name: 2 if p.kind is Kind.INT else 0.5
+        for p in params
+        if p.default is REQUIRED
+    }
     return Op(
         name,
         "function",
         doc,
         build,
-        params=(SHAPE, *params, rng, *own),
+        params=(SHAPE, *params, RNG, *own),
         inputs=(),
         shape=_filled(dtype),
         streams=("noise",),
@@ -183,5 +188,30 @@ ENTRIES: tuple[Op, ...] = (
         Call("jax.random.bernoulli", (KEY, "p", "shape")),
         Param("p", Kind.NUMBER, doc="the probability of true"),
         dtype="bool",
+    ),
+    _random(
+        "gumbel",
+        "Draws from the standard Gumbel distribution.",
+        Call("jax.random.gumbel", (KEY, "shape"), {"dtype": "dtype"}),
+    ),
+    _random(
+        "randint",
+        "Draws whole numbers from `low` to `high`, not included.",
+        Call("jax.random.randint", (KEY, "shape", "low", "high")),
+        Param("low", Kind.INT, doc="the lower bound"),
+        Param("high", Kind.INT, doc="the upper bound, not included"),
+        dtype="int",
+    ),
+    Op(
+        "categorical",
+        "function",
+        "Draws a class for each row of logits.",
+        Call("jax.random.categorical", (KEY, "logits")),
+        params=(RNG,),
+        inputs=(Input("logits", "float", scalar=False),),
+        shape="... classes -> ...",
+        dtype="int",
+        streams=("noise",),
+        examples=(Example({"rng": "noise"}, ("B T V",)),),
     ),
 )

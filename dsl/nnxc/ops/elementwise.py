@@ -113,7 +113,10 @@ ENTRIES: tuple[Op, ...] = (
     _binary("minimum", "the smaller of two"),
     _binary("power", "x to the power of y"),
     _binary(
-        "arctan2", "the angle of the point (y, x)", accepts="float", rule=_float_broadcast
+        "arctan2",
+        "the angle of the point (y, x)",
+        accepts="float",
+        rule=_float_broadcast,
     ),
     _binary("logical_and", "whether both are true", accepts="bool", examples=_BOOLS),
     _binary("logical_or", "whether one is true", accepts="bool", examples=_BOOLS),

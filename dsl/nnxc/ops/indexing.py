@@ -7,8 +7,18 @@ from typing import Any
 
 from ..dims import Dim
 from ..shapes import Axis, TensorType
-from .base import Call, Example, Input, Inputs, Kind, Op, Param, Requirement, Shaped
-from .base import ShapeError
+from .base import (
+    Call,
+    Example,
+    Input,
+    Inputs,
+    Kind,
+    Op,
+    Param,
+    Requirement,
+    Shaped,
+    ShapeError,
+)
 from .creation import DTYPE
 from .pattern import equal, expect_known, expect_rank, ordinal
 
@@ -40,7 +50,9 @@ def _shared(x: TensorType, indices: TensorType, count: int) -> list[Requirement]
             f"must be x's, {x.sizes[i]}"
         )
         help = "indices share all axes ahead of `axis` with x"
-        requires += equal(indices.sizes[i], x.sizes[i], message, at="indices", help=help)
+        requires += equal(
+            indices.sizes[i], x.sizes[i], message, at="indices", help=help
+        )
     return requires
 
 
@@ -92,7 +104,11 @@ def _top_k(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
     x, k = inputs[0], args["k"]
     expect_rank("x", x, 1, at_least=True)
     last = x.axes[-1]
-    if k.value is not None and last.size.value is not None and k.value > last.size.value:
+    if (
+        k.value is not None
+        and last.size.value is not None
+        and k.value > last.size.value
+    ):
         raise ShapeError(
             f"x is {x}, its last axis has fewer than {k} values", at="k", code="N305"
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import reduce
 from typing import Any
 
 from ..dims import Dim, const
@@ -21,7 +22,6 @@ from .base import (
     ShapeError,
 )
 from .pattern import divides, equal, ordinal
-from functools import reduce
 
 AXIS = Param("axis", Kind.AXIS, -1, "the axis to join along")
 MANY = (Input("xs", many=True, scalar=False),)

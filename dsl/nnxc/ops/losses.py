@@ -266,7 +266,7 @@ _CLASSIFICATION = (
     _mean(
         "poly_cross_entropy",
         "Cross-entropy plus `epsilon` times its first polynomial term (PolyLoss).",
-        "optax.poly_loss_cross_entropy({logits}, {labels}, epsilon={epsilon})",
+        "optax.losses.poly_loss_cross_entropy({logits}, {labels}, epsilon={epsilon})",
         over_equal(("logits", "labels"), reduced=1),
         _pair("logits", "labels"),
         _ROWS,

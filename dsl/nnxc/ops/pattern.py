@@ -9,12 +9,12 @@ from typing import Any
 from ..dims import Comparison, Dim, as_dim, compare, const, product, symbol
 from ..shapes import Axis, TensorType, is_float, is_int
 from .base import (
+    REQUIRED,
     Input,
     Inputs,
     Kind,
     Op,
     Param,
-    REQUIRED,
     Requirement,
     Shaped,
     ShapeError,
@@ -274,9 +274,7 @@ def divides(
     if rest.value is not None:
         message = f"{what} is {divisor}, it must divide {dividend}"
         raise ShapeError(message, at=at, code="N304")
-    return [
-        Requirement(rest, const(0), f"{divisor} must divide {dividend}", at=at)
-    ]
+    return [Requirement(rest, const(0), f"{divisor} must divide {dividend}", at=at)]
 
 
 def expect_rank(

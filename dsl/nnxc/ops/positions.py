@@ -7,8 +7,18 @@ from typing import Any
 
 from ..dims import const
 from ..shapes import Axis, TensorType
-from .base import Call, Example, Helper, Input, Inputs, Kind, Op, Param, Shaped
-from .base import ShapeError
+from .base import (
+    Call,
+    Example,
+    Helper,
+    Input,
+    Inputs,
+    Kind,
+    Op,
+    Param,
+    Shaped,
+    ShapeError,
+)
 from .pattern import divides, equal, expect_known, expect_rank
 
 THETA = Param("theta", Kind.NUMBER, 10_000.0, "the longest wavelength over 2 pi")

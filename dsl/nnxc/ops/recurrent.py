@@ -87,9 +87,7 @@ GRU = Helper(
 )
 PARAMS = (
     Param("hidden", Kind.SIZE, doc="the size of the state"),
-    Param(
-        "reverse", Kind.BOOL, False, "whether to go from the end", positional=False
-    ),
+    Param("reverse", Kind.BOOL, False, "whether to go from the end", positional=False),
 )
 EXAMPLES = (
     Example({"hidden": 4}, ("B T d",)),

@@ -115,6 +115,12 @@ def _position(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
     return _reduced("int")(inputs, {**args, "axis": (args["axis"],)})
 
 
+def _norm(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
+    axis = args["axis"]
+    axes = {**args, "axis": None if axis is None else (axis,)}
+    return _reduced(None)(inputs, axes)
+
+
 _DDOF = Param(
     "ddof", Kind.NUMBER, 0, "what to subtract from the count", positional=False
 )
@@ -133,6 +139,22 @@ ENTRIES: tuple[Op, ...] = (
         "logsumexp",
         "Logarithm of the sum of exponentials over axes.",
         target="jax.nn.logsumexp",
+    ),
+    Op(
+        "norm",
+        "function",
+        "Root of the sum of squares over an axis, or over all.",
+        Call("jnp.linalg.norm", ("x",), {"axis": "axis", "keepdims": "keepdims"}),
+        params=(
+            Param("axis", Kind.AXIS, None, "the axis; all if absent", optional=True),
+            KEEPDIMS,
+        ),
+        inputs=(Input("x", "float"),),
+        shape=_norm,
+        examples=(
+            Example({"axis": -1, "keepdims": True}, ("B T d",)),
+            Example({}, ("B T d",)),
+        ),
     ),
     _arg("argmax", "Position of the largest value along an axis."),
     _arg("argmin", "Position of the smallest value along an axis."),

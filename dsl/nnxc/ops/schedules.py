@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .base import Call, Example, Kind, Op, Param
 
 
@@ -12,7 +14,7 @@ def _value(name: str, default: float | None = None, doc: str = "") -> Param:
 
 
 def _schedule(
-    name: str, doc: str, build: Call | str, *params: Param, **example: float
+    name: str, doc: str, build: Call | str, *params: Param, **example: Any
 ) -> Op:
     return Op(
         name,
@@ -121,7 +123,7 @@ ENTRIES: tuple[Op, ...] = (
         Param("boundaries", Kind.INTS),
         _value("scale", 0.1),
         init=0.1,
-        boundaries=(30, 60),  # type: ignore[arg-type]
+        boundaries=(30, 60),
         scale=0.1,
     ),
     _schedule(

@@ -1,0 +1,17 @@
+"""What a build may choose about the code that it gets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """`stack`: layers of a stack in a Python loop, or scanned over stacked weights. `remat`:
+    recompute each layer of a stack in the backward pass. `black`: run the text through Black.
+    """
+
+    stack: Literal["loop", "scan"] = "loop"
+    remat: bool = False
+    black: bool = True

@@ -1,0 +1,203 @@
+"""From a checked program to views: which classes, fields and lines there will be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .. import ir
+from ..ops.base import Helper, Kind, Op
+from .ctor import constructor
+from .docs import class_doc
+from .flow import call_body
+from .nodes import flatten
+from .options import Options
+from .reads import declared, expressions, mentions, statements, walk
+from .scope import Scope
+from .signature import Draws, Names, Signature
+from .statics import static
+from .view import ClassView, ConfigView, FieldView, MethodView, PresetsView
+
+_ANNOTATIONS = {
+    Kind.SIZE: "int",
+    Kind.INT: "int",
+    Kind.NUMBER: "float",
+    Kind.BOOL: "bool",
+    Kind.TEXT: "str",
+    Kind.WINDOW: "tuple[int, ...]",
+    Kind.SIZES: "tuple[int, ...]",
+    Kind.INTS: "tuple[int, ...]",
+    Kind.FUNCTION: "Callable[[jax.Array], jax.Array]",
+}
+DTYPE = FieldView("dtype", "DTypeLike", "jnp.float32")
+
+
+def class_view(
+    definition: ir.Definition, names: Names, options: Options, wanted: Iterable[str] = ()
+) -> ClassView:
+    """The class of a definition; `wanted` are parameters that others ask its objects for."""
+    signature = names.signatures[definition.name]
+    scan = options.stack == "scan"
+    body, stores = call_body(signature, names, scan, wanted)
+    if any("self.dtype" in line for line in flatten(body, 2)):
+        stores["dtype"] = "dtype"
+    init = constructor(signature, names, stores, scan)
+    methods = [MethodView(_call_head(signature), tuple(flatten(body, 2)))]
+    arguments = _arguments(signature)
+    if init or arguments:
+        lines = tuple(flatten(init, 2)) or ("        pass",)
+        methods.insert(0, MethodView(_init_head(arguments), lines))
+    return ClassView(signature.name, class_doc(definition), tuple(methods))
+
+
+def _init_head(arguments: str) -> str:
+    return f"def __init__(self{', ' if arguments else ''}{arguments}):"
+
+
+def _arguments(signature: Signature) -> str:
+    definition = signature.definition
+    parts = [f"{signature.arguments[n]}: int" for n in definition.inferred]
+    keywords = []
+    if signature.config:
+        parts.append(f"cfg: {signature.config}")
+    else:
+        parts += [f.text for f in fields(signature)]
+        keywords = [DTYPE.text] if signature.takes_dtype else []
+    keywords += ["rngs: nnx.Rngs"] if signature.takes_rngs else []
+    return ", ".join(parts + (["*", *keywords] if keywords else []))
+
+
+def _call_head(signature: Signature) -> str:
+    definition = signature.definition
+    ordered = sorted(definition.inputs, key=lambda i: i.optional)
+    parts = ["self"]
+    for item in ordered:
+        optional = " | None = None" if item.optional else ""
+        parts.append(f"{signature.inputs[item.name]}: jax.Array{optional}")
+    match signature.draws:
+        case Draws.TRAINING:
+            parts += ["*", "rngs: nnx.Rngs | None = None"]
+        case Draws.ALWAYS:
+            parts += ["*", "rngs: nnx.Rngs"]
+    return f"def __call__({', '.join(parts)}) -> {_returns(definition.outputs)}:"
+
+
+def _returns(outputs: tuple[ir.Type, ...]) -> str:
+    if len(outputs) == 1:
+        inner = outputs[0]
+        return _returns(inner) if isinstance(inner, tuple) else "jax.Array"
+    return f"tuple[{', '.join(_returns((o,)) for o in outputs)}]"
+
+
+def fields(signature: Signature) -> list[FieldView]:
+    """The parameters of a definition, as arguments or fields of its Config."""
+    return [
+        FieldView(signature.arguments[p.name], annotation(p), _default(p))
+        for p in signature.definition.params
+    ]
+
+
+def annotation(param: ir.Parameter) -> str:
+    """The Python type of a parameter."""
+    text = _ANNOTATIONS.get(param.kind) or _list_annotation(param.default)
+    return f"{text} | None" if param.optional else text
+
+
+def _list_annotation(default: ir.Static | None) -> str:
+    match default:
+        case ir.StaticList(items):
+            kinds = {type(i.value) for i in items if isinstance(i, ir.Literal)}
+            if len(kinds) == 1 and all(isinstance(i, ir.Literal) for i in items):
+                kind = kinds.pop()
+                if kind in (int, float, str, bool):
+                    return f"tuple[{kind.__name__}, ...]"
+    return "tuple"
+
+
+def _default(param: ir.Parameter) -> str:
+    return "" if param.default is None else static(param.default, Scope()).text
+
+
+def config_view(signature: Signature) -> ConfigView:
+    """The Config of a model."""
+    assert signature.config is not None
+    all_fields = fields(signature) + ([DTYPE] if signature.takes_dtype else [])
+    doc = f"Hyperparameters of {signature.name}."
+    return ConfigView(signature.config, doc, tuple(all_fields))
+
+
+def presets_view(program: ir.Program, names: Names) -> PresetsView:
+    """The constants of the configs."""
+    lines = []
+    for config in program.configs:
+        signature = names.signatures[config.model]
+        args = ", ".join(
+            f"{signature.arguments[n]}={static(v, Scope())}" for n, v in config.args
+        )
+        lines.append(f"{names.presets[config.name]} = {signature.config}({args})")
+    return PresetsView(tuple(lines))
+
+
+def helpers(program: ir.Program) -> list[Helper]:
+    """The helpers that the program's entries need, needed ones first."""
+    found: dict[str, Helper] = {}
+
+    def visit(op: Op) -> None:
+        if op.helper is not None:
+            found.setdefault(op.helper.name, op.helper)
+
+    for op in ops(program):
+        visit(op)
+    return list(found.values())
+
+
+def ops(program: ir.Program) -> Iterable[Op]:
+    """Every entry that a program uses, in its order."""
+    for body in [*(d.body for d in program.definitions), *(t.body for t in program.trains)]:
+        for item in declared(body):
+            if isinstance(item, ir.Layer) and isinstance(item.callee, Op):
+                yield item.callee
+        for stmt in statements(body):
+            for top in expressions(stmt):
+                yield from _called(top)
+    for train in program.trains:
+        for top in (train.loss, *(e for _, e in train.metrics)):
+            yield from _called(top)
+
+
+def _called(expr: ir.Expr) -> Iterable[Op]:
+    return (e.op for e in walk(expr) if isinstance(e, ir.OpCall))
+
+
+def asked_of_models(program: ir.Program, model: str) -> set[str]:
+    """The parameters of a model that its trains mention."""
+    found: set[str] = set()
+    for train in program.trains:
+        if train.model == model:
+            tops = [train.loss, *(e for _, e in train.metrics)]
+            tops += [e for s in statements(train.body) for e in expressions(s)]
+            for expr in (e for top in tops for e in walk(top)):
+                found |= _mentioned(expr)
+    params = {p.name for p in program.definition(model).params}
+    return found & params
+
+
+def _mentioned(expr: ir.Expr) -> set[str]:
+    match expr:
+        case ir.Scalar(value):
+            return mentions(value)
+        case ir.OpCall(args=args, sizes=sizes):
+            found = set().union(*(mentions(v) for _, v in args))
+            return found.union(*(s.symbols for s in sizes.values()))
+        case ir.Subscript(items=items):
+            parts = [i for i in items if not isinstance(i, ir.Expr | ir.NewAxis | ir.Rest)]
+            statics = [
+                s
+                for i in parts
+                for s in ((i.lower, i.upper, i.step) if isinstance(i, ir.SliceOf) else (i,))
+            ]
+            return set().union(*(mentions(s) for s in statics if s is not None))
+        case ir.Reshape(type=type_):
+            return set().union(*(s.symbols for s in type_.sizes))
+        case ir.Choose(condition):
+            return mentions(condition)
+    return set()
