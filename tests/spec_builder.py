@@ -208,7 +208,7 @@ class Builder:
                 type_of(s, None if self.dtypes[n] == "float" else self.dtypes[n]),
                 literal(None) if n in self.optional else None,
             )
-            for n, s in self.inputs.items()
+            for n, s in sorted(self.inputs.items(), key=lambda i: i[0] in self.optional)
         ]
         # Parameters without default stand first.
         params = dict(sorted(self.params.items(), key=lambda p: p[1] is not ...))

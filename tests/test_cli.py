@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -198,7 +199,7 @@ def test_colour_is_for_terminals_that_want_it(
         (["build", "net.nnx", "-o", "x", "--stack", "scna"], "did you mean `scan`?"),
         (["--format", "jsno", "check", "a"], "did you mean `json`?"),
         (["build", "net.nnx"], "-o/--out"),
-        (["explain", "N1O5"], "did you mean `N105`?"),
+        (["explain", "NN105"], "did you mean `N105`?"),
         (["new", "mine", "--from", "gtp2"], "did you mean `gpt2`?"),
         (["new", "mine"], "`--from MODEL`"),
         (["new", "../mine", "--from", "gpt2"], "`../mine` is no name"),
@@ -275,10 +276,10 @@ def test_fmt_normalises_line_ends_and_byte_order_mark(nnx: Run) -> None:
 # -------------------------------------------------------- explain, new, summary
 
 
-@pytest.mark.parametrize("code", ["N105", "n105"])
+@pytest.mark.parametrize("code", ["N901", "n901"])
 def test_explain_prints_the_page(code: str, nnx: Run) -> None:
     status, out, _ = nnx("explain", code)
-    assert status == 0 and out.startswith("## N105: ")
+    assert status == 0 and out.startswith("## N901: ")
     assert "```nnx" in out and out.count("\n## ") == 0
 
 
@@ -548,6 +549,40 @@ def test_an_unexpected_failure_is_called_a_bug(
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("no such thing")
 
-    monkeypatch.setattr("nnxc.cli.build.build", fail)
+    monkeypatch.setattr("nnxc.make.compile", fail)
     code, _, err = nnx(*BUILD)
-    assert code == 2 and "this is a bug in nnxc" in err
+    assert code == 2 and "RuntimeError: no such thing\nin compiling `net.nnx`\n" in err
+    assert err.endswith("nnxc: this is a bug in nnxc; please report it\n")
+
+
+def test_many_specs_show_progress_on_a_terminal(
+    nnx: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("many").mkdir()
+    for number in range(20):
+        Path(f"many/net{number}.nnx").write_text(NET)
+    assert nnx("check", "many") == (0, "", "")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    code, out, err = nnx("check", "many")
+    assert (code, out) == (0, "")
+    assert err.count("\r") == 20 and "7/20 specs" in err and err.endswith("\r\033[K")
+    assert nnx("--format", "json", "check", "many")[2] == ""
+
+
+ZIPPED = """
+import sys
+from nnxc.__main__ import main
+assert ".zip" in main.__code__.co_filename
+sys.exit(main(["check", "net.nnx"]) or main(["build", "net.nnx", "-o", "out"]))
+"""
+
+
+def test_the_command_runs_from_a_zip_archive(tmp_path: Path) -> None:
+    shutil.make_archive("nnxc", "zip", ENV["PYTHONPATH"], "nnxc")
+    done = subprocess.run(
+        [sys.executable, "-c", ZIPPED],
+        env={**ENV, "PYTHONPATH": str(tmp_path / "nnxc.zip")},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout) == (0, "wrote out/net.py\n"), done.stderr

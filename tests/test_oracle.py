@@ -12,7 +12,7 @@ from oracle import Case, apply, cases, predict, structs
 
 from nnxc.dims import Comparison, compare
 from nnxc.ops import ALL, MODEL_OPS
-from nnxc.ops.base import Op, Shaped
+from nnxc.ops.base import REQUIRED, Op, Shaped
 
 CASES = cases()
 SIZES = ((3, 5, 7, 9, 11, 13, 15), (9, 7, 4, 3, 5, 11, 2))
@@ -30,6 +30,8 @@ def environments(case: Case) -> list[dict[str, int]]:
 def test_every_entry_has_an_example(op: Op) -> None:
     assert op.examples
     assert op.doc
+    if all(p.default is not REQUIRED for p in op.params):
+        assert any(not e.args for e in op.examples), "none for its defaults"
 
 
 def test_names_are_unique() -> None:

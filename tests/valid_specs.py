@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import spec_layers as layers
+import spec_steps as steps
+import spec_structures as structures
 from hypothesis import strategies as st
 from spec_builder import AXES, B, Block, Builder, Draw, ModelCase, Spec, Value
-from spec_steps import KEEPING, STEPS
 from spec_trees import assign, call, declare, literal, name, pipe
 
 from nnxc.dims import Dim, const, symbol
 from nnxc.syntax import tree
 
+STEPS = (
+    steps.linear, steps.linear, steps.residual, steps.branches, steps.unary,
+    steps.reduction, steps.together, steps.joined, steps.reshaped, steps.rearranged,
+    steps.contracted, steps.scaled, steps.taken,
+    layers.attention, layers.convolution, layers.noise, layers.block, layers.block,
+    layers.pooled, layers.recurrent, layers.positions, layers.tied, layers.headed,
+    layers.softened, layers.attended, layers.patches,
+    structures.loop, structures.widening, structures.choice, structures.optional_input,
+    structures.second_input, structures.shared, structures.static_local,
+    structures.listed_widths, structures.required, structures.activated,
+    structures.parted, structures.several_ways,
+)  # fmt: skip
+KEEPING = (steps.residual, structures.loop, structures.choice, structures.shared)
 OPTIMIZERS = ("adam", "sgd", "adamw", "rmsprop", "lion")
 
 
@@ -60,9 +75,10 @@ def write_model(
 ) -> tuple[tree.Definition, ModelCase]:
     """A model of a few steps."""
     b = Builder(draw, blocks, is_block=False)
-    start(b, b.one(2, 3, 3, 4))
+    start(b, b.one(2, 3, 3, 4, *(k.rank for k in blocks for _ in range(3))))
     for _ in range(b.one(1, 2, 3, 5, 8)):
-        b.one(*STEPS)(b)
+        step = layers.block if blocks and b.one(True, False, False) else b.one(*STEPS)
+        step(b)
     returned = b.finish(several=True)
     case = ModelCase(
         text,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import stat
 import sys
@@ -135,6 +134,8 @@ class _Change:
         try:
             os.link(path, backup)
         except OSError:  # a file system without links
+            import shutil
+
             shutil.copy2(path, backup)
 
     def undo(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from difflib import unified_diff
 from functools import partial
@@ -125,7 +126,8 @@ def analyse_spec(path: str) -> Analysis:
     source = read_spec(path)
     if isinstance(source, Diagnostic):
         return Analysis(None, None, None, (source,), {})
-    return analyse(source, path=display(path), read=partial(_read_used, path))
+    with _named(path):
+        return analyse(source, path=display(path), read=partial(_read_used, path))
 
 
 def check_spec(path: str) -> tuple[Diagnostic, ...]:
@@ -155,9 +157,12 @@ def in_order(
     jobs: int,
     progress: Progress | None = None,
 ) -> Iterator[T]:
-    """The result of `work` for each spec, in order; many specs by several processes."""
+    """The result of `work` for each spec, in order.
+
+    Many specs are shared out to several processes, and progress is told.
+    """
     for done, result in enumerate(_results(work, specs, jobs), start=1):
-        if progress is not None:
+        if progress is not None and len(specs) >= MANY:
             progress(done, len(specs))
         yield result
 
@@ -203,12 +208,23 @@ def _compile(
         inputs.append((name, fresh.digest(data)))
         return data
 
-    output = compile(source, path=path, read=read, options=options)
+    with _named(spec):
+        output = compile(source, path=path, read=read, options=options)
     made = [
         _Made(path, os.path.join(out, name), text, tuple(inputs))
         for name, text in output.files.items()
     ]
     return made, list(output.diagnostics)
+
+
+@contextmanager
+def _named(spec: str) -> Iterator[None]:
+    """Let an unexpected failure tell which spec it came with."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(f"in compiling `{spec}`")
+        raise
 
 
 def _read_used(spec: str, name: str) -> bytes:

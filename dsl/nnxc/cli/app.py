@@ -6,9 +6,8 @@ import argparse
 import os
 import signal
 import sys
-import threading
-import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from types import FrameType
 from typing import NoReturn
@@ -47,6 +46,8 @@ def run(words: Sequence[str], compiler: str | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + 13
     except Exception:
+        import traceback
+
         traceback.print_exc()
         print("nnxc: this is a bug in nnxc; please report it", file=sys.stderr)
         return USAGE
@@ -88,5 +89,5 @@ def _end_on_terminate() -> None:
     def end(number: int, frame: FrameType | None) -> NoReturn:
         raise SystemExit(128 + number)
 
-    if threading.current_thread() is threading.main_thread():
+    with suppress(ValueError):  # signals are the business of the main thread
         signal.signal(signal.SIGTERM, end)

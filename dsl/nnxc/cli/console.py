@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import TextIO
 
 from ..diagnostics import Diagnostic
-from ..make import MANY
 from ..report.render import render
 from ..report.render_text import visible
 
@@ -54,10 +53,9 @@ class Console:
 
     def progress(self, done: int, total: int) -> None:
         """Show how far the work on many specs is, on a terminal."""
-        if total < MANY or not self.is_text or not sys.stderr.isatty():
-            return
-        end = "\r\033[K" if done == total else ""
-        print(f"\r{done}/{total} specs{end}", end="", file=sys.stderr, flush=True)
+        if self.is_text and sys.stderr.isatty():
+            text = "" if done == total else f"{done}/{total} specs"
+            print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
 
 
 def exit_code(diagnostics: Sequence[Diagnostic]) -> int:

@@ -65,7 +65,7 @@ def presets(view: Any) -> str:
     return "".join(out)
 
 
-def train(view: Any) -> str:
+def train(train: Any) -> str:
     """train.py.j2."""
     out: list[str] = []
     out.append(train.tx)
@@ -115,11 +115,11 @@ def train(view: Any) -> str:
         out.append(train.streams)
         out.append(')\n')
     out.append('\n\n')
-    out.append(train_step(view))
+    out.append(train_step(train))
     return "".join(out)
 
 
-def train_step(view: Any) -> str:
+def train_step(train: Any) -> str:
     """train_step.py.j2."""
     out: list[str] = []
     out.append('def ')
@@ -184,7 +184,7 @@ def train_step(view: Any) -> str:
     return "".join(out)
 
 
-def trainer(view: Any) -> str:
+def trainer() -> str:
     """trainer.py.j2."""
     out: list[str] = []
     out.append('class Trainer:\n    """Takes steps without Flax\'s cost per call: `Trainer(train_step, model, optimizer, ...)`.\n\n    The arrays live here, donated from step to step; `sync` puts them into the objects.\n    """\n\n    def __init__(self, train_step: Callable[..., Any], *objects: Any) -> None:\n        self.objects = objects\n        graphdef, state = nnx.split(objects)\n        self.leaves, self.treedef = jax.tree.flatten(state)\n\n        @partial(jax.jit, donate_argnums=0)\n        def run(leaves: list[jax.Array], *batch: jax.Array) -> Any:\n            objects = nnx.merge(graphdef, jax.tree.unflatten(self.treedef, leaves))\n            result = train_step(*objects, *batch)\n            return result, jax.tree.leaves(nnx.state(objects))\n\n        self.run = run\n\n    def step(self, *batch: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:\n        """Take one step, as `train_step` does."""\n        result, self.leaves = self.run(self.leaves, *batch)\n        return result\n\n    def sync(self) -> None:\n        """Bring the objects up to date, to evaluate or save them."""\n        nnx.update(self.objects, jax.tree.unflatten(self.treedef, self.leaves))\n')

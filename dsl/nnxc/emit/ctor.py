@@ -21,6 +21,7 @@ from .signature import Names, Signature
 from .statics import as_size, size, static
 
 _LOCAL = 3  # a field of the Config used so often gets a local name
+_ROOM = 80
 _NEGATED = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
 
 
@@ -30,14 +31,19 @@ def constructor(
     """The body of `__init__`. `stores` are the static values that calls need: name -> attribute."""
     written = _Constructor(signature, names, stores, frozenset(), scan).body()
     counts = Counter(u for u in all_uses(written) if u.startswith("cfg."))
-    local = [u for u in counts if counts[u] >= _LOCAL]
-    if not local:
+    often = [u for u, n in counts.most_common() if n >= _LOCAL]
+    if not often:
         return written
-    made = _Constructor(signature, names, stores, frozenset(local), scan)
     order = [f"cfg.{a}" for a in [*signature.arguments.values(), "dtype"]]
-    fields = [f for f in order if f in local]
+    while len(line := _unpacked([f for f in order if f in often])) > _ROOM:
+        often.pop()
+    made = _Constructor(signature, names, stores, frozenset(often), scan)
+    return [Line(line), *made.body()]
+
+
+def _unpacked(fields: Sequence[str]) -> str:
     targets = ", ".join(f.removeprefix("cfg.") for f in fields)
-    return [Line(f"{targets} = {', '.join(fields)}"), *made.body()]
+    return f"{targets} = {', '.join(fields)}"
 
 
 class _Constructor:
@@ -58,14 +64,34 @@ class _Constructor:
         )
         self.scope = Scope(self._symbol)
         self.known: dict[Dim, str] = {}
+        self.checked: set[object] = set()
         self.scope.sizes = self.known
         if signature.takes_dtype:
             self.scope.dtype = self._field("dtype", bool(signature.config))
 
     def body(self) -> list[Written]:
         """The statements, pruned."""
-        nodes = [*self._stores(), *self._all(self.signature.definition.body)]
+        body = self.signature.definition.body
+        arguments = self.signature.arguments.keys()
+        self._note_inner_checks(body)
+        first = [
+            s
+            for s in body
+            if isinstance(s, ir.Require) and mentions(s.condition) <= arguments
+        ]
+        nodes = [*self._all(first), *self._stores(), *self._all(body)]
         return comprehend(prune(nodes, set()))
+
+    def _note_inner_checks(self, body: Sequence[ir.Stmt]) -> None:
+        """What the constructors of the blocks inside check need not be checked here."""
+        for item in declared(body):
+            if isinstance(item, ir.Layer) and isinstance(item.callee, str):
+                callee = self.names.signatures[item.callee].definition
+                sizes = {n: as_size(v) for n, v in item.args}
+                env = {n: v for n, v in sizes.items() if v is not None} | dict(item.sizes)
+                for stmt in callee.body:
+                    if isinstance(stmt, ir.Require) and not stmt.call_time:
+                        self.checked.add(_fact(stmt.condition, env))
 
     # --------------------------------------------------------------- names
 
@@ -150,6 +176,11 @@ class _Constructor:
         return mentions(value) <= known and not givens(value)
 
     def _require(self, stmt: ir.Require) -> list[Node]:
+        fact = _fact(stmt.condition, {})
+        if fact in self.checked:
+            return []
+        if not self.holders:
+            self.checked.add(fact)
         with self.scope.recording() as uses:
             condition = _negated(stmt.condition, self.scope)
             message = self._message(stmt)
@@ -231,13 +262,18 @@ class _Constructor:
     def _for(self, stmt: ir.For) -> list[Node]:
         with self.scope.recording():
             over = source(stmt.iterable, len(stmt.targets), self.scope)
-        nodes: list[Node] = [self._carry([(c.symbol, c.entry) for c in stmt.carried])]
+        carried = [c for c in stmt.carried if self._known(c.entry)]
+        nodes: list[Node] = [self._carry([(c.symbol, c.entry) for c in carried])]
         targets = tuple(self._local(name) for name in stmt.targets)
         with self._lists(stmt) as (makes, keeps):
             body = self._all(stmt.body)
-        body.append(self._carry([(c.symbol, c.next) for c in stmt.carried]))
+        body.append(self._carry([(c.symbol, c.next) for c in carried]))
         loop = Loop(targets, over, (), tuple(body))
         return [*nodes, *makes, loop, *keeps]
+
+    def _known(self, dim: Dim) -> bool:
+        """Whether a size is known already here: axes are not."""
+        return dim.symbols <= self.env.keys() | self.signature.arguments.keys()
 
     def _carry(self, sizes: Sequence[tuple[str, Dim]]) -> Line:
         """Sizes that change from iteration to iteration take their next values together."""
@@ -379,6 +415,14 @@ def _always(name: str, body: Sequence[ir.Stmt]) -> bool:
             case ir.For(body=inner) if _always(name, inner):
                 return True
     return False
+
+
+def _fact(condition: ir.Static, env: Mapping[str, Dim]) -> object:
+    """What a condition says, comparable between definitions where it is about sizes."""
+    match condition:
+        case ir.StaticBinary(op, ir.Size(left), ir.Size(right)):
+            return op, (left - right).substitute(env)
+    return condition
 
 
 def _negated(condition: ir.Static, scope: Scope) -> str:

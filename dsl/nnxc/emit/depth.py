@@ -6,7 +6,7 @@ from .. import ir
 from .reads import children, rebuilt
 
 DEEP, SHORT = 3, 72  # one call more is fine on a line as short as this
-WIDE = 80
+WIDE, LIMIT = 80, 88
 
 
 def depth(expr: ir.Expr) -> int:
@@ -18,11 +18,13 @@ def depth(expr: ir.Expr) -> int:
     return below
 
 
-def fits(depth_: int, width: int) -> bool:
-    """Whether an expression so deep and a line so wide read well."""
-    if depth_ <= 1:
-        return True
-    return width <= (WIDE if depth_ <= DEEP else SHORT) and depth_ <= DEEP + 1
+def fits(expr: ir.Expr, width: int) -> bool:
+    """Whether an expression on a line so wide reads well. Black lays out the arguments of one
+    long call better than a long sum."""
+    calls = depth(expr)
+    if calls <= 1:
+        return width <= LIMIT or not isinstance(expr, ir.Operator)
+    return width <= (WIDE if calls <= DEEP else SHORT) and calls <= DEEP + 1
 
 
 def spine(expr: ir.Expr) -> list[ir.Expr]:

@@ -18,10 +18,12 @@ def docstring(text: str) -> str:
     return f'{kept[:-1]}\\"' if kept.endswith('"') else kept
 
 
-def class_doc(definition: ir.Definition) -> str:
+def class_doc(definition: ir.Definition, program: ir.Program) -> str:
     """`What the spec says: (b, t, d) -> (b, t, d).`, indented from the second line on."""
     labels = Labels(definition)
-    doc = docstring(definition.doc)
+    # A comment that opens a file of several definitions is about the file.
+    alone = len(program.definitions) == 1
+    doc = docstring(definition.doc if alone or definition.doc != program.doc else "")
     if not doc:
         return _wrapped(_sentence(definition, labels), 4)
     arrow = _arrow(definition, labels)
@@ -77,7 +79,7 @@ def module_doc(program: ir.Program) -> str:
     names = models or [d.name for d in program.definitions]
     title = f"{_listed(names)} in Flax NNX."
     doc = docstring(program.doc)
-    if doc:
+    if doc and len(program.definitions) > 1:
         first, _, rest = doc.partition("\n")
         title = f"{first}\n\n{rest}".strip() if rest else first
     legend = _legend(program)

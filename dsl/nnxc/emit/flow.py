@@ -66,6 +66,8 @@ class _Flow:
             n: self.locals.namespace.give(n.lower(), n) for n in sorted(bound)
         }
         self.labels = Labels(self.definition)
+        loops = (s for s in statements(self.definition.body) if isinstance(s, ir.For))
+        self.carried = {c.symbol for loop in loops for c in loop.carried}
         self.loops = 0
         self.scope = Scope(self._symbol, self.locals.text, self.callee)
         self.scope.sizes = self.known
@@ -129,12 +131,14 @@ class _Flow:
 
     def _comment(self, value: ir.Expr) -> str:
         """The shape of a value, where it is not that of what flows into it."""
-        if isinstance(value.type, tuple):
+        if isinstance(value.type, tuple) or isinstance(value, ir.Reshape):
             return ""
         origin = depth.source(value)
         if origin is not None and not isinstance(origin.type, tuple):
             if origin.type.sizes == value.type.sizes:
                 return ""
+        if any(s.symbols & self.carried for s in value.type.sizes):
+            return ""
         return self.labels.shape(value.type) if value.type.axes else ""
 
     # ---------------------------------------------------------- statements

@@ -185,7 +185,7 @@ class Lowering:
         self, value: ir.Expr, avoid: Names, hint: str | None, start: int
     ) -> ir.Expr:
         """The value with inner parts bound to names until it reads well."""
-        while not d.fits(d.depth(value), self._width(value, None) + start):
+        while not d.fits(value, self._width(value, None) + start):
             part = self._part(value)
             if part is None:
                 return value
@@ -199,13 +199,15 @@ class Lowering:
 
     def _part(self, value: ir.Expr) -> ir.Expr | None:
         """The largest part on the deepest path that makes a good line."""
-        path = [p for p in d.spine(value) if d.depth(p) >= 1]
+        path = [(p, self._width(p, "x")) for p in d.spine(value) if d.depth(p) >= 1]
         least = 1 if d.depth(value) > d.DEEP + 1 else 2
-        for part in path:
-            here = d.depth(part)
-            if here <= d.DEEP and d.fits(here, self._width(part, "x")):
-                return part if here >= least else None
-        return None
+        for part, width in path:
+            if least <= d.depth(part) <= d.DEEP and width <= d.WIDE:
+                return part
+        if self._width(value, "x") <= d.LIMIT:
+            return None
+        short = (p for p, width in path if width <= d.LIMIT and d.depth(p) <= d.DEEP)
+        return next(short, path[-1][0] if path else None)
 
 
 def _read(args: tuple[tuple[str, ir.Expr], ...] | list[tuple[str, ir.Expr]]) -> set[str]:

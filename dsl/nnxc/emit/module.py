@@ -6,9 +6,10 @@ from .. import ir
 from . import _templates as templates
 from .docs import module_doc
 from .options import Options
-from .plan import asked_of_models, class_view, config_view, helpers, presets_view
+from .plan import class_view, config_view, helpers, presets_view
 from .render import blackened, imports
 from .signature import Names, assign_names
+from .train import train_view
 from .view import ModuleView
 
 
@@ -23,6 +24,7 @@ def module_text(program: ir.Program, options: Options) -> str:
 
 def _parts(program: ir.Program, names: Names, options: Options) -> list[str]:
     """The top-level pieces in order, without blank lines around them."""
+    trains = [train_view(program, train, names) for train in program.trains]
     parts = [
         templates.config(config_view(s)) for s in names.signatures.values() if s.config
     ]
@@ -30,6 +32,11 @@ def _parts(program: ir.Program, names: Names, options: Options) -> list[str]:
         parts.append(templates.presets(presets_view(program, names)))
     parts += [h.source for h in helpers(program)]
     for definition in program.definitions:
-        wanted = asked_of_models(program, definition.name)
-        parts.append(templates.class_(class_view(definition, names, options, wanted)))
+        signature = names.signatures[definition.name]
+        wanted = {n for v in trains if v.model == signature.name for n in v.loss.stored}
+        view = class_view(definition, program, names, options, wanted)
+        parts.append(templates.class_(view))
+    parts += [templates.train(train) for train in trains]
+    if trains:
+        parts.append(templates.trainer())
     return [p.strip("\n") for p in parts]

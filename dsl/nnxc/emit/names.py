@@ -14,6 +14,7 @@ BUILTINS = (
     "ValueError", "abs", "bool", "enumerate", "float", "int", "len", "list", "max", "min",
     "range", "reversed", "round", "self", "str", "sum", "super", "tuple", "zip",
 )  # fmt: skip
+AMBIGUOUS = ("I", "O", "l")  # as ruff has it
 # What `nnx.Module` defines.
 ATTRIBUTES = ("eval", "perturb", "set_attributes", "sow", "train")
 
@@ -22,7 +23,7 @@ class Namespace:
     """Hands out each name once."""
 
     def __init__(self, taken: Iterable[str] = ()):
-        self._taken = {*MODULES, *BUILTINS, *taken}
+        self._taken = {*MODULES, *BUILTINS, *AMBIGUOUS, *taken}
 
     def give(self, *candidates: str) -> str:
         """The first free candidate, else the last with `_`, else that numbered."""

@@ -11,7 +11,7 @@ from .docs import class_doc
 from .flow import call_body
 from .nodes import flatten
 from .options import Options
-from .reads import declared, expressions, mentions, statements, walk
+from .reads import declared, expressions, statements, walk
 from .scope import Scope
 from .signature import Draws, Names, Signature
 from .statics import static
@@ -32,7 +32,11 @@ DTYPE = FieldView("dtype", "DTypeLike", "jnp.float32")
 
 
 def class_view(
-    definition: ir.Definition, names: Names, options: Options, wanted: Iterable[str] = ()
+    definition: ir.Definition,
+    program: ir.Program,
+    names: Names,
+    options: Options,
+    wanted: Iterable[str] = (),
 ) -> ClassView:
     """The class of a definition; `wanted` are parameters that others ask its objects for."""
     signature = names.signatures[definition.name]
@@ -46,7 +50,7 @@ def class_view(
     if init or arguments:
         lines = tuple(flatten(init, 2)) or ("        pass",)
         methods.insert(0, MethodView(_init_head(arguments), lines))
-    return ClassView(signature.name, class_doc(definition), tuple(methods))
+    return ClassView(signature.name, class_doc(definition, program), tuple(methods))
 
 
 def _init_head(arguments: str) -> str:
@@ -166,38 +170,3 @@ def ops(program: ir.Program) -> Iterable[Op]:
 
 def _called(expr: ir.Expr) -> Iterable[Op]:
     return (e.op for e in walk(expr) if isinstance(e, ir.OpCall))
-
-
-def asked_of_models(program: ir.Program, model: str) -> set[str]:
-    """The parameters of a model that its trains mention."""
-    found: set[str] = set()
-    for train in program.trains:
-        if train.model == model:
-            tops = [train.loss, *(e for _, e in train.metrics)]
-            tops += [e for s in statements(train.body) for e in expressions(s)]
-            for expr in (e for top in tops for e in walk(top)):
-                found |= _mentioned(expr)
-    params = {p.name for p in program.definition(model).params}
-    return found & params
-
-
-def _mentioned(expr: ir.Expr) -> set[str]:
-    match expr:
-        case ir.Scalar(value):
-            return mentions(value)
-        case ir.OpCall(args=args, sizes=sizes):
-            found = set().union(*(mentions(v) for _, v in args))
-            return found.union(*(s.symbols for s in sizes.values()))
-        case ir.Subscript(items=items):
-            parts = [i for i in items if not isinstance(i, ir.Expr | ir.NewAxis | ir.Rest)]
-            statics = [
-                s
-                for i in parts
-                for s in ((i.lower, i.upper, i.step) if isinstance(i, ir.SliceOf) else (i,))
-            ]
-            return set().union(*(mentions(s) for s in statics if s is not None))
-        case ir.Reshape(type=type_):
-            return set().union(*(s.symbols for s in type_.sizes))
-        case ir.Choose(condition):
-            return mentions(condition)
-    return set()

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 
 _STRINGS = re.compile(r'"""(?:\\.|[^\\])*?"""|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|#[^\n]*', re.S)
-# Groups as isort has them; each entry: the name looked for, the import.
-_IMPORTS = (
+# Names to look for, as isort orders them: the standard library, then the rest.
+_GROUPS = (
     (
         ("math", "import math"),
-        ("Callable", "from collections.abc import Callable"),
-        ("dataclass", "from dataclasses import dataclass"),
-        ("partial", "from functools import partial"),
-        ("Any", "from typing import Any"),
+        ("Callable", "collections.abc"),
+        ("Sequence", "collections.abc"),
+        ("dataclass", "dataclasses"),
+        ("replace", "dataclasses"),
+        ("partial", "functools"),
+        ("Any", "typing"),
     ),
     (
         ("jax", "import jax"),
         ("jnp", "import jax.numpy as jnp"),
         ("optax", "import optax"),
-        ("nnx", "from flax import nnx"),
-        ("DTypeLike", "from jax.typing import DTypeLike"),
+        ("nnx", "flax"),
+        ("DTypeLike", "jax.typing"),
     ),
 )
 
@@ -28,8 +31,19 @@ _IMPORTS = (
 def imports(code: str) -> tuple[tuple[str, ...], ...]:
     """The imports that a text needs, by the names in it outside of strings and comments."""
     names = set(re.findall(r"(?<![\w.])[A-Za-z_]\w*", _without_strings(code)))
-    groups = (tuple(line for name, line in g if name in names) for g in _IMPORTS)
+    groups = (tuple(_lines(group, names)) for group in _GROUPS)
     return tuple(g for g in groups if g)
+
+
+def _lines(group: tuple[tuple[str, str], ...], names: set[str]) -> Iterator[str]:
+    found: dict[str, list[str]] = {}
+    for name, origin in group:
+        if name in names and origin.startswith("import "):
+            yield origin
+        elif name in names:
+            found.setdefault(origin, []).append(name)
+    for origin, imported in found.items():
+        yield f"from {origin} import {', '.join(imported)}"
 
 
 def _without_strings(code: str) -> str:
@@ -49,4 +63,6 @@ def blackened(code: str) -> str:
     """One top-level definition (or several), as Black has it."""
     import black
 
-    return black.format_str(code, mode=black.Mode()).rstrip("\n")
+    # Naming the version lets the last parameter after `*` have its comma.
+    mode = black.Mode(target_versions={black.TargetVersion.PY311})
+    return black.format_str(code, mode=mode).rstrip("\n")

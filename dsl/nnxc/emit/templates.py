@@ -1,17 +1,17 @@
 """Compiles the Jinja templates to plain functions, so that running the compiler needs no Jinja.
 
-`python -m nnxc.emit.templates` writes `_templates.py`; a test holds it to the templates. A template
-sees one variable, `view`, whose attributes must exist: absence is an error, as with
-StrictUndefined. What a template may use is what `_expression` and `_statement` know.
+`python -m nnxc.emit.templates` writes `_templates.py`; a test holds it to the templates. The
+variables of a template are the parameters of its function, and their attributes must exist: absence
+is an error, as with StrictUndefined. What a template may use is what `_expression` and `_statement` know.
 """
 
 from __future__ import annotations
 
 import keyword
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import jinja2
+import jinja2.meta
 from jinja2 import nodes
 
 _HEADER = '''"""The templates as functions. Made from templates/*.j2 by `python -m nnxc.emit.templates`."""
@@ -45,25 +45,44 @@ def compiled() -> str:
         undefined=jinja2.StrictUndefined,
         autoescape=False,
     )
-    functions = []
-    for path in sorted(directory().glob("*.j2")):
-        tree = environment.parse(path.read_text(encoding="utf-8"))
-        body = "\n".join(_statements(tree.body, 1))
-        functions.append(
-            f"\n\ndef {function_name(path)}(view: Any) -> str:\n"
-            f'    """{path.name}."""\n'
-            f"    out: list[str] = []\n{body}\n"
-            f'    return "".join(out)\n'
-        )
-    return _HEADER + "".join(functions)
+    trees = {
+        path: environment.parse(path.read_text(encoding="utf-8"))
+        for path in sorted(directory().glob("*.j2"))
+    }
+    variables = {path.name: _variables(tree) for path, tree in trees.items()}
+    return _HEADER + "".join(
+        _function(path, tree, variables) for path, tree in trees.items()
+    )
 
 
-def _statements(body: Sequence[nodes.Node], depth: int) -> Iterator[str]:
+def _function(
+    path: Path, tree: nodes.Template, variables: Mapping[str, Sequence[str]]
+) -> str:
+    parameters = ", ".join(f"{name}: Any" for name in variables[path.name])
+    body = "\n".join(_statements(tree.body, 1, variables))
+    return (
+        f"\n\ndef {function_name(path)}({parameters}) -> str:\n"
+        f'    """{path.name}."""\n'
+        f"    out: list[str] = []\n{body}\n"
+        f'    return "".join(out)\n'
+    )
+
+
+def _variables(tree: nodes.Template) -> list[str]:
+    """The variables that a template takes."""
+    return sorted(jinja2.meta.find_undeclared_variables(tree))
+
+
+def _statements(
+    body: Sequence[nodes.Node], depth: int, variables: Mapping[str, Sequence[str]]
+) -> Iterator[str]:
     for node in body:
-        yield from _statement(node, depth)
+        yield from _statement(node, depth, variables)
 
 
-def _statement(node: nodes.Node, depth: int) -> Iterator[str]:
+def _statement(
+    node: nodes.Node, depth: int, variables: Mapping[str, Sequence[str]]
+) -> Iterator[str]:
     pad = "    " * depth
     match node:
         case nodes.Output():
@@ -71,18 +90,19 @@ def _statement(node: nodes.Node, depth: int) -> Iterator[str]:
                 yield f"{pad}out.append({_output(part)})"
         case nodes.For(test=None, recursive=False) if not node.else_:
             yield f"{pad}for {_expression(node.target)} in {_expression(node.iter)}:"
-            yield from _statements(node.body, depth + 1)
+            yield from _statements(node.body, depth + 1, variables)
         case nodes.If():
             yield f"{pad}if {_expression(node.test)}:"
-            yield from _statements(node.body, depth + 1)
+            yield from _statements(node.body, depth + 1, variables)
             for other in node.elif_:
                 yield f"{pad}elif {_expression(other.test)}:"
-                yield from _statements(other.body, depth + 1)
+                yield from _statements(other.body, depth + 1, variables)
             if node.else_:
                 yield f"{pad}else:"
-                yield from _statements(node.else_, depth + 1)
+                yield from _statements(node.else_, depth + 1, variables)
         case nodes.Include(template=nodes.Const(value=str(name))):
-            yield f"{pad}out.append({function_name(Path(name))}(view))"
+            arguments = ", ".join(variables[name])
+            yield f"{pad}out.append({function_name(Path(name))}({arguments}))"
         case _:
             raise NotImplementedError(f"line {node.lineno}: {type(node).__name__}")
 

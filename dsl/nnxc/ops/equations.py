@@ -161,12 +161,13 @@ def _rearrange(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
     before = [n for group in old for n in group]
     after = [n for group in new for n in group]
     text = "{x}"
-    if any(len(group) != 1 for group in old):
+    moved = before != after
+    if moved and any(len(group) != 1 for group in old):
         text += f".reshape({', '.join(f'{{axis_{n}}}' for n in before)})"
-    if before != after:
+    if moved:
         text += f".transpose({', '.join(str(before.index(n)) for n in after)})"
     merged = {f"axis_{n}": size for n, size in layout.sizes.items()}
-    if any(len(group) != 1 for group in new):
+    if any(len(group) != 1 for group in (new if moved else (*old, *new))):
         shape = [f"{{{_merged(group)}}}" if group else "1" for group in new]
         text += f".reshape({', '.join(shape)})"
         merged |= {_merged(g): _size(g, layout) for g in new}

@@ -78,7 +78,7 @@ ENTRIES: tuple[Op, ...] = (
     _optimizer(
         "adabelief",
         "Adam scaled by how far gradients are from their mean.",
-        *_betas(0.9, 0.999, 1e-16),
+        *_numbers(b1=0.9, b2=0.999, eps=1e-16, eps_root=1e-16),
         _NESTEROV,
     ),
     _optimizer(

@@ -55,15 +55,12 @@ def _reduction(
     doc: str,
     *,
     accepts: str = "float",
-    dtype: str | None = None,
     rule: Rule | None = None,
     target: str = "",
     params: tuple[Param, ...] = (),
 ) -> Op:
-    written = {"axis": "axis", "keepdims": "keepdims"} | {
-        p.name: p.name for p in params
-    }
-    kind = {"int": "int:", "bool": "bool:"}.get(accepts, "")
+    written = {p.name: p.name for p in (AXES, KEEPDIMS, *params)}
+    dtypes = {"any": ("", "int:", "bool:"), "number": ("", "int:"), "bool": ("bool:",)}
     return Op(
         name,
         "function",
@@ -71,11 +68,15 @@ def _reduction(
         Call(target or f"jnp.{name}", ("x",), written),
         params=(AXES, KEEPDIMS, *params),
         inputs=(Input("x", accepts),),
-        shape=rule or _reduced(dtype),
-        examples=(
-            Example({}, (f"{kind} B T d".strip(),)),
-            Example({"axis": (1, 2)}, (f"{kind} B H W C".strip(),)),
-            Example({"axis": -1, "keepdims": True}, (f"{kind} B d".strip(),)),
+        shape=rule or _reduced(None),
+        examples=tuple(
+            Example(args, (f"{dtype} {axes}".strip(),))
+            for dtype in dtypes.get(accepts, ("",))
+            for args, axes in (
+                ({}, "B T d"),
+                ({"axis": (1, 2)}, "B H W C"),
+                ({"axis": -1, "keepdims": True}, "B d"),
+            )
         ),
     )
 
@@ -85,11 +86,11 @@ def _scan(name: str, doc: str) -> Op:
         name,
         "function",
         doc,
-        Call(f"jnp.{name}", ("x",), {"axis": "axis"}),
+        Call(f"jnp.{name}", ("x",), {"axis": "axis"}, ("axis",)),
         params=(ONE_AXIS,),
         inputs=(Input("x", "number"),),
         examples=(
-            Example({"axis": 1}, ("B T d",)),
+            Example({}, ("B T d",)),
             Example({"axis": -1}, ("int: B T",)),
         ),
     )
@@ -100,12 +101,17 @@ def _arg(name: str, doc: str) -> Op:
         name,
         "function",
         doc,
-        Call(f"jnp.{name}", ("x",), {"axis": "axis", "keepdims": "keepdims"}),
+        Call(
+            f"jnp.{name}",
+            ("x",),
+            {"axis": "axis", "keepdims": "keepdims"},
+            ("axis",),
+        ),
         params=(ONE_AXIS, KEEPDIMS),
         inputs=(Input("x", "number"),),
         shape=_position,
         examples=(
-            Example({"axis": -1}, ("B T d",)),
+            Example({}, ("B T d",)),
             Example({"axis": 0}, ("int: B T",)),
         ),
     )

@@ -1,0 +1,200 @@
+"""The statements of random valid specs that hold others, or other definitions."""
+
+from __future__ import annotations
+
+from spec_builder import B, Builder, Value
+from spec_steps import activation, inner_layers, stage, wide
+from spec_trees import assign, call, literal, name, pipe
+
+from nnxc.dims import const, symbol
+from nnxc.syntax import tree
+
+# --------------------------------------------------------------- structure
+
+
+def nested_residual(b: Builder, x: Value) -> tuple[tree.Statement, ...]:
+    """The body of a loop or a condition: it keeps the type of `x`."""
+    expr = pipe(x.tree, *inner_layers(b, x))
+    return (assign(x.name, expr, "+="),)
+
+
+def loop(b: Builder) -> bool:
+    """`for i in range(n):` with a use of `i`."""
+    x = wide(b)
+    if x is None or x.name in b.optional:
+        return False
+    b.read(x)
+    index = b.fresh("i")
+    count = literal(b.one(1, 2, 3))
+    scale = tree.Binary("+", name(index), literal(1))
+    body = (*nested_residual(b, x), assign(x.name, tree.Binary("*", x.tree, scale)))
+    b.body.append(tree.For((name(index),), call("range", count), body))
+    b.put(x)
+    return True
+
+
+def widening(b: Builder) -> bool:
+    """`for width in [4, 8]:`, the size of `x` changing as it goes."""
+    x = wide(b)
+    if x is None or x.name in b.optional:
+        return False
+    width = b.fresh("size")
+    widths = [b.one(2, 4, 8) for _ in range(b.one(1, 2, 3))]
+    layers = [stage(b, "Linear", name(width)), *activation(b)]
+    body = (assign(x.name, pipe(b.read(x), *layers)),)
+    b.body.append(tree.For((name(width),), literal(widths), body))
+    b.put(Value(x.name, (*x.sizes[:-1], const(widths[-1]))))
+    # What follows must not rely on the last width being known by its number.
+    out = b.static_size()
+    expr = pipe(b.read(x), stage(b, "Linear", out))
+    b.body.append(assign(x.name, expr))
+    b.put(Value(x.name, (*x.sizes[:-1], out)))
+    return True
+
+
+def choice(b: Builder) -> bool:
+    """`if deep:` on a parameter, both sides of one type."""
+    x = wide(b)
+    if x is None or x.name in b.optional:
+        return False
+    b.read(x)
+    flag = b.new_param("deep", b.flip())
+    then = nested_residual(b, x)
+    orelse = nested_residual(b, x) if b.flip() else ()
+    b.body.append(tree.If(name(flag), then, orelse))
+    b.put(x)
+    return True
+
+
+def optional_input(b: Builder) -> bool:
+    """`if bias != none: x += bias`."""
+    x = b.pick(lambda v: v.name not in b.optional)
+    if x is None or b.optional or not lead_only(x):
+        return False
+    text = "offset"
+    b.inputs[text] = x.sizes
+    b.dtypes[text] = "float"
+    b.optional.add(text)
+    b.read(x)
+    given = tree.Binary("!=", name(text), literal(None))
+    b.body.append(tree.If(given, (assign(x.name, name(text), "+="),), ()))
+    b.put(x)
+    return True
+
+
+def lead_only(x: Value) -> bool:
+    """Whether the shape may be declared by an input: plain axes and static sizes."""
+    return bool(x.sizes) and x.sizes[0] == B and all(s.symbols for s in x.sizes[1:-1])
+
+
+def second_input(b: Builder) -> bool:
+    """A further input, embedded or joined."""
+    if len(b.inputs) > 2 or b.is_block:
+        return False
+    text, steps = b.fresh("other"), symbol("S")
+    if b.flip():
+        b.add_input(text, (B, steps), "int")
+        width = b.static_size()
+        expr = pipe(name(text), call("Embed", b.static_size(), width))
+        b.unused.pop(text)
+        target = b.fresh("e")
+        b.body.append(assign(target, expr))
+        b.put(Value(target, (B, steps, width)))
+    else:
+        b.add_input(text, (B, const(b.one(2, 5))))
+    return True
+
+
+def shared(b: Builder) -> bool:
+    """`layer = Linear(n)`, applied twice: its weights are tied."""
+    x = wide(b)
+    if x is None or x.name in b.optional:
+        return False
+    text = b.fresh("tied")
+    b.body.append(assign(text, call("Linear", x.sizes[-1])))
+    once = pipe(b.read(x), name(text), *activation(b))
+    b.body.append(assign(x.name, call(text, once)))
+    b.put(x)
+    return True
+
+
+def static_local(b: Builder) -> bool:
+    """`half = width // 2`, as a size."""
+    x = wide(b)
+    params = [p for p in b.params if p in b.static and b.env[p] % 2 == 0]
+    if x is None or not params:
+        return False
+    text, param = b.fresh("half"), b.one(*params)
+    b.body.append(assign(text, tree.Binary("//", name(param), literal(2))))
+    out = b.static_size()
+    layers = [call("Linear", name(text)), *activation(b), stage(b, "Linear", out)]
+    b.give(x, pipe(b.read(x), *layers), *x.sizes[:-1], out)
+    return True
+
+
+def listed_widths(b: Builder) -> bool:
+    """`for i, w in enumerate(widths):` over a parameter that is a list."""
+    x = wide(b)
+    if x is None or b.is_block or x.name in b.optional:
+        return False
+    widths = b.new_param("widths", [b.one(2, 4, 8) for _ in range(b.one(1, 2, 3))])
+    index, width = b.fresh("i"), b.fresh("w")
+    scale = tree.Binary("/", literal(1.0), tree.Binary("+", name(index), literal(1)))
+    expr = tree.Binary("*", pipe(b.read(x), call("Linear", name(width))), scale)
+    targets = (name(index), name(width))
+    body = (assign(x.name, expr),)
+    b.body.append(tree.For(targets, call("enumerate", name(widths)), body))
+    out = b.static_size()
+    b.body.append(assign(x.name, pipe(x.tree, stage(b, "Linear", out))))
+    b.put(Value(x.name, (*x.sizes[:-1], out)))
+    return True
+
+
+def required(b: Builder) -> bool:
+    """`require width % 2 == 0, "..."` where it holds."""
+    params = [p for p in b.params if p in b.static]
+    if not params:
+        return False
+    param = b.one(*params)
+    rest = tree.Binary("%", name(param), literal(2))
+    condition = tree.Binary("==", rest, literal(b.env[param] % 2))
+    b.body.append(tree.Require(condition, b.one(None, "a message, with {braces}")))
+    return not b.is_block
+
+
+def activated(b: Builder) -> bool:
+    """A function as a parameter: `activation = gelu`."""
+    x = b.pick()
+    if x is None or b.is_block:
+        return False
+    text = b.new_param("act", name(b.one("relu", "gelu", "tanh")))
+    b.give(x, pipe(b.read(x), name(text)), *x.sizes)
+    return True
+
+
+def parted(b: Builder) -> bool:
+    """`a, c = split(x, 2, axis=-1)`, both used."""
+    x = b.pick(lambda v: len(v.sizes) >= 2 and (v.sizes[-1].value or 1) % 2 == 0)
+    if x is None or x.sizes[-1].value is None:
+        return False
+    targets = [b.fresh("part"), b.fresh("part")]
+    expr = call("split", b.read(x), 2, axis=-1)
+    b.body.append(tree.Assign(tuple(map(name, targets)), "=", expr))
+    for target in targets:
+        b.put(Value(target, (*x.sizes[:-1], x.sizes[-1] // 2)))
+    return True
+
+
+def several_ways(b: Builder) -> bool:
+    """`if mode == "a":`, `elif`, `else`, on a text parameter."""
+    x = wide(b)
+    if x is None or b.is_block or x.name in b.optional:
+        return False
+    b.read(x)
+    text = b.new_param("mode", b.one("a", "b", "c"))
+    first = tree.Binary("==", name(text), literal("a"))
+    second = tree.Binary("==", name(text), literal("b"))
+    last = tree.If(second, nested_residual(b, x), nested_residual(b, x))
+    b.body.append(tree.If(first, nested_residual(b, x), (last,)))
+    b.put(x)
+    return True
