@@ -9,21 +9,26 @@ import signal
 import sys
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import black
+import jax
+import jax.numpy as jnp
+from flax import nnx
 from spec_builder import ModelCase, Spec
 
 import nnxc
 from nnxc.codes import CODES
 from nnxc.driver import analyse
 from nnxc.instance import instantiate
-from nnxc.nodes import Instance
+from nnxc.ir import Program
 from nnxc.shapes import TensorType
 from nnxc.syntax.format import format_file
 
 SECONDS = 10
+TRAIN_PARTS = ("create_model", "create_optimizer", "create_rngs", "train_step")
 
 
 class Broken(AssertionError):
@@ -169,11 +174,12 @@ def check_calls(nodes: list[ast.AST], defined: set[str]) -> None:
 # ---------------------------------------------------------------------- valid
 
 
-def check_valid(spec: Spec, *, tree_mode: bool = False) -> None:
+def check_valid(spec: Spec, *, tree_mode: bool = False, scan: bool = False) -> None:
     """A valid spec compiles, and what it compiles to computes the predicted shapes."""
     text = format_file(spec.file)
+    options = nnxc.Options(stack="scan", remat=tree_mode) if scan else None
     with time_limit(SECONDS):
-        output = nnxc.compile(text, path="spec.nnx")
+        output = nnxc.compile(text, path="spec.nnx", options=options)
     found = [f"{d.code} {d.message}" for d in output.diagnostics]
     holds(not found, "no diagnostics", found)
     (generated,) = output.files.values()
@@ -182,17 +188,16 @@ def check_valid(spec: Spec, *, tree_mode: bool = False) -> None:
     program = analyse(text, path="spec.nnx").program
     assert program is not None
     module = loaded(generated)
-    for case in spec.models:
-        given = [n for n in case.inputs if n not in case.optional]
-        for inputs in (given, list(case.inputs)) if case.optional else (given,):
-            predicted = instantiate(program, case.name, {}, case.axes, inputs)
-            check_case(module, case, inputs, predicted, tree_mode)
+    with nnx.set_graph_mode(not tree_mode):
+        for case in spec.models:
+            check_model(module, case, program, stacked=scan)
+        for train in program.trains:
+            (case,) = (c for c in spec.models if c.name == train.model)
+            check_train(module, case, len(program.trains) > 1)
 
 
 def check_black(text: str) -> None:
     """Generated text is as Black leaves it."""
-    import black
-
     holds(black.format_str(text, mode=black.Mode()) == text, "Black leaves it as it is")
 
 
@@ -204,28 +209,30 @@ def loaded(text: str) -> types.ModuleType:
     return module
 
 
-def check_case(
-    module: types.ModuleType,
-    case: ModelCase,
-    given: list[str],
-    predicted: Instance,
-    tree_mode: bool,
+def check_model(
+    module: types.ModuleType, case: ModelCase, program: Program, *, stacked: bool
 ) -> None:
-    """One model, with these inputs: outputs and weights as predicted."""
-    import jax
-    from flax import nnx
+    """A model, without its optional inputs and with them: outputs and weights as predicted."""
+    needed = [n for n in case.inputs if n not in case.optional]
+    for given in (needed, list(case.inputs)) if case.optional else (needed,):
+        predicted = instantiate(program, case.name, {}, case.axes, given)
+        holds(not predicted.failures, "requirements hold", predicted.failures)
+        expected = case.outputs
+        shapes = sizes(predicted.outputs)
+        holds(shapes == expected, "checker's shapes", (shapes, expected))
+        outputs, weights = computed(module, case, given)
+        holds(outputs == expected, "JAX's shapes", (outputs, expected))
+        listed = {
+            n: tuple(s.value for s in w.sizes) for n, w in predicted.weights().items()
+        }
+        if not stacked:
+            holds(weights == listed, "weights", {"jax": weights, "predicted": listed})
 
-    holds(not predicted.failures, "requirements hold", predicted.failures)
-    expected = case.outputs
-    holds(
-        sizes(predicted.outputs) == expected,
-        "checker's shapes",
-        (predicted.outputs, expected),
-    )
-    types = {"float": "float32", "int": "int32", "bool": "bool_"}
-    args = {
-        n: jax.ShapeDtypeStruct(case.inputs[n], types[case.dtypes[n]]) for n in given
-    }
+
+def computed(
+    module: types.ModuleType, case: ModelCase, given: list[str]
+) -> tuple[Any, Any]:
+    """Shapes of outputs and of weights by path, as JAX has them."""
 
     def run(inputs: dict[str, jax.Array]) -> tuple[Any, Any]:
         model = construct(module, case.name)
@@ -234,18 +241,41 @@ def check_case(
         state = nnx.state(model, nnx.Any(nnx.Param, nnx.BatchStat))
         return model(**inputs, **rngs), state
 
-    with nnx.set_graph_mode(not tree_mode):
-        outputs, state = jax.eval_shape(run, args)
+    outputs, state = jax.eval_shape(run, abstract(case, given))
     outputs = outputs if isinstance(outputs, tuple) else (outputs,)
-    computed = tuple(o.shape for o in outputs)
-    holds(computed == expected, "JAX's shapes", (computed, expected))
     weights = {
         ".".join(map(str, path)): leaf.shape for path, leaf in nnx.to_flat_state(state)
     }
-    listed = {
-        n: tuple(s.value for s in w.sizes) for n, w in predicted.weights().items()
+    return tuple(o.shape for o in outputs), weights
+
+
+def abstract(case: ModelCase, given: Iterable[str]) -> dict[str, jax.ShapeDtypeStruct]:
+    """Inputs without values."""
+    dtypes = {"float": "float32", "int": "int32", "bool": "bool_"}
+    return {
+        n: jax.ShapeDtypeStruct(case.inputs[n], dtypes[case.dtypes[n]]) for n in given
     }
-    holds(weights == listed, "weights", {"jax": weights, "predicted": listed})
+
+
+def check_train(module: types.ModuleType, case: ModelCase, several: bool) -> None:
+    """A train's step gives a loss in float32, and changes no weight's shape."""
+    suffix = f"_{case.name.lower()}" if several else ""
+    part = {n: getattr(module, n + suffix, None) for n in TRAIN_PARTS}
+
+    def run(batch: dict[str, jax.Array]) -> Any:
+        model = part["create_model"]()
+        before = jax.tree.map(jnp.shape, nnx.state(model, nnx.Param))
+        objects = [model, part["create_optimizer"](model)]
+        if part["create_rngs"]:
+            objects.append(part["create_rngs"]())
+        loss, _ = part["train_step"](*objects, **batch)
+        after = jax.tree.map(jnp.shape, nnx.state(model, nnx.Param))
+        holds(before == after, "a step keeps shapes", (before, after))
+        return loss
+
+    needed = [n for n in case.inputs if n not in case.optional]
+    loss = jax.eval_shape(run, abstract(case, needed))
+    holds((loss.shape, loss.dtype.name) == ((), "float32"), "a loss", loss)
 
 
 def sizes(output: Any) -> tuple[tuple[int | None, ...], ...]:
@@ -256,8 +286,6 @@ def sizes(output: Any) -> tuple[tuple[int | None, ...], ...]:
 
 def construct(module: types.ModuleType, name: str) -> Any:
     """The model at its defaults, as its constructor wants them."""
-    from flax import nnx
-
     model = getattr(module, name)
     hints = typing.get_type_hints(model.__init__)
     args = [hints["cfg"]()] if "cfg" in hints else []

@@ -215,23 +215,31 @@ def helpers(op: Op) -> list[Any]:
     return [*(by_name[n] for n in op.helper.needs), op.helper]
 
 
-def apply(case: Case, shaped: Shaped, env: Env, seed: int = 0) -> tuple[Any, Any]:
-    """The layer (None for a function), and a function from input arrays by name to outputs."""
+def apply(
+    case: Case, shaped: Shaped, env: Env, *, abstract: bool = False
+) -> tuple[Any, Any]:
+    """The layer (None for a function), and a function from input arrays by name to outputs.
+
+    An abstract layer has shapes in the place of weights, and costs nothing to make.
+    """
     op = case.op
     names = namespace(op)
     text = python(case, shaped, env)
     if op.group != "layer":
 
         def function(arrays: Mapping[str, Any]) -> Any:
-            rngs = nnx.Rngs(seed)
-            return eval(text, names | {"rngs": rngs} | dict(arrays))
+            return eval(text, names | {"rngs": nnx.Rngs(0)} | dict(arrays))
 
         return None, function
-    layer = eval(text, names | {"rngs": nnx.Rngs(seed)})
+
+    def make() -> Any:
+        return eval(text, names | {"rngs": nnx.Rngs(0)})
+
+    layer = nnx.eval_shape(make) if abstract else make()
     draws = "rngs" in inspect.signature(layer.__call__).parameters and bool(op.streams)
 
     def call(layer: Any, arrays: Mapping[str, Any]) -> Any:
-        more = {"rngs": nnx.Rngs(seed)} if draws else {}
+        more = {"rngs": nnx.Rngs(0)} if draws else {}
         first = op.inputs[0].name
         rest = {n: a for n, a in arrays.items() if n != first}
         return layer(arrays[first], **rest, **more)

@@ -67,6 +67,21 @@ def block(b: Builder) -> bool:
     return True
 
 
+def inside(b: Builder) -> bool:
+    """A block that keeps the type of its input, within another."""
+    x = b.values[-1]
+    known = [k for k in b.blocks if k.rank == len(x.sizes) and k.out is None]
+    if not known:
+        return False
+    chosen: Block = b.one(*known)
+    made: tree.Expr = call(chosen.name, *(b.static_size() for _ in chosen.sizes))
+    if b.flip():
+        made = tree.Binary("*", made, literal(2))
+    b.body.append(assign(x.name, pipe(b.read(x), made)))
+    b.put(x)
+    return True
+
+
 def pooled(b: Builder) -> bool:
     """Pooling that halves images of known size, or keeps their size."""
     x = b.pick(lambda v: len(v.sizes) == 4)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from nnxc.dims import Dim
+from nnxc.dims import Dim, Func
 from nnxc.syntax import tree
 
 
@@ -39,14 +39,20 @@ def size(dim: Dim) -> tree.Expr:
         if abs(coefficient) != 1 or not monomial:
             factors.append(literal(abs(coefficient)))
         for atom, power in monomial:
-            assert isinstance(atom, str)
-            factors.extend([name(atom)] * power)
+            factors.extend([_atom(atom)] * power)
         term = chained("*", factors)
         if result is None:
             result = term if coefficient > 0 else tree.Unary("-", term)
         else:
             result = tree.Binary("+" if coefficient > 0 else "-", result, term)
     return literal(0) if result is None else result
+
+
+def _atom(atom: str | Func) -> tree.Expr:
+    if isinstance(atom, str):
+        return name(atom)
+    assert atom.name == "floordiv"
+    return tree.Binary("//", *map(size, atom.args))
 
 
 def chained(op: str, parts: Iterable[tree.Expr]) -> tree.Expr:

@@ -13,8 +13,9 @@ PACKAGE = Path(__file__).parents[1] / "dsl" / "nnxc"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 # Room -> rooms and third parties that it may import. The standard library is free to all,
-# a room to itself. Rooms lower in the table may import higher ones, where it says so.
+# and so are records, a room to itself. Rooms lower in the table may import higher ones, where it says so.
 ROWS: dict[str, set[str]] = {
+    "record": set(),
     "dims": set(),
     "source": set(),
     "codes": set(),
@@ -40,9 +41,10 @@ ROWS: dict[str, set[str]] = {
         *("version", "source", "diagnostics", "fresh", "header"),
         *("syntax", "check", "ir", "emit"),
     },
-    "make": {"driver", "files", "fresh", "header", "source", "diagnostics"},
+    "specs": {"driver", "files", "fresh", "source", "diagnostics"},
+    "make": {"specs", "driver", "files", "fresh", "header", "diagnostics"},
     "cli": {
-        *("make", "driver", "files", "fresh", "report", "instance"),
+        *("make", "specs", "driver", "files", "fresh", "report", "instance"),
         *("diagnostics", "codes", "version"),
     },
     "version": {"make", "driver", "diagnostics"},
@@ -96,7 +98,7 @@ def outside(module: str) -> str:
 def test_a_room_imports_what_its_row_allows(path: Path) -> None:
     own = room(path.relative_to(PACKAGE).with_suffix("").parts)
     assert own in ROWS, f"{own} is in no row"
-    used = set(imports(path)) - sys.stdlib_module_names - {own}
+    used = set(imports(path)) - sys.stdlib_module_names - {own, "record"}
     assert used <= ROWS[own], f"{own} may not import {sorted(used - ROWS[own])}"
 
 

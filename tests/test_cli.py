@@ -20,6 +20,7 @@ from nnxc import fresh
 from nnxc.__main__ import main
 from nnxc.cli import explain, new
 from nnxc.codes import CODES
+from nnxc.driver import options_key
 
 NET = """\
 model Net(hidden = 4):
@@ -203,6 +204,7 @@ def test_colour_is_for_terminals_that_want_it(
         (["new", "mine", "--from", "gtp2"], "did you mean `gpt2`?"),
         (["new", "mine"], "`--from MODEL`"),
         (["new", "../mine", "--from", "gpt2"], "`../mine` is no name"),
+        (["summary"], "required: SPEC\n"),
         (["summary", "net.nnx", "B:8"], "`B:8` is not of the form NAME=SIZE"),
         ([], "COMMAND"),
     ],
@@ -353,9 +355,7 @@ def test_each_choice_of_options_can_be_fresh(nnx: Run) -> None:
 
 
 def test_defaults_of_the_check_are_those_of_the_compiler() -> None:
-    from dataclasses import asdict
-
-    assert asdict(nnxc.Options()) == dict(fresh.DEFAULTS)
+    assert options_key(nnxc.Options()) == fresh.options_key(fresh.DEFAULTS)
 
 
 @pytest.mark.parametrize("name", ["net.nnx", "out/net.py", "lib.nnx", "deep.nnx"])
@@ -428,7 +428,7 @@ def test_other_words_are_never_fresh(words: tuple[str, ...], nnx: Run) -> None:
 @pytest.mark.parametrize("damage", [b"", b"\0", b"net.nnx\0net.py\0", b"\xff" * 99])
 def test_a_damaged_record_only_costs_a_compile(damage: bytes, nnx: Run) -> None:
     nnx(*BUILD)
-    Path(fresh.Record("out").path).write_bytes(damage)
+    Path(fresh.Memo("out").path).write_bytes(damage)
     assert not is_fresh(*BUILD)
     assert nnx(*BUILD) == (0, "", "")
     assert is_fresh(*BUILD)

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 import nnxc
 from nnxc import files, make
 from nnxc.header import Owner, module_name, owner, with_header
+from nnxc.specs import MANY
 
 NET = """\
 model Net(hidden = 4):
@@ -339,7 +340,8 @@ def test_two_specs_for_one_output_are_refused(spec: Path, out: Path) -> None:
     other.write_text(NET)
     result = nnxc.build([spec, other], out)
     assert codes(result.diagnostics) == ["N904"] and not out.exists()
-    assert nnxc.build([spec, spec], out).ok
+    named_twice = [spec, spec, f"{spec.parent}/./{spec.name}"]
+    assert nnxc.build(named_twice, out).written == (str(out / "net.py"),)
 
 
 def test_a_folder_stands_for_the_specs_below_it(spec: Path, out: Path) -> None:
@@ -379,7 +381,7 @@ def test_a_mistake_in_a_shared_file_is_told_once(tmp_path: Path, out: Path) -> N
 def test_many_specs_by_several_processes_give_the_same(
     tmp_path: Path, out: Path
 ) -> None:
-    for number in range(make.MANY + 4):
+    for number in range(MANY + 4):
         text = WRONG if number in (3, 17) else NET
         (tmp_path / f"net{number:02}.nnx").write_text(text)
     seen: list[tuple[int, int]] = []
@@ -389,11 +391,11 @@ def test_many_specs_by_several_processes_give_the_same(
     assert [d.sort_key for d in pooled.diagnostics] == [
         d.sort_key for d in alone.diagnostics
     ]
-    assert seen == [(n, make.MANY + 4) for n in range(1, make.MANY + 5)]
+    assert seen == [(n, MANY + 4) for n in range(1, MANY + 5)]
     for number in (3, 17):
         (tmp_path / f"net{number:02}.nnx").write_text(NET)
     written = nnxc.build(tmp_path, out, jobs=2).written
-    assert written == tuple(str(out / f"net{n:02}.py") for n in range(make.MANY + 4))
+    assert written == tuple(str(out / f"net{n:02}.py") for n in range(MANY + 4))
     assert nnxc.build(tmp_path, out).unchanged == written
 
 
@@ -402,7 +404,7 @@ def test_many_specs_by_several_processes_give_the_same(
 
 def test_an_output_folder_that_is_a_file(spec: Path, out: Path) -> None:
     out.write_text("")
-    for folder in (out, out / "below"):
+    for folder in (out, out / "below", "a\0b"):
         assert codes(nnxc.build(spec, folder).diagnostics) == ["N903"]
 
 

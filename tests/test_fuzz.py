@@ -20,9 +20,11 @@ few = settings(
 
 
 @few
-@given(specs(), st.booleans())
-def test_valid_specs_compute_what_was_predicted(spec: Spec, tree_mode: bool) -> None:
-    check_valid(spec, tree_mode=tree_mode)
+@given(specs(), st.booleans(), st.booleans())
+def test_valid_specs_compute_what_was_predicted(
+    spec: Spec, tree_mode: bool, scan: bool
+) -> None:
+    check_valid(spec, tree_mode=tree_mode, scan=scan)
 
 
 @settings(few, max_examples=60)

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 from flax import nnx
-from oracle import Case, apply, cases, predict, structs
+from oracle import Case, apply, cases, concrete, predict, structs
 
 from nnxc.dims import Comparison, compare
 from nnxc.ops import ALL, MODEL_OPS
@@ -67,40 +67,49 @@ def test_requirements_hold_where_the_example_runs(case: Case) -> None:
             assert compare(left, right) is Comparison.EQUAL, r.message
 
 
+LAYERS = [case for case in CASES if case.op.group == "layer"]
+FUNCTIONS = [case for case in CASES if case.op.group == "function"]
+
+
+@pytest.mark.parametrize("case", FUNCTIONS, ids=name)
+def test_functions_agree_with_jax(case: Case) -> None:
+    for env in environments(case):
+        shaped = predict(case, env)
+        _, call = apply(case, shaped, env)
+        assert outputs(jax.eval_shape(call, arrays(case, env))) == expected(shaped)
+
+
 @pytest.mark.parametrize("graph", [True, False], ids=["graph", "tree"])
-@pytest.mark.parametrize("case", CASES, ids=name)
-def test_the_rule_agrees_with_flax(case: Case, graph: bool) -> None:
+@pytest.mark.parametrize("case", LAYERS, ids=name)
+def test_layers_agree_with_flax(case: Case, graph: bool) -> None:
     with nnx.set_graph_mode(graph):
         for env in environments(case)[: 2 if graph else 1]:
-            agree(case, predict(case, env), env)
+            shaped = predict(case, env)
+            layer, call = apply(case, shaped, env, abstract=True)
+            assert variables(layer) == {
+                n: (tuple(s.value for s in w.sizes), w.state)
+                for n, w in shaped.weights.items()
+            }
+            graphdef, state = nnx.split(layer)
+
+            def run(state: Any, arrays: Any) -> Any:
+                return call(nnx.merge(graphdef, state), arrays)  # noqa: B023
+
+            got = jax.eval_shape(run, state, arrays(case, env))
+            assert outputs(got) == expected(shaped)
 
 
-def agree(case: Case, shaped: Shaped, env: dict[str, int]) -> None:
-    layer, call = apply(case, shaped, env)
-    arrays = {n: structs(concrete_types(t, env)) for n, t in case.types.items()}
-    if layer is None:
-        got = jax.eval_shape(call, arrays)
-    else:
-        assert variables(layer) == {
-            n: (tuple(s.value for s in w.sizes), w.state)
-            for n, w in shaped.weights.items()
-        }
-        graphdef, state = nnx.split(layer)
-        got = jax.eval_shape(
-            lambda state, arrays: call(nnx.merge(graphdef, state), arrays),
-            state,
-            arrays,
-        )
-    expected = shaped.out if isinstance(shaped.out, tuple) else (shaped.out,)
-    assert [described(g) for g in jax.tree.leaves(got)] == [
-        described(structs(e)) for e in expected
-    ]
+def arrays(case: Case, env: dict[str, int]) -> dict[str, Any]:
+    return {n: structs(concrete(t, env)) for n, t in case.types.items()}
 
 
-def concrete_types(types: Any, env: dict[str, int]) -> Any:
-    from oracle import concrete
+def expected(shaped: Shaped) -> list[Any]:
+    several = shaped.out if isinstance(shaped.out, tuple) else (shaped.out,)
+    return [described(structs(type)) for type in several]
 
-    return concrete(types, env)
+
+def outputs(got: Any) -> list[Any]:
+    return [described(leaf) for leaf in jax.tree.leaves(got)]
 
 
 def described(array: Any) -> tuple[tuple[int, ...], str]:

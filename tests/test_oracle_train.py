@@ -223,7 +223,9 @@ COMPARED = cases({**LOSSES, **METRICS})
 def example_with_required(case: Case) -> Case:
     """Required numbers that the examples leave to their shapes."""
     missing = {"pinball": {"quantile": 0.3}}.get(case.op.name, {})
-    example = Example({**case.example.args, **missing}, case.example.inputs, case.example.named)
+    example = Example(
+        {**case.example.args, **missing}, case.example.inputs, case.example.named
+    )
     return Case(case.op, example)
 
 

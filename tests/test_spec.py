@@ -82,7 +82,11 @@ def test_there_are_pages() -> None:
     assert BLOCKS
 
 
-@pytest.mark.parametrize("code", CODES)
+# Of these, which are about outputs and folders, no spec is an example.
+OF_FILES = {"N902", "N903", "N904", "N905", "N906", "N907"}
+
+
+@pytest.mark.parametrize("code", sorted(CODES.keys() - OF_FILES))
 def test_every_code_is_explained(code: str) -> None:
     own = [b for b in BLOCKS if b.code == code and not b.is_file]
     wrong = [b for b in own if any(c == code for c, _ in b.errors)]

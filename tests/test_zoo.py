@@ -47,7 +47,7 @@ SMALL = {
         {"vocab": 17, "context": 9, "d": 16, "heads": 2, "layers": 2}, {"B": 4, "T": 7}
     ),
     "cifar_cnn": Small({"classes": 5}, {"B": 2}),
-    "convnext": Small({"classes": 5, "widths": [4, 6], "depths": [1, 2]}, IMAGES),
+    "convnext": Small({"classes": 5, "widths": (4, 6), "depths": (1, 2)}, IMAGES),
     "digits_cnn": Small({"width": 4}, {"B": 8}),
     "digits_mlp": Small({"hidden": 16}, {"B": 8}),
     "dqn": Small({"actions": 3, "hidden": 8}, {"B": 2}),
@@ -60,8 +60,8 @@ SMALL = {
         {"classes": 5, "size": 12, "patch": 4, "d": 8, "layers": 2}, {"B": 3}
     ),
     "multi_task": Small({"width": 4, "classes": 5}, {"B": 3, "H": 9, "W": 11}),
-    "resnet18": Small({"classes": 5, "widths": [4, 6]}, IMAGES),
-    "resnet50": Small({"classes": 5, "width": 4, "depths": [1, 2]}, IMAGES),
+    "resnet18": Small({"classes": 5, "widths": (4, 6)}, IMAGES),
+    "resnet50": Small({"classes": 5, "width": 4, "depths": (1, 2)}, IMAGES),
     "siamese": Small({"width": 2, "out": 8}, {"B": 4}),
     "simple_mlp": Small({"hidden": 16}, {"B": 8}),
     "transformer": Small(
@@ -109,10 +109,7 @@ class Case:
 
     def create(self, **changes: Any) -> nnx.Module:
         """The model at the small sizes."""
-        params = {
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in {**self.small.params, **changes}.items()
-        }
+        params = {**self.small.params, **changes}
         config = getattr(self.module, "Config", None)
         if config is None:
             return self.module.create_model(**params)

@@ -26,13 +26,13 @@ CONSTANTS = st.sampled_from([True, False, None]).map(tree.Constant)
 DOTS = st.builds(tree.Dots)
 
 
-def tuples(items: SearchStrategy, least: int = 0, most: int = 3) -> SearchStrategy:
+def tuples(items: SearchStrategy, least: int = 0, most: int = 2) -> SearchStrategy:
     """Tuples of items."""
     return st.lists(items, min_size=least, max_size=most).map(tuple)
 
 
 def _arguments(values: SearchStrategy) -> SearchStrategy:
-    positional = tuples(st.builds(tree.Arg, st.none(), values), most=2)
+    positional = tuples(st.builds(tree.Arg, st.none(), values), most=1)
     by_name = st.lists(
         st.builds(tree.Arg, LOWER, values), max_size=2, unique_by=lambda arg: arg.name
     ).map(tuple)
@@ -67,7 +67,7 @@ def _grow(parts: SearchStrategy) -> SearchStrategy:
 
 
 EXPRESSIONS = st.recursive(
-    NAMES | NUMBERS | STRINGS | CONSTANTS | WINDOWS, _grow, max_leaves=8
+    NAMES | NUMBERS | STRINGS | CONSTANTS | WINDOWS, _grow, max_leaves=4
 )
 TYPES = _types(EXPRESSIONS)
 CALLS = st.builds(tree.Call, NAMES, _arguments(EXPRESSIONS))
@@ -151,8 +151,8 @@ def _compound(statements: SearchStrategy) -> SearchStrategy:
     return alone | either | loop
 
 
-STATEMENTS = st.recursive(SIMPLE, _compound, max_leaves=5)
-BODIES = tuples(STATEMENTS, least=1, most=4)
+STATEMENTS = st.recursive(SIMPLE, _compound, max_leaves=3)
+BODIES = tuples(STATEMENTS, least=1)
 PARAMETERS = st.builds(tree.Parameter, LOWER, st.none() | EXPRESSIONS)
 CAMEL = st.sampled_from(["Linear", "MLP", "GPT2", "B"]).map(tree.Name)
 ITEMS = st.one_of(
@@ -169,5 +169,5 @@ ITEMS = st.one_of(
     _with_trivia(tree.Train, CAMEL, BODIES),
 )
 FILES = st.builds(
-    tree.File, tuples(ITEMS, least=1, most=4), comment_lines(last_blank=False)
+    tree.File, tuples(ITEMS, least=1), comment_lines(last_blank=False)
 )

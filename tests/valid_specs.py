@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import spec_layers as layers
+import spec_more as more
 import spec_steps as steps
 import spec_structures as structures
 from hypothesis import strategies as st
@@ -23,8 +24,12 @@ STEPS = (
     structures.second_input, structures.shared, structures.static_local,
     structures.listed_widths, structures.required, structures.activated,
     structures.parted, structures.several_ways,
+    more.halved, more.halved, more.doubled, more.shifted, more.counted, more.stacked,
+    more.divided, more.dropped, more.masked, more.remembered, more.shortcut, more.chosen,
 )  # fmt: skip
-KEEPING = (steps.residual, structures.loop, structures.choice, structures.shared)
+KEEPING = (
+    steps.residual, structures.loop, structures.choice, structures.shared, layers.inside,
+)  # fmt: skip
 OPTIMIZERS = ("adam", "sgd", "adamw", "rmsprop", "lion")
 
 
@@ -124,7 +129,7 @@ def specs(draw: Draw) -> Spec:
     """A file: some blocks, one or two models, sometimes trains."""
     blocks: list[Block] = []
     items: list[tree.Item] = []
-    for index in range(draw(st.integers(0, 2))):
+    for index in range(draw(st.integers(0, 3))):
         written, block = write_block(draw, blocks, f"Block{index}")
         items.append(written)
         blocks.append(block)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
+from math import gcd
 from typing import TypeAlias
 
 LIMIT = 10**18
@@ -155,11 +156,11 @@ class Dim:
         ordered = sorted(self.terms, key=lambda t: (t[1] < 0, _monomial_key(t[0])))
         text = ""
         for monomial, coefficient in ordered:
+            if not text:
+                text = _render_term(monomial, coefficient, name)
+                continue
             body = _render_term(monomial, abs(coefficient), name)
-            if text:
-                text += f" - {body}" if coefficient < 0 else f" + {body}"
-            else:
-                text = f"-{body}" if coefficient < 0 else body
+            text += f" - {body}" if coefficient < 0 else f" + {body}"
         return text
 
 
@@ -186,7 +187,7 @@ def const(value: int) -> Dim:
 
 def symbol(name: str) -> Dim:
     """The size that is a name."""
-    return Dim(((((name, 1),), 1),))
+    return _of_atom(name)
 
 
 def as_dim(value: Dim | int) -> Dim:
@@ -199,7 +200,11 @@ def func(name: str, *args: Dim) -> Dim:
     values = [a.value for a in args]
     if name in ("max", "min") and None not in values:
         return const({"max": max, "min": min}[name](v for v in values if v is not None))
-    return Dim(((((Func(name, args), 1),), 1),))
+    return _of_atom(Func(name, args))
+
+
+def _of_atom(atom: Atom) -> Dim:
+    return Dim(((((atom, 1),), 1),))
 
 
 def _list_in(env: Env, name: str | None) -> tuple[Dim | int, ...] | None:
@@ -267,13 +272,31 @@ def _floordiv_number(dividend: Dim, n: int) -> Dim:
     whole = _canonical({m: c // n for m, c in dividend.terms})
     rest = _canonical({m: c % n for m, c in dividend.terms})
     # A constant rest is below n, so it adds nothing.
-    return whole if rest.value is not None else whole + _opaque_floordiv(rest, const(n))
+    return whole if rest.value is not None else whole + _lowest_terms(rest, n)
+
+
+def _lowest_terms(dividend: Dim, n: int) -> Dim:
+    """`(2 * a + 3) // 4` as `(a + 1) // 2`: a constant beside multiples of g counts by g."""
+    common = gcd(n, *(c for m, c in dividend.terms if m))
+    if common == 1:
+        return _opaque_floordiv(dividend, const(n))
+    shared = _canonical({m: c // common for m, c in dividend.terms})
+    return floordiv(shared, const(n // common))
 
 
 def _opaque_floordiv(dividend: Dim, divisor: Dim) -> Dim:
-    match dividend.atom:
-        case Func("floordiv", (inner, by)):
-            return func("floordiv", inner, by * divisor)
+    """Nested quotients fold: `(a // n + r) // m` is `(a + r * n) // (n * m)`."""
+    quotients = [
+        (atom, coefficient)
+        for monomial, coefficient in dividend.terms
+        for atom, _ in monomial
+        if isinstance(atom, Func)
+    ]
+    match quotients:
+        case [(Func("floordiv", (inner, by)) as quotient, 1)]:
+            rest = dividend - _of_atom(quotient)
+            if quotient.key not in rest.key:
+                return floordiv(inner + rest * by, by * divisor)
     return func("floordiv", dividend, divisor)
 
 
@@ -310,11 +333,24 @@ def compare(
     if not difference.terms:
         return Comparison.EQUAL
     signs = {c > 0 for _, c in difference.terms}
-    if len(signs) == 1 and any(
-        _at_least_one(m, maybe_zero) for m, _ in difference.terms
+    if (
+        len(signs) == 1
+        and any(_at_least_one(m, maybe_zero) for m, _ in difference.terms)
+        and all(_never_negative(atom) for m, _ in difference.terms for atom, _ in m)
     ):
         return Comparison.DIFFERENT
     return Comparison.UNKNOWN
+
+
+def _never_negative(atom: Atom) -> bool:
+    """Symbols and entries of lists are sizes; a difference under a quotient may be negative."""
+    if isinstance(atom, str) or atom.name in ("index", "len"):
+        return True
+    return all(
+        coefficient > 0 and all(_never_negative(inner) for inner, _ in monomial)
+        for arg in atom.args
+        for monomial, coefficient in arg.terms
+    )
 
 
 def _at_least_one(monomial: Monomial, maybe_zero: frozenset[str]) -> bool:
@@ -347,14 +383,19 @@ def _render_term(
     monomial: Monomial, coefficient: int, name: Callable[[str], str]
 ) -> str:
     factors = [_render_power(a, p, name) for a, p in monomial]
-    if coefficient != 1 or not factors:
-        factors.insert(0, str(coefficient))
-    # `a * b // c` would read left to right; a quotient goes first or in parentheses.
-    if len(factors) > 1:
+    # `a * b // c` would divide the product, and `-a // b` the negative.
+    if coefficient != 1 or len(monomial) > 1:
         factors = [
-            f"({f})" if " // " in f and not f.endswith(")") else f for f in factors
+            f"({factor})" if _is_quotient(*power) else factor
+            for factor, power in zip(factors, monomial, strict=True)
         ]
-    return " * ".join(factors)
+    if abs(coefficient) != 1 or not factors:
+        factors.insert(0, str(abs(coefficient)))
+    return ("-" if coefficient < 0 else "") + " * ".join(factors)
+
+
+def _is_quotient(atom: Atom, exponent: int) -> bool:
+    return exponent == 1 and isinstance(atom, Func) and atom.name == "floordiv"
 
 
 def _render_power(atom: Atom, exponent: int, name: Callable[[str], str]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from . import __version__, fresh
 from .diagnostics import Diagnostic, Sink
 from .emit import Options as Options
 from .header import module_name, with_header
+from .record import Record
 from .source import Source, Span
 
 if TYPE_CHECKING:
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 Read = Callable[[str], bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(Record):
     """What a spec compiles to: file names with their texts; none where there are errors."""
 
     files: Mapping[str, str]
@@ -34,8 +33,7 @@ class Output:
         return not any(d.severity == "error" for d in self.diagnostics)
 
 
-@dataclass(frozen=True, slots=True)
-class Analysis:
+class Analysis(Record):
     """What is known of a spec before anything is emitted; `texts` are it and its uses."""
 
     source: Source | None
@@ -65,12 +63,18 @@ def compile(
     from .emit import emit
 
     body = emit(analysis.program, options)
-    parts = [__version__, fresh.options_key(asdict(options))]
+    parts = [__version__, options_key(options)]
     for name, text in analysis.texts.items():
         parts += (name, text)
     text = with_header(body, path, __version__, parts)
     files = {f"{module_name(path)}.py": text}
     return Output(MappingProxyType(files), analysis.diagnostics)
+
+
+def options_key(options: Options) -> str:
+    """Options as text, the same for the same choices."""
+    names = type(options).__match_args__
+    return fresh.options_key({name: getattr(options, name) for name in names})
 
 
 def analyse(
@@ -112,19 +116,17 @@ def _as_bytes(source: str | bytes) -> bytes:
     )
 
 
-@dataclass(slots=True)
 class _Loader:
     """Gives the checker the files that a spec uses, each read and parsed once.
 
     A file's name is its path relative to the folder of the spec.
     """
 
-    path: str
-    read: Read | None
-    sink: Sink
-    texts: dict[str, str] = field(default_factory=dict)
-    files: dict[str, tree.File | None] = field(default_factory=dict)
-    names: dict[str, str] = field(default_factory=dict)  # of sources, by their paths
+    def __init__(self, path: str, read: Read | None, sink: Sink) -> None:
+        self.path, self.read, self.sink = path, read, sink
+        self.texts: dict[str, str] = {}
+        self.files: dict[str, tree.File | None] = {}
+        self.names: dict[str, str] = {}  # of sources, by their paths
 
     def __call__(self, path: str, span: Span) -> tree.File | None:
         """The file of that path, relative to the one that `span` is in, or None."""

@@ -8,9 +8,8 @@ import stat
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 
-LIMIT = 4_000_000  # bytes; no spec and no generated file comes near
+LIMIT = 64_000_000  # bytes; no spec and no generated file comes near
 STDIN = "-"
 
 
@@ -51,6 +50,8 @@ def existing(path: str) -> bytes | None:
 
     Raises OSError where something is in the way that must not be replaced.
     """
+    if "\0" in path:
+        raise FileError(path, "a path has no null characters")
     try:
         mode = os.lstat(path).st_mode
     except FileNotFoundError:
@@ -77,15 +78,13 @@ def write_all(contents: Mapping[str, bytes]) -> None:
         raise
 
 
-@dataclass(slots=True)
 class _Change:
     """A set of files on its way to disk, with all that it takes to go back."""
 
-    folders: list[str] = field(default_factory=list)
-    temporary: dict[str, str] = field(default_factory=dict)  # target -> new content
-    backups: dict[str, str | None] = field(
-        default_factory=dict
-    )  # target -> old content
+    def __init__(self) -> None:
+        self.folders: list[str] = []
+        self.temporary: dict[str, str] = {}  # target -> new content
+        self.backups: dict[str, str | None] = {}  # target -> old content
 
     def prepare(self, path: str, data: bytes) -> None:
         """Put the new content beside the old. Raises FileError."""

@@ -95,7 +95,7 @@ def _library_stamp(name: str) -> str:
     return name
 
 
-class Record:
+class Memo:
     """What is remembered of the outputs in one folder: spec name -> fields.
 
     The fields are the output's name, its digest, and the files that the spec uses.
@@ -103,7 +103,7 @@ class Record:
 
     def __init__(self, out: str) -> None:
         cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-        where = os.fsencode(os.path.realpath(out))
+        where = os.fsencode(os.path.abspath(out))
         self.path = os.path.join(cache, "nnxc", digest(where))
         self.entries = dict(self._read())
 
@@ -146,10 +146,7 @@ def is_fresh(arguments: Sequence[str], compiler: str) -> bool:
     if request is None:
         return False
     specs, out, options = request
-    try:
-        return _all_fresh(_expand(specs), out, options_key(options), compiler)
-    except (OSError, ValueError):
-        return False
+    return _all_fresh(_expand(specs), out, options_key(options), compiler)
 
 
 def _parse(
@@ -187,20 +184,32 @@ def _expand(specs: list[str]) -> Iterator[str]:
 
 
 def _all_fresh(specs: Iterable[str], out: str, options: str, compiler: str) -> bool:
-    entries, outputs = Record(out).entries, set()
+    entries, outputs = Memo(out).entries, set()
     for spec in specs:
-        fields = entries.get(os.path.basename(spec))
-        if fields is None or fields[0] in outputs:
+        known = recall(entries, spec, out, options, compiler)
+        if known is None or known[0] in outputs:
             return False
-        name, remembered, *uses = fields
-        outputs.add(name)
-        folder = os.path.dirname(spec)
-        inputs = [(os.path.basename(spec), digest(_read(spec)))]
-        inputs += [(use, digest(_read(os.path.join(folder, use)))) for use in uses]
-        output = _read(os.path.join(out, name))
-        if made(compiler, options, inputs, output) != remembered:
-            return False
+        outputs.add(known[0])
     return bool(outputs)
+
+
+def recall(
+    entries: Mapping[str, list[str]], spec: str, out: str, options: str, compiler: str
+) -> tuple[str, list[tuple[str, str]], bytes] | None:
+    """The name, inputs and content of a spec's output where it is fresh, else None."""
+    name, remembered, *uses = entries.get(os.path.basename(spec), ("", ""))
+    if not name:
+        return None
+    try:
+        inputs = [(os.path.basename(spec), digest(_read(spec)))]
+        for use in uses:
+            content = _read(os.path.join(os.path.dirname(spec), use))
+            inputs.append((use, digest(content)))
+        output = _read(os.path.join(out, name))
+    except (OSError, ValueError):
+        return None
+    same = made(compiler, options, inputs, output) == remembered
+    return (name, inputs, output) if same else None
 
 
 def _read(path: str) -> bytes:

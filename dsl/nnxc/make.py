@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import os
-import signal
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Sequence
 from difflib import unified_diff
 from functools import partial
-from typing import TypeVar
 
 from . import files, fresh
-from .diagnostics import Diagnostic, Label, closest
-from .driver import Analysis, Options, analyse, compile
+from .diagnostics import Diagnostic
+from .driver import Options, compile, options_key
 from .header import Owner, owner
-from .source import Source, Span
+from .record import Record, replace
+from .specs import (
+    Progress,
+    display,
+    file_problem,
+    find_specs,
+    in_order,
+    named,
+    read_spec,
+    read_used,
+    unique,
+)
 
-Progress = Callable[[int, int], None]
-T = TypeVar("T")
 
-MANY = 16  # specs from which on a pool of processes pays
-
-
-@dataclass(frozen=True, slots=True)
-class BuildResult:
+class BuildResult(Record):
     """What a build did. Paths of outputs, in the order of the specs.
 
     `stale` and `diff` are those of a check, which writes nothing.
@@ -42,8 +43,7 @@ class BuildResult:
         return not any(d.severity == "error" for d in self.diagnostics)
 
 
-@dataclass(frozen=True, slots=True)
-class _Made:
+class _Made(Record):
     """One generated file before it is written, and the digests of what it comes from."""
 
     spec: str
@@ -76,114 +76,22 @@ def build(
     options, folder = options or Options(), os.fspath(out)
     specs, problems = find_specs(_paths(paths))
     work = partial(_compile, out=folder, options=options)
-    made: list[_Made] = []
-    for outputs, found in in_order(work, specs, jobs, progress):
-        made += outputs
+    known = _recall(specs, folder, options, compiler) if compiler else {}
+    new = [spec for spec in specs if spec not in known]
+    results = in_order(work, new, jobs, progress)
+    for spec, (outputs, found) in zip(new, results, strict=True):
+        known[spec] = outputs
         problems += found
+    made = [output for spec in specs for output in known[spec]]
     problems = [*unique(problems), *_clashes(made)]
     if _failed(problems):
         return BuildResult(tuple(problems))
     result = _compare(made, problems, force) if not check else _check(made, problems)
     if result.ok and not check:
         result = _write(made, result)
-    if result.ok and compiler is not None:
+    if compiler and not result.diagnostics:
         _remember(made, folder, options, compiler)
     return result
-
-
-def find_specs(paths: Sequence[str]) -> tuple[list[str], list[Diagnostic]]:
-    """The specs that the paths name, folders searched; and what is wrong with the paths."""
-    specs: dict[str, None] = {}
-    problems = []
-    for path in paths:
-        below = fresh.specs_below(path) if os.path.isdir(path) else [path]
-        specs.update(dict.fromkeys(below))
-        if not below:
-            problems.append(
-                file_problem(
-                    "N905",
-                    path,
-                    f"there are no specs in `{path}`",
-                    "a spec is a file whose name ends in `.nnx`",
-                )
-            )
-    return list(specs), problems
-
-
-def read_spec(path: str) -> bytes | Diagnostic:
-    """The bytes of a spec, or why there are none."""
-    try:
-        return files.read(path)
-    except OSError as error:
-        why = files.reason(error)
-        return file_problem(
-            "N901", path, f"`{path}` cannot be read: {why}", _near(path)
-        )
-
-
-def analyse_spec(path: str) -> Analysis:
-    """Read and check one spec and the files that it uses."""
-    source = read_spec(path)
-    if isinstance(source, Diagnostic):
-        return Analysis(None, None, None, (source,), {})
-    with _named(path):
-        return analyse(source, path=display(path), read=partial(_read_used, path))
-
-
-def check_spec(path: str) -> tuple[Diagnostic, ...]:
-    """What is wrong with one spec."""
-    return analyse_spec(path).diagnostics
-
-
-def display(path: str) -> str:
-    """How diagnostics call a spec."""
-    return "<stdin>" if path == files.STDIN else path
-
-
-def file_problem(code: str, path: str, message: str, help: str | None) -> Diagnostic:
-    """An error about a file as a whole."""
-    span = Span(Source(display(path), ""), 0, 0)
-    return Diagnostic(code, message, Label(span), help=help)
-
-
-def unique(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
-    """Each finding once: several specs may use the file that it is in."""
-    return list({d.sort_key: d for d in diagnostics}.values())
-
-
-def in_order(
-    work: Callable[[str], T],
-    specs: Sequence[str],
-    jobs: int,
-    progress: Progress | None = None,
-) -> Iterator[T]:
-    """The result of `work` for each spec, in order.
-
-    Many specs are shared out to several processes, and progress is told.
-    """
-    for done, result in enumerate(_results(work, specs, jobs), start=1):
-        if progress is not None and len(specs) >= MANY:
-            progress(done, len(specs))
-        yield result
-
-
-def _results(work: Callable[[str], T], specs: Sequence[str], jobs: int) -> Iterator[T]:
-    if jobs < 2 or len(specs) < MANY or files.STDIN in specs:
-        yield from map(work, specs)
-        return
-    from concurrent.futures import ProcessPoolExecutor
-
-    chunk = max(1, min(16, len(specs) // (4 * jobs)))
-    pool = ProcessPoolExecutor(jobs, initializer=_leave_signals_to_parent)
-    try:
-        yield from pool.map(work, specs, chunksize=chunk)
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _leave_signals_to_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _paths(
@@ -204,31 +112,17 @@ def _compile(
     inputs = [(os.path.basename(path), fresh.digest(source))]
 
     def read(name: str) -> bytes:
-        data = _read_used(spec, name)
+        data = read_used(spec, name)
         inputs.append((name, fresh.digest(data)))
         return data
 
-    with _named(spec):
+    with named(spec):
         output = compile(source, path=path, read=read, options=options)
     made = [
         _Made(path, os.path.join(out, name), text, tuple(inputs))
         for name, text in output.files.items()
     ]
     return made, list(output.diagnostics)
-
-
-@contextmanager
-def _named(spec: str) -> Iterator[None]:
-    """Let an unexpected failure tell which spec it came with."""
-    try:
-        yield
-    except Exception as error:
-        error.add_note(f"in compiling `{spec}`")
-        raise
-
-
-def _read_used(spec: str, name: str) -> bytes:
-    return files.read(os.path.normpath(os.path.join(os.path.dirname(spec), name)))
 
 
 def _clashes(made: Sequence[_Made]) -> list[Diagnostic]:
@@ -339,21 +233,26 @@ def _failed(problems: Iterable[Diagnostic]) -> bool:
     return any(d.severity == "error" for d in problems)
 
 
-def _near(path: str) -> str | None:
-    folder, name = os.path.split(path)
-    try:
-        names = [n for n in os.listdir(folder or ".") if n.endswith(fresh.SUFFIX)]
-    except (OSError, ValueError):
-        return None
-    near = closest(name, names)
-    return f"did you mean `{os.path.join(folder, near)}`?" if near else None
+def _recall(
+    specs: Sequence[str], out: str, options: Options, compiler: str
+) -> dict[str, list[_Made]]:
+    """The outputs that need no compiling, by their specs."""
+    entries, key = fresh.Memo(out).entries, options_key(options)
+    found = {}
+    for spec in specs:
+        known = fresh.recall(entries, spec, out, key, compiler)
+        if known is not None:
+            name, inputs, output = known
+            path, text = os.path.join(out, name), output.decode()
+            found[spec] = [_Made(spec, path, text, tuple(inputs))]
+    return found
 
 
 def _remember(made: Sequence[_Made], out: str, options: Options, compiler: str) -> None:
-    record, key = fresh.Record(out), fresh.options_key(asdict(options))
+    memo, key = fresh.Memo(out), options_key(options)
     for output in made:
         name, *uses = (name for name, _ in output.inputs)
         same = fresh.made(compiler, key, output.inputs, output.data)
         fields = [os.path.basename(output.path), same, *uses]
-        record.entries[name] = fields
-    record.write()
+        memo.entries[name] = fields
+    memo.write()

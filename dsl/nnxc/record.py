@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from operator import attrgetter
-from typing import Any, TypeVar, dataclass_transform
+from typing import Any, ClassVar, TypeVar, dataclass_transform
 
 T = TypeVar("T")
 MISSING: Any = object()
@@ -66,8 +66,8 @@ class Record(metaclass=_Meta):
     """A frozen value: fields are the annotations of its class, in order, compared one by one."""
 
     __slots__ = ()
-    __match_args__: tuple[str, ...]
-    __specs__: dict[str, Spec]
+    __match_args__: ClassVar[tuple[str, ...]]
+    __specs__: ClassVar[dict[str, Spec]]
 
     def __init__(self, *args: Any, **kwargs: Any):
         names = type(self).__match_args__

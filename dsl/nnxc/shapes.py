@@ -51,7 +51,15 @@ def promote(left: str, right: str) -> str:
         return left if is_float(left) else right
     if left == "bool" or right == "bool":
         return right if left == "bool" else left
-    return max(left, right, key=INTS.index)
+    return _promote_ints(left, right)
+
+
+def _promote_ints(left: str, right: str) -> str:
+    """The narrowest that holds both, within 32 bits unless one has more already."""
+    small, large = sorted((left, right), key=INTS.index)
+    if (small, large) == ("u8", "i8"):
+        return "i16"
+    return "int" if large == "u32" and small != "u8" else large
 
 
 @dataclass(frozen=True, slots=True)

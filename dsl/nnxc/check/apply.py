@@ -25,7 +25,15 @@ from .calls import (
     with_defaults,
 )
 from .context import Context
-from .values import Fault, LayerInfo, Param, Signature, Static, Tensor
+from .values import (
+    Fault,
+    LayerInfo,
+    Obligation,
+    Param,
+    Signature,
+    Static,
+    Tensor,
+)
 
 AXIS_KINDS = (Kind.AXIS, Kind.AXES)
 
@@ -56,7 +64,7 @@ def construct(
             help="give one of them another name with `as`",
         )
     if isinstance(callee, Op):
-        info.stream = _stream(ctx, callee, args, span)
+        info.stream = stream_of(callee, args)
     ctx.layers[name] = info
     ctx.body.append(info)
     symbols = [d for static, _ in args.values() for d in static_dims(static)]
@@ -76,7 +84,7 @@ def _construct_args(
     return dict(evaluate_params(ctx, callee, written, None, skip=AXIS_KINDS))
 
 
-def _stream(ctx: Context, op: Op, args: Mapping[str, Any], span: Span) -> str | None:
+def stream_of(op: Op, args: Mapping[str, Any]) -> str | None:
     """The stream that a layer or function draws from."""
     if not op.streams:
         return None
@@ -84,6 +92,12 @@ def _stream(ctx: Context, op: Op, args: Mapping[str, Any], span: Span) -> str | 
     if override is not None and override.name in args:
         return str(args[override.name][1])
     return op.streams[0]
+
+
+def stream_span(op: Op, spans: Mapping[str, Span], span: Span) -> Span:
+    """Where the stream is named, or else `span`."""
+    named = (p.name for p in op.params if p.kind is Kind.STREAM)
+    return next((spans[n] for n in named if n in spans), span)
 
 
 def draw(ctx: Context, stream: str | None, span: Span, *, hard: bool) -> None:
@@ -143,7 +157,9 @@ def apply_entry(
     if method is None:
         op = info.callee = replace(op, build=shaped.build or op.build)
         _learn_sizes(ctx, info, op, shaped, span)
-    draw(ctx, info.stream if method is None else None, span, hard=not op.modes)
+    if method is None:
+        place = stream_span(op, info.arg_spans, span)
+        draw(ctx, info.stream, place, hard=not op.modes)
     ctx.modes.update(dict.fromkeys(op.modes))
     info.used = True
     given = tuple((name, t.expr) for name, t in inputs.items())
@@ -173,12 +189,12 @@ def shape(
     try:
         shaped = shape_of(op, found, with_rule_defaults(op, args))
     except ShapeError as error:
-        place = spans.get(error.at, span) if error.at else span
-        ctx.fail(error.code, error.message, place, help=error.help)
+        place, related = _place(inputs, error.at, span, spans)
+        ctx.fail(error.code, error.message, place, related=related, help=error.help)
     except DimError as error:
         ctx.fail("N309", str(error), span)
     for r in shaped.requires:
-        place = spans.get(r.at, span) if r.at else span
+        place, related = _place(inputs, r.at, span, spans)
         ctx.fact(
             r.left,
             r.right,
@@ -186,8 +202,21 @@ def shape(
             r.message,
             relation=r.relation,
             code="N304" if r.relation == "==" and _remainder(r) else "N301",
+            related=related,
         )
     return shaped
+
+
+def _place(
+    inputs: Mapping[str, Any], at: str | None, span: Span, spans: Mapping[str, Span]
+) -> tuple[Span, tuple[Label, ...]]:
+    """Where an argument is at fault: where it is written in the call, else the call, which an
+    arrow leads to; then what it brings is shown too."""
+    place = spans.get(at, span) if at else span
+    inside = span.start <= place.start and place.end <= span.end
+    if at not in inputs or inside or place.source is not span.source:
+        return place, ()
+    return span, (Label(place, f"this is {_type_in(inputs[at])}"),)
 
 
 def _remainder(r: Any) -> bool:
@@ -314,9 +343,17 @@ def _prove(
             right,
             span,
             fact.message,
+            code=fact.code,
             relation=fact.relation,
+            label=_meanings(fact, env),
             related=(Label(fact.span, f"required here, in `{definition.name}`"),),
         )
+
+
+def _meanings(fact: Obligation, env: Mapping[str, Any]) -> str:
+    """What the names in a block's requirement stand for here: `heads = 3, d = 4`."""
+    names = sorted((fact.left.symbols | fact.right.symbols) & env.keys())
+    return ", ".join(f"{name} = {env[name]}" for name in names)
 
 
 def _argument_sizes(signature: Signature, info: LayerInfo) -> dict[str, Any]:

@@ -79,7 +79,8 @@ def _settle(ctx: Context, param: OpParam, value: Static, span: Span) -> Static:
     """A parameter of the definition, passed on as it is, gets this argument's kind."""
     inner = value.param
     assert inner is not None
-    if param.kind in (Kind.SIZES, Kind.INTS) and inner.kind in (None, Kind.NUMBER):
+    listed = inner.kind is not None and FLAVORS[inner.kind] == "list"
+    if param.kind in (Kind.SIZES, Kind.INTS) and not listed:
         demand(ctx, inner, Kind.SIZE if param.kind is Kind.SIZES else Kind.INT, span)
     elif param.kind in FLAVORS:
         demand(ctx, inner, param.kind, span)

@@ -177,6 +177,8 @@ def _joined_static(ctx: Context, name: str, x: Static, y: Static) -> Static:
 def _differ(
     ctx: Context, node: tree.If, name: str, a: Binding, b: Binding, x: str, y: str
 ) -> None:
+    a.use()
+    b.use()
     related = tuple(Label(c.span, t) for c, t in ((a, x), (b, y)))
     ctx.error(
         "N301",

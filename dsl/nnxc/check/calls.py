@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..ops.base import REQUIRED, Kind, Op
+from ..ops.base import REQUIRED, Input, Kind, Op
 from ..ops.base import Param as OpParam
 from ..shapes import TensorType
 from ..source import Span
@@ -27,6 +27,7 @@ class Written:
     inputs: dict[str, list[tree.Expr]] = field(default_factory=dict)
     extra: dict[str, tree.Expr] = field(default_factory=dict)
     spans: dict[str, Span] = field(default_factory=dict)
+    unknown: bool = False  # an argument has no place: perhaps it was meant for a missing one
 
 
 def sort_out(
@@ -36,10 +37,7 @@ def sort_out(
     layers take parameters by position and inputs by name. A positional text goes to the next
     parameter that takes one."""
     written = Written()
-    inputs = (
-        list(op.inputs) if op.group not in ("layer", "optimizer", "schedule") else []
-    )
-    free = [i for i in inputs if not i.optional][1 if piped and not _many(op) else 0 :]
+    free = required_inputs(op)[1 if piped and not _many(op) else 0 :]
     params = [p for p in op.params if p.positional]
     for arg in args:
         if arg.name is not None:
@@ -55,6 +53,13 @@ def sort_out(
         else:
             _positional(ctx, op, arg, params, written)
     return written
+
+
+def required_inputs(op: Op) -> list[Input]:
+    """What a function takes by position before its parameters; a layer takes none there."""
+    if op.group in ("layer", "optimizer", "schedule"):
+        return []
+    return [i for i in op.inputs if not i.optional]
 
 
 def _many(op: Op) -> bool:
@@ -85,7 +90,7 @@ def _positional(
             written.params[last.name] = tree.ListOf((*items, arg.value), span)
             return
     if target is None:
-        most = len(params)
+        most = len(params) + len(required_inputs(op))
         ctx.fail(
             "N205",
             f"`{op.name}` takes {most} positional argument{'s' * (most != 1)}",
@@ -112,6 +117,7 @@ def _by_name(ctx: Context, op: Op, arg: tree.Arg, written: Written) -> None:
     elif op.extra is not None:
         _put(ctx, op, arg.name, arg, written.extra, written)
     else:
+        written.unknown = True
         _unknown_argument(
             ctx, op.name, arg, [p.name for p in op.params] + [i.name for i in op.inputs]
         )
@@ -167,6 +173,8 @@ def missing(ctx: Context, op: Op, written: Written, span: Span) -> None:
     """Required parameters that nobody gave."""
     for param in op.params:
         if param.default is REQUIRED and param.name not in written.params:
+            if written.unknown:
+                raise Fault
             ctx.fail(
                 "N211",
                 f"`{op.name}` needs `{param.name}`",
@@ -276,6 +284,7 @@ def sort_out_block(
         elif key in inputs:
             written.inputs[key] = [arg.value]
         else:
+            written.unknown = True
             _unknown_argument(ctx, name, arg, order + inputs)
             continue
         written.spans[key] = arg.span
@@ -291,7 +300,9 @@ def evaluate_block_params(
     for name, param in signature.params.items():
         if name not in written.params:
             if param.default is None:
-                ctx.error("N211", f"`{signature.definition.name}` needs `{name}`", span)
+                if not written.unknown:
+                    text = f"`{signature.definition.name}` needs `{name}`"
+                    ctx.error("N211", text, span)
                 broken = True
             continue
         try:

@@ -26,6 +26,9 @@ from .values import (
 
 T = TypeVar("T")
 
+# Mistakes of leaving something out: what is not used then may be just that.
+OMISSIONS = frozenset({"N211", "N212", "N235", "N241"})
+
 
 @dataclass(slots=True, eq=False)
 class Context:
@@ -76,6 +79,8 @@ class Context:
     later: dict[str, Span] = field(
         default_factory=dict
     )  # names that get a value further down
+    lost: bool = False  # a mistake may be why something is not used
+    faulty: bool = False  # there was a mistake
 
     # ------------------------------------------------------------ mistakes
 
@@ -83,13 +88,15 @@ class Context:
         self, code: str, message: str, span: Span, label: str = "", **more: Any
     ) -> None:
         """Report a mistake and go on."""
+        self.lost |= code in OMISSIONS
+        self.faulty = True
         self.sink.error(code, message, span, label, **more)
 
     def fail(
         self, code: str, message: str, span: Span, label: str = "", **more: Any
     ) -> NoReturn:
         """Report a mistake and give up the value at hand."""
-        self.sink.error(code, message, span, label, **more)
+        self.error(code, message, span, label, **more)
         raise Fault
 
     def attempt(self, work: Callable[[], Value]) -> Value:
@@ -103,10 +110,25 @@ class Context:
 
     def bind(self, name: str, value: Value, span: Span, what: str) -> Binding:
         """Give a name a (new) value."""
+        if isinstance(value, Bad) and name in self.scope:
+            self.scope[name].use()
         binding = Binding(name, value, span, what, used=isinstance(value, Bad))
         self.scope[name] = binding
         self.bindings.append(binding)
         return binding
+
+    def meant(self, name: str | None) -> None:
+        """A misspelt name was probably meant as this one, or as any."""
+        if name in self.scope:
+            self.scope[name].use()
+        else:
+            self.lost = True
+
+    def count_used(self, span: Span) -> None:
+        """What was bound there counts as used."""
+        for binding in self.bindings:
+            if binding.span == span:
+                binding.use()
 
     def names(self) -> list[str]:
         """All names that may stand in an expression here."""
@@ -229,7 +251,8 @@ class Context:
                 related=related,
                 help=help or self._unknown_help(axes, left, right),
             )
-        obligation = Obligation(left, right, relation, message, span)
+        fact = f"{message} ({label})" if label else message
+        obligation = Obligation(left, right, relation, fact, span, code)
         if obligation not in self.body:
             self.body.append(obligation)
             self._pass_on(obligation)

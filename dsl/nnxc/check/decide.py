@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .. import ir
 from ..diagnostics import Label, Sink
-from ..instance import InstanceError, config_values, instantiate
+from ..evaluate import Undecided, truth
+from ..instance import config_values, instantiate
+from ..nodes import Failure, Instance, InstanceError
+from ..scope import Scope
 from ..source import Span
 
 
@@ -26,7 +29,7 @@ def decide(program: ir.Program, sink: Sink) -> None:
             try:
                 values = config_values(config)
             except InstanceError as error:
-                sink.error("N309", error.message, config.span)
+                sink.error("N322", error.message, config.span)
                 continue
             _at(
                 program,
@@ -49,20 +52,43 @@ def _at(
     try:
         instance = instantiate(program, name, values)
     except InstanceError as error:
-        _report(sink, error.message, error.span, error.chain, at, where)
+        related = _chain(error.chain, at, where)
+        text = f"this cannot be built {where}: {error.message}"
+        sink.error("N322", text, error.span, related=related)
         return
-    for failure in instance.failures:
-        _report(sink, failure.message, failure.span, failure.chain, at, where)
+    failures = [f for f in instance.failures if not _told(f, instance.failures)]
+    for failure in (*failures, *_of_train(program, instance)):
+        sink.error(
+            "N304",
+            f"{failure.message}: this does not hold {where}",
+            failure.span,
+            related=_chain(failure.chain, at, where),
+            help="change the parameters so that it holds",
+        )
 
 
-def _report(
-    sink: Sink, message: str, span: Span, chain: tuple[Span, ...], at: Span, where: str
-) -> None:
-    related = tuple(Label(s, "constructed here") for s in chain[-2:])
-    sink.error(
-        "N304",
-        f"{message}: this does not hold {where}",
-        span,
-        related=(*related, Label(at, where)),
-        help="change the parameters so that it holds",
-    )
+def _told(failure: Failure, others: tuple[Failure, ...]) -> bool:
+    """Whether the call that led there is reported for the same."""
+    return any(o.message == failure.message and o.span in failure.chain for o in others)
+
+
+def _chain(chain: tuple[Span, ...], at: Span, where: str) -> tuple[Label, ...]:
+    return (*(Label(s, "constructed here") for s in chain[-2:]), Label(at, where))
+
+
+def _of_train(program: ir.Program, instance: Instance) -> Iterator[Failure]:
+    """What the model's train requires of the parameters, and these do not keep."""
+    scope = Scope(dict(instance.values), frozenset())
+    for train in program.trains:
+        for item in train.body if train.model == instance.name else ():
+            if isinstance(item, ir.StaticLet):
+                scope.let(item.name, item.value, item.span)
+            elif isinstance(item, ir.Require) and not _holds(scope, item):
+                yield Failure(item.message, item.span)
+
+
+def _holds(scope: Scope, required: ir.Require) -> bool:
+    try:
+        return truth(scope.value(required.condition, required.span))
+    except Undecided:
+        return True

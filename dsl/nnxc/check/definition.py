@@ -7,7 +7,7 @@ from itertools import takewhile
 from typing import Any
 
 from .. import ir
-from ..diagnostics import Label, Sink
+from ..diagnostics import Label, Sink, closest, did_you_mean
 from ..ops.base import Kind, Op
 from ..shapes import TensorType
 from ..source import Span
@@ -17,7 +17,16 @@ from .arguments import is_activation
 from .context import Context
 from .naming import layer_names
 from .statements import check_name, statements, targets
-from .values import Fault, LayerInfo, Obligation, OpRef, Param, Signature, Static
+from .values import (
+    BAD,
+    Fault,
+    LayerInfo,
+    Obligation,
+    OpRef,
+    Param,
+    Signature,
+    Static,
+)
 
 
 def check_definition(
@@ -48,7 +57,9 @@ def check_definition(
             _parameter(ctx, param)
         except Fault:
             ctx.broken = True
+            ctx.bind(param.name, BAD, param.name_span, "parameter")
     statements(ctx, node.body)
+    ctx.faulty |= node.broken
     if not node.broken:
         _complete(ctx, node)
         _unused(ctx)
@@ -121,13 +132,14 @@ def _default_value(ctx: Context, node: tree.Expr) -> Static:
 
 def _complete(ctx: Context, node: tree.Definition) -> None:
     if not ctx.has_return:
-        ctx.error(
-            "N249",
-            f"`{node.name.id}` returns nothing",
-            node.name.span,
-            help="end it with `return ...`",
-        )
-        ctx.broken = True
+        if not isinstance(node.body[-1], tree.Evaluate):
+            ctx.error(
+                "N249",
+                f"`{node.name.id}` returns nothing",
+                node.name.span,
+                help="end it with `return ...`",
+            )
+        ctx.broken = ctx.lost = True
     if not ctx.inputs and not ctx.broken_inputs:
         ctx.error(
             "N250",
@@ -141,7 +153,7 @@ def _complete(ctx: Context, node: tree.Definition) -> None:
 def _unused(ctx: Context) -> None:
     """Whatever is declared is used; an ignored parameter is a model that differs from its spec."""
     for binding in ctx.bindings:
-        if binding.used or binding.what in ("layer", "loop variable"):
+        if ctx.lost or binding.used or binding.what in ("layer", "loop variable"):
             continue
         text = {
             "parameter": "parameter `{}` is not used",
@@ -165,27 +177,29 @@ def _streams(ctx: Context) -> None:
     declared = ctx.declared_streams
     if not declared or ctx.broken:
         return
+    idle = _idle_streams(ctx)
+    help = {} if ctx.faulty else dict.fromkeys(idle, "remove it")
     for name, span in ctx.streams.items():
-        if name not in declared:
-            ctx.error(
-                "N400",
-                f"the stream `{name}` is not declared",
-                span,
-                **(
-                    ctx.suggest(name, declared)
-                    or {"help": f"add it: `rngs {', '.join([*declared, name])}`"}
-                ),
-            )
+        if name in declared:
+            continue
+        meant = closest(name, idle)
+        if meant and any(name in op.streams for op in ctx.functions.values()):
+            help[meant] = f"did you mean `{name}`?"
+            continue
+        help.pop(str(meant), None)
+        add = f"add it: `rngs {', '.join([*declared, name])}`"
+        text = f"the stream `{name}` is not declared"
+        hint = did_you_mean(name, idle) or add
+        ctx.error("N400", text, span, help=hint)
+    for name, text in help.items():
+        message = f"nothing draws from the stream `{name}`"
+        ctx.error("N401", message, idle[name], help=text)
+
+
+def _idle_streams(ctx: Context) -> dict[str, Span]:
     weights = ctx.has_weights or any(_has_weights(i) for i in ctx.layers.values())
-    for name, span in declared.items():
-        used = weights if name == "params" else name in ctx.streams
-        if not used:
-            ctx.error(
-                "N401",
-                f"nothing draws from the stream `{name}`",
-                span,
-                help="remove it",
-            )
+    drawn = {*ctx.streams, *(["params"] if weights else [])}
+    return {n: s for n, s in ctx.declared_streams.items() if n not in drawn}
 
 
 def _has_weights(layer: LayerInfo) -> bool:

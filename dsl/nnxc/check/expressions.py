@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import assert_never
 
 from .. import ir
 from ..diagnostics import Label, closest
+from ..ops import ALL
 from ..shapes import DTYPES, TensorType, is_float
 from ..syntax import tree
 from . import operators, statics, types
@@ -76,7 +78,7 @@ def name(ctx: Context, node: tree.Name) -> Value:
     binding = ctx.scope.get(node.id)
     if binding is not None:
         binding.use()
-        return binding.value
+        return _used_here(binding.value, node)
     if node.id in ctx.functions:
         return OpRef(ctx.functions[node.id])
     if node.id in ctx.signatures:
@@ -87,17 +89,25 @@ def name(ctx: Context, node: tree.Name) -> Value:
     return BAD
 
 
+def _used_here(value: Value, node: tree.Name) -> Value:
+    """A variable is where it is read, so that mistakes are shown there."""
+    if isinstance(value, Tensor) and isinstance(value.expr, ir.Var):
+        return replace(value, expr=replace(value.expr, span=node.span))
+    return value
+
+
 def unknown_name(ctx: Context, node: tree.Name) -> None:
     """Report a name that nothing has."""
     from .invoke import is_camel
 
     pool = ctx.names()
-    if is_camel(node.id):
+    if is_camel(node.id) and len(node.id) > 1:
         kind = "layer or block"
         pool = [n for n in pool if is_camel(n)]
     else:
         kind = "name"
     if node.id in ctx.partial:
+        ctx.count_used(ctx.partial[node.id])
         ctx.fail(
             "N253",
             f"`{node.id}` has no value on every way here",
@@ -108,13 +118,32 @@ def unknown_name(ctx: Context, node: tree.Name) -> None:
     later = ctx.later.get(node.id)
     if later is not None:
         ctx.fail("N201", f"`{node.id}` is used before it has a value", node.span)
+    _out_of_place(ctx, node)
     close = closest(node.id, [*pool, *statics.ARITY, *ctx.later])
+    ctx.meant(close)
     ctx.fail(
         "N200",
         f"there is no {kind} `{node.id}`",
         node.span,
         help=f"did you mean `{close}`?" if close else None,
     )
+
+
+def _out_of_place(ctx: Context, node: tree.Name) -> None:
+    """An entry of the library that stands elsewhere."""
+    group = next((op.group for op in ALL if op.name == node.id), None)
+    if group is not None:
+        article = "an" if group[0] in "aeiou" else "a"
+        ctx.fail(
+            "N275",
+            f"`{node.id}` is {article} {group}",
+            node.span,
+            help=(
+                "it stands after `=` in `param` and `state`, or in an argument"
+                if group == "initializer"
+                else "it belongs in a train"
+            ),
+        )
 
 
 def static_or_name(ctx: Context, node: tree.Expr) -> Value:
@@ -186,11 +215,12 @@ def as_tensor(
                 help="give them names: `a, b = ...`",
             )
         case Applied(layer):
+            layer.used = True
             ctx.fail(
                 "N235",
                 f"`{layer.name}` is a layer, not a tensor",
                 node.span,
-                help=f"apply it: `x -> {layer.name}`",
+                help=f"apply it: `x -> {node.span.text[:40]}`",
             )
         case Method() | OpRef() | BlockRef() | ModelRef():
             shown = node.span.text[:40]

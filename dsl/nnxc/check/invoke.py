@@ -12,7 +12,15 @@ from ..shapes import TensorType
 from ..source import Span
 from ..syntax import tree
 from . import statics, types
-from .apply import apply_block, apply_entry, construct, draw, shape
+from .apply import (
+    apply_block,
+    apply_entry,
+    construct,
+    draw,
+    shape,
+    stream_of,
+    stream_span,
+)
 from .arguments import OpenWindow
 from .calls import Written, dims_of, evaluate_params, missing, sort_out, sort_out_block
 from .context import Context
@@ -176,10 +184,6 @@ def declare(
     ctx: Context, callee: Op | Signature, args: Iterable[tree.Arg], node: tree.Expr
 ) -> tuple[LayerInfo, Written]:
     """Construct a layer; what is given to its inputs stays in the `Written`."""
-    if isinstance(callee, Op) and callee.group != "layer":
-        ctx.fail(
-            "N275", f"`{callee.name}` is no layer: it belongs in a train", node.span
-        )
     if isinstance(callee, Op):
         written = sort_out(ctx, callee, args, node.span, piped=True)
     else:
@@ -351,8 +355,8 @@ def function(
     shaped = shape(
         ctx, op, inputs, dims_of(params), span, {**written.spans, **_spans(inputs)}
     )
-    stream = _function_stream(op, params)
-    draw(ctx, stream, span, hard=True)
+    stream = stream_of(op, params)
+    draw(ctx, stream, stream_span(op, written.spans, span), hard=True)
     made = ir.OpCall(
         replace(op, build=shaped.build or op.build),
         tuple(
@@ -367,17 +371,6 @@ def function(
         stream,
     )
     return wrap(made)
-
-
-def _function_stream(
-    op: Op, params: Mapping[str, tuple[ir.Static, object]]
-) -> str | None:
-    if not op.streams:
-        return None
-    for param in op.params:
-        if param.kind is Kind.STREAM and param.name in params:
-            return str(params[param.name][1])
-    return op.streams[0]
 
 
 def _subject(inputs: Mapping[str, Tensor | tuple[Tensor, ...]]) -> TensorType | None:

@@ -81,6 +81,8 @@ def _no_layers(
     ctx: Context, op: str, left: Value, right: Value, node: tree.Binary
 ) -> None:
     for value, side in ((left, node.left), (right, node.right)):
+        if isinstance(value, Applied):
+            value.layer.used = True
         if isinstance(value, (OpRef, BlockRef, Applied)):
             ctx.fail(
                 "N235",

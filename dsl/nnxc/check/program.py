@@ -70,13 +70,6 @@ def check_program(file: tree.File, sink: Sink, loader: Loader) -> ir.Program | N
     ]
     _one_train_each(sink, file)
     _unused_uses(files, file)
-    if not file.items and not file.broken:
-        sink.error(
-            "N255",
-            "this file defines nothing",
-            file.span,
-            help="begin with `model Name:`",
-        )
     if any(d.severity == "error" for d in sink.diagnostics):
         return None
     definitions = tuple(s.definition for s in signatures.values())
@@ -201,7 +194,7 @@ def _load(files: Files, node: tree.Use) -> dict[str, str] | None:
         return files.visible[path]
     if len(files.visible) >= MAX_FILES:
         files.sink.error(
-            "N272", f"a spec uses at most {MAX_FILES} files", node.path.span
+            "N251", f"a spec uses at most {MAX_FILES} files", node.path.span
         )
         return None
     return _gather(files, file)

@@ -6,6 +6,7 @@ from typing import assert_never
 
 from .. import ir
 from ..diagnostics import Label
+from ..dims import Comparison, Dim, const
 from ..shapes import TensorType, is_float
 from ..source import Span
 from ..syntax import tree
@@ -155,6 +156,7 @@ def _input(ctx: Context, field: tree.Field) -> None:
 def variables(ctx: Context, node: tree.Declare) -> None:
     """`param scale: [d] = ones`, `state count: int[] = 0`."""
     if node.keyword == "batch":
+        ctx.broken_inputs = True
         ctx.fail("N242", "`batch` belongs in a train", node.span)
     for field in node.fields:
         try:
@@ -294,23 +296,35 @@ def _assigned(ctx: Context, node: tree.Assign) -> Value:
     right = ctx.attempt(lambda: expr(ctx, node.value))
     if isinstance(left, Bad) or isinstance(right, Bad):
         return BAD
-    whole = tree.Binary(node.op[0], target, node.value, node.span)
-    result = combine(ctx, node.op[0], left, right, whole)
-    if isinstance(left, Tensor) and isinstance(result, Tensor):
-        _keeps_shape(ctx, node, left, right, result)
-    return result
+    if isinstance(left, Tensor) and isinstance(right, Tensor):
+        _keeps_shape(ctx, node, left, right)
+    whole = tree.Binary(node.op[0], target, node.value, node.value.span)
+    return combine(ctx, node.op[0], left, right, whole)
 
 
-def _keeps_shape(
-    ctx: Context, node: tree.Assign, left: Tensor, right: Value, result: Tensor
-) -> None:
-    if result.type.rank != left.type.rank:
-        ctx.fail(
-            "N301",
-            "shapes do not match",
-            node.value.span,
-            f"`{node.op}` would change the shape of `{node.targets[0].id}`: {left.type} to {result.type}",
-        )
+def _keeps_shape(ctx: Context, node: tree.Assign, left: Tensor, right: Tensor) -> None:
+    """`x += y` is an `x` of the same shape."""
+    have, new = left.type, right.type
+    pairs = list(zip(reversed(have.sizes), reversed(new.sizes), strict=False))
+    unfit = [not _stretches(ctx, b, a) for a, b in pairs]
+    if not any(unfit) and (have.lead or (new.rank <= have.rank and not new.lead)):
+        return
+    last = isinstance(node.value, tree.Pipe) and unfit == [True, *unfit[1:]]
+    repair = f"; end the branch with `-> Linear({have.sizes[-1]})`" if last else ""
+    ctx.fail(
+        "N301",
+        "shapes do not match",
+        right.expr.span,
+        f"this is {new}",
+        related=(Label(node.targets[0].span, f"`{node.targets[0].id}` is {have}"),),
+        help=f"`{node.op}` needs equal shapes{repair}",
+    )
+
+
+def _stretches(ctx: Context, size: Dim, to: Dim) -> bool:
+    if size in (to, const(1)):
+        return True
+    return to != const(1) and ctx.compare(to, size) is not Comparison.DIFFERENT
 
 
 def _bindable(ctx: Context, target: tree.Name) -> None:
@@ -347,7 +361,11 @@ def store(ctx: Context, target: tree.Name, value: Value, span: Span) -> None:
             )
         case Tensor() if target.id in ctx.states:
             types.check_type(
-                ctx, value.type, ctx.states[target.id], span, f"the state `{target.id}`"
+                ctx,
+                value.type,
+                ctx.states[target.id],
+                value.expr.span,
+                f"the state `{target.id}`",
             )
             ctx.body.append(ir.UpdateState(target.id, value.expr, span))
         case Tensor(made, optional):
@@ -398,7 +416,7 @@ def unpack(ctx: Context, node: tree.Assign, value: Value) -> None:
         ctx.fail(
             "N234",
             f"{len(node.targets)} names for {len(value.types)} values",
-            node.span,
+            node.value.span,
         )
     seen: set[str] = set()
     for target, kind in zip(node.targets, value.types, strict=True):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from .. import ir
-from ..diagnostics import Label, Sink
+from ..diagnostics import Label, Sink, closest
 from ..ops import OPTIMIZERS, SCHEDULES
 from ..ops.base import Kind, Op
 from ..shapes import FLOATS, TensorType, is_float
@@ -116,7 +116,7 @@ def _statement(
         ):
             _assign_setting(ctx, targets[0].id, node, parts)
         case tree.Assign():
-            _suspect_setting(ctx, node)
+            _suspect_setting(ctx, node, parts)
             statement(ctx, node)
         case (
             tree.Declare()
@@ -131,7 +131,7 @@ def _statement(
             statement(ctx, node)
 
 
-def _suspect_setting(ctx: Context, node: tree.Assign) -> None:
+def _suspect_setting(ctx: Context, node: tree.Assign, parts: Parts) -> None:
     """`optimiser = adam(...)`: an optimizer or schedule under another name."""
     head = node.value.func if isinstance(node.value, tree.Call) else node.value
     if (
@@ -139,6 +139,7 @@ def _suspect_setting(ctx: Context, node: tree.Assign) -> None:
         and head.id in {**OPTIMIZERS, **SCHEDULES}
         and head.id not in ctx.functions
     ):
+        parts.seen.setdefault("optimizer", node.span)
         ctx.fail(
             "N502",
             f"a train has no `{node.targets[0].id}`",
@@ -416,6 +417,14 @@ def _members(signature: Signature) -> tuple[dict[str, str | tuple[str, ...]], se
 
 def _complete(ctx: Context, node: tree.Train, parts: Parts) -> None:
     name = node.model.span
+    unused = [b for b in ctx.bindings if not b.used]
+    for binding in unused:
+        meant = closest(binding.name, [s for s in SETTINGS if s not in parts.seen])
+        if binding.what == "value" and meant:
+            text = f"a train has no `{binding.name}`"
+            ctx.error("N502", text, binding.span, help=f"did you mean `{meant}`?")
+            parts.seen[meant] = binding.span
+            parts.broken = True
     if not parts.batch and not parts.broken:
         ctx.error(
             "N512",
@@ -432,8 +441,8 @@ def _complete(ctx: Context, node: tree.Train, parts: Parts) -> None:
             parts.broken = True
     if parts.broken:
         return
-    for binding in ctx.bindings:
-        if not binding.used:
+    for binding in unused:
+        if not ctx.lost:
             ctx.error(
                 "N260",
                 f"`{binding.name}` is not used",

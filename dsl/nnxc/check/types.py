@@ -32,6 +32,7 @@ def dtype_of(ctx: Context, written: tree.TypeOf) -> str:
 
 def size_of(ctx: Context, node: tree.Expr, evaluate: Evaluate) -> Dim:
     """A size written in a shape."""
+    _known_axes(ctx, node)
     value = evaluate(ctx, node)
     if isinstance(value, Static) and value.flavor in ("int", "unknown"):
         from .arguments import named_size
@@ -42,6 +43,20 @@ def size_of(ctx: Context, node: tree.Expr, evaluate: Evaluate) -> Dim:
     if isinstance(value, (Static, Tensor)):
         ctx.fail("N313", "a size is a whole number", node.span)
     ctx.fail("N313", "this is no size", node.span)
+
+
+def _known_axes(ctx: Context, node: tree.Expr) -> None:
+    """Names in a shape are parameters, axes or local sizes."""
+    known = {*ctx.names(), *ctx.later, *ctx.partial, *ctx.forbidden}
+    for name in _names(node):
+        if name.id not in known:
+            close = did_you_mean(name.id, ctx.scope)
+            ctx.fail(
+                "N200",
+                f"there is no axis or size `{name.id}`",
+                name.span,
+                help=close or "an input or a parameter names it",
+            )
 
 
 def settle_sizes(ctx: Context, dim: Dim) -> None:

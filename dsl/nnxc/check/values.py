@@ -145,6 +145,7 @@ class Obligation:
     relation: str
     message: str
     span: Span
+    code: str = "N301"
 
 
 @dataclass(slots=True, eq=False)

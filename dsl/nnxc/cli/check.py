@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
-from ..make import check_spec, find_specs, in_order, unique
+from ..specs import check_spec, find_specs, in_order, unique
 from .arguments import add_specs
 from .console import Console
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TextIO
 
 from ..diagnostics import Diagnostic
+from ..record import Record
 from ..report.render import render
 from ..report.render_text import visible
 
@@ -16,8 +16,7 @@ OK, FINDINGS, USAGE = 0, 1, 2
 _ENVIRONMENT = frozenset({"N901", "N903", "N904", "N905"})
 
 
-@dataclass(frozen=True, slots=True)
-class Console:
+class Console(Record):
     """The streams of one run. People read text, tools read the other formats.
 
     Text findings go to standard error, those of other formats to standard output, where

@@ -9,14 +9,8 @@ import sys
 from .. import files
 from ..diagnostics import Diagnostic
 from ..driver import reformat
-from ..make import (
-    difference,
-    display,
-    file_problem,
-    find_specs,
-    read_spec,
-    unwritable,
-)
+from ..make import difference, unwritable
+from ..specs import display, file_problem, find_specs, read_spec
 from .arguments import add_specs
 from .console import Console
 

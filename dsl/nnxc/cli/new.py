@@ -7,7 +7,8 @@ import os
 
 from .. import files
 from ..fresh import SUFFIX
-from ..make import file_problem, unwritable
+from ..make import unwritable
+from ..specs import file_problem
 from .arguments import Parser, suggestion
 from .console import OK, Console
 from .shipped import shipped

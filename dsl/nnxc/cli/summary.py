@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from ..make import analyse_spec
 from ..nodes import InstanceError
 from ..report.summary import DEPTH, SummaryError, summarize
+from ..specs import analyse_spec
 from .arguments import Parser
 from .console import FINDINGS, OK, Console
 
@@ -19,6 +19,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "sizes",
         nargs="*",
+        default=[],
         metavar="NAME=SIZE",
         help="sizes of axes and parameters, such as B=8 T=1024",
     )

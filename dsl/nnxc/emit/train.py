@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from .. import ir
 from ..shapes import DTYPES
+from . import plan
 from .names import Namespace, snake
 from .scope import Scope
 from .signature import Names, Signature
@@ -19,7 +20,10 @@ _FUNCTIONS = (
     "tx", "trainable", "create_model", "create_optimizer", "create_ema", "create_rngs",
     "loss_fn", "train_step", "eval_step",
 )  # fmt: skip
-_LOCALS = ("model", "optimizer", "ema", "rngs", "loss", "metrics", "grads", "graphdef")
+_LOCALS = (
+    "model", "optimizer", "ema", "rngs", "grad_fn", "grads", "loss", "metrics",
+)  # fmt: skip
+_SPLIT_LOCALS = ("graphdef", "params", "rest", "compute")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +68,12 @@ def train_view(program: ir.Program, train: ir.Train, names: Names) -> TrainView:
     """Decide everything about one train that the templates write."""
     signature = names.signatures[train.model]
     called = _function_names(program, train, names)
-    local = Namespace([*_LOCALS, *called.values()])
+    splits = bool(train.only or train.freeze) or not keeps_all(program, train.model)
+    outer = [*called.values(), *(h.name for h in plan.helpers(program))]
+    outer += [s.name for s in names.signatures.values()]
+    local = Namespace([*_LOCALS, *outer, *(_SPLIT_LOCALS if splits else ())])
     batch = [local.give(f.name) for f in train.batch]
     fields = dict(zip((f.name for f in train.batch), batch, strict=True))
-    splits = bool(train.only or train.freeze) or not keeps_all(program, train.model)
     loss_fn, train_step, split, eval_step = _steps(train, signature.name, called, batch)
     return TrainView(
         model=signature.name,
@@ -165,7 +171,7 @@ def _create_model(name: str, signature: Signature, precision: str | None) -> Fun
         parameters = [f"cfg: {signature.config}{default}"]
         passed = [f"replace(cfg, {dtype})" if dtype else "cfg"]
     else:
-        parameters = [parameter(p, signature) for p in definition.params]
+        parameters = [f.text for f in plan.fields(signature)]
         passed = [signature.arguments[p.name] for p in definition.params]
         passed += [dtype] if dtype else []
     return Function(
@@ -173,9 +179,3 @@ def _create_model(name: str, signature: Signature, precision: str | None) -> Fun
         _list(*(f"{n}: int" for n in inferred), *parameters, "*", "seed: int = 0"),
         _list(*inferred, *passed, "rngs=nnx.Rngs(seed)"),
     )
-
-
-def parameter(p, signature):
-    from .statics import static
-    name = signature.arguments[p.name]
-    return f"{name}: int" + ("" if p.default is None else f" = {static(p.default, Scope())}")

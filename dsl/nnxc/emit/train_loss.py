@@ -15,6 +15,7 @@ from .names import Namespace
 from .reads import children, rebuilt, walk
 from .scope import Callee, Scope
 from .signature import Signature
+from .statics import static
 
 _WIDTH = 84  # of a statement inside a function
 
@@ -52,6 +53,7 @@ class _Body:
         self.values = dict(batch)
         self.types: dict[str, ir.Type] = {f.name: f.type for f in train.batch}
         self.lines: list[str] = []
+        self.statics: dict[str, str] = {}
         self.stored: list[str] = []
         self.calls: list[tuple[ir.Expr, str]] = []
         self.scope = Scope(self._symbol, self.values, model=_callee(signature))
@@ -59,8 +61,15 @@ class _Body:
     def loss(self) -> Loss:
         """Write the statements in order; metrics reuse the model's outputs of the loss."""
         for stmt in self.train.body:
-            assert isinstance(stmt, ir.Assign), "a train holds assignments"
-            self._assign(stmt.targets, stmt.value)
+            match stmt:
+                case ir.Assign(targets, value):
+                    self._assign(targets, value)
+                case ir.StaticLet(name, value):
+                    self.statics[name] = static(value, self.scope).at(t.ATOM)
+                case ir.Require():
+                    pass  # of the model's parameters: its constructor checks them
+                case _:
+                    raise TypeError(f"no statement of a train: {stmt}")
         loss, metrics = self.train.loss, dict(self.train.metrics)
         shared = [c for c in _model_calls(loss) if _occurs(c, metrics.values())]
         for call in shared:
@@ -163,7 +172,10 @@ class _Body:
         return self.values[name]
 
     def _symbol(self, name: str) -> str:
-        """A size of the model or the batch, read from a tensor that has it as an axis."""
+        """A static local, or a size: read from a tensor that has it as an axis, else from the
+        model."""
+        if name in self.statics:
+            return self.statics[name]
         wanted = symbol(name)
         for tensor, type_ in self.types.items():
             if isinstance(type_, TensorType):
@@ -185,7 +197,11 @@ def _axis_text(python: str, type_: TensorType, wanted: Dim) -> str | None:
         rest = (size - wanted).value
         if rest is not None:
             axis = f"{python}.shape[{position + offset}]"
-            return axis if rest == 0 else f"({axis} {'-' if rest > 0 else '+'} {abs(rest)})"
+            return (
+                axis
+                if rest == 0
+                else f"({axis} {'-' if rest > 0 else '+'} {abs(rest)})"
+            )
     return None
 
 

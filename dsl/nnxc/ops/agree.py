@@ -75,6 +75,55 @@ def averaged(rule: Rule) -> Rule:
     return mean
 
 
+def whole(rule: Rule) -> Rule:
+    """One number from inputs that `rule` accepts."""
+
+    def scalar(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
+        return Shaped(SCALAR, requires=rule(inputs, args).requires)
+
+    return scalar
+
+
+def over_frames(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
+    """CTC: logits of frames against shorter sequences of labels, each with its paddings."""
+    names = ("logits", "logit_paddings", "labels", "label_paddings")
+    logits, logit_paddings, labels, label_paddings = inputs
+    for name, given, rank in zip(names, inputs, (3, 2, 2, 2), strict=True):
+        if given.rank != rank or given.lead:
+            raise ShapeError(
+                f"{name} is {given}",
+                at=name,
+                help="ctc_loss takes logits [B, T, K], logit_paddings [B, T], "
+                "labels int[B, N], label_paddings [B, N]",
+                code="N303",
+            )
+    frames = logits.with_axes(logits.axes[:2])
+    requires: tuple[Requirement, ...] = (
+        *equal("logits", frames, "logit_paddings", logit_paddings),
+        *equal("labels", labels, "label_paddings", label_paddings),
+        *equal(
+            "logits",
+            logits.with_axes(logits.axes[:1]),
+            "labels",
+            labels.with_axes(labels.axes[:1]),
+        ),
+    )
+    return Shaped(SCALAR, requires=requires)
+
+
+def over_pairs(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
+    """Embeddings of a batch against each other, told apart by a label each."""
+    embeddings, labels = inputs
+    if embeddings.rank != 2 or embeddings.lead:
+        raise ShapeError(
+            f"embeddings is {embeddings}",
+            at="embeddings",
+            help="ntxent takes embeddings [B, d] and labels int[B]",
+            code="N303",
+        )
+    return over_classes("embeddings", "labels")((embeddings, labels), args)
+
+
 def equal(
     left_name: str, left: TensorType, right_name: str, right: TensorType
 ) -> tuple[Requirement, ...]:

@@ -285,6 +285,7 @@ ENTRIES: tuple[Op, ...] = (
         ),
         shape=_attend,
         examples=(
+            Example({}, ("B T h d", "B S h d", "B S h d")),
             Example({"causal": True}, ("B T 4 d", "B T 2 d", "B T 2 d")),
             Example(
                 {"scale": 0.5, "window": 3},

@@ -249,6 +249,7 @@ ENTRIES: tuple[Op, ...] = (
         inputs=X,
         shape=_pad,
         examples=(
+            Example({}),
             Example({"before": 1, "axis": 1}, ("B T d",)),
             Example({"before": 2, "after": 2, "axis": (1, 2)}, ("B H W C",)),
             Example({"after": 1, "mode": "edge"}, ("T",)),

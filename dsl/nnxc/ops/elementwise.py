@@ -131,7 +131,11 @@ ENTRIES: tuple[Op, ...] = (
             Param("max", Kind.NUMBER, None, "the upper bound", optional=True),
         ),
         inputs=(Input("x", "number"),),
-        examples=(Example({"min": 0.0, "max": 1.0}), Example({"max": 2}, ("int: B",))),
+        examples=(
+            Example({}),
+            Example({"min": 0.0, "max": 1.0}),
+            Example({"max": 2}, ("int: B",)),
+        ),
     ),
     Op(
         "where",

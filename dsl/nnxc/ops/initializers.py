@@ -57,9 +57,7 @@ ENTRIES: tuple[Op, ...] = (
         (Param("value", Kind.NUMBER),),
         {"value": 0.5},
     ),
-    _initializer(
-        "normal", "Normal with deviation `stddev`.", _scale("stddev", 0.01)
-    ),
+    _initializer("normal", "Normal with deviation `stddev`.", _scale("stddev", 0.01)),
     _initializer(
         "truncated_normal",
         "Normal cut off at `lower` and `upper` deviations.",
@@ -68,9 +66,7 @@ ENTRIES: tuple[Op, ...] = (
         _scale("upper", 2.0),
     ),
     _initializer("uniform", "Uniform from 0 to `scale`.", _scale("scale", 0.01)),
-    _initializer(
-        "orthogonal", "Orthogonal matrices, scaled.", _scale("scale", 1.0)
-    ),
+    _initializer("orthogonal", "Orthogonal matrices, scaled.", _scale("scale", 1.0)),
     _initializer(
         "delta_orthogonal",
         "Orthogonal in the centre of a convolution's window, 0 elsewhere.",

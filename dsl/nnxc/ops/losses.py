@@ -7,13 +7,14 @@ from typing import Any
 
 from ..shapes import TensorType
 from .agree import (
-    SCALAR,
     WHERE,
     averaged,
-    equal,
     over_classes,
     over_equal,
+    over_frames,
+    over_pairs,
     tensor_input,
+    whole,
 )
 from .base import (
     Call,
@@ -24,10 +25,8 @@ from .base import (
     Kind,
     Op,
     Param,
-    Requirement,
     Rule,
     Shaped,
-    ShapeError,
 )
 
 _PAIR = ("predictions", "targets")
@@ -52,19 +51,32 @@ def _mean(
     rule: Rule,
     inputs: tuple[Input, ...],
     examples: tuple[Example, ...],
+    keywords: tuple[str, ...] = (),
     **more: Any,
 ) -> Op:
-    """The mean of `values`, a template, over what the optional mask selects."""
+    """The mean of `values`, a template, over what the optional mask selects. `keywords` are
+    parameters that the call in `values` takes by name; it has none where none is written.
+    """
+    if keywords:
+        more["variants"] = dict.fromkeys(keywords, _averaged(_with(values, keywords)))
     return Op(
         name,
         "loss",
         doc,
-        Call(f"{values}.mean", kwargs={"where": "where"}),
+        _averaged(values),
         inputs=(*inputs, WHERE),
         shape=averaged(rule),
         examples=examples,
         **more,
     )
+
+
+def _averaged(values: str) -> Call:
+    return Call(f"{values}.mean", kwargs={"where": "where"})
+
+
+def _with(call: str, keywords: tuple[str, ...]) -> str:
+    return f"{call[:-1]}, {', '.join(f'{k}={{{k}}}' for k in keywords)})"
 
 
 def _pair(*names: str, second: str = "float") -> tuple[Input, ...]:
@@ -85,51 +97,6 @@ def _values(
     """An Optax function under its own name: a value per element, to be reduced by the spec."""
     call = Call(f"optax.{name}", tuple(i.name for i in inputs))
     return Op(name, "loss", doc, call, inputs=inputs, shape=rule, examples=(example,))
-
-
-def _ctc(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
-    names = ("logits", "logit_paddings", "labels", "label_paddings")
-    logits, logit_paddings, labels, label_paddings = inputs
-    for name, given, rank in zip(names, inputs, (3, 2, 2, 2), strict=True):
-        if given.rank != rank or given.lead:
-            raise ShapeError(
-                f"{name} is {given}",
-                at=name,
-                help="ctc_loss takes logits [B, T, K], logit_paddings [B, T], "
-                "labels int[B, N], label_paddings [B, N]",
-                code="N303",
-            )
-    frames = logits.with_axes(logits.axes[:2])
-    requires: tuple[Requirement, ...] = (
-        *equal("logits", frames, "logit_paddings", logit_paddings),
-        *equal("labels", labels, "label_paddings", label_paddings),
-        *equal(
-            "logits",
-            logits.with_axes(logits.axes[:1]),
-            "labels",
-            labels.with_axes(labels.axes[:1]),
-        ),
-    )
-    return Shaped(SCALAR, requires=requires)
-
-
-def _ntxent(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
-    embeddings, labels = inputs
-    if embeddings.rank != 2 or embeddings.lead:
-        raise ShapeError(
-            f"embeddings is {embeddings}",
-            at="embeddings",
-            help="ntxent takes embeddings [B, d] and labels int[B]",
-            code="N303",
-        )
-    return over_classes("embeddings", "labels")((embeddings, labels), args)
-
-
-def _scalar(rule: Rule) -> Rule:
-    def scalar(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
-        return Shaped(SCALAR, requires=rule(inputs, args).requires)
-
-    return scalar
 
 
 def _smoothed(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
@@ -156,8 +123,9 @@ _REGRESSION = (
     _regression(
         "huber",
         "Quadratic within `delta` of the target, linear beyond.",
-        "optax.huber_loss({predictions}, {targets}, delta={delta})",
+        "optax.huber_loss({predictions}, {targets})",
         params=(Param("delta", Kind.NUMBER, 1.0),),
+        keywords=("delta",),
     ),
     _regression(
         "log_cosh",
@@ -248,10 +216,9 @@ _CLASSIFICATION = (
             ),
         ),
         variants={
-            "smoothing": Call(
+            "smoothing": _averaged(
                 "optax.softmax_cross_entropy({logits}, optax.smooth_labels("
-                "jax.nn.one_hot({labels}, {classes}), {smoothing})).mean",
-                kwargs={"where": "where"},
+                "jax.nn.one_hot({labels}, {classes}), {smoothing}))"
             )
         },
     ),
@@ -266,11 +233,12 @@ _CLASSIFICATION = (
     _mean(
         "poly_cross_entropy",
         "Cross-entropy plus `epsilon` times its first polynomial term (PolyLoss).",
-        "optax.losses.poly_loss_cross_entropy({logits}, {labels}, epsilon={epsilon})",
+        "optax.losses.poly_loss_cross_entropy({logits}, {labels})",
         over_equal(("logits", "labels"), reduced=1),
         _pair("logits", "labels"),
         _ROWS,
         params=(Param("epsilon", Kind.NUMBER, 2.0),),
+        keywords=("epsilon",),
     ),
     _mean(
         "binary_cross_entropy",
@@ -283,7 +251,7 @@ _CLASSIFICATION = (
     _mean(
         "focal",
         "Sigmoid cross-entropy that weighs down what is already right.",
-        "optax.sigmoid_focal_loss({logits}, {labels}, alpha={alpha}, gamma={gamma})",
+        "optax.sigmoid_focal_loss({logits}, {labels})",
         over_equal(("logits", "labels")),
         _pair("logits", "labels", second="any"),
         _EXAMPLES,
@@ -291,6 +259,7 @@ _CLASSIFICATION = (
             Param("alpha", Kind.NUMBER, None, "weight of the positives", optional=True),
             Param("gamma", Kind.NUMBER, 2.0),
         ),
+        keywords=("alpha", "gamma"),
     ),
     _mean(
         "hinge",
@@ -318,6 +287,7 @@ _CLASSIFICATION = (
     ),
 )
 
+_CTC = "optax.ctc_loss({logits}, {logit_paddings}, {labels}, {label_paddings})"
 _SIMILARITY = (
     _mean(
         "cosine_distance",
@@ -330,11 +300,15 @@ _SIMILARITY = (
     _mean(
         "triplet",
         "How much nearer an anchor must come to its positive than to its negative.",
-        "optax.losses.triplet_margin_loss({anchors}, {positives}, {negatives}, margin={margin})",
+        "optax.losses.triplet_margin_loss({anchors}, {positives}, {negatives})",
         over_equal(("anchors", "positives", "negatives"), reduced=1),
         _pair("anchors", "positives", "negatives"),
-        (Example({}, ("B 5", "B 5", "B 5")),),
+        (
+            Example({}, ("B 5", "B 5", "B 5")),
+            Example({"margin": 1.0}, ("B 5", "B 5", "B 5")),
+        ),
         params=(Param("margin", Kind.NUMBER, 1.0),),
+        keywords=("margin",),
     ),
     Op(
         "ntxent",
@@ -343,26 +317,27 @@ _SIMILARITY = (
         Call("optax.ntxent", ("embeddings", "labels"), {"temperature": "temperature"}),
         params=(Param("temperature", Kind.NUMBER, 0.07),),
         inputs=_pair("embeddings", "labels", second="int"),
-        shape=_scalar(_ntxent),
+        shape=whole(over_pairs),
         examples=(Example({}, ("8 5", "int: 8")),),
     ),
     Op(
         "ctc_loss",
         "loss",
         "Connectionist temporal classification; paddings are 1 where a frame is padding.",
-        Call(
-            "optax.ctc_loss({logits}, {logit_paddings}, {labels}, {label_paddings}, "
-            "blank_id={blank}).mean"
-        ),
+        _averaged(_CTC),
         params=(Param("blank", Kind.INT, 0, "the class that means nothing"),),
+        variants={"blank": _averaged(f"{_CTC[:-1]}, blank_id={{blank}})")},
         inputs=(
             tensor_input("logits"),
             tensor_input("logit_paddings"),
             tensor_input("labels", "int"),
             tensor_input("label_paddings"),
         ),
-        shape=_ctc,
-        examples=(Example({}, ("B T K", "B T", "int: B 3", "B 3")),),
+        shape=over_frames,
+        examples=tuple(
+            Example(args, ("B T K", "B T", "int: B 3", "B 3"))
+            for args in ({}, {"blank": 0})
+        ),
     ),
 )
 

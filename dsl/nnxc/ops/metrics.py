@@ -6,7 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..dims import Comparison, compare
-from .agree import SCALAR, WHERE, averaged, over_classes, over_equal, tensor_input
+from .agree import (
+    SCALAR,
+    WHERE,
+    averaged,
+    over_classes,
+    over_equal,
+    tensor_input,
+    whole,
+)
 from .base import (
     Call,
     Example,
@@ -36,7 +44,9 @@ def _top_k(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
     shaped = averaged(over_classes())(inputs, args)
     k, classes = args["k"], shaped.sizes["classes"]
     match compare(classes, k):
-        case Comparison.DIFFERENT if k.value and classes.value and k.value > classes.value:
+        case Comparison.DIFFERENT if (
+            k.value and classes.value and k.value > classes.value
+        ):
             raise ShapeError(
                 f"k is {k}, but there are {classes} classes",
                 at="k",
@@ -47,15 +57,6 @@ def _top_k(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
             enough = Requirement(classes, k, message, ">=", "k")
             return Shaped(SCALAR, shaped.sizes, requires=(*shaped.requires, enough))
     return shaped
-
-
-def _scalar(names: tuple[str, str]) -> Any:
-    rule = over_equal(names)
-
-    def scalar(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
-        return Shaped(SCALAR, requires=rule(inputs, args).requires)
-
-    return scalar
 
 
 def _binary(name: str, doc: str, summary: str, body: str) -> Op:
@@ -72,7 +73,7 @@ def _binary(name: str, doc: str, summary: str, body: str) -> Op:
         doc,
         Call(name, ("logits", "labels")),
         inputs=_BINARY,
-        shape=_scalar(("logits", "labels")),
+        shape=whole(over_equal(("logits", "labels"))),
         helper=Helper(name, source),
         examples=(*_EQUAL, Example({}, ("B", "bool: B"))),
     )
@@ -80,7 +81,7 @@ def _binary(name: str, doc: str, summary: str, body: str) -> Op:
 
 def _regression(name: str, doc: str, build: Call | str, **more: Any) -> Op:
     inputs: tuple[Input, ...] = _PAIR
-    rule = _scalar(("predictions", "targets"))
+    rule = whole(over_equal(("predictions", "targets")))
     return Op(
         name, "metric", doc, build, inputs=inputs, shape=rule, examples=_EQUAL, **more
     )

@@ -84,7 +84,7 @@ ENTRIES: tuple[Op, ...] = (
         dtype="float",
         weights={"scale": "d if scale"},
         dtype_aware=True,
-        examples=(Example({"eps": 1e-5}, ("B T d",)),),
+        examples=(Example({}, ("B T d",)), Example({"eps": 1e-5}, ("B d",))),
     ),
     Op(
         "BatchNorm",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from ..diagnostics import Diagnostic, Label
+from ..record import Record
 from ..source import Source
 
 TAB = 4
@@ -24,8 +24,7 @@ def render_text(diagnostics: Iterable[Diagnostic], *, colour: bool = False) -> s
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Paint:
+class _Paint(Record):
     colour: bool
 
     def __call__(self, text: str, kind: str) -> str:
@@ -34,8 +33,7 @@ class _Paint:
         return f"\033[{_COLOURS.get(kind, '1')}m{text}\033[0m"
 
 
-@dataclass(frozen=True, slots=True)
-class _Mark:
+class _Mark(Record):
     """An underlined part of one line as displayed; columns count from 0."""
 
     start: int

@@ -21,7 +21,8 @@ from ..nodes import Failure, Node, WeightOf, total_of
 from ..shapes import TensorType, tensor
 from .units import byte_size, polynomial, scaled
 
-DEPTH = 3
+DEPTH = 2
+MAX_SIZE = 18  # characters of one axis, beyond which it is shown as `...`
 
 
 class SummaryError(Exception):
@@ -56,6 +57,7 @@ class Summary:
     values: Mapping[str, Value]
     rows: tuple[Row, ...]
     total: Row
+    open: tuple[str, ...]  # axes that were given no size
     failures: tuple[Failure, ...]
 
     def text(self) -> str:
@@ -86,7 +88,10 @@ def summarize(
     root = instance.root
     rows = tuple(_rows(root, 0, depth))
     total = replace(_row((root,), "total", 0), kind="")
-    return Summary(definition.name, instance.values, rows, total, instance.failures)
+    unset = tuple(a for a in _axes(definition) if a not in axes)
+    return Summary(
+        definition.name, instance.values, rows, total, unset, instance.failures
+    )
 
 
 # ------------------------------------------------------------ what to describe
@@ -119,11 +124,10 @@ def _split(
     definition: ir.Definition, sizes: Mapping[str, int]
 ) -> tuple[dict[str, int], dict[str, int]]:
     """Settings of parameters, and of axes."""
-    params = {p.name for p in definition.params} | set(definition.inferred)
-    axes = {s for i in definition.inputs for a in i.type.sizes for s in a.symbols}
+    params = [p.name for p in definition.params]
+    known = [*params, *_axes(definition)]
     for name in sizes:
-        if name not in params | axes:
-            known = sorted(params | axes)
+        if name not in known:
             raise SummaryError(
                 f"`{definition.name}` has no parameter or axis `{name}`",
                 _among(name, known),
@@ -132,6 +136,14 @@ def _split(
         {n: v for n, v in sizes.items() if n in params},
         {n: v for n, v in sizes.items() if n not in params},
     )
+
+
+def _axes(definition: ir.Definition) -> list[str]:
+    """The names of the axes of its inputs, in order."""
+    params = {p.name for p in definition.params}
+    sizes = [a for i in definition.inputs for a in i.type.sizes]
+    names = dict.fromkeys(s for size in sizes for s in sorted(size.symbols))
+    return [name for name in names if name not in params]
 
 
 def _among(name: str, known: Iterable[str]) -> str | None:
@@ -167,7 +179,7 @@ def _row(nodes: tuple[Node, ...], name: str, depth: int) -> Row:
         name,
         nodes[0].kind,
         sum(n.copies for n in nodes),
-        nodes[-1].type,
+        nodes[-1].outputs[0] if nodes[-1].outputs else None,
         total_of(n.parameters for n in nodes),
         total_of(n.statistics for n in nodes),
         _flops(nodes),
@@ -187,10 +199,12 @@ def _folded(children: tuple[Node, ...]) -> Iterator[tuple[str, tuple[Node, ...]]
     for child in children:
         lists.setdefault(_base(child.name), []).append(child)
     looks = _Looks()
+    found = []
     for base, nodes in lists.items():
         runs = [tuple(g) for _, g in groupby(nodes, looks.of)]
-        for run in runs:
-            yield _label(base, run, alone=len(runs) == 1), run
+        found += [(_label(base, run, alone=len(runs) == 1), run) for run in runs]
+    place = {id(child): index for index, child in enumerate(children)}
+    yield from sorted(found, key=lambda labelled: place[id(labelled[1][0])])
 
 
 def _base(name: str) -> str:
@@ -201,12 +215,14 @@ def _base(name: str) -> str:
 
 def _label(base: str, run: tuple[Node, ...], alone: bool) -> str:
     first, last = run[0], run[-1]
-    if alone:
-        single = len(run) == 1 and first.repeat is None
-        return first.name if single else f"{base} x {sum(n.copies for n in run)}"
-    return (
-        first.name if first is last else f"{first.name}..{last.name.rpartition('.')[2]}"
-    )
+    if alone and len(run) > 1:
+        name = base
+    elif first is last:
+        name = first.name
+    else:
+        return f"{first.name}..{last.name.rpartition('.')[2]}"
+    single = len(run) == 1 and first.repeat is None
+    return name if single else f"{name} x {sum(n.copies for n in run)}"
 
 
 class _Looks:
@@ -233,16 +249,15 @@ _HEADS = ("layer", "type", "output", "parameters", "FLOPs", "weights", "outputs"
 
 def _table(summary: Summary) -> str:
     values = ", ".join(f"{n}={show(v)}" for n, v in summary.values.items())
-    body = [_cells(row) for row in summary.rows]
-    lines = [_HEADS, *body, _cells(summary.total)]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(_HEADS))]
+    lines = [_HEADS, *map(_cells, summary.rows), _cells(summary.total)]
+    shown = [
+        i for i in range(len(_HEADS)) if any(line[i] not in "?-" for line in lines[1:])
+    ]
+    widths = {i: max(len(line[i]) for line in lines) for i in shown}
     text = ["  ".join(_aligned(line, widths)).rstrip() for line in lines]
-    rule = "-" * (sum(widths) + 2 * len(widths) - 2)
-    notes = _notes(summary)
-    title = f"{summary.model}({values})"
-    return "\n".join(
-        [title, "", text[0], rule, *text[1:-1], rule, text[-1], *notes, ""]
-    )
+    rule = "-" * (sum(widths.values()) + 2 * len(widths) - 2)
+    table = [text[0], rule, *text[1:-1], rule, text[-1]]
+    return "\n".join([f"{summary.model}({values})", "", *table, *_notes(summary), ""])
 
 
 def _cells(row: Row) -> tuple[str, ...]:
@@ -257,15 +272,20 @@ def _cells(row: Row) -> tuple[str, ...]:
     )
 
 
-def _aligned(cells: tuple[str, ...], widths: list[int]) -> Iterator[str]:
-    for i, (cell, width) in enumerate(zip(cells, widths, strict=True)):
-        yield cell.ljust(width) if i < 3 else cell.rjust(width)
+def _aligned(cells: tuple[str, ...], widths: Mapping[int, int]) -> Iterator[str]:
+    for i, width in widths.items():
+        yield cells[i].ljust(width) if i < 3 else cells[i].rjust(width)
 
 
 def _shape(type: ir.Type | None) -> str:
-    if type is None or type == ():
-        return "-"
-    return str(type) if isinstance(type, TensorType) else ", ".join(map(_shape, type))
+    match type:
+        case None | ():
+            return "-"
+        case TensorType():
+            sizes = [str(s) for s in type.sizes]
+            short = [s if len(s) <= MAX_SIZE else "..." for s in sizes]
+            return str(type).replace(", ".join(sizes), ", ".join(short))
+    return ", ".join(map(_shape, type))
 
 
 def _number(count: int | None) -> str:
@@ -292,6 +312,8 @@ def _notes(summary: Summary) -> Iterator[str]:
         yield f"state: {summary.total.state:,} numbers that are not trained"
     if any(" x " in row.name for row in summary.rows):
         yield "rows inside a repeated layer describe one copy"
+    if summary.open:
+        yield f"for numbers, give sizes: {' '.join(f'{a}=8' for a in summary.open)}"
     for failure in summary.failures:
         yield f"cannot be built: {failure.message}"
 

@@ -1,0 +1,139 @@
+"""Helpers: specs compiled, imported and run; shapes predicted by the IR."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import types
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from nnxc import check, emit, ir
+from nnxc.diagnostics import Sink
+from nnxc.emit.signature import Draws, assign_names
+from nnxc.shapes import DTYPES, TensorType, is_int
+from nnxc.source import Source
+from nnxc.syntax.parse import parse
+
+_numbers = itertools.count()
+
+
+def program(text: str) -> ir.Program:
+    """The meaning of a spec without mistakes."""
+    sink = Sink()
+    checked = check.check(parse(Source("spec.nnx", text), sink), sink, lambda *_: None)
+    found = [(d.code, d.message, d.primary.span.text) for d in sink.found.values()]
+    assert checked is not None and not found, found
+    return checked
+
+
+def text_of(spec: str, **options: Any) -> str:
+    """The generated text of a spec."""
+    return emit.emit(program(spec), emit.Options(**options))
+
+
+def class_of(spec: str, name: str, **options: Any) -> str:
+    """The text of one generated class."""
+    text = text_of(spec, **options)
+    start = text.index(f"\nclass {name}(") + 1
+    return text[start:].split("\n\n\n")[0].rstrip() + "\n"
+
+
+def load(text: str) -> types.ModuleType:
+    """Generated text as a module."""
+    module = types.ModuleType(f"generated_{next(_numbers)}")
+    sys.modules[module.__name__] = module
+    exec(compile(text, module.__name__, "exec"), module.__dict__)
+    return module
+
+
+def concrete(type_: TensorType, env: Mapping[str, int]) -> jax.ShapeDtypeStruct:
+    """A type at given sizes."""
+    sizes = []
+    for size in type_.sizes:
+        value = size.substitute(env).value
+        assert value is not None, f"{size} is open"
+        sizes.append(value)
+    lead = (2, 3) if type_.lead else ()
+    return jax.ShapeDtypeStruct((*lead, *sizes), DTYPES[type_.dtype])
+
+
+def array(type_: TensorType, env: Mapping[str, int]) -> jax.Array:
+    """Some input of a type: small ints, ramps."""
+    spec = concrete(type_, env)
+    ramp = jnp.arange(int(jnp.prod(jnp.array(spec.shape, int)))).reshape(spec.shape)
+    if spec.dtype == jnp.bool_:
+        return ramp % 3 != 0
+    return (ramp % 2).astype(spec.dtype) if is_int(type_.dtype) else jnp.sin(ramp).astype(spec.dtype)
+
+
+def maker(
+    spec: str,
+    name: str | None = None,
+    *,
+    params: Mapping[str, Any] = {},
+    axes: Mapping[str, int] = {},
+    **options: Any,
+) -> tuple[ir.Definition, Callable[[], Any]]:
+    """A definition, and what makes an object of its class."""
+    meaning = program(spec)
+    definition = meaning.definitions[-1] if name is None else meaning.definition(name)
+    module = load(emit.emit(meaning, emit.Options(black=False, **options)))
+    signature = assign_names(meaning).signatures[definition.name]
+    args: list[Any] = [axes[n] for n in definition.inferred]
+    keywords = {signature.arguments[n]: v for n, v in params.items()}
+    if signature.config:
+        args.append(getattr(module, signature.config)(**keywords))
+        keywords = {}
+
+    def make() -> Any:
+        rngs = {"rngs": nnx.Rngs(0)} if signature.takes_rngs else {}
+        return getattr(module, signature.name)(*args, **keywords, **rngs)
+
+    return definition, make
+
+
+def defaults(definition: ir.Definition) -> dict[str, int]:
+    """The sizes among the defaults of the parameters."""
+    values = {p.name: p.default.value for p in definition.params if isinstance(p.default, ir.Literal)}
+    return {n: v for n, v in values.items() if isinstance(v, int) and not isinstance(v, bool)}
+
+
+def run(
+    spec: str,
+    name: str | None = None,
+    *,
+    params: Mapping[str, Any] = {},
+    axes: Mapping[str, int] = {},
+    given: tuple[str, ...] = (),
+    **options: Any,
+) -> None:
+    """Make and call a model, abstractly: its outputs have the shapes and dtypes of the IR."""
+    definition, make = maker(spec, name, params=params, axes=axes, **options)
+    sizes = {n: v for n, v in params.items() if type(v) is int}
+    env = {**defaults(definition), **sizes, **axes}
+    args = [concrete(i.type, env) for i in definition.inputs if not i.optional]
+    more = {i.name: concrete(i.type, env) for i in definition.inputs if i.name in given}
+
+    def call(args: Any, more: Any) -> Any:
+        rngs = {"rngs": nnx.Rngs(1)} if draws(spec, definition.name) else {}
+        return make()(*args, **more, **rngs)
+
+    outputs = jax.tree.leaves(jax.eval_shape(call, args, more))
+    expected = [concrete(t, env) for t in _flat(definition.outputs)]
+    assert [(o.shape, o.dtype) for o in outputs] == [
+        (e.shape, e.dtype) for e in expected
+    ]
+
+
+def draws(spec: str, name: str) -> bool:
+    """Whether calls take rngs."""
+    return assign_names(program(spec)).signatures[name].draws > Draws.NEVER
+
+
+def _flat(types_: tuple[ir.Type, ...]) -> list[TensorType]:
+    return [t for item in types_ for t in (_flat(item) if isinstance(item, tuple) else [item])]
