@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import pytest
 from broken_specs import broken
-from fuzz_checks import Broken, check_any, check_safe, check_valid
+from fuzz import Run
+from fuzz_checks import Broken, check_any, check_safe, check_valid, holds
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from spec_builder import Spec
+from spec_builder import ModelCase, Spec
 from valid_specs import specs
+
+from nnxc.diagnostics import Sink
+from nnxc.source import Source
+from nnxc.syntax.parse import parse
 
 few = settings(
     max_examples=15,
@@ -66,3 +71,40 @@ def test_unsafe_text_would_be_found(text: str) -> None:
 
 def test_safe_text_passes() -> None:
     check_safe('"""A."""\nimport jax\n\n\n@jax.jit\ndef f(x):\n    return max(x, 1)\n')
+
+
+LINEAR = """
+model Net:
+    input x: [B, 4]
+    return x -> Linear(3)
+"""
+
+
+def linear_spec(outputs: tuple[int, ...]) -> Spec:
+    source = Source("spec.nnx", LINEAR)
+    case = ModelCase(
+        "Net", {"x": (2, 4)}, {"x": "float"}, frozenset(), (outputs,), {"B": 2}
+    )
+    return Spec(parse(source, Sink()), (case,))
+
+
+def test_a_right_prediction_passes() -> None:
+    check_valid(linear_spec((2, 3)))
+
+
+def test_a_wrong_prediction_would_be_found() -> None:
+    with pytest.raises(Broken, match="checker's shapes"):
+        check_valid(linear_spec((2, 4)))
+
+
+def test_every_failure_is_counted_and_the_smallest_kept() -> None:
+    def check(number: int) -> None:
+        holds(number <= 100, "small", number)
+
+    run = Run("test", st.integers(0, 10_000), check, str)
+    run.all(50, 0)
+    (kind,) = run.kinds.values()
+    assert (run.done, kind.key) == (50, "small")
+    assert 0 < kind.count < 50
+    run.shrink(kind, 50, 0)
+    assert kind.text == "101"

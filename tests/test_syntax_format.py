@@ -28,7 +28,7 @@ def formatted(text: str) -> str:
     return format_file(read(text))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(FILES)
 def test_formatted_text_means_the_same_tree(file: tree.File) -> None:
     text = format_file(file)
@@ -42,11 +42,15 @@ def test_formatting_keeps_the_zoo_and_every_comment(path: Path) -> None:
     result = formatted(text)
     assert read(result) == read(text)
     assert sorted(comments(result)) == sorted(comments(text))
-    assert max(map(len, result.splitlines())) <= WIDTH
+    assert all(
+        len(line.split("#")[0].rstrip()) <= WIDTH for line in result.splitlines()
+    )
 
 
 def comments(text: str) -> list[str]:
-    return [line[line.index("#") :].strip() for line in text.splitlines() if "#" in line]
+    return [
+        line[line.index("#") :].strip() for line in text.splitlines() if "#" in line
+    ]
 
 
 @pytest.mark.parametrize(
@@ -64,7 +68,10 @@ def comments(text: str) -> list[str]:
         ("x = (a if b else c) if d else e", "x = (a if b else c) if d else e"),
         ("x = (a -> f) + b", "x = (a -> f) + b"),
         ("x = (a -> f) -> g", "x = (a -> f) -> g"),
-        ("x = a->(f|g->h)->concat(axis = C)", "x = a -> (f | g -> h) -> concat(axis=C)"),
+        (
+            "x = a->(f|g->h)->concat(axis = C)",
+            "x = a -> (f | g -> h) -> concat(axis=C)",
+        ),
         ("x[ ..., :, none, 1 : -1 ]", "x[..., :, none, 1:-1]"),
         ("x : f32 [ B,T ]", "x : f32[B, T]"),
         ("(state)", "(state)"),

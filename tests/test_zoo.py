@@ -222,15 +222,13 @@ def test_generated_code_is_clean(tool: list[str], tmp_path: Path) -> None:
 
 
 def test_outputs_have_the_predicted_types(zoo: Case, mode: bool) -> None:
-    model = zoo.create()
     inputs = zoo.arrays(zoo.definition.inputs)
-    graphdef, state = nnx.split(model)
 
-    def forward(state: nnx.State, *inputs: jax.Array) -> Any:
+    def forward(*inputs: jax.Array) -> Any:
         rngs = {"rngs": nnx.Rngs(0)} if zoo.definition.streams else {}
-        return nnx.merge(graphdef, state)(*inputs, **rngs)
+        return zoo.create()(*inputs, **rngs)
 
-    found = jax.eval_shape(forward, state, *inputs)
+    found = jax.eval_shape(forward, *inputs)
     assert jax.tree.map(lambda a: tuple(a.shape), found) == shapes(zoo.instance.outputs)
 
 
@@ -242,7 +240,8 @@ def shapes(type: Any) -> Any:
 
 
 def test_variables_are_the_predicted_ones(zoo: Case) -> None:
-    state = nnx.to_flat_state(nnx.state(zoo.create(), nnx.Not(nnx.RngState)))
+    model = nnx.eval_shape(zoo.create)
+    state = nnx.to_flat_state(nnx.state(model, nnx.Not(nnx.RngState)))
     found = {".".join(map(str, path)): tuple(v.shape) for path, v in state}
     predicted = {
         path: tuple(size.value for size in weight.sizes)
@@ -251,47 +250,64 @@ def test_variables_are_the_predicted_ones(zoo: Case) -> None:
     assert found == predicted
 
 
+@cache
+def created(name: str) -> nnx.Module:
+    return case(name).create()
+
+
+def objects(zoo: Case) -> list[Any]:
+    """What a step takes: a model, its optimizer, and what else the train asks for."""
+    model = nnx.clone(created(zoo.name))
+    averages = [zoo.module.create_ema(model)] if zoo.train.ema is not None else []
+    return [model, zoo.module.create_optimizer(model), *averages, *zoo.draws()]
+
+
 def test_learns(zoo: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On one batch, with one compilation, every weight taking part, and the same each time."""
     monkeypatch.setattr(zoo.module, "tx", optax.adam(1e-2))
-    losses, model = fitted(zoo, steps=20)
+    taking_part = objects(zoo)
+    trainer = zoo.module.Trainer(zoo.module.train_step, *taking_part)
+    start = trainer.leaves
+    batch = zoo.arrays(zoo.train.batch)
+    losses = [float(trainer.step(*batch)[0]) for _ in range(20)]
     assert np.isfinite(losses).all()
     assert np.mean(losses[-3:]) < losses[0]
-    before = nnx.to_flat_state(nnx.state(zoo.create(), nnx.Param))
-    after = dict(nnx.to_flat_state(nnx.state(model, nnx.Param)))
-    for path, weight in before:
-        assert jnp.isfinite(after[path][...]).all(), path
-        assert (after[path][...] != weight[...]).any(), f"{path} does not learn"
-    again, _ = fitted(zoo, steps=3)
-    assert again == losses[:3]
-
-
-def fitted(zoo: Case, steps: int) -> tuple[list[float], nnx.Module]:
-    """Losses of steps on one batch, by the plain `train_step`."""
-    model = zoo.create()
-    objects = [model, zoo.module.create_optimizer(model), *averages(zoo, model)]
-    objects += zoo.draws()
-    batch = zoo.arrays(zoo.train.batch)
-    run = zoo.module.train_step
-    return [float(run(*objects, *batch)[0]) for _ in range(steps)], model
-
-
-def averages(zoo: Case, model: nnx.Module) -> list[nnx.EMA]:
-    return [zoo.module.create_ema(model)] if zoo.train.ema is not None else []
-
-
-def test_trainer_compiles_once(zoo: Case) -> None:
-    model = zoo.create()
-    optimizer = zoo.module.create_optimizer(model)
-    objects = [model, optimizer, *averages(zoo, model), *zoo.draws()]
-    batch = zoo.arrays(zoo.train.batch)
-    trainer = zoo.module.Trainer(zoo.module.train_step, *objects)
-    for _ in range(3):
-        loss, metrics = trainer.step(*batch)
-        assert all(jnp.isfinite(value) for value in (loss, *metrics.values()))
-    assert trainer.run._cache_size() == 1
     trainer.sync()
-    loss, _ = zoo.module.eval_step(model, *eval_draws(zoo), *batch)
-    assert jnp.isfinite(loss)
+    assert_every_weight_learnt(created(zoo.name), taking_part[0])
+    trainer.leaves = jax.tree.leaves(nnx.state(objects(zoo)))
+    assert [float(trainer.step(*batch)[0]) for _ in range(3)] == losses[:3]
+    assert trainer.run._cache_size() == 1
+
+
+def assert_every_weight_learnt(before: nnx.Module, after: nnx.Module) -> None:
+    learnt = dict(nnx.to_flat_state(nnx.state(after, nnx.Param)))
+    for path, weight in nnx.to_flat_state(nnx.state(before, nnx.Param)):
+        assert jnp.isfinite(learnt[path][...]).all(), path
+        assert (learnt[path][...] != weight[...]).any(), f"{path} does not learn"
+
+
+@pytest.mark.heavy
+def test_steps_with_its_own_optimizer(zoo: Case) -> None:
+    """By the plain step and by the trainer, with equal losses."""
+    batch = zoo.arrays(zoo.train.batch)
+    plain = objects(zoo)
+    losses = [zoo.module.train_step(*plain, *batch)[0] for _ in range(3)]
+    trainer = zoo.module.Trainer(zoo.module.train_step, *objects(zoo))
+    again = [trainer.step(*batch)[0] for _ in range(3)]
+    np.testing.assert_allclose(again, losses, rtol=1e-4)
+    assert trainer.run._cache_size() == 1
+    for value in jax.tree.leaves(nnx.state(plain[0], nnx.Param)):
+        assert jnp.isfinite(value).all()
+
+
+def test_evaluation_is_the_same_each_time(zoo: Case) -> None:
+    batch = zoo.arrays(zoo.train.batch)
+    model = created(zoo.name)
+    losses = [
+        zoo.module.eval_step(model, *eval_draws(zoo), *batch)[0] for _ in range(2)
+    ]
+    assert jnp.isfinite(losses[0])
+    assert losses[0] == losses[1]
 
 
 def eval_draws(zoo: Case) -> list[nnx.Rngs]:
@@ -302,18 +318,23 @@ DROPOUT = [name for name, path in ZOO.items() if "Drop" in path.read_text()]
 
 
 @pytest.mark.parametrize("name", DROPOUT)
-def test_dropout_is_for_training_only(name: str) -> None:
+def test_dropout_differs_from_step_to_step(name: str) -> None:
     zoo = case(name)
-    rate = {"rate": 0.5} if "rate" in {p.name for p in zoo.definition.params} else {}
-    model, batch = zoo.create(**rate), zoo.arrays(zoo.train.batch)
-    graphdef, state = nnx.split(model)
+    batch = zoo.arrays(zoo.train.batch)
+    graphdef, state = nnx.split(created(name))
 
     @jax.jit
-    def loss(rngs: nnx.Rngs) -> jax.Array:
+    def loss(state: nnx.State, rngs: nnx.Rngs) -> jax.Array:
         return zoo.module.loss_fn(nnx.merge(graphdef, state), rngs, *batch)[0]
 
-    assert len({float(loss(zoo.module.create_rngs(seed))) for seed in range(3)}) == 3
-    evaluated, _ = zoo.module.eval_step(model, *eval_draws(zoo), *batch)
-    if rate:
-        without = zoo.create(rate=0.0)
-        assert evaluated == zoo.module.eval_step(without, *eval_draws(zoo), *batch)[0]
+    assert len({float(loss(state, zoo.module.create_rngs(s))) for s in range(8)}) > 1
+
+
+@pytest.mark.parametrize("name", DROPOUT)
+def test_dropout_is_absent_in_evaluation(name: str) -> None:
+    zoo = case(name)
+    assert "rate" in {p.name for p in zoo.definition.params}
+    model, without = zoo.create(rate=0.5), zoo.create(rate=0.0)
+    batch = zoo.arrays(zoo.train.batch)
+    with_dropout, _ = zoo.module.eval_step(model, *batch)
+    assert with_dropout == zoo.module.eval_step(without, *batch)[0]

@@ -61,13 +61,21 @@ def _grow(parts: SearchStrategy) -> SearchStrategy:
         st.builds(tree.Branch, tuples(parts, least=2)),
         st.builds(tree.Assertion, parts, _types(parts)),
         st.builds(
-            tree.Pipe, parts, tuples(st.builds(tree.Stage, parts, st.booleans()), 1)
+            tree.Pipe,
+            parts,
+            tuples(st.builds(tree.Stage, parts, st.booleans()), least=1),
         ),
     )
 
 
 EXPRESSIONS = st.recursive(
     NAMES | NUMBERS | STRINGS | CONSTANTS | WINDOWS, _grow, max_leaves=4
+)
+PATHS = st.recursive(
+    NAMES,
+    lambda paths: st.builds(tree.Attribute, paths, LOWER)
+    | st.builds(tree.Index, paths, tuples(EXPRESSIONS, least=1)),
+    max_leaves=2,
 )
 TYPES = _types(EXPRESSIONS)
 CALLS = st.builds(tree.Call, NAMES, _arguments(EXPRESSIONS))
@@ -124,19 +132,15 @@ SIMPLE = st.one_of(
     _with_trivia(
         tree.Declare,
         st.sampled_from(["input", "batch", "param", "state"]),
-        tuples(FIELDS, 1),
+        tuples(FIELDS, least=1),
     ),
-    _with_trivia(
-        tree.Assign, LOWERS, st.sampled_from(["=", "+=", "-=", "*="]), VALUES
-    ),
-    _with_trivia(
-        tree.Require, EXPRESSIONS, st.none() | STRINGS.map(lambda s: s.value)
-    ),
+    _with_trivia(tree.Assign, LOWERS, st.sampled_from(["=", "+=", "-=", "*="]), VALUES),
+    _with_trivia(tree.Require, EXPRESSIONS, st.none() | STRINGS.map(lambda s: s.value)),
     _with_trivia(tree.Return, tuples(VALUES, least=1, most=2)),
     _with_trivia(tree.Evaluate, VALUES),
     _with_trivia(tree.Metric, LOWER, VALUES),
     _with_trivia(
-        tree.Select, st.sampled_from(["freeze", "only"]), tuples(EXPRESSIONS, 1)
+        tree.Select, st.sampled_from(["freeze", "only"]), tuples(PATHS, least=1)
     ),
 )
 
@@ -168,6 +172,4 @@ ITEMS = st.one_of(
     ),
     _with_trivia(tree.Train, CAMEL, BODIES),
 )
-FILES = st.builds(
-    tree.File, tuples(ITEMS, least=1), comment_lines(last_blank=False)
-)
+FILES = st.builds(tree.File, tuples(ITEMS, least=1), comment_lines(last_blank=False))

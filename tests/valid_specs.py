@@ -81,7 +81,7 @@ def write_model(
     """A model of a few steps."""
     b = Builder(draw, blocks, is_block=False)
     start(b, b.one(2, 3, 3, 4, *(k.rank for k in blocks for _ in range(3))))
-    for _ in range(b.one(1, 2, 3, 5, 8)):
+    for _ in range(b.one(1, 3, 5, 8, 12)):
         step = layers.block if blocks and b.one(True, False, False) else b.one(*STEPS)
         step(b)
     returned = b.finish(several=True)

@@ -15,6 +15,7 @@ from typing import TypeAlias
 
 LIMIT = 10**18
 MAX_TERMS = 64
+ONE = (((), 1),)
 
 
 class DimError(ValueError):
@@ -51,7 +52,9 @@ def _atom_key(atom: Atom) -> str:
 
 
 def _monomial_key(monomial: Monomial) -> tuple[int, tuple[tuple[str, int], ...]]:
-    return -sum(p for _, p in monomial), tuple((_atom_key(a), p) for a, p in monomial)
+    """Higher degrees first, then higher powers of earlier atoms: an order that products keep,
+    as long division needs."""
+    return -sum(p for _, p in monomial), tuple((_atom_key(a), -p) for a, p in monomial)
 
 
 @dataclass(frozen=True)
@@ -112,9 +115,12 @@ class Dim:
         return self + -as_dim(other)
 
     def __mul__(self, other: Dim | int) -> Dim:
+        other = as_dim(other)
+        if self.terms == ONE or other.terms == ONE:
+            return other if self.terms == ONE else self
         total: dict[Monomial, int] = {}
         for m1, c1 in self.terms:
-            for m2, c2 in as_dim(other).terms:
+            for m2, c2 in other.terms:
                 monomial = _times(m1, m2)
                 total[monomial] = total.get(monomial, 0) + c1 * c2
         return _canonical(total)
@@ -175,7 +181,9 @@ def _canonical(total: Mapping[Monomial, int]) -> Dim:
     kept = [(m, c) for m, c in total.items() if c]
     if len(kept) > MAX_TERMS or any(abs(c) > LIMIT for _, c in kept):
         raise DimError("this size is too large")
-    return Dim(tuple(sorted(kept, key=lambda term: _monomial_key(term[0]))))
+    if len(kept) > 1:
+        kept.sort(key=lambda term: _monomial_key(term[0]))
+    return Dim(tuple(kept))
 
 
 def const(value: int) -> Dim:

@@ -47,10 +47,6 @@ def construct(
     named: bool,
 ) -> LayerInfo:
     """Declare a layer where its construction is written."""
-    if ctx.kind == "train":
-        ctx.fail(
-            "N504", "a train declares no layers", span, help="declare it in the model"
-        )
     args = _construct_args(ctx, callee, written, span)
     spans = {k: s for k, s in written.spans.items()}
     info = LayerInfo(name, callee, args, spans, span, named)

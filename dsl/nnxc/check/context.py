@@ -73,6 +73,7 @@ class Context:
     has_weights: bool = False
     broken: bool = False  # a mistake makes what is returned unknown
     broken_inputs: bool = False
+    hints: Mapping[str, str] = field(default_factory=dict)  # help for names it lacks
     partial: dict[str, Span] = field(
         default_factory=dict
     )  # given a value on some ways only

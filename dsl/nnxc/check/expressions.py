@@ -125,7 +125,8 @@ def unknown_name(ctx: Context, node: tree.Name) -> None:
         "N200",
         f"there is no {kind} `{node.id}`",
         node.span,
-        help=f"did you mean `{close}`?" if close else None,
+        help=ctx.hints.get(node.id)
+        or (f"did you mean `{close}`?" if close else None),
     )
 
 

@@ -184,14 +184,25 @@ def declare(
     ctx: Context, callee: Op | Signature, args: Iterable[tree.Arg], node: tree.Expr
 ) -> tuple[LayerInfo, Written]:
     """Construct a layer; what is given to its inputs stays in the `Written`."""
+    name, named = _layer_name(ctx, node.span)
     if isinstance(callee, Op):
         written = sort_out(ctx, callee, args, node.span, piped=True)
     else:
         written = sort_out_block(ctx, callee, args, node.span)
-    name, named = ctx.layer_names[node.span]
     info = construct(ctx, callee, written, node.span, name, named)
     info.pending = written
     return info, written
+
+
+def _layer_name(ctx: Context, span: Span) -> tuple[str, bool]:
+    """The name settled for a layer constructed there, and whether the author gave it."""
+    found = ctx.layer_names.get(span)
+    if found is not None:
+        return found
+    if ctx.kind == "train":
+        help = "declare it in the model"
+        ctx.fail("N504", "a train declares no layers", span, help=help)
+    ctx.fail("N231", "a layer cannot stand here", span)
 
 
 def apply(

@@ -97,7 +97,9 @@ def binary(ctx: Context, op: str, left: Static, right: Static, span: Span) -> St
     if op in ("and", "or"):
         return Static(node, "bool")
     if op in ("==", "!="):
-        return Static(node, "bool")
+        known = left.known and right.known
+        value = _PYTHON[op](left.value, right.value) if known else None
+        return Static(node, "bool", None, value, known)
     for side in (left, right):
         if side.flavor not in NUMERIC:
             ctx.fail("N220", f"`{op}` needs numbers", span, f"this is {describe(side)}")

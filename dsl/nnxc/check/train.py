@@ -17,8 +17,8 @@ from .calls import convert_one, missing, sort_out
 from .context import Context
 from .definition import finish
 from .expressions import as_tensor, expr, static
-from .statements import abandon, check_name, statement
-from .values import Bad, Binding, Fault, ModelRef, Signature, Tensor
+from .statements import abandon, check_name, mentioned, statement, targets
+from .values import BAD, Bad, Binding, Fault, ModelRef, Signature, Tensor
 
 SETTINGS = ("loss", "optimizer", "clip", "accumulate", "precision", "ema")
 
@@ -47,7 +47,9 @@ def check_train(
     """Check a train of a sound model; None where it has mistakes."""
     ctx = Context(sink, "train", signature.definition.name, {}, functions, {})
     _model_names(ctx, signature)
+    ctx.hints = dict.fromkeys(SETTINGS, "a setting is no value; name what goes into it")
     parts = Parts()
+    _has_batch(ctx, node, parts)
     for item in node.body:
         try:
             _statement(ctx, item, parts, signature)
@@ -78,6 +80,16 @@ def check_train(
     )
 
 
+def _has_batch(ctx: Context, node: tree.Train, parts: Parts) -> None:
+    """Without a batch, unknown names are taken for its fields."""
+    if any(isinstance(s, tree.Declare) and s.keyword == "batch" for s in node.body):
+        return
+    help = "write `batch x: [B, ...], y: ...`"
+    ctx.error("N512", "this train has no batch", node.model.span, help=help)
+    ctx.forbidden = frozenset(mentioned(node.body))
+    parts.broken = True
+
+
 def _model_names(ctx: Context, signature: Signature) -> None:
     """The model's parameters, and `model` itself."""
     from . import statics
@@ -94,11 +106,9 @@ def _model_names(ctx: Context, signature: Signature) -> None:
 
 def _setting(item: tree.Statement) -> list[str]:
     match item:
-        case tree.Assign(targets):
-            return [t.id for t in targets]
         case tree.Metric(name):
             return [f"metric {name}"]
-    return []
+    return [t.id for t in targets(item)]
 
 
 def _statement(
@@ -153,26 +163,35 @@ def _suspect_setting(ctx: Context, node: tree.Assign, parts: Parts) -> None:
 
 def _batch(ctx: Context, node: tree.Declare, parts: Parts) -> None:
     for item in node.fields:
-        check_name(ctx, item.name, item.name_span)
-        if item.name in ctx.scope or item.name in SETTINGS:
-            ctx.fail(
-                "N202",
-                f"`{item.name}` is taken",
-                item.name_span,
-                help="give the field another name",
-            )
-        if item.default is not None:
-            ctx.fail("N217", "a batch field has no default", item.default.span)
-        kind = types.bind_axes(ctx, item.type, expr)
-        if kind.lead:
-            ctx.fail("N314", "a batch field has a fixed number of axes", item.type.span)
-        parts.batch.append(ir.ModelInput(item.name, kind, False, item.name_span))
-        ctx.bind(
-            item.name,
-            Tensor(ir.Var(item.name, kind, item.name_span)),
+        try:
+            _field(ctx, item, parts)
+        except Fault:
+            parts.broken = True
+            if item.name not in ctx.scope:
+                ctx.bind(item.name, BAD, item.name_span, "batch field")
+
+
+def _field(ctx: Context, item: tree.Field, parts: Parts) -> None:
+    check_name(ctx, item.name, item.name_span)
+    if item.name in ctx.scope or item.name in SETTINGS:
+        ctx.fail(
+            "N202",
+            f"`{item.name}` is taken",
             item.name_span,
-            "batch field",
+            help="give the field another name",
         )
+    if item.default is not None:
+        ctx.fail("N217", "a batch field has no default", item.default.span)
+    kind = types.bind_axes(ctx, item.type, expr)
+    if kind.lead:
+        ctx.fail("N314", "a batch field has a fixed number of axes", item.type.span)
+    parts.batch.append(ir.ModelInput(item.name, kind, False, item.name_span))
+    ctx.bind(
+        item.name,
+        Tensor(ir.Var(item.name, kind, item.name_span)),
+        item.name_span,
+        "batch field",
+    )
 
 
 # ------------------------------------------------------------------- settings
@@ -345,11 +364,20 @@ def _select(
         ctx.fail("N509", "`only` and `freeze` exclude each other", node.span)
     chosen = getattr(parts, node.keyword)
     for path in node.paths:
-        dotted = _dotted(ctx, path)
-        _exists(ctx, path, dotted.split("."), signature)
-        if dotted in chosen:
-            ctx.fail("N202", f"`{dotted}` is named twice", path.span)
-        chosen.append(dotted)
+        try:
+            chosen.append(_chosen(ctx, path, chosen, signature))
+        except Fault:
+            parts.broken = True
+
+
+def _chosen(
+    ctx: Context, path: tree.Expr, chosen: list[str], signature: Signature
+) -> str:
+    dotted = _dotted(ctx, path)
+    _exists(ctx, path, dotted.split("."), signature)
+    if dotted in chosen:
+        ctx.fail("N202", f"`{dotted}` is named twice", path.span)
+    return dotted
 
 
 def _dotted(ctx: Context, node: tree.Expr) -> str:
@@ -425,14 +453,6 @@ def _complete(ctx: Context, node: tree.Train, parts: Parts) -> None:
             ctx.error("N502", text, binding.span, help=f"did you mean `{meant}`?")
             parts.seen[meant] = binding.span
             parts.broken = True
-    if not parts.batch and not parts.broken:
-        ctx.error(
-            "N512",
-            "this train has no batch",
-            name,
-            help="write `batch x: [B, ...], y: ...`",
-        )
-        parts.broken = True
     for key in ("loss", "optimizer"):
         if key not in parts.seen:
             ctx.error(

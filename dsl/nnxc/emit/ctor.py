@@ -9,15 +9,16 @@ from typing import assert_never
 
 from .. import ir
 from ..dims import Dim, Func
-from ..ops.base import Call, Op
+from ..ops.base import Op
 from . import text as t
 from .build import construct, variable
 from .loops import source
 from .names import Namespace
 from .nodes import Line, Loop, Node, Suite, Written, all_uses, comprehend, prune
+from .options import Options
 from .reads import declared, givens, mentions
 from .scope import Scope
-from .signature import Names, Signature
+from .signature import Names, Signature, class_name, is_scanned
 from .statics import as_size, size, static
 
 _LOCAL = 3  # a field of the Config used so often gets a local name
@@ -26,10 +27,10 @@ _NEGATED = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
 
 
 def constructor(
-    signature: Signature, names: Names, stores: Mapping[str, str], scan: bool
+    signature: Signature, names: Names, stores: Mapping[str, str], options: Options
 ) -> list[Written]:
     """The body of `__init__`. `stores` are the static values that calls need: name -> attribute."""
-    written = _Constructor(signature, names, stores, frozenset(), scan).body()
+    written = _Constructor(signature, names, stores, frozenset(), options).body()
     counts = Counter(u for u in all_uses(written) if u.startswith("cfg."))
     often = [u for u, n in counts.most_common() if n >= _LOCAL]
     if not often:
@@ -37,7 +38,7 @@ def constructor(
     order = [f"cfg.{a}" for a in [*signature.arguments.values(), "dtype"]]
     while len(line := _unpacked([f for f in order if f in often])) > _ROOM:
         often.pop()
-    made = _Constructor(signature, names, stores, frozenset(often), scan)
+    made = _Constructor(signature, names, stores, frozenset(often), options)
     return [Line(line), *made.body()]
 
 
@@ -53,10 +54,10 @@ class _Constructor:
         names: Names,
         stores: Mapping[str, str],
         local: frozenset[str],
-        scan: bool,
+        options: Options,
     ):
         self.signature, self.names = signature, names
-        self.stores, self.local, self.scan = stores, local, scan
+        self.stores, self.local, self.options = stores, local, options
         self.env: dict[str, str] = {}
         self.holders: dict[str, str] = {}
         self.namespace = Namespace(
@@ -217,7 +218,7 @@ class _Constructor:
         if item.count is None:
             return self._construct(item)
         count = static(item.count, self.scope).text
-        if self.scan:
+        if self._scanned(item):
             made = self._construct(item, rngs="r")
             return f"jax.vmap(lambda r: {made})(rngs.split({count}))"
         return f"nnx.List([{self._construct(item)} for _ in range({count})])"
@@ -374,13 +375,12 @@ class _Constructor:
         """The class of a layer or variable, for annotations."""
         if isinstance(item, ir.Variable):
             return "nnx.BatchStat" if item.state else "nnx.Param"
-        if isinstance(item.callee, str):
-            name = self.names.signatures[item.callee].name
-        else:
-            build = item.callee.build_for(dict(item.args))
-            plain = isinstance(build, Call) and "{" not in build.target
-            name = build.target if isinstance(build, Call) and plain else "nnx.Module"
-        return f"nnx.List[{name}]" if item.count is not None and not self.scan else name
+        name = class_name(item, self.names.signatures) or "nnx.Module"
+        looped = item.count is not None and not self._scanned(item)
+        return f"nnx.List[{name}]" if looped else name
+
+    def _scanned(self, layer: ir.Layer) -> bool:
+        return is_scanned(layer, self.names.signatures, self.options)
 
 
 def _list_of(name: str, body: Sequence[ir.Stmt], maker: _Constructor) -> str:

@@ -11,15 +11,26 @@ from ..dims import Dim
 from ..ops.base import Op
 from . import depth
 from .axes import AXIS, AXIS_LATE, AxisSource, axis_sources, to_bind, unpack
+from .expr import render
 from .labels import Labels
 from .locals import Locals
-from .loops import Source, source
+from .loops import Part, part, source
 from .lower import Lowering
 from .names import ATTRIBUTES, Namespace, snake
 from .nodes import Line, Loop, Node, Suite, Written, all_uses, prune
+from .options import Options
 from .reads import declared, expressions, givens, live_through, mentions, statements, walk
 from .scope import Callee, Scope
-from .signature import Draws, Names, Signature, layer_draws
+from .signature import (
+    Draws,
+    Names,
+    Signature,
+    class_name,
+    has_state,
+    is_scanned,
+    layer_draws,
+)
+from .stacks import Stack, loop, scan, stateful_scan
 from .statics import as_size, size, static
 
 STORED = "attr:"
@@ -27,12 +38,12 @@ NOTHING: frozenset[str] = frozenset()
 
 
 def call_body(
-    signature: Signature, names: Names, scan: bool, wanted: Iterable[str] = ()
+    signature: Signature, names: Names, options: Options, wanted: Iterable[str] = ()
 ) -> tuple[list[Written], dict[str, str]]:
     """The statements of `__call__`, and the static values that they need: name -> attribute."""
     bound: frozenset[str] = NOTHING
     while True:
-        flow = _Flow(signature, names, bound, scan)
+        flow = _Flow(signature, names, bound, options)
         written = flow.body()
         uses = list(all_uses(written))
         more = to_bind(uses, flow.sources) | bound
@@ -48,9 +59,13 @@ def call_body(
 
 class _Flow:
     def __init__(
-        self, signature: Signature, names: Names, bound: frozenset[str], scan: bool
+        self,
+        signature: Signature,
+        names: Names,
+        bound: frozenset[str],
+        options: Options,
     ):
-        self.signature, self.names, self.scan = signature, names, scan
+        self.signature, self.names, self.options = signature, names, options
         self.definition = signature.definition
         self.layers = {
             i.name: i for i in declared(self.definition.body) if isinstance(i, ir.Layer)
@@ -293,18 +308,55 @@ class _Flow:
         return self.layers[name].count is not None
 
     def _stack(self, step: ir.Apply, names: tuple[str, ...]) -> list[Node]:
-        """`for block in self.blocks: x = block(x)`."""
-        layer = self.layers[step.layer]
+        layer, known = self.layers[step.layer], self.names.signatures
         callee = layer.callee.name if isinstance(layer.callee, Op) else layer.callee
-        element = self.locals.namespace.give(snake(callee))
-        holder, self.access[step.layer] = self.access[step.layer], element
-        with self.lower.block() as body:
-            targets = ", ".join(self.locals.text[n] for n in names)
-            self.lower.write(f"{targets} = ", step)
-        self.access[step.layer] = holder
-        self.locals.namespace.release(element)
-        nothing = Source((holder, ()))
-        return [Loop((), nothing, ((element, holder),), tuple(body))]
+        give = self.locals.namespace.give
+        free = [give(snake(callee)), give("body"), give("keys"), give("r")]
+        scanned = is_scanned(layer, known, self.options)
+        holder = self.access[step.layer]
+        self.scope.rngs = free[3] if scanned else "rngs"
+        self.access[step.layer] = free[0]
+        remat = self.options.remat and not scanned
+        stack = Stack(
+            holder,
+            free[0],
+            [self.locals.text[n] for n in names],
+            self._rematted(step, layer) if remat else self._part(step),
+            layer_draws(layer, known),
+            part(layer.count or ir.Literal(None), self.scope),
+            self.options.remat,
+        )
+        self.access[step.layer], self.scope.rngs = holder, "rngs"
+        for name in free:
+            self.locals.namespace.release(name)
+        if not scanned:
+            return loop(stack)
+        run = stateful_scan if has_state(layer, known) else scan
+        return [*self._in_dtype(names), *run(stack, *free[1:])]
+
+    def _part(self, expr: ir.Expr) -> Part:
+        with self.scope.recording() as uses:
+            text = render(expr, self.scope)
+        return text, tuple(uses)
+
+    def _rematted(self, step: ir.Apply, layer: ir.Layer) -> Part:
+        """One layer, computed again in the backward pass."""
+        element = self.access[step.layer]
+        owner = class_name(layer, self.names.signatures) or f"type({element})"
+        text, uses = self._part(step)
+        arguments = text.removeprefix(f"{element}(")
+        return f"nnx.remat({owner}.__call__, graph=False)({element}, {arguments}", uses
+
+    def _in_dtype(self, names: tuple[str, ...]) -> list[Node]:
+        """A scan must begin with the dtype that its layers give."""
+        if self.scope.dtype is None:
+            return []
+        floats = {i.name for i in self.definition.inputs if i.type.dtype == "float"}
+        return [
+            Line(f"{self.locals.text[n]} = {self.locals.text[n]}.astype(self.dtype)")
+            for n in names
+            if n in floats - self.locals.written
+        ]
 
 
 def _assigned(body: Sequence[ir.Stmt]) -> list[str]:

@@ -136,8 +136,11 @@ def _comprehension(node: Block, before: list[Written]) -> Line | None:
 def flatten(nodes: Iterable[Written], depth: int) -> Iterator[str]:
     """The nodes as indented lines; a comment that does not fit is left out."""
     pad = INDENT * depth
-    for node in nodes:
-        if isinstance(node, Line):
+    for i, node in enumerate(nodes):
+        if isinstance(node, Line) and not node.text:
+            if i:
+                yield ""
+        elif isinstance(node, Line):
             text = pad + node.text
             whole = f"{text}  # {node.comment}"
             yield whole if node.comment and len(whole) <= WIDTH else text

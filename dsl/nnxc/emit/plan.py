@@ -40,11 +40,10 @@ def class_view(
 ) -> ClassView:
     """The class of a definition; `wanted` are parameters that others ask its objects for."""
     signature = names.signatures[definition.name]
-    scan = options.stack == "scan"
-    body, stores = call_body(signature, names, scan, wanted)
+    body, stores = call_body(signature, names, options, wanted)
     if any("self.dtype" in line for line in flatten(body, 2)):
         stores["dtype"] = "dtype"
-    init = constructor(signature, names, stores, scan)
+    init = constructor(signature, names, stores, options)
     methods = [MethodView(_call_head(signature), tuple(flatten(body, 2)))]
     arguments = _arguments(signature)
     if init or arguments:

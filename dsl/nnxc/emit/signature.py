@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from .. import ir
-from ..ops.base import Op
+from ..ops.base import Call, Op
 from .build import needs_rngs
 from .names import ATTRIBUTES, Namespace
+from .options import Options
 from .reads import declared, expressions, statements, walk
 
 
@@ -34,6 +35,7 @@ class Signature:
     draws: Draws
     takes_rngs: bool
     takes_dtype: bool
+    has_state: bool
 
     @property
     def optional_inputs(self) -> frozenset[str]:
@@ -52,7 +54,7 @@ class Names:
 
 def assign_names(program: ir.Program) -> Names:
     """Decide every name that is visible outside of one class."""
-    module = Namespace(["Config", "DTypeLike"])
+    module = Namespace(["Config", "DTypeLike", "Trainer"])
     classes = {d.name: module.give(d.name) for d in program.definitions}
     configs = _config_names(program, module)
     presets = {
@@ -106,8 +108,9 @@ def _signature(
         {i.name: inputs.give(i.name) for i in definition.inputs},
         {item.name: attributes.give(item.name) for item in _unique(definition)},
         _draws(definition, known),
-        definition.is_model or any(_random(i, known) for i in _unique(definition)),
+        definition.is_model or any(random(i, known) for i in _unique(definition)),
         with_dtype and _has_dtype(definition, known),
+        any(_stateful(i, known) for i in _unique(definition)),
     )
 
 
@@ -115,13 +118,39 @@ def _unique(definition: ir.Definition) -> list[ir.Layer | ir.Variable]:
     return list({item.name: item for item in declared(definition.body)}.values())
 
 
-def _random(item: ir.Layer | ir.Variable, known: Mapping[str, Signature]) -> bool:
+def random(item: ir.Layer | ir.Variable, known: Mapping[str, Signature]) -> bool:
     """Whether making it takes random numbers."""
     if isinstance(item, ir.Variable):
         return needs_rngs(item)
     if isinstance(item.callee, Op):
         return item.callee.takes_rngs
     return known[item.callee].takes_rngs
+
+
+def _stateful(item: ir.Layer | ir.Variable, known: Mapping[str, Signature]) -> bool:
+    return item.state if isinstance(item, ir.Variable) else has_state(item, known)
+
+
+def has_state(layer: ir.Layer, known: Mapping[str, Signature]) -> bool:
+    """Whether applying a layer in training changes it."""
+    if isinstance(layer.callee, str):
+        return known[layer.callee].has_state
+    return any(w.state for w in layer.weights.values())
+
+
+def is_scanned(layer: ir.Layer, known: Mapping[str, Signature], options: Options) -> bool:
+    """Whether a stack has stacked weights."""
+    return layer.count is not None and options.stack == "scan" and random(layer, known)
+
+
+def class_name(layer: ir.Layer, known: Mapping[str, Signature]) -> str | None:
+    """The class of (each of) a layer; None where it has no name."""
+    if isinstance(layer.callee, str):
+        return known[layer.callee].name
+    match layer.callee.build_for(dict(layer.args)):
+        case Call(target) if "{" not in target:
+            return target
+    return None
 
 
 def _draws(definition: ir.Definition, known: Mapping[str, Signature]) -> Draws:

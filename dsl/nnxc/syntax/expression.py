@@ -144,15 +144,8 @@ def _operation(value: tree.Unary | tree.Binary | tree.IfElse, inside: bool) -> D
             level = _NOT if op == "not" else _UNARY
             sign = "not " if op == "not" else op
             return (sign, expression(operand, level, inside))
-        case tree.Binary(op, left, right):
-            _, left_level, right_level = _BINARY[op]
-            sides = (
-                expression(left, left_level, inside),
-                expression(right, right_level, inside),
-            )
-            if op == "**":
-                return (sides[0], op, sides[1])
-            return Group((sides[0], line, f"{op} ", sides[1]))
+        case tree.Binary():
+            return _chain(value, line, inside)
         case tree.IfElse(condition, then, orelse):
             first = expression(then, _OR, inside)
             second = expression(condition, _OR, inside)
@@ -160,6 +153,24 @@ def _operation(value: tree.Unary | tree.Binary | tree.IfElse, inside: bool) -> D
             return Group((first, line, "if ", second, line, "else ", third))
         case _:
             assert_never(value)
+
+
+def _chain(value: tree.Binary, line: Doc, inside: bool) -> Doc:
+    """Operators of one level: all on one line, or each at the beginning of its own."""
+    level, left_level, right_level = _BINARY[value.op]
+    parts: list[Doc] = []
+    first: tree.Expr = value
+    while isinstance(first, tree.Binary) and _level(first) == level >= left_level:
+        right = expression(first.right, right_level, inside)
+        parts.append((line, f"{first.op} ", right))
+        first = first.left
+    if parts:
+        return Group((expression(first, left_level, inside), *reversed(parts)))
+    left = expression(value.left, left_level, inside)
+    right = expression(value.right, right_level, inside)
+    if value.op == "**":
+        return (left, "**", right)
+    return Group((left, line, f"{value.op} ", right))
 
 
 def _index_item(item: tree.Expr | tree.Slice) -> Doc:

@@ -15,7 +15,7 @@ class Name:
     """A name, as it stands."""
 
     id: str
-    span: Span = field(default=NOWHERE, compare=False)
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Number:
 
     value: int | float
     text: str
-    span: Span = field(default=NOWHERE, compare=False)
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class String:
     """A string, escapes resolved."""
 
     value: str
-    span: Span = field(default=NOWHERE, compare=False)
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Constant:
     """`true`, `false` or `none`."""
 
     value: bool | None
-    span: Span = field(default=NOWHERE, compare=False)
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +48,14 @@ class Window:
     """A window size such as `3x3`."""
 
     sizes: tuple[int, ...]
-    span: Span = field(default=NOWHERE, compare=False)
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Dots:
     """`...` in a shape or an index."""
 
-    span: Span = field(default=NOWHERE, compare=False)
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class ListOf:
     """`[a, b, c]`: a list, and after `->` a shape."""
 
     items: tuple[Expr, ...]
-    span: Span = field(default=NOWHERE, compare=False)
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Arg:
 
     name: str | None
     value: Expr
-    span: Span = field(default=NOWHERE, compare=False)
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class Call:
 
     func: Expr
     args: tuple[Arg, ...]
-    span: Span = field(default=NOWHERE, compare=False)
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +90,8 @@ class Attribute:
 
     value: Expr
     name: str
-    span: Span = field(default=NOWHERE, compare=False)
-    name_span: Span = field(default=NOWHERE, compare=False)
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
+    name_span: Span = field(default=NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class Slice:
     lower: Expr | None
     upper: Expr | None
     step: Expr | None
-    span: Span = field(default=NOWHERE, compare=False)
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ class Index:
 
     value: Expr
     items: tuple[Expr | Slice, ...]
-    span: Span = field(default=NOWHERE, compare=False)
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ class Unary:
 
     op: str
     operand: Expr
-    span: Span = field(default=NOWHERE, compare=False)
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ class Binary:
     op: str
     left: Expr
     right: Expr
-    span: Span = field(default=NOWHERE, compare=False)
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ class IfElse:
     condition: Expr
     then: Expr
     orelse: Expr
-    span: Span = field(default=NOWHERE, compare=False)
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +148,8 @@ class Named:
 
     value: Expr
     name: str
-    span: Span = field(default=NOWHERE, compare=False)
-    name_span: Span = field(default=NOWHERE, compare=False)
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
+    name_span: Span = field(default=NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +161,7 @@ class Stage:
     new_line: bool = field(default=False, compare=False)
     comment: str | None = None
     above: tuple[str, ...] = ()
-    span: Span = field(default=NOWHERE, compare=False)
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +171,7 @@ class Pipe:
     source: Expr
     stages: tuple[Stage, ...]
     comment: str | None = None
-    span: Span = field(default=NOWHERE, compare=False)
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +179,7 @@ class Branch:
     """`(f | g)`: each arm a pipeline of stages without a source."""
 
     arms: tuple[Expr, ...]
-    span: Span = field(default=NOWHERE, compare=False)
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +188,7 @@ class TypeOf:
 
     dtype: str | None
     dims: tuple[Expr, ...] | None
-    span: Span = field(default=NOWHERE, compare=False)
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +197,7 @@ class Assertion:
 
     value: Expr
     type: TypeOf
-    span: Span = field(default=NOWHERE, compare=False)
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
 
 
 Expr: TypeAlias = (
@@ -242,7 +242,7 @@ class Rngs:
     """`rngs params, dropout`."""
 
     names: tuple[Name, ...]
-    span: Span = field(default=NOWHERE, compare=False)
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
     trivia: Trivia = NO_TRIVIA
 
 
@@ -253,8 +253,8 @@ class Field:
     name: str
     type: TypeOf
     default: Expr | None
-    span: Span = field(default=NOWHERE, compare=False)
-    name_span: Span = field(default=NOWHERE, compare=False)
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
+    name_span: Span = field(default=NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +263,7 @@ class Declare:
 
     keyword: str
     fields: tuple[Field, ...]
-    span: Span = field(default=NOWHERE, compare=False)
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
     trivia: Trivia = NO_TRIVIA
 
 
@@ -274,7 +274,7 @@ class Assign:
     targets: tuple[Name, ...]
     op: str
     value: Expr
-    span: Span = field(default=NOWHERE, compare=False)
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
     trivia: Trivia = NO_TRIVIA
 
 
@@ -285,7 +285,7 @@ class For:
     targets: tuple[Name, ...]
     iterable: Expr
     body: tuple[Statement, ...]
-    span: Span = field(default=NOWHERE, compare=False)
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
     trivia: Trivia = NO_TRIVIA
 
 
@@ -296,7 +296,7 @@ class If:
     condition: Expr
     then: tuple[Statement, ...]
     orelse: tuple[Statement, ...]
-    span: Span = field(default=NOWHERE, compare=False)
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
     trivia: Trivia = NO_TRIVIA
     else_trivia: Trivia = NO_TRIVIA
 
@@ -307,7 +307,7 @@ class Require:
 
     condition: Expr
     message: str | None
-    span: Span = field(default=NOWHERE, compare=False)
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
     trivia: Trivia = NO_TRIVIA
 
 
@@ -316,7 +316,7 @@ class Return:
     """`return value, value`."""
 
     values: tuple[Expr, ...]
-    span: Span = field(default=NOWHERE, compare=False)
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
     trivia: Trivia = NO_TRIVIA
 
 
@@ -325,7 +325,7 @@ class Evaluate:
     """An expression that stands alone as a statement."""
 
     value: Expr
-    span: Span = field(default=NOWHERE, compare=False)
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
     trivia: Trivia = NO_TRIVIA
 
 
@@ -335,8 +335,8 @@ class Metric:
 
     name: str
     value: Expr
-    span: Span = field(default=NOWHERE, compare=False)
-    name_span: Span = field(default=NOWHERE, compare=False)
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
+    name_span: Span = field(default=NOWHERE, compare=False, repr=False)
     trivia: Trivia = NO_TRIVIA
 
 
@@ -346,7 +346,7 @@ class Select:
 
     keyword: str
     paths: tuple[Expr, ...]
-    span: Span = field(default=NOWHERE, compare=False)
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
     trivia: Trivia = NO_TRIVIA
 
 
@@ -363,7 +363,7 @@ class Use:
 
     names: tuple[Name, ...]
     path: String
-    span: Span = field(default=NOWHERE, compare=False)
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
     trivia: Trivia = NO_TRIVIA
 
 
@@ -372,7 +372,7 @@ class Defaults:
     """`defaults Linear(bias=false), RMSNorm(eps=1e-5)`."""
 
     calls: tuple[Call, ...]
-    span: Span = field(default=NOWHERE, compare=False)
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
     trivia: Trivia = NO_TRIVIA
 
 
@@ -382,8 +382,8 @@ class Parameter:
 
     name: str
     default: Expr | None
-    span: Span = field(default=NOWHERE, compare=False)
-    name_span: Span = field(default=NOWHERE, compare=False)
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
+    name_span: Span = field(default=NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -395,7 +395,7 @@ class Definition:
     name: Name
     params: tuple[Parameter, ...]
     body: tuple[Statement, ...]
-    span: Span = field(default=NOWHERE, compare=False)
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
     trivia: Trivia = NO_TRIVIA
     broken: bool = False
 
@@ -406,7 +406,7 @@ class Config:
 
     name: Name
     value: Call
-    span: Span = field(default=NOWHERE, compare=False)
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
     trivia: Trivia = NO_TRIVIA
 
 
@@ -416,7 +416,7 @@ class Train:
 
     model: Name
     body: tuple[Statement, ...]
-    span: Span = field(default=NOWHERE, compare=False)
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
     trivia: Trivia = NO_TRIVIA
     broken: bool = False
 
@@ -431,5 +431,5 @@ class File:
 
     items: tuple[Item, ...]
     tail: tuple[str, ...] = ()
-    span: Span = field(default=NOWHERE, compare=False)
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
     broken: bool = False

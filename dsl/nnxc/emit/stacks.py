@@ -1,0 +1,106 @@
+"""Stacks of layers at call time: a Python loop, or a scan over stacked weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .loops import Part, Source
+from .nodes import Line, Loop, Node, Suite
+from .signature import Draws
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """`call` applies `element`, one layer of `holder`, to `carried` with the streams in `rngs`."""
+
+    holder: str
+    element: str
+    carried: Sequence[str]
+    call: Part
+    draws: Draws
+    count: Part
+    remat: bool
+
+    @property
+    def targets(self) -> str:
+        """What goes from layer to layer."""
+        return ", ".join(self.carried)
+
+    @property
+    def grouped(self) -> str:
+        """The same as one value."""
+        return self.targets if len(self.carried) == 1 else f"({self.targets})"
+
+
+def loop(stack: Stack) -> list[Node]:
+    """`for block in self.blocks: x = block(x)`."""
+    text, uses = stack.call
+    body = Line(f"{stack.targets} = {text}", uses)
+    elements = ((stack.element, stack.holder),)
+    return [Loop((), Source((stack.holder, ())), elements, (body,))]
+
+
+def scan(stack: Stack, body: str, keys: str, key: str) -> list[Node]:
+    """`jax.lax.scan` over the layers; `body`, `keys` and `key` are free names. A layer without
+    state needs no more."""
+    text, uses = stack.call
+    each, over = stack.element, stack.holder
+    lines: list[Node] = []
+    if stack.draws:
+        lines.append(Line(f"{each}, {key} = xs"))
+        each, over = "xs", f"({stack.holder}, {keys})"
+    lines.append(Line(f"return {text}, None", uses))
+    run = f"jax.checkpoint({body})" if stack.remat else body
+    call = f"{stack.grouped}, _ = jax.lax.scan({run}, {stack.grouped}, {over})"
+    return [
+        *_function(f"def {body}({_parameter(stack)}, {each}):", stack, lines),
+        *_keys(stack, keys),
+        Line(call),
+    ]
+
+
+def stateful_scan(stack: Stack, body: str, keys: str, key: str) -> list[Node]:
+    """`nnx.scan` over layers whose state changes."""
+    text, uses = stack.call
+    drawing = bool(stack.draws)
+    parameters = [_parameter(stack), stack.element, *([key] if drawing else [])]
+    arguments = [stack.grouped, stack.holder, *([keys] if drawing else [])]
+    axes = ", ".join(["nnx.Carry", *["0"] * (len(arguments) - 1)])
+    decorators = [f"@nnx.scan(in_axes=({axes}), out_axes=nnx.Carry, graph=False)"]
+    decorators += ["@nnx.remat(graph=False)"] if stack.remat else []
+    head = f"def {body}({', '.join(parameters)}):"
+    return [
+        *_function(head, stack, [Line(f"return {text}", uses)], decorators),
+        *_keys(stack, keys),
+        Line(f"{stack.grouped} = {body}({', '.join(arguments)})"),
+    ]
+
+
+def _function(
+    head: str, stack: Stack, lines: Sequence[Node], decorators: Sequence[str] = ()
+) -> list[Node]:
+    if len(stack.carried) > 1:
+        lines = [Line(f"{stack.targets} = carry"), *lines]
+    above = [Line(text) for text in decorators]
+    return [Line(""), *above, Suite(head, tuple(lines)), Line("")]
+
+
+def _parameter(stack: Stack) -> str:
+    return stack.targets if len(stack.carried) == 1 else "carry"
+
+
+def _left(stack: Stack) -> str:
+    return stack.grouped
+
+
+def _keys(stack: Stack, keys: str) -> list[Node]:
+    """One set of streams for each layer."""
+    count, uses = stack.count
+    match stack.draws:
+        case Draws.TRAINING:
+            text = f"{keys} = None if rngs is None else rngs.split({count})"
+            return [Line(text, uses)]
+        case Draws.ALWAYS:
+            return [Line(f"{keys} = rngs.split({count})", uses)]
+    return []
