@@ -128,9 +128,7 @@ def timed(step: Step, batch: Batch, count: int) -> tuple[float, float]:
     return 1e6 * wall / count, 1e6 * cpu / count
 
 
-def summary(
-    found: list[dict[str, tuple[float, float]]], name: str
-) -> dict[str, float]:
+def summary(found: list[dict[str, tuple[float, float]]], name: str) -> dict[str, float]:
     figures = {}
     for i, clock in enumerate(("wall", "cpu")):
         figures[f"{clock}_us"] = statistics.median(r[name][i] for r in found)

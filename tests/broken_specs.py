@@ -13,8 +13,6 @@ from typing import Any
 from hypothesis import strategies as st
 from valid_specs import specs
 
-from nnxc.syntax.format import format_file
-
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
 TOKEN = re.compile(
@@ -179,7 +177,7 @@ CHANGES = (
 @st.composite
 def broken(draw: Draw) -> bytes:
     """A spec with one to four changes, as bytes that may be no UTF-8."""
-    text = format_file(draw(specs()).file)
+    text = draw(specs()).text
     for _ in range(draw(st.sampled_from([1, 1, 1, 2, 4]))):
         text = draw(st.sampled_from(CHANGES))(draw, text)
     data = text.encode("utf-8", "surrogatepass")

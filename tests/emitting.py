@@ -68,7 +68,11 @@ def array(type_: TensorType, env: Mapping[str, int]) -> jax.Array:
     ramp = jnp.arange(int(jnp.prod(jnp.array(spec.shape, int)))).reshape(spec.shape)
     if spec.dtype == jnp.bool_:
         return ramp % 3 != 0
-    return (ramp % 2).astype(spec.dtype) if is_int(type_.dtype) else jnp.sin(ramp).astype(spec.dtype)
+    return (
+        (ramp % 2).astype(spec.dtype)
+        if is_int(type_.dtype)
+        else jnp.sin(ramp).astype(spec.dtype)
+    )
 
 
 def maker(
@@ -85,7 +89,7 @@ def maker(
     module = load(emit.emit(meaning, emit.Options(black=False, **options)))
     signature = assign_names(meaning).signatures[definition.name]
     args: list[Any] = [axes[n] for n in definition.inferred]
-    keywords = {signature.arguments[n]: v for n, v in params.items()}
+    keywords = {signature.arguments.get(n, n): v for n, v in params.items()}
     if signature.config:
         args.append(getattr(module, signature.config)(**keywords))
         keywords = {}
@@ -99,8 +103,16 @@ def maker(
 
 def defaults(definition: ir.Definition) -> dict[str, int]:
     """The sizes among the defaults of the parameters."""
-    values = {p.name: p.default.value for p in definition.params if isinstance(p.default, ir.Literal)}
-    return {n: v for n, v in values.items() if isinstance(v, int) and not isinstance(v, bool)}
+    values = {
+        p.name: p.default.value
+        for p in definition.params
+        if isinstance(p.default, ir.Literal)
+    }
+    return {
+        n: v
+        for n, v in values.items()
+        if isinstance(v, int) and not isinstance(v, bool)
+    }
 
 
 def run(
@@ -136,4 +148,8 @@ def draws(spec: str, name: str) -> bool:
 
 
 def _flat(types_: tuple[ir.Type, ...]) -> list[TensorType]:
-    return [t for item in types_ for t in (_flat(item) if isinstance(item, tuple) else [item])]
+    return [
+        t
+        for item in types_
+        for t in (_flat(item) if isinstance(item, tuple) else [item])
+    ]

@@ -92,7 +92,7 @@ class Run:
             except Exception as error:
                 if cause(error) == kind.key:
                     text = self.show(value)
-                    kind.text = min(kind.text, text, key=len)
+                    kind.text = min(kind.text, text, key=lambda t: (len(t), t))
                     raise
 
         try:
@@ -139,16 +139,27 @@ def runs() -> tuple[Run, Run]:
     """The two kinds of specs."""
     from broken_specs import broken
     from fuzz_checks import check_any, check_valid
+    from hypothesis.strategies import booleans, tuples
     from valid_specs import specs
 
-    from nnxc.syntax.format import format_file
+    def check(drawn: Any) -> None:
+        spec, tree_mode, scan = drawn
+        check_valid(spec, tree_mode=tree_mode, scan=scan)
 
+    valid = tuples(specs(), booleans(), booleans())
     return (
-        Run("valid", specs(), check_valid, lambda spec: format_file(spec.file)),
+        Run("valid", valid, check, lambda drawn: whole(drawn[0])),
         Run(
             "invalid", broken(), check_any, lambda data: data.decode("utf-8", "replace")
         ),
     )
+
+
+def whole(spec: Any) -> str:
+    """A spec, and the file that it uses after it."""
+    if not spec.used:
+        return str(spec.text)
+    return f"{spec.text}\n# ---- blocks.nnx\n{spec.read('blocks.nnx').decode()}"
 
 
 def fuzz(number: int, start: int, *, shrink: bool = True) -> list[Run]:

@@ -25,7 +25,6 @@ from nnxc.driver import analyse
 from nnxc.instance import instantiate
 from nnxc.ir import Program
 from nnxc.shapes import TensorType
-from nnxc.syntax.format import format_file
 
 SECONDS = 10
 TRAIN_PARTS = ("create_model", "create_optimizer", "create_rngs", "train_step")
@@ -176,23 +175,23 @@ def check_calls(nodes: list[ast.AST], defined: set[str]) -> None:
 
 def check_valid(spec: Spec, *, tree_mode: bool = False, scan: bool = False) -> None:
     """A valid spec compiles, and what it compiles to computes the predicted shapes."""
-    text = format_file(spec.file)
+    text = spec.text
     options = nnxc.Options(stack="scan", remat=tree_mode) if scan else None
     with time_limit(SECONDS):
-        output = nnxc.compile(text, path="spec.nnx", options=options)
+        output = nnxc.compile(text, path="spec.nnx", read=spec.read, options=options)
     found = [f"{d.code} {d.message}" for d in output.diagnostics]
     holds(not found, "no diagnostics", found)
     (generated,) = output.files.values()
     check_safe(generated)
     check_black(generated)
-    program = analyse(text, path="spec.nnx").program
+    program = analyse(text, path="spec.nnx", read=spec.read).program
     assert program is not None
     module = loaded(generated)
     with nnx.set_graph_mode(not tree_mode):
         for case in spec.models:
             check_model(module, case, program, stacked=scan)
         for train in program.trains:
-            (case,) = (c for c in spec.models if c.name == train.model)
+            case = next(c for c in spec.models if c.name == train.model)
             check_train(module, case, len(program.trains) > 1)
 
 
@@ -215,7 +214,7 @@ def check_model(
     """A model, without its optional inputs and with them: outputs and weights as predicted."""
     needed = [n for n in case.inputs if n not in case.optional]
     for given in (needed, list(case.inputs)) if case.optional else (needed,):
-        predicted = instantiate(program, case.name, {}, case.axes, given)
+        predicted = instantiate(program, case.name, case.args, case.axes, given)
         holds(not predicted.failures, "requirements hold", predicted.failures)
         expected = case.outputs
         shapes = sizes(predicted.outputs)
@@ -235,7 +234,7 @@ def computed(
     """Shapes of outputs and of weights by path, as JAX has them."""
 
     def run(inputs: dict[str, jax.Array]) -> tuple[Any, Any]:
-        model = construct(module, case.name)
+        model = construct(module, case)
         draws = "rngs" in inspect.signature(type(model).__call__).parameters
         rngs = {"rngs": nnx.Rngs(1)} if draws else {}
         state = nnx.state(model, nnx.Any(nnx.Param, nnx.BatchStat))
@@ -284,10 +283,12 @@ def sizes(output: Any) -> tuple[tuple[int | None, ...], ...]:
     return tuple(tuple(s.value for s in t.sizes) for t in types)
 
 
-def construct(module: types.ModuleType, name: str) -> Any:
-    """The model at its defaults, as its constructor wants them."""
-    model = getattr(module, name)
-    hints = typing.get_type_hints(model.__init__)
-    args = [hints["cfg"]()] if "cfg" in hints else []
+def construct(module: types.ModuleType, case: ModelCase) -> Any:
+    """The model, as its constructor wants its parameters."""
+    model = getattr(module, case.name)
     rngs = "rngs" in inspect.signature(model.__init__).parameters
-    return model(*args, **({"rngs": nnx.Rngs(0)} if rngs else {}))
+    streams = {"rngs": nnx.Rngs(0)} if rngs else {}
+    hints = typing.get_type_hints(model.__init__)
+    if "cfg" in hints:
+        return model(hints["cfg"](**case.args), **streams)
+    return model(**case.args, **streams)

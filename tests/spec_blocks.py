@@ -3,7 +3,8 @@
 A ```` ```nnx ```` block compiles clean but for the lines that end in `# error: N301`. What cannot
 carry a comment says so in the info string: `nnx error=N112@3` (line 3), `nnx error=N130` (any line).
 `nnx file=blocks.nnx` gives the following blocks of its section a file to `use`. A comment
-`# revealed: [B, T, d]` is the type of the value assigned or returned on its line.
+`# revealed: [B, T, d]` is the type of the value assigned or returned on its line. What no text
+can show is said too: `encoding=latin-1`, `times=50000` (the text repeated), `append=00` (bytes).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 
 ERROR = re.compile(r"#\s*error:\s*(N\d{3}(?:\s*,\s*N\d{3})*)\s*$")
 REVEALED = re.compile(r"#\s*revealed:\s*(.+?)\s*$")
+SETTING = re.compile(r"(\w+)=(\S+)")
 INFO = re.compile(r"error=(N\d{3})(?:@(\d+))?")
 FENCE = re.compile(r"^(`{3,})(.*)$")
 HEADING = re.compile(r"^#+\s+(.*)$")
@@ -31,7 +33,26 @@ class Block:
     text: str
     errors: tuple[tuple[str, int | None], ...]  # code and line, counted from 1
     files: dict[str, str] = field(hash=False)
-    is_file: bool = False
+    info: str = ""
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is there for others to use."""
+        return "file" in self.said
+
+    @property
+    def said(self) -> dict[str, str]:
+        """What the info string sets."""
+        return dict(SETTING.findall(self.info))
+
+    @property
+    def data(self) -> bytes:
+        """The file that the block stands for."""
+        said = self.said
+        text = self.text * int(said.get("times", 1))
+        return text.encode(said.get("encoding", "utf-8")) + bytes.fromhex(
+            said.get("append", "")
+        )
 
     @property
     def id(self) -> str:
@@ -65,12 +86,12 @@ def _blocks(page: str, text: str) -> Iterator[Block]:
         if kind == "heading":
             section, files = value, {}
             continue
-        name = re.search(r"file=(\S+)", info)
-        yield Block(
-            page, line, section, value, _errors(value, info), dict(files), bool(name)
+        block = Block(
+            page, line, section, value, _errors(value, info), dict(files), info
         )
-        if name:
-            files[name[1]] = value
+        yield block
+        if block.is_file:
+            files[block.said["file"]] = value
 
 
 def _errors(text: str, info: str) -> tuple[tuple[str, int | None], ...]:

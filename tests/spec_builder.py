@@ -23,9 +23,32 @@ from spec_trees import (
 
 from nnxc.dims import Dim, const, symbol
 from nnxc.syntax import tree
+from nnxc.syntax.format import format_file
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 B = symbol("B")
+# Legal names that mean something in Python, in Flax, or in what is generated.
+ODD = (
+    "list",
+    "cfg",
+    "model",
+    "dtype",
+    "math",
+    "key",
+    "b",
+    "t",
+    "x1",
+    "loss",
+    "step",
+    "params",
+    "mode",
+    "partial",
+    "print",
+    "e",
+    "data",
+    "self_",
+    "train_step",
+)
 AXES = {"B": 2, "T": 5, "H": 8, "W": 9, "S": 3}
 ACTIVATIONS = ("relu", "gelu", "silu", "tanh", "sigmoid", "softplus", "elu", "mish")
 UNARY = ("exp", "sin", "cos", "abs", "square", "tanh", "sigmoid")
@@ -56,7 +79,7 @@ class Block:
 
 @dataclass(frozen=True)
 class ModelCase:
-    """A model at its defaults: how to call it, and what must come out."""
+    """A model at its defaults but for `args`: how to call it, and what must come out."""
 
     name: str
     inputs: Mapping[str, tuple[int, ...]]
@@ -64,14 +87,26 @@ class ModelCase:
     optional: frozenset[str]
     outputs: tuple[tuple[int, ...], ...]
     axes: Mapping[str, int]
+    args: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Spec:
-    """A whole file and the models to call."""
+    """A whole file, what it uses, and the models to call."""
 
     file: tree.File
     models: tuple[ModelCase, ...]
+    used: tree.File | None = None
+
+    @property
+    def text(self) -> str:
+        """The spec."""
+        return format_file(self.file)
+
+    def read(self, path: str) -> bytes:
+        """What it uses, by its path."""
+        assert path == "blocks.nnx" and self.used is not None
+        return format_file(self.used).encode()
 
 
 @dataclass
@@ -94,6 +129,11 @@ class Builder:
 
     # ----------------------------------------------------------------- draws
 
+    @property
+    def requires(self) -> bool:
+        """Whether the definition asks something of its parameters."""
+        return any(isinstance(s, tree.Require) for s in self.body)
+
     def one(self, *choices: Any) -> Any:
         """One of these."""
         return self.draw(st.sampled_from(choices))
@@ -104,6 +144,8 @@ class Builder:
 
     def fresh(self, stem: str) -> str:
         """A name that was not used here."""
+        if self.one(*[False] * 11, True):
+            stem = self.one(*ODD)
         number = self.counter[stem] = self.counter.get(stem, -1) + 1
         return f"{stem}{number or ''}"
 
@@ -182,6 +224,19 @@ class Builder:
             self.values.append(Value(text, sizes))
 
     # ---------------------------------------------------------------- finish
+
+    def case(self, text: str, outputs: tuple[Value, ...], **args: int) -> ModelCase:
+        """What the model must compute where these parameters are set."""
+        self.env |= args
+        return ModelCase(
+            text,
+            {n: tuple(map(self.number, s)) for n, s in self.inputs.items()},
+            dict(self.dtypes),
+            frozenset(self.optional),
+            tuple(tuple(map(self.number, v.sizes)) for v in outputs),
+            AXES,
+            args,
+        )
 
     def finish(self, several: bool) -> tuple[Value, ...]:
         """Return what is in scope, so that nothing was computed in vain."""

@@ -251,6 +251,7 @@ def test_losses_and_metrics_agree_with_numpy_and_their_rules(case: Case) -> None
         ("mse", ("B 5", "T B 5"), "targets", "N301", "targets would be [B, 5]"),
         ("cross_entropy", ("B 5", "int: B 5"), "labels", "N301", "soft_cross_entropy"),
         ("cross_entropy", ("B 5", "int: B T"), "labels", "N301", "soft_cross_entropy"),
+        ("cross_entropy", ("B 5", "int: B 1"), "labels", "N301", "drop the last axis of labels"),
         ("cross_entropy", ("B T 5", "int: B"), "labels", "N301", "would be int[B, T]"),
         ("cross_entropy", ("B 5", "B"), "labels", "N302", "int"),
         ("cross_entropy", ("", "int: B"), "logits", "N301", "[..., classes]"),

@@ -52,8 +52,12 @@ def test_records_are_frozen_and_have_no_dict() -> None:
     assert not hasattr(point, "__dict__")
 
 
-@pytest.mark.parametrize("args, kwargs", [((), {}), ((1, 2, "", [], 5), {}), ((1,), {"z": 1})])
-def test_wrong_arguments_are_type_errors(args: tuple[object, ...], kwargs: dict[str, int]) -> None:
+@pytest.mark.parametrize(
+    "args, kwargs", [((), {}), ((1, 2, "", [], 5), {}), ((1,), {"z": 1})]
+)
+def test_wrong_arguments_are_type_errors(
+    args: tuple[object, ...], kwargs: dict[str, int]
+) -> None:
     with pytest.raises(TypeError):
         Point(*args, **kwargs)  # type: ignore[arg-type]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from pathlib import Path
 
@@ -25,7 +26,7 @@ def reader(block: Block):
 
 @EVERY
 def test_a_block_is_accepted_or_refused_as_marked(block: Block) -> None:
-    output = nnxc.compile(block.text, path="spec.nnx", read=reader(block))
+    output = nnxc.compile(block.data, path="spec.nnx", read=reader(block))
     found = [
         (d.code, d.primary.span.source.position(d.primary.span.start)[0])
         for d in output.diagnostics
@@ -93,6 +94,12 @@ def test_every_code_is_explained(code: str) -> None:
     repaired = [b for b in own if not b.errors]
     assert wrong, f"no wrong example of {code}"
     assert repaired, f"no repair of {code}"
+
+
+def test_the_compiler_reports_known_codes_only() -> None:
+    sources = (Path(nnxc.__file__).parent).rglob("*.py")
+    used = {c for p in sources for c in re.findall(r'"(N\d{3})"', p.read_text("utf-8"))}
+    assert used == set(CODES)
 
 
 def test_pages_name_known_codes_only() -> None:

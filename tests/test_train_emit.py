@@ -115,7 +115,9 @@ def load(spec: str) -> Any:
 
 def body(text: str, function: str) -> str:
     """The source of one generated function."""
-    found = re.search(rf"^(?:@.*\n)?def {function}\(.*?(?=^\S(?!.*->)|\Z)", text, re.M | re.S)
+    found = re.search(
+        rf"^(?:@.*\n)?def {function}\(.*?(?=^\S(?!.*->)|\Z)", text, re.M | re.S
+    )
     assert found, function
     return found[0]
 
@@ -134,7 +136,9 @@ def created(module: Any, **model: Any) -> tuple[Any, ...]:
     objects = [made, module.create_optimizer(made)]
     for name in ("create_ema", "create_rngs"):
         if hasattr(module, name):
-            objects.append(getattr(module, name)(*([made] if name == "create_ema" else [])))
+            objects.append(
+                getattr(module, name)(*([made] if name == "create_ema" else []))
+            )
     return tuple(objects)
 
 
@@ -209,7 +213,9 @@ def test_sync_brings_everything_up_to_date(name: str) -> None:
         trainer.sync()
         for one, other in zip(stepped, trained, strict=True):
             jax.tree.map(
-                lambda a, b: np.testing.assert_allclose(_data(a), _data(b), rtol=1e-5, atol=1e-7),
+                lambda a, b: np.testing.assert_allclose(
+                    _data(a), _data(b), rtol=1e-5, atol=1e-7
+                ),
                 nnx.state(one),
                 nnx.state(other),
             )
@@ -251,14 +257,18 @@ def test_every_optimizer_steps(optimizer: str) -> None:
         module = load(LINE.replace("sgd", optimizer))
         x, y = batch(3)[0], np.ones((16, 2), "float32")
         by_step = losses_by_step(module, 3, x, y)
-        np.testing.assert_allclose(losses_by_trainer(module, 3, x, y), by_step, rtol=1e-5)
+        np.testing.assert_allclose(
+            losses_by_trainer(module, 3, x, y), by_step, rtol=1e-5
+        )
     assert len(set(by_step)) > 1
 
 
 # ----------------------------------------------------------------- settings
 
 
-def line_steps(settings: str, count: int, **replaced: str) -> tuple[Any, list[np.ndarray]]:
+def line_steps(
+    settings: str, count: int, **replaced: str
+) -> tuple[Any, list[np.ndarray]]:
     """The weights of `Line` before and after each step."""
     spec = LINE
     for old, new in replaced.items():
@@ -312,7 +322,9 @@ def test_precision_is_of_activations_only() -> None:
     module = load(DEEP + "    precision = bf16\n")
     model, optimizer, rngs = created(module)
     assert model(jnp.ones((2, 4)), rngs=rngs).dtype == jnp.bfloat16
-    assert all(p.dtype == jnp.float32 for p in jax.tree.leaves(nnx.state(model, nnx.Param)))
+    assert all(
+        p.dtype == jnp.float32 for p in jax.tree.leaves(nnx.state(model, nnx.Param))
+    )
     loss, _ = module.train_step(model, optimizer, rngs, *batch())
     assert loss.dtype == jnp.float32
 
@@ -362,17 +374,28 @@ def test_metrics_reuse_the_outputs_of_the_loss() -> None:
 
 def test_short_losses_stay_on_one_line() -> None:
     text = body(generate(LINE), "loss_fn")
-    assert "    loss = optax.squared_error(model(x), y).mean()\n    return loss, {}" in text
+    assert (
+        "    loss = optax.squared_error(model(x), y).mean()\n    return loss, {}"
+        in text
+    )
 
 
 def test_several_trains_have_names_of_their_own() -> None:
     text = generate(NET + LINE)
-    for name in ("tx_net", "tx_line", "train_step_net", "create_rngs_net", "loss_fn_line"):
+    for name in (
+        "tx_net",
+        "tx_line",
+        "train_step_net",
+        "create_rngs_net",
+        "loss_fn_line",
+    ):
         assert re.search(rf"\b{name}\b", text), name
     module = load(NET + LINE)
     assert text.count("class Trainer") == 1
     model = module.create_model_line()
-    trainer = module.Trainer(module.train_step_line, model, module.create_optimizer_line(model))
+    trainer = module.Trainer(
+        module.train_step_line, model, module.create_optimizer_line(model)
+    )
     assert jnp.isfinite(trainer.step(*line_batch(0))[0])
 
 

@@ -257,7 +257,7 @@ def created(name: str) -> nnx.Module:
 
 def objects(zoo: Case) -> list[Any]:
     """What a step takes: a model, its optimizer, and what else the train asks for."""
-    model = nnx.clone(created(zoo.name))
+    model = nnx.clone(created(zoo.name), arrays=True)
     averages = [zoo.module.create_ema(model)] if zoo.train.ema is not None else []
     return [model, zoo.module.create_optimizer(model), *averages, *zoo.draws()]
 
@@ -267,7 +267,6 @@ def test_learns(zoo: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(zoo.module, "tx", optax.adam(1e-2))
     taking_part = objects(zoo)
     trainer = zoo.module.Trainer(zoo.module.train_step, *taking_part)
-    start = trainer.leaves
     batch = zoo.arrays(zoo.train.batch)
     losses = [float(trainer.step(*batch)[0]) for _ in range(20)]
     assert np.isfinite(losses).all()

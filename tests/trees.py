@@ -48,7 +48,9 @@ def _types(dims: SearchStrategy) -> SearchStrategy:
 
 def _grow(parts: SearchStrategy) -> SearchStrategy:
     slices = st.builds(tree.Slice, *[st.none() | parts] * 3)
-    binary = st.sampled_from("+ - * / // % ** == != < <= > >= and or".split())
+    binary = st.sampled_from(
+        [*"+-*/%<>", "//", "**", "==", "!=", "<=", ">=", "and", "or"]
+    )
     return st.one_of(
         st.builds(tree.ListOf, tuples(parts | DOTS)),
         st.builds(tree.Call, parts, _arguments(parts)),

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
+
 import spec_layers as layers
 import spec_more as more
 import spec_steps as steps
 import spec_structures as structures
 from hypothesis import strategies as st
-from spec_builder import AXES, B, Block, Builder, Draw, ModelCase, Spec, Value
+from spec_builder import B, Block, Builder, Draw, ModelCase, Spec, Value
 from spec_trees import assign, call, declare, literal, name, pipe
 
 from nnxc.dims import Dim, const, symbol
+from nnxc.record import replace
 from nnxc.syntax import tree
+from nnxc.syntax.format import format_file
 
 STEPS = (
     steps.linear, steps.linear, steps.residual, steps.branches, steps.unary,
@@ -29,6 +33,11 @@ STEPS = (
 )  # fmt: skip
 KEEPING = (
     steps.residual, structures.loop, structures.choice, structures.shared, layers.inside,
+)  # fmt: skip
+DOCS = (
+    "A model.", "What it does: x -> y", 'He said "so".', '"""', "ends in a quote\"",
+    "a \\ backslash \\n", "{braces} {{ x }} {% if %}", "trailing \\", "", "  indented", "é, ∑",
+    "long " * 30, "'''", "# hash", "%s", "type: ignore", "fmt: off", "noqa",
 )  # fmt: skip
 OPTIMIZERS = ("adam", "sgd", "adamw", "rmsprop", "lion")
 
@@ -72,28 +81,34 @@ def write_block(
         b.body.append(assign("x", pipe(b.read(x), call("Linear", out))))
     b.body.append(tree.Return((name("x"),)))
     sizes = tuple(p for p, v in b.params.items() if v is ...)
-    return b.definition("block", text), Block(text, rank, sizes, out)
+    written = documented(b, b.definition("block", text))
+    return written, Block(text, rank, sizes, out)
 
 
 def write_model(
     draw: Draw, blocks: list[Block], text: str
-) -> tuple[tree.Definition, ModelCase]:
-    """A model of a few steps."""
+) -> tuple[list[tree.Item], list[ModelCase]]:
+    """A model of a few steps, and perhaps a config of it."""
     b = Builder(draw, blocks, is_block=False)
     start(b, b.one(2, 3, 3, 4, *(k.rank for k in blocks for _ in range(3))))
     for _ in range(b.one(1, 3, 5, 8, 12)):
         step = layers.block if blocks and b.one(True, False, False) else b.one(*STEPS)
         step(b)
     returned = b.finish(several=True)
-    case = ModelCase(
-        text,
-        {n: tuple(map(b.number, s)) for n, s in b.inputs.items()},
-        dict(b.dtypes),
-        frozenset(b.optional),
-        tuple(tuple(map(b.number, v.sizes)) for v in returned),
-        AXES,
-    )
-    return b.definition("model", text), case
+    written = documented(b, b.definition("model", text))
+    cases = [b.case(text, returned)]
+    # Twice as wide keeps what divides a size, and what is even.
+    sizes = {p: 2 * b.env[p] for p in b.params if p in b.static and b.flip()}
+    if not sizes or b.requires:
+        return [written], cases
+    config = tree.Config(name(b.one("big", "wide") + text.lower()), call(text, **sizes))
+    return [written, config], [*cases, b.case(text, returned, **sizes)]
+
+
+def documented(b: Builder, written: tree.Definition) -> tree.Definition:
+    """A definition, perhaps with comments above it."""
+    lines = tuple(f"# {b.one(*DOCS)}".rstrip() for _ in range(b.one(0, 0, 1, 3)))
+    return replace(written, trivia=tree.Trivia(above=lines, blank=True))
 
 
 def train_of(draw: Draw, model: tree.Definition, case: ModelCase) -> list[tree.Item]:
@@ -121,23 +136,43 @@ def train_of(draw: Draw, model: tree.Definition, case: ModelCase) -> list[tree.I
         body.append(assign("clip", literal(1.0)))
     if draw(st.booleans()):
         body.append(assign("accumulate", literal(2)))
+    if draw(st.booleans()):
+        body.append(assign("precision", name(draw(st.sampled_from(["bf16", "f32"])))))
+    if draw(st.booleans()):
+        body.append(assign("ema", literal(0.99)))
     return [tree.Train(model.name, tuple(body))]
 
 
 @st.composite
 def specs(draw: Draw) -> Spec:
-    """A file: some blocks, one or two models, sometimes trains."""
+    """A file: some blocks, here or in another file, one or two models, sometimes trains."""
     blocks: list[Block] = []
-    items: list[tree.Item] = []
+    definitions: list[tree.Item] = []
     for index in range(draw(st.integers(0, 3))):
         written, block = write_block(draw, blocks, f"Block{index}")
-        items.append(written)
+        definitions.append(written)
         blocks.append(block)
+    items: list[tree.Item] = []
     cases = []
     for index in range(draw(st.integers(1, 2))):
-        written, case = write_model(draw, blocks, f"Net{index}")
-        items.append(written)
-        cases.append(case)
+        made, of_model = write_model(draw, blocks, f"Net{index}")
+        items += made
+        cases += of_model
         if draw(st.booleans()):
-            items += train_of(draw, written, case)
-    return Spec(tree.File(tuple(items)), tuple(cases))
+            assert isinstance(made[0], tree.Definition)
+            items += train_of(draw, made[0], of_model[0])
+    moved = definitions[: draw(st.sampled_from([0, 0, 0, 1, 2]))]
+    return with_used(moved, definitions[len(moved) :] + items, cases)
+
+
+def with_used(
+    moved: list[tree.Item], items: list[tree.Item], cases: list[ModelCase]
+) -> Spec:
+    """The spec, with these definitions in a file that it uses."""
+    names = [d.name for d in moved if isinstance(d, tree.Definition)]
+    text = format_file(tree.File(tuple(items)))
+    used = tuple(n for n in names if re.search(rf"-> {n.id}\b", text))
+    if not used:
+        return Spec(tree.File((*moved, *items)), tuple(cases))
+    use = tree.Use(used, tree.String("blocks.nnx"))
+    return Spec(tree.File((use, *items)), tuple(cases), tree.File(tuple(moved)))

@@ -100,6 +100,7 @@ CODES: dict[str, str] = {
     "N303": "wrong number of axes",
     "N304": "requirement not met",
     "N305": "size out of range",
+    "N306": "malformed pattern",
     "N307": "no such axis",
     "N308": "ambiguous axis",
     "N309": "too large, or no number",

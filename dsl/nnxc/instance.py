@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final, assert_never
 
@@ -34,6 +33,7 @@ from .nodes import (
     Values,
     WeightOf,
 )
+from .record import Record
 from .scope import Scope
 from .source import Span
 from .walk import operands
@@ -55,8 +55,8 @@ def instantiate(
     Raises `InstanceError`; KeyError where the program has no such definition.
     """
     definition = program.definition(name)
-    walk = _Walk({d.name: d for d in program.definitions})
-    body = _Body({**args, **axes}, frozenset(given), definition=definition, walk=walk)
+    env = {**args, **axes}
+    body = _Body(definition, _Walk(program), env, frozenset(given))
     try:
         entered = body.enter(args)
     except RecursionError:
@@ -82,8 +82,7 @@ def _constant(static: ir.Static, span: Span) -> Value:
 # ------------------------------------------------------------------- the walk
 
 
-@dataclass(frozen=True, slots=True)
-class _Entered:
+class _Entered(Record):
     """A definition walked once."""
 
     node: Node
@@ -91,13 +90,13 @@ class _Entered:
     failures: tuple[Failure, ...]
 
 
-@dataclass(slots=True)
 class _Walk:
     """What all scopes of one walk share."""
 
-    definitions: Mapping[str, ir.Definition]
-    known: dict[object, _Entered] = field(default_factory=dict)
-    work: int = 0
+    def __init__(self, program: ir.Program):
+        self.definitions = {d.name: d for d in program.definitions}
+        self.known: dict[object, _Entered] = {}
+        self.work = 0
 
     def spend(self, span: Span) -> None:
         self.work += 1
@@ -105,19 +104,23 @@ class _Walk:
             raise TooLarge("this model is too large to be checked", span)
 
 
-@dataclass(slots=True)
 class _Built:
     """A layer of a scope: declared, and what its applications add up to."""
 
-    layer: ir.Layer
-    path: str
-    args: dict[str, Value]
-    sizes: dict[str, Dim]
-    weights: tuple[WeightOf, ...]
-    repeat: int | None
-    outputs: list[ir.Type] = field(default_factory=list)
-    flops: list[Dim | None] = field(default_factory=list)
-    inside: Node | None = None
+    def __init__(
+        self,
+        layer: ir.Layer,
+        path: str,
+        args: dict[str, Value],
+        sizes: dict[str, Dim],
+        weights: tuple[WeightOf, ...],
+        repeat: int | None,
+    ):
+        self.layer, self.path, self.repeat = layer, path, repeat
+        self.args, self.sizes, self.weights = args, sizes, weights
+        self.outputs: list[ir.Type] = []
+        self.flops: list[Dim | None] = []
+        self.inside: Node | None = None
 
     def node(self) -> Node:
         callee, inside = self.layer.callee, self.inside or NOTHING_INSIDE
@@ -137,20 +140,26 @@ class _Returned(Exception):
     """A `return` was reached."""
 
 
-@dataclass(slots=True)
 class _Body(Scope):
     """One definition at given values, statement by statement."""
 
-    definition: ir.Definition = field(kw_only=True)
-    walk: _Walk = field(kw_only=True)
-    layers: dict[str, _Built] = field(default_factory=dict)
-    built: list[_Built] = field(default_factory=list)
-    weights: list[WeightOf] = field(default_factory=list)
-    flops: list[Dim | None] = field(default_factory=list)
-    failures: dict[Failure, None] = field(default_factory=dict)
-    output: ir.Type = ()
-    loops: int = 0
-    counts: Counter[str] = field(default_factory=Counter)
+    def __init__(
+        self,
+        definition: ir.Definition,
+        walk: _Walk,
+        env: dict[str, Value],
+        given: frozenset[str],
+    ):
+        super().__init__(env, given)
+        self.definition, self.walk = definition, walk
+        self.layers: dict[str, _Built] = {}
+        self.built: list[_Built] = []
+        self.weights: list[WeightOf] = []
+        self.flops: list[Dim | None] = []
+        self.failures: dict[Failure, None] = {}
+        self.output: ir.Type = ()
+        self.loops = 0
+        self.counts: Counter[str] = Counter()
 
     def enter(self, args: Values) -> _Entered:
         """Walk the whole definition, `args` being what its constructor is given."""
@@ -365,7 +374,11 @@ class _Body(Scope):
             error.chain.append(built.layer.span)
             raise
         for failure in entered.failures:
-            self.fail(replace(failure, chain=(*failure.chain, built.layer.span)))
+            self.fail(
+                Failure(
+                    failure.message, failure.span, (*failure.chain, built.layer.span)
+                )
+            )
         inside = built.inside
         built.inside = inside.merged(entered.node) if inside else entered.node
         return entered.output
@@ -384,7 +397,7 @@ class _Body(Scope):
             definition = self.walk.definitions[callee]
             env = {**built.sizes, **built.args}
             given = frozenset(inputs)
-            body = _Body(env, given, definition=definition, walk=self.walk)
+            body = _Body(definition, self.walk, env, given)
             body.bind_inputs(definition.inputs, inputs)
             self.walk.known[key] = body.enter(built.args)
         return self.walk.known[key]

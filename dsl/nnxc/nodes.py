@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeAlias
 
 from . import ir
 from .dims import Dim, DimError, as_dim, const
 from .evaluate import Value, resolve
+from .record import Record
 from .shapes import Axis, TensorType
 from .source import NOWHERE, Span
 
@@ -40,8 +40,7 @@ class TooLarge(InstanceError):
     """The definition is more than the compiler is willing to walk."""
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Record):
     """A requirement that does not hold; `chain` as in `InstanceError`."""
 
     message: str
@@ -49,8 +48,7 @@ class Failure:
     chain: tuple[Span, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class WeightOf:
+class WeightOf(Record):
     """One variable; its sizes are numbers unless an axis was left open."""
 
     name: str
@@ -69,7 +67,6 @@ class WeightOf:
         return None if self.count is None else self.count * BYTES.get(self.dtype, 4)
 
 
-@dataclass(frozen=True, eq=False)
 class Node:
     """A layer, or the whole definition, and the layers inside.
 
@@ -78,14 +75,20 @@ class Node:
     description.
     """
 
-    name: str
-    kind: str
-    outputs: tuple[ir.Type, ...]
-    weights: tuple[WeightOf, ...]
-    flops: tuple[Dim | None, ...]
-    children: tuple[Node, ...]
-    span: Span
-    repeat: int | None = None
+    def __init__(
+        self,
+        name: str,
+        kind: str,
+        outputs: tuple[ir.Type, ...],
+        weights: tuple[WeightOf, ...],
+        flops: tuple[Dim | None, ...],
+        children: tuple[Node, ...],
+        span: Span,
+        repeat: int | None = None,
+    ):
+        self.name, self.kind, self.outputs = name, kind, outputs
+        self.weights, self.flops, self.children = weights, flops, children
+        self.span, self.repeat = span, repeat
 
     @property
     def type(self) -> ir.Type | None:
@@ -143,23 +146,10 @@ class Node:
         """One description of two applications of the same layer."""
         others = {c.name: c for c in other.children}
         mine = {
-            c.name: c.merged(others.pop(c.name, NOTHING_INSIDE)) for c in self.children
-        }
-        weights = {w.name: w for w in (*self.weights, *other.weights)}
-        return replace(
-            self,
-            outputs=self.outputs + other.outputs,
-            weights=tuple(weights.values()),
-            flops=self.flops + other.flops,
-            children=(*mine.values(), *others.values()),
-        )
+            c.name: c.merged(others.pop(c.name, NOTHING_INSIDE = Node("", "", (), (), (), (), NOWHERE)
 
 
-NOTHING_INSIDE = Node("", "", (), (), (), (), NOWHERE)
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Record):
     """One line of a listing. `path` names the attribute: `h.0.attn`."""
 
     path: str
@@ -169,8 +159,7 @@ class Row:
     flops: tuple[Dim | None, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Instance:
+class Instance(Record):
     """A definition at given values."""
 
     name: str
@@ -200,13 +189,15 @@ class Instance:
 
 
 def _expanded(node: Node, path: str) -> Iterator[tuple[str, Node]]:
-    if node.repeat is None:
-        yield path, node
+    copies = [path] if node.repeat is None else _elements(path, node.repeat)
+    for copy in copies:
+        yield copy, node
         for child in node.children:
-            yield from _expanded(child, f"{path}.{child.name}".lstrip("."))
-    else:
-        for index in range(node.repeat):
-            yield from _expanded(replace(node, repeat=None), f"{path}.{index}")
+            yield from _expanded(child, f"{copy}.{child.name}".lstrip("."))
+
+
+def _elements(path: str, count: int) -> Iterator[str]:
+    return (f"{path}.{index}" for index in range(count))
 
 
 # --------------------------------------------------------------------- totals

@@ -110,7 +110,9 @@ class Record(metaclass=_Meta):
         return hash((type(self), _key(self)))
 
     def __repr__(self) -> str:
-        shown = ", ".join(f"{n}={getattr(self, n)!r}" for n in type(self).__match_args__)
+        specs = type(self).__specs__
+        names = [n for n in names_of(self) if n not in specs or specs[n].compare]
+        shown = ", ".join(f"{n}={getattr(self, n)!r}" for n in names)
         return f"{type(self).__name__}({shown})"
 
     def __getstate__(self) -> list[Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 
 from . import ir
 from .dims import Dim, DimError, symbol
@@ -24,13 +23,12 @@ from .source import Span
 _OPEN = "this depends on a size that only a call knows"
 
 
-@dataclass(slots=True)
 class Scope:
     """Values by name; which optional inputs are given; what `...` in a shape stands for."""
 
-    env: dict[str, Value]
-    given: frozenset[str]
-    lead: tuple[Axis, ...] | None = None
+    def __init__(self, env: dict[str, Value], given: frozenset[str]):
+        self.env, self.given = env, given
+        self.lead: tuple[Axis, ...] | None = None
 
     def value(self, static: ir.Static, span: Span) -> Value:
         """A static value, a `Dim` where it is a size over open axes; raises `Undecided`."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from .. import ir
 from ..diagnostics import Label
-from ..dims import Dim, DimError, const
+from ..dims import Dim, DimError, const, symbol
 from ..ops import shape_of
 from ..ops.base import REQUIRED, Call, Kind, Op, ShapeError, Shaped
 from ..shapes import Axis, TensorType
@@ -349,7 +349,7 @@ def _prove(
 def _meanings(fact: Obligation, env: Mapping[str, Any]) -> str:
     """What the names in a block's requirement stand for here: `heads = 3, d = 4`."""
     names = sorted((fact.left.symbols | fact.right.symbols) & env.keys())
-    return ", ".join(f"{name} = {env[name]}" for name in names)
+    return ", ".join(f"{n} = {env[n]}" for n in names if env[n] != symbol(n))
 
 
 def _argument_sizes(signature: Signature, info: LayerInfo) -> dict[str, Any]:

@@ -252,7 +252,7 @@ class Context:
                 related=related,
                 help=help or self._unknown_help(axes, left, right),
             )
-        fact = f"{message} ({label})" if label else message
+        fact = f"{message} ({label})" if label and message[-1] != ")" else message
         obligation = Obligation(left, right, relation, fact, span, code)
         if obligation not in self.body:
             self.body.append(obligation)

@@ -69,7 +69,9 @@ def _at(
 
 def _told(failure: Failure, others: tuple[Failure, ...]) -> bool:
     """Whether the call that led there is reported for the same."""
-    return any(o.message == failure.message and o.span in failure.chain for o in others)
+    return any(
+        o.message.startswith(failure.message) and o.span in failure.chain for o in others
+    )
 
 
 def _chain(chain: tuple[Span, ...], at: Span, where: str) -> tuple[Label, ...]:

@@ -254,6 +254,7 @@ def attribute(ctx: Context, node: tree.Attribute) -> Value:
         methods = getattr(owner.layer.callee, "methods", {})
         if node.name in methods:
             return Method(owner.layer, methods[node.name])
+        owner.layer.used = True
         ctx.fail(
             "N214",
             f"`{owner.layer.name}` has no `{node.name}`",

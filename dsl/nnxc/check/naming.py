@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from ..source import Span
 from ..syntax import tree
@@ -129,8 +129,8 @@ def _children(node: object) -> Iterator[Construction]:
     if isinstance(node, tuple):
         for item in node:
             yield from _walk(item, None)
-    elif hasattr(node, "__dataclass_fields__") and not isinstance(node, Span):
-        for spec in fields(node):  # type: ignore[arg-type]
-            value = getattr(node, spec.name)
-            if isinstance(value, tuple) or hasattr(value, "__dataclass_fields__"):
+    elif hasattr(node, "__match_args__") and not isinstance(node, Span):
+        for name in node.__match_args__:
+            value = getattr(node, name)
+            if isinstance(value, tuple) or hasattr(value, "__match_args__"):
                 yield from _walk(value, None)

@@ -347,8 +347,8 @@ def _names(node: object) -> Iterator[tree.Name]:
     elif isinstance(node, tuple):
         for item in node:
             yield from _names(item)
-    elif hasattr(node, "__dataclass_fields__") and not isinstance(node, Span):
-        for name in node.__dataclass_fields__:
+    elif hasattr(node, "__match_args__") and not isinstance(node, Span):
+        for name in node.__match_args__:
             yield from _names(getattr(node, name))
 
 

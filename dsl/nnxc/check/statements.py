@@ -99,10 +99,10 @@ def mentioned(node: object) -> list[str]:
         return [node.id]
     if isinstance(node, (tuple, list)):
         return [n for item in node for n in mentioned(item)]
-    if hasattr(node, "__dataclass_fields__") and not isinstance(node, Span):
+    if hasattr(node, "__match_args__") and not isinstance(node, Span):
         return [
             n
-            for key in node.__dataclass_fields__
+            for key in node.__match_args__
             for n in mentioned(getattr(node, key))
         ]
     return []
@@ -296,9 +296,11 @@ def _assigned(ctx: Context, node: tree.Assign) -> Value:
     right = ctx.attempt(lambda: expr(ctx, node.value))
     if isinstance(left, Bad) or isinstance(right, Bad):
         return BAD
+    span = node.value.span
     if isinstance(left, Tensor) and isinstance(right, Tensor):
         _keeps_shape(ctx, node, left, right)
-    whole = tree.Binary(node.op[0], target, node.value, node.value.span)
+        span = right.expr.span
+    whole = tree.Binary(node.op[0], target, node.value, span)
     return combine(ctx, node.op[0], left, right, whole)
 
 
@@ -443,8 +445,6 @@ def return_(ctx: Context, node: tree.Return) -> None:
             "`return` stands at the end of a definition, not inside `if` or `for`",
             node.span,
         )
-    if not node.values:
-        ctx.fail("N248", "`return` needs a value", node.span)
     exprs: list[ir.Expr] = []
     broken = False
     for value in node.values:

@@ -257,10 +257,10 @@ def _uses_model(node: object) -> bool:
         return True
     if isinstance(node, tuple):
         return any(_uses_model(n) for n in node)
-    if hasattr(node, "__dataclass_fields__") and not isinstance(
+    if hasattr(node, "__match_args__") and not isinstance(
         node, (Span, Op, TensorType)
     ):
-        return any(_uses_model(getattr(node, key)) for key in node.__dataclass_fields__)
+        return any(_uses_model(getattr(node, key)) for key in node.__match_args__)
     return False
 
 

@@ -11,7 +11,7 @@ from ..shapes import DTYPES, Axis, TensorType, is_float
 from ..source import Span
 from ..syntax import tree
 from .context import Context
-from .values import Static, Tensor, Value
+from .values import Bad, Fault, Static, Tensor, Value
 
 Evaluate = Callable[[Context, tree.Expr], Value]
 
@@ -40,6 +40,8 @@ def size_of(ctx: Context, node: tree.Expr, evaluate: Evaluate) -> Dim:
         _, dim = named_size(ctx, value, "size", node.span)
         settle_sizes(ctx, dim)
         return dim
+    if isinstance(value, Bad):
+        raise Fault
     if isinstance(value, (Static, Tensor)):
         ctx.fail("N313", "a size is a whole number", node.span)
     ctx.fail("N313", "this is no size", node.span)

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 __all__ = ["Options", "emit"]
 
 
-def emit(program: ir.Program, options: Options = Options()) -> str:
+def emit(program: ir.Program, options: Options | None = None) -> str:
     """The Python module of a program, from its docstring on."""
     from .module import module_text
 
-    return module_text(program, options)
+    return module_text(program, options or Options())

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from .. import ir
 from ..dims import Dim
+from ..record import Record
 from .nodes import Line
 
 AXIS, AXIS_LATE = "axis:", "axis!:"  # marks in the uses of lines
 
 
-@dataclass(frozen=True, slots=True)
-class AxisSource:
+class AxisSource(Record):
     """An axis is `(input.shape[index] - offset) // factor`."""
 
     input: str
@@ -26,11 +25,15 @@ class AxisSource:
         """The Python expression, over the input's Python name."""
         text = f"{name}.shape[{self.index}]"
         if self.offset:
-            sign, amount = ("-", self.offset) if self.offset > 0 else ("+", -self.offset)
+            sign, amount = (
+                ("-", self.offset) if self.offset > 0 else ("+", -self.offset)
+            )
             text = f"{text} {sign} {amount}"
         if self.factor == 1:
             return text
-        return f"({text}) // {self.factor}" if self.offset else f"{text} // {self.factor}"
+        return (
+            f"({text}) // {self.factor}" if self.offset else f"{text} // {self.factor}"
+        )
 
 
 def axis_sources(definition: ir.Definition) -> dict[str, AxisSource]:
@@ -88,7 +91,9 @@ def unpack(
     for item in definition.inputs:
         here = {n: s for n, s in sources.items() if n in bound and s.input == item.name}
         name = inputs[item.name]
-        plain = {s.index: bound[n] for n, s in here.items() if s.factor == 1 and not s.offset}
+        plain = {
+            s.index: bound[n] for n, s in here.items() if s.factor == 1 and not s.offset
+        }
         if len(plain) > 1:
             lines.append(Line(f"{_targets(item, plain)} = {name}.shape"))
             here = {n: s for n, s in here.items() if s.index not in plain}

@@ -98,7 +98,9 @@ def _chosen(choices: Mapping[str, str], text: Text) -> Text:
 def variable(var: ir.Variable, scope: Scope) -> str:
     """The Flax variable of a `param` or `state`."""
     shape = t.tuple_of([size(s, scope).text for s in var.type.sizes]).text
-    dtype = "jnp.float32" if var.type.dtype == "float" else scope.dtype_text(var.type.dtype)
+    dtype = (
+        "jnp.float32" if var.type.dtype == "float" else scope.dtype_text(var.type.dtype)
+    )
     kind = "nnx.BatchStat" if var.state else "nnx.Param"
     return f"{kind}({_initial(var.init, shape, dtype, scope)})"
 
@@ -122,5 +124,3 @@ def needs_rngs(var: ir.Variable) -> bool:
         case ir.Initializer(op, args):
             return bool(args) or op.name not in ("zeros", "ones")
     return False
-
-

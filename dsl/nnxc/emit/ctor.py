@@ -8,22 +8,23 @@ from contextlib import contextmanager
 from typing import assert_never
 
 from .. import ir
-from ..dims import Dim, Func
+from ..dims import Dim
 from ..ops.base import Op
 from . import text as t
 from .build import construct, variable
+from .kinds import Kinds
 from .loops import source
 from .names import Namespace
 from .nodes import Line, Loop, Node, Suite, Written, all_uses, comprehend, prune
 from .options import Options
 from .reads import declared, givens, mentions
+from .requires import broken, fact, negated
 from .scope import Scope
-from .signature import Names, Signature, class_name, is_scanned
+from .signature import Names, Signature, is_scanned
 from .statics import as_size, size, static
 
 _LOCAL = 3  # a field of the Config used so often gets a local name
 _ROOM = 80
-_NEGATED = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
 
 
 def constructor(
@@ -60,13 +61,11 @@ class _Constructor:
         self.stores, self.local, self.options = stores, local, options
         self.env: dict[str, str] = {}
         self.holders: dict[str, str] = {}
-        self.namespace = Namespace(
-            ["rngs", "dtype", "cfg", *signature.arguments.values()]
-        )
+        taken = ["rngs", "dtype", "cfg", *signature.arguments.values()]
+        self.namespace = Namespace([*taken, *names.reserved])
         self.scope = Scope(self._symbol)
-        self.known: dict[Dim, str] = {}
         self.checked: set[object] = set()
-        self.scope.sizes = self.known
+        self.kinds = Kinds(names.signatures, options)
         if signature.takes_dtype:
             self.scope.dtype = self._field("dtype", bool(signature.config))
 
@@ -89,10 +88,12 @@ class _Constructor:
             if isinstance(item, ir.Layer) and isinstance(item.callee, str):
                 callee = self.names.signatures[item.callee].definition
                 sizes = {n: as_size(v) for n, v in item.args}
-                env = {n: v for n, v in sizes.items() if v is not None} | dict(item.sizes)
+                env = {n: v for n, v in sizes.items() if v is not None} | dict(
+                    item.sizes
+                )
                 for stmt in callee.body:
                     if isinstance(stmt, ir.Require) and not stmt.call_time:
-                        self.checked.add(_fact(stmt.condition, env))
+                        self.checked.add(fact(stmt.condition, env))
 
     # --------------------------------------------------------------- names
 
@@ -130,10 +131,10 @@ class _Constructor:
         if "dtype" in self.stores:
             yield Line(f"self.dtype = {self.scope.dtype}", ("cfg.dtype",))
 
-    def _line(self, start: str, value: ir.Static, **more: frozenset[str]) -> Line:
+    def _line(self, start: str, value: ir.Static) -> Line:
         with self.scope.recording() as uses:
             text = static(value, self.scope).text
-        return Line(start + text, tuple(uses), **more)
+        return Line(start + text, tuple(uses))
 
     def _all(self, body: Iterable[ir.Stmt]) -> list[Node]:
         return [node for stmt in body for node in self._statement(stmt)]
@@ -165,7 +166,7 @@ class _Constructor:
         name = self._local(stmt.name)
         dim = as_size(stmt.value)
         if dim is not None and dim.value is None and dim.name is None:
-            self.known.setdefault(dim, stmt.name)
+            self.scope.sizes.setdefault(dim, stmt.name)
         nodes: list[Node] = [Line(f"{name} = {text}", tuple(uses), frozenset((name,)))]
         if stmt.name in self.stores and not self.holders:
             nodes.append(Line(f"self.{self.stores[stmt.name]} = {name}", (name,)))
@@ -177,24 +178,16 @@ class _Constructor:
         return mentions(value) <= known and not givens(value)
 
     def _require(self, stmt: ir.Require) -> list[Node]:
-        fact = _fact(stmt.condition, {})
-        if fact in self.checked:
+        what = fact(stmt.condition, {})
+        if what in self.checked:
             return []
         if not self.holders:
-            self.checked.add(fact)
+            self.checked.add(what)
         with self.scope.recording() as uses:
-            condition = _negated(stmt.condition, self.scope)
-            message = self._message(stmt)
+            condition = negated(stmt.condition, self.scope)
+            message = broken(stmt, self.scope)
         raises = Line(f"raise ValueError({message})", tuple(uses))
         return [Suite(f"if {condition}:", (raises,))]
-
-    def _message(self, stmt: ir.Require) -> str:
-        values = [self._symbol(n) for n in sorted(mentions(stmt.condition))]
-        if not values:
-            return t.quoted(stmt.message)
-        shown = ", ".join(f"{v.removeprefix('cfg.')}={{{v}}}" for v in values)
-        message = stmt.message.replace("{", "{{").replace("}", "}}")
-        return f"f{t.quoted(f'{message}, got {shown}')}"
 
     # -------------------------------------------------------------- layers
 
@@ -210,7 +203,9 @@ class _Constructor:
             holder = self.holders[name]
             line = f"{holder}.append({text})"
             return Line(line, (*uses, holder), append=(holder, text))
-        return Line(f"self.{self.signature.attributes[name]}{annotation} = {text}", uses)
+        return Line(
+            f"self.{self.signature.attributes[name]}{annotation} = {text}", uses
+        )
 
     def _text(self, item: ir.Layer | ir.Variable) -> str:
         if isinstance(item, ir.Variable):
@@ -241,21 +236,32 @@ class _Constructor:
 
     def _block(self, callee: Signature, layer: ir.Layer, rngs: str) -> str:
         args = dict(layer.args)
-        sizes = [size(layer.sizes[n], self.scope).text for n in callee.definition.inferred]
+        sizes = [
+            size(layer.sizes[n], self.scope).text for n in callee.definition.inferred
+        ]
         more = [f"dtype={self._dtype()}"] if callee.takes_dtype else []
         if callee.config is None:
             required = [p.name for p in callee.definition.params if p.default is None]
             positional = [static(args[n], self.scope).text for n in required]
             keywords = self._keywords(callee, [a for a in args if a not in required])
-            parts = [*sizes, *positional, *(f"{k}={static(args[n], self.scope)}" for n, k in keywords)]
+            parts = [
+                *sizes,
+                *positional,
+                *(f"{k}={static(args[n], self.scope)}" for n, k in keywords),
+            ]
         else:
-            fields = [f"{k}={static(args[n], self.scope)}" for n, k in self._keywords(callee, args)]
+            fields = [
+                f"{k}={static(args[n], self.scope)}"
+                for n, k in self._keywords(callee, args)
+            ]
             parts = [*sizes, f"{callee.config}({', '.join(fields + more)})"]
             more = []
         more += [f"rngs={rngs}"] if callee.takes_rngs else []
         return f"{callee.name}({', '.join(parts + more)})"
 
-    def _keywords(self, callee: Signature, args: Iterable[str]) -> list[tuple[str, str]]:
+    def _keywords(
+        self, callee: Signature, args: Iterable[str]
+    ) -> list[tuple[str, str]]:
         return [(n, callee.arguments[n]) for n in args]
 
     # --------------------------------------------------- loops, conditions
@@ -284,7 +290,9 @@ class _Constructor:
         pairs = [(n, v) for n, v in zip(names, values, strict=True) if n != v]
         text = f"{', '.join(n for n, _ in pairs)} = {', '.join(v for _, v in pairs)}"
         # Without a pair it binds a name that nobody uses, and goes.
-        return Line(text, tuple(uses), frozenset(n for n, _ in pairs) or frozenset(("",)))
+        return Line(
+            text, tuple(uses), frozenset(n for n, _ in pairs) or frozenset(("",))
+        )
 
     @contextmanager
     def _lists(self, stmt: ir.For) -> Iterator[tuple[list[Line], list[Line]]]:
@@ -295,13 +303,24 @@ class _Constructor:
         makes, keeps = [], []
         for name in names:
             attribute = self.signature.attributes[name]
-            holder = self.namespace.give(attribute) if name in outer else f"self.{attribute}"
+            holder = (
+                self.namespace.give(attribute) if name in outer else f"self.{attribute}"
+            )
             inner[name] = holder
-            kind = _list_of(name, stmt.body, self)
-            makes.append(Line(f"{holder} = nnx.List[{kind}]()", (), frozenset((holder,)), makes=holder))
+            kind = self.kinds.in_list(name, stmt.body)
+            makes.append(
+                Line(
+                    f"{holder} = nnx.List[{kind}]()",
+                    (),
+                    frozenset((holder,)),
+                    makes=holder,
+                )
+            )
             if name in outer:
                 text = f"{outer[name]}.append({holder})"
-                keeps.append(Line(text, (holder, outer[name]), append=(outer[name], holder)))
+                keeps.append(
+                    Line(text, (holder, outer[name]), append=(outer[name], holder))
+                )
         self.holders = {**outer, **inner}
         yield makes, keeps
         self.holders = outer
@@ -344,10 +363,18 @@ class _Constructor:
                 if not positive:
                     condition = ir.StaticUnary("not", condition)
                 first = self._text(then[name] if positive else orelse[name])
-                second = self._text(orelse[name]) if positive and name in orelse else "None"
-                choice = t.ternary(static(condition, self.scope), t.Text(first), t.Text(second))
-            kinds = _kinds(name, (stmt,), self)
-            annotation = f": {' | '.join(kinds)}" if len(kinds) > 1 and "None" not in kinds else ""
+                second = (
+                    self._text(orelse[name]) if positive and name in orelse else "None"
+                )
+                choice = t.ternary(
+                    static(condition, self.scope), t.Text(first), t.Text(second)
+                )
+            kinds = self.kinds.possible(name, (stmt,))
+            annotation = (
+                f": {' | '.join(kinds)}"
+                if len(kinds) > 1 and "None" not in kinds
+                else ""
+            )
             nodes.append(self._keep(name, choice.text, tuple(uses), annotation))
         return nodes
 
@@ -363,7 +390,7 @@ class _Constructor:
         ]
 
     def _annotate(self, name: str, stmt: ir.If) -> Line:
-        kinds = " | ".join(_kinds(name, (stmt,), self))
+        kinds = " | ".join(self.kinds.possible(name, (stmt,)))
         return Line(f"self.{self.signature.attributes[name]}: {kinds}")
 
     def _branch(self, body: Sequence[ir.Stmt], names: Sequence[str]) -> list[Node]:
@@ -371,81 +398,5 @@ class _Constructor:
         missing = [self._keep(n, "None", ()) for n in names if n not in here]
         return [*self._all(body), *missing]
 
-    def kind(self, item: ir.Layer | ir.Variable) -> str:
-        """The class of a layer or variable, for annotations."""
-        if isinstance(item, ir.Variable):
-            return "nnx.BatchStat" if item.state else "nnx.Param"
-        name = class_name(item, self.names.signatures) or "nnx.Module"
-        looped = item.count is not None and not self._scanned(item)
-        return f"nnx.List[{name}]" if looped else name
-
     def _scanned(self, layer: ir.Layer) -> bool:
         return is_scanned(layer, self.names.signatures, self.options)
-
-
-def _list_of(name: str, body: Sequence[ir.Stmt], maker: _Constructor) -> str:
-    """What the list of a layer declared in a loop holds: its class, or lists in inner loops."""
-    for stmt in body:
-        if isinstance(stmt, ir.For) and any(i.name == name for i in declared(stmt.body)):
-            return f"nnx.List[{_list_of(name, stmt.body, maker)}]"
-        if isinstance(stmt, ir.If) and any(i.name == name for i in declared((stmt,))):
-            inner = [s for s in (*stmt.then, *stmt.orelse) if isinstance(s, ir.For)]
-            if any(i.name == name for i in declared(inner)):
-                return _list_of(name, inner, maker)
-    return " | ".join(_kinds(name, body, maker))
-
-
-def _kinds(name: str, body: Sequence[ir.Stmt], maker: _Constructor) -> list[str]:
-    """The classes that a layer may have, None included where some branch lacks it."""
-    kinds = {maker.kind(i): None for i in declared(body) if i.name == name}
-    if not _always(name, body):
-        kinds["None"] = None
-    return list(kinds)
-
-
-def _always(name: str, body: Sequence[ir.Stmt]) -> bool:
-    for stmt in body:
-        match stmt:
-            case ir.Declare(ir.Layer(name=found)) | ir.Variable(name=found) if found == name:
-                return True
-            case ir.If(condition, then, orelse):
-                arms = _always(name, then), _always(name, orelse)
-                if all(arms) or (any(arms) and givens(condition)):
-                    return True
-            case ir.For(body=inner) if _always(name, inner):
-                return True
-    return False
-
-
-def _fact(condition: ir.Static, env: Mapping[str, Dim]) -> object:
-    """What a condition says, comparable between definitions where it is about sizes."""
-    match condition:
-        case ir.StaticBinary(op, ir.Size(left), ir.Size(right)):
-            return op, (left - right).substitute(env)
-    return condition
-
-
-def _negated(condition: ir.Static, scope: Scope) -> str:
-    """The condition under which a requirement fails."""
-    match condition:
-        case ir.StaticBinary(op, ir.Size(left), ir.Size(right)) if op in ("==", "!="):
-            remainder = _remainder(left - right)
-            if remainder is not None:
-                texts = [size(d, scope) for d in remainder]
-                test = t.binary("%", *texts)
-                return t.binary(_NEGATED[op], test, t.Text("0")).text
-            return t.binary(_NEGATED[op], size(left, scope), size(right, scope)).text
-        case ir.StaticBinary(op, left_, right_) if op in _NEGATED:
-            return static(ir.StaticBinary(_NEGATED[op], left_, right_), scope).text
-    return static(ir.StaticUnary("not", condition), scope).text
-
-
-def _remainder(difference: Dim) -> tuple[Dim, Dim] | None:
-    """`(a, b)` where a size is `±(a % b)`."""
-    for monomial, _ in difference.terms:
-        for atom, _power in monomial:
-            match atom:
-                case Func("floordiv", (dividend, divisor)):
-                    if (dividend % divisor) in (difference, -difference):
-                        return dividend, divisor
-    return None

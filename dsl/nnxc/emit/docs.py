@@ -38,13 +38,14 @@ def class_doc(definition: ir.Definition, program: ir.Program) -> str:
 def _wrapped(doc: str, indent: int) -> str:
     """Lines that fit; a first line of its own where there are several."""
     pad = " " * indent
-    paragraphs = [p for p in doc.split("\n")]
     lines = [
         line
-        for p in paragraphs
+        for p in doc.split("\n")
         for line in textwrap.wrap(p, _WIDTH - indent - 3) or [""]
     ]
-    return "\n".join([lines[0], *(f"{pad}{line}" if line else "" for line in lines[1:])])
+    return "\n".join(
+        [lines[0], *(f"{pad}{line}" if line else "" for line in lines[1:])]
+    )
 
 
 def _inputs(definition: ir.Definition, labels: Labels) -> list[str]:
@@ -64,7 +65,11 @@ def _sentence(definition: ir.Definition, labels: Labels) -> str:
     named = len(definition.inputs) > 1
     parts = []
     for item in definition.inputs:
-        kind = "int " if is_int(item.type.dtype) else "bool " if item.type.dtype == "bool" else ""
+        kind = (
+            "int "
+            if is_int(item.type.dtype)
+            else "bool " if item.type.dtype == "bool" else ""
+        )
         optional = "optional " if item.optional else ""
         name = f"{item.name} " if named or kind else ""
         parts.append(f"{optional}{kind}{name}{labels.shape(item.type)}")

@@ -9,7 +9,7 @@ from typing import assert_never
 from .. import ir
 from ..dims import Dim
 from ..ops.base import Op
-from . import depth
+from ..shapes import TensorType
 from .axes import AXIS, AXIS_LATE, AxisSource, axis_sources, to_bind, unpack
 from .expr import render
 from .labels import Labels
@@ -19,7 +19,17 @@ from .lower import Lowering
 from .names import ATTRIBUTES, Namespace, snake
 from .nodes import Line, Loop, Node, Suite, Written, all_uses, prune
 from .options import Options
-from .reads import declared, expressions, givens, live_through, mentions, statements, walk
+from .reads import (
+    assigned_names,
+    declared,
+    givens,
+    in_use,
+    joined,
+    live_through,
+    mentions,
+    statements,
+    walk,
+)
 from .scope import Callee, Scope
 from .signature import (
     Draws,
@@ -74,8 +84,8 @@ class _Flow:
         self.attributes: dict[str, str] = {}
         self.attribute_names = Namespace([*ATTRIBUTES, *signature.attributes.values()])
         self.access = {n: f"self.{a}" for n, a in signature.attributes.items()}
-        self.known: dict[Dim, str] = {}
-        self.locals = Locals(dict(signature.inputs), _assigned(self.definition.body))
+        assigned = assigned_names(self.definition.body)
+        self.locals = Locals(signature.inputs, assigned, names.reserved)
         self.sources: dict[str, AxisSource] = axis_sources(self.definition)
         self.axis_names = {
             n: self.locals.namespace.give(n.lower(), n) for n in sorted(bound)
@@ -85,7 +95,6 @@ class _Flow:
         self.carried = {c.symbol for loop in loops for c in loop.carried}
         self.loops = 0
         self.scope = Scope(self._symbol, self.locals.text, self.callee)
-        self.scope.sizes = self.known
         if signature.takes_dtype:
             self.scope.dtype = "self.dtype"
         for item in declared(self.definition.body):
@@ -145,13 +154,15 @@ class _Flow:
         return Callee(self.access[name], drawing, block.optional_inputs, block.inputs)
 
     def _comment(self, value: ir.Expr) -> str:
-        """The shape of a value, where it is not that of what flows into it."""
+        """The shape of a value, where it is not that of a tensor it is made from."""
         if isinstance(value.type, tuple) or isinstance(value, ir.Reshape):
             return ""
-        origin = depth.source(value)
-        if origin is not None and not isinstance(origin.type, tuple):
-            if origin.type.sizes == value.type.sizes:
-                return ""
+        known = (e.type for e in walk(value) if isinstance(e, ir.Var))
+        if any(
+            isinstance(type_, TensorType) and type_.sizes == value.type.sizes
+            for type_ in known
+        ):
+            return ""
         if any(s.symbols & self.carried for s in value.type.sizes):
             return ""
         return self.labels.shape(value.type) if value.type.axes else ""
@@ -164,12 +175,14 @@ class _Flow:
             lives = live_through(body, after)
             i = 0
             while i < len(body):
-                stmt, i = _joined(body, i)
+                stmt, i = joined(body, i)
                 self._statement(stmt, lives[i])
             self.lower.indent += 1
         return nodes
 
-    def _inner(self, body: Sequence[ir.Stmt], after: frozenset[str]) -> tuple[Node, ...]:
+    def _inner(
+        self, body: Sequence[ir.Stmt], after: frozenset[str]
+    ) -> tuple[Node, ...]:
         self.lower.indent += 1
         nodes = self._block(body, after)
         self.lower.indent -= 1
@@ -199,14 +212,16 @@ class _Flow:
     def _let(self, stmt: ir.StaticLet) -> None:
         dim = as_size(stmt.value)
         if dim is not None and dim.value is None and dim.name is None:
-            self.known.setdefault(dim, stmt.name)
+            self.scope.sizes.setdefault(dim, stmt.name)
         if self.lower.indent == 2 and self._constructible(stmt.value):
             self.env.pop(stmt.name, None)
             return
         with self.scope.recording() as uses:
             text = static(stmt.value, self.scope).text
         name = self._local(stmt.name)
-        self.lower.nodes.append(Line(f"{name} = {text}", tuple(uses), frozenset((name,))))
+        self.lower.nodes.append(
+            Line(f"{name} = {text}", tuple(uses), frozenset((name,)))
+        )
 
     def _constructible(self, value: ir.Static) -> bool:
         names = mentions(value)
@@ -241,7 +256,9 @@ class _Flow:
         names = [self._local(symbol) for symbol, _ in sizes]
         pairs = [(n, v) for n, v in zip(names, values, strict=True) if n != v]
         if pairs:
-            text = f"{', '.join(n for n, _ in pairs)} = {', '.join(v for _, v in pairs)}"
+            text = (
+                f"{', '.join(n for n, _ in pairs)} = {', '.join(v for _, v in pairs)}"
+            )
             line = Line(text, tuple(uses), frozenset(n for n, _ in pairs))
             self.lower.nodes.append(line)
 
@@ -250,8 +267,8 @@ class _Flow:
         """Within, layers declared in the loop are those of one iteration: (name, list)."""
         before, elements = dict(self.access), []
         variables = {n: t for n, t in self.locals.text.items() if t.startswith("self.")}
-        used = _used(stmt.body)
-        items = {i.name: i for i in declared(stmt.body) if i.name in used}
+        needed = in_use(stmt.body)
+        items = {i.name: i for i in declared(stmt.body) if i.name in needed}
         for name, item in items.items():
             element = self.locals.namespace.give(self.signature.attributes[name])
             elements.append((element, before[name]))
@@ -277,13 +294,20 @@ class _Flow:
                 self.lower.nodes.append(Suite(narrowed, orelse))
         else:
             condition, uses, _ = self._condition(
-                ir.If(ir.StaticUnary("not", stmt.condition), stmt.orelse, stmt.then, stmt.span)
+                ir.If(
+                    ir.StaticUnary("not", stmt.condition),
+                    stmt.orelse,
+                    stmt.then,
+                    stmt.span,
+                )
             )
             self.lower.nodes.append(Suite(f"if {condition}:", orelse, uses))
 
     def _condition(self, stmt: ir.If) -> tuple[str, tuple[str, ...], str]:
         """The test of an `if`, and its `else`: by the layers that only one side has, if any."""
-        then, orelse = self._only(stmt.then, stmt.orelse), self._only(stmt.orelse, stmt.then)
+        then, orelse = self._only(stmt.then, stmt.orelse), self._only(
+            stmt.orelse, stmt.then
+        )
         if givens(stmt.condition) or not (then or orelse):
             with self.scope.recording() as uses:
                 text = static(stmt.condition, self.scope).text
@@ -291,16 +315,20 @@ class _Flow:
         present = " and ".join(f"{self.access[n]} is not None" for n in then)
         absent = " and ".join(f"{self.access[n]} is not None" for n in orelse)
         if not then:
-            return f"{self.access[orelse[0]]} is None", (), f"elif {absent}:" if len(orelse) > 1 else "else:"
+            return (
+                f"{self.access[orelse[0]]} is None",
+                (),
+                f"elif {absent}:" if len(orelse) > 1 else "else:",
+            )
         return present, (), f"elif {absent}:" if orelse else "else:"
 
     def _only(self, here: Sequence[ir.Stmt], there: Sequence[ir.Stmt]) -> list[str]:
         """The layers that are used and that only this side declares."""
-        used = _used(here)
+        needed = in_use(here)
         other = {i.name for i in declared(there)}
         outside = [s for s in here if not isinstance(s, ir.For)]
         names = dict.fromkeys(i.name for i in declared(outside))
-        return [n for n in names if n in used and n not in other]
+        return [n for n in names if n in needed and n not in other]
 
     # -------------------------------------------------------------- stacks
 
@@ -357,30 +385,3 @@ class _Flow:
             for n in names
             if n in floats - self.locals.written
         ]
-
-
-def _assigned(body: Sequence[ir.Stmt]) -> list[str]:
-    names = (s.targets for s in statements(body) if isinstance(s, ir.Assign))
-    return list(dict.fromkeys(n for targets in names for n in targets))
-
-
-def _used(body: Sequence[ir.Stmt]) -> set[str]:
-    """The layers and variables that calls use."""
-    found: set[str] = set()
-    for stmt in statements(body):
-        if isinstance(stmt, ir.UpdateState):
-            found.add(stmt.name)
-        for expr in (e for top in expressions(stmt) for e in walk(top)):
-            if isinstance(expr, ir.Apply):
-                found.add(expr.layer)
-            elif isinstance(expr, ir.Var):
-                found.add(expr.name)
-    return found
-
-
-def _joined(body: Sequence[ir.Stmt], i: int) -> tuple[ir.Stmt, int]:
-    """The statement at `i` and where the next one is; `x = f(x)`, `return x` are one."""
-    match body[i : i + 2]:
-        case (ir.Assign((target,), value), ir.Return((ir.Var(name),), span)) if name == target:
-            return ir.Return((value,), span), i + 2
-    return body[i], i + 1

@@ -20,7 +20,8 @@ class Labels:
     def __init__(self, definition: ir.Definition):
         names = {p.name for p in definition.params} | set(axes(definition))
         self._names = {
-            n: n.lower() if n.lower() == n or n.lower() not in names else n for n in names
+            n: n.lower() if n.lower() == n or n.lower() not in names else n
+            for n in names
         }
 
     def name(self, symbol: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Mapping, Set
 
 from .. import ir
 from .depth import source
@@ -14,8 +14,10 @@ _SPARE = ("x", "y", "h", "z", "u", "v", "w")
 class Locals:
     """Python names of tensors; `text` maps the spec's names to expressions."""
 
-    def __init__(self, inputs: dict[str, str], assigned: Iterable[str]):
-        self.namespace = Namespace(["rngs", *inputs.values()])
+    def __init__(
+        self, inputs: Mapping[str, str], assigned: Iterable[str], taken: Iterable[str]
+    ):
+        self.namespace = Namespace(["rngs", *inputs.values(), *taken])
         self.text: dict[str, str] = dict(inputs)
         self.inputs = frozenset(inputs)
         self.written: set[str] = set()  # names assigned so far
@@ -24,9 +26,9 @@ class Locals:
                 self.text[name] = self.namespace.give(name)
 
     def lend(self, value: ir.Expr, avoid: Set[str], hint: str | None) -> str:
-        """A name for a value in between that nothing still needed goes by."""
+        """A name for a value in between that nothing still needed goes by, nor any weight."""
         for name in self._candidates(value, hint):
-            if name in avoid or name in self._special:
+            if name in avoid or not self.text.get(name, name).isidentifier():
                 continue
             if name in self.text:
                 return name
@@ -39,15 +41,12 @@ class Locals:
         self.text[name] = self.namespace.give(name)
         return name
 
-    @property
-    def _special(self) -> set[str]:
-        """Names that stand for weights and state rather than local values."""
-        return {n for n, text in self.text.items() if not text.isidentifier()}
-
     def _candidates(self, value: ir.Expr, hint: str | None) -> Iterable[str]:
         if hint is not None:
             yield hint
         origin = source(value)
-        if origin is not None and (origin.name == "x" or origin.name not in self.inputs):
+        if origin is not None and (
+            origin.name == "x" or origin.name not in self.inputs
+        ):
             yield origin.name
         yield from _SPARE

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from .. import ir
+from ..record import Record
 from .scope import Scope
 from .statics import static
 
 Part = tuple[str, tuple[str, ...]]  # text and uses
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Record):
     """What a loop goes over. `count` is set for `range(count)`, `inner` for `enumerate(inner)`,
     `zipped` for `zip(...)`."""
 
@@ -53,6 +52,11 @@ def head(
     needed = [t in used for t in targets]
     columns: list[tuple[str, Part]] = []
     counter = None
+    if over.inner is not None and not elements and not needed[1]:
+        return (
+            f"for {targets[0] if needed[0] else '_'} in range(len({over.inner[0]})):",
+            over.inner[1],
+        )
     if over.count is not None and elements:
         counter = targets[0] if needed[0] else None
     elif over.inner is not None:

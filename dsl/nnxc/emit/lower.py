@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 from .. import ir
 from . import depth as d
@@ -19,18 +18,23 @@ from .statics import static
 Names = Set[str]
 
 
-@dataclass(slots=True)
 class Lowering:
     """Writes statements to `nodes`. `stack` writes the loop over a stack of layers, `comment`
     gives the shape comment of a value (empty: none)."""
 
-    scope: Scope
-    locals: Locals
-    is_stack: Callable[[str], bool]
-    stack: Callable[[ir.Apply, tuple[str, ...]], list[Node]]
-    comment: Callable[[ir.Expr], str]
-    indent: int = 2
-    nodes: list[Node] = field(default_factory=list)
+    def __init__(
+        self,
+        scope: Scope,
+        locals: Locals,
+        is_stack: Callable[[str], bool],
+        stack: Callable[[ir.Apply, tuple[str, ...]], list[Node]],
+        comment: Callable[[ir.Expr], str],
+    ):
+        self.scope, self.locals = scope, locals
+        self.is_stack, self.stack, self.comment = is_stack, stack, comment
+        self.depth = d.Depth()
+        self.indent = 2
+        self.nodes: list[Node] = []
 
     @contextmanager
     def block(self) -> Iterator[list[Node]]:
@@ -75,7 +79,8 @@ class Lowering:
             avoid = set().union(*(reads(v) for v in (*done, *values[i + 1 :])))
             value = self._hoist(value, avoid, None)
             if isinstance(value, ir.TupleOf) and len(values) == 1:
-                return self.returned(value.items)
+                self.returned(value.items)
+                return
             done.append(self._cut(value, avoid, None, len("return ")))
         self._write_many("return ", tuple(done))
 
@@ -107,6 +112,7 @@ class Lowering:
 
     def _hoist(self, expr: ir.Expr, avoid: Names, hint: str | None) -> ir.Expr:
         """The expression without what cannot stand inside one."""
+        expr = self._shorten(expr, avoid, hint)
         if not any(self._is_statement(e) for e in walk(expr)):
             return expr
         match expr:
@@ -123,6 +129,17 @@ class Lowering:
             return self._through(expr, avoid, hint)
         return expr
 
+    def _shorten(self, expr: ir.Expr, avoid: Names, hint: str | None) -> ir.Expr:
+        """The expression with the beginning of a long pipeline bound to a name."""
+        while len(path := d.chain(expr)) > d.LONG:
+            start = len(path) - d.LONG // 2
+            others = [children(p)[1:] for p in path[:start]]
+            taken = avoid | set().union(*(reads(e) for part in others for e in part))
+            expr = self._bind(path[start], taken, hint)
+            for parent, rest in zip(path[start - 1 :: -1], others[::-1], strict=True):
+                expr = rebuilt(parent, [expr, *rest])
+        return expr
+
     def _is_statement(self, expr: ir.Expr) -> bool:
         match expr:
             case ir.Let():
@@ -131,9 +148,7 @@ class Lowering:
                 return self.is_stack(layer)
         return any(_repeated(expr, i) for i, _ in enumerate(children(expr)))
 
-    def _hoist_children(
-        self, expr: ir.Expr, avoid: Names, hint: str | None
-    ) -> ir.Expr:
+    def _hoist_children(self, expr: ir.Expr, avoid: Names, hint: str | None) -> ir.Expr:
         parts = list(children(expr))
         for i, part in enumerate(parts):
             others = parts[:i] + parts[i + 1 :]
@@ -155,8 +170,9 @@ class Lowering:
     def _through(self, expr: ir.Apply, avoid: Names, hint: str | None) -> ir.Expr:
         """The loop over a stack: its first inputs are its outputs too."""
         count = len(expr.type) if isinstance(expr.type, tuple) else 1
-        carried, names = expr.args[:count], []
-        extra = []
+        carried = expr.args[:count]
+        names: list[str] = []
+        extra: list[tuple[str, ir.Expr]] = []
         for name, value in expr.args[count:]:
             extra.append((name, self._bind(value, avoid | _read(carried), None)))
         for i, (_, value) in enumerate(carried):
@@ -167,7 +183,10 @@ class Lowering:
             name = self.locals.lend(value, taken, hint)
             self.assign(name, value, taken)
             names.append(name)
-        given = [(n, ir.Var(v, e.type, e.span)) for v, (n, e) in zip(names, carried, strict=True)]
+        given = [
+            (n, ir.Var(v, e.type, e.span))
+            for v, (n, e) in zip(names, carried, strict=True)
+        ]
         step = ir.Apply(expr.layer, (*given, *extra), expr.method, expr.type, expr.span)
         self.nodes.extend(self.stack(step, tuple(names)))
         self.locals.written.update(names)
@@ -185,7 +204,7 @@ class Lowering:
         self, value: ir.Expr, avoid: Names, hint: str | None, start: int
     ) -> ir.Expr:
         """The value with inner parts bound to names until it reads well."""
-        while not d.fits(value, self._width(value, None) + start):
+        while not self.depth.fits(value, self._width(value, None) + start):
             part = self._part(value)
             if part is None:
                 return value
@@ -199,18 +218,19 @@ class Lowering:
 
     def _part(self, value: ir.Expr) -> ir.Expr | None:
         """The largest part on the deepest path that makes a good line."""
-        path = [(p, self._width(p, "x")) for p in d.spine(value) if d.depth(p) >= 1]
-        least = 1 if d.depth(value) > d.DEEP + 1 else 2
-        for part, width in path:
-            if least <= d.depth(part) <= d.DEEP and width <= d.WIDE:
+        path = [p for p in self.depth.spine(value) if self.depth(p) >= 1]
+        shallow = [p for p in path if self.depth(p) <= d.DEEP]
+        least = 1 if self.depth(value) > d.DEEP + 1 else 2
+        for part in shallow:
+            if self.depth(part) >= least and self._width(part, "x") <= d.WIDE:
                 return part
         if self._width(value, "x") <= d.LIMIT:
             return None
-        short = (p for p, width in path if width <= d.LIMIT and d.depth(p) <= d.DEEP)
-        return next(short, path[-1][0] if path else None)
+        short = (p for p in shallow if self._width(p, "x") <= d.LIMIT)
+        return next(short, path[-1] if path else None)
 
 
-def _read(args: tuple[tuple[str, ir.Expr], ...] | list[tuple[str, ir.Expr]]) -> set[str]:
+def _read(args: Sequence[tuple[str, ir.Expr]]) -> set[str]:
     return set().union(*(reads(v) for _, v in args))
 
 

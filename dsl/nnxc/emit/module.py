@@ -5,9 +5,10 @@ from __future__ import annotations
 from .. import ir
 from . import _templates as templates
 from .docs import module_doc
+from .entries import helpers_of
 from .options import Options
-from .plan import class_view, config_view, helpers, presets_view
-from .render import blackened, imports
+from .plan import class_view, config_view, presets_view
+from .render import BETWEEN, Part, imports, stable
 from .signature import Names, assign_names
 from .train import train_view
 from .view import ModuleView
@@ -16,27 +17,27 @@ from .view import ModuleView
 def module_text(program: ir.Program, options: Options) -> str:
     """The Python module of a program, from its docstring on."""
     parts = _parts(program, assign_names(program), options)
-    if options.black:
-        parts = [blackened(p) for p in parts]
-    view = ModuleView(module_doc(program), imports("\n".join(parts)), tuple(parts))
+    texts = [stable(p) if options.black else p.text.strip("\n") for p in parts]
+    view = ModuleView(module_doc(program), imports("\n".join(texts)), tuple(texts))
     return templates.module(view)
 
 
-def _parts(program: ir.Program, names: Names, options: Options) -> list[str]:
-    """The top-level pieces in order, without blank lines around them."""
+def _parts(program: ir.Program, names: Names, options: Options) -> list[Part]:
+    """The top-level pieces in order."""
     trains = [train_view(program, train, names) for train in program.trains]
-    parts = [
-        templates.config(config_view(s)) for s in names.signatures.values() if s.config
-    ]
+    configs = [config_view(s) for s in names.signatures.values() if s.config]
+    parts = [Part(templates.config(view), simple=True) for view in configs]
     if names.presets:
-        parts.append(templates.presets(presets_view(program, names)))
-    parts += [h.source for h in helpers(program)]
+        presets = templates.presets(presets_view(program, names))
+        parts.append(Part(presets, simple=True))
+    parts += [Part(h.source, done=True) for h in helpers_of(program)]
     for definition in program.definitions:
         signature = names.signatures[definition.name]
         wanted = {n for v in trains if v.model == signature.name for n in v.loss.stored}
         view = class_view(definition, program, names, options, wanted)
-        parts.append(templates.class_(view))
-    parts += [templates.train(train) for train in trains]
+        parts.append(Part(templates.class_(view)))
+    for train in trains:
+        parts += [Part(text) for text in templates.train(train).split(BETWEEN)]
     if trains:
-        parts.append(templates.trainer())
-    return [p.strip("\n") for p in parts]
+        parts.append(Part(templates.trainer(), done=True))
+    return parts

@@ -9,7 +9,10 @@ import unicodedata
 from collections.abc import Iterable
 
 # What generated code refers to by bare name.
-MODULES = ("jax", "jnp", "math", "nnx", "optax", "partial", "dataclass", "Callable")
+MODULES = (
+    "Any", "Callable", "Sequence", "dataclass", "jax", "jnp", "math", "nnx", "optax", "partial",
+    "replace",
+)  # fmt: skip
 BUILTINS = (
     "ValueError", "abs", "bool", "enumerate", "float", "int", "len", "list", "max", "min",
     "range", "reversed", "round", "self", "str", "sum", "super", "tuple", "zip",

@@ -6,17 +6,16 @@ Planned nodes (`Line`, `Suite`, `Loop`) become written ones (`Line`, `Block`) in
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from ..record import Record
 from .loops import Source, head
 
 INDENT = "    "
 WIDTH = 88
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Record):
     """A simple statement. One that `binds` names is dropped where nothing after it uses them.
     `makes` is the list that it makes empty, `append` the list and the element that it adds.
     """
@@ -29,8 +28,7 @@ class Line:
     append: tuple[str, str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Suite:
+class Suite(Record):
     """A compound statement; an `else` is a suite of its own."""
 
     head: str
@@ -38,8 +36,7 @@ class Suite:
     uses: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Loop:
+class Loop(Record):
     """A `for`, its head still open: see `loops.head`."""
 
     targets: tuple[str, ...]
@@ -48,8 +45,7 @@ class Loop:
     body: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(Record):
     """A compound statement as it will be written."""
 
     head: str

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
+from ..record import Record
 
-@dataclass(frozen=True, slots=True)
-class Options:
+
+class Options(Record):
     """`stack`: layers of a stack in a Python loop, or scanned over stacked weights. `remat`:
     recompute each layer of a stack in the backward pass. `black`: run the text through Black.
     """

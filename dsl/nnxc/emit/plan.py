@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from .. import ir
-from ..ops.base import Helper, Kind, Op
+from ..ops.base import Kind
 from .ctor import constructor
 from .docs import class_doc
 from .flow import call_body
 from .nodes import flatten
 from .options import Options
-from .reads import declared, expressions, statements, walk
 from .scope import Scope
 from .signature import Draws, Names, Signature
 from .statics import static
@@ -28,7 +27,7 @@ _ANNOTATIONS = {
     Kind.INTS: "tuple[int, ...]",
     Kind.FUNCTION: "Callable[[jax.Array], jax.Array]",
 }
-DTYPE = FieldView("dtype", "DTypeLike", "jnp.float32")
+DTYPE = FieldView("dtype", "jax.typing.DTypeLike", "jnp.float32")
 
 
 def class_view(
@@ -138,34 +137,3 @@ def presets_view(program: ir.Program, names: Names) -> PresetsView:
         )
         lines.append(f"{names.presets[config.name]} = {signature.config}({args})")
     return PresetsView(tuple(lines))
-
-
-def helpers(program: ir.Program) -> list[Helper]:
-    """The helpers that the program's entries need, needed ones first."""
-    found: dict[str, Helper] = {}
-
-    def visit(op: Op) -> None:
-        if op.helper is not None:
-            found.setdefault(op.helper.name, op.helper)
-
-    for op in ops(program):
-        visit(op)
-    return list(found.values())
-
-
-def ops(program: ir.Program) -> Iterable[Op]:
-    """Every entry that a program uses, in its order."""
-    for body in [*(d.body for d in program.definitions), *(t.body for t in program.trains)]:
-        for item in declared(body):
-            if isinstance(item, ir.Layer) and isinstance(item.callee, Op):
-                yield item.callee
-        for stmt in statements(body):
-            for top in expressions(stmt):
-                yield from _called(top)
-    for train in program.trains:
-        for top in (train.loss, *(e for _, e in train.metrics)):
-            yield from _called(top)
-
-
-def _called(expr: ir.Expr) -> Iterable[Op]:
-    return (e.op for e in walk(expr) if isinstance(e, ir.OpCall))

@@ -23,7 +23,12 @@ def children(expr: ir.Expr) -> tuple[ir.Expr, ...]:
             return operands
         case ir.Subscript(value, items):
             return (value, *(i for i in items if isinstance(i, ir.Expr)))
-        case ir.Invoke(value=v) | ir.Reshape(value=v) | ir.Cast(value=v) | ir.Item(value=v):
+        case (
+            ir.Invoke(value=v)
+            | ir.Reshape(value=v)
+            | ir.Cast(value=v)
+            | ir.Item(value=v)
+        ):
             return (v,)
         case ir.TupleOf(items):
             return items
@@ -45,7 +50,14 @@ def rebuilt(expr: ir.Expr, parts: Sequence[ir.Expr]) -> ir.Expr:
             return replace(expr, args=tuple((n, next(rest)) for n, _ in args))
         case ir.OpCall(inputs=inputs):
             new = (
-                (n, tuple(next(rest) for _ in v) if isinstance(v, tuple) else next(rest))
+                (
+                    n,
+                    (
+                        tuple(next(rest) for _ in v)
+                        if isinstance(v, tuple)
+                        else next(rest)
+                    ),
+                )
                 for n, v in inputs
             )
             return replace(expr, inputs=tuple(new))
@@ -69,9 +81,11 @@ def rebuilt(expr: ir.Expr, parts: Sequence[ir.Expr]) -> ir.Expr:
 
 def walk(expr: ir.Expr) -> Iterator[ir.Expr]:
     """The expression and all below it."""
-    yield expr
-    for child in children(expr):
-        yield from walk(child)
+    rest = [expr]
+    while rest:
+        expr = rest.pop()
+        yield expr
+        rest.extend(reversed(children(expr)))
 
 
 def reads(expr: ir.Expr) -> set[str]:
@@ -184,3 +198,33 @@ def mentions(value: ir.Static) -> set[str]:
         case ir.Initializer(args=args):
             return set().union(*(mentions(v) for _, v in args))
     return set()
+
+
+def assigned_names(body: Sequence[ir.Stmt]) -> list[str]:
+    """The tensors that statements assign."""
+    names = (s.targets for s in statements(body) if isinstance(s, ir.Assign))
+    return list(dict.fromkeys(n for targets in names for n in targets))
+
+
+def in_use(body: Sequence[ir.Stmt]) -> set[str]:
+    """The layers and variables that calls use."""
+    found: set[str] = set()
+    for stmt in statements(body):
+        if isinstance(stmt, ir.UpdateState):
+            found.add(stmt.name)
+        for expr in (e for top in expressions(stmt) for e in walk(top)):
+            if isinstance(expr, ir.Apply):
+                found.add(expr.layer)
+            elif isinstance(expr, ir.Var):
+                found.add(expr.name)
+    return found
+
+
+def joined(body: Sequence[ir.Stmt], i: int) -> tuple[ir.Stmt, int]:
+    """The statement at `i` and where the next one is; `x = f(x)`, `return x` are one."""
+    match body[i : i + 2]:
+        case (ir.Assign((target,), value), ir.Return((ir.Var(name),), span)) if (
+            name == target
+        ):
+            return ir.Return((value,), span), i + 2
+    return body[i], i + 1

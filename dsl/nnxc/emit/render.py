@@ -6,7 +6,13 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-_STRINGS = re.compile(r'"""(?:\\.|[^\\])*?"""|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|#[^\n]*', re.S)
+from ..record import Record
+from .nodes import WIDTH
+
+BETWEEN = "\n\n\n"  # top-level definitions
+_STRINGS = re.compile(
+    r'"""(?:\\.|[^\\])*?"""|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|#[^\n]*', re.S
+)
 # Names to look for, as isort orders them: the standard library, then the rest.
 _GROUPS = (
     (
@@ -23,7 +29,6 @@ _GROUPS = (
         ("jnp", "import jax.numpy as jnp"),
         ("optax", "import optax"),
         ("nnx", "flax"),
-        ("DTypeLike", "jax.typing"),
     ),
 )
 
@@ -58,11 +63,27 @@ def _without_strings(code: str) -> str:
     return _STRINGS.sub(keep, code)
 
 
+class Part(Record):
+    """A top-level piece of a module. It is `done` where it is stable under Black as it stands,
+    `simple` where it is as soon as its lines fit."""
+
+    text: str
+    simple: bool = False
+    done: bool = False
+
+
+def stable(part: Part) -> str:
+    """The text as Black has it. Black is imported for what needs it only."""
+    text = part.text.strip("\n")
+    fits = part.simple and all(len(line) <= WIDTH for line in text.split("\n"))
+    return text if part.done or fits else _blackened(text)
+
+
 @lru_cache(maxsize=4096)
-def blackened(code: str) -> str:
-    """One top-level definition (or several), as Black has it."""
+def _blackened(code: str) -> str:
     import black
+    from black.mode import TargetVersion
 
     # Naming the version lets the last parameter after `*` have its comma.
-    mode = black.Mode(target_versions={black.TargetVersion.PY311})
+    mode = black.Mode(target_versions={TargetVersion.PY311})
     return black.format_str(code, mode=mode).rstrip("\n")

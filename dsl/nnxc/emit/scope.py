@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 from ..dims import Dim
+from ..record import Record, field
 from ..shapes import DTYPES
 
 
-@dataclass(frozen=True, slots=True)
-class Callee:
+class Callee(Record):
     """A layer as Python calls it: `self.dropout`, and how."""
 
     text: str
     draws: bool = False  # takes rngs=
     optional: frozenset[str] = frozenset()  # inputs to pass by keyword
     names: Mapping[str, str] = field(default_factory=dict)  # where Python's differ
+
+
+MODEL = Callee("model")
 
 
 def no_symbol(name: str) -> str:
@@ -30,21 +32,26 @@ def no_layer(name: str) -> Callee:
     raise KeyError(name)
 
 
-@dataclass(slots=True)
 class Scope:
     """Resolves names. `symbol` gives the text of a parameter, size, axis or static local; `values`
-    that of tensors, `callee` a layer. `dtype` is the text of the model's own dtype where
-    it is a choice. `model` is what a `ModelCall` calls. `sizes` are sizes that have a name.
+    that of tensors, `callee` a layer. `dtype` is the text of the model's own dtype where it is a
+    choice. `model` is what a `ModelCall` calls. `sizes` are sizes that have a name.
     """
 
-    symbol: Callable[[str], str] = no_symbol
-    values: Mapping[str, str] = field(default_factory=dict)
-    callee: Callable[[str], Callee] = no_layer
-    dtype: str | None = None
-    model: Callee = Callee("model")
-    rngs: str = "rngs"
-    sizes: Mapping[Dim, str] = field(default_factory=dict)
-    uses: list[str] = field(default_factory=list)
+    def __init__(
+        self,
+        symbol: Callable[[str], str] = no_symbol,
+        values: Mapping[str, str] | None = None,
+        callee: Callable[[str], Callee] = no_layer,
+        *,
+        dtype: str | None = None,
+        model: Callee = MODEL,
+    ):
+        self.symbol, self.callee, self.dtype, self.model = symbol, callee, dtype, model
+        self.values: Mapping[str, str] = {} if values is None else values
+        self.rngs = "rngs"
+        self.sizes: dict[Dim, str] = {}
+        self.uses: list[str] = []
 
     @contextmanager
     def recording(self) -> Iterator[list[str]]:

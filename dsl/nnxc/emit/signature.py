@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import IntEnum
 
 from .. import ir
 from ..ops.base import Call, Op
+from ..record import Record
 from .build import needs_rngs
+from .entries import helpers_of
 from .names import ATTRIBUTES, Namespace
 from .options import Options
 from .reads import declared, expressions, statements, walk
@@ -22,8 +23,7 @@ class Draws(IntEnum):
     ALWAYS = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(Record):
     """The outside of one generated class. Mappings go from the spec's names to Python's."""
 
     definition: ir.Definition
@@ -43,18 +43,19 @@ class Signature:
         return frozenset(i.name for i in self.definition.inputs if i.optional)
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
+class Names(Record):
     """The names of a module. `presets` are those of configs."""
 
     signatures: Mapping[str, Signature]
     presets: Mapping[str, str]
     module: Namespace
+    reserved: frozenset[str]  # what no local name may hide
 
 
 def assign_names(program: ir.Program) -> Names:
     """Decide every name that is visible outside of one class."""
-    module = Namespace(["Config", "DTypeLike", "Trainer"])
+    helpers = [helper.name for helper in helpers_of(program)]
+    module = Namespace(["Config", "Trainer", *helpers])
     classes = {d.name: module.give(d.name) for d in program.definitions}
     configs = _config_names(program, module)
     presets = {
@@ -63,6 +64,7 @@ def assign_names(program: ir.Program) -> Names:
         if c.model in configs
     }
     with_dtype = any(t.precision for t in program.trains)
+    reserved = frozenset([*helpers, *classes.values(), *configs.values(), "Trainer"])
     signatures: dict[str, Signature] = {}
     for definition in program.definitions:
         signatures[definition.name] = _signature(
@@ -71,8 +73,9 @@ def assign_names(program: ir.Program) -> Names:
             configs.get(definition.name),
             signatures,
             with_dtype,
+            reserved,
         )
-    return Names(signatures, presets, module)
+    return Names(signatures, presets, module, reserved)
 
 
 def _config_names(program: ir.Program, module: Namespace) -> dict[str, str]:
@@ -94,9 +97,10 @@ def _signature(
     config: str | None,
     known: Mapping[str, Signature],
     with_dtype: bool,
+    reserved: frozenset[str],
 ) -> Signature:
-    arguments = Namespace(["rngs", "dtype", "cfg"])
-    inputs = Namespace(["rngs"])
+    arguments = Namespace(["rngs", "dtype", "cfg", *reserved])
+    inputs = Namespace(["rngs", *reserved])
     attributes = Namespace([*ATTRIBUTES, "dtype"])
     params = [p.name for p in definition.params]
     return Signature(
@@ -138,7 +142,9 @@ def has_state(layer: ir.Layer, known: Mapping[str, Signature]) -> bool:
     return any(w.state for w in layer.weights.values())
 
 
-def is_scanned(layer: ir.Layer, known: Mapping[str, Signature], options: Options) -> bool:
+def is_scanned(
+    layer: ir.Layer, known: Mapping[str, Signature], options: Options
+) -> bool:
     """Whether a stack has stacked weights."""
     return layer.count is not None and options.stack == "scan" and random(layer, known)
 

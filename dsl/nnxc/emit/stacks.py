@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from ..record import Record
 from .loops import Part, Source
 from .nodes import Line, Loop, Node, Suite
 from .signature import Draws
 
 
-@dataclass(frozen=True, slots=True)
-class Stack:
+class Stack(Record):
     """`call` applies `element`, one layer of `holder`, to `carried` with the streams in `rngs`."""
 
     holder: str

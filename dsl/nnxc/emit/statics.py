@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 import operator
 from collections.abc import Callable, Mapping
 from typing import assert_never
@@ -150,11 +149,11 @@ def as_size(value: ir.Static) -> Dim | None:
         case ir.Size(dim):
             return dim
         case ir.StaticBinary(op, left, right) if op in _ARITHMETIC:
-            sides = as_size(left), as_size(right)
-            if sides[0] is None or sides[1] is None:
+            a, b = as_size(left), as_size(right)
+            if a is None or b is None:
                 return None
             try:
-                return _ARITHMETIC[op](*sides)
+                return _ARITHMETIC[op](a, b)
             except DimError:
                 return None
     return None
@@ -175,5 +174,3 @@ def level(dim: Dim) -> int:
         if isinstance(atom, Func):
             return {"floordiv": t.MULTIPLY, "pow": t.POWER}.get(atom.name, t.ATOM)
     return t.ATOM
-
-

@@ -108,10 +108,12 @@ def _statement(
 
 
 def _output(node: nodes.Expr) -> str:
-    return repr(node.data) if isinstance(node, nodes.TemplateData) else _expression(node)
+    return (
+        repr(node.data) if isinstance(node, nodes.TemplateData) else _expression(node)
+    )
 
 
-def _expression(node: nodes.Expr) -> str:
+def _expression(node: nodes.Node) -> str:
     match node:
         case nodes.Name(name=name):
             return name

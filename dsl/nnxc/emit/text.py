@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
 from typing import Any
 
-TERNARY, OR, AND, NOT, COMPARE, BITOR, BITAND, ADD, MULTIPLY, UNARY, POWER, ATOM = range(
-    12
+from ..record import Record
+
+TERNARY, OR, AND, NOT, COMPARE, BITOR, BITAND, ADD, MULTIPLY, UNARY, POWER, ATOM = (
+    range(12)
 )
-_CALL = re.compile(r"[\w.]+(?=[(\[])|[\w.]+$")
 _SIMPLE_POWER = re.compile(r"-?[A-Za-z_][\w.]*|-?\d[\d_.]*")
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Record):
     """An expression and how tightly its outermost operator binds."""
 
     text: str
@@ -99,19 +98,19 @@ def _float(value: float) -> Text:
     if not math.isfinite(value):
         return Text(f'float("{value}")')
     plain = repr(value)
-    scientific = re.sub(r"e([+-])0*(\d)", _exponent, f"{value!r}")
-    if "e" not in plain and plain.startswith(("0.00", "-0.00")):
-        scientific = _scientific(value)
-    return _signed(scientific)
-
-
-def _exponent(match: re.Match[str]) -> str:
-    return f"e{'-' if match[1] == '-' else ''}{match[2]}"
+    large = abs(value) >= 1e5 and plain.endswith("000.0")
+    if large or "e" in plain or plain.lstrip("-").startswith("0.00"):
+        return _signed(_scientific(value))
+    return _signed(plain)
 
 
 def _scientific(value: float) -> str:
-    digits = len(repr(abs(value)).split(".")[1].lstrip("0"))
-    mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
+    """`6e-4`, `2.5e-3`, `1e9`: as few digits as tell the value."""
+    for digits in range(17):
+        text = f"{value:.{digits}e}"
+        if float(text) == value:
+            break
+    mantissa, exponent = text.split("e")
     return f"{mantissa}e{int(exponent)}"
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from .. import ir
 from ..shapes import DTYPES
 from . import plan
+from .entries import helpers_of
 from .names import Namespace, snake
 from .scope import Scope
 from .signature import Names, Signature
@@ -54,7 +55,7 @@ class TrainView:
     loss: Loss
     train_step: Function
     split: Function | None  # where weights must be told from the rest
-    donated: str
+    donated: str | None
     eval_step: Function
     modes: str | None  # keywords of `nnx.view`
 
@@ -69,7 +70,7 @@ def train_view(program: ir.Program, train: ir.Train, names: Names) -> TrainView:
     signature = names.signatures[train.model]
     called = _function_names(program, train, names)
     splits = bool(train.only or train.freeze) or not keeps_all(program, train.model)
-    outer = [*called.values(), *(h.name for h in plan.helpers(program))]
+    outer = [*called.values(), *(h.name for h in helpers_of(program))]
     outer += [s.name for s in names.signatures.values()]
     local = Namespace([*_LOCALS, *outer, *(_SPLIT_LOCALS if splits else ())])
     batch = [local.give(f.name) for f in train.batch]
@@ -150,11 +151,14 @@ def _streams(streams: Iterable[str]) -> str | None:
     return ", ".join(keywords) or None
 
 
-def _donated(train: ir.Train, splits: bool) -> str:
+def _donated(train: ir.Train, splits: bool) -> str | None:
     """What a step replaces entirely; a donated array that is not replaced would be lost."""
     names = [] if splits else ["model"]
-    names += ["optimizer"] if train.ema is None else ["optimizer", "ema"]
+    names += [] if train.optimizer.op.state else ["optimizer"]
+    names += [] if train.ema is None else ["ema"]
     quoted = [f'"{name}"' for name in names]
+    if not quoted:
+        return None
     return quoted[0] if len(quoted) == 1 else f"({', '.join(quoted)})"
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from ..record import Record
 
 
-@dataclass(frozen=True, slots=True)
-class FieldView:
+class FieldView(Record):
     """`name: annotation = default`; the default may be empty."""
 
     name: str
@@ -20,8 +19,7 @@ class FieldView:
         return f"{self.name}: {self.annotation}{default}"
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigView:
+class ConfigView(Record):
     """The dataclass of a model's parameters."""
 
     name: str
@@ -29,16 +27,14 @@ class ConfigView:
     fields: tuple[FieldView, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class MethodView:
+class MethodView(Record):
     """A method: its `def` line, and its body as indented lines."""
 
     head: str
     body: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ClassView:
+class ClassView(Record):
     """One generated module class; `doc` is indented from its second line on."""
 
     name: str
@@ -46,15 +42,13 @@ class ClassView:
     methods: tuple[MethodView, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class PresetsView:
+class PresetsView(Record):
     """Constants of a Config."""
 
     lines: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ModuleView:
+class ModuleView(Record):
     """A whole module: `imports` in groups, `parts` as text."""
 
     doc: str

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..dims import const
 from ..shapes import Axis, TensorType
 from .base import Call, Example, Input, Inputs, Kind, Op, Param, Shaped
-from .pattern import divides
+from .pattern import multiple, ordinal
 
 INPUT = (Input("x", "float"),)
 
@@ -42,7 +41,7 @@ def _glu(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
     x: TensorType = inputs[0]
     position = args["axis"]
     old = x.axes[position]
-    rest = divides(const(2), old.size, "the number of halves", at="x")
+    rest = multiple(old.size, 2, f"x's {ordinal(position, x.rank)} axis", at="x")
     axes = list(x.axes)
     axes[position] = Axis(old.size // 2, old.label)
     return Shaped(out=x.with_axes(tuple(axes)), requires=tuple(rest))
@@ -93,5 +92,18 @@ ENTRIES: tuple[Op, ...] = (
         inputs=INPUT,
         shape=_glu,
         examples=(Example({}, ("B T 6",)), Example({"axis": 1}, ("B 4 d",))),
+    ),
+    Op(
+        "PReLU",
+        "layer",
+        "x, and a learned slope below zero.",
+        Call("nnx.PReLU", (), {"negative_slope_init": "negative_slope"}),
+        params=(Param("negative_slope", Kind.NUMBER, 0.01, "the slope to start from"),),
+        inputs=INPUT,
+        dtype="float",
+        weights={"negative_slope": ""},
+        dtype_aware=True,
+        takes_rngs=False,
+        examples=(Example({}), Example({"negative_slope": 0.25}, ("B d",))),
     ),
 )

@@ -174,11 +174,10 @@ def _rank_help(
 
 
 def _labels_help(labels: str, score: TensorType, label: TensorType) -> str:
+    if label.rank == score.rank and label.sizes[-1].value == 1:
+        return f"drop the last axis of {labels} with `[..., 0]`"
     if label.rank == score.rank:
-        return (
-            "for a distribution over the classes use `soft_cross_entropy`; "
-            "for [.., 1] drop the axis with `[..., 0]`"
-        )
+        return "for a distribution over the classes use `soft_cross_entropy`"
     return f"{labels} would be {_leading(score, 1).with_dtype('int')}"
 
 

@@ -7,8 +7,18 @@ from typing import Any
 
 from ..dims import Dim, const, product
 from ..shapes import Axis, TensorType
-from .base import Call, Example, Input, Inputs, Kind, Op, Param, Shaped, ShapeError
-from .broadcast import broadcast
+from .base import (
+    Call,
+    Example,
+    Input,
+    Inputs,
+    Kind,
+    Op,
+    Param,
+    Requirement,
+    Shaped,
+    ShapeError,
+)
 from .joining import inserted
 from .pattern import equal, expect_known
 
@@ -78,13 +88,17 @@ def _broadcast_to(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
     x: TensorType = inputs[0]
     expect_known("x", x, "broadcast")
     shape = TensorType(x.dtype, tuple(args["shape"]))
+    help = "only an axis of size 1 stretches; new axes come in front"
     if x.rank > shape.rank:
-        raise ShapeError(f"x is {x}, it does not stretch to {shape}", at="shape")
+        raise ShapeError(
+            f"x is {x}, it does not stretch to {shape}", at="shape", help=help
+        )
+    requires: list[Requirement] = []
     for mine, due in zip(reversed(x.sizes), reversed(shape.sizes), strict=False):
-        if due.value == 1 and mine.value != 1:
-            equal(mine, due, f"x is {x}, it does not stretch to {shape}", at="shape")
-    _, requires = broadcast((x, shape))
-    return Shaped(out=shape, requires=requires)
+        if mine.value != 1:
+            message = f"x is {x}, it does not stretch to {shape}"
+            requires += equal(mine, due, message, at="shape", help=help)
+    return Shaped(out=shape, requires=tuple(requires))
 
 
 def _pad(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:

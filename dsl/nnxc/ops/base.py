@@ -82,6 +82,7 @@ class Requirement:
     message: str  # a clause that states the fact: "heads must divide d"
     relation: str = "=="
     at: str | None = None  # the argument at fault
+    help: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

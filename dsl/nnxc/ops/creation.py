@@ -44,7 +44,7 @@ def _arange(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
     size = _count(start, stop, step)
     if size.value is not None and size.value <= 0:
         raise ShapeError(
-            f"arange from {start} to {stop} is empty", at="stop", code="N305"
+            f"arange from {start} to {stop} is empty", at=names[given > 1], code="N305"
         )
     return Shaped(
         out=TensorType("int", (Axis(size, size.name),)),

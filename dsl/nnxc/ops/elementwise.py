@@ -111,6 +111,7 @@ ENTRIES: tuple[Op, ...] = (
     ),
     _binary("maximum", "the larger of two"),
     _binary("minimum", "the smaller of two"),
+    _binary("logaddexp", "log(exp(x) + exp(y))", accepts="float"),
     _binary("power", "x to the power of y"),
     _binary(
         "arctan2",

@@ -255,8 +255,9 @@ def _layout(x: TensorType, old: Sequence[Group], given: Mapping[str, Dim]) -> _L
                 f"give all but one: `rearrange(..., {unknown[-1]}=...)`",
             )
         if unknown and len(group) > 1:
-            what = "*".join(n for n in group if n in given)
-            layout.requires += divides(known, axis.size, what, at=group[0])
+            named = [n for n in group if n in given]
+            what = " * ".join(named)
+            layout.requires += divides(known, axis.size, what, at=named[0])
         elif not unknown:
             message = f"x is {x}, {place} must be {known}"
             layout.requires += equal(axis.size, known, message, at="x")

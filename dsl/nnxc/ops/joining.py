@@ -21,7 +21,7 @@ from .base import (
     Shaped,
     ShapeError,
 )
-from .pattern import divides, equal, ordinal
+from .pattern import equal, multiple, ordinal
 
 AXIS = Param("axis", Kind.AXIS, -1, "the axis to join along")
 MANY = (Input("xs", many=True, scalar=False),)
@@ -90,7 +90,10 @@ def inserted(x: TensorType, axis: Dim) -> int:
     """Where a new axis goes, `axis` counting in the result."""
     if axis.value is None or not -x.rank - 1 <= axis.value <= x.rank:
         raise ShapeError(
-            f"{x} has no place {axis} for a new axis", at="axis", code="N307"
+            f"{x} has no place {axis} for a new axis",
+            at="axis",
+            code="N307",
+            help=f"places are from {-x.rank - 1} to {x.rank}",
         )
     if x.lead and axis.value >= 0:
         raise ShapeError(
@@ -114,7 +117,8 @@ def _split(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
             raise ShapeError(
                 "split must know the number of parts", at="parts", code="N305"
             )
-        requires = divides(parts[0], old.size, "the number of parts", at="parts")
+        what = f"x's {ordinal(position, x.rank)} axis"
+        requires = multiple(old.size, n, what, at="x")
         sizes: tuple[Dim, ...] = (old.size // n,) * n
         build = Call("jnp.split", ("x", "parts"), {"axis": "axis"})
     else:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from .base import Call, Example, Kind, Op, Param
 
 _RATE = Param("learning_rate", Kind.SCHEDULE, doc="a number or a schedule")
@@ -27,7 +29,14 @@ def _flag(name: str, default: bool = False) -> Param:
     return Param(name, Kind.BOOL, default)
 
 
-def _optimizer(name: str, doc: str, *params: Param, module: str = "optax") -> Op:
+def _optimizer(
+    name: str,
+    doc: str,
+    *params: Param,
+    module: str = "optax",
+    constants: Mapping[str, str] | None = None,
+) -> Op:
+    """`constants` are what its state holds and no step replaces: name -> sizes."""
     return Op(
         name,
         "optimizer",
@@ -38,6 +47,7 @@ def _optimizer(name: str, doc: str, *params: Param, module: str = "optax") -> Op
             {p.name: p.name for p in params},
         ),
         params=(_RATE, *params),
+        state=constants or {},
         inputs=(),
         examples=(Example({"learning_rate": 1e-2}, ()),),
     )
@@ -164,6 +174,7 @@ ENTRIES: tuple[Op, ...] = (
         *_numbers(beta=0.95, eps=1e-8),
         _decay(0.0),
         module="optax.contrib",
+        constants={"ns_coeffs": "3"},
     ),
     _optimizer("signum", "Sign of a momentum (Signum).", *_numbers(beta=0.9)),
     _optimizer("sign_sgd", "Sign of the gradient."),

@@ -79,33 +79,33 @@ def _position(name: str, axis: int, first: Any) -> int:
 
 
 _WANTED = {
-    "float": ("floating", is_float),
-    "int": ("an integer", is_int),
-    "bool": ("bool", lambda dtype: dtype == "bool"),
-    "number": ("a number", lambda dtype: dtype != "bool"),
+    "float": (
+        "floating",
+        is_float,
+        "look ids up with `Embed(vocab, d)`; convert numbers with `astype(x, float)`",
+    ),
+    "int": ("int", is_int, "pass ids, or convert with `astype(x, int)`"),
+    "bool": ("bool", lambda dtype: dtype == "bool", "compare, as in `x > 0`"),
+    "number": (
+        "a number",
+        lambda dtype: dtype != "bool",
+        "convert with `astype(x, int)`",
+    ),
 }
 
 
 def _check_dtype(spec: Input, value: Any) -> None:
     if value is None or spec.dtype == "any":
         return
-    wanted, holds = _WANTED[spec.dtype]
+    wanted, holds, help = _WANTED[spec.dtype]
     for type in value if isinstance(value, tuple) else (value,):
         if not holds(type.dtype):
             raise ShapeError(
                 f"{spec.name} is {type}, it must be {wanted}",
                 at=spec.name,
                 code="N302",
-                help=_DTYPE_HELP[spec.dtype],
+                help=help,
             )
-
-
-_DTYPE_HELP = {
-    "float": "look ids up with `Embed(vocab, d)`; convert numbers with `astype(x, float)`",
-    "int": "pass ids, or convert with `astype(x, int)`",
-    "bool": "compare, as in `x > 0`",
-    "number": "convert with `astype(x, int)`",
-}
 
 
 # ------------------------------------------------------------------- patterns
@@ -261,7 +261,7 @@ def equal(
         case Comparison.DIFFERENT:
             raise ShapeError(message, at=at, help=help)
         case Comparison.UNKNOWN:
-            return [Requirement(left, right, message, at=at)]
+            return [Requirement(left, right, message, at=at, help=help)]
 
 
 def divides(
@@ -271,10 +271,37 @@ def divides(
     rest = dividend % divisor
     if rest.value == 0:
         return []
+    clause = f"must divide {dividend}"
     if rest.value is not None:
-        message = f"{what} is {divisor}, it must divide {dividend}"
-        raise ShapeError(message, at=at, code="N304")
-    return [Requirement(rest, const(0), f"{divisor} must divide {dividend}", at=at)]
+        raise ShapeError(
+            f"{what} is {divisor}, it {clause}",
+            at=at,
+            help=_nearest_divisors(divisor, dividend),
+            code="N304",
+        )
+    return [Requirement(rest, const(0), f"{divisor} {clause}", at=at)]
+
+
+def _nearest_divisors(divisor: Dim, dividend: Dim) -> str | None:
+    n, whole = divisor.value, dividend.value
+    if n is None or whole is None or not 0 < n < whole <= 1_000_000:
+        return None
+    below = next(k for k in range(n, 0, -1) if whole % k == 0)
+    above = next(k for k in range(n, whole + 1) if whole % k == 0)
+    return f"the nearest that do are {below} and {above}"
+
+
+def multiple(
+    size: Dim, n: int, what: str, *, at: str | None = None
+) -> list[Requirement]:
+    """What remains to be checked for a size (called `what`) to be a multiple of a number."""
+    rest = size % n
+    if rest.value == 0:
+        return []
+    clause = "must be even" if n == 2 else f"must be a multiple of {n}"
+    if rest.value is not None:
+        raise ShapeError(f"{what} is {size}, it {clause}", at=at, code="N304")
+    return [Requirement(rest, const(0), f"{size} {clause}", at=at)]
 
 
 def expect_rank(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..dims import const
 from ..shapes import Axis, TensorType
 from .base import (
     Call,
@@ -19,7 +18,7 @@ from .base import (
     Shaped,
     ShapeError,
 )
-from .pattern import divides, equal, expect_known, expect_rank
+from .pattern import equal, expect_known, expect_rank, multiple
 
 THETA = Param("theta", Kind.NUMBER, 10_000.0, "the longest wavelength over 2 pi")
 
@@ -58,7 +57,7 @@ def _rope(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
     x, positions = inputs
     expect_rank("x", x, 3, at_least=True)
     expect_known("positions", positions, "rope")
-    requires = divides(const(2), x.sizes[-1], "the number of halves", at="x")
+    requires = multiple(x.sizes[-1], 2, "x's last axis", at="x")
     due = x.sizes[:-2]
     if positions.rank > len(due):
         raise ShapeError(
@@ -77,7 +76,7 @@ def _rope(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
 def _sinusoidal(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
     length, d = args["length"], args["d"]
     axes = (Axis(length, length.name), Axis(d, d.name))
-    requires = divides(const(2), d, "the number of waves per pair", at="d")
+    requires = multiple(d, 2, "d", at="d")
     return Shaped(out=TensorType("float", axes), requires=tuple(requires))
 
 

@@ -23,7 +23,15 @@ def spatial(name: str, x: TensorType, window: Sequence[Dim]) -> tuple[Dim, ...]:
         expect_known("x", x, f"{name} with a window of one size")
         expect_rank("x", x, 3, at_least=True)
         window = tuple(window) * (x.rank - 2)
-    expect_rank("x", x, len(window) + (1 if x.lead else 2), at_least=True)
+    least = len(window) + (1 if x.lead else 2)
+    if x.rank < least:
+        axes = {1: "[B, T, d]", 2: "[B, H, W, C]"}.get(len(window), "[B, D, H, W, C]")
+        raise ShapeError(
+            f"x is {x}, a window of {len(window)} sizes slides over {axes}",
+            at="x",
+            code="N303",
+            help=f"a window over time alone is one number: `{name}(..., 3)`",
+        )
     if len(window) > 3:
         raise ShapeError(
             f"x is {x}: a window slides over three axes at most", at="x", code="N303"

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from ..diagnostics import Label, Sink
+from ..record import Record
 from ..source import Source, Span
 from . import tree
 from .lalr import Builder, Token
@@ -24,8 +24,7 @@ _CAMEL = re.compile(r"[A-Z][A-Za-z0-9]*")
 _LOWER = re.compile(r"[a-z_][a-z0-9_]*")
 
 
-@dataclass(frozen=True, slots=True)
-class Else:
+class Else(Record):
     """The line `else:`; it stands in no tree."""
 
     span: Span

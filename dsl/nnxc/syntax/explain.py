@@ -7,9 +7,9 @@ where it does not apply. The last always applies.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from ..diagnostics import Diagnostic, Fix, Label, did_you_mean
+from ..record import Record
 from ..source import Source, Span
 from ._tables import LITERALS, STATES
 from .lalr import END, Failure, Token
@@ -29,8 +29,7 @@ _SPELLING = {kind: text for text, kind in LITERALS.items()}
 _DECLARES = frozenset(("INPUT", "BATCH", "PARAM", "STATE"))
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Record):
     """A line, and where it fails."""
 
     source: Source

@@ -144,6 +144,9 @@ def _operation(value: tree.Unary | tree.Binary | tree.IfElse, inside: bool) -> D
             level = _NOT if op == "not" else _UNARY
             sign = "not " if op == "not" else op
             return (sign, expression(operand, level, inside))
+        case tree.Binary("**", left, right):
+            base = expression(left, PATH, inside)
+            return (base, "**", expression(right, _UNARY, inside))
         case tree.Binary():
             return _chain(value, line, inside)
         case tree.IfElse(condition, then, orelse):
@@ -160,17 +163,13 @@ def _chain(value: tree.Binary, line: Doc, inside: bool) -> Doc:
     level, left_level, right_level = _BINARY[value.op]
     parts: list[Doc] = []
     first: tree.Expr = value
-    while isinstance(first, tree.Binary) and _level(first) == level >= left_level:
+    while isinstance(first, tree.Binary) and _level(first) == level:
         right = expression(first.right, right_level, inside)
         parts.append((line, f"{first.op} ", right))
         first = first.left
-    if parts:
-        return Group((expression(first, left_level, inside), *reversed(parts)))
-    left = expression(value.left, left_level, inside)
-    right = expression(value.right, right_level, inside)
-    if value.op == "**":
-        return (left, "**", right)
-    return Group((left, line, f"{value.op} ", right))
+        if level < left_level:
+            break
+    return Group((expression(first, left_level, inside), *reversed(parts)))
 
 
 def _index_item(item: tree.Expr | tree.Slice) -> Doc:

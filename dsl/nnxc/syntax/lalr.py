@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from ..record import Record
 from ._tables import RULES, STARTS, STATES
 
 END = "$END"
@@ -27,15 +27,13 @@ Builder = Callable[[list[Any], int, int], Any]
 class Entry(NamedTuple):
     """What a symbol on the stack stands for: its value, place, and depth of nesting."""
 
-    state: int
     value: Any
     start: int
     end: int
     depth: int
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Record):
     """The token that fits nowhere, and the stack of states when the one before it was
     taken (reductions made in view of the wrong token would hide what fits)."""
 
@@ -61,34 +59,36 @@ def parse_tokens(
 
     Raises TooDeep where values nest deeper than `deepest`.
     """
-    stack = [Entry(STARTS[start], None, 0, 0, 0)]
+    states = [STARTS[start]]
+    stack: list[Entry] = []
     for index, token in enumerate(tokens):
         kind = token.kind
         while True:
-            action = STATES[stack[-1].state].get(kind)
+            action = STATES[states[-1]].get(kind)
             if action is None:
                 return Failure(index, _states_after(start, tokens[:index]))
             if action > _ACCEPT:
-                stack.append(Entry(action, token, token.start, token.end, 0))
+                states.append(action)
+                stack.append(Entry(token, token.start, token.end, 0))
                 break
             if action == _ACCEPT:
                 return stack[-1].value
-            _reduce(stack, ~action, build, deepest)
+            name, length, children, origin = RULES[~action]
+            if name or length > 1:
+                entry = _reduce(stack[-length:], name, children, build)
+                if entry.depth > deepest:
+                    raise TooDeep(entry.start, entry.end)
+                stack[-length:] = [entry]
+            del states[-length:]
+            states.append(STATES[states[-1]][origin])
     raise AssertionError("tokens end with END")
 
 
 def _reduce(
-    stack: list[Entry], rule: int, build: Mapping[str, Builder], deepest: int
-) -> None:
-    name, length, children, origin = RULES[rule]
-    if length == 1 and not name:
-        last = stack.pop()
-        stack.append(last._replace(state=STATES[stack[-1].state][origin]))
-        return
-    parts = stack[-length:]
-    del stack[-length:]
+    parts: list[Entry], name: str, children: Sequence[int], build: Mapping[str, Builder]
+) -> Entry:
+    """What a rule makes of its parts; one without a name passes its children on."""
     start, end = parts[0].start, parts[-1].end
-    depth = max(part.depth for part in parts)
     values: list[Any] = []
     for child in children:
         value = parts[child].value if child >= 0 else None
@@ -96,14 +96,12 @@ def _reduce(
             values = [*values, *value] if values else value
         else:
             values.append(value)
+    if len(parts) == 1:
+        return Entry(build[name](values, start, end), start, end, parts[0].depth)
+    depth = max(part.depth for part in parts)
     if name:
-        depth += length > 1
-        if depth > deepest:
-            raise TooDeep(start, end)
-        result = build[name](values, start, end)
-    else:
-        result = values[0] if len(values) == 1 else values
-    stack.append(Entry(STATES[stack[-1].state][origin], result, start, end, depth))
+        return Entry(build[name](values, start, end), start, end, depth + 1)
+    return Entry(values[0] if len(values) == 1 else values, start, end, depth)
 
 
 def _states_after(start: str, tokens: Sequence[Token]) -> tuple[int, ...]:

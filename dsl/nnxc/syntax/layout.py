@@ -3,52 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TypeAlias, assert_never
+
+from ..record import Record
 
 STEP = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Soft:
+class Soft(Record):
     """A line end where the group around it is broken, else `flat`."""
 
     flat: str = " "
 
 
-@dataclass(frozen=True, slots=True)
-class Fill:
+class Fill(Record):
     """A line end where what follows, up to the next, does not fit, else a space."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hard:
+class Hard(Record):
     """A line end."""
 
 
-@dataclass(frozen=True, slots=True)
-class Comment:
+class Comment(Record):
     """Text at a line's end; it takes no room."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class IfBroken:
+class IfBroken(Record):
     """Text that stands only where the group around it is broken."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Nest:
+class Nest(Record):
     """Line ends inside are followed by one more step of indentation."""
 
     body: Doc
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Record):
     """Stands on one line where that has room, else every `Soft` inside ends a line."""
 
     body: Doc

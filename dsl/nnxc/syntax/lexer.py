@@ -7,7 +7,6 @@ nearly a number or a string is named as such.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 
 from ..diagnostics import Fix, Sink
 from ..source import Source, Span
@@ -85,18 +84,17 @@ _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", '"': '"', "'": "'"}
 
 
-@dataclass(slots=True)
 class Row:
     """A physical line. `opaque`: not to be parsed; `broken`: parsed, then dropped;
-    `swallowed`: an unterminated string ate its end."""
+    `swallowed`: an unterminated string ate its end; `tabs`: its indentation has some.
+    """
 
-    start: int
-    indent: int = 0
-    tokens: list[Token] = field(default_factory=list)
-    comment: str | None = None
-    opaque: bool = False
-    broken: bool = False
-    swallowed: bool = False
+    def __init__(self, start: int) -> None:
+        self.start = start
+        self.indent = 0
+        self.tokens: list[Token] = []
+        self.comment: str | None = None
+        self.opaque = self.broken = self.swallowed = self.tabs = False
 
 
 def scan(source: Source, sink: Sink) -> list[Row]:
@@ -114,10 +112,10 @@ class _Scanner:
         self.source, self.sink = source, sink
         self.row = Row(0)
         self.tabs = False
-        self.nulls = False
 
     def rows(self) -> list[Row]:
         rows = [self.row]
+        self.null_byte()
         bom = len(self.source.text) - len(self.source.text.removeprefix("\ufeff"))
         for match in _SCANNER.finditer(self.source.text, bom):
             kind, text = match.lastgroup, match.group()
@@ -138,7 +136,8 @@ class _Scanner:
         """Set the indentation of the row whose first token is at `first`."""
         lead = self.source.text[self.row.start : first].removeprefix("\ufeff")
         self.row.indent = len(lead.expandtabs(TAB))
-        if "\t" in lead and not self.tabs:
+        self.row.tabs = "\t" in lead
+        if self.row.tabs and not self.tabs:
             self.sink.error(
                 "N106",
                 "tab in indentation",
@@ -148,7 +147,7 @@ class _Scanner:
                     Span(self.source, self.row.start, first), " " * self.row.indent
                 ),
             )
-        self.tabs = "\t" in lead
+        self.tabs = self.row.tabs
 
     def token(self, group: str | None, text: str, start: int, end: int) -> None:
         match group:
@@ -219,19 +218,20 @@ class _Scanner:
                 help = f"end it on this line with {text[0]}"
                 self.fault("N112", "unterminated string", start, end, help)
             case "null":
-                self.null_byte(start, end)
+                self.row.broken = True
             case "foreign":
                 message = f"`{text}` is no operator here"
                 self.fault("N138", message, start, end, _FOREIGN[text])
             case _ if not self.row.opaque:
                 self.unknown_character(text[0], start)
 
-    def null_byte(self, start: int, end: int) -> None:
-        self.row.broken = True
-        if not self.nulls:
+    def null_byte(self) -> None:
+        """Report the first; a file that has one tends to have many."""
+        at = self.source.text.find("\0")
+        if at >= 0:
+            span = Span(self.source, at, at + 1)
             help = "is this a text file, in UTF-8?"
-            self.fault("N104", "null byte in the text", start, end, help)
-        self.nulls = True
+            self.sink.error("N104", "null byte in the text", span, help=help)
 
     def unknown_character(self, char: str, start: int) -> None:
         shown = f"`{char}`" if char.isprintable() else f"U+{ord(char):04X}"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from ..diagnostics import Diagnostic, Label, Sink
+from ..record import Record
 from ..source import Source, Span
 from ._tables import LITERALS
 from .lalr import END, Token
@@ -23,8 +22,7 @@ _AFTER_NAME = (
 ) - {"COLON"}
 
 
-@dataclass(frozen=True, slots=True)
-class Break:
+class Break(Record):
     """A line end before `->`: the comment at it, and those on lines of their own."""
 
     comment: str | None = None
@@ -34,16 +32,17 @@ class Break:
 NO_BREAK = Break()
 
 
-@dataclass(slots=True)
 class Line:
     """A logical line; its last token is END. For the flags see `Row`."""
 
-    indent: int
-    tokens: list[Token]
-    trivia: Trivia
-    breaks: dict[int, Break]
-    opaque: bool
-    broken: bool
+    __slots__ = ("breaks", "broken", "indent", "opaque", "tabs", "tokens", "trivia")
+
+    def __init__(self, state: _Open, trivia: Trivia) -> None:
+        self.indent, self.tabs = state.first.indent, state.first.tabs
+        self.tokens, self.breaks = state.tokens, state.breaks
+        self.opaque = state.opaque or state.fault is not None
+        self.broken = state.broken
+        self.trivia = trivia
 
     @property
     def word(self) -> str:
@@ -58,18 +57,17 @@ def join(
     return _Joiner(source, rows, sink).lines()
 
 
-@dataclass(slots=True)
 class _Open:
     """A line while it is being joined."""
 
-    first: Row
-    tokens: list[Token] = field(default_factory=list)
-    brackets: list[Token] = field(default_factory=list)
-    hoisted: list[str] = field(default_factory=list)
-    breaks: dict[int, Break] = field(default_factory=dict)
-    fault: Diagnostic | None = None
-    opaque: bool = False
-    broken: bool = False
+    def __init__(self, first: Row) -> None:
+        self.first = first
+        self.tokens: list[Token] = []
+        self.brackets: list[Token] = []
+        self.hoisted: list[str] = []
+        self.breaks: dict[int, Break] = {}
+        self.fault: Diagnostic | None = None
+        self.opaque = self.broken = False
 
 
 class _Joiner:
@@ -119,8 +117,7 @@ class _Joiner:
         _settle_first(tokens)
         tokens.append(Token(END, "", end, end))
         trivia = Trivia((*above, *state.hoisted), blank, last.comment)
-        indent, opaque = state.first.indent, state.opaque or state.fault is not None
-        return Line(indent, tokens, trivia, state.breaks, opaque, state.broken)
+        return Line(state, trivia)
 
     def gather(self) -> _Open:
         state = _Open(self.rows[self.at])

@@ -5,10 +5,10 @@ Lines are parsed one by one; here they are put into blocks by their indentation.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from ..diagnostics import Sink
+from ..record import replace
 from ..source import Source, Span
 from . import tree
 from .build import Else, TreeBuilder
@@ -16,7 +16,7 @@ from .explain import Fault, explain, missing_colon, unknown_statement
 from .lalr import Failure, Token, TooDeep, parse_tokens
 from .lexer import RESERVED, scan
 from .lines import MAX_NESTING, Line, join
-from .words import BODY, PYTHON, TOP, UNSUPPORTED
+from .words import BODY, KEYWORDS, PYTHON, TOP, UNSUPPORTED
 
 MAX_SIZE = 1_000_000
 MAX_BLOCKS = 20
@@ -96,6 +96,7 @@ class _Blocks:
             self.error("N107", "unexpected indentation", line, help)
         if line.word not in TOP and not line.opaque and self.strays(line):
             return None
+        _begin_with_keyword(line)
         item: tree.Item | None = self.take(line, "top_line")
         match item:
             case tree.Definition() | tree.Train():
@@ -112,9 +113,10 @@ class _Blocks:
         if self.is_foreign(line):
             self.skip_foreign(line)
         elif self.is_statement(line):
-            help = "indent it into a `block`, `model` or `train`"
-            self.error("N134", "statement outside of a block", line, help)
             self.statements(line.indent, -1, top=True)
+            help = "indent it into a `block`, `model` or `train`"
+            if not line.broken:
+                self.error("N134", "statement outside of a block", line, help)
         else:
             first = line.tokens[0]
             self.sink.add(unknown_statement(self.source, first, TOP))
@@ -167,14 +169,16 @@ class _Blocks:
         self, indent: int, outer: int, top: bool = False
     ) -> tuple[tree.Statement, ...]:
         """The lines that are indented deeper than `outer`; `indent` is the first's.
-        `top`: they stand where items should, and end at the next."""
+        `top`: they stand where items should, which was reported; they end at the next.
+        """
         found: list[tree.Statement] = []
         odd = indent
         while (line := self.next()) and line.indent > outer:
             if top and line.indent <= indent and not self.is_statement(line):
                 break
             if line.indent not in (indent, odd):
-                self.odd_indent(line, indent)
+                if not line.tabs and not top:
+                    self.odd_indent(line, indent)
                 odd = line.indent
             elif line.indent == indent:
                 odd = indent
@@ -288,6 +292,7 @@ class _Blocks:
         node = None if line.opaque else self.parse(line, start)
         if line.broken:
             node = None
+        line.broken |= node is None
         self.broken |= node is None
         return node
 
@@ -360,3 +365,9 @@ class _Blocks:
         self.sink.error(
             code, message, Span(self.source, first.start, first.end), help=help
         )
+
+
+def _begin_with_keyword(line: Line) -> None:
+    """At the top level such a word is no name, whatever follows."""
+    first = line.tokens[0]
+    line.tokens[0] = first._replace(kind=KEYWORDS.get(first.text, first.kind))

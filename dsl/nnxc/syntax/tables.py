@@ -7,7 +7,7 @@ symbols, so that equal grammars give equal bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +45,8 @@ def grammar_path() -> Path:
 
 
 def generate(grammar: str) -> str:
-    """The text of `_tables.py`. Raises lark's GrammarError where LALR(1) fails."""
-    parser = _analyse(grammar)
+    """The text of `_tables.py`. Raises as `analyse` does."""
+    parser = analyse(grammar, STARTS)
     table = parser.parser.parser._parse_table
     rules = sorted(_reduced_rules(table), key=_rule_key)
     numbers = {_rule_key(rule): number for number, rule in enumerate(rules)}
@@ -70,7 +70,8 @@ def generate(grammar: str) -> str:
     )
 
 
-def _analyse(grammar: str) -> Any:
+def analyse(grammar: str, starts: Sequence[str]) -> Any:
+    """Lark's parser for some rules. Raises lark's GrammarError where LALR(1) fails."""
     from lark import Lark
     from lark.lexer import Lexer
 
@@ -84,7 +85,7 @@ def _analyse(grammar: str) -> Any:
         grammar,
         parser="lalr",
         lexer=NoLexer,
-        start=list(STARTS),
+        start=list(starts),
         strict=True,
         maybe_placeholders=True,
     )

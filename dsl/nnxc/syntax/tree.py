@@ -2,158 +2,141 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from ..record import Record, field
 from ..source import NOWHERE, Span
 
 # ---------------------------------------------------------------- expressions
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(Record):
     """A name, as it stands."""
 
     id: str
-    span: Span = field(default=NOWHERE, compare=False, repr=False)
+    span: Span = field(default=NOWHERE, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(Record):
     """An int or a float; `text` is its spelling (`1_000`, `1e-3`)."""
 
     value: int | float
     text: str
-    span: Span = field(default=NOWHERE, compare=False, repr=False)
+    span: Span = field(default=NOWHERE, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class String:
+class String(Record):
     """A string, escapes resolved."""
 
     value: str
-    span: Span = field(default=NOWHERE, compare=False, repr=False)
+    span: Span = field(default=NOWHERE, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Constant:
+class Constant(Record):
     """`true`, `false` or `none`."""
 
     value: bool | None
-    span: Span = field(default=NOWHERE, compare=False, repr=False)
+    span: Span = field(default=NOWHERE, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(Record):
     """A window size such as `3x3`."""
 
     sizes: tuple[int, ...]
-    span: Span = field(default=NOWHERE, compare=False, repr=False)
+    span: Span = field(default=NOWHERE, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Dots:
+class Dots(Record):
     """`...` in a shape or an index."""
 
-    span: Span = field(default=NOWHERE, compare=False, repr=False)
+    span: Span = field(default=NOWHERE, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class ListOf:
+class ListOf(Record):
     """`[a, b, c]`: a list, and after `->` a shape."""
 
     items: tuple[Expr, ...]
-    span: Span = field(default=NOWHERE, compare=False, repr=False)
+    span: Span = field(default=NOWHERE, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Arg:
+class Arg(Record):
     """An argument of a call; `name` is None where it is positional."""
 
     name: str | None
     value: Expr
-    span: Span = field(default=NOWHERE, compare=False, repr=False)
+    span: Span = field(default=NOWHERE, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Record):
     """`func(args)`."""
 
     func: Expr
     args: tuple[Arg, ...]
-    span: Span = field(default=NOWHERE, compare=False, repr=False)
+    span: Span = field(default=NOWHERE, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Attribute:
+class Attribute(Record):
     """`value.name`; `name_span` covers the name alone."""
 
     value: Expr
     name: str
-    span: Span = field(default=NOWHERE, compare=False, repr=False)
-    name_span: Span = field(default=NOWHERE, compare=False, repr=False)
+    span: Span = field(default=NOWHERE, compare=False)
+    name_span: Span = field(default=NOWHERE, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Slice:
+class Slice(Record):
     """`lower:upper:step` inside an index; absent parts are None."""
 
     lower: Expr | None
     upper: Expr | None
     step: Expr | None
-    span: Span = field(default=NOWHERE, compare=False, repr=False)
+    span: Span = field(default=NOWHERE, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Index:
+class Index(Record):
     """`value[items]`; an item is an expression, a `Slice`, `Dots` or `none`."""
 
     value: Expr
     items: tuple[Expr | Slice, ...]
-    span: Span = field(default=NOWHERE, compare=False, repr=False)
+    span: Span = field(default=NOWHERE, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Unary:
+class Unary(Record):
     """`-x` or `not x`."""
 
     op: str
     operand: Expr
-    span: Span = field(default=NOWHERE, compare=False, repr=False)
+    span: Span = field(default=NOWHERE, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Binary:
+class Binary(Record):
     """`+ - * / // % **`, `== != < <= > >=`, `and or`."""
 
     op: str
     left: Expr
     right: Expr
-    span: Span = field(default=NOWHERE, compare=False, repr=False)
+    span: Span = field(default=NOWHERE, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class IfElse:
+class IfElse(Record):
     """`then if condition else orelse`."""
 
     condition: Expr
     then: Expr
     orelse: Expr
-    span: Span = field(default=NOWHERE, compare=False, repr=False)
+    span: Span = field(default=NOWHERE, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(Record):
     """`value as name`; `name_span` covers the name alone."""
 
     value: Expr
     name: str
-    span: Span = field(default=NOWHERE, compare=False, repr=False)
-    name_span: Span = field(default=NOWHERE, compare=False, repr=False)
+    span: Span = field(default=NOWHERE, compare=False)
+    name_span: Span = field(default=NOWHERE, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
+class Stage(Record):
     """One arrow of a pipeline: what follows `->`, the comment at its line's end, and the
     comment lines above it. `new_line`: its arrow began a line."""
 
@@ -161,43 +144,39 @@ class Stage:
     new_line: bool = field(default=False, compare=False)
     comment: str | None = None
     above: tuple[str, ...] = ()
-    span: Span = field(default=NOWHERE, compare=False, repr=False)
+    span: Span = field(default=NOWHERE, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Pipe:
+class Pipe(Record):
     """`source -> stage -> stage`; `comment` ends the source's own line."""
 
     source: Expr
     stages: tuple[Stage, ...]
     comment: str | None = None
-    span: Span = field(default=NOWHERE, compare=False, repr=False)
+    span: Span = field(default=NOWHERE, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Branch:
+class Branch(Record):
     """`(f | g)`: each arm a pipeline of stages without a source."""
 
     arms: tuple[Expr, ...]
-    span: Span = field(default=NOWHERE, compare=False, repr=False)
+    span: Span = field(default=NOWHERE, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class TypeOf:
+class TypeOf(Record):
     """A type: `f32[B, T]`, `int`, `[..., d]`. `dims` is None where no bracket was written."""
 
     dtype: str | None
     dims: tuple[Expr, ...] | None
-    span: Span = field(default=NOWHERE, compare=False, repr=False)
+    span: Span = field(default=NOWHERE, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Assertion:
+class Assertion(Record):
     """`value : type`."""
 
     value: Expr
     type: TypeOf
-    span: Span = field(default=NOWHERE, compare=False, repr=False)
+    span: Span = field(default=NOWHERE, compare=False)
 
 
 Expr: TypeAlias = (
@@ -223,8 +202,7 @@ Expr: TypeAlias = (
 # ----------------------------------------------------------------- statements
 
 
-@dataclass(frozen=True, slots=True)
-class Trivia:
+class Trivia(Record):
     """What surrounds a statement: comment lines above it (each starting with `#`, an empty
     string for a blank line among or after them), a blank line before it all, and the
     comment at its end (of its head, where it has a body)."""
@@ -237,116 +215,105 @@ class Trivia:
 NO_TRIVIA = Trivia()
 
 
-@dataclass(frozen=True, slots=True)
-class Rngs:
+class Rngs(Record):
     """`rngs params, dropout`."""
 
     names: tuple[Name, ...]
-    span: Span = field(default=NOWHERE, compare=False, repr=False)
+    span: Span = field(default=NOWHERE, compare=False)
     trivia: Trivia = NO_TRIVIA
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Record):
     """`name: type = default` in an input, a batch, a param or a state."""
 
     name: str
     type: TypeOf
     default: Expr | None
-    span: Span = field(default=NOWHERE, compare=False, repr=False)
-    name_span: Span = field(default=NOWHERE, compare=False, repr=False)
+    span: Span = field(default=NOWHERE, compare=False)
+    name_span: Span = field(default=NOWHERE, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Declare:
+class Declare(Record):
     """`input`, `batch`, `param` or `state` (in `keyword`) with its fields."""
 
     keyword: str
     fields: tuple[Field, ...]
-    span: Span = field(default=NOWHERE, compare=False, repr=False)
+    span: Span = field(default=NOWHERE, compare=False)
     trivia: Trivia = NO_TRIVIA
 
 
-@dataclass(frozen=True, slots=True)
-class Assign:
+class Assign(Record):
     """`targets op value`, op being `=`, `+=`, `-=` or `*=`."""
 
     targets: tuple[Name, ...]
     op: str
     value: Expr
-    span: Span = field(default=NOWHERE, compare=False, repr=False)
+    span: Span = field(default=NOWHERE, compare=False)
     trivia: Trivia = NO_TRIVIA
 
 
-@dataclass(frozen=True, slots=True)
-class For:
+class For(Record):
     """`for targets in iterable:`."""
 
     targets: tuple[Name, ...]
     iterable: Expr
     body: tuple[Statement, ...]
-    span: Span = field(default=NOWHERE, compare=False, repr=False)
+    span: Span = field(default=NOWHERE, compare=False)
     trivia: Trivia = NO_TRIVIA
 
 
-@dataclass(frozen=True, slots=True)
-class If:
+class If(Record):
     """`if condition:` with `else:` (an `elif` is an If in `orelse`, alone)."""
 
     condition: Expr
     then: tuple[Statement, ...]
     orelse: tuple[Statement, ...]
-    span: Span = field(default=NOWHERE, compare=False, repr=False)
+    span: Span = field(default=NOWHERE, compare=False)
     trivia: Trivia = NO_TRIVIA
     else_trivia: Trivia = NO_TRIVIA
 
 
-@dataclass(frozen=True, slots=True)
-class Require:
+class Require(Record):
     """`require condition`, `require condition, "message"`."""
 
     condition: Expr
     message: str | None
-    span: Span = field(default=NOWHERE, compare=False, repr=False)
+    span: Span = field(default=NOWHERE, compare=False)
     trivia: Trivia = NO_TRIVIA
 
 
-@dataclass(frozen=True, slots=True)
-class Return:
+class Return(Record):
     """`return value, value`."""
 
     values: tuple[Expr, ...]
-    span: Span = field(default=NOWHERE, compare=False, repr=False)
+    span: Span = field(default=NOWHERE, compare=False)
     trivia: Trivia = NO_TRIVIA
 
 
-@dataclass(frozen=True, slots=True)
-class Evaluate:
+class Evaluate(Record):
     """An expression that stands alone as a statement."""
 
     value: Expr
-    span: Span = field(default=NOWHERE, compare=False, repr=False)
+    span: Span = field(default=NOWHERE, compare=False)
     trivia: Trivia = NO_TRIVIA
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
+class Metric(Record):
     """`metric name = value` in a train."""
 
     name: str
     value: Expr
-    span: Span = field(default=NOWHERE, compare=False, repr=False)
-    name_span: Span = field(default=NOWHERE, compare=False, repr=False)
+    span: Span = field(default=NOWHERE, compare=False)
+    name_span: Span = field(default=NOWHERE, compare=False)
     trivia: Trivia = NO_TRIVIA
 
 
-@dataclass(frozen=True, slots=True)
-class Select:
+class Select(Record):
     """`freeze paths` or `only paths` in a train; a path is dotted: `encoder.wte`."""
 
     keyword: str
     paths: tuple[Expr, ...]
-    span: Span = field(default=NOWHERE, compare=False, repr=False)
+    span: Span = field(default=NOWHERE, compare=False)
     trivia: Trivia = NO_TRIVIA
 
 
@@ -357,37 +324,33 @@ Statement: TypeAlias = (
 # ------------------------------------------------------------------ top level
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(Record):
     """`use Name, Name from "path"`."""
 
     names: tuple[Name, ...]
     path: String
-    span: Span = field(default=NOWHERE, compare=False, repr=False)
+    span: Span = field(default=NOWHERE, compare=False)
     trivia: Trivia = NO_TRIVIA
 
 
-@dataclass(frozen=True, slots=True)
-class Defaults:
+class Defaults(Record):
     """`defaults Linear(bias=false), RMSNorm(eps=1e-5)`."""
 
     calls: tuple[Call, ...]
-    span: Span = field(default=NOWHERE, compare=False, repr=False)
+    span: Span = field(default=NOWHERE, compare=False)
     trivia: Trivia = NO_TRIVIA
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(Record):
     """A parameter of a block or model."""
 
     name: str
     default: Expr | None
-    span: Span = field(default=NOWHERE, compare=False, repr=False)
-    name_span: Span = field(default=NOWHERE, compare=False, repr=False)
+    span: Span = field(default=NOWHERE, compare=False)
+    name_span: Span = field(default=NOWHERE, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Definition:
+class Definition(Record):
     """`block Name(params):` or `model Name(params):`. `broken`: a mistake was reported in
     its body and what it stood in was left out."""
 
@@ -395,28 +358,26 @@ class Definition:
     name: Name
     params: tuple[Parameter, ...]
     body: tuple[Statement, ...]
-    span: Span = field(default=NOWHERE, compare=False, repr=False)
+    span: Span = field(default=NOWHERE, compare=False)
     trivia: Trivia = NO_TRIVIA
     broken: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(Record):
     """`config name = Model(args)`."""
 
     name: Name
     value: Call
-    span: Span = field(default=NOWHERE, compare=False, repr=False)
+    span: Span = field(default=NOWHERE, compare=False)
     trivia: Trivia = NO_TRIVIA
 
 
-@dataclass(frozen=True, slots=True)
-class Train:
+class Train(Record):
     """`train Model:`. `broken` as in a `Definition`."""
 
     model: Name
     body: tuple[Statement, ...]
-    span: Span = field(default=NOWHERE, compare=False, repr=False)
+    span: Span = field(default=NOWHERE, compare=False)
     trivia: Trivia = NO_TRIVIA
     broken: bool = False
 
@@ -424,12 +385,11 @@ class Train:
 Item: TypeAlias = Use | Defaults | Definition | Config | Train
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(Record):
     """A whole spec; `tail` holds the comments after the last item. `broken`: an item was
     left out because of a mistake in it, so that names may be missing."""
 
     items: tuple[Item, ...]
     tail: tuple[str, ...] = ()
-    span: Span = field(default=NOWHERE, compare=False, repr=False)
+    span: Span = field(default=NOWHERE, compare=False)
     broken: bool = False

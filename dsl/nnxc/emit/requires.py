@@ -1,0 +1,74 @@
+"""Requirements: what they say, and the test that finds them broken."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from .. import ir
+from ..dims import Dim, Func
+from . import text as t
+from .reads import mentions
+from .scope import Scope
+from .statics import size, static
+
+_LONG = 80
+_NEGATED = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
+
+
+def fact(condition: ir.Static, env: Mapping[str, Dim]) -> object:
+    """What a condition says, comparable between definitions where it is about sizes."""
+    match condition:
+        case ir.StaticBinary(op, ir.Size(left), ir.Size(right)):
+            return op, _reduced((left - right).substitute(env), op)
+    return condition
+
+
+def _reduced(difference: Dim, op: str) -> Dim:
+    """A difference without common factors; whether it is 0 does not depend on its sign either."""
+    factor = math.gcd(*(c for _, c in difference.terms)) or 1
+    if op in ("==", "!=") and difference.terms and difference.terms[0][1] < 0:
+        factor = -factor
+    return Dim(tuple((m, c // factor) for m, c in difference.terms))
+
+
+def broken(stmt: ir.Require, scope: Scope) -> str:
+    """The message of the error: what must hold, and the values for which it does not."""
+    said = stmt.message
+    if len(said) > _LONG:
+        test = negated(ir.StaticUnary("not", stmt.condition), scope)
+        said = f"needs {test}".replace("cfg.", "")
+    values = [scope.symbol(name) for name in sorted(mentions(stmt.condition))]
+    if not values:
+        return t.quoted(said)
+    shown = ", ".join(f"{v.removeprefix('cfg.')}={{{v}}}" for v in values)
+    said = said.replace("{", "{{").replace("}", "}}")
+    return f"f{t.quoted(f'{said}, got {shown}')}"
+
+
+def negated(condition: ir.Static, scope: Scope) -> str:
+    """The condition under which a requirement fails."""
+    match condition:
+        case ir.StaticUnary("not", ir.StaticBinary(op, left, right)) if op in _NEGATED:
+            return negated(ir.StaticBinary(_NEGATED[op], left, right), scope)
+        case ir.StaticBinary(op, ir.Size(left), ir.Size(right)) if op in ("==", "!="):
+            remainder = _remainder(_reduced(left - right, op))
+            if remainder is not None:
+                texts = [size(d, scope) for d in remainder]
+                test = t.binary("%", *texts)
+                return t.binary(_NEGATED[op], test, t.Text("0")).text
+            return t.binary(_NEGATED[op], size(left, scope), size(right, scope)).text
+        case ir.StaticBinary(op, left, right) if op in _NEGATED:
+            return static(ir.StaticBinary(_NEGATED[op], left, right), scope).text
+    return static(ir.StaticUnary("not", condition), scope).text
+
+
+def _remainder(difference: Dim) -> tuple[Dim, Dim] | None:
+    """`(a, b)` where a size is `±(a % b)`."""
+    for monomial, _ in difference.terms:
+        for atom, _power in monomial:
+            match atom:
+                case Func("floordiv", (dividend, divisor)):
+                    if (dividend % divisor) in (difference, -difference):
+                        return dividend, divisor
+    return None

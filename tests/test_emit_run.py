@@ -1,0 +1,239 @@
+"""Generated models run, and their outputs have the shapes that the compiler predicted."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from emitting import array, maker, run, text_of
+from flax import nnx
+
+RESIDUAL = """
+block Residual(features, stride = 1):
+    input x: [B, H, W, C]
+    y = x -> Conv(features, 3x3, stride=stride) -> BatchNorm -> relu
+    if stride != 1 or C != features:
+        x = x -> Conv(features, 1x1, stride=stride) as shortcut
+    return x + y
+"""
+SHRINKING = """
+block Shrinking(widths = [8, 6, 4]):
+    input x: [B, d]
+    for i, width in enumerate(widths):
+        if i > 0:
+            x = x -> LayerNorm as norm
+        x = x -> Linear(width) as dense -> relu
+    return x -> Linear(2) as head
+"""
+BRANCHES = """
+block Branches(kind = "a", act = gelu):
+    input x: [B, T, d], mask: bool[B, T] = none
+    head = d // 2
+    y = x -> (Linear(head) -> act | Linear(head)) -> concat(axis=-1)
+    if kind == "a":
+        y = y -> Linear(3) as first -> Linear(d) as second
+    else:
+        y = y -> LayerNorm as other
+    if mask != none:
+        y = where(mask[..., none], y, 0.0)
+    scale = T * 2
+    return y * scale, x -> [B, T * head, 2] -> [B, T, d]
+"""
+NESTED = """
+block Cell(width):
+    input x: [B, d]
+    return x -> Linear(width) -> tanh
+
+block Nested(depths = [2, 1], width = 4):
+    input x: [B, d]
+    x = x -> Linear(width) as enter
+    for i, depth in enumerate(depths):
+        for j in range(depth):
+            x += x -> Cell(width) as inner
+        x = x -> Cell(width) * depth as cells
+    return x
+"""
+NOISE = """
+block Noise(size):
+    rngs noise
+    input x: [B, d]
+    param gain: [d] = ones
+    param shift: [d] = normal(0.1)
+    state calls: int[] = 0
+    calls += 1
+    return x * gain + shift + normal([B, d], rng=noise) * size
+
+model Noisy(size = 0.5):
+    input x: [B, 3]
+    return x -> Noise(size) -> Dropout(0.5) -> Linear(1)
+"""
+MANY = """
+block Pair():
+    input x: [B, d], y: [B, d]
+    return x + y, x - y
+
+model Many(d = 4):
+    input x: [B, d], y: [B, d]
+    a, b = Pair()(x, y)
+    p, q = a + b -> (abs | tanh)
+    z = (p + q) * (p - q) -> Linear(3) -> relu -> Linear(5) -> tanh -> Linear(7) -> gelu -> Linear(d)
+    return z -> split(2), a -> stop_gradient
+"""
+
+
+@pytest.mark.parametrize(
+    ("spec", "case"),
+    [
+        (RESIDUAL, {"params": {"features": 6}, "axes": {"B": 2, "H": 5, "W": 4, "C": 3}}),
+        (
+            RESIDUAL,
+            {"params": {"features": 3, "stride": 1}, "axes": {"B": 2, "H": 5, "W": 4, "C": 3}},
+        ),
+        (
+            RESIDUAL,
+            {"params": {"features": 3, "stride": 2}, "axes": {"B": 2, "H": 5, "W": 4, "C": 3}},
+        ),
+        (SHRINKING, {"axes": {"B": 2, "d": 5}}),
+        (BRANCHES, {"axes": {"B": 2, "T": 3, "d": 4, "d2": 4}}),
+        (BRANCHES, {"axes": {"B": 2, "T": 3, "d": 4, "d2": 4}, "params": {"kind": "b"}}),
+        (BRANCHES, {"axes": {"B": 2, "T": 3, "d": 4, "d2": 4}, "given": ("mask",)}),
+        (BRANCHES, {"axes": {"B": 2, "T": 3, "d": 4, "d2": 4}, "params": {"act": jnp.sin}}),
+        (NESTED, {"axes": {"B": 2, "d": 3}}),
+        (NESTED, {"axes": {"B": 2, "d": 3}, "stack": "scan"}),
+        (NESTED, {"axes": {"B": 2, "d": 3}, "stack": "scan", "remat": True}),
+        (NESTED, {"axes": {"B": 2, "d": 3}, "remat": True}),
+        (NOISE, {"axes": {"B": 2}}),
+        (MANY, {"axes": {"B": 2}}),
+    ],
+)
+def test_shapes_are_as_predicted(spec, case):
+    run(spec, **case)
+
+
+def test_requirements_are_checked_by_the_constructor():
+    _, make = maker(BRANCHES, axes={"d": 5})
+    with pytest.raises(ValueError, match="d=5"):
+        make()
+
+
+def test_state_and_streams_move():
+    definition, make = maker(NOISE)
+    model, x = make(), jnp.ones((2, 3))
+    rngs = nnx.Rngs(noise=0, dropout=1)
+    first, second = model(x, rngs=rngs), model(x, rngs=rngs)
+    assert not np.allclose(first, second)
+    assert int(model.noise.calls[...]) == 2
+    assert set(nnx.to_flat_state(nnx.state(model, nnx.Param)).paths) == {
+        ("linear", "bias"),
+        ("linear", "kernel"),
+        ("noise", "gain"),
+        ("noise", "shift"),
+    }
+    quiet = nnx.view(model, deterministic=True)
+    same = [quiet(x, rngs=nnx.Rngs(noise=0)) for _ in range(2)]
+    assert np.array_equal(*same)
+
+
+def test_a_pipeline_computes_what_it_says():
+    spec = """
+model Chain(d = 3):
+    input x: [B, d]
+    k = x -> Linear(d, bias=false) as k -> tanh
+    return x - (k - 2 * x) ** 2 / (1 + k) -> abs -> sum(axis=-1)
+"""
+    _, make = maker(spec.replace("k = x -> Linear(d, bias=false) as k", "k = x -> Linear(d, bias=false) as lin"))
+    model, x = make(), jnp.linspace(-1, 1, 6).reshape(2, 3)
+    k = np.tanh(x @ model.lin.kernel[...])
+    wanted = np.abs(x - (k - 2 * x) ** 2 / (1 + k)).sum(-1)
+    assert np.allclose(model(x), wanted, atol=1e-5)
+
+
+STACKED = """
+block Step(rate):
+    input x: [B, d]
+    return x + (x -> Linear(d) -> BatchNorm -> tanh -> Dropout(rate))
+
+model Tower(d = 3, layers = 4, rate = 0.0):
+    input x: [B, d]
+    return x -> Linear(d) -> Step(rate) * layers as steps -> Linear(1)
+"""
+
+
+def stacked(model, scanned):
+    """The loop's weights in the scanned model."""
+    for name in ("linear_1", "linear_2"):
+        nnx.update(getattr(scanned, name), nnx.state(getattr(model, name)))
+    states = [nnx.state(step) for step in model.steps]
+    nnx.update(scanned.steps, jax.tree.map(lambda *xs: jnp.stack(xs), *states))
+    return scanned
+
+
+@pytest.mark.parametrize("norm", ["BatchNorm", "LayerNorm"])
+@pytest.mark.parametrize("remat", [False, True])
+@pytest.mark.parametrize("graph", [True, False])
+def test_a_scanned_stack_equals_the_loop(norm, remat, graph):
+    spec = STACKED.replace("BatchNorm", norm)
+    model, scanned = (
+        maker(spec, stack=stack, remat=remat)[1]() for stack in ("loop", "scan")
+    )
+    scanned, x = stacked(model, scanned), jnp.linspace(-1, 1, 6).reshape(2, 3)
+
+    @nnx.jit
+    def step(model, x):
+        def loss(model, x):
+            return (model(x, rngs=nnx.Rngs(0)) ** 2).sum()
+
+        return nnx.value_and_grad(loss)(model, x)[0]
+
+    with nnx.use_graph_mode(graph) if hasattr(nnx, "use_graph_mode") else nnx.set_graph_mode(graph):
+        assert np.allclose(step(model, x), step(scanned, x), rtol=1e-4)
+    stats = [jax.tree.leaves(nnx.state(m, nnx.BatchStat)) for m in (model, scanned)]
+    assert bool(stats[0]) == (norm == "BatchNorm")
+    mean = sum(float(jnp.sum(v)) for v in stats[0])
+    assert np.isclose(mean, sum(float(jnp.sum(v)) for v in stats[1]), rtol=1e-4)
+
+
+def test_scanned_layers_draw_differently():
+    spec = STACKED.replace("BatchNorm", "LayerNorm").replace("rate = 0.0", "rate = 0.5")
+    _, make = maker(spec, stack="scan")
+    model, x = make(), jnp.ones((2, 3))
+    rngs = nnx.Rngs(dropout=0)
+    assert not np.allclose(model(x, rngs=rngs), model(x, rngs=rngs))
+    assert np.allclose(model(x, rngs=nnx.Rngs(dropout=0)), model(x, rngs=nnx.Rngs(dropout=0)))
+
+
+def test_half_precision_reaches_the_activations():
+    spec = STACKED.replace("BatchNorm", "LayerNorm") + """
+train Tower:
+    batch x: [B, d], y: [B, 1]
+    loss = mse(model(x), y)
+    optimizer = adam(1e-3)
+    precision = bf16
+"""
+    for stack in ("loop", "scan"):
+        definition, make = maker(spec, params={"dtype": jnp.bfloat16}, stack=stack)
+        model = make()
+        x = array(definition.inputs[0].type, {"B": 2, "d": 3})
+        assert model(x, rngs=nnx.Rngs(0)).dtype == jnp.bfloat16
+        assert {v.dtype for v in jax.tree.leaves(nnx.state(model, nnx.Param))} == {jnp.float32}
+
+
+@pytest.mark.parametrize("seed", ["0", "7"])
+def test_the_text_does_not_depend_on_hashes(seed):
+    import os
+    import subprocess
+    import sys
+
+    code = (
+        "import hashlib, sys; sys.path[:0] = ['dsl', 'tests'];"
+        "from emitting import text_of; import test_emit_run as t;"
+        "text = ''.join(text_of(s) for s in (t.NESTED, t.BRANCHES, t.NOISE, t.STACKED));"
+        "print(hashlib.sha256(text.encode()).hexdigest())"
+    )
+    env = os.environ | {"PYTHONHASHSEED": seed}
+    out = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
+    import hashlib
+
+    text = "".join(text_of(s) for s in (NESTED, BRANCHES, NOISE, STACKED))
+    assert out.stdout.strip() == hashlib.sha256(text.encode()).hexdigest(), out.stderr

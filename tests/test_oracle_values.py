@@ -1,0 +1,332 @@
+"""What entries compute, against independent formulas in NumPy or Flax's own cells."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+from oracle import Case, apply, namespace, predict
+from scipy.special import softmax
+
+from nnxc.ops import MODEL_OPS
+from nnxc.ops.base import Example
+
+RNG = np.random.default_rng(0)
+ENV = {"B": 2, "T": 5, "S": 7, "d": 6, "e": 3, "H": 4, "W": 6, "C": 3, "N": 4}
+
+
+def made(name: str, args: dict[str, Any], *types: str, **named: str) -> tuple[Any, Any]:
+    """The layer, and a function of arrays in the order of the entry's inputs."""
+    op = MODEL_OPS[name]
+    case = Case(op, Example(args, types, named))
+    layer, call = apply(case, predict(case, ENV), ENV)
+    names = [*case.types]
+
+    def run(*arrays: Any) -> Any:
+        many = op.inputs and op.inputs[0].many
+        given = {names[0]: arrays} if many else dict(zip(names, arrays, strict=True))
+        return call(given) if layer is None else call(layer, given)
+
+    return layer, run
+
+
+def draw(*shape: int) -> np.ndarray:
+    return RNG.normal(size=shape).astype(np.float32)
+
+
+def close(got: Any, expected: Any) -> None:
+    np.testing.assert_allclose(np.asarray(got), expected, rtol=2e-5, atol=2e-5)
+
+
+# ------------------------------------------------------------------- attention
+
+
+def attention(
+    q: np.ndarray, k: np.ndarray, v: np.ndarray, seen: np.ndarray | None = None
+) -> np.ndarray:
+    """[T, heads, head_dim] each, head by head; `seen` says which key each query sees."""
+    out = np.zeros((q.shape[0], q.shape[1], v.shape[2]))
+    group = q.shape[1] // k.shape[1]
+    for head in range(q.shape[1]):
+        scores = q[:, head] @ k[:, head // group].T / np.sqrt(q.shape[2])
+        if seen is not None:
+            scores = np.where(seen, scores, -np.inf)
+        out[:, head] = softmax(scores, axis=-1) @ v[:, head // group]
+    return out
+
+
+def test_attend_is_scaled_dot_product_attention_in_groups() -> None:
+    _, run = made("attend", {}, "B T 4 d", "B S 2 d", "B S 2 d")
+    q, k, v = draw(2, 5, 4, 6), draw(2, 7, 2, 6), draw(2, 7, 2, 6)
+    close(run(q, k, v), [attention(*item) for item in zip(q, k, v, strict=True)])
+
+
+def test_attend_is_causal_within_a_window() -> None:
+    args = {"causal": True, "window": 3}
+    _, run = made("attend", args, "B T 2 d", "B T 2 d", "B T 2 d")
+    q, k, v = (draw(2, 5, 2, 6) for _ in range(3))
+    i, j = np.arange(5)[:, None], np.arange(5)
+    seen = (j <= i) & (j > i - 3)
+    close(run(q, k, v), [attention(*item, seen) for item in zip(q, k, v, strict=True)])
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_attention_projects_attends_and_projects(causal: bool) -> None:
+    args = {"heads": 2, "kv_heads": 1, "head_dim": 4, "causal": causal}
+    layer, run = made("Attention", args, "B T d")
+    x = draw(2, 5, 6)
+    w = {
+        n: np.asarray(getattr(layer, n).kernel[...]) for n in ("query", "key", "value")
+    }
+    seen = np.tri(5, dtype=bool) if causal else None
+    for item, got in zip(x, run(x), strict=True):
+        q, k, v = (np.einsum("td,dhk->thk", item, w[n]) for n in w)
+        y = attention(q, k, v, seen)
+        close(got, np.einsum("thk,hkd->td", y, np.asarray(layer.out.kernel[...])))
+
+
+def test_attention_over_a_context_with_a_mask() -> None:
+    layer, run = made(
+        "Attention", {"heads": 2}, "B T d", context="B S e", mask="bool:B 1 1 S"
+    )
+    x, context = draw(2, 5, 6), draw(2, 7, 3)
+    mask = np.ones((2, 1, 1, 7), bool)
+    mask[:, :, :, 5:] = False
+    close(run(x, context, mask), run(x, context * mask[:, 0, 0, :, None], mask))
+    assert not np.allclose(run(x, context, mask), run(x, context, ~mask))
+
+
+# ------------------------------------------------------------------- positions
+
+
+def test_rope_rotates_complex_numbers() -> None:
+    _, run = made("rope", {"theta": 100.0}, "B T N d", "int:B T")
+    x, positions = draw(2, 5, 4, 6), RNG.integers(0, 50, (2, 5))
+    z = x[..., :3] + 1j * x[..., 3:]
+    turned = z * np.exp(1j * positions[..., None, None] * 100.0 ** (-np.arange(3) / 3))
+    close(run(x, positions), np.concatenate([turned.real, turned.imag], axis=-1))
+
+
+def test_rope_makes_scores_depend_on_distance() -> None:
+    _, run = made("rope", {}, "B T N d", "int:B T")
+    q, k = draw(2, 1, 4, 6), draw(2, 1, 4, 6)
+
+    def score(i: int, j: int) -> Any:
+        at = [np.full((2, 1), n) for n in (i, j)]
+        return jnp.sum(run(q, at[0]) * run(k, at[1]), axis=-1)
+
+    close(score(9, 4), score(25, 20))
+
+
+def test_sinusoidal_is_as_published() -> None:
+    _, run = made("sinusoidal", {"length": 5, "d": 6})
+    expected = np.zeros((5, 6))
+    for position in range(5):
+        for i in range(0, 6, 2):
+            angle = position / 10_000 ** (i / 6)
+            expected[position, i : i + 2] = np.sin(angle), np.cos(angle)
+    close(run(), expected)
+
+
+# ------------------------------------------------------------------- recurrent
+
+
+def weights(layer: nnx.Module) -> dict[str, Any]:
+    return {
+        ".".join(map(str, path)): np.asarray(v[...])
+        for path, v in nnx.to_flat_state(nnx.state(layer, nnx.Param))
+    }
+
+
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-x))
+
+
+def lstm(x: np.ndarray, w: dict[str, Any], hidden: int) -> list[np.ndarray]:
+    h = c = np.zeros(hidden)
+    states = []
+    for xt in x:
+        gates = xt @ w["input.kernel"] + w["input.bias"] + h @ w["recurrent.kernel"]
+        i, f, g, o = np.split(gates, 4)
+        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+        h = sigmoid(o) * np.tanh(c)
+        states.append(h)
+    return states
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_lstm_steps_through_time(reverse: bool) -> None:
+    layer, run = made("LSTM", {"hidden": 4, "reverse": reverse}, "B T d")
+    x, w = draw(2, 5, 6), weights(layer)
+    way = slice(None, None, -1 if reverse else 1)
+    close(run(x), [lstm(item[way], w, 4)[way] for item in x])
+
+
+def test_lstm_is_flax_s_own() -> None:
+    layer, run = made("LSTM", {"hidden": 4}, "B T d")
+    cell = nnx.OptimizedLSTMCell(6, 4, rngs=nnx.Rngs(0))
+    cell.dense_i.kernel[...] = layer.input.kernel[...]
+    cell.dense_h.kernel[...] = layer.recurrent.kernel[...]
+    x = draw(2, 5, 6)
+    close(run(x), nnx.RNN(cell)(x))
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_gru_is_flax_s_own(reverse: bool) -> None:
+    layer, run = made("GRU", {"hidden": 4, "reverse": reverse}, "B T d")
+    cell = nnx.GRUCell(6, 4, rngs=nnx.Rngs(0))
+    cell.dense_i.kernel[...] = layer.input.kernel[...]
+    cell.dense_h.kernel[...] = layer.recurrent.kernel[...]
+    x = draw(2, 5, 6)
+    close(run(x), nnx.RNN(cell, reverse=reverse, keep_order=True)(x))
+
+
+@pytest.mark.parametrize("name", ["LSTM", "GRU"])
+def test_gradients_flow_to_every_weight(name: str) -> None:
+    layer, _ = made(name, {"hidden": 4}, "B T d")
+    graphdef, state = nnx.split(layer)
+    x = draw(2, 5, 6)
+    grads = jax.grad(lambda s: jnp.sum(nnx.merge(graphdef, s)(x) ** 2))(state)
+    assert all(np.abs(g).max() > 0 for g in jax.tree.leaves(grads))
+
+
+# ------------------------------------------------------------- moving and taking
+
+
+@pytest.mark.parametrize(
+    ("pattern", "sizes", "shape", "expected"),
+    [
+        ("b t d -> b d t", {}, (2, 5, 6), lambda x: np.swapaxes(x, 1, 2)),
+        (
+            "b t (h k) -> b h t k",
+            {"h": 2},
+            (2, 5, 6),
+            lambda x: np.stack(np.split(x, 2, axis=-1), axis=1),
+        ),
+        (
+            "b (h p) w -> b h (p w)",
+            {"p": 2},
+            (2, 4, 3),
+            lambda x: np.stack([x[:, ::2], x[:, 1::2]], 2).reshape(2, 2, 6),
+        ),
+        ("a b -> (b a)", {}, (2, 3), lambda x: x.T.ravel()),
+        ("b 1 d -> d b 1", {}, (2, 1, 3), lambda x: x[:, 0].T[..., None]),
+    ],
+)
+def test_rearrange(
+    pattern: str, sizes: dict[str, int], shape: tuple[int, ...], expected: Any
+) -> None:
+    text = " ".join(map(str, shape))
+    _, run = made("rearrange", {"pattern": pattern, **sizes}, text)
+    x = draw(*shape)
+    np.testing.assert_array_equal(run(x), expected(x))
+
+
+def test_patches_are_read_row_by_row() -> None:
+    pattern = "b (h p) (w q) c -> b (h w) (p q c)"
+    _, run = made("rearrange", {"pattern": pattern, "p": 2, "q": 3}, "B 4 6 C")
+    x = draw(2, 4, 6, 3)
+    got = run(x)
+    for i in range(2):
+        for j in range(2):
+            patch = x[:, 2 * i : 2 * i + 2, 3 * j : 3 * j + 3].reshape(2, -1)
+            np.testing.assert_array_equal(got[:, 2 * i + j], patch)
+
+
+def test_einsum_with_names() -> None:
+    pattern = "... query dim, ... key dim -> ... query key"
+    _, run = made("einsum", {"pattern": pattern}, "B H T d", "B H S d")
+    q, k = draw(2, 4, 5, 6), draw(2, 4, 7, 6)
+    close(run(q, k), q @ np.swapaxes(k, -1, -2))
+
+
+def test_take_goes_row_by_row() -> None:
+    _, run = made("take", {"axis": 2}, "B T N d", "int:B T 2")
+    x, chosen = draw(2, 5, 4, 6), RNG.integers(0, 4, (2, 5, 2))
+    got = run(x, chosen)
+    for b in range(2):
+        for t in range(5):
+            np.testing.assert_array_equal(got[b, t], x[b, t, chosen[b, t]])
+
+
+def test_take_one_of_each_row() -> None:
+    _, run = made("take", {"axis": 1}, "B T d", "int:B")
+    x, chosen = draw(2, 5, 6), np.array([3, 1])
+    np.testing.assert_array_equal(run(x, chosen), [x[0, 3], x[1, 1]])
+
+
+def test_pools() -> None:
+    x = draw(2, 4, 6, 3)
+    tiles = x.reshape(2, 2, 2, 3, 2, 3)
+    for name, expected in (
+        ("max_pool", tiles.max(axis=(2, 4))),
+        ("avg_pool", tiles.mean(axis=(2, 4))),
+    ):
+        close(made(name, {"window": (2, 2)}, "B 4 6 C")[1](x), expected)
+    close(made("adaptive_avg_pool", {"size": (2, 3)}, "B 4 6 C")[1](x), expected)
+
+
+# --------------------------------------------------------------------- dropping
+
+
+def test_dropout_shares_its_draw_along_axes() -> None:
+    _, run = made("Dropout", {"rate": 0.5, "axes": (1,)}, "B T 64")
+    kept = np.asarray(run(np.ones((2, 5, 64), np.float32))) > 0
+    assert (kept == kept[:, :1]).all()
+    assert 0.2 < kept[:, 0].mean() < 0.8
+
+
+def test_drop_path_drops_whole_samples_and_keeps_the_mean() -> None:
+    op = MODEL_OPS["DropPath"]
+    case = Case(op, Example({"rate": 0.25}, ("4096 3",)))
+    layer, call = apply(case, predict(case, {}), {})
+    y = np.asarray(call(layer, {"x": np.ones((4096, 3), np.float32)}))
+    close(np.unique(y), [0, 4 / 3])
+    assert (y == y[:, :1]).all()
+    assert abs(y.mean() - 1) < 0.05
+    still = nnx.view(layer, deterministic=True)
+    np.testing.assert_array_equal(still(np.ones((2, 3), np.float32)), np.ones((2, 3)))
+
+
+def test_batch_norm_uses_its_statistics_in_evaluation() -> None:
+    layer, run = made("BatchNorm", {}, "B T d")
+    x = 3 + draw(2, 5, 6)
+    close(np.asarray(run(x)).mean(axis=(0, 1)), np.zeros(6))
+    still = nnx.view(layer, **{mode: True for mode in MODEL_OPS["BatchNorm"].modes})
+    mean, var = layer.mean[...], layer.var[...]
+    close(still(x), (x - mean) / np.sqrt(var + 1e-5))
+    assert np.abs(mean).max() > 0
+
+
+def test_embed_attend_scores_every_id() -> None:
+    layer, run = made("Embed", {"vocab": 11, "d": 6}, "int:B T")
+    ids = RNG.integers(0, 11, (2, 5))
+    table = np.asarray(layer.embedding[...])
+    close(run(ids), table[ids])
+    x = draw(2, 5, 6)
+    close(layer.attend(x), x @ table.T)
+
+
+@pytest.mark.parametrize("name", ["Attention", "LSTM", "GRU", "rope", "sinusoidal"])
+def test_helpers_stand_alone(name: str) -> None:
+    assert callable(namespace(MODEL_OPS[name])[name])
+
+
+def test_helpers_are_black_stable() -> None:
+    import black
+
+    for op in MODEL_OPS.values():
+        if op.helper is not None:
+            source = op.helper.source
+            assert black.format_str(source, mode=black.Mode()) == source
+
+
+def test_helpers_take_the_activations_dtype() -> None:
+    names = namespace(MODEL_OPS["LSTM"]) | namespace(MODEL_OPS["Attention"])
+    for text in ("LSTM(6, 4", "Attention(6, 2"):
+        layer = eval(text + ", dtype=jnp.bfloat16, rngs=nnx.Rngs(0))", names)
+        assert layer(jnp.ones((2, 5, 6))).dtype == jnp.bfloat16
