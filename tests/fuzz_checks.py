@@ -27,7 +27,9 @@ from nnxc.ir import Program
 from nnxc.shapes import TensorType
 
 SECONDS = 10
-TRAIN_PARTS = ("create_model", "create_optimizer", "create_rngs", "train_step")
+TRAIN_PARTS = (
+    "create_model", "create_optimizer", "create_ema", "create_rngs", "train_step",
+)  # fmt: skip
 
 
 class Broken(AssertionError):
@@ -265,6 +267,8 @@ def check_train(module: types.ModuleType, case: ModelCase, several: bool) -> Non
         model = part["create_model"]()
         before = jax.tree.map(jnp.shape, nnx.state(model, nnx.Param))
         objects = [model, part["create_optimizer"](model)]
+        if part["create_ema"]:
+            objects.append(part["create_ema"](model))
         if part["create_rngs"]:
             objects.append(part["create_rngs"]())
         loss, _ = part["train_step"](*objects, **batch)

@@ -165,7 +165,9 @@ def leading(op: Op, given: Example) -> list[Param]:
 
 def keywords(op: Op, given: Example) -> list[Param]:
     """All others that the example gives."""
-    return [p for p in op.params if p.name in given.args and p not in leading(op, given)]
+    return [
+        p for p in op.params if p.name in given.args and p not in leading(op, given)
+    ]
 
 
 def shape(text: str) -> str:

@@ -216,7 +216,9 @@ train Tower:
         model = make()
         x = array(definition.inputs[0].type, {"B": 2, "d": 3})
         assert model(x, rngs=nnx.Rngs(0)).dtype == jnp.bfloat16
-        assert {v.dtype for v in jax.tree.leaves(nnx.state(model, nnx.Param))} == {jnp.float32}
+        assert {v.dtype for v in jax.tree.leaves(nnx.state(model, nnx.Param))} == {
+            jnp.dtype("float32")
+        }
 
 
 @pytest.mark.parametrize("seed", ["0", "7"])

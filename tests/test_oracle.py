@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import pytest
 from flax import nnx
-from oracle import Case, apply, cases, concrete, predict, structs
+from oracle import Case, apply, cases, concrete, namespace, predict, structs
 
 from nnxc.dims import Comparison, compare
-from nnxc.ops import ALL, MODEL_OPS
-from nnxc.ops.base import REQUIRED, Op, Shaped
+from nnxc.ops import ALL, INITIALIZERS, MODEL_OPS
+from nnxc.ops.base import REQUIRED, Kind, Op, Shaped
 
 CASES = cases()
 SIZES = ((3, 5, 7, 9, 11, 13, 15), (9, 7, 4, 3, 5, 11, 2))
@@ -38,6 +39,41 @@ def test_names_are_unique() -> None:
     names = [(op.group, op.name) for op in ALL]
     assert len(names) == len(set(names))
     assert len(MODEL_OPS) >= 90
+
+
+@pytest.mark.parametrize("op", MODEL_OPS.values(), ids=lambda op: op.name)
+def test_entries_are_consistent(op: Op) -> None:
+    assert not {p.name for p in op.params} & {i.name for i in op.inputs}
+    streams = [p for p in op.params if p.kind is Kind.STREAM]
+    assert bool(streams) == bool(op.streams) and len(streams) <= 1
+    for param in op.params:
+        if param.kind is Kind.INIT:
+            assert param.default in INITIALIZERS
+        if param.choices and isinstance(param.default, str):
+            assert param.default in param.choices
+    if op.helper is not None:
+        assert op.helper.name == op.name
+
+
+UNWRITTEN = (Kind.INIT, Kind.DTYPE, Kind.STREAM)
+
+
+@pytest.mark.parametrize("op", MODEL_OPS.values(), ids=lambda op: op.name)
+def test_arguments_left_out_have_flax_s_defaults(op: Op) -> None:
+    build = predict(Case(op, op.examples[0])).build or op.build
+    if isinstance(build, str):
+        return
+    names = namespace(op)
+    parameters = inspect.signature(eval(build.target, names)).parameters
+    for keyword, source in build.kwargs.items():
+        param = op.param(source)
+        if source.startswith("=") or {keyword, source} & {*build.always}:
+            assert keyword in parameters
+        elif param is not None and param.kind not in UNWRITTEN:
+            ours = param.default
+            if param.choices and isinstance(ours, str):
+                ours = eval(param.choices[ours], names)
+            assert parameters[keyword].default == ours
 
 
 @pytest.mark.parametrize("case", CASES, ids=name)

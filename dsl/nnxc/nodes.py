@@ -146,7 +146,22 @@ class Node:
         """One description of two applications of the same layer."""
         others = {c.name: c for c in other.children}
         mine = {
-            c.name: c.merged(others.pop(c.name, NOTHING_INSIDE = Node("", "", (), (), (), (), NOWHERE)
+            c.name: c.merged(others.pop(c.name, NOTHING_INSIDE)) for c in self.children
+        }
+        weights = {w.name: w for w in (*self.weights, *other.weights)}
+        return Node(
+            self.name,
+            self.kind,
+            self.outputs + other.outputs,
+            tuple(weights.values()),
+            self.flops + other.flops,
+            (*mine.values(), *others.values()),
+            self.span,
+            self.repeat,
+        )
+
+
+NOTHING_INSIDE = Node("", "", (), (), (), (), NOWHERE)
 
 
 class Row(Record):

@@ -11,8 +11,9 @@ from ..ops.base import Param as OpParam
 from ..shapes import TensorType
 from ..source import Span
 from ..syntax import tree
-from .arguments import Converted, convert
+from .arguments import convert
 from .context import Context
+from .converters import Converted
 from .values import BAD, Fault, Param, Signature, Value
 
 # Arguments of these kinds are names that need not be values in scope.
@@ -27,7 +28,9 @@ class Written:
     inputs: dict[str, list[tree.Expr]] = field(default_factory=dict)
     extra: dict[str, tree.Expr] = field(default_factory=dict)
     spans: dict[str, Span] = field(default_factory=dict)
-    unknown: bool = False  # an argument has no place: perhaps it was meant for a missing one
+    unknown: bool = (
+        False  # an argument has no place: perhaps it was meant for a missing one
+    )
 
 
 def sort_out(

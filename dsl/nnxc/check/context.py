@@ -125,10 +125,10 @@ class Context:
         else:
             self.lost = True
 
-    def count_used(self, span: Span) -> None:
-        """What was bound there counts as used."""
+    def count_used(self, name: str) -> None:
+        """Whatever had this name counts as used."""
         for binding in self.bindings:
-            if binding.span == span:
+            if binding.name == name:
                 binding.use()
 
     def names(self) -> list[str]:

@@ -70,7 +70,8 @@ def _at(
 def _told(failure: Failure, others: tuple[Failure, ...]) -> bool:
     """Whether the call that led there is reported for the same."""
     return any(
-        o.message.startswith(failure.message) and o.span in failure.chain for o in others
+        o.message.startswith(failure.message) and o.span in failure.chain
+        for o in others
     )
 
 

@@ -13,10 +13,11 @@ from ..shapes import TensorType
 from ..source import Span
 from ..syntax import tree
 from . import statics
-from .arguments import is_activation
 from .context import Context
+from .converters import is_activation
+from .declarations import check_name
 from .naming import layer_names
-from .statements import check_name, statements, targets
+from .statements import statements, targets
 from .values import (
     BAD,
     Fault,

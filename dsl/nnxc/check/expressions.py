@@ -107,7 +107,7 @@ def unknown_name(ctx: Context, node: tree.Name) -> None:
     else:
         kind = "name"
     if node.id in ctx.partial:
-        ctx.count_used(ctx.partial[node.id])
+        ctx.count_used(node.id)
         ctx.fail(
             "N253",
             f"`{node.id}` has no value on every way here",
@@ -125,8 +125,7 @@ def unknown_name(ctx: Context, node: tree.Name) -> None:
         "N200",
         f"there is no {kind} `{node.id}`",
         node.span,
-        help=ctx.hints.get(node.id)
-        or (f"did you mean `{close}`?" if close else None),
+        help=ctx.hints.get(node.id) or (f"did you mean `{close}`?" if close else None),
     )
 
 

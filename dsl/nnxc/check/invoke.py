@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from collections.abc import Iterable, Mapping
 from typing import assert_never
 
 from .. import ir
-from ..ops.base import Input, Kind, Op
+from ..ops.base import Op
 from ..shapes import TensorType
 from ..source import Span
 from ..syntax import tree
 from . import statics, types
-from .apply import (
-    apply_block,
-    apply_entry,
-    construct,
-    draw,
-    shape,
-    stream_of,
-    stream_span,
-)
-from .arguments import OpenWindow
-from .calls import Written, dims_of, evaluate_params, missing, sort_out, sort_out_block
+from .apply import apply_entry, construct
+from .blocks import apply_block
+from .calls import Written, sort_out, sort_out_block
 from .context import Context
+from .functions import function, invoke
+from .inputs import check_arguments, tensor_input, wrap
 from .values import (
     BAD,
     Applied,
@@ -59,7 +52,7 @@ def call(ctx: Context, node: tree.Call | tree.Named) -> Value:
     from .expressions import expr
 
     func = ctx.attempt(lambda: expr(ctx, node.func))
-    return _call_value(ctx, func, node, None)
+    return call_value(ctx, func, node, None)
 
 
 def _named(ctx: Context, node: tree.Named) -> Value:
@@ -139,7 +132,7 @@ def _static_arg(ctx: Context, arg: tree.Arg) -> Static:
     return static(ctx, arg.value, "this")
 
 
-def _call_value(
+def call_value(
     ctx: Context, func: Value, node: tree.Call, piped: Value | None
 ) -> Value:
     """Call what `func` stands for."""
@@ -157,7 +150,7 @@ def _call_value(
         case ModelRef(signature):
             return call_model(ctx, signature, node.args, node.span, piped)
         case Bad():
-            _check_arguments(ctx, node.args)
+            check_arguments(ctx, node.args)
             return BAD
         case Static() if func.flavor in ("function", "unknown"):
             return invoke(ctx, func, node, piped)
@@ -166,15 +159,6 @@ def _call_value(
                 "N216", f"`{node.func.span.text[:40]}` cannot be called", node.func.span
             )
     assert_never(func)
-
-
-def _check_arguments(ctx: Context, args: Iterable[tree.Arg]) -> None:
-    """Look for mistakes in the arguments of something unknown."""
-    from .expressions import static_or_name
-
-    for arg in args:
-        if not isinstance(arg.value, (tree.Name, tree.ListOf)):
-            ctx.attempt(lambda a=arg: static_or_name(ctx, a.value))  # type: ignore[misc]
 
 
 # --------------------------------------------------------------------- layers
@@ -282,7 +266,7 @@ def _applied(
             if not optional:
                 ctx.fail("N211", f"`{layer.name}` needs its input `{name}`", span)
             continue
-        tensor = _input(ctx, name, optional, given[name], span)
+        tensor = tensor_input(ctx, name, optional, given[name], span)
         if tensor is BAD:
             broken = True
         elif tensor is not None:
@@ -311,194 +295,7 @@ def _same_as_input(
     types.check_type(ctx, made.type, first.type, span, "what a stacked layer returns")
 
 
-def _input(
-    ctx: Context, name: str, optional: bool, given: Value | tree.Expr, span: Span
-) -> Tensor | Bad | None:
-    """One input: None where `none` was given to an optional one."""
-    from .expressions import as_tensor, expr
-
-    if isinstance(
-        given,
-        (Tensor, Static, Several, Applied, Method, OpRef, BlockRef, ModelRef, Bad),
-    ):
-        value, node = given, tree.Name(
-            name, given.expr.span if isinstance(given, (Tensor, Several)) else span
-        )
-    else:
-        value, node = ctx.attempt(lambda: expr(ctx, given)), given  # type: ignore[assignment]
-    if isinstance(value, Bad):
-        return BAD
-    if optional and isinstance(value, Static) and value.flavor == "none":
-        return None
-    if optional and isinstance(value, Tensor):
-        return value
-    try:
-        return as_tensor(ctx, value, node, f"`{name}`")
-    except Fault:
-        return BAD
-
-
-def wrap(made: ir.Expr) -> Tensor | Several:
-    """An expression as a value, single or several."""
-    return (
-        Tensor(made) if isinstance(made.type, TensorType) else Several(made, made.type)
-    )
-
-
 # ------------------------------------------------------------------ functions
-
-
-def function(
-    ctx: Context, op: Op, args: Iterable[tree.Arg], span: Span, piped: Value | None
-) -> Value:
-    """Call a function of the library, the piped value being its first input."""
-    if isinstance(piped, Bad):
-        _check_arguments(ctx, args)
-        return BAD
-    written = sort_out(ctx, op, args, span, piped=piped is not None)
-    inputs = _function_inputs(ctx, op, written, span, piped)
-    missing(ctx, op, written, span)
-    subject = _subject(inputs)
-    params = evaluate_params(ctx, op, written, subject)
-    for name, (node, value) in params.items():
-        if isinstance(value, OpenWindow) and subject is not None:
-            params[name] = (node, value.over(subject))
-    shaped = shape(
-        ctx, op, inputs, dims_of(params), span, {**written.spans, **_spans(inputs)}
-    )
-    stream = stream_of(op, params)
-    draw(ctx, stream, stream_span(op, written.spans, span), hard=True)
-    made = ir.OpCall(
-        replace(op, build=shaped.build or op.build),
-        tuple(
-            (n, tuple(t.expr for t in v) if isinstance(v, tuple) else v.expr)
-            for n, v in inputs.items()
-        ),
-        tuple((n, s) for n, (s, _) in params.items()),
-        shaped.sizes,
-        shaped.out,
-        span,
-        shaped.flops,
-        stream,
-    )
-    return wrap(made)
-
-
-def _subject(inputs: Mapping[str, Tensor | tuple[Tensor, ...]]) -> TensorType | None:
-    for value in inputs.values():
-        first = value[0] if isinstance(value, tuple) else value
-        return first.type
-    return None
-
-
-def _spans(inputs: Mapping[str, Tensor | tuple[Tensor, ...]]) -> dict[str, Span]:
-    return {n: t.expr.span for n, t in inputs.items() if isinstance(t, Tensor)}
-
-
-def _function_inputs(
-    ctx: Context, op: Op, written: Written, span: Span, piped: Value | None
-) -> dict[str, Tensor | tuple[Tensor, ...]]:
-    inputs: dict[str, Tensor | tuple[Tensor, ...]] = {}
-    broken = False
-    required = [i for i in op.inputs if not i.optional]
-    queue = _spread(piped, required)
-    for spec in op.inputs:
-        values: list[Value | tree.Expr] = []
-        if queue and not spec.optional:
-            values = queue if spec.many else [queue.pop(0)]
-            queue = [] if spec.many else queue
-        values += written.inputs.get(spec.name, [])
-        if not values and not spec.optional:
-            ctx.fail("N211", f"`{op.name}` needs `{spec.name}`", span)
-        try:
-            if values:
-                _fill(ctx, spec, values, span, inputs)
-        except Fault:
-            broken = True
-    if broken:
-        raise Fault
-    return inputs
-
-
-def _spread(piped: Value | None, required: list[Input]) -> list[Value | tree.Expr]:
-    """What an arrow brings: one value, or several to a function that takes as many."""
-    if piped is None:
-        return []
-    if isinstance(piped, Several) and (
-        required[:1] and required[0].many or len(required) > 1
-    ):
-        return list(items(piped))
-    return [piped]
-
-
-def items(value: Several) -> list[Tensor | Several]:
-    """The single values of several."""
-    if isinstance(value.expr, ir.TupleOf):
-        return [wrap(e) for e in value.expr.items]
-    return [
-        wrap(ir.Item(value.expr, i, t, value.expr.span))
-        for i, t in enumerate(value.types)
-    ]
-
-
-def _fill(
-    ctx: Context,
-    spec: Input,
-    values: list[Value | tree.Expr],
-    span: Span,
-    into: dict[str, Tensor | tuple[Tensor, ...]],
-) -> None:
-    if not spec.many:
-        made = _input(ctx, spec.name, spec.optional, values[0], span)
-        if isinstance(made, Bad):
-            raise Fault
-        if made is not None:
-            into[spec.name] = made
-        return
-    tensors: list[Tensor] = []
-    for value in values:
-        tensors.extend(_many(ctx, spec, value, span))
-    into[spec.name] = tuple(tensors)
-
-
-def _many(
-    ctx: Context, spec: Input, given: Value | tree.Expr, span: Span
-) -> list[Tensor]:
-    from .expressions import expr
-
-    is_value = isinstance(
-        given,
-        (Tensor, Static, Several, Applied, Method, OpRef, BlockRef, ModelRef, Bad),
-    )
-    value = given if is_value else expr(ctx, given)  # type: ignore[arg-type]
-    if isinstance(value, Several):
-        return [t for item in items(value) for t in _many(ctx, spec, item, span)]
-    if isinstance(value, Static) and value.items:
-        made: list[Tensor] = []
-        for element in value.items:
-            made.extend(_many(ctx, spec, element, span))
-        return made
-    tensor = _input(ctx, spec.name, False, value, span)
-    if not isinstance(tensor, Tensor):
-        raise Fault
-    return [tensor]
-
-
-def invoke(ctx: Context, func: Static, node: tree.Call, piped: Value | None) -> Value:
-    """Apply a function-valued parameter: `activation(x)`."""
-    from .expressions import as_tensor, expr
-
-    if func.param is not None:
-        from .arguments import demand
-
-        demand(ctx, func.param, Kind.FUNCTION, node.span)
-    values = ([piped] if piped is not None else []) + [
-        expr(ctx, a.value) for a in node.args
-    ]
-    if len(values) != 1:
-        ctx.fail("N205", "an activation takes one input", node.span)
-    tensor = as_tensor(ctx, values[0], node)
-    return Tensor(ir.Invoke(func.node, tensor.expr, tensor.type, node.span))
 
 
 # --------------------------------------------------------------------- models

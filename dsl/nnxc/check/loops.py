@@ -158,7 +158,7 @@ def _changing(ctx: Context, name: str, value: Value) -> Value:
 
 
 def _bind_targets(ctx: Context, loop: Loop) -> None:
-    from .statements import check_name
+    from .declarations import check_name
 
     targets, element = loop.node.targets, loop.iterable.element
     elements = _elements(ctx, loop, element, len(targets))

@@ -8,16 +8,8 @@ from ..syntax import tree
 from . import types
 from .apply import check_count
 from .context import Context
-from .invoke import (
-    FUNCTIONS,
-    _call_value,
-    apply,
-    bind_layer,
-    call_model,
-    declare,
-    function,
-    invoke,
-)
+from .functions import function, invoke
+from .invoke import FUNCTIONS, apply, bind_layer, call_model, call_value, declare
 from .values import (
     BAD,
     Applied,
@@ -206,7 +198,7 @@ def _call_stage(ctx: Context, node: tree.Call, value: Value) -> Value:
             if isinstance(func, OpRef)
             else BAD
         )
-    return _call_value(ctx, func, node, value)
+    return call_value(ctx, func, node, value)
 
 
 def _is_layer(func: OpRef | BlockRef) -> bool:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from .. import ir
 from ..diagnostics import Label, Sink, closest
 from ..ops import OPTIMIZERS, SCHEDULES
-from ..ops.base import Kind, Op
-from ..shapes import FLOATS, TensorType, is_float
+from ..ops.base import Op
+from ..shapes import TensorType, is_float
 from ..source import Span
 from ..syntax import tree
 from . import types
-from .calls import convert_one, missing, sort_out
 from .context import Context
+from .declarations import check_name
 from .definition import finish
-from .expressions import as_tensor, expr, static
-from .statements import abandon, check_name, mentioned, statement, targets
+from .expressions import as_tensor, expr
+from .selection import select
+from .settings import between, count, positive_number, precision, train_op
+from .statements import abandon, mentioned, statement, targets
 from .values import BAD, Bad, Binding, Fault, ModelRef, Signature, Tensor
 
 SETTINGS = ("loss", "optimizer", "clip", "accumulate", "precision", "ema")
@@ -120,7 +122,7 @@ def _statement(
         case tree.Metric():
             _metric(ctx, node, parts)
         case tree.Select():
-            _select(ctx, node, parts, signature)
+            select(ctx, node, parts, signature)
         case tree.Assign(targets, "=") if (
             len(targets) == 1 and targets[0].id in SETTINGS
         ):
@@ -214,13 +216,13 @@ def _assign_setting(ctx: Context, name: str, node: tree.Assign, parts: Parts) ->
         case "optimizer":
             parts.optimizer = train_op(ctx, node.value, OPTIMIZERS, "optimizer")
         case "precision":
-            parts.precision = _precision(ctx, node.value)
+            parts.precision = precision(ctx, node.value)
         case "clip":
-            parts.clip = _positive(ctx, node.value, "clip")
+            parts.clip = positive_number(ctx, node.value, "clip")
         case "ema":
-            parts.ema = _between(ctx, node.value)
+            parts.ema = between(ctx, node.value)
         case "accumulate":
-            parts.accumulate = _count(ctx, node.value)
+            parts.accumulate = count(ctx, node.value)
 
 
 def _scalar(ctx: Context, node: tree.Expr, what: str) -> ir.Expr:
@@ -257,93 +259,9 @@ def _uses_model(node: object) -> bool:
         return True
     if isinstance(node, tuple):
         return any(_uses_model(n) for n in node)
-    if hasattr(node, "__match_args__") and not isinstance(
-        node, (Span, Op, TensorType)
-    ):
+    if hasattr(node, "__match_args__") and not isinstance(node, (Span, Op, TensorType)):
         return any(_uses_model(getattr(node, key)) for key in node.__match_args__)
     return False
-
-
-def _precision(ctx: Context, node: tree.Expr) -> str:
-    if isinstance(node, tree.Name) and node.id in FLOATS and node.id != "float":
-        return node.id
-    text = node.id if isinstance(node, tree.Name) else ""
-    choices = [f for f in FLOATS if f != "float"]
-    ctx.fail(
-        "N506",
-        "a precision is a floating dtype",
-        node.span,
-        **(ctx.suggest(text, choices) or {"help": "one of " + ", ".join(choices)}),
-    )
-
-
-def _positive(ctx: Context, node: tree.Expr, what: str) -> ir.Static:
-    value = static(ctx, node, f"`{what}`")
-    if value.flavor not in ("int", "float", "unknown"):
-        ctx.fail("N207", f"`{what}` must be a number", node.span)
-    if value.known and value.value <= 0:
-        ctx.fail("N507", f"`{what}` must be above 0", node.span)
-    return value.node
-
-
-def _between(ctx: Context, node: tree.Expr) -> ir.Static:
-    value = static(ctx, node, "`ema`")
-    if value.flavor not in ("int", "float", "unknown"):
-        ctx.fail("N207", "`ema` must be a number", node.span)
-    if value.known and not 0 < value.value < 1:
-        ctx.fail(
-            "N507", "`ema` is a decay between 0 and 1", node.span, help="such as 0.999"
-        )
-    return value.node
-
-
-def _count(ctx: Context, node: tree.Expr) -> ir.Static:
-    value = static(ctx, node, "`accumulate`")
-    if value.flavor not in ("int", "unknown"):
-        ctx.fail("N207", "`accumulate` must be a whole number", node.span)
-    if value.known and value.value < 1:
-        ctx.fail("N507", "`accumulate` must be at least 1", node.span)
-    return value.node
-
-
-def train_op(
-    ctx: Context, node: tree.Expr, registry: Mapping[str, Op], what: str
-) -> ir.TrainOp:
-    """`adamw(warmup_cosine(...), weight_decay=0.1)`."""
-    match node:
-        case tree.Name(name, span):
-            args: Iterable[tree.Arg] = ()
-        case tree.Call(tree.Name(name, span), args):
-            pass
-        case _:
-            ctx.fail(
-                "N508",
-                f"this is no {what}",
-                node.span,
-                help=f"such as `{next(iter(registry))}(...)`",
-            )
-    op = registry.get(name)
-    if op is None:
-        ctx.fail(
-            "N508", f"there is no {what} `{name}`", span, **ctx.suggest(name, registry)
-        )
-    written = sort_out(ctx, op, args, node.span, piped=False)
-    missing(ctx, op, written, node.span)
-    done: list[tuple[str, ir.Static | ir.TrainOp]] = []
-    for param in op.params:
-        if param.name not in written.params:
-            continue
-        value = written.params[param.name]
-        if param.kind is Kind.SCHEDULE and _is_schedule(ctx, value):
-            done.append((param.name, train_op(ctx, value, SCHEDULES, "schedule")))
-        else:
-            done.append((param.name, convert_one(ctx, param, value, None)[0]))
-    return ir.TrainOp(op, tuple(done))
-
-
-def _is_schedule(ctx: Context, node: tree.Expr) -> bool:
-    head = node.func if isinstance(node, tree.Call) else node
-    return isinstance(head, tree.Name) and head.id not in ctx.scope
 
 
 # ------------------------------------------------------- metrics and selection
@@ -354,93 +272,6 @@ def _metric(ctx: Context, node: tree.Metric, parts: Parts) -> None:
     if node.name in parts.metrics or node.name == "loss":
         ctx.fail("N202", f"there are two metrics `{node.name}`", node.name_span)
     parts.metrics[node.name] = _scalar(ctx, node.value, "a metric")
-
-
-def _select(
-    ctx: Context, node: tree.Select, parts: Parts, signature: Signature
-) -> None:
-    other = "freeze" if node.keyword == "only" else "only"
-    if getattr(parts, other):
-        ctx.fail("N509", "`only` and `freeze` exclude each other", node.span)
-    chosen = getattr(parts, node.keyword)
-    for path in node.paths:
-        try:
-            chosen.append(_chosen(ctx, path, chosen, signature))
-        except Fault:
-            parts.broken = True
-
-
-def _chosen(
-    ctx: Context, path: tree.Expr, chosen: list[str], signature: Signature
-) -> str:
-    dotted = _dotted(ctx, path)
-    _exists(ctx, path, dotted.split("."), signature)
-    if dotted in chosen:
-        ctx.fail("N202", f"`{dotted}` is named twice", path.span)
-    return dotted
-
-
-def _dotted(ctx: Context, node: tree.Expr) -> str:
-    match node:
-        case tree.Name(name):
-            return name
-        case tree.Attribute(value, name):
-            return f"{_dotted(ctx, value)}.{name}"
-    ctx.fail(
-        "N510", "a path of weights is dotted names, such as `encoder.wte`", node.span
-    )
-
-
-def _exists(
-    ctx: Context, node: tree.Expr, path: list[str], signature: Signature
-) -> None:
-    """Follow the path through the model's layers."""
-    here: Signature | None = signature
-    for position, name in enumerate(path):
-        if here is None:
-            return
-        layers, variables = _members(here)
-        if name not in layers and name not in variables:
-            ctx.fail(
-                "N511",
-                f"`{here.definition.name}` has no layer `{name}`",
-                node.span,
-                **ctx.suggest(name, [*layers, *variables]),
-            )
-        inner = layers.get(name)
-        here = here.callees.get(inner) if isinstance(inner, str) else None
-        if here is None and position + 1 < len(path):
-            weights = inner if isinstance(inner, tuple) else ()
-            rest = ".".join(path[position + 1 :])
-            if rest not in weights:
-                ctx.fail(
-                    "N511",
-                    f"`{name}` has no `{rest}`",
-                    node.span,
-                    **ctx.suggest(rest, weights),
-                )
-            return
-
-
-def _members(signature: Signature) -> tuple[dict[str, str | tuple[str, ...]], set[str]]:
-    """Layers (the block's name, or the names of weights) and variables of a definition."""
-    layers: dict[str, str | tuple[str, ...]] = {}
-    variables: set[str] = set()
-    todo: list[ir.Stmt] = list(signature.definition.body)
-    while todo:
-        match todo.pop():
-            case ir.Declare(layer):
-                block = isinstance(layer.callee, str)
-                layers[layer.name] = (
-                    str(layer.callee) if block else tuple(layer.weights)
-                )
-            case ir.Variable(name):
-                variables.add(name)
-            case ir.For(body=body):
-                todo.extend(body)
-            case ir.If(then=then, orelse=orelse):
-                todo.extend((*then, *orelse))
-    return layers, variables
 
 
 def _complete(ctx: Context, node: tree.Train, parts: Parts) -> None:

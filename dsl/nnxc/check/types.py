@@ -35,7 +35,7 @@ def size_of(ctx: Context, node: tree.Expr, evaluate: Evaluate) -> Dim:
     _known_axes(ctx, node)
     value = evaluate(ctx, node)
     if isinstance(value, Static) and value.flavor in ("int", "unknown"):
-        from .arguments import named_size
+        from .converters import named_size
 
         _, dim = named_size(ctx, value, "size", node.span)
         settle_sizes(ctx, dim)

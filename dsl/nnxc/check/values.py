@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias
 
 from .. import ir
 from ..dims import Dim, const
-from ..ops.base import Kind, Op, Shaped, Weight
+from ..ops.base import Kind, Op, Weight
 from ..shapes import TensorType
 from ..source import Span
 

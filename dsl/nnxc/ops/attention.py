@@ -86,7 +86,7 @@ def _attention(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
         source = context
         message = f"context is {context}, its first axis must be {x.sizes[0]}"
         requires += equal(context.sizes[0], x.sizes[0], message, at="context")
-    b, t, s, e = *x.sizes[:2], source.sizes[1], source.sizes[2]
+    b, t, (s, e) = x.sizes[0], x.sizes[1], source.sizes[1:]
     requires += _mask("mask", mask, (b, heads, t, s))
     scores = 4 * b * heads * t * s * head_dim
     projections = 4 * b * t * d * heads * head_dim + 4 * b * s * e * kv_heads * head_dim

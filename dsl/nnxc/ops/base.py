@@ -94,6 +94,9 @@ class Weight:
     when: str | None = None  # the BOOL parameter that turns it on
 
 
+NOTHING: Final = const(0)
+
+
 @dataclass(frozen=True, slots=True)
 class Shaped:
     """What a shape rule finds out."""
@@ -105,7 +108,7 @@ class Shaped:
     weights: Mapping[str, Weight] = field(
         default_factory=dict
     )  # "kernel", "q_proj.kernel"
-    flops: Dim = const(0)  # of one application, forward; a multiply-add counts 2
+    flops: Dim = NOTHING  # of one application, forward; a multiply-add counts 2
     requires: tuple[Requirement, ...] = ()
     build: Call | str | None = None  # in place of the entry's, where arguments decide
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
@@ -18,6 +17,7 @@ from ..dims import Dim
 from ..evaluate import Value, show
 from ..instance import config_values, instantiate
 from ..nodes import Failure, Node, WeightOf, total_of
+from ..record import Record, replace
 from ..shapes import TensorType, tensor
 from .units import byte_size, polynomial, scaled
 
@@ -33,8 +33,7 @@ class SummaryError(Exception):
         self.message, self.help = message, help
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Record):
     """One layer, or `count` equal ones, at its depth."""
 
     depth: int
@@ -49,8 +48,7 @@ class Row:
     output_bytes: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(Record):
     """A model at given values; the last row of a listing is `total`."""
 
     model: str

@@ -18,9 +18,8 @@ from .lines import Line
 from .words import BODY, HARD, HEADS, PYTHON
 
 _COMPARE = frozenset(("EQ", "NE", "LT", "LE", "GT", "GE"))
-_OPERANDS = frozenset(
-    ("NAME", "INT", "FLOAT", "WINDOW", "STRING", "TRUE", "FALSE", "NONE", "LSQB")
-)
+_LITERALS = frozenset(("INT", "FLOAT", "WINDOW", "STRING", "TRUE", "FALSE", "NONE"))
+_OPERANDS = _LITERALS | {"NAME", "LSQB"}
 _ENDS = frozenset((END, "RPAR", "RSQB", "COMMA", "COLON", "VBAR"))
 _OPERATORS = _COMPARE | frozenset(
     ("PLUS", "MINUS", "STAR", "SLASH", "FLOOR", "PERCENT", "POWER", "AND", "OR", "IF")
@@ -165,8 +164,8 @@ def _arrow_to_nothing(fault: Fault) -> Diagnostic | None:
 def _arrow_from_nothing(fault: Fault) -> Diagnostic | None:
     if fault.kind != "ARROW":
         return None
-    if fault.accepts("PLUS"):
-        help = "put the arrows into parentheses: `(x -> f)`"
+    if fault.comes_after("NAME", "RPAR", "RSQB", *_LITERALS):
+        help = "put what it joins into parentheses: `(x -> f)`, `(x : [B]) -> f`"
         return fault.report("N120", "`->` cannot stand here", help)
     help = "write what flows in: `x -> Linear(n)`"
     return fault.report("N125", "nothing before `->`", help)

@@ -1,0 +1,189 @@
+"""Assignments: a name, or several, and what they stand for from there on."""
+
+from __future__ import annotations
+
+from .. import ir
+from ..diagnostics import Label
+from ..dims import Comparison, Dim, const
+from ..shapes import TensorType
+from ..source import Span
+from ..syntax import tree
+from . import types
+from .context import Context
+from .declarations import check_name, with_article
+from .expressions import as_tensor, expr
+from .values import BAD, Applied, Bad, Fault, Several, Static, Tensor, Value
+
+
+def assign(ctx: Context, node: tree.Assign) -> None:
+    """`targets op value`."""
+    for target in node.targets:
+        check_name(ctx, target.id, target.span)
+    value = ctx.attempt(lambda: _assigned(ctx, node))
+    if isinstance(value, Bad):
+        raise Fault
+    if len(node.targets) > 1:
+        unpack(ctx, node, value)
+        return
+    target = node.targets[0]
+    _bindable(ctx, target)
+    store(ctx, target, value, node.span)
+
+
+def _assigned(ctx: Context, node: tree.Assign) -> Value:
+    if node.op == "=":
+        return expr(ctx, node.value)
+    from .operators import combine
+
+    if len(node.targets) > 1:
+        ctx.fail("N245", f"`{node.op}` has one target", node.span)
+    target = node.targets[0]
+    if target.id not in ctx.scope:
+        ctx.fail(
+            "N201",
+            f"`{target.id}` has no value yet",
+            target.span,
+            help=f"`{node.op}` changes a value; use `=` first",
+        )
+    left = expr(ctx, target)
+    right = ctx.attempt(lambda: expr(ctx, node.value))
+    if isinstance(left, Bad) or isinstance(right, Bad):
+        return BAD
+    span = node.value.span
+    if isinstance(left, Tensor) and isinstance(right, Tensor):
+        _keeps_shape(ctx, node, left, right)
+        span = right.expr.span
+    whole = tree.Binary(node.op[0], target, node.value, span)
+    return combine(ctx, node.op[0], left, right, whole)
+
+
+def _keeps_shape(ctx: Context, node: tree.Assign, left: Tensor, right: Tensor) -> None:
+    """`x += y` is an `x` of the same shape."""
+    have, new = left.type, right.type
+    pairs = list(zip(reversed(have.sizes), reversed(new.sizes), strict=False))
+    unfit = [not _stretches(ctx, b, a) for a, b in pairs]
+    if not any(unfit) and (have.lead or (new.rank <= have.rank and not new.lead)):
+        return
+    last = isinstance(node.value, tree.Pipe) and unfit == [True, *unfit[1:]]
+    repair = f"; end the branch with `-> Linear({have.sizes[-1]})`" if last else ""
+    ctx.fail(
+        "N301",
+        "shapes do not match",
+        right.expr.span,
+        f"this is {new}",
+        related=(Label(node.targets[0].span, f"`{node.targets[0].id}` is {have}"),),
+        help=f"`{node.op}` needs equal shapes{repair}",
+    )
+
+
+def _stretches(ctx: Context, size: Dim, to: Dim) -> bool:
+    if size in (to, const(1)):
+        return True
+    return to != const(1) and ctx.compare(to, size) is not Comparison.DIFFERENT
+
+
+def _bindable(ctx: Context, target: tree.Name) -> None:
+    held = ctx.scope.get(target.id)
+    if held is None and (target.id in ctx.functions or target.id in ctx.signatures):
+        return
+    if held is not None and held.what in (
+        "parameter",
+        "axis",
+        "param",
+        "layer",
+        "loop variable",
+    ):
+        if held.what == "layer" and isinstance(held.value, Bad):
+            return
+        ctx.fail(
+            "N202",
+            f"`{target.id}` already names {with_article(held.what)}",
+            target.span,
+            related=(Label(held.span, "here"),),
+        )
+
+
+def store(ctx: Context, target: tree.Name, value: Value, span: Span) -> None:
+    """Give one name one value."""
+    match value:
+        case Applied(layer):
+            if layer.name != target.id:
+                ctx.fail("N246", f"`{layer.name}` would get a second name", target.span)
+            ctx.bind(target.id, value, target.span, "layer").used = True
+        case Static():
+            ctx.bind(
+                target.id, _static_local(ctx, target, value, span), target.span, "value"
+            )
+        case Tensor() if target.id in ctx.states:
+            types.check_type(
+                ctx,
+                value.type,
+                ctx.states[target.id],
+                value.expr.span,
+                f"the state `{target.id}`",
+            )
+            ctx.body.append(ir.UpdateState(target.id, value.expr, span))
+        case Tensor(made, optional):
+            if optional:
+                as_tensor(ctx, value, target)
+            ctx.body.append(ir.Assign((target.id,), made, span))
+            ctx.bind(
+                target.id,
+                Tensor(ir.Var(target.id, value.type, target.span)),
+                target.span,
+                "value",
+            )
+        case Several(made, kinds):
+            ctx.body.append(ir.Assign((target.id,), made, span))
+            ctx.bind(
+                target.id,
+                Several(ir.Var(target.id, kinds, target.span), kinds),
+                target.span,
+                "value",
+            )
+        case _:
+            ctx.fail("N216", "this is not a value", span, help="apply it to something")
+
+
+def _static_local(ctx: Context, target: tree.Name, value: Static, span: Span) -> Static:
+    """A static local: sizes keep their form, others become a symbol of their own."""
+    dim = value.dim
+    if value.flavor in ("int", "unknown") and dim is None:
+        dim = ctx.local_size(target.id, value.node, span)
+    else:
+        ctx.body.append(ir.StaticLet(target.id, value.node, span))
+    return Static(
+        ir.Ref(target.id),
+        value.flavor,
+        dim,
+        value.value,
+        value.known,
+        value.items,
+        value.element,
+    )
+
+
+def unpack(ctx: Context, node: tree.Assign, value: Value) -> None:
+    """`a, b = values`."""
+    if not isinstance(value, Several):
+        ctx.fail("N234", f"{len(node.targets)} names for one value", node.value.span)
+    if len(value.types) != len(node.targets):
+        ctx.fail(
+            "N234",
+            f"{len(node.targets)} names for {len(value.types)} values",
+            node.value.span,
+        )
+    seen: set[str] = set()
+    for target, kind in zip(node.targets, value.types, strict=True):
+        if target.id in seen:
+            ctx.fail(
+                "N202", f"`{target.id}` stands twice among the targets", target.span
+            )
+        seen.add(target.id)
+        _bindable(ctx, target)
+        var = ir.Var(target.id, kind, target.span)
+        made: Value = (
+            Tensor(var) if isinstance(kind, TensorType) else Several(var, kind)
+        )
+        ctx.bind(target.id, made, target.span, "value")
+    ctx.body.append(ir.Assign(tuple(t.id for t in node.targets), value.expr, node.span))

@@ -1,0 +1,226 @@
+"""Applying blocks: axes bound, obligations proven, outputs in the terms of the caller."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from .. import ir
+from ..diagnostics import Label
+from ..dims import Dim, const, symbol
+from ..shapes import Axis, TensorType
+from ..source import Span
+from . import types
+from .apply import draw, same_sizes
+from .context import Context
+from .values import (
+    Fault,
+    LayerInfo,
+    Obligation,
+    Param,
+    Signature,
+    Tensor,
+)
+
+
+def apply_block(
+    ctx: Context,
+    info: LayerInfo,
+    signature: Signature,
+    inputs: Mapping[str, Tensor],
+    span: Span,
+) -> ir.Expr:
+    """Apply a block: bind its axes, prove what it requires, and say what comes out."""
+    if signature.broken:
+        info.used = True
+        raise Fault
+    env = _argument_sizes(signature, info)
+    labels: dict[str, str | None] = {}
+    lead: tuple[tuple[Axis, ...], bool] = ((), False)
+    definition = signature.definition
+    for spec in definition.inputs:
+        if spec.name in inputs:
+            lead = (
+                _unify(ctx, signature, spec, inputs[spec.name], env, labels, span)
+                or lead
+            )
+    _prove(ctx, signature, env, span)
+    _learn_block_sizes(ctx, info, signature, env, span)
+    for stream in definition.streams:
+        draw(ctx, stream, span, hard=stream in signature.hard_streams)
+    ctx.modes.update(dict.fromkeys(definition.modes))
+    outputs = tuple(_output(t, env, labels, lead) for t in definition.outputs)
+    out = outputs[0] if len(outputs) == 1 else outputs
+    info.used = True
+    if info.count is not None:
+        _check_stack(ctx, info, next(iter(inputs.values())), out, span)
+    given = tuple((name, t.expr) for name, t in inputs.items())
+    return ir.Apply(info.name, given, None, out, span)
+
+
+def _prove(
+    ctx: Context, signature: Signature, env: Mapping[str, Any], span: Span
+) -> None:
+    """What a block requires of its callers. What its own constructor checks need only not be
+    false here; what is known at the call alone must be proven."""
+    definition = signature.definition
+    for fact in signature.obligations:
+        left, right = fact.left.substitute(env), fact.right.substitute(env)
+        open_axes = (fact.left.symbols | fact.right.symbols) & signature.axes
+        checked = open_axes <= frozenset(definition.inferred)
+        if checked and ctx.verdict(left, right, fact.relation) is None:
+            continue
+        ctx.fact(
+            left,
+            right,
+            span,
+            fact.message,
+            code=fact.code,
+            relation=fact.relation,
+            label=_meanings(fact, env),
+            related=(Label(fact.span, f"required here, in `{definition.name}`"),),
+        )
+
+
+def _meanings(fact: Obligation, env: Mapping[str, Any]) -> str:
+    """What the names in a block's requirement stand for here: `heads = 3, d = 4`."""
+    names = sorted((fact.left.symbols | fact.right.symbols) & env.keys())
+    return ", ".join(f"{n} = {env[n]}" for n in names if env[n] != symbol(n))
+
+
+def _argument_sizes(signature: Signature, info: LayerInfo) -> dict[str, Any]:
+    env: dict[str, Any] = {}
+    for name, param in signature.params.items():
+        value = info.args[name][1] if name in info.args else _default_value(param)
+        if isinstance(value, (Dim, tuple)):
+            env[name] = value
+        elif isinstance(value, int) and not isinstance(value, bool):
+            env[name] = const(value)
+    return env
+
+
+def _default_value(param: Param) -> Any:
+    match param.default:
+        case ir.Literal(bool()):
+            return None
+        case ir.Literal(int(n)):
+            return const(n)
+        case ir.Literal(tuple(values)):
+            return tuple(const(v) for v in values)
+        case ir.StaticList(items) if all(
+            isinstance(i, ir.Literal) and isinstance(i.value, int) for i in items
+        ):
+            return tuple(const(i.value) for i in items if isinstance(i, ir.Literal))
+    return None
+
+
+def _unify(
+    ctx: Context,
+    signature: Signature,
+    spec: ir.ModelInput,
+    given: Tensor,
+    env: dict[str, Any],
+    labels: dict[str, str | None],
+    span: Span,
+) -> tuple[tuple[Axis, ...], bool] | None:
+    """Bind the axes of one input; returns the leading axes where the input has `...`."""
+    what = f"`{spec.name}` of `{signature.definition.name}`"
+    related = (Label(spec.span, f"declared as {spec.type}"),)
+    got, want = given.type, spec.type
+    place = given.expr.span
+    types.check_dtype(ctx, got.dtype, want.dtype, place, what)
+    open_rank = got.lead and not want.lead
+    if open_rank or got.rank < want.rank or (got.rank > want.rank and not want.lead):
+        ctx.fail("N303", f"{what} is {want}", place, f"this is {got}", related=related)
+    split = got.rank - want.rank
+    for have, wanted in zip(got.axes[split:], want.axes, strict=True):
+        _bind_axis(
+            ctx, signature, have, wanted.size, env, what, got, want, place, related
+        )
+        if wanted.label:
+            labels.setdefault(wanted.label, have.label)
+    return (got.axes[:split], got.lead) if want.lead else None
+
+
+def _bind_axis(
+    ctx: Context,
+    signature: Signature,
+    have: Axis,
+    want: Dim,
+    env: dict[str, Any],
+    what: str,
+    got: TensorType,
+    wanted: TensorType,
+    place: Span,
+    related: Iterable[Label],
+) -> None:
+    unbound = [s for s in sorted(want.symbols) if s in signature.axes and s not in env]
+    if len(unbound) == 1 and (
+        solved := _solve(have.size, want.substitute(env), unbound[0])
+    ):
+        env[unbound[0]] = solved
+    if any(s not in env for s in unbound):
+        ctx.fail(
+            "N317", f"{what} does not determine `{unbound[0]}`", place, related=related
+        )
+    ctx.fact(
+        have.size,
+        want.substitute(env),
+        place,
+        f"{what} is {wanted}",
+        label=f"this is {got}",
+        related=related,
+    )
+
+
+def _solve(size: Dim, pattern: Dim, name: str) -> Dim | None:
+    """The axis for which `pattern` equals `size`: `T` from `T + 1`, `n` from `8 * n`."""
+    slope = pattern.substitute({name: 1}) - pattern.substitute({name: 0})
+    if name in slope.symbols or not slope.terms:
+        return None
+    return (size - pattern.substitute({name: 0})) // slope
+
+
+def _learn_block_sizes(
+    ctx: Context,
+    info: LayerInfo,
+    signature: Signature,
+    env: Mapping[str, Any],
+    span: Span,
+) -> None:
+    sizes = {name: env[name] for name in signature.definition.inferred if name in env}
+    ctx.build_from(sizes.values(), span, f"the weights of `{info.name}`")
+    if info.bound_at is None:
+        info.bound_at, info.sizes = span, sizes
+    else:
+        same_sizes(ctx, info, sizes, span)
+
+
+def _output(
+    kind: ir.Type,
+    env: Mapping[str, Any],
+    labels: Mapping[str, str | None],
+    lead: tuple[tuple[Axis, ...], bool],
+) -> ir.Type:
+    if not isinstance(kind, TensorType):
+        return tuple(_output(k, env, labels, lead) for k in kind)
+    axes = tuple(
+        Axis(
+            a.size.substitute(env),
+            (labels.get(a.label) or a.label) if a.label else None,
+        )
+        for a in kind.axes
+    )
+    if kind.lead:
+        return TensorType(kind.dtype, lead[0] + axes, lead[1])
+    return TensorType(kind.dtype, axes)
+
+
+def _check_stack(
+    ctx: Context, info: LayerInfo, given: Tensor, out: ir.Type, span: Span
+) -> None:
+    if not isinstance(out, TensorType):
+        ctx.fail(
+            "N318", f"a stack passes one value on; `{info.name}` gives several", span
+        )
+    types.check_type(ctx, out, given.type, span, "what a stack's block returns")

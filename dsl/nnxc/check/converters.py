@@ -1,0 +1,359 @@
+"""What a spec writes for each kind of argument, converted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from .. import ir
+from ..diagnostics import did_you_mean
+from ..dims import Dim, const, func, symbol
+from ..ops import INITIALIZERS
+from ..ops.base import Kind, Op
+from ..ops.base import Param as OpParam
+from ..shapes import DTYPES, TensorType
+from ..source import Span
+from ..syntax import tree
+from . import types
+from .context import Context
+from .statics import describe
+from .values import OpRef, Param, Static, Value, number
+
+Converted = tuple[ir.Static, Any]
+
+
+NUMBERS = ("int", "float", "unknown")
+
+
+def wrong(ctx: Context, param: OpParam, node: tree.Expr, value: Value) -> Any:
+    """Report an argument of the wrong kind."""
+    label = f"this is {describe(value)}" if isinstance(value, Static) else ""
+    if not label and isinstance(value, Static) is False:
+        label = "this is not known at construction"
+    ctx.fail("N207", f"`{param.name}` must be {EXPECTED[param.kind]}", node.span, label)
+
+
+EXPECTED = {
+    Kind.SIZE: "a size",
+    Kind.SIZES: "one or several sizes",
+    Kind.INT: "a whole number",
+    Kind.INTS: "whole numbers",
+    Kind.NUMBER: "a number",
+    Kind.BOOL: "true or false",
+    Kind.TEXT: "a text",
+    Kind.WINDOW: "a window such as `3x3`",
+    Kind.AXIS: "an axis: a name in the shape or a position",
+    Kind.AXES: "axes: names in the shape or positions",
+    Kind.SHAPE: "a shape such as `[B, d]`",
+    Kind.DTYPE: "a dtype: " + ", ".join(DTYPES),
+    Kind.STREAM: "the name of a stream",
+    Kind.INIT: "an initialiser such as `normal(0.02)`",
+    Kind.FUNCTION: "an activation such as `gelu`",
+    Kind.SCHEDULE: "a number or a schedule",
+    Kind.LIST: "a list",
+}
+
+
+def _size(ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any) -> Converted:
+    if not isinstance(value, Static) or value.flavor not in ("int", "unknown"):
+        return wrong(ctx, p, node, value)
+    static, dim = named_size(ctx, value, p.name, node.span)
+    if p.kind is Kind.SIZE:
+        types.positive(ctx, dim, node.span)
+        types.settle_sizes(ctx, dim)
+    return static, dim
+
+
+def named_size(ctx: Context, value: Static, base: str, span: Span) -> Converted:
+    """A size's node and form; one without a form (`1 if i == 0 else 2`) becomes a local."""
+    if value.dim is not None:
+        return value.node, value.dim
+    name = ctx.unused_name(base)
+    return ir.Ref(name), ctx.local_size(name, value.node, span)
+
+
+def _sizes(
+    ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any
+) -> Converted:
+    single = OpParam(p.name, Kind.SIZE if p.kind is Kind.SIZES else Kind.INT)
+    if isinstance(value, Static) and value.flavor == "list" and value.items:
+        parts = [_size(ctx, single, node, item, None) for item in value.items]
+        return ir.StaticList(tuple(s for s, _ in parts)), tuple(d for _, d in parts)
+    static, dim = _size(ctx, OpParam(p.name, single.kind), node, value, None)
+    return static, (dim,)
+
+
+def _number(
+    ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any
+) -> Converted:
+    if not isinstance(value, Static) or value.flavor not in NUMBERS:
+        return wrong(ctx, p, node, value)
+    return value.node, value.value if value.known else None
+
+
+def _bool(ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any) -> Converted:
+    if not isinstance(value, Static) or value.flavor not in ("bool", "unknown"):
+        return wrong(ctx, p, node, value)
+    return value.node, value.value if value.known else None
+
+
+def _text(
+    ctx: Context, p: OpParam, node: tree.Expr, value: Value, subject: Any
+) -> Converted:
+    if not isinstance(value, Static) or value.flavor != "text":
+        if (
+            isinstance(value, Static)
+            and p.choices is None
+            and value.flavor in ("int", "unknown")
+        ):
+            return _size(ctx, OpParam(p.name, Kind.INT), node, value, subject)
+        return wrong(ctx, p, node, value)
+    if p.choices is not None and value.known and value.value not in p.choices:
+        ctx.fail(
+            "N208",
+            f'`{p.name}` cannot be "{value.value[:40]}"',
+            node.span,
+            help=did_you_mean(value.value, p.choices)
+            or "one of " + ", ".join(f'"{c}"' for c in p.choices),
+        )
+    return value.node, value.value
+
+
+def _window(
+    ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any
+) -> Converted:
+    if not isinstance(value, Static):
+        return wrong(ctx, p, node, value)
+    if p.choices and value.flavor == "text":
+        return _text(ctx, p, node, value, None)
+    if value.flavor == "window" and value.known:
+        for n in value.value:
+            types.positive(ctx, const(n), node.span)
+        return value.node, tuple(const(n) for n in value.value)
+    if (
+        value.flavor == "window"
+        and value.param is not None
+        and value.param.element is not None
+    ):
+        return value.node, window_sizes(value.param.name, value.param.element.value)
+    if value.flavor == "window" and value.param is not None:
+        return value.node, OpenWindow(value.param)
+    if value.flavor == "list":
+        return _sizes(ctx, OpParam(p.name, Kind.SIZES), node, value, None)
+    if value.flavor not in ("int", "unknown"):
+        return wrong(ctx, p, node, value)
+    static, dim = named_size(ctx, value, p.name, node.span)
+    return static, (dim,)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenWindow:
+    """A window that is a parameter without a default; its rank follows from what it slides over."""
+
+    param: Param
+
+    def over(self, subject: TensorType) -> tuple[Dim, ...]:
+        """Its sizes over the inner axes of `[batch, ..., channels]`."""
+        rank = max(subject.rank - 2, 1)
+        self.param.element = number(rank)
+        return window_sizes(self.param.name, rank)
+
+
+def window_sizes(name: str, rank: int) -> tuple[Dim, ...]:
+    """The sizes of a window that a parameter gives."""
+    return tuple(func("index", symbol(name), const(i)) for i in range(rank))
+
+
+def _axis(
+    ctx: Context, p: OpParam, node: tree.Expr, value: Value, subject: TensorType | None
+) -> Converted:
+    position = _position(ctx, p, node, value, subject)
+    return ir.Literal(_spelled(position, subject)), position
+
+
+def _spelled(position: int, subject: TensorType | None) -> int:
+    """As Python code writes it: the last axis as -1, all from the end where the rank is open."""
+    if subject is None:
+        return position
+    return (
+        position - subject.rank
+        if subject.lead or position == subject.rank - 1
+        else position
+    )
+
+
+def _position(
+    ctx: Context, p: OpParam, node: tree.Expr, value: Value, subject: TensorType | None
+) -> int:
+    if subject is None:
+        ctx.fail("N307", f"`{p.name}` needs an input to look in", node.span)
+    if isinstance(node, tree.Name):
+        return find_axis(ctx, node, subject)
+    if (
+        not isinstance(value, Static)
+        or not isinstance(value.value, int)
+        or value.flavor != "int"
+    ):
+        return wrong(ctx, p, node, value)
+    rank, n = subject.rank, value.value
+    if not -rank <= n < rank or (subject.lead and n >= 0):
+        ctx.fail("N307", f"{subject} has no axis {n}", node.span)
+    return n % rank
+
+
+def find_axis(ctx: Context, node: tree.Name, subject: TensorType) -> int:
+    """The position of the axis of that name."""
+    found = subject.find(node.id)
+    if len(found) == 1:
+        binding = ctx.scope.get(node.id)
+        if binding:
+            binding.use()
+        return found[0]
+    names = [n for a in subject.axes for n in (a.size.name, a.label) if n]
+    if found:
+        ctx.fail(
+            "N308",
+            f"{subject} has several axes `{node.id}`",
+            node.span,
+            help="say which by position, such as `axis=-1`",
+        )
+    ctx.fail(
+        "N307",
+        f"{subject} has no axis `{node.id}`",
+        node.span,
+        help=did_you_mean(node.id, names)
+        or "name an axis of the shape, or give its position",
+    )
+
+
+def _axes(
+    ctx: Context, p: OpParam, node: tree.Expr, value: Value, subject: TensorType | None
+) -> Converted:
+    nodes = node.items if isinstance(node, tree.ListOf) else (node,)
+    positions: list[int] = []
+    for item in nodes:
+        from .expressions import static_or_name
+
+        position = _position(ctx, p, item, static_or_name(ctx, item), subject)
+        if position in positions:
+            ctx.fail("N308", "this axis is named twice", item.span)
+        positions.append(position)
+    spelled = tuple(_spelled(i, subject) for i in positions)
+    if len(spelled) == 1:
+        return ir.Literal(spelled[0]), tuple(positions)
+    return ir.StaticList(tuple(ir.Literal(i) for i in spelled)), tuple(positions)
+
+
+def _shape(
+    ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any
+) -> Converted:
+    from .expressions import expr
+
+    dims = node.items if isinstance(node, tree.ListOf) else (node,)
+    axes, lead = types.axes_of(ctx, dims, expr)
+    if lead:
+        ctx.fail(
+            "N314", "`...` has no size of its own", node.span, help="write every axis"
+        )
+    return ir.StaticList(tuple(ir.Size(a.size) for a in axes)), axes
+
+
+def _dtype(
+    ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any
+) -> Converted:
+    if not isinstance(node, tree.Name):
+        return wrong(ctx, p, node, value)
+    if node.id not in DTYPES:
+        ctx.fail(
+            "N320",
+            f"there is no dtype `{node.id}`",
+            node.span,
+            help=did_you_mean(node.id, DTYPES) or "one of " + ", ".join(DTYPES),
+        )
+    return ir.Literal(node.id), node.id
+
+
+def _stream(
+    ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any
+) -> Converted:
+    if not isinstance(node, tree.Name):
+        return wrong(ctx, p, node, value)
+    return ir.Literal(node.id), node.id
+
+
+def _init(ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any) -> Converted:
+    return initializer(ctx, node), None
+
+
+def initializer(ctx: Context, node: tree.Expr) -> ir.Static:
+    """`normal(0.02)`, `zeros`, or a number."""
+    from .calls import entry_args
+    from .expressions import static_or_name
+
+    match node:
+        case tree.Name(name, span) | tree.Call(tree.Name(name, span)):
+            op = INITIALIZERS.get(name)
+            if op is None:
+                ctx.fail(
+                    "N209",
+                    f"there is no initialiser `{name}`",
+                    span,
+                    **ctx.suggest(name, INITIALIZERS),
+                )
+            args = node.args if isinstance(node, tree.Call) else ()
+            written = entry_args(ctx, op, args, node.span, None)
+            return ir.Initializer(op, tuple((k, v[0]) for k, v in written.items()))
+    value = static_or_name(ctx, node)
+    if isinstance(value, Static) and value.flavor in NUMBERS:
+        return value.node
+    ctx.fail("N207", "an initialiser such as `normal(0.02)` must stand here", node.span)
+
+
+def _function(
+    ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any
+) -> Converted:
+    if isinstance(value, OpRef) and is_activation(value.op):
+        return ir.Literal(value.op), value.op
+    if isinstance(value, Static) and value.flavor == "function":
+        return value.node, None
+    return wrong(ctx, p, node, value)
+
+
+def is_activation(op: Op) -> bool:
+    """Whether a function takes one tensor and needs nothing else."""
+    required = [i for i in op.inputs if not i.optional]
+    return op.group == "function" and len(required) == 1 and op.shape == "... -> ..."
+
+
+def _schedule(
+    ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any
+) -> Converted:
+    return _number(ctx, p, node, value, None)
+
+
+def _list(ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any) -> Converted:
+    if isinstance(value, Static) and value.flavor == "list":
+        return value.node, value.value
+    return wrong(ctx, p, node, value)
+
+
+_CONVERT: dict[Kind, Callable[..., Converted]] = {
+    Kind.SIZE: _size,
+    Kind.INT: _size,
+    Kind.SIZES: _sizes,
+    Kind.INTS: _sizes,
+    Kind.NUMBER: _number,
+    Kind.BOOL: _bool,
+    Kind.TEXT: _text,
+    Kind.WINDOW: _window,
+    Kind.AXIS: _axis,
+    Kind.AXES: _axes,
+    Kind.SHAPE: _shape,
+    Kind.DTYPE: _dtype,
+    Kind.STREAM: _stream,
+    Kind.INIT: _init,
+    Kind.FUNCTION: _function,
+    Kind.SCHEDULE: _schedule,
+    Kind.LIST: _list,
+}

@@ -1,0 +1,165 @@
+"""Declarations: streams, inputs, params, states, requirements."""
+
+from __future__ import annotations
+
+from .. import ir
+from ..diagnostics import Label
+from ..shapes import TensorType, is_float
+from ..source import Span
+from ..syntax import tree
+from . import types
+from .context import Context
+from .converters import initializer
+from .expressions import expr, static
+from .values import BAD, Fault, Tensor
+
+RESERVED = frozenset({"self", "nnx", "jax", "jnp", "optax", "rngs"})
+
+
+def rngs(ctx: Context, node: tree.Rngs) -> None:
+    """`rngs params, dropout`."""
+    for name in node.names:
+        if name.id in ctx.declared_streams:
+            ctx.error("N402", f"the stream `{name.id}` is declared twice", name.span)
+        ctx.declared_streams[name.id] = name.span
+
+
+def inputs(ctx: Context, node: tree.Declare) -> None:
+    """`input x: [B, T, d], mask: bool[B, T] = none`."""
+    for field in node.fields:
+        try:
+            _input(ctx, field)
+        except Fault:
+            ctx.bind(field.name, BAD, field.name_span, "input")
+            ctx.broken_inputs = True
+
+
+def _input(ctx: Context, field: tree.Field) -> None:
+    check_name(ctx, field.name, field.name_span)
+    _not_taken(ctx, field.name, field.name_span)
+    kind = types.bind_axes(ctx, field.type, expr)
+    optional = False
+    if field.default is not None:
+        if not (
+            isinstance(field.default, tree.Constant) and field.default.value is None
+        ):
+            ctx.fail("N217", "an input's only default is `none`", field.default.span)
+        optional = True
+    if ctx.has_return or ctx.layers:
+        ctx.fail("N243", "inputs stand before what uses them", field.span)
+    if not optional and any(i.optional for i in ctx.inputs):
+        ctx.fail(
+            "N244",
+            f"`{field.name}` is required, so it stands before optional inputs",
+            field.name_span,
+        )
+    ctx.inputs.append(ir.ModelInput(field.name, kind, optional, field.name_span))
+    value = Tensor(ir.Var(field.name, kind, field.name_span), optional)
+    ctx.bind(field.name, value, field.name_span, "input")
+
+
+def variables(ctx: Context, node: tree.Declare) -> None:
+    """`param scale: [d] = ones`, `state count: int[] = 0`."""
+    if node.keyword == "batch":
+        ctx.broken_inputs = True
+        ctx.fail("N242", "`batch` belongs in a train", node.span)
+    for field in node.fields:
+        try:
+            _variable(ctx, field, node.keyword == "state")
+        except Fault:
+            ctx.bind(field.name, BAD, field.name_span, node.keyword)
+
+
+def _variable(ctx: Context, field: tree.Field, state: bool) -> None:
+    what = "state" if state else "param"
+    check_name(ctx, field.name, field.name_span)
+    _not_taken(ctx, field.name, field.name_span)
+    kind = types.written(ctx, field.type, expr)
+    if kind.lead:
+        ctx.fail("N314", f"a {what} has a fixed number of axes", field.type.span)
+    if not state and not is_float(kind.dtype):
+        ctx.fail(
+            "N302",
+            "a param is floating",
+            field.type.span,
+            help="use `state` for other dtypes",
+        )
+    ctx.build_from(kind.sizes, field.type.span, f"the {what} `{field.name}`")
+    if field.default is None:
+        ctx.fail(
+            "N218",
+            f"`{field.name}` needs an initial value",
+            field.span,
+            help=f"write `{what} {field.name}: ... = zeros`",
+        )
+    init = initializer(ctx, field.default)
+    _initialisable(ctx, init, kind, field.default.span)
+    ctx.body.append(ir.Variable(field.name, kind, init, state, field.name_span))
+    ctx.states.update({field.name: kind} if state else {})
+    ctx.has_weights = ctx.has_weights or not state
+    ctx.bind(
+        field.name,
+        Tensor(ir.Var(field.name, kind, field.name_span)),
+        field.name_span,
+        what,
+    )
+
+
+def _initialisable(ctx: Context, init: ir.Static, kind: TensorType, span: Span) -> None:
+    """Fan-in initialisers need two axes."""
+    scaled = (
+        "lecun",
+        "he",
+        "glorot",
+        "xavier",
+        "kaiming",
+        "variance_scaling",
+        "orthogonal",
+    )
+    if (
+        isinstance(init, ir.Initializer)
+        and init.op.name.startswith(scaled)
+        and kind.rank < 2
+    ):
+        ctx.fail(
+            "N303", f"`{init.op.name}` needs at least two axes", span, f"this is {kind}"
+        )
+
+
+def check_name(ctx: Context, name: str, span: Span) -> None:
+    """A name must not be one that generated code cannot have."""
+    if name in RESERVED or name.startswith("__"):
+        ctx.fail(
+            "N219",
+            f"`{name}` cannot be used as a name",
+            span,
+            help=f"write `{name.strip('_')}_value`",
+        )
+
+
+def _not_taken(ctx: Context, name: str, span: Span) -> None:
+    held = ctx.scope.get(name)
+    if held is not None:
+        ctx.fail(
+            "N202",
+            f"`{name}` already names {with_article(held.what)}",
+            span,
+            related=(Label(held.span, "here"),),
+        )
+
+
+def with_article(what: str) -> str:
+    """`an input`, `a layer`."""
+    return f"an {what}" if what[0] in "aeiou" else f"a {what}"
+
+
+def require(ctx: Context, node: tree.Require) -> None:
+    """`require heads % 2 == 0, "message"`."""
+    condition = static(ctx, node.condition, "what is required")
+    if condition.flavor not in ("bool", "unknown"):
+        ctx.fail("N207", "`require` needs a condition", node.condition.span)
+    ctx.build_from_static(condition.node, node.condition.span, "the check")
+    if condition.known and condition.value is False:
+        ctx.fail("N321", "this is never true", node.condition.span)
+    message = node.message or " ".join(node.condition.span.text.split())
+    ctx.body.append(ir.Require(condition.node, message, node.span))

@@ -1,0 +1,228 @@
+"""The files of a spec: what they define, use and set as defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ..diagnostics import Label, Sink, did_you_mean
+from ..ops import MODEL_OPS
+from ..source import Span
+from ..syntax import tree
+from .statements import mentioned
+
+Loader = Callable[[str, Span], tree.File | None]
+
+
+Defaults = dict[str, dict[str, tree.Arg]]
+
+
+MAX_FILES = 64
+
+
+@dataclass(slots=True)
+class Known:
+    """A definition with the file's defaults that hold in it."""
+
+    node: tree.Definition
+    defaults: Defaults
+    visible: dict[str, str]  # names in its file -> keys of Files.known
+    first: bool  # the first item of its file, whose comment is the file's
+
+
+@dataclass(slots=True)
+class Files:
+    """All definitions of a spec and of the files that it uses."""
+
+    sink: Sink
+    loader: Loader
+    known: dict[str, Known] = field(default_factory=dict)
+    visible: dict[str, dict[str, str]] = field(
+        default_factory=dict
+    )  # by path of the file
+    loading: list[str] = field(default_factory=list)
+    missing: set[str] = field(default_factory=set)  # names that a mistake took away
+    used_names: dict[str, Span] = field(default_factory=dict)
+
+
+def gather(files: Files, file: tree.File) -> dict[str, str]:
+    """Collect a file's definitions, and those of files that it uses; what its names mean."""
+    path = file.span.source.path
+    visible: dict[str, str] = {}
+    files.visible[path] = visible
+    files.loading.append(path)
+    defaults = _file_defaults(files.sink, file)
+    spans: dict[str, Span] = {}
+    for item in file.items:
+        if isinstance(item, tree.Use):
+            _use(files, item, visible, spans)
+        elif isinstance(item, tree.Definition):
+            _define(files, item, defaults, visible, spans, file.items[0])
+    files.loading.pop()
+    return visible
+
+
+def _define(
+    files: Files,
+    node: tree.Definition,
+    defaults: Defaults,
+    visible: dict[str, str],
+    spans: dict[str, Span],
+    first: tree.Item,
+) -> None:
+    name = node.name.id
+    if _taken(files.sink, name, node.name.span, spans):
+        return
+    key = name if name not in files.known else f"{name}@{node.span.source.path}"
+    if key in files.known or key != name:
+        files.sink.error(
+            "N202",
+            f"there are two definitions `{name}`",
+            node.name.span,
+            related=(Label(files.known[name].node.name.span, "the first"),),
+            help="both would become classes of one module; rename one",
+        )
+        return
+    files.known[key] = Known(node, defaults, visible, node is first)
+    visible[name] = key
+
+
+def _taken(sink: Sink, name: str, span: Span, spans: dict[str, Span]) -> bool:
+    if name in MODEL_OPS or name in RESERVED_CLASSES:
+        sink.error(
+            "N203",
+            f"`{name}` is a name of the library",
+            span,
+            help=f"choose another, such as `My{name}`",
+        )
+        return True
+    if name in spans:
+        sink.error(
+            "N202",
+            f"there are two definitions `{name}`",
+            span,
+            related=(Label(spans[name], "the first"),),
+        )
+        return True
+    spans[name] = span
+    return False
+
+
+RESERVED_CLASSES = frozenset({"Config", "KVCache", "Trainer", "True", "False", "None"})
+
+
+def _use(
+    files: Files, node: tree.Use, visible: dict[str, str], spans: dict[str, Span]
+) -> None:
+    loaded = _load(files, node)
+    for name in node.names:
+        if name.id in spans:
+            _taken(files.sink, name.id, name.span, spans)
+            continue
+        spans[name.id] = name.span
+        files.used_names[name.id] = name.span
+        if loaded is None:
+            files.missing.add(name.id)
+        elif name.id in loaded:
+            visible[name.id] = loaded[name.id]
+        else:
+            files.missing.add(name.id)
+            files.sink.error(
+                "N270",
+                f'"{node.path.value}" has no `{name.id}`',
+                name.span,
+                help=did_you_mean(name.id, loaded),
+            )
+
+
+def _load(files: Files, node: tree.Use) -> dict[str, str] | None:
+    file = files.loader(node.path.value, node.path.span)
+    if file is None:
+        return None
+    path = file.span.source.path
+    if path in files.loading:
+        circle = " uses ".join([*files.loading[files.loading.index(path) :], path])
+        files.sink.error(
+            "N271", "these files use each other in a circle", node.path.span, circle
+        )
+        return None
+    if path in files.visible:
+        return files.visible[path]
+    if len(files.visible) >= MAX_FILES:
+        files.sink.error(
+            "N251", f"a spec uses at most {MAX_FILES} files", node.path.span
+        )
+        return None
+    return gather(files, file)
+
+
+def unused_uses(files: Files, file: tree.File) -> None:
+    """Every name in a `use` is used."""
+    mentioned_names = {
+        n
+        for item in file.items
+        if not isinstance(item, tree.Use)
+        for n in mentioned(item)
+    }
+    for item in file.items:
+        if isinstance(item, tree.Use) and not file.broken:
+            for name in item.names:
+                if name.id not in mentioned_names and name.id not in files.missing:
+                    files.sink.error(
+                        "N262",
+                        f"`{name.id}` is not used",
+                        name.span,
+                        help="remove it from `use`",
+                    )
+
+
+def _file_defaults(sink: Sink, file: tree.File) -> Defaults:
+    """`defaults Linear(bias=false)`: checked as far as no call is needed."""
+    defaults: Defaults = {}
+    used = {
+        n for i in file.items if isinstance(i, tree.Definition) for n in mentioned(i)
+    }
+    for item in file.items:
+        if isinstance(item, tree.Defaults):
+            for call in item.calls:
+                _default_call(sink, call, defaults, used, file.broken)
+    return defaults
+
+
+def _default_call(
+    sink: Sink, call: tree.Call, defaults: Defaults, used: set[str], broken: bool
+) -> None:
+    name = call.func.id if isinstance(call.func, tree.Name) else ""
+    op = MODEL_OPS.get(name)
+    if op is None:
+        sink.error(
+            "N200",
+            f"there is no layer `{name}`",
+            call.func.span,
+            help=did_you_mean(name, MODEL_OPS),
+        )
+        return
+    if name in defaults:
+        sink.error("N210", f"`{name}` has defaults already", call.span)
+        return
+    if name not in used and not broken:
+        sink.error(
+            "N262",
+            f"`{name}` is not used in this file",
+            call.span,
+            help="remove its defaults",
+        )
+    defaults[name] = {}
+    for arg in call.args:
+        if arg.name is None:
+            sink.error("N205", "defaults are given by name", arg.span)
+        elif op.param(arg.name) is None:
+            names = [p.name for p in op.params]
+            sink.error(
+                "N204",
+                f"`{name}` has no argument `{arg.name}`",
+                arg.span,
+                help=did_you_mean(arg.name, names) or f"it takes {', '.join(names)}",
+            )
+        else:
+            defaults[name][arg.name] = arg

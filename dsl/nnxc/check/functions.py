@@ -1,0 +1,179 @@
+"""Calls of library functions, and of function-valued parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from .. import ir
+from ..ops.base import Input, Kind, Op
+from ..shapes import TensorType
+from ..source import Span
+from ..syntax import tree
+from .apply import (
+    draw,
+    shape,
+    stream_of,
+    stream_span,
+)
+from .calls import Written, dims_of, evaluate_params, missing, sort_out
+from .context import Context
+from .converters import OpenWindow
+from .inputs import check_arguments, items, tensor_input, wrap
+from .values import (
+    BAD,
+    Applied,
+    Bad,
+    BlockRef,
+    Fault,
+    Method,
+    ModelRef,
+    OpRef,
+    Several,
+    Static,
+    Tensor,
+    Value,
+)
+
+
+def function(
+    ctx: Context, op: Op, args: Iterable[tree.Arg], span: Span, piped: Value | None
+) -> Value:
+    """Call a function of the library, the piped value being its first input."""
+    if isinstance(piped, Bad):
+        check_arguments(ctx, args)
+        return BAD
+    written = sort_out(ctx, op, args, span, piped=piped is not None)
+    inputs = _function_inputs(ctx, op, written, span, piped)
+    missing(ctx, op, written, span)
+    subject = _subject(inputs)
+    params = evaluate_params(ctx, op, written, subject)
+    for name, (node, value) in params.items():
+        if isinstance(value, OpenWindow) and subject is not None:
+            params[name] = (node, value.over(subject))
+    shaped = shape(
+        ctx, op, inputs, dims_of(params), span, {**written.spans, **_spans(inputs)}
+    )
+    stream = stream_of(op, params)
+    draw(ctx, stream, stream_span(op, written.spans, span), hard=True)
+    made = ir.OpCall(
+        replace(op, build=shaped.build or op.build),
+        tuple(
+            (n, tuple(t.expr for t in v) if isinstance(v, tuple) else v.expr)
+            for n, v in inputs.items()
+        ),
+        tuple((n, s) for n, (s, _) in params.items()),
+        shaped.sizes,
+        shaped.out,
+        span,
+        shaped.flops,
+        stream,
+    )
+    return wrap(made)
+
+
+def _subject(inputs: Mapping[str, Tensor | tuple[Tensor, ...]]) -> TensorType | None:
+    for value in inputs.values():
+        first = value[0] if isinstance(value, tuple) else value
+        return first.type
+    return None
+
+
+def _spans(inputs: Mapping[str, Tensor | tuple[Tensor, ...]]) -> dict[str, Span]:
+    return {n: t.expr.span for n, t in inputs.items() if isinstance(t, Tensor)}
+
+
+def _function_inputs(
+    ctx: Context, op: Op, written: Written, span: Span, piped: Value | None
+) -> dict[str, Tensor | tuple[Tensor, ...]]:
+    inputs: dict[str, Tensor | tuple[Tensor, ...]] = {}
+    broken = False
+    required = [i for i in op.inputs if not i.optional]
+    queue = _spread(piped, required)
+    for spec in op.inputs:
+        values: list[Value | tree.Expr] = []
+        if queue and not spec.optional:
+            values = queue if spec.many else [queue.pop(0)]
+            queue = [] if spec.many else queue
+        values += written.inputs.get(spec.name, [])
+        if not values and not spec.optional:
+            ctx.fail("N211", f"`{op.name}` needs `{spec.name}`", span)
+        try:
+            if values:
+                _fill(ctx, spec, values, span, inputs)
+        except Fault:
+            broken = True
+    if broken:
+        raise Fault
+    return inputs
+
+
+def _spread(piped: Value | None, required: list[Input]) -> list[Value | tree.Expr]:
+    """What an arrow brings: one value, or several to a function that takes as many."""
+    if piped is None:
+        return []
+    if isinstance(piped, Several) and (
+        required[:1] and required[0].many or len(required) > 1
+    ):
+        return list(items(piped))
+    return [piped]
+
+
+def _fill(
+    ctx: Context,
+    spec: Input,
+    values: list[Value | tree.Expr],
+    span: Span,
+    into: dict[str, Tensor | tuple[Tensor, ...]],
+) -> None:
+    if not spec.many:
+        made = tensor_input(ctx, spec.name, spec.optional, values[0], span)
+        if isinstance(made, Bad):
+            raise Fault
+        if made is not None:
+            into[spec.name] = made
+        return
+    tensors: list[Tensor] = []
+    for value in values:
+        tensors.extend(_many(ctx, spec, value, span))
+    into[spec.name] = tuple(tensors)
+
+
+def _many(
+    ctx: Context, spec: Input, given: Value | tree.Expr, span: Span
+) -> list[Tensor]:
+    from .expressions import expr
+
+    is_value = isinstance(
+        given,
+        (Tensor, Static, Several, Applied, Method, OpRef, BlockRef, ModelRef, Bad),
+    )
+    value = given if is_value else expr(ctx, given)  # type: ignore[arg-type]
+    if isinstance(value, Several):
+        return [t for item in items(value) for t in _many(ctx, spec, item, span)]
+    if isinstance(value, Static) and value.items:
+        made: list[Tensor] = []
+        for element in value.items:
+            made.extend(_many(ctx, spec, element, span))
+        return made
+    tensor = tensor_input(ctx, spec.name, False, value, span)
+    if not isinstance(tensor, Tensor):
+        raise Fault
+    return [tensor]
+
+
+def invoke(ctx: Context, func: Static, node: tree.Call, piped: Value | None) -> Value:
+    """Apply a function-valued parameter: `activation(x)`."""
+    from .expressions import as_tensor, expr
+
+    if func.param is not None:
+        from .arguments import demand
+
+        demand(ctx, func.param, Kind.FUNCTION, node.span)
+    values = ([piped] if piped is not None else []) + [
+        expr(ctx, a.value) for a in node.args
+    ]
+    if len(values) != 1:
+        ctx.fail("N205", "an activation takes one input", node.span)
+    tensor = as_tensor(ctx, values[0], node)
+    return Tensor(ir.Invoke(func.node, tensor.expr, tensor.type, node.span))

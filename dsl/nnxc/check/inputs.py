@@ -1,0 +1,78 @@
+"""Values as the inputs of layers and functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .. import ir
+from ..shapes import TensorType
+from ..source import Span
+from ..syntax import tree
+from .context import Context
+from .values import (
+    BAD,
+    Applied,
+    Bad,
+    BlockRef,
+    Fault,
+    Method,
+    ModelRef,
+    OpRef,
+    Several,
+    Static,
+    Tensor,
+    Value,
+)
+
+
+def check_arguments(ctx: Context, args: Iterable[tree.Arg]) -> None:
+    """Look for mistakes in the arguments of something unknown."""
+    from .expressions import static_or_name
+
+    for arg in args:
+        if not isinstance(arg.value, (tree.Name, tree.ListOf)):
+            ctx.attempt(lambda a=arg: static_or_name(ctx, a.value))  # type: ignore[misc]
+
+
+def tensor_input(
+    ctx: Context, name: str, optional: bool, given: Value | tree.Expr, span: Span
+) -> Tensor | Bad | None:
+    """One input: None where `none` was given to an optional one."""
+    from .expressions import as_tensor, expr
+
+    if isinstance(
+        given,
+        (Tensor, Static, Several, Applied, Method, OpRef, BlockRef, ModelRef, Bad),
+    ):
+        value, node = given, tree.Name(
+            name, given.expr.span if isinstance(given, (Tensor, Several)) else span
+        )
+    else:
+        value, node = ctx.attempt(lambda: expr(ctx, given)), given  # type: ignore[assignment]
+    if isinstance(value, Bad):
+        return BAD
+    if optional and isinstance(value, Static) and value.flavor == "none":
+        return None
+    if optional and isinstance(value, Tensor):
+        return value
+    try:
+        return as_tensor(ctx, value, node, f"`{name}`")
+    except Fault:
+        return BAD
+
+
+def wrap(made: ir.Expr) -> Tensor | Several:
+    """An expression as a value, single or several."""
+    return (
+        Tensor(made) if isinstance(made.type, TensorType) else Several(made, made.type)
+    )
+
+
+def items(value: Several) -> list[Tensor | Several]:
+    """The single values of several."""
+    if isinstance(value.expr, ir.TupleOf):
+        return [wrap(e) for e in value.expr.items]
+    return [
+        wrap(ir.Item(value.expr, i, t, value.expr.span))
+        for i, t in enumerate(value.types)
+    ]

@@ -1,0 +1,99 @@
+"""Which weights train: `only` and `freeze`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .. import ir
+from ..syntax import tree
+from .context import Context
+from .values import Fault, Signature
+
+if TYPE_CHECKING:
+    from .train import Parts
+
+
+def select(ctx: Context, node: tree.Select, parts: Parts, signature: Signature) -> None:
+    """`only paths` or `freeze paths`, every path being one of the model."""
+    other = "freeze" if node.keyword == "only" else "only"
+    if getattr(parts, other):
+        ctx.fail("N509", "`only` and `freeze` exclude each other", node.span)
+    chosen = getattr(parts, node.keyword)
+    for path in node.paths:
+        try:
+            chosen.append(_chosen(ctx, path, chosen, signature))
+        except Fault:
+            parts.broken = True
+
+
+def _chosen(
+    ctx: Context, path: tree.Expr, chosen: list[str], signature: Signature
+) -> str:
+    dotted = _dotted(ctx, path)
+    _exists(ctx, path, dotted.split("."), signature)
+    if dotted in chosen:
+        ctx.fail("N202", f"`{dotted}` is named twice", path.span)
+    return dotted
+
+
+def _dotted(ctx: Context, node: tree.Expr) -> str:
+    match node:
+        case tree.Name(name):
+            return name
+        case tree.Attribute(value, name):
+            return f"{_dotted(ctx, value)}.{name}"
+    ctx.fail(
+        "N510", "a path of weights is dotted names, such as `encoder.wte`", node.span
+    )
+
+
+def _exists(
+    ctx: Context, node: tree.Expr, path: list[str], signature: Signature
+) -> None:
+    """Follow the path through the model's layers."""
+    here: Signature | None = signature
+    for position, name in enumerate(path):
+        if here is None:
+            return
+        layers, variables = _members(here)
+        if name not in layers and name not in variables:
+            ctx.fail(
+                "N511",
+                f"`{here.definition.name}` has no layer `{name}`",
+                node.span,
+                **ctx.suggest(name, [*layers, *variables]),
+            )
+        inner = layers.get(name)
+        here = here.callees.get(inner) if isinstance(inner, str) else None
+        if here is None and position + 1 < len(path):
+            weights = inner if isinstance(inner, tuple) else ()
+            rest = ".".join(path[position + 1 :])
+            if rest not in weights:
+                ctx.fail(
+                    "N511",
+                    f"`{name}` has no `{rest}`",
+                    node.span,
+                    **ctx.suggest(rest, weights),
+                )
+            return
+
+
+def _members(signature: Signature) -> tuple[dict[str, str | tuple[str, ...]], set[str]]:
+    """Layers (the block's name, or the names of weights) and variables of a definition."""
+    layers: dict[str, str | tuple[str, ...]] = {}
+    variables: set[str] = set()
+    todo: list[ir.Stmt] = list(signature.definition.body)
+    while todo:
+        match todo.pop():
+            case ir.Declare(layer):
+                block = isinstance(layer.callee, str)
+                layers[layer.name] = (
+                    str(layer.callee) if block else tuple(layer.weights)
+                )
+            case ir.Variable(name):
+                variables.add(name)
+            case ir.For(body=body):
+                todo.extend(body)
+            case ir.If(then=then, orelse=orelse):
+                todo.extend((*then, *orelse))
+    return layers, variables

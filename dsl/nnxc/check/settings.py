@@ -1,0 +1,100 @@
+"""The settings of a train: optimizer, schedule, precision and numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from .. import ir
+from ..ops import SCHEDULES
+from ..ops.base import Kind, Op
+from ..shapes import FLOATS
+from ..syntax import tree
+from .calls import convert_one, missing, sort_out
+from .context import Context
+from .expressions import static
+
+
+def precision(ctx: Context, node: tree.Expr) -> str:
+    """`precision = bf16`: a key of `DTYPES`."""
+    if isinstance(node, tree.Name) and node.id in FLOATS and node.id != "float":
+        return node.id
+    text = node.id if isinstance(node, tree.Name) else ""
+    choices = [f for f in FLOATS if f != "float"]
+    ctx.fail(
+        "N506",
+        "a precision is a floating dtype",
+        node.span,
+        **(ctx.suggest(text, choices) or {"help": "one of " + ", ".join(choices)}),
+    )
+
+
+def positive_number(ctx: Context, node: tree.Expr, what: str) -> ir.Static:
+    """A number above 0, such as `clip`."""
+    value = static(ctx, node, f"`{what}`")
+    if value.flavor not in ("int", "float", "unknown"):
+        ctx.fail("N207", f"`{what}` must be a number", node.span)
+    if value.known and value.value <= 0:
+        ctx.fail("N507", f"`{what}` must be above 0", node.span)
+    return value.node
+
+
+def between(ctx: Context, node: tree.Expr) -> ir.Static:
+    """A decay between 0 and 1."""
+    value = static(ctx, node, "`ema`")
+    if value.flavor not in ("int", "float", "unknown"):
+        ctx.fail("N207", "`ema` must be a number", node.span)
+    if value.known and not 0 < value.value < 1:
+        ctx.fail(
+            "N507", "`ema` is a decay between 0 and 1", node.span, help="such as 0.999"
+        )
+    return value.node
+
+
+def count(ctx: Context, node: tree.Expr) -> ir.Static:
+    """How many batches one step gathers."""
+    value = static(ctx, node, "`accumulate`")
+    if value.flavor not in ("int", "unknown"):
+        ctx.fail("N207", "`accumulate` must be a whole number", node.span)
+    if value.known and value.value < 1:
+        ctx.fail("N507", "`accumulate` must be at least 1", node.span)
+    return value.node
+
+
+def train_op(
+    ctx: Context, node: tree.Expr, registry: Mapping[str, Op], what: str
+) -> ir.TrainOp:
+    """`adamw(warmup_cosine(...), weight_decay=0.1)`."""
+    match node:
+        case tree.Name(name, span):
+            args: Iterable[tree.Arg] = ()
+        case tree.Call(tree.Name(name, span), args):
+            pass
+        case _:
+            ctx.fail(
+                "N508",
+                f"this is no {what}",
+                node.span,
+                help=f"such as `{next(iter(registry))}(...)`",
+            )
+    op = registry.get(name)
+    if op is None:
+        ctx.fail(
+            "N508", f"there is no {what} `{name}`", span, **ctx.suggest(name, registry)
+        )
+    written = sort_out(ctx, op, args, node.span, piped=False)
+    missing(ctx, op, written, node.span)
+    done: list[tuple[str, ir.Static | ir.TrainOp]] = []
+    for param in op.params:
+        if param.name not in written.params:
+            continue
+        value = written.params[param.name]
+        if param.kind is Kind.SCHEDULE and _is_schedule(ctx, value):
+            done.append((param.name, train_op(ctx, value, SCHEDULES, "schedule")))
+        else:
+            done.append((param.name, convert_one(ctx, param, value, None)[0]))
+    return ir.TrainOp(op, tuple(done))
+
+
+def _is_schedule(ctx: Context, node: tree.Expr) -> bool:
+    head = node.func if isinstance(node, tree.Call) else node
+    return isinstance(head, tree.Name) and head.id not in ctx.scope

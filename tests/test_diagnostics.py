@@ -1,0 +1,126 @@
+"""Mistakes: each is told once, exactly where it is, and nothing is told that follows from another.
+
+The cases stand in `mistakes/*.txt`, each below a line `== title`. A line `#   ^N200` is no part of
+the spec; it says that N200 is reported at that column of the line above, and all are said.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import nnxc
+from nnxc.codes import CODES
+from nnxc.diagnostics import Diagnostic
+
+MARK = re.compile(r"\^(N\d{3})")
+Place = tuple[int, int]  # line and column, counted from 1
+
+
+class Case(NamedTuple):
+    """A spec with the places and codes of its mistakes."""
+
+    title: str
+    spec: str
+    mistakes: list[tuple[Place, str]]
+
+
+def cases(text: str) -> Iterator[Case]:
+    """All cases of a file."""
+    for part in re.split(r"(?m)^== ", text)[1:]:
+        title, _, body = part.partition("\n")
+        yield case(title, body.splitlines())
+
+
+def case(title: str, lines: list[str]) -> Case:
+    """The spec without its marks, and what they say."""
+    spec: list[str] = []
+    mistakes: list[tuple[Place, str]] = []
+    for line in lines:
+        if line.startswith("#") and MARK.search(line):
+            found = MARK.finditer(line)
+            mistakes += [((len(spec), m.start() + 1), m[1]) for m in found]
+        else:
+            spec.append(line)
+    return Case(title, "\n".join(spec).strip("\n") + "\n", sorted(mistakes))
+
+
+FILES = sorted((Path(__file__).parent / "mistakes").glob("*.txt"))
+CASES = [c for path in FILES for c in cases(path.read_text("utf-8"))]
+
+
+def place(diagnostic: Diagnostic) -> Place:
+    """Where a diagnostic points."""
+    span = diagnostic.primary.span
+    return span.source.position(span.start)
+
+
+def told(spec: str) -> tuple[Diagnostic, ...]:
+    """The diagnostics of a spec."""
+    return nnxc.compile(spec, path="spec.nnx").diagnostics
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda c: c.title)
+def test_mistakes_are_told_where_they_are(case: Case) -> None:
+    found = told(case.spec)
+    shown = "\n".join(f"{place(d)} {d.code} {d.message}" for d in found)
+    assert sorted((place(d), d.code) for d in found) == case.mistakes, shown
+    assert {d.code for d in found} <= set(CODES)
+
+
+NET = "model Net(hidden = 4):\n    input x: [B, 2]\n"
+HELP = {
+    "    return x -> Liner(hidden)": "did you mean `Linear`?",
+    "    return x -> Linear(hiden)": "did you mean `hidden`?",
+    "    return x -> Linear(hidden, bais=true)": "did you mean `bias`?",
+    "    return x -> Linear(hidden) -> Dropout(0.1, rgn=noise)": "did you mean `rng`?",
+    "    return x -> Linear(hidden, kernel_init=ones_)": "did you mean `ones`?",
+    "    return x -> Linear(hidden) : f23[B, hidden]": "did you mean `f32`?",
+    "    return x -> mean(axis=b) -> Linear(hidden)": "did you mean `B`?",
+    "    return Linear(hidden)": "apply it: `x -> Linear(hidden)`",
+    "    y = Linear(hidden)\n    return x": "apply it: `x -> y`",
+    "    x += x -> Linear(3)\n    return x * hidden": "end the branch with `-> Linear(2)`",
+    "    if x > 0:\n        x = -x\n    return x * hidden": "`where(condition, a, b)`",
+    "    x -> Linear(hidden)": "give it a name, or return it",
+    "    for i in hidden:\n        x = -x\n    return x": "write `range(n)`",
+}
+
+
+@pytest.mark.parametrize("body", HELP)
+def test_help_names_the_action(body: str) -> None:
+    helps = [d.help for d in told(f"{NET}{body}\n")]
+    assert len(helps) == 1 and HELP[body] in str(helps[0])
+
+
+def test_a_requirement_of_a_block_says_what_it_means_to_the_caller() -> None:
+    spec = """\
+block Heads(heads):
+    input x: [B, T, d]
+    return x -> Attention(heads)
+
+model Net(n = 4):
+    input x: [B, T, 10]
+    return x -> Heads(4) -> Linear(n)
+"""
+    (found,) = told(spec)
+    assert (found.code, place(found)) == ("N304", (7, 17))
+    assert found.primary.text == "d = 10, heads = 4"
+    assert [r.text for r in found.related] == ["required here, in `Heads`"]
+
+
+@pytest.mark.parametrize(
+    "name", ["print", "len", "list", "eval", "train", "iter", "__"]
+)
+def test_names_of_python_and_flax_may_be_used_or_are_refused(name: str) -> None:
+    spec = (
+        f"model Net({name} = 4):\n    input x: [B, 2]\n"
+        f"    return x -> Linear({name}) -> Linear(2) as {name}_layer\n"
+    )
+    output = nnxc.compile(spec, path="spec.nnx")
+    for text in output.files.values():
+        compile(text, "spec.py", "exec")
+    assert output.files or {d.code for d in output.diagnostics} == {"N219"}

@@ -1,0 +1,368 @@
+"""The text of generated modules: house style, names, layout, safety."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import black
+import pytest
+from emitting import class_of, load, program, text_of
+from flax import nnx
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nnxc.emit import names, render, templates, text
+from nnxc.emit import _templates
+from nnxc.emit.docs import docstring
+from nnxc.ops import MODEL_OPS
+
+ROOT = Path(__file__).parent.parent
+ZOO = sorted((ROOT / "dsl/nnxc/zoo").glob("*.nnx"))
+
+
+def zoo(name: str) -> str:
+    return (ROOT / f"dsl/nnxc/zoo/{name}.nnx").read_text(encoding="utf-8")
+
+
+# ---------------------------------------------------------------- house style
+
+
+def test_a_small_model_reads_as_written_by_hand():
+    spec = """
+model SimpleMLP(hidden = 4, out = 1, rate = 0.5):
+    input x: [B, 2]
+    return x -> Linear(hidden) -> relu -> Dropout(rate) -> Linear(out)
+"""
+    assert text_of(spec) == '''"""SimpleMLP in Flax NNX.
+
+Axes: b batch.
+"""
+
+import jax
+from flax import nnx
+
+
+class SimpleMLP(nnx.Module):
+    """Maps (b, 2) to (b, out)."""
+
+    def __init__(
+        self, hidden: int = 4, out: int = 1, rate: float = 0.5, *, rngs: nnx.Rngs
+    ):
+        self.linear_1 = nnx.Linear(2, hidden, rngs=rngs)
+        self.dropout = nnx.Dropout(rate)
+        self.linear_2 = nnx.Linear(hidden, out, rngs=rngs)
+
+    def __call__(self, x: jax.Array, *, rngs: nnx.Rngs | None = None) -> jax.Array:
+        x = self.dropout(nnx.relu(self.linear_1(x)), rngs=rngs)  # (b, hidden)
+        return self.linear_2(x)
+'''
+
+
+def test_a_residual_block_reads_as_written_by_hand():
+    body = class_of(zoo("gpt2"), "Block")
+    assert body.endswith('''
+    def __call__(self, x: jax.Array, *, rngs: nnx.Rngs | None = None) -> jax.Array:
+        x = x + self.dropout_1(self.attn(self.ln_1(x)), rngs=rngs)
+        y = nnx.gelu(self.c_fc(self.ln_2(x)))  # (b, t, 4 * d)
+        return x + self.dropout_2(self.c_proj(y), rngs=rngs)
+''')
+    assert "def __init__(\n        self,\n        d: int,\n        heads: int," in body
+
+
+def test_a_stack_is_a_loop_or_a_scan():
+    loop, scan = (
+        class_of(zoo("gpt2"), "GPT2", stack=stack) for stack in ("loop", "scan")
+    )
+    assert "        for block in self.h:\n            x = block(x, rngs=rngs)\n" in loop
+    assert "self.h = jax.vmap(lambda r: Block(" in scan
+    assert "x, _ = jax.lax.scan(body, x, (self.h, keys))" in scan
+    rematted = class_of(zoo("gpt2"), "GPT2", stack="scan", remat=True)
+    assert "jax.lax.scan(jax.checkpoint(body), x, (self.h, keys))" in rematted
+
+
+def test_loops_with_layers_zip_over_lists():
+    body = class_of(zoo("resnet18"), "ResNet18")
+    assert "        for down, block in zip(self.down, self.block):\n" in body
+    assert "self.down = nnx.List[BasicBlock]()" in body
+    assert "            c = width\n" in body
+
+
+def test_a_layer_under_a_condition_is_optional():
+    body = class_of(zoo("resnet18"), "BasicBlock")
+    assert "            if stride != 1 or c != features\n" in body
+    assert "        if self.shortcut is not None:\n            x = self.shortcut(x)" in body
+
+
+def test_a_large_model_takes_a_config():
+    body = text_of(zoo("gpt2"))
+    assert "@dataclass(frozen=True, kw_only=True)\nclass Config:" in body
+    assert "\nGPT2_MEDIUM = Config(d=1024, heads=16, layers=24)\n" in body
+    assert "def __init__(self, cfg: Config, *, rngs: nnx.Rngs):" in body
+    assert "        d, rate, dtype = cfg.d, cfg.rate, cfg.dtype\n" in body
+
+
+def test_dtype_is_a_parameter_only_where_a_train_has_a_precision():
+    with_precision = class_of(zoo("gpt2"), "Block")
+    without = class_of(zoo("gpt2").replace("    precision = bf16\n", ""), "Block")
+    assert "dtype: jax.typing.DTypeLike = jnp.float32" in with_precision
+    assert "dtype" not in without
+
+
+def test_a_callee_checks_for_its_caller():
+    assert "raise ValueError" in class_of(zoo("gpt2"), "Block")
+    assert "raise ValueError" not in class_of(zoo("gpt2"), "GPT2")
+
+
+def test_axes_are_unpacked_where_several_are_needed():
+    spec = """
+block Heads(heads):
+    input x: [B, T, d]
+    head_dim = d // heads
+    return x -> [B, T, heads, head_dim] -> abs -> [B, T * heads, head_dim]
+"""
+    body = class_of(spec, "Heads")
+    assert "        b, t, _ = x.shape\n" in body
+    assert "x.reshape(b, t, self.heads, self.head_dim)" in body
+    assert ".reshape(b, -1, self.head_dim)" in body
+
+
+def test_one_axis_is_read_in_place():
+    assert "jnp.arange(tokens.shape[1])" in class_of(zoo("gpt2"), "GPT2")
+
+
+def test_long_pipelines_are_taken_apart():
+    stages = " -> ".join(["Linear(8) -> relu"] * 6)
+    spec = f"model Deep():\n    input x: [B, 8]\n    return x -> {stages}\n"
+    lines = class_of(spec, "Deep").split("def __call__")[1].splitlines()
+    assert max(len(line) for line in lines) <= 80
+    assert max(line.count("(") for line in lines[1:]) <= 4
+
+
+def test_a_very_long_pipeline_is_no_trouble():
+    spec = "model Deep():\n    input x: [B, 8]\n    return x" + " -> relu" * 60
+    assert class_of(spec + "\n", "Deep").count("nnx.relu(") == 60
+
+
+@pytest.mark.parametrize("path", ZOO, ids=lambda p: p.stem)
+def test_the_zoo_is_black_stable(path):
+    out = text_of(path.read_text(encoding="utf-8"))
+    assert black.format_str(out, mode=black.Mode()) == out
+
+
+def test_the_zoo_passes_ruff(tmp_path):
+    for path in ZOO:
+        out = text_of(path.read_text(encoding="utf-8"))
+        (tmp_path / f"{path.stem}.py").write_text(out, encoding="utf-8")
+    command = [sys.executable, "-m", "ruff", "check", "--isolated", "--select", "E4,E7,E9,F,I", "."]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def test_helpers_are_black_stable():
+    for op in MODEL_OPS.values():
+        if op.helper is not None:
+            source = op.helper.source.strip("\n")
+            part = render.Part(source)
+            assert render.stable(part) == source, op.name
+
+
+def test_the_trainer_is_black_stable():
+    source = _templates.trainer().strip("\n")
+    assert render.stable(render.Part(source)) == source
+
+
+# --------------------------------------------------------------------- names
+
+
+def test_names_that_python_or_flax_uses_get_an_underscore():
+    spec = """
+model Odd(rngs_ = 3, cfg = 4):
+    input jnp: [B, cfg], self: [B, cfg]
+    train = Linear(rngs_)
+    lambda_ = jnp + self
+    nnx = lambda_ -> train
+    jax = nnx -> Linear(2) as eval
+    return jax * 2
+"""
+    spec = spec.replace("lambda_", "total")
+    body = class_of(spec, "Odd")
+    assert "self.train_ = nnx.Linear(" in body
+    assert "self.eval_ = nnx.Linear(" in body
+    assert "def __call__(self, jnp_: jax.Array, self_: jax.Array)" in body
+    load(text_of(spec))
+
+
+def test_the_attributes_of_modules_are_known():
+    own = {n for n in dir(nnx.Module) if not n.startswith("_")}
+    deprecated = {"as_abstract", "abstract_init", "iter_children", "iter_modules"}
+    assert own - deprecated <= set(names.ATTRIBUTES)
+
+
+def test_a_namespace_hands_out_each_name_once():
+    space = names.Namespace(["x"])
+    assert [space.give("x"), space.give("x"), space.give("y", "x")] == ["x_", "x_2", "y"]
+    assert space.give("class") == "class_"
+    assert space.give("l", "L") == "L"
+
+
+@given(st.text(max_size=20))
+def test_identifiers_are_valid_whatever_the_name(name):
+    made = names.identifier(name)
+    assert made.isidentifier() and not made.startswith("__")
+
+
+@pytest.mark.parametrize(
+    ("name", "snake"),
+    [("ConvBlock", "conv_block"), ("MLP", "mlp"), ("MLPBlock", "mlp_block"), ("GPT2", "gpt2")],
+)
+def test_snake(name, snake):
+    assert names.snake(name) == snake
+
+
+# ------------------------------------------------------------------ literals
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (1e-3, "1e-3"), (6e-4, "6e-4"), (6.25e-5, "6.25e-5"), (0.1, "0.1"), (0.01, "0.01"),
+        (1e9, "1e9"), (10000.0, "10000.0"), (50257, "50257"), (600_000, "600_000"),
+        ("a'b", '"a\'b"'), ('a"b', "'a\"b'"), ((3,), "(3,)"), (None, "None"), (True, "True"),
+    ],
+)  # fmt: skip
+def test_literals_are_written_as_people_do(value, written):
+    assert text.literal(value).text == written
+
+
+@given(st.floats(allow_nan=False) | st.integers() | st.text() | st.tuples(st.integers()))
+def test_literals_mean_themselves(value):
+    assert eval(text.literal(value).text) == value
+
+
+operators = st.sampled_from(["+", "-", "*", "/", "//", "%", "**", "&", "|", "==", "<"])
+trees = st.recursive(
+    st.sampled_from("abc"), lambda t: st.tuples(operators, t, t), max_leaves=8
+)
+
+
+def built(tree):
+    if isinstance(tree, str):
+        return text.Text(tree)
+    op, left, right = tree
+    return text.binary(op, built(left), built(right))
+
+
+def parsed(node):
+    """The tree that Python reads."""
+    match node:
+        case ast.Name(id=name):
+            return name
+        case ast.BinOp(left, op, right):
+            return type(op).__name__, parsed(left), parsed(right)
+        case ast.Compare(left, [op], [right]):
+            return type(op).__name__, parsed(left), parsed(right)
+
+
+NAMES = {
+    "+": "Add", "-": "Sub", "*": "Mult", "/": "Div", "//": "FloorDiv", "%": "Mod", "**": "Pow",
+    "&": "BitAnd", "|": "BitOr", "==": "Eq", "<": "Lt",
+}  # fmt: skip
+
+
+def named(tree):
+    return tree if isinstance(tree, str) else (NAMES[tree[0]], named(tree[1]), named(tree[2]))
+
+
+@given(trees)
+def test_parentheses_keep_the_meaning_and_black_keeps_them(tree):
+    code = built(tree).text
+    assert parsed(ast.parse(code, mode="eval").body) == named(tree)
+
+
+# -------------------------------------------------------------------- safety
+
+
+@settings(max_examples=60)
+@given(st.text(max_size=40))
+def test_docstrings_hold_any_text(words):
+    code = f'def f():\n    """{docstring(words)}"""\n'
+    body = ast.parse(code).body
+    assert len(body) == 1 and len(body[0].body) == 1
+
+
+@pytest.mark.parametrize(
+    "words", ['""" + exec("x") + """', "{{ 7 }} {% raw %}", "\\", 'ends with "', "\x00", "'''"]
+)
+def test_hostile_comments_stay_comments(words):
+    spec = f"# {words}\nmodel M():\n    input x: [B, 2]\n    return x -> Linear(2)\n"
+    try:
+        meaning = program(spec)
+    except AssertionError:
+        return
+    del meaning
+    tree = ast.parse(text_of(spec))
+    kinds = [type(n).__name__ for n in tree.body]
+    assert kinds == ["Expr", "Import", "ImportFrom", "ClassDef"]
+
+
+def test_messages_are_literals():
+    spec = """
+block M(n):
+    input x: [B, d]
+    require n > 1, "not {n} \\"but\\" more: %s {0}"
+    return x -> Linear(n)
+"""
+    module = load(text_of(spec))
+    with pytest.raises(ValueError, match=r'not \{n\} "but" more: %s \{0\}, got n=1'):
+        module.M(3, 1, rngs=nnx.Rngs(0))
+
+
+# ----------------------------------------------------------------- templates
+
+
+def test_the_compiled_templates_are_up_to_date():
+    assert (ROOT / "dsl/nnxc/emit/_templates.py").read_text("utf-8") == templates.compiled()
+
+
+def test_templates_are_small():
+    for path in templates.directory().glob("*.j2"):
+        assert len(path.read_text("utf-8").splitlines()) <= 40, path.name
+
+
+def test_a_template_that_names_what_is_not_there_fails():
+    with pytest.raises(AttributeError):
+        _templates.class_(object())
+
+
+def test_emission_needs_neither_jinja_nor_black_without_black():
+    code = (
+        "import sys; sys.path[:0] = ['dsl']\n"
+        "from nnxc.source import Source; from nnxc.diagnostics import Sink\n"
+        "from nnxc.syntax.parse import parse; from nnxc.check import check\n"
+        "from nnxc import emit\n"
+        f"s = Sink(); t = {zoo('gpt2')!r}\n"
+        "emit.emit(check(parse(Source('x', t), s), s, lambda *_: None), emit.Options(black=False))\n"
+        "found = {'jinja2', 'black', 'jax', 'flax', 'numpy'} & set(sys.modules)\n"
+        "assert not found, found"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_an_edited_block_leaves_the_rest_to_the_memo():
+    spec = zoo("gpt2")
+    text_of(spec)
+    before = render._blackened.cache_info().misses
+    edited = text_of(spec.replace("-> gelu", "-> relu"))
+    assert "nnx.relu(self.c_fc" in edited
+    assert render._blackened.cache_info().misses == before + 1
+
+
+def test_public_functions_say_what_they_do():
+    from nnxc import emit
+
+    assert inspect.getdoc(emit.emit)
