@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from pydoc_data.topics import topics
 from types import ModuleType
@@ -14,7 +15,8 @@ from flax import nnx
 from .console import progress
 
 ALPHABET = "\n" + "".join(map(chr, range(32, 127)))
-BATCH, CONTEXT, STEPS, TEMPERATURE, SEED = 32, 64, 1000, 0.7, 0
+BATCH, CONTEXT, STEPS, TEMPERATURE, SEED = 16, 64, 800, 0.6, 0
+PATIENCE = 90  # seconds; a slow machine takes fewer steps
 
 
 def prose() -> str:
@@ -39,14 +41,17 @@ def batches(tokens: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def train(gpt: ModuleType) -> tuple[nnx.Module, list[float]]:
-    """A trained model and the losses of its steps."""
+    """A model trained for about a minute, and the losses of its steps."""
     tokens = encode(prose())
     model = gpt.create_model(gpt.Config(vocab=len(ALPHABET), context=CONTEXT))
     trainer = gpt.Trainer(gpt.train_step, model, gpt.create_optimizer(model))
     losses: list[float] = []
+    end = time.monotonic() + PATIENCE
     for window in progress(list(batches(tokens)), "character GPT", losses):
         loss, _ = trainer.step(window)
         losses.append(float(loss))
+        if time.monotonic() > end:
+            break
     trainer.sync()
     return model, losses
 

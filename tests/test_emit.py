@@ -10,7 +10,7 @@ from pathlib import Path
 
 import black
 import pytest
-from emitting import class_of, load, program, text_of
+from emitting import class_of, load, program, run, text_of
 from flax import nnx
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -125,9 +125,9 @@ block Heads(heads):
     return x -> [B, T, heads, head_dim] -> abs -> [B, T * heads, head_dim]
 """
     body = class_of(spec, "Heads")
-    assert "        b, t, _ = x.shape\n" in body
-    assert "x.reshape(b, t, self.heads, self.head_dim)" in body
-    assert ".reshape(b, -1, self.head_dim)" in body
+    assert "        b, t, d = x.shape\n        head_dim = d // self.heads\n" in body
+    assert "jnp.abs(x.reshape(b, t, self.heads, head_dim))" in body
+    assert ".reshape(b, -1, head_dim)" in body
 
 
 def test_one_axis_is_read_in_place():
@@ -178,22 +178,33 @@ def test_the_trainer_is_black_stable():
 # --------------------------------------------------------------------- names
 
 
-def test_names_that_python_or_flax_uses_get_an_underscore():
+def test_names_with_a_meaning_of_their_own_get_an_underscore():
     spec = """
-model Odd(rngs_ = 3, cfg = 4):
-    input jnp: [B, cfg], self: [B, cfg]
-    train = Linear(rngs_)
-    lambda_ = jnp + self
-    nnx = lambda_ -> train
-    jax = nnx -> Linear(2) as eval
-    return jax * 2
+model Odd(cfg = 4):
+    input zip: [B, T, cfg], dtype: [B, T, cfg]
+    keys = zip + dtype -> Linear(2 * cfg) as train
+    x = keys -> sow -> Linear(2) as eval
+    return x -> sinusoid
 """
-    spec = spec.replace("lambda_", "total")
+    spec = spec.replace(" -> sow", "").replace("x -> sinusoid", "x + sinusoidal(T, 2)")
+    spec = spec.replace("keys", "sinus")
     body = class_of(spec, "Odd")
+    assert "def __init__(self, cfg_: int = 4, *, rngs: nnx.Rngs):" in body
     assert "self.train_ = nnx.Linear(" in body
     assert "self.eval_ = nnx.Linear(" in body
-    assert "def __call__(self, jnp_: jax.Array, self_: jax.Array)" in body
-    load(text_of(spec))
+    assert "def __call__(self, zip_: jax.Array, dtype: jax.Array) -> jax.Array:" in body
+    run(spec, axes={"B": 2, "T": 3})
+
+
+def test_a_local_does_not_hide_a_helper():
+    spec = """
+block Turn():
+    input x: [B, T, heads, d], positions: int[B, T]
+    rope_ = x * 2
+    return rope(x, positions) + rope_
+""".replace("rope_", "turned")
+    assert "def rope(" in text_of(spec)
+    run(spec, axes={"B": 2, "T": 3, "heads": 2, "d": 4})
 
 
 def test_the_attributes_of_modules_are_known():

@@ -330,3 +330,39 @@ def test_helpers_take_the_activations_dtype() -> None:
     for text in ("LSTM(6, 4", "Attention(6, 2"):
         layer = eval(text + ", dtype=jnp.bfloat16, rngs=nnx.Rngs(0))", names)
         assert layer(jnp.ones((2, 5, 6))).dtype == jnp.bfloat16
+
+
+# ------------------------------------------------------------------- operations
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "types"),
+    [
+        ("Linear", {"out": 64, "bias": False}, ("8 16 32",)),
+        ("Linear", {"out": 64, "over": (2, 3), "bias": False}, ("8 16 4 32",)),
+        ("Conv", {"features": 8, "window": (3, 3), "padding": "valid"}, ("2 16 16 4",)),
+        (
+            "Conv",
+            {"features": 8, "window": 3, "groups": 4, "stride": 2},
+            ("2 16 16 8",),
+        ),
+        ("ConvTranspose", {"features": 8, "window": (2, 2), "stride": 2}, ("2 8 8 4",)),
+        ("matmul", {}, ("8 16 32", "32 64")),
+        ("einsum", {"pattern": "b t d, e d f -> b t e f"}, ("2 8 16", "4 16 32")),
+        ("attend", {}, ("2 16 4 32", "2 16 4 32", "2 16 4 32")),
+        ("Attention", {"heads": 4, "bias": False}, ("2 16 128",)),
+    ],
+)
+def test_operations_are_counted_as_xla_counts_them(
+    name: str, args: dict[str, Any], types: tuple[str, ...]
+) -> None:
+    case = Case(MODEL_OPS[name], Example(args, types))
+    layer, run = made(name, args, *types)
+    flat = [
+        t
+        for types in case.types.values()
+        for t in (types if isinstance(types, tuple) else (types,))
+    ]
+    arrays = [np.zeros([s.value for s in t.sizes], np.float32) for t in flat]
+    cost = jax.jit(run).lower(*arrays).compile().cost_analysis()["flops"]
+    assert predict(case).flops.value == pytest.approx(cost, rel=0.2)

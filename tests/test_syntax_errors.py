@@ -181,6 +181,12 @@ def test_what_is_left_out_is_marked() -> None:
     assert file.broken
     assert [b.broken, c.broken, d.broken] == [True, True, False]
     assert [len(item.body) for item in (b, c, d)] == [1, 1, 1]
+    assert file.lost == {"A"}
+    assert [item.lost for item in (b, c, d)] == [
+        {"x", "f", "a", "b"},
+        {"i", "f", "a", "b"},
+        frozenset(),
+    ]
 
 
 def test_a_missing_colon_or_a_tab_costs_nothing() -> None:

@@ -28,6 +28,7 @@ class Known:
     defaults: Defaults
     visible: dict[str, str]  # names in its file -> keys of Files.known
     first: bool  # the first item of its file, whose comment is the file's
+    lossy: bool  # its file lacks items that mistakes were found in
 
 
 @dataclass(slots=True)
@@ -42,6 +43,7 @@ class Files:
     )  # by path of the file
     loading: list[str] = field(default_factory=list)
     missing: set[str] = field(default_factory=set)  # names that a mistake took away
+    lossy: bool = False  # the spec itself lacks items that mistakes were found in
     used_names: dict[str, Span] = field(default_factory=dict)
 
 
@@ -57,7 +59,8 @@ def gather(files: Files, file: tree.File) -> dict[str, str]:
         if isinstance(item, tree.Use):
             _use(files, item, visible, spans)
         elif isinstance(item, tree.Definition):
-            _define(files, item, defaults, visible, spans, file.items[0])
+            first = file.items[0]
+            _define(files, item, defaults, visible, spans, first, file.broken)
     files.loading.pop()
     return visible
 
@@ -69,6 +72,7 @@ def _define(
     visible: dict[str, str],
     spans: dict[str, Span],
     first: tree.Item,
+    lossy: bool,
 ) -> None:
     name = node.name.id
     if _taken(files.sink, name, node.name.span, spans):
@@ -83,7 +87,7 @@ def _define(
             help="both would become classes of one module; rename one",
         )
         return
-    files.known[key] = Known(node, defaults, visible, node is first)
+    files.known[key] = Known(node, defaults, visible, node is first, lossy)
     visible[name] = key
 
 
@@ -114,19 +118,19 @@ RESERVED_CLASSES = frozenset({"Config", "KVCache", "Trainer", "True", "False", "
 def _use(
     files: Files, node: tree.Use, visible: dict[str, str], spans: dict[str, Span]
 ) -> None:
-    loaded = _load(files, node)
+    file = files.loader(node.path.value, node.path.span)
+    loaded = None if file is None else _load(files, node, file)
     for name in node.names:
         if name.id in spans:
             _taken(files.sink, name.id, name.span, spans)
             continue
         spans[name.id] = name.span
         files.used_names[name.id] = name.span
-        if loaded is None:
-            files.missing.add(name.id)
-        elif name.id in loaded:
+        if loaded is not None and name.id in loaded:
             visible[name.id] = loaded[name.id]
-        else:
-            files.missing.add(name.id)
+            continue
+        files.missing.add(name.id)
+        if file is not None and loaded is not None and not file.broken:
             files.sink.error(
                 "N270",
                 f'"{node.path.value}" has no `{name.id}`',
@@ -135,10 +139,7 @@ def _use(
             )
 
 
-def _load(files: Files, node: tree.Use) -> dict[str, str] | None:
-    file = files.loader(node.path.value, node.path.span)
-    if file is None:
-        return None
+def _load(files: Files, node: tree.Use, file: tree.File) -> dict[str, str] | None:
     path = file.span.source.path
     if path in files.loading:
         circle = " uses ".join([*files.loading[files.loading.index(path) :], path])

@@ -13,14 +13,16 @@ from .__init__ import Loader
 from .calls import evaluate_block_params, sort_out_block
 from .context import Context
 from .definition import check_definition, file_doc
-from .files import Files, gather, unused_uses
+from .files import Files, Known, gather, unused_uses
+from .invoke import is_camel
+from .statements import mentioned
 from .train import check_train
 from .values import Fault, Signature
 
 
 def check_program(file: tree.File, sink: Sink, loader: Loader) -> ir.Program | None:
     """Check a parsed spec. None where it, or something it uses, has mistakes."""
-    files = Files(sink, loader)
+    files = Files(sink, loader, lossy=file.broken)
     visible = gather(files, file)
     signatures = _definitions(files)
     by_name = {
@@ -71,7 +73,9 @@ def _definitions(files: Files) -> dict[str, Signature]:
         known = files.known[key]
         seen = {n: signatures[k] for n, k in known.visible.items() if k in signatures}
         forbidden = frozenset(
-            {n for n, k in known.visible.items() if k not in signatures} | files.missing
+            {n for n, k in known.visible.items() if k not in signatures}
+            | files.missing
+            | _perhaps_dropped(known)
         )
         signatures[key] = check_definition(
             known.node,
@@ -84,6 +88,15 @@ def _definitions(files: Files) -> dict[str, Signature]:
         )
         signatures[key].broken |= key in broken
     return signatures
+
+
+def _perhaps_dropped(known: Known) -> set[str]:
+    """Names that may have had a meaning in what a mistake of syntax took away."""
+    return {
+        n
+        for n in mentioned(known.node.body)
+        if (known.lossy if is_camel(n) and len(n) > 1 else known.node.broken)
+    }
 
 
 def _ordered(files: Files) -> Iterator[str]:
@@ -172,7 +185,8 @@ def _model(
     """The model of that name; reported where there is none."""
     signature = signatures.get(name.id)
     if signature is None:
-        if name.id not in files.missing and name.id not in files.known:
+        gone = files.lossy or name.id in files.missing or name.id in files.known
+        if not gone:
             files.sink.error(
                 "N200",
                 f"there is no model `{name.id}`",

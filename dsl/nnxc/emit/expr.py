@@ -137,7 +137,8 @@ def _reshape(value: ir.Expr, type_: TensorType, scope: Scope) -> Text:
 
 def _dims(type_: TensorType, scope: Scope) -> list[str]:
     """The new sizes; a lone composite one is left to JAX."""
-    composite = [i for i, s in enumerate(type_.sizes) if _is_composite(s)]
+    sizes = enumerate(type_.sizes)
+    composite = [i for i, s in sizes if _is_composite(s) and s not in scope.sizes]
     return [
         "-1" if composite == [i] and not type_.lead else size(s, scope).text
         for i, s in enumerate(type_.sizes)

@@ -61,18 +61,22 @@ def parse(source: Source, sink: Sink) -> tree.File:
         sink.error("N103", "the file is empty", start, help=help)
         return tree.File((), tail, span, broken=True)
     blocks = _Blocks(source, lines, sink)
-    return tree.File(blocks.items(), tail, span, blocks.file_broken)
+    items = blocks.items()
+    lost = frozenset(blocks.file_lost)
+    return tree.File(items, tail, span, blocks.file_broken, lost)
 
 
 class _Blocks:
-    """Puts lines into blocks. `broken` is about the present item."""
+    """Puts lines into blocks. `broken` and `lost` are about the present item."""
 
     def __init__(self, source: Source, lines: list[Line], sink: Sink) -> None:
         self.source, self.lines, self.sink = source, lines, sink
         self.at = 0
         self.depth = 0
         self.broken = False
+        self.lost: set[str] = set()
         self.file_broken = False
+        self.file_lost: set[str] = set()
         self.hoisted: list[tree.Item] = []
 
     # -------------------------------------------------------------- top level
@@ -80,14 +84,16 @@ class _Blocks:
     def items(self) -> tuple[tree.Item, ...]:
         items: list[tree.Item] = []
         while self.at < len(self.lines):
-            line = self.lines[self.at]
-            self.broken = False
+            start = self.at
+            self.broken, self.lost = False, set()
             self.hoisted = []
-            item = self.item(line)
+            item = self.item(self.lines[start])
             if item:
                 items.append(item)
+            else:
+                self.file_broken = True
+                self.file_lost |= self.names(start)
             items += self.hoisted
-            self.file_broken |= item is None
         return tuple(items)
 
     def item(self, line: Line) -> tree.Item | None:
@@ -101,7 +107,9 @@ class _Blocks:
         match item:
             case tree.Definition() | tree.Train():
                 body = self.body(line, adopts=True)
-                return replace(item, body=body, broken=self.broken)
+                return replace(
+                    item, body=body, broken=self.broken, lost=frozenset(self.lost)
+                )
             case None:
                 self.abandon_body(line)
             case _:
@@ -182,9 +190,12 @@ class _Blocks:
                 odd = line.indent
             elif line.indent == indent:
                 odd = indent
+            start = self.at
             statement = self.statement(line)
             if statement:
                 found.append(statement)
+            else:
+                self.lost |= self.names(start)
         return tuple(found)
 
     def odd_indent(self, line: Line, indent: int) -> None:
@@ -271,10 +282,7 @@ class _Blocks:
         item = self.take(line, "top_line")
         match item:
             case tree.Definition() | tree.Train():
-                outer, self.broken = self.broken, False
-                body = self.body(line)
-                item = replace(item, body=body, broken=self.broken)
-                self.broken = outer
+                item = replace(item, body=self.body(line), broken=True)
             case None:
                 self.abandon_body(line)
                 self.file_broken = True
@@ -285,6 +293,13 @@ class _Blocks:
 
     def next(self) -> Line | None:
         return self.lines[self.at] if self.at < len(self.lines) else None
+
+    def names(self, start: int) -> set[str]:
+        """The names in the lines from `start` to the present one."""
+        tokens = (
+            token for line in self.lines[start : self.at] for token in line.tokens
+        )
+        return {token.text for token in tokens if token.kind == "NAME"}
 
     def take(self, line: Line, start: str) -> Any:
         """Parse the present line; None, and the item broken, where that fails."""

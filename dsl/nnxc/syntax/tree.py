@@ -352,7 +352,7 @@ class Parameter(Record):
 
 class Definition(Record):
     """`block Name(params):` or `model Name(params):`. `broken`: a mistake was reported in
-    its body and what it stood in was left out."""
+    its body and what it stood in was left out; `lost`: the names that stood there too."""
 
     kind: str
     name: Name
@@ -361,6 +361,7 @@ class Definition(Record):
     span: Span = field(default=NOWHERE, compare=False)
     trivia: Trivia = NO_TRIVIA
     broken: bool = False
+    lost: frozenset[str] = frozenset()
 
 
 class Config(Record):
@@ -373,13 +374,14 @@ class Config(Record):
 
 
 class Train(Record):
-    """`train Model:`. `broken` as in a `Definition`."""
+    """`train Model:`. `broken` and `lost` as in a `Definition`."""
 
     model: Name
     body: tuple[Statement, ...]
     span: Span = field(default=NOWHERE, compare=False)
     trivia: Trivia = NO_TRIVIA
     broken: bool = False
+    lost: frozenset[str] = frozenset()
 
 
 Item: TypeAlias = Use | Defaults | Definition | Config | Train
@@ -387,9 +389,10 @@ Item: TypeAlias = Use | Defaults | Definition | Config | Train
 
 class File(Record):
     """A whole spec; `tail` holds the comments after the last item. `broken`: an item was
-    left out because of a mistake in it, so that names may be missing."""
+    left out because of a mistake in it; `lost`: the names in such items."""
 
     items: tuple[Item, ...]
     tail: tuple[str, ...] = ()
     span: Span = field(default=NOWHERE, compare=False)
     broken: bool = False
+    lost: frozenset[str] = frozenset()
