@@ -182,12 +182,9 @@ def test_names_with_a_meaning_of_their_own_get_an_underscore():
     spec = """
 model Odd(cfg = 4):
     input zip: [B, T, cfg], dtype: [B, T, cfg]
-    keys = zip + dtype -> Linear(2 * cfg) as train
-    x = keys -> sow -> Linear(2) as eval
-    return x -> sinusoid
+    x = zip + dtype -> Linear(2 * cfg) as train -> Linear(2) as eval
+    return x + sinusoidal(T, 2)
 """
-    spec = spec.replace(" -> sow", "").replace("x -> sinusoid", "x + sinusoidal(T, 2)")
-    spec = spec.replace("keys", "sinus")
     body = class_of(spec, "Odd")
     assert "def __init__(self, cfg_: int = 4, *, rngs: nnx.Rngs):" in body
     assert "self.train_ = nnx.Linear(" in body
@@ -196,14 +193,14 @@ model Odd(cfg = 4):
     run(spec, axes={"B": 2, "T": 3})
 
 
-def test_a_local_does_not_hide_a_helper():
+def test_a_helper_is_called_by_its_name():
     spec = """
 block Turn():
     input x: [B, T, heads, d], positions: int[B, T]
-    rope_ = x * 2
-    return rope(x, positions) + rope_
-""".replace("rope_", "turned")
-    assert "def rope(" in text_of(spec)
+    turned = rope(x, positions)
+    return turned + x
+"""
+    assert "turned = rope(x, positions)" in text_of(spec)
     run(spec, axes={"B": 2, "T": 3, "heads": 2, "d": 4})
 
 

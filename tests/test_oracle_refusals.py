@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ from nnxc.dims import Comparison, compare
 from nnxc.ops import MODEL_OPS
 from nnxc.ops.base import Example, Kind, ShapeError
 from nnxc.ops.pattern import shape_of
+from nnxc.record import replace
 
 Args = dict[str, Any]
 

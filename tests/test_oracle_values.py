@@ -357,7 +357,7 @@ def test_operations_are_counted_as_xla_counts_them(
     name: str, args: dict[str, Any], types: tuple[str, ...]
 ) -> None:
     case = Case(MODEL_OPS[name], Example(args, types))
-    layer, run = made(name, args, *types)
+    _, run = made(name, args, *types)
     flat = [
         t
         for types in case.types.values()

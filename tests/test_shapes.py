@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import product
 
 import jax
@@ -12,6 +11,7 @@ import pytest
 from nnxc.dims import symbol
 from nnxc.ops.base import ShapeError
 from nnxc.ops.broadcast import broadcast
+from nnxc.record import replace
 from nnxc.shapes import DTYPES, FLOATS, Axis, TensorType, axis, promote, tensor
 
 D = symbol("d")

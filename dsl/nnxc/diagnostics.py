@@ -6,27 +6,25 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
+from .record import Record
 from .source import Span
 
 
-@dataclass(frozen=True, slots=True)
-class Label:
+class Label(Record):
     """A place and the fact that it shows; the text may be empty."""
 
     span: Span
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Fix:
+class Fix(Record):
     """A mechanical repair: replace the span by the text."""
 
     span: Span
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnostic:
+class Diagnostic(Record):
     """One finding. `code` is a key of `nnxc.codes.CODES`."""
 
     code: str

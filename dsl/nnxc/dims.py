@@ -223,8 +223,13 @@ def _list_in(env: Env, name: str | None) -> tuple[Dim | int, ...] | None:
 def _substitute_atom(atom: Atom, env: Env) -> Dim:
     if isinstance(atom, str):
         value = env.get(atom)
-        return symbol(atom) if value is None or isinstance(value, tuple) else as_dim(value)
-    if atom.name in ("index", "len") and (values := _list_in(env, atom.args[0].name)) is not None:
+        return (
+            symbol(atom) if value is None or isinstance(value, tuple) else as_dim(value)
+        )
+    if (
+        atom.name in ("index", "len")
+        and (values := _list_in(env, atom.args[0].name)) is not None
+    ):
         at = atom.args[1].substitute(env).value if atom.name == "index" else None
         if atom.name == "len":
             return const(len(values))

@@ -9,48 +9,43 @@ locals and loop variables.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from .dims import Dim
 from .ops.base import Kind, Op, Weight
+from .record import Record
 from .shapes import TensorType
 from .source import Span
 
 # -------------------------------------------------------------- static values
 
 
-@dataclass(frozen=True, slots=True)
-class Literal:
+class Literal(Record):
     """An int, float, bool, str, None, or a window (a tuple of ints)."""
 
     value: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Ref:
+class Ref(Record):
     """A parameter, inferred size, static local or loop variable of the definition."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Size:
+class Size(Record):
     """A size that the compiler found rather than the spec wrote."""
 
     dim: Dim
 
 
-@dataclass(frozen=True, slots=True)
-class StaticUnary:
+class StaticUnary(Record):
     """`-x`, `not x`."""
 
     op: str
     operand: Static
 
 
-@dataclass(frozen=True, slots=True)
-class StaticBinary:
+class StaticBinary(Record):
     """Arithmetic, comparison (`x == none` too), `and`, `or`."""
 
     op: str
@@ -58,8 +53,7 @@ class StaticBinary:
     right: Static
 
 
-@dataclass(frozen=True, slots=True)
-class StaticIf:
+class StaticIf(Record):
     """`then if condition else orelse`."""
 
     condition: Static
@@ -67,38 +61,33 @@ class StaticIf:
     orelse: Static
 
 
-@dataclass(frozen=True, slots=True)
-class StaticCall:
+class StaticCall(Record):
     """`range`, `enumerate`, `zip`, `len`, `min`, `max`, `sum`, `sqrt`, `log`, `int`, ...: see STATIC_FUNCTIONS."""
 
     name: str
     args: tuple[Static, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class StaticList:
+class StaticList(Record):
     """`[a, b]`."""
 
     items: tuple[Static, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class StaticIndex:
+class StaticIndex(Record):
     """`values[i]`."""
 
     value: Static
     index: Static
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(Record):
     """Whether an optional input was passed (`mask != none`); known at each call."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Initializer:
+class Initializer(Record):
     """A jax.nn initialiser with its arguments."""
 
     op: Op
@@ -126,8 +115,7 @@ STATIC_FUNCTIONS = (
 # --------------------------------------------------------------------- layers
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
+class Layer(Record):
     """A declared layer: a library entry or a block, constructed. `args` are those the spec writes
     (or its `defaults`), in signature order; `sizes` are what is inferred: for an entry the sizes
     that `build` names, for a block its inferred sizes."""
@@ -148,8 +136,7 @@ class Layer:
 Type: TypeAlias = TensorType | tuple["Type", ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Var:
+class Var(Record):
     """An input, a param, a state or a local value."""
 
     name: str
@@ -157,8 +144,7 @@ class Var:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
+class Scalar(Record):
     """A static value among tensors: a number, a parameter, a size (axes such as T too)."""
 
     value: Static
@@ -166,8 +152,7 @@ class Scalar:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Apply:
+class Apply(Record):
     """A declared layer applied. `layer` names a `Layer` of this definition (inside a loop: the
     one of this iteration). `args` by input name, absent optional inputs left out."""
 
@@ -179,8 +164,7 @@ class Apply:
     flops: Dim | None = None  # of an entry; None for blocks (count theirs)
 
 
-@dataclass(frozen=True, slots=True)
-class OpCall:
+class OpCall(Record):
     """A library function. `inputs` by input name (a `many` input is a tuple); `args` as in Layer."""
 
     op: Op
@@ -193,8 +177,7 @@ class OpCall:
     stream: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Invoke:
+class Invoke(Record):
     """A function-valued parameter (`activation = gelu`) applied elementwise."""
 
     function: Static
@@ -203,8 +186,7 @@ class Invoke:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Operator:
+class Operator(Record):
     """Elementwise `+ - * / // % **`, comparisons, `and`, `or`, `not`, unary `-` (one operand)."""
 
     op: str
@@ -213,8 +195,7 @@ class Operator:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class SliceOf:
+class SliceOf(Record):
     """`lower:upper:step` of an index; absent parts are None."""
 
     lower: Static | None
@@ -222,18 +203,15 @@ class SliceOf:
     step: Static | None
 
 
-@dataclass(frozen=True, slots=True)
-class NewAxis:
+class NewAxis(Record):
     """`none` in an index."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rest:
+class Rest(Record):
     """`...` in an index."""
 
 
-@dataclass(frozen=True, slots=True)
-class Subscript:
+class Subscript(Record):
     """`value[items]`; an int item drops its axis, an Expr item (int tensor) gathers along it."""
 
     value: Expr
@@ -242,8 +220,7 @@ class Subscript:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Reshape:
+class Reshape(Record):
     """`value -> [shape]`; the sizes are proven equal, or required."""
 
     value: Expr
@@ -251,8 +228,7 @@ class Reshape:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Cast:
+class Cast(Record):
     """A conversion to `type.dtype`."""
 
     value: Expr
@@ -260,8 +236,7 @@ class Cast:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class TupleOf:
+class TupleOf(Record):
     """Several values: of branches, of a call with several outputs."""
 
     items: tuple[Expr, ...]
@@ -269,8 +244,7 @@ class TupleOf:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Record):
     """One of several values, by position."""
 
     value: Expr
@@ -279,8 +253,7 @@ class Item:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Choose:
+class Choose(Record):
     """`then if condition else orelse` over tensors, the condition being static."""
 
     condition: Static
@@ -290,8 +263,7 @@ class Choose:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Let:
+class Let(Record):
     """A value used in several places of one expression (the input of branches): bound, then used
     as `Var(name)` in `body`."""
 
@@ -302,8 +274,7 @@ class Let:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class ModelCall:
+class ModelCall(Record):
     """`model(x)` in a train."""
 
     args: tuple[tuple[str, Expr], ...]
@@ -319,15 +290,13 @@ Expr: TypeAlias = (
 # ----------------------------------------------------------------- statements
 
 
-@dataclass(frozen=True, slots=True)
-class Declare:
+class Declare(Record):
     """A layer comes into being here (in this loop, under this condition)."""
 
     layer: Layer
 
 
-@dataclass(frozen=True, slots=True)
-class Variable:
+class Variable(Record):
     """`param` (a weight) or `state` (non-trained)."""
 
     name: str
@@ -337,8 +306,7 @@ class Variable:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class StaticLet:
+class StaticLet(Record):
     """A static local: `head_dim = d // heads`. `dim` is its symbol's meaning where it is a size
     (types already have it substituted)."""
 
@@ -347,8 +315,7 @@ class StaticLet:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Assign:
+class Assign(Record):
     """Tensors get names; several targets take a tuple apart."""
 
     targets: tuple[str, ...]
@@ -356,8 +323,7 @@ class Assign:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class UpdateState:
+class UpdateState(Record):
     """A `state` gets its next value."""
 
     name: str
@@ -365,8 +331,7 @@ class UpdateState:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Carried:
+class Carried(Record):
     """A size that changes from iteration to iteration: before the first it is `entry`, within one
     it is the symbol, after one `next` (over the symbol and the loop's variables), and after the
     loop it is the symbol again."""
@@ -376,8 +341,7 @@ class Carried:
     next: Dim
 
 
-@dataclass(frozen=True, slots=True)
-class For:
+class For(Record):
     """A loop whose iterations are known at construction. Layers declared inside become lists."""
 
     targets: tuple[str, ...]
@@ -387,8 +351,7 @@ class For:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class If:
+class If(Record):
     """A choice made at construction (or by which optional inputs are given)."""
 
     condition: Static
@@ -397,8 +360,7 @@ class If:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Require:
+class Require(Record):
     """A check in the constructor: written by the user, or an obligation of shapes. `call_time`
     marks one over axes, which no constructor can check: its callers have proven it."""
 
@@ -408,8 +370,7 @@ class Require:
     call_time: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Return:
+class Return(Record):
     """Ends a definition; several values make a tuple."""
 
     values: tuple[Expr, ...]
@@ -423,8 +384,7 @@ Stmt: TypeAlias = (
 # ---------------------------------------------------------------- definitions
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(Record):
     """A constructor argument. `kind` is SIZE, INT, NUMBER, BOOL, TEXT, WINDOW, SIZES (a list of
     sizes), INTS, FUNCTION; `optional` means `none` is allowed; `default` None means required.
     """
@@ -436,8 +396,7 @@ class Parameter:
     optional: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ModelInput:
+class ModelInput(Record):
     """An input of a definition, a batch field of a train."""
 
     name: str
@@ -446,8 +405,7 @@ class ModelInput:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Definition:
+class Definition(Record):
     """A block or model. `inferred` are axes that weights depend on: constructor arguments ahead of
     the parameters, passed by the compiler of the caller. `streams` are what a call draws from,
     blocks inside included; `modes` likewise."""
@@ -465,8 +423,7 @@ class Definition:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(Record):
     """A named choice of a model's parameters."""
 
     name: str
@@ -475,16 +432,14 @@ class Config:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class TrainOp:
+class TrainOp(Record):
     """An optimizer or schedule with its arguments; an argument may be a schedule again."""
 
     op: Op
     args: tuple[tuple[str, Static | TrainOp], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Train:
+class Train(Record):
     """A train section. `body` holds the assignments before the loss, in order."""
 
     model: str
@@ -508,8 +463,7 @@ class Train:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(Record):
     """One checked spec. `definitions` stand callees first."""
 
     path: str

@@ -40,7 +40,11 @@ class _Meta(type):
     """Turns annotations into slots."""
 
     def __new__(
-        meta, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any
+        meta,
+        name: str,
+        bases: tuple[type, ...],
+        namespace: dict[str, Any],
+        **options: Any,
     ) -> type:
         names = tuple(_annotations(namespace)) if bases else ()
         specs = {n: _spec(namespace.pop(n)) for n in names if n in namespace}
@@ -55,7 +59,11 @@ def _annotations(namespace: dict[str, Any]) -> Iterator[str]:
     annotations = namespace.get("__annotations__")
     if annotations is None and "__annotate_func__" in namespace:  # Python 3.14
         annotations = namespace["__annotate_func__"](4)
-    return (n for n, text in (annotations or {}).items() if not str(text).startswith("ClassVar"))
+    return (
+        n
+        for n, text in (annotations or {}).items()
+        if not str(text).startswith("ClassVar")
+    )
 
 
 def _spec(default: Any) -> Spec:
@@ -76,16 +84,22 @@ class Record(metaclass=_Meta):
         if len(args) != len(names) or kwargs:
             self.__rest(names, len(args), kwargs)
 
-    def __rest(self, names: tuple[str, ...], given: int, kwargs: dict[str, Any]) -> None:
+    def __rest(
+        self, names: tuple[str, ...], given: int, kwargs: dict[str, Any]
+    ) -> None:
         if given > len(names):
-            raise TypeError(f"{type(self).__name__} takes {len(names)} values, not {given}")
+            raise TypeError(
+                f"{type(self).__name__} takes {len(names)} values, not {given}"
+            )
         for name in names[given:]:
             if name in kwargs:
                 _set(self, name, kwargs.pop(name))
             else:
                 _set(self, name, self.__default(name))
         if kwargs:
-            raise TypeError(f"{type(self).__name__} has no field {', '.join(kwargs)} to give")
+            raise TypeError(
+                f"{type(self).__name__} has no field {', '.join(kwargs)} to give"
+            )
 
     def __default(self, name: str) -> Any:
         spec = type(self).__specs__.get(name)

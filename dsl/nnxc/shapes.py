@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 from .dims import Dim, as_dim, symbol
+from .record import Record, replace
 
 # The language's dtypes and their names in jax.numpy. `float` is the model's own dtype.
 DTYPES = {
@@ -62,8 +61,7 @@ def _promote_ints(left: str, right: str) -> str:
     return "int" if large == "u32" and small != "u8" else large
 
 
-@dataclass(frozen=True, slots=True)
-class Axis:
+class Axis(Record):
     """One axis: its size, and the name under which `axis=` finds it though its size changed."""
 
     size: Dim
@@ -73,8 +71,7 @@ class Axis:
         return str(self.size)
 
 
-@dataclass(frozen=True, slots=True)
-class TensorType:
+class TensorType(Record):
     """dtype and axes; with `lead` there are any number of further axes in front (`...`)."""
 
     dtype: str

@@ -5,6 +5,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass, field
 
+from .record import Record
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Source:
@@ -32,8 +34,7 @@ class Source:
         return self.text[start:end]
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Record):
     """A half-open range of characters of one source."""
 
     source: Source

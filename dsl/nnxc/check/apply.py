@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import string
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from .. import ir
@@ -12,6 +11,7 @@ from ..diagnostics import Label
 from ..dims import Dim, DimError, const, symbol
 from ..ops import shape_of
 from ..ops.base import REQUIRED, Call, Kind, Op, Shaped, ShapeError
+from ..record import replace
 from ..shapes import TensorType
 from ..source import Span
 from . import types

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from .. import ir
 from ..diagnostics import Label
 from ..dims import symbol
 from ..ops.base import Kind
+from ..record import Record
 from ..shapes import Axis, TensorType
 from ..syntax import tree
 from .conditions import Facts, asks_given, facts, join_types, narrowed
@@ -68,8 +67,7 @@ def _side(
     return stmts, scope
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Record):
     """An `if` whose sides have been checked, and what each side knows."""
 
     node: tree.If

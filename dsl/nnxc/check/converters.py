@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from .. import ir
@@ -12,6 +11,7 @@ from ..dims import Dim, const, func, symbol
 from ..ops import INITIALIZERS
 from ..ops.base import Kind, Op
 from ..ops.base import Param as OpParam
+from ..record import Record
 from ..shapes import DTYPES, TensorType
 from ..source import Span
 from ..syntax import tree
@@ -147,8 +147,7 @@ def _window(
     return static, (dim,)
 
 
-@dataclass(frozen=True, slots=True)
-class OpenWindow:
+class OpenWindow(Record):
     """A window that is a parameter without a default; its rank follows from what it slides over."""
 
     param: Param

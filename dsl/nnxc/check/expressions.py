@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import assert_never
 
 from .. import ir
 from ..diagnostics import Label, closest
 from ..ops import ALL
+from ..record import replace
 from ..shapes import DTYPES, TensorType, is_float
 from ..syntax import tree
 from . import operators, statics, types

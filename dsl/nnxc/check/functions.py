@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
 from .. import ir
 from ..ops.base import Input, Kind, Op
+from ..record import replace
 from ..shapes import TensorType
 from ..source import Span
 from ..syntax import tree

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from ..record import Record
 from ..source import Span
 from ..syntax import tree
 
 Names = dict[Span, tuple[str, bool]]
 
 
-@dataclass(frozen=True, slots=True)
-class Construction:
+class Construction(Record):
     """A place where a layer may be constructed, and the name that the author gave it."""
 
     span: Span

@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias
 from .. import ir
 from ..dims import Dim, const
 from ..ops.base import Kind, Op, Weight
+from ..record import Record
 from ..shapes import TensorType
 from ..source import Span
 
@@ -17,8 +18,7 @@ class Fault(Exception):
     """A mistake was reported; the value at hand cannot be known."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bad:
+class Bad(Record):
     """Stands for what a reported mistake made unknowable; silences what follows from it."""
 
 
@@ -38,8 +38,7 @@ class Param:
     element: Static | None = None  # of a list: what its elements are like
 
 
-@dataclass(frozen=True, slots=True)
-class Static:
+class Static(Record):
     """A value known at construction. `flavor` is int, float, bool, text, none, window, list,
     function, init, or `unknown` for a parameter whose kind is still open."""
 
@@ -53,8 +52,7 @@ class Static:
     param: Param | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Tensor:
+class Tensor(Record):
     """A tensor-valued expression; `optional` where it may be absent."""
 
     expr: ir.Expr
@@ -66,8 +64,7 @@ class Tensor:
         return self.expr.type
 
 
-@dataclass(frozen=True, slots=True)
-class Several:
+class Several(Record):
     """Several values: of branches, or of a call with several outputs."""
 
     expr: ir.Expr
@@ -95,37 +92,32 @@ class LayerInfo:
     weights: dict[str, Weight] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+class Applied(Record):
     """A declared layer as a value: `wte`."""
 
     layer: LayerInfo
 
 
-@dataclass(frozen=True, slots=True)
-class Method:
+class Method(Record):
     """A method of a declared layer: `wte.attend`."""
 
     layer: LayerInfo
     op: Op
 
 
-@dataclass(frozen=True, slots=True)
-class OpRef:
+class OpRef(Record):
     """An entry of the library, by name."""
 
     op: Op
 
 
-@dataclass(frozen=True, slots=True)
-class BlockRef:
+class BlockRef(Record):
     """A block or model, by name."""
 
     signature: Signature
 
 
-@dataclass(frozen=True, slots=True)
-class ModelRef:
+class ModelRef(Record):
     """`model` in a train."""
 
     signature: Signature
@@ -136,8 +128,7 @@ Value: TypeAlias = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Obligation:
+class Obligation(Record):
     """A fact about a definition's axes and parameters that its callers must prove."""
 
     left: Dim

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import assert_never
 
 from .. import ir
+from ..record import replace
 
 
 def children(expr: ir.Expr) -> tuple[ir.Expr, ...]:

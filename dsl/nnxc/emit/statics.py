@@ -57,13 +57,20 @@ def static(value: ir.Static, scope: Scope) -> Text:
 
 def function(op: Op) -> Text:
     """A function of the library as a value: `nnx.gelu`."""
-    match op.build:
-        case Call(target, (_,), kwargs) if "{" not in target and not kwargs:
-            return Text(target)
-        case Call(target) if "{" not in target and target.count(".") == 1:
-            return Text(target)
-    call = fill(op.build, lambda n: Text("x") if n == op.inputs[0].name else None, "x")
-    return Text(f"lambda x: {call}", t.TERNARY)
+    name = op.inputs[0].name
+    build = op.build_for(())
+    match build:
+        case Call(target, (only,)) if only == name and "{" not in target:
+            if not build.always:
+                return Text(target)
+        case str() if build.endswith(f"({{{name}}})") and build.count("{") == 1:
+            return Text(build.removesuffix(f"({{{name}}})"))
+
+    def lookup(hole: str) -> Text | None:
+        param = op.param(hole)
+        return Text("x") if hole == name else param and default(param)
+
+    return Text(f"lambda x: {fill(build, lookup, ())}", t.TERNARY)
 
 
 def initializer(op: Op, args: Mapping[str, ir.Static], scope: Scope) -> Text:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from .. import ir
+from ..record import Record
 from ..shapes import DTYPES
 from . import plan
 from .entries import helpers_of
@@ -27,8 +27,7 @@ _LOCALS = (
 _SPLIT_LOCALS = ("graphdef", "params", "rest", "compute")
 
 
-@dataclass(frozen=True, slots=True)
-class Function:
+class Function(Record):
     """One generated function: its name, its parameters, what its body passes on."""
 
     name: str
@@ -36,8 +35,7 @@ class Function:
     arguments: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class TrainView:
+class TrainView(Record):
     """One train, as the templates write it."""
 
     model: str  # its class

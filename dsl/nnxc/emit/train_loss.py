@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 
 from .. import ir
 from ..dims import Dim, symbol
+from ..record import Record, replace
 from ..shapes import TensorType
 from ..source import NOWHERE
 from . import text as t
@@ -20,8 +20,7 @@ from .statics import static
 _WIDTH = 84  # of a statement inside a function
 
 
-@dataclass(frozen=True, slots=True)
-class Loss:
+class Loss(Record):
     """`lines` compute; `result` is the text of the loss, `metrics` that of a dict."""
 
     lines: tuple[str, ...]

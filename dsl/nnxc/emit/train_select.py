@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from .. import ir
 from ..ops.base import Op
+from ..record import Record
 from .reads import declared, statements
 from .signature import Names, Signature
 from .text import quoted
@@ -24,8 +24,7 @@ def selection(train: ir.Train, names: Names) -> str | None:
     return f"nnx.All(nnx.Param, lambda path, _: {condition})"
 
 
-@dataclass(frozen=True, slots=True)
-class _Keys:
+class _Keys(Record):
     """A dotted path as keys of Flax's state, which has positions in lists as well."""
 
     names: tuple[str, ...]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from ..dims import Comparison, compare
+from ..record import replace
 from ..shapes import TensorType
 from .base import Input, Inputs, Requirement, Rule, Shaped, ShapeError
 

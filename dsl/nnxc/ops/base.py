@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final, TypeAlias
 
 from ..dims import Dim, const
+from ..record import Record, field
 from ..shapes import TensorType
 
 
@@ -45,8 +45,7 @@ class _Required:
 REQUIRED: Final = _Required()
 
 
-@dataclass(frozen=True, slots=True)
-class Param:
+class Param(Record):
     """An argument known when the model is built."""
 
     name: str
@@ -62,8 +61,7 @@ class Param:
     positional: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
+class Input(Record):
     """A tensor argument. `dtype` is one of float, int, bool, number (float or int), any."""
 
     name: str
@@ -73,8 +71,7 @@ class Input:
     scalar: bool = True  # a number may stand for it (functions only)
 
 
-@dataclass(frozen=True, slots=True)
-class Requirement:
+class Requirement(Record):
     """A fact about sizes that must hold: `left == right`, `left >= right` or `left != right`."""
 
     left: Dim
@@ -85,8 +82,7 @@ class Requirement:
     help: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Weight:
+class Weight(Record):
     """One variable of a layer."""
 
     sizes: tuple[Dim, ...]
@@ -97,8 +93,7 @@ class Weight:
 NOTHING: Final = const(0)
 
 
-@dataclass(frozen=True, slots=True)
-class Shaped:
+class Shaped(Record):
     """What a shape rule finds out."""
 
     out: TensorType | tuple[TensorType, ...]
@@ -134,8 +129,7 @@ Inputs: TypeAlias = tuple[
 Rule: TypeAlias = Callable[[Inputs, Mapping[str, Any]], Shaped]
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Record):
     """A Python call. Strings name a parameter, a size that the rule found, or an input; a string
     that starts with `=` is Python text, with `{name}` for the same; `*xs` passes the tensors of a
     `many` input one by one. A keyword whose parameter the spec does not write is left
@@ -148,8 +142,7 @@ class Call:
     always: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Helper:
+class Helper(Record):
     """Python text that the generated module carries once, where an entry needs it.
 
     `source` is a class or function, Black-stable, that uses `jax`, `jnp`, `nnx`, `optax` only.
@@ -160,8 +153,7 @@ class Helper:
     needs: tuple[str, ...] = ()  # names of other helpers
 
 
-@dataclass(frozen=True, slots=True)
-class Example:
+class Example(Record):
     """Arguments and input types for the oracle test: `Example({"out": 3}, ("B T d",))`.
 
     A type is axes separated by spaces, numbers and symbols; `int:`, `bool:` in front for dtypes;
@@ -173,8 +165,7 @@ class Example:
     named: Mapping[str, str] = field(default_factory=dict)  # optional inputs by name
 
 
-@dataclass(frozen=True, slots=True)
-class Op:
+class Op(Record):
     """One entry.
 
     `group` is layer, function, loss, metric, optimizer, schedule or initializer. A layer is
@@ -206,7 +197,9 @@ class Op:
     dtype_aware: bool = False  # takes dtype= (the activations' dtype), functions too
     takes_rngs: bool = True  # a layer's constructor takes rngs=
     takes_sizes: bool = False  # further sizes by any name: rearrange("...", p=16)
-    extra: Kind | None = None  # keywords of any name, of this kind: `rearrange(..., p=size)`
+    extra: Kind | None = (
+        None  # keywords of any name, of this kind: `rearrange(..., p=size)`
+    )
     helper: Helper | None = None
     methods: Mapping[str, Op] = field(default_factory=dict)  # wte.attend
     examples: tuple[Example, ...] = ()

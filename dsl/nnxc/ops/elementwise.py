@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
+from ..record import replace
 from ..shapes import TensorType, is_float
 from .base import Call, Example, Input, Inputs, Kind, Op, Param, Rule, Shaped
 from .broadcast import broadcast

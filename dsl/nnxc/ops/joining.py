@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import reduce
 from typing import Any
 
 from ..dims import Dim, const
+from ..record import replace
 from ..shapes import Axis, TensorType, promote
 from .base import (
     Call,

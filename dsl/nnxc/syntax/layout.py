@@ -72,7 +72,7 @@ def render(doc: Doc, indent: int, width: int) -> str:
             case Nest(body):
                 todo.append((nest + STEP, broken, body))
             case Group(body):
-                fits = _fits(width - column, [*todo, (nest, False, body)])
+                fits = _fits(width - column, body, todo)
                 todo.append((nest, not fits, body))
             case IfBroken(text):
                 if broken:
@@ -81,7 +81,7 @@ def render(doc: Doc, indent: int, width: int) -> str:
             case Soft(flat) if not broken:
                 out.append(flat)
                 column += len(flat)
-            case Fill() if _fits(width - column - 1, todo):
+            case Fill() if _fits(width - column - 1, "", todo):
                 out.append(" ")
                 column += 1
             case Soft() | Fill() | Hard():
@@ -92,10 +92,11 @@ def render(doc: Doc, indent: int, width: int) -> str:
     return "".join(out)
 
 
-def _fits(room: int, todo: Sequence[_Todo]) -> bool:
-    """Whether what is to do has room up to the first line end that is possible."""
+def _fits(room: int, first: Doc, todo: Sequence[_Todo]) -> bool:
+    """Whether `first` on one line, and then what is to do, has room up to the next line
+    end that is possible."""
     rest = len(todo)
-    stack: list[_Todo] = []
+    stack: list[_Todo] = [(0, False, first)]
     while room >= 0:
         if not stack:
             if not rest:

@@ -72,7 +72,7 @@ class _Blocks:
     def __init__(self, source: Source, lines: list[Line], sink: Sink) -> None:
         self.source, self.lines, self.sink = source, lines, sink
         self.at = 0
-        self.depth = 0
+        self.depth = self.branches = 0
         self.broken = False
         self.lost: set[str] = set()
         self.file_broken = False
@@ -239,32 +239,19 @@ class _Blocks:
             if follows.word not in ("elif", "else") or line.word == "else":
                 break
             node = self.take(follows, "body_line")
+            self.branches += follows.word == "elif"
             body = self.branch_body(follows, node)
             if follows.word == "elif":
                 arms.append((node, body))
                 continue
             orelse, trivia = body, replace(follows.trivia, blank=False)
             break
-        return self.fold(line, arms, orelse, trivia)
-
-    def fold(
-        self,
-        line: Line,
-        arms: list[tuple[tree.If | Else | None, tuple[tree.Statement, ...]]],
-        orelse: tuple[tree.Statement, ...],
-        trivia: tree.Trivia,
-    ) -> tree.If | None:
-        if len(arms) > MAX_NESTING:
+        too_many = self.branches >= MAX_NESTING
+        self.branches -= len(arms) - 1
+        if too_many:
             self.error("N117", f"more than {MAX_NESTING} branches", line)
-            self.broken = True
             return None
-        result: tree.If | None = None
-        for node, body in reversed(arms):
-            if not isinstance(node, tree.If):
-                return None
-            result = replace(node, then=body, orelse=orelse, else_trivia=trivia)
-            orelse, trivia = (result,), tree.NO_TRIVIA
-        return result
+        return _fold(arms, orelse, trivia)
 
     def branch_body(
         self, line: Line, node: tree.If | Else | None
@@ -386,3 +373,18 @@ def _begin_with_keyword(line: Line) -> None:
     """At the top level such a word is no name, whatever follows."""
     first = line.tokens[0]
     line.tokens[0] = first._replace(kind=KEYWORDS.get(first.text, first.kind))
+
+
+def _fold(
+    arms: list[tuple[tree.If | Else | None, tuple[tree.Statement, ...]]],
+    orelse: tuple[tree.Statement, ...],
+    trivia: tree.Trivia,
+) -> tree.If | None:
+    """Nested choices from a chain of them; None where a head was left out."""
+    result: tree.If | None = None
+    for node, body in reversed(arms):
+        if not isinstance(node, tree.If):
+            return None
+        result = replace(node, then=body, orelse=orelse, else_trivia=trivia)
+        orelse, trivia = (result,), tree.NO_TRIVIA
+    return result

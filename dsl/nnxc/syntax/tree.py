@@ -352,7 +352,8 @@ class Parameter(Record):
 
 class Definition(Record):
     """`block Name(params):` or `model Name(params):`. `broken`: a mistake was reported in
-    its body and what it stood in was left out; `lost`: the names that stood there too."""
+    its body and what it stood in was left out; `lost`: the names that stood there too.
+    """
 
     kind: str
     name: Name
