@@ -215,7 +215,7 @@ def check_model(
 ) -> None:
     """A model, without its optional inputs and with them: outputs and weights as predicted."""
     needed = [n for n in case.inputs if n not in case.optional]
-    for given in (needed, list(case.inputs)) if case.optional else (needed,):
+    for given in (needed, [*needed, *case.optional]) if case.optional else (needed,):
         predicted = instantiate(program, case.name, case.args, case.axes, given)
         holds(not predicted.failures, "requirements hold", predicted.failures)
         expected = case.outputs
@@ -224,7 +224,8 @@ def check_model(
         outputs, weights = computed(module, case, given)
         holds(outputs == expected, "JAX's shapes", (outputs, expected))
         listed = {
-            n: tuple(s.value for s in w.sizes) for n, w in predicted.weights().items()
+            n.replace("_.", ".").rstrip("_"): tuple(s.value for s in w.sizes)
+            for n, w in predicted.weights().items()
         }
         if not stacked:
             holds(weights == listed, "weights", {"jax": weights, "predicted": listed})
@@ -235,27 +236,26 @@ def computed(
 ) -> tuple[Any, Any]:
     """Shapes of outputs and of weights by path, as JAX has them."""
 
-    def run(inputs: dict[str, jax.Array]) -> tuple[Any, Any]:
+    def run(*inputs: jax.Array) -> tuple[Any, Any]:
         model = construct(module, case)
         draws = "rngs" in inspect.signature(type(model).__call__).parameters
         rngs = {"rngs": nnx.Rngs(1)} if draws else {}
         state = nnx.state(model, nnx.Any(nnx.Param, nnx.BatchStat))
-        return model(**inputs, **rngs), state
+        return model(*inputs, **rngs), state
 
-    outputs, state = jax.eval_shape(run, abstract(case, given))
+    outputs, state = jax.eval_shape(run, *abstract(case, given))
     outputs = outputs if isinstance(outputs, tuple) else (outputs,)
     weights = {
-        ".".join(map(str, path)): leaf.shape for path, leaf in nnx.to_flat_state(state)
+        ".".join(str(p).rstrip("_") for p in path): leaf.shape
+        for path, leaf in nnx.to_flat_state(state)
     }
     return tuple(o.shape for o in outputs), weights
 
 
-def abstract(case: ModelCase, given: Iterable[str]) -> dict[str, jax.ShapeDtypeStruct]:
+def abstract(case: ModelCase, given: Iterable[str]) -> list[jax.ShapeDtypeStruct]:
     """Inputs without values."""
     dtypes = {"float": "float32", "int": "int32", "bool": "bool_"}
-    return {
-        n: jax.ShapeDtypeStruct(case.inputs[n], dtypes[case.dtypes[n]]) for n in given
-    }
+    return [jax.ShapeDtypeStruct(case.inputs[n], dtypes[case.dtypes[n]]) for n in given]
 
 
 def check_train(module: types.ModuleType, case: ModelCase, several: bool) -> None:
@@ -263,7 +263,7 @@ def check_train(module: types.ModuleType, case: ModelCase, several: bool) -> Non
     suffix = f"_{case.name.lower()}" if several else ""
     part = {n: getattr(module, n + suffix, None) for n in TRAIN_PARTS}
 
-    def run(batch: dict[str, jax.Array]) -> Any:
+    def run(*batch: jax.Array) -> Any:
         model = part["create_model"]()
         before = jax.tree.map(jnp.shape, nnx.state(model, nnx.Param))
         objects = [model, part["create_optimizer"](model)]
@@ -271,13 +271,13 @@ def check_train(module: types.ModuleType, case: ModelCase, several: bool) -> Non
             objects.append(part["create_ema"](model))
         if part["create_rngs"]:
             objects.append(part["create_rngs"]())
-        loss, _ = part["train_step"](*objects, **batch)
+        loss, _ = part["train_step"](*objects, *batch)
         after = jax.tree.map(jnp.shape, nnx.state(model, nnx.Param))
         holds(before == after, "a step keeps shapes", (before, after))
         return loss
 
     needed = [n for n in case.inputs if n not in case.optional]
-    loss = jax.eval_shape(run, abstract(case, needed))
+    loss = jax.eval_shape(run, *abstract(case, needed))
     holds((loss.shape, loss.dtype.name) == ((), "float32"), "a loss", loss)
 
 

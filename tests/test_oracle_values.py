@@ -90,7 +90,7 @@ def test_attention_projects_attends_and_projects(causal: bool) -> None:
 
 
 def test_attention_over_a_context_with_a_mask() -> None:
-    layer, run = made(
+    _, run = made(
         "Attention", {"heads": 2}, "B T d", context="B S e", mask="bool:B 1 1 S"
     )
     x, context = draw(2, 5, 6), draw(2, 7, 3)
@@ -296,7 +296,7 @@ def test_batch_norm_uses_its_statistics_in_evaluation() -> None:
     layer, run = made("BatchNorm", {}, "B T d")
     x = 3 + draw(2, 5, 6)
     close(np.asarray(run(x)).mean(axis=(0, 1)), np.zeros(6))
-    still = nnx.view(layer, **{mode: True for mode in MODEL_OPS["BatchNorm"].modes})
+    still = nnx.view(layer, **dict.fromkeys(MODEL_OPS["BatchNorm"].modes, True))
     mean, var = layer.mean[...], layer.var[...]
     close(still(x), (x - mean) / np.sqrt(var + 1e-5))
     assert np.abs(mean).max() > 0

@@ -204,6 +204,8 @@ def test_a_missing_colon_or_a_tab_costs_nothing() -> None:
     ("text", "help"),
     [
         ("modle M:\n    return x\n", "did you mean `model`?"),
+        ("model M:\n    x = f(a\n", "close it with `)`"),
+        ("model M:\n    x = f(a]\n", "write `)`"),
         ("model M:\n    retrun x\n", "did you mean `return`?"),
         ("model M:\n    x = 3xx3\n", "did you mean `3x3`?"),
         ("model M:\n    x = 1__000\n", "did you mean `1_000`?"),

@@ -174,6 +174,22 @@ def test_a_whole_file() -> None:
     assert formatted(AFTER) == AFTER
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "f(" * 99 + "a" + ")" * 99,
+        "[" * 99 + "]" * 99,
+        "a + " * 98 + "b",
+        "-" * 99 + "a",
+        "a if b else " * 98 + "c",
+    ],
+    ids=lambda text: text[:4],
+)
+def test_the_deepest_expressions(text: str) -> None:
+    file = read(f"model M:\n    x = {text}\n")
+    assert read(format_file(file)) == file
+
+
 def test_mistakes_are_reported_and_nothing_is_formatted() -> None:
     sink = Sink()
     assert format_source(Source("a.nnx", "model M(\n"), sink) is None

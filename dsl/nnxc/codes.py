@@ -135,6 +135,7 @@ CODES: dict[str, str] = {
     "N511": "no such weights",
     "N512": "no batch",
     "N513": "no loss or optimizer",
+    "N514": "setting depends on the model",
     # N90x: files and folders
     "N901": "file cannot be read",
     "N902": "output edited by hand",

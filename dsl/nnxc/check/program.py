@@ -9,6 +9,7 @@ from ..diagnostics import Label, Sink, did_you_mean
 from ..ops import LOSSES, METRICS, MODEL_OPS
 from ..source import Span
 from ..syntax import tree
+from ..syntax.walk import names_in
 from .__init__ import Loader
 from .calls import evaluate_block_params, sort_out_block
 from .context import Context
@@ -136,22 +137,11 @@ def _circle(files: Files, path: list[str], name: str, span: Span) -> None:
 def _callees(files: Files, key: str) -> list[tuple[str, Span]]:
     known = files.known[key]
     found: dict[str, Span] = {}
-    for name in _names(known.node.body):
+    for name in names_in(known.node.body):
         target = known.visible.get(name.id)
         if target is not None:
             found.setdefault(target, name.span)
     return list(found.items())
-
-
-def _names(node: object) -> Iterator[tree.Name]:
-    if isinstance(node, tree.Name):
-        yield node
-    elif isinstance(node, tuple):
-        for item in node:
-            yield from _names(item)
-    elif hasattr(node, "__match_args__") and not isinstance(node, Span):
-        for name in node.__match_args__:
-            yield from _names(getattr(node, name))
 
 
 # --------------------------------------------------------- configs and trains

@@ -9,9 +9,22 @@ from ..ops import SCHEDULES
 from ..ops.base import Kind, Op
 from ..shapes import FLOATS
 from ..syntax import tree
+from ..syntax.walk import names_in
 from .calls import convert_one, missing, sort_out
 from .context import Context
 from .expressions import static
+
+
+def independent(ctx: Context, node: tree.Expr, what: str) -> None:
+    """A setting holds for the module as a whole: it cannot depend on one model's parameters."""
+    for name in names_in(node):
+        if name.id in ctx.params or name.id in ctx.axes:
+            ctx.fail(
+                "N514",
+                f"`{what}` cannot depend on `{name.id}`",
+                name.span,
+                help="write the value itself",
+            )
 
 
 def precision(ctx: Context, node: tree.Expr) -> str:

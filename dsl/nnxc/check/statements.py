@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import assert_never
 
 from .. import ir
-from ..source import Span
 from ..syntax import tree
+from ..syntax.walk import names_in
 from .assignments import assign
 from .branches import if_statement
 from .context import Context
@@ -90,19 +90,7 @@ def targets(node: tree.Statement) -> list[tree.Name]:
 
 def mentioned(node: object) -> list[str]:
     """Every name in a piece of tree."""
-    if isinstance(node, tree.Name):
-        return [node.id]
-    if isinstance(node, (tuple, list)):
-        return [n for item in node for n in mentioned(item)]
-    if hasattr(node, "__match_args__") and not isinstance(node, Span):
-        return [n for key in node.__match_args__ for n in mentioned(getattr(node, key))]
-    return []
-
-
-# --------------------------------------------------------------- declarations
-
-
-# ----------------------------------------------------------------- assignment
+    return [name.id for name in names_in(node)]
 
 
 def return_(ctx: Context, node: tree.Return) -> None:

@@ -18,7 +18,7 @@ from .declarations import check_name
 from .definition import finish
 from .expressions import as_tensor, expr
 from .selection import select
-from .settings import between, count, positive_number, precision, train_op
+from .settings import between, count, independent, positive_number, precision, train_op
 from .statements import abandon, mentioned, statement, targets
 from .values import BAD, Bad, Binding, Fault, ModelRef, Signature, Tensor
 
@@ -208,6 +208,8 @@ def _assign_setting(ctx: Context, name: str, node: tree.Assign, parts: Parts) ->
             related=(Label(parts.seen[name], "the first"),),
         )
     parts.seen[name] = node.targets[0].span
+    if name != "loss":
+        independent(ctx, node.value, name)
     match name:
         case "loss":
             parts.loss = _scalar(ctx, node.value, "the loss")

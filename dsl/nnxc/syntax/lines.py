@@ -15,6 +15,7 @@ MAX_NESTING = 100
 
 SOFT = frozenset(kind for word, kind in KEYWORDS.items() if word not in HARD)
 _CLOSES = {"RPAR": "LPAR", "RSQB": "LSQB"}
+_CLOSING = {"LPAR": ")", "LSQB": "]"}
 _OPERANDS = frozenset(("NAME", "INT", "FLOAT", "WINDOW", "STRING", RESERVED))
 _AFTER_NAME = (
     frozenset(kind for text, kind in LITERALS.items() if not text.isalpha())
@@ -139,7 +140,9 @@ class _Joiner:
             if token.kind in _CLOSES.values():
                 state.brackets.append(token)
                 if len(state.brackets) == MAX_NESTING + 1:
-                    self.fault(state, "N117", "brackets are nested too deeply", token)
+                    help = "name a part of it on a line of its own"
+                    message = "brackets are nested too deeply"
+                    self.fault(state, "N117", message, token, help)
             elif token.kind in _CLOSES:
                 self.close(state, token)
             elif index == 0 and state.tokens and token.text not in HARD:
@@ -162,9 +165,11 @@ class _Joiner:
                 continue
             label = Label(self.span(opening), "opened here")
             message = f"`{token.text}` does not close `{opening.text}`"
-            self.fault(state, "N111", message, token, label)
+            help = f"write `{_CLOSING[opening.kind]}`"
+            self.fault(state, "N111", message, token, help, label)
             return
-        self.fault(state, "N111", f"`{token.text}` closes nothing", token)
+        help = "remove it, or open it before"
+        self.fault(state, "N111", f"`{token.text}` closes nothing", token, help)
 
     def unclosed(self, state: _Open) -> None:
         *others, last = state.brackets
@@ -172,14 +177,23 @@ class _Joiner:
         self.never_closed(state, last, *labels)
 
     def never_closed(self, state: _Open, token: Token, *related: Label) -> None:
-        self.fault(state, "N110", f"`{token.text}` is never closed", token, *related)
+        message = f"`{token.text}` is never closed"
+        help = f"close it with `{_CLOSING[token.kind]}`"
+        self.fault(state, "N110", message, token, help, *related)
 
     def fault(
-        self, state: _Open, code: str, message: str, token: Token, *related: Label
+        self,
+        state: _Open,
+        code: str,
+        message: str,
+        token: Token,
+        help: str,
+        *related: Label,
     ) -> None:
         """Keep the first fault of a line; others tend to follow from it."""
         if state.fault is None:
-            state.fault = Diagnostic(code, message, Label(self.span(token)), related)
+            at = Label(self.span(token))
+            state.fault = Diagnostic(code, message, at, related, help)
 
     def span(self, token: Token) -> Span:
         return Span(self.source, token.start, token.end)
