@@ -96,7 +96,21 @@ def _growth(figures: Mapping[str, float]) -> str:
 
 
 def step_rows(results: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    return []
+    return [
+        (
+            f"a generated step over pure JAX by hand, wall / CPU: {work}",
+            "<= 1.05",
+            f"{runs['generated']['wall_ratio']:.2f} / {runs['generated']['cpu_ratio']:.2f}",
+        )
+        for work, runs in results["works"].items()
+    ] + [
+        (
+            f"`nnx.jit` over pure JAX, wall / CPU: {work}",
+            "",
+            f"{runs['nnx.jit']['wall_ratio']:.2f} / {runs['nnx.jit']['cpu_ratio']:.2f}",
+        )
+        for work, runs in results["works"].items()
+    ]
 
 
 if __name__ == "__main__":

@@ -1,0 +1,61 @@
+"""The meaning of a checked spec. Frozen values in closed unions; every expression has its type.
+
+Two worlds: `Static` values are known when a model is constructed (sizes, rates, switches, lists);
+`Expr` values are tensors, known when it is called. Names are the spec's own; `emit` makes them
+Python's. Sizes in types are canonical `Dim`s over the definition's parameters, axes, static
+locals and loop variables.
+"""
+
+from __future__ import annotations
+
+from .program import Config as Config
+from .program import Definition as Definition
+from .program import ModelInput as ModelInput
+from .program import Parameter as Parameter
+from .program import Program as Program
+from .program import Train as Train
+from .program import TrainOp as TrainOp
+from .statements import Assign as Assign
+from .statements import Carried as Carried
+from .statements import Declare as Declare
+from .statements import For as For
+from .statements import If as If
+from .statements import Layer as Layer
+from .statements import Require as Require
+from .statements import Return as Return
+from .statements import StaticLet as StaticLet
+from .statements import Stmt as Stmt
+from .statements import UpdateState as UpdateState
+from .statements import Variable as Variable
+from .static import STATIC_FUNCTIONS as STATIC_FUNCTIONS
+from .static import Given as Given
+from .static import Initializer as Initializer
+from .static import Literal as Literal
+from .static import Ref as Ref
+from .static import Size as Size
+from .static import Static as Static
+from .static import StaticBinary as StaticBinary
+from .static import StaticCall as StaticCall
+from .static import StaticIf as StaticIf
+from .static import StaticIndex as StaticIndex
+from .static import StaticList as StaticList
+from .static import StaticUnary as StaticUnary
+from .tensors import Apply as Apply
+from .tensors import Cast as Cast
+from .tensors import Choose as Choose
+from .tensors import Expr as Expr
+from .tensors import Invoke as Invoke
+from .tensors import Item as Item
+from .tensors import Let as Let
+from .tensors import ModelCall as ModelCall
+from .tensors import NewAxis as NewAxis
+from .tensors import OpCall as OpCall
+from .tensors import Operator as Operator
+from .tensors import Reshape as Reshape
+from .tensors import Rest as Rest
+from .tensors import Scalar as Scalar
+from .tensors import SliceOf as SliceOf
+from .tensors import Subscript as Subscript
+from .tensors import TupleOf as TupleOf
+from .tensors import Type as Type
+from .tensors import Var as Var

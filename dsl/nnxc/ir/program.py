@@ -1,0 +1,104 @@
+"""Definitions, configs, trains: one checked spec."""
+
+from __future__ import annotations
+
+from ..ops.base import Kind, Op
+from ..record import Record
+from ..shapes import TensorType
+from ..source import Span
+from .statements import Stmt
+from .static import Static
+from .tensors import Expr, Type
+
+
+class Parameter(Record):
+    """A constructor argument. `kind` is SIZE, INT, NUMBER, BOOL, TEXT, WINDOW, SIZES (a list of
+    sizes), INTS, FUNCTION; `optional` means `none` is allowed; `default` None means required.
+    """
+
+    name: str
+    kind: Kind
+    default: Static | None
+    span: Span
+    optional: bool = False
+
+
+class ModelInput(Record):
+    """An input of a definition, a batch field of a train."""
+
+    name: str
+    type: TensorType
+    optional: bool
+    span: Span
+
+
+class Definition(Record):
+    """A block or model. `inferred` are axes that weights depend on: constructor arguments ahead of
+    the parameters, passed by the compiler of the caller. `streams` are what a call draws from,
+    blocks inside included; `modes` likewise."""
+
+    name: str
+    is_model: bool
+    doc: str
+    params: tuple[Parameter, ...]
+    inferred: tuple[str, ...]
+    inputs: tuple[ModelInput, ...]
+    outputs: tuple[Type, ...]
+    body: tuple[Stmt, ...]
+    streams: tuple[str, ...]
+    modes: tuple[str, ...]
+    span: Span
+
+
+class Config(Record):
+    """A named choice of a model's parameters."""
+
+    name: str
+    model: str
+    args: tuple[tuple[str, Static], ...]
+    span: Span
+
+
+class TrainOp(Record):
+    """An optimizer or schedule with its arguments; an argument may be a schedule again."""
+
+    op: Op
+    args: tuple[tuple[str, Static | TrainOp], ...]
+
+
+class Train(Record):
+    """A train section. `body` holds the assignments before the loss, in order."""
+
+    model: str
+    batch: tuple[ModelInput, ...]
+    body: tuple[Stmt, ...]
+    loss: Expr
+    metrics: tuple[tuple[str, Expr], ...]
+    optimizer: TrainOp
+    clip: Static | None
+    accumulate: Static | None
+    precision: str | None  # a key of shapes.DTYPES
+    ema: Static | None
+    only: tuple[
+        str, ...
+    ]  # dotted attribute paths of the weights that train; empty means all
+    freeze: tuple[str, ...]
+    streams: tuple[str, ...]  # drawn from in training
+    eval_streams: tuple[
+        str, ...
+    ]  # drawn from in evaluation too (explicit draws, not dropout)
+    span: Span
+
+
+class Program(Record):
+    """One checked spec. `definitions` stand callees first."""
+
+    path: str
+    doc: str
+    definitions: tuple[Definition, ...]
+    configs: tuple[Config, ...]
+    trains: tuple[Train, ...]
+
+    def definition(self, name: str) -> Definition:
+        """The definition of that name; KeyError where there is none."""
+        return next(d for d in self.definitions if d.name == name)

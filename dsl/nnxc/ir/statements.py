@@ -1,0 +1,122 @@
+"""Statements, and the layers that they declare."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeAlias
+
+from ..dims import Dim
+from ..ops.base import Op, Weight
+from ..record import Record
+from ..shapes import TensorType
+from ..source import Span
+from .static import Static
+from .tensors import Expr
+
+
+class Layer(Record):
+    """A declared layer: a library entry or a block, constructed. `args` are those the spec writes
+    (or its `defaults`), in signature order; `sizes` are what is inferred: for an entry the sizes
+    that `build` names, for a block its inferred sizes."""
+
+    name: str  # attribute name, unique in its definition
+    callee: Op | str  # an entry, or the name of a Definition of this program
+    args: tuple[tuple[str, Static], ...]
+    sizes: Mapping[str, Dim]
+    weights: Mapping[str, Weight]  # of an entry; empty for a block
+    span: Span
+    count: Static | None = None  # a stack of so many: `Block(...) * n`
+    named: bool = False  # by the spec's author, with `as` or by assignment
+    stream: str | None = None  # overrides the entry's own stream
+
+
+class Declare(Record):
+    """A layer comes into being here (in this loop, under this condition)."""
+
+    layer: Layer
+
+
+class Variable(Record):
+    """`param` (a weight) or `state` (non-trained)."""
+
+    name: str
+    type: TensorType
+    init: Static  # Initializer, or a number
+    state: bool
+    span: Span
+
+
+class StaticLet(Record):
+    """A static local: `head_dim = d // heads`. `dim` is its symbol's meaning where it is a size
+    (types already have it substituted)."""
+
+    name: str
+    value: Static
+    span: Span
+
+
+class Assign(Record):
+    """Tensors get names; several targets take a tuple apart."""
+
+    targets: tuple[str, ...]
+    value: Expr
+    span: Span
+
+
+class UpdateState(Record):
+    """A `state` gets its next value."""
+
+    name: str
+    value: Expr
+    span: Span
+
+
+class Carried(Record):
+    """A size that changes from iteration to iteration: before the first it is `entry`, within one
+    it is the symbol, after one `next` (over the symbol and the loop's variables), and after the
+    loop it is the symbol again."""
+
+    symbol: str
+    entry: Dim
+    next: Dim
+
+
+class For(Record):
+    """A loop whose iterations are known at construction. Layers declared inside become lists."""
+
+    targets: tuple[str, ...]
+    iterable: Static
+    body: tuple[Stmt, ...]
+    carried: tuple[Carried, ...]
+    span: Span
+
+
+class If(Record):
+    """A choice made at construction (or by which optional inputs are given)."""
+
+    condition: Static
+    then: tuple[Stmt, ...]
+    orelse: tuple[Stmt, ...]
+    span: Span
+
+
+class Require(Record):
+    """A check in the constructor: written by the user, or an obligation of shapes. `call_time`
+    marks one over axes, which no constructor can check: its callers have proven it."""
+
+    condition: Static
+    message: str
+    span: Span
+    call_time: bool = False
+
+
+class Return(Record):
+    """Ends a definition; several values make a tuple."""
+
+    values: tuple[Expr, ...]
+    span: Span
+
+
+Stmt: TypeAlias = (
+    Declare | Variable | StaticLet | Assign | UpdateState | For | If | Require | Return
+)

@@ -1,0 +1,102 @@
+"""Values known when a model is constructed: sizes, rates, switches, lists."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from ..dims import Dim
+from ..ops.base import Op
+from ..record import Record
+
+
+class Literal(Record):
+    """An int, float, bool, str, None, or a window (a tuple of ints)."""
+
+    value: Any
+
+
+class Ref(Record):
+    """A parameter, inferred size, static local or loop variable of the definition."""
+
+    name: str
+
+
+class Size(Record):
+    """A size that the compiler found rather than the spec wrote."""
+
+    dim: Dim
+
+
+class StaticUnary(Record):
+    """`-x`, `not x`."""
+
+    op: str
+    operand: Static
+
+
+class StaticBinary(Record):
+    """Arithmetic, comparison (`x == none` too), `and`, `or`."""
+
+    op: str
+    left: Static
+    right: Static
+
+
+class StaticIf(Record):
+    """`then if condition else orelse`."""
+
+    condition: Static
+    then: Static
+    orelse: Static
+
+
+class StaticCall(Record):
+    """`range`, `enumerate`, `zip`, `len`, `min`, `max`, `sum`, `sqrt`, `log`, `int`, ...: see STATIC_FUNCTIONS."""
+
+    name: str
+    args: tuple[Static, ...]
+
+
+class StaticList(Record):
+    """`[a, b]`."""
+
+    items: tuple[Static, ...]
+
+
+class StaticIndex(Record):
+    """`values[i]`."""
+
+    value: Static
+    index: Static
+
+
+class Given(Record):
+    """Whether an optional input was passed (`mask != none`); known at each call."""
+
+    name: str
+
+
+class Initializer(Record):
+    """A jax.nn initialiser with its arguments."""
+
+    op: Op
+    args: tuple[tuple[str, Static], ...] = ()
+
+
+Static: TypeAlias = (
+    Literal
+    | Ref
+    | Size
+    | StaticUnary
+    | StaticBinary
+    | StaticIf
+    | StaticCall
+    | StaticList
+    | StaticIndex
+    | Given
+    | Initializer
+)
+STATIC_FUNCTIONS = (
+    "range", "enumerate", "zip", "len", "min", "max", "sum", "abs", "int", "float", "round",
+    "sqrt", "log", "log2", "exp", "ceil", "floor", "reversed",
+)  # fmt: skip
