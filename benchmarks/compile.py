@@ -5,6 +5,7 @@ python -m benchmarks.compile
 
 from __future__ import annotations
 
+import re
 import statistics
 import sys
 import tempfile
@@ -63,11 +64,8 @@ def warm() -> dict[str, float]:
 
 def renamed(n: int) -> str:
     """GPT-2 with other names throughout, so that no definition was seen before."""
-    text = GPT2
-    for name in ("Block", "GPT2", "gpt2_medium", "heads", "tokens", "ln_1", "h ", "d)"):
-        stem = name.rstrip(" )")
-        text = text.replace(name, f"{stem}{n}{name[len(stem):]}")
-    return text
+    names = r"\b(Block|GPT2|heads|tokens|vocab|d|x|wte|ln_[1f])\b"
+    return re.sub(names, lambda match: f"{match[0]}{n}", GPT2)
 
 
 def edit(n: int) -> str:

@@ -9,7 +9,7 @@ import signal
 import sys
 import types
 import typing
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -294,5 +294,11 @@ def construct(module: types.ModuleType, case: ModelCase) -> Any:
     streams = {"rngs": nnx.Rngs(0)} if rngs else {}
     hints = typing.get_type_hints(model.__init__)
     if "cfg" in hints:
-        return model(hints["cfg"](**case.args), **streams)
-    return model(**case.args, **streams)
+        return model(hints["cfg"](**renamed(hints["cfg"], case.args)), **streams)
+    return model(**renamed(model, case.args), **streams)
+
+
+def renamed(callee: Any, args: Mapping[str, object]) -> dict[str, object]:
+    """Arguments by the names that Python lets them have."""
+    names = inspect.signature(callee).parameters
+    return {n if n in names else f"{n}_": value for n, value in args.items()}

@@ -55,6 +55,7 @@ ROWS: dict[str, set[str]] = {
 SHARED = {
     "__init__": "version",
     "__main__": "main",
+    "dims_text": "dims",
     "nodes": "instance",
     "evaluate": "instance",
     "scope": "instance",

@@ -13,6 +13,8 @@ from functools import cached_property
 from math import gcd
 from typing import TypeAlias
 
+from .dims_text import rendered
+
 LIMIT = 10**18
 MAX_TERMS = 64
 ONE = (((), 1),)
@@ -157,17 +159,7 @@ class Dim:
 
     def render(self, name: Callable[[str], str]) -> str:
         """The size as an expression (of the language and of Python alike)."""
-        if not self.terms:
-            return "0"
-        ordered = sorted(self.terms, key=lambda t: (t[1] < 0, _monomial_key(t[0])))
-        text = ""
-        for monomial, coefficient in ordered:
-            if not text:
-                text = _render_term(monomial, coefficient, name)
-                continue
-            body = _render_term(monomial, abs(coefficient), name)
-            text += f" - {body}" if coefficient < 0 else f" + {body}"
-        return text
+        return rendered(self, name)
 
 
 def _times(left: Monomial, right: Monomial) -> Monomial:
@@ -387,54 +379,3 @@ def reduced(left: Dim, right: Dim) -> tuple[Dim, Dim]:
         return _canonical({_cancel(m, factor) or (): c for m, c in dim.terms})
 
     return divided(left), divided(right)
-
-
-# ------------------------------------------------------------------ rendering
-
-
-def _render_term(
-    monomial: Monomial, coefficient: int, name: Callable[[str], str]
-) -> str:
-    factors = [_render_power(a, p, name) for a, p in monomial]
-    # `a * b // c` would divide the product, and `-a // b` the negative.
-    if coefficient != 1 or len(monomial) > 1:
-        factors = [
-            f"({factor})" if _is_quotient(*power) else factor
-            for factor, power in zip(factors, monomial, strict=True)
-        ]
-    if abs(coefficient) != 1 or not factors:
-        factors.insert(0, str(abs(coefficient)))
-    return ("-" if coefficient < 0 else "") + " * ".join(factors)
-
-
-def _is_quotient(atom: Atom, exponent: int) -> bool:
-    return exponent == 1 and isinstance(atom, Func) and atom.name == "floordiv"
-
-
-def _render_power(atom: Atom, exponent: int, name: Callable[[str], str]) -> str:
-    body = name(atom) if isinstance(atom, str) else _render_func(atom, name)
-    if exponent == 1:
-        return body
-    return f"({body})**{exponent}" if " " in body else f"{body}**{exponent}"
-
-
-def _render_func(atom: Func, name: Callable[[str], str]) -> str:
-    texts = [a.render(name) for a in atom.args]
-    match atom.name:
-        case "floordiv":
-            return f"{_grouped(texts[0])} // {_grouped(texts[1])}"
-        case "pow":
-            return (
-                f"{_grouped(texts[0])} ** {_grouped(texts[1])}"
-                if " " in "".join(texts)
-                else "**".join(texts)
-            )
-        case "index":
-            return f"{texts[0]}[{texts[1]}]"
-        case "if":
-            return f"({texts[0]} if {texts[1]} else {texts[2]})"
-    return f"{atom.name}({', '.join(texts)})"
-
-
-def _grouped(text: str) -> str:
-    return f"({text})" if " " in text or text.startswith("-") else text
