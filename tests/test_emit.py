@@ -15,8 +15,7 @@ from flax import nnx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nnxc.emit import names, render, templates, text
-from nnxc.emit import _templates
+from nnxc.emit import _templates, names, render, templates, text
 from nnxc.emit.docs import docstring
 from nnxc.ops import MODEL_OPS
 

@@ -79,7 +79,7 @@ class Record(metaclass=_Meta):
 
     def __init__(self, *args: Any, **kwargs: Any):
         names = type(self).__match_args__
-        for name, value in zip(names, args):
+        for name, value in zip(names, args, strict=False):
             _set(self, name, value)
         if len(args) != len(names) or kwargs:
             self.__rest(names, len(args), kwargs)
@@ -118,7 +118,7 @@ class Record(metaclass=_Meta):
             return True
         if type(self) is not type(other):
             return NotImplemented
-        return _key(self) == _key(other)
+        return bool(_key(self) == _key(other))
 
     def __hash__(self) -> int:
         return hash((type(self), _key(self)))
@@ -133,7 +133,7 @@ class Record(metaclass=_Meta):
         return [getattr(self, n) for n in type(self).__match_args__]
 
     def __setstate__(self, state: list[Any]) -> None:
-        for name, value in zip(type(self).__match_args__, state):
+        for name, value in zip(type(self).__match_args__, state, strict=True):
             _set(self, name, value)
 
 

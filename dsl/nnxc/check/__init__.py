@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from .. import ir
 from ..diagnostics import Sink
-from ..source import Span
 from ..syntax import tree
 
-Loader = Callable[[str, Span], "tree.File | None"]
+if TYPE_CHECKING:
+    from .. import ir
+    from .files import Loader
 
 
 def check(file: tree.File, sink: Sink, loader: Loader) -> ir.Program | None:

@@ -45,7 +45,7 @@ def construct(
 ) -> LayerInfo:
     """Declare a layer where its construction is written."""
     args = _construct_args(ctx, callee, written, span)
-    spans = {k: s for k, s in written.spans.items()}
+    spans = dict(written.spans)
     info = LayerInfo(name, callee, args, spans, span, named)
     if name in ctx.layers:
         first = ctx.layers[name]
@@ -192,7 +192,7 @@ def shape(
             place,
             r.message,
             relation=r.relation,
-            code="N304" if r.relation == "==" and _remainder(r) else "N301",
+            code=r.code,
             related=related,
             help=r.help,
         )
@@ -206,13 +206,9 @@ def _place(
     arrow leads to; then what it brings is shown too."""
     place = spans.get(at, span) if at else span
     inside = span.start <= place.start and place.end <= span.end
-    if at not in inputs or inside or place.source is not span.source:
+    if at is None or at not in inputs or inside or place.source is not span.source:
         return place, ()
     return span, (Label(place, f"this is {_type_in(inputs[at])}"),)
-
-
-def _remainder(r: Any) -> bool:
-    return "divid" in r.message or "multiple" in r.message
 
 
 def _type_in(value: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from .. import ir
 from ..diagnostics import did_you_mean
@@ -26,11 +26,11 @@ Converted = tuple[ir.Static, Any]
 NUMBERS = ("int", "float", "unknown")
 
 
-def wrong(ctx: Context, param: OpParam, node: tree.Expr, value: Value) -> Any:
+def wrong(ctx: Context, param: OpParam, node: tree.Expr, value: Value) -> NoReturn:
     """Report an argument of the wrong kind."""
-    label = f"this is {describe(value)}" if isinstance(value, Static) else ""
-    if not label and isinstance(value, Static) is False:
-        label = "this is not known at construction"
+    label = "this is not known at construction"
+    if isinstance(value, Static):
+        label = f"this is {describe(value)}"
     ctx.fail("N207", f"`{param.name}` must be {EXPECTED[param.kind]}", node.span, label)
 
 
@@ -57,7 +57,7 @@ EXPECTED = {
 
 def _size(ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any) -> Converted:
     if not isinstance(value, Static) or value.flavor not in ("int", "unknown"):
-        return wrong(ctx, p, node, value)
+        wrong(ctx, p, node, value)
     static, dim = named_size(ctx, value, p.name, node.span)
     if p.kind is Kind.SIZE:
         types.positive(ctx, dim, node.span)
@@ -88,13 +88,13 @@ def _number(
     ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any
 ) -> Converted:
     if not isinstance(value, Static) or value.flavor not in NUMBERS:
-        return wrong(ctx, p, node, value)
+        wrong(ctx, p, node, value)
     return value.node, value.value if value.known else None
 
 
 def _bool(ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any) -> Converted:
     if not isinstance(value, Static) or value.flavor not in ("bool", "unknown"):
-        return wrong(ctx, p, node, value)
+        wrong(ctx, p, node, value)
     return value.node, value.value if value.known else None
 
 
@@ -108,7 +108,7 @@ def _text(
             and value.flavor in ("int", "unknown")
         ):
             return _size(ctx, OpParam(p.name, Kind.INT), node, value, subject)
-        return wrong(ctx, p, node, value)
+        wrong(ctx, p, node, value)
     if p.choices is not None and value.known and value.value not in p.choices:
         ctx.fail(
             "N208",
@@ -124,7 +124,7 @@ def _window(
     ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any
 ) -> Converted:
     if not isinstance(value, Static):
-        return wrong(ctx, p, node, value)
+        wrong(ctx, p, node, value)
     if p.choices and value.flavor == "text":
         return _text(ctx, p, node, value, None)
     if value.flavor == "window" and value.known:
@@ -142,7 +142,7 @@ def _window(
     if value.flavor == "list":
         return _sizes(ctx, OpParam(p.name, Kind.SIZES), node, value, None)
     if value.flavor not in ("int", "unknown"):
-        return wrong(ctx, p, node, value)
+        wrong(ctx, p, node, value)
     static, dim = named_size(ctx, value, p.name, node.span)
     return static, (dim,)
 
@@ -194,7 +194,7 @@ def _position(
         or not isinstance(value.value, int)
         or value.flavor != "int"
     ):
-        return wrong(ctx, p, node, value)
+        wrong(ctx, p, node, value)
     rank, n = subject.rank, value.value
     if not -rank <= n < rank or (subject.lead and n >= 0):
         ctx.fail("N307", f"{subject} has no axis {n}", node.span)
@@ -262,7 +262,7 @@ def _dtype(
     ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any
 ) -> Converted:
     if not isinstance(node, tree.Name):
-        return wrong(ctx, p, node, value)
+        wrong(ctx, p, node, value)
     if node.id not in DTYPES:
         ctx.fail(
             "N320",
@@ -277,7 +277,7 @@ def _stream(
     ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any
 ) -> Converted:
     if not isinstance(node, tree.Name):
-        return wrong(ctx, p, node, value)
+        wrong(ctx, p, node, value)
     return ir.Literal(node.id), node.id
 
 
@@ -316,7 +316,7 @@ def _function(
         return ir.Literal(value.op), value.op
     if isinstance(value, Static) and value.flavor == "function":
         return value.node, None
-    return wrong(ctx, p, node, value)
+    wrong(ctx, p, node, value)
 
 
 def is_activation(op: Op) -> bool:
@@ -334,7 +334,7 @@ def _schedule(
 def _list(ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any) -> Converted:
     if isinstance(value, Static) and value.flavor == "list":
         return value.node, value.value
-    return wrong(ctx, p, node, value)
+    wrong(ctx, p, node, value)
 
 
 _CONVERT: dict[Kind, Callable[..., Converted]] = {

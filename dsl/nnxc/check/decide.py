@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from .. import ir
@@ -75,7 +75,7 @@ def _told(failure: Failure, others: tuple[Failure, ...]) -> bool:
     )
 
 
-def _chain(chain: tuple[Span, ...], at: Span, where: str) -> tuple[Label, ...]:
+def _chain(chain: Sequence[Span], at: Span, where: str) -> tuple[Label, ...]:
     return (*(Label(s, "constructed here") for s in chain[-2:]), Label(at, where))
 
 

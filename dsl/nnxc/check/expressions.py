@@ -8,7 +8,7 @@ from .. import ir
 from ..diagnostics import Label, closest
 from ..ops import ALL
 from ..record import replace
-from ..shapes import DTYPES, TensorType, is_float
+from ..shapes import TensorType, is_float
 from ..syntax import tree
 from . import operators, statics, types
 from .context import Context
@@ -302,9 +302,8 @@ def assertion(ctx: Context, node: tree.Assertion) -> Value:
     got = as_tensor(ctx, value, node.value)
     wanted = types.written(ctx, node.type, expr)
     types.check_type(ctx, got.type, wanted, node.type.span, "the value")
-    if node.type.dtype and wanted.dtype in DTYPES and got.type.dtype != wanted.dtype:
-        if is_float(got.type.dtype) and is_float(wanted.dtype):
-            return Tensor(
-                ir.Cast(got.expr, got.type.with_dtype(wanted.dtype), node.span)
-            )
+    floating = is_float(got.type.dtype) and is_float(wanted.dtype)
+    if node.type.dtype and floating and got.type.dtype != wanted.dtype:
+        made = ir.Cast(got.expr, got.type.with_dtype(wanted.dtype), node.span)
+        return Tensor(made)
     return got

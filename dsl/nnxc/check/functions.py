@@ -113,7 +113,7 @@ def _spread(piped: Value | None, required: list[Input]) -> list[Value | tree.Exp
     if piped is None:
         return []
     if isinstance(piped, Several) and (
-        required[:1] and required[0].many or len(required) > 1
+        (required[:1] and required[0].many) or len(required) > 1
     ):
         return list(items(piped))
     return [piped]

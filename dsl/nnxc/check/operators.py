@@ -50,13 +50,9 @@ def combine(
 def _given(op: str, left: Value, right: Value) -> Static | None:
     """`mask != none` of an optional input."""
     for side, other in ((left, right), (right, left)):
-        if isinstance(other, Static) and other.flavor == "none":
-            if (
-                isinstance(side, Tensor)
-                and side.optional
-                and isinstance(side.expr, ir.Var)
-            ):
-                given = ir.Given(side.expr.name)
+        match side, other:
+            case Tensor(ir.Var(name), True), Static(flavor="none"):
+                given = ir.Given(name)
                 node = given if op == "!=" else ir.StaticUnary("not", given)
                 return Static(node, "bool")
     return None

@@ -10,11 +10,10 @@ from ..ops import LOSSES, METRICS, MODEL_OPS
 from ..source import Span
 from ..syntax import tree
 from ..syntax.walk import names_in
-from .__init__ import Loader
 from .calls import evaluate_block_params, sort_out_block
 from .context import Context
 from .definition import check_definition, file_doc
-from .files import Files, Known, gather, unused_uses
+from .files import Files, Known, Loader, gather, unused_uses
 from .invoke import is_camel
 from .statements import mentioned
 from .train import check_train

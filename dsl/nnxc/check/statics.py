@@ -48,16 +48,11 @@ FLAVORS = {
 def literal(ctx: Context, node: tree.Expr) -> Static | None:
     """A literal as a static value; None for any other expression."""
     match node:
-        case tree.Number(value, _, span):
-            if isinstance(value, int):
-                return Static(
-                    ir.Literal(value),
-                    "int",
-                    _dim(ctx, lambda: const(value), span),
-                    value,
-                    True,
-                )
-            return number(value)
+        case tree.Number(int(whole), _, span):
+            dim = _dim(ctx, lambda: const(whole), span)
+            return Static(ir.Literal(whole), "int", dim, whole, True)
+        case tree.Number(fraction):
+            return number(fraction)
         case tree.String(value):
             return Static(ir.Literal(value), "text", None, value, True)
         case tree.Constant(None):
@@ -220,7 +215,7 @@ def index(ctx: Context, value: Static, at: Static, span: Span) -> Static:
     if value.items and at.known:
         if not -len(value.items) <= at.value < len(value.items):
             ctx.fail("N222", f"the list has {len(value.items)} elements", span)
-        return value.items[at.value]
+        return value.items[int(at.value)]
     node = ir.StaticIndex(value.node, at.node)
     element = value.element if value.flavor == "list" else Static(node, "int")
     if element is None:

@@ -37,7 +37,7 @@ def size_of(ctx: Context, node: tree.Expr, evaluate: Evaluate) -> Dim:
     if isinstance(value, Static) and value.flavor in ("int", "unknown"):
         from .converters import named_size
 
-        _, dim = named_size(ctx, value, "size", node.span)
+        dim: Dim = named_size(ctx, value, "size", node.span)[1]
         settle_sizes(ctx, dim)
         return dim
     if isinstance(value, Bad):
@@ -133,7 +133,7 @@ def _names(node: tree.Expr) -> list[tree.Name]:
 
 def check_dtype(ctx: Context, got: str, wanted: str, span: Span, what: str) -> None:
     """A dtype must be the wanted one; `float` stands for any floating dtype."""
-    if wanted == "float" and is_float(got) or got == wanted:
+    if (wanted == "float" and is_float(got)) or got == wanted:
         return
     if got == "float" and is_float(wanted):
         return

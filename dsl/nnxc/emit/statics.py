@@ -68,7 +68,9 @@ def function(op: Op) -> Text:
 
     def lookup(hole: str) -> Text | None:
         param = op.param(hole)
-        return Text("x") if hole == name else param and default(param)
+        if hole == name:
+            return Text("x")
+        return default(param) if param else None
 
     return Text(f"lambda x: {fill(build, lookup, ())}", t.TERNARY)
 

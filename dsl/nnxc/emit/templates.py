@@ -11,6 +11,7 @@ import keyword
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import black
 import jinja2.meta
 from jinja2 import nodes
 
@@ -50,9 +51,8 @@ def compiled() -> str:
         for path in sorted(directory().glob("*.j2"))
     }
     variables = {path.name: _variables(tree) for path, tree in trees.items()}
-    return _HEADER + "".join(
-        _function(path, tree, variables) for path, tree in trees.items()
-    )
+    functions = [_function(path, tree, variables) for path, tree in trees.items()]
+    return black.format_str(_HEADER + "".join(functions), mode=black.Mode())
 
 
 def _function(

@@ -80,6 +80,7 @@ class Requirement(Record):
     relation: str = "=="
     at: str | None = None  # the argument at fault
     help: str | None = None
+    code: str = "N301"  # of the diagnostic where it fails
 
 
 class Weight(Record):

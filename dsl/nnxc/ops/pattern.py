@@ -279,7 +279,7 @@ def divides(
             help=_nearest_divisors(divisor, dividend),
             code="N304",
         )
-    return [Requirement(rest, const(0), f"{divisor} {clause}", at=at)]
+    return [Requirement(rest, const(0), f"{divisor} {clause}", at=at, code="N304")]
 
 
 def _nearest_divisors(divisor: Dim, dividend: Dim) -> str | None:
@@ -301,7 +301,7 @@ def multiple(
     clause = "must be even" if n == 2 else f"must be a multiple of {n}"
     if rest.value is not None:
         raise ShapeError(f"{what} is {size}, it {clause}", at=at, code="N304")
-    return [Requirement(rest, const(0), f"{size} {clause}", at=at)]
+    return [Requirement(rest, const(0), f"{size} {clause}", at=at, code="N304")]
 
 
 def expect_rank(
