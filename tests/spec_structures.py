@@ -27,7 +27,18 @@ def loop(b: Builder) -> bool:
     index = b.fresh("i")
     count = literal(b.one(1, 2, 3))
     scale = tree.Binary("+", name(index), literal(1))
-    body = (*nested_residual(b, x), assign(x.name, tree.Binary("*", x.tree, scale)))
+    inner = nested_residual(b, x)
+    match b.one("plain", "plain", "for", "if", "else"):
+        case "for":
+            again = name(b.fresh("j"))
+            more = assign(x.name, tree.Binary("-", x.tree, again))
+            inner = (tree.For((again,), call("range", 2), (*inner, more)),)
+        case "if" | "else" as way:
+            rest = tree.Binary("%", name(index), literal(2))
+            condition = tree.Binary("==", rest, literal(0))
+            orelse = nested_residual(b, x) if way == "else" else ()
+            inner = (tree.If(condition, inner, orelse),)
+    body = (*inner, assign(x.name, tree.Binary("*", x.tree, scale)))
     b.body.append(tree.For((name(index),), call("range", count), body))
     b.put(x)
     return True

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import subprocess
+import sys
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from emitting import array, maker, run, text_of
+from emitting import array, class_of, maker, run, text_of
 from flax import nnx
 
 RESIDUAL = """
@@ -81,30 +86,63 @@ model Many(d = 4):
     return z -> split(2), a -> stop_gradient
 """
 
+STACKS = """
+block Step(rate):
+    input x: [B, d]
+    return x + (x -> Linear(d) -> Dropout(rate))
+
+model Stacks(d = 4, n = 3):
+    input x: [B, d]
+    y = x -> Step(0.5) * n as first -> Dropout(0.1) * n as drops
+    return (x -> Step(0.5) * (n + 1) -> (abs | tanh) -> concat(axis=-1) -> Linear(d)) + y
+"""
+
 
 @pytest.mark.parametrize(
     ("spec", "case"),
     [
-        (RESIDUAL, {"params": {"features": 6}, "axes": {"B": 2, "H": 5, "W": 4, "C": 3}}),
         (
             RESIDUAL,
-            {"params": {"features": 3, "stride": 1}, "axes": {"B": 2, "H": 5, "W": 4, "C": 3}},
+            {"params": {"features": 6}, "axes": {"B": 2, "H": 5, "W": 4, "C": 3}},
         ),
         (
             RESIDUAL,
-            {"params": {"features": 3, "stride": 2}, "axes": {"B": 2, "H": 5, "W": 4, "C": 3}},
+            {
+                "params": {"features": 3, "stride": 1},
+                "axes": {"B": 2, "H": 5, "W": 4, "C": 3},
+            },
+        ),
+        (
+            RESIDUAL,
+            {
+                "params": {"features": 3, "stride": 2},
+                "axes": {"B": 2, "H": 5, "W": 4, "C": 3},
+            },
         ),
         (SHRINKING, {"axes": {"B": 2, "d": 5}}),
         (BRANCHES, {"axes": {"B": 2, "T": 3, "d": 4, "d2": 4}}),
-        (BRANCHES, {"axes": {"B": 2, "T": 3, "d": 4, "d2": 4}, "params": {"kind": "b"}}),
+        (
+            BRANCHES,
+            {"axes": {"B": 2, "T": 3, "d": 4, "d2": 4}, "params": {"kind": "b"}},
+        ),
         (BRANCHES, {"axes": {"B": 2, "T": 3, "d": 4, "d2": 4}, "given": ("mask",)}),
-        (BRANCHES, {"axes": {"B": 2, "T": 3, "d": 4, "d2": 4}, "params": {"act": jnp.sin}}),
+        (
+            BRANCHES,
+            {"axes": {"B": 2, "T": 3, "d": 4, "d2": 4}, "params": {"act": jnp.sin}},
+        ),
         (NESTED, {"axes": {"B": 2, "d": 3}}),
         (NESTED, {"axes": {"B": 2, "d": 3}, "stack": "scan"}),
         (NESTED, {"axes": {"B": 2, "d": 3}, "stack": "scan", "remat": True}),
         (NESTED, {"axes": {"B": 2, "d": 3}, "remat": True}),
         (NOISE, {"axes": {"B": 2}}),
         (MANY, {"axes": {"B": 2}}),
+        (STACKS, {"axes": {"B": 2}}),
+        (STACKS, {"axes": {"B": 2}, "stack": "scan"}),
+        (STACKS, {"axes": {"B": 2}, "stack": "scan", "remat": True}),
+        (
+            STACKS.replace("Linear(d) -> D", "Linear(d) -> BatchNorm -> D"),
+            {"axes": {"B": 2}, "stack": "scan"},
+        ),
     ],
 )
 def test_shapes_are_as_predicted(spec, case):
@@ -118,7 +156,7 @@ def test_requirements_are_checked_by_the_constructor():
 
 
 def test_state_and_streams_move():
-    definition, make = maker(NOISE)
+    _, make = maker(NOISE)
     model, x = make(), jnp.ones((2, 3))
     rngs = nnx.Rngs(noise=0, dropout=1)
     first, second = model(x, rngs=rngs), model(x, rngs=rngs)
@@ -142,7 +180,12 @@ model Chain(d = 3):
     k = x -> Linear(d, bias=false) as k -> tanh
     return x - (k - 2 * x) ** 2 / (1 + k) -> abs -> sum(axis=-1)
 """
-    _, make = maker(spec.replace("k = x -> Linear(d, bias=false) as k", "k = x -> Linear(d, bias=false) as lin"))
+    _, make = maker(
+        spec.replace(
+            "k = x -> Linear(d, bias=false) as k",
+            "k = x -> Linear(d, bias=false) as lin",
+        )
+    )
     model, x = make(), jnp.linspace(-1, 1, 6).reshape(2, 3)
     k = np.tanh(x @ model.lin.kernel[...])
     wanted = np.abs(x - (k - 2 * x) ** 2 / (1 + k)).sum(-1)
@@ -186,7 +229,11 @@ def test_a_scanned_stack_equals_the_loop(norm, remat, graph):
 
         return nnx.value_and_grad(loss)(model, x)[0]
 
-    with nnx.use_graph_mode(graph) if hasattr(nnx, "use_graph_mode") else nnx.set_graph_mode(graph):
+    with (
+        nnx.use_graph_mode(graph)
+        if hasattr(nnx, "use_graph_mode")
+        else nnx.set_graph_mode(graph)
+    ):
         assert np.allclose(step(model, x), step(scanned, x), rtol=1e-4)
     stats = [jax.tree.leaves(nnx.state(m, nnx.BatchStat)) for m in (model, scanned)]
     assert bool(stats[0]) == (norm == "BatchNorm")
@@ -200,7 +247,9 @@ def test_scanned_layers_draw_differently():
     model, x = make(), jnp.ones((2, 3))
     rngs = nnx.Rngs(dropout=0)
     assert not np.allclose(model(x, rngs=rngs), model(x, rngs=rngs))
-    assert np.allclose(model(x, rngs=nnx.Rngs(dropout=0)), model(x, rngs=nnx.Rngs(dropout=0)))
+    assert np.allclose(
+        model(x, rngs=nnx.Rngs(dropout=0)), model(x, rngs=nnx.Rngs(dropout=0))
+    )
 
 
 def test_half_precision_reaches_the_activations():
@@ -223,10 +272,6 @@ train Tower:
 
 @pytest.mark.parametrize("seed", ["0", "7"])
 def test_the_text_does_not_depend_on_hashes(seed):
-    import os
-    import subprocess
-    import sys
-
     code = (
         "import hashlib, sys; sys.path[:0] = ['dsl', 'tests'];"
         "from emitting import text_of; import test_emit_run as t;"
@@ -234,8 +279,42 @@ def test_the_text_does_not_depend_on_hashes(seed):
         "print(hashlib.sha256(text.encode()).hexdigest())"
     )
     env = os.environ | {"PYTHONHASHSEED": seed}
-    out = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
-    import hashlib
-
+    out = subprocess.run(
+        [sys.executable, "-c", code], env=env, capture_output=True, text=True
+    )
     text = "".join(text_of(s) for s in (NESTED, BRANCHES, NOISE, STACKED))
     assert out.stdout.strip() == hashlib.sha256(text.encode()).hexdigest(), out.stderr
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "-> concat(axis=-1)",
+        "-> concat(axis=-1) -> tanh",
+        "",
+        "-> concat(axis=-1)" + " -> tanh" * 40,
+    ],
+)
+@pytest.mark.parametrize(
+    "branches", ["(relu | tanh)", "(relu | Linear(3) | tanh)", "split(3)"]
+)
+def test_what_branches_share_is_computed_once(branches, end):
+    spec = f"""
+block Shared():
+    input x: [B, d]
+    return x{" -> abs" * 40} -> Linear(3) -> Dropout(0.1) as drop -> {branches} {end}
+"""
+    assert class_of(spec, "Shared").count("self.drop(") == 1
+    run(spec, axes={"B": 2, "d": 4})
+
+
+def test_a_choice_computes_what_its_side_shares_once():
+    spec = """
+block Chosen(wide = true):
+    input x: [B, d]
+    y = x -> Linear(4) as first -> (relu | tanh) -> concat(axis=-1)
+    z = x -> Linear(8) as second
+    return y if wide else z
+"""
+    run(spec, axes={"B": 2, "d": 4})
+    run(spec, axes={"B": 2, "d": 4}, params={"wide": False})

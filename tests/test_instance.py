@@ -219,6 +219,24 @@ def test_a_loop_carries_sizes() -> None:
     assert str(found.outputs) == "[B, 5]"
 
 
+def test_elements_of_nested_loops_are_numbered_like_nested_lists() -> None:
+    two = ir.StaticCall("range", (ir.Literal(2),))
+    inner = ir.For(("j",), two, (linear("fc", const(2), const(2)),), (), NOWHERE)
+    net = define("Net", (ir.For(("i",), two, (inner,), (), NOWHERE),))
+    kernels = [n for n in at(net).weights() if "kernel" in n]
+    assert kernels == [f"fc.{i}.{j}.kernel" for i in (0, 1) for j in (0, 1)]
+
+
+def test_a_condition_in_a_loop_leaves_gaps() -> None:
+    odd = ir.StaticBinary(
+        "==", ir.StaticBinary("%", ir.Ref("i"), ir.Literal(2)), ir.Literal(1)
+    )
+    choice = ir.If(odd, (linear("fc", const(2), const(2)),), (), NOWHERE)
+    four = ir.StaticCall("range", (ir.Literal(4),))
+    net = define("Net", (ir.For(("i",), four, (choice,), (), NOWHERE),))
+    assert [r.path for r in at(net).rows()] == ["", "fc.1", "fc.3"]
+
+
 def test_an_empty_loop_leaves_the_first_size() -> None:
     assert str(at(loop(listed())).outputs) == "[B, 3]"
 

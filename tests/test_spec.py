@@ -106,3 +106,48 @@ def test_pages_name_known_codes_only() -> None:
     used = {code for b in BLOCKS for code, _ in b.errors}
     used |= {b.code for b in BLOCKS if b.code}
     assert used <= set(CODES)
+
+
+PAGE = """
+# Title
+
+Prose, and other languages:
+
+```python
+x = 1
+```
+
+## N301: shapes
+
+```nnx file=parts.nnx
+block A:
+```
+
+```nnx
+use A from "parts.nnx"
+x = 1  # error: N301, N302
+y = 2  # revealed: [B, 3]
+```
+
+```nnx error=N112@1 encoding=latin-1 append=00
+é
+```
+
+## Another
+
+```nnx
+x = 1
+```
+"""
+
+
+def test_pages_are_read_as_described(tmp_path: Path) -> None:
+    path = tmp_path / "page.md"
+    path.write_text(PAGE, encoding="utf-8")
+    file, marked, said, other = blocks(path)
+    assert (file.is_file, file.code, file.id) == (True, "N301", "page.md:12")
+    assert marked.files == {"parts.nnx": "block A:\n"} and not marked.is_file
+    assert marked.errors == (("N301", 2), ("N302", 2))
+    assert marked.revealed == [(3, "[B, 3]")]
+    assert said.errors == (("N112", 1),) and said.data == b"\xe9\n\x00"
+    assert (other.code, other.files, other.errors) == (None, {}, ())

@@ -202,18 +202,15 @@ def test_spec_is_in_its_one_form(name: str) -> None:
 @pytest.mark.parametrize(
     "tool",
     [
-        ["black", "--check", "--quiet"],
-        ["ruff", "check", "--isolated", "--extend-select", "I", "--line-length", "88"],
-        ["mypy", "--config-file", "", "--no-error-summary", "--cache-dir", ""],
+        "black --check --quiet",
+        "ruff check --isolated --no-cache --extend-select I",
+        "mypy --cache-dir cache --disable-error-code import-untyped",  # optax has no types
     ],
-    ids=lambda tool: tool[0],
 )
-def test_generated_code_is_clean(tool: list[str], tmp_path: Path) -> None:
-    if tool[-1] == "":
-        tool = [*tool[:-1], str(tmp_path)]
+def test_generated_code_is_clean(tool: str, tmp_path: Path) -> None:
     files = [str(generated(name)) for name in ZOO]
     run = subprocess.run(
-        [sys.executable, "-m", *tool, *files],
+        [sys.executable, "-m", *tool.split(), *files],
         cwd=tmp_path,
         capture_output=True,
         text=True,

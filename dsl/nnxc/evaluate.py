@@ -18,6 +18,7 @@ from .dims import (
     Dim,
     DimError,
     Func,
+    Monomial,
     as_dim,
     compare,
     const,
@@ -55,16 +56,26 @@ def resolve(dim: Dim, env: Mapping[str, Value]) -> Dim:
     """
     if dim.value is not None or dim.symbols.isdisjoint(env):
         return dim
+    if dim.name is not None:
+        return _whole(env[dim.name], dim.name)
     try:
-        total = const(0)
-        for monomial, coefficient in dim.terms:
-            term = const(coefficient)
-            for atom, exponent in monomial:
-                term = term * power(_resolve_atom(atom, env), const(exponent))
-            total = total + term
+        return sum((_resolve_term(m, c, env) for m, c in dim.terms), const(0))
     except DimError as error:
         raise EvaluationError(str(error)) from None
-    return total
+
+
+def _resolve_term(
+    monomial: Monomial, coefficient: int, env: Mapping[str, Value]
+) -> Dim:
+    """One product. Numbers are multiplied as numbers, which is what most sizes are."""
+    number, rest = coefficient, const(1)
+    for atom, exponent in monomial:
+        size = _resolve_atom(atom, env)
+        if size.value is None:
+            rest = rest * power(size, const(exponent))
+        else:
+            number *= size.value**exponent
+    return const(number) if rest.value == 1 else rest * number
 
 
 def _resolve_atom(atom: str | Func, env: Mapping[str, Value]) -> Dim:

@@ -7,7 +7,6 @@ Work is bounded. Knows `ir`, `evaluate`, `shapes`, `dims`.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from types import MappingProxyType
@@ -38,7 +37,7 @@ from .scope import Scope
 from .source import Span
 from .walk import operands
 
-MAX_WORK = 100_000  # statements and expressions walked, equal blocks counted once
+MAX_WORK = 50_000  # statements and expressions walked, equal blocks counted once
 NOTHING: Final[Mapping[str, Value]] = MappingProxyType({})
 
 
@@ -158,8 +157,7 @@ class _Body(Scope):
         self.flops: list[Dim | None] = []
         self.failures: dict[Failure, None] = {}
         self.output: ir.Type = ()
-        self.loops = 0
-        self.counts: Counter[str] = Counter()
+        self.iteration: list[int] = []  # of every loop around, outermost first
 
     def enter(self, args: Values) -> _Entered:
         """Walk the whole definition, `args` being what its constructor is given."""
@@ -256,14 +254,14 @@ class _Body(Scope):
             raise InstanceError(f"this is {show(items)}, not a list", span)
         for carried in statement.carried:
             self.env[carried.symbol] = self.size(carried.entry, span)
-        self.loops += 1
-        for item in items:
+        self.iteration.append(0)
+        for self.iteration[-1], item in enumerate(items):
             self.walk.spend(span)
             self.bind(statement.targets, item, span)
             self.run(statement.body)
             after = [(c.symbol, self.size(c.next, span)) for c in statement.carried]
             self.env.update(after)
-        self.loops -= 1
+        self.iteration.pop()
 
     def bind(self, targets: tuple[str, ...], item: Value, span: Span) -> None:
         parts = item if len(targets) > 1 else (item,)
@@ -275,10 +273,7 @@ class _Body(Scope):
 
     def indexed(self, name: str) -> str:
         """The path of what is declared here: in a loop, an element of a list."""
-        if not self.loops:
-            return name
-        self.counts[name] += 1
-        return f"{name}.{self.counts[name] - 1}"
+        return ".".join((name, *map(str, self.iteration)))
 
     def declare(self, layer: ir.Layer) -> None:
         span = layer.span

@@ -11,7 +11,8 @@ from ..shapes import Axis, TensorType
 from ..syntax import tree
 from .conditions import Facts, asks_given, facts, join_types, narrowed
 from .context import Context
-from .values import BAD, Bad, Binding, Several, Static, Tensor, Value
+from .statics import describe
+from .values import BAD, Applied, Bad, Binding, Several, Static, Tensor, Value
 
 Scope = dict[str, Binding]
 
@@ -55,15 +56,14 @@ def _side(
 ) -> tuple[list[object], Scope]:
     from .statements import statements
 
-    ctx.conditional += 1
     with (
+        ctx.inside(),
         ctx.nested() as stmts,
         ctx.assuming(known),
         narrowed(ctx, condition.node, holds),
     ):
         statements(ctx, body)
         scope = dict(ctx.scope)
-    ctx.conditional -= 1
     return stmts, scope
 
 
@@ -110,13 +110,13 @@ def _origin(binding: Binding) -> Binding:
 def _one_sided(ctx: Context, binding: Binding | None) -> None:
     """A value that one side alone gives is not there afterwards."""
     assert binding is not None
-    if binding.what != "layer":
-        ctx.partial[binding.name] = binding.span
+    ctx.partial[binding.name] = binding.span
 
 
 def _joined(ctx: Context, choice: Choice, name: str, a: Binding, b: Binding) -> Value:
     x, y = a.value, b.value
-    if isinstance(x, Bad) or isinstance(y, Bad):
+    if isinstance(x, (Bad, Applied)) or isinstance(y, (Bad, Applied)):
+        _unknown(a, b)
         return BAD
     if isinstance(x, Tensor) and isinstance(y, Tensor):
         joined = join_types(ctx, x.type, y.type, choice.when, choice.unless)
@@ -129,8 +129,27 @@ def _joined(ctx: Context, choice: Choice, name: str, a: Binding, b: Binding) -> 
         return _joined_static(ctx, name, x, y)
     if isinstance(x, Several) and isinstance(y, Several) and x.types == y.types:
         return Several(ir.Var(name, x.types, a.span), x.types)
-    _differ(ctx, choice.node, name, a, b, "one thing", "another")
+    _differ(ctx, choice.node, name, a, b, _kind(x), _kind(y))
     return BAD
+
+
+def _unknown(*sides: Binding) -> None:
+    """What a mistake keeps from being joined counts as used."""
+    for side in sides:
+        side.use()
+        if isinstance(side.value, Applied):
+            side.value.layer.used = True
+
+
+def _kind(value: Value) -> str:
+    match value:
+        case Tensor():
+            return str(value.type)
+        case Static():
+            return describe(value)
+        case Several(types=types):
+            return f"{len(types)} values"
+    return "no value"
 
 
 def _chosen(
@@ -175,14 +194,13 @@ def _joined_static(ctx: Context, name: str, x: Static, y: Static) -> Static:
 def _differ(
     ctx: Context, node: tree.If, name: str, a: Binding, b: Binding, x: str, y: str
 ) -> None:
-    a.use()
-    b.use()
+    _unknown(a, b)
     related = tuple(Label(c.span, t) for c, t in ((a, x), (b, y)))
     ctx.error(
         "N301",
-        f"`{name}` has two shapes after this `if`",
+        f"`{name}` differs after this `if`",
         node.condition.span,
         f"{x} if it holds, {y} if not",
         related=related,
-        help="give it the same shape on both sides",
+        help="give it the same dtype and number of axes on both sides",
     )

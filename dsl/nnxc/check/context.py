@@ -294,6 +294,15 @@ class Context:
             self.assumptions = before
 
     @contextmanager
+    def inside(self) -> Any:
+        """Within, statements run under a condition, or several times."""
+        self.conditional += 1
+        try:
+            yield
+        finally:
+            self.conditional -= 1
+
+    @contextmanager
     def nested(self) -> Any:
         """Within, statements go to a list of their own, which is yielded."""
         before, self.body = self.body, []

@@ -89,7 +89,21 @@ def _number(
 ) -> Converted:
     if not isinstance(value, Static) or value.flavor not in NUMBERS:
         wrong(ctx, p, node, value)
+    _in_bounds(ctx, p, value, node.span)
     return value.node, value.value if value.known else None
+
+
+def _in_bounds(ctx: Context, p: OpParam, value: Static, span: Span) -> None:
+    """A number, or that which a parameter has by default."""
+    default = value.param.default if value.param is not None else None
+    number = default.value if isinstance(default, ir.Literal) else value.value
+    if p.bounds is None or not isinstance(number, (int, float)):
+        return
+    low, high = p.bounds
+    if not low <= number <= high:
+        label = f"this is {number}" + ("" if value.known else " by default")
+        text = f"`{p.name}` is between {low} and {high}"
+        ctx.fail("N305", text, span, label)
 
 
 def _bool(ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any) -> Converted:

@@ -86,6 +86,7 @@ def _define(
             related=(Label(files.known[name].node.name.span, "the first"),),
             help="both would become classes of one module; rename one",
         )
+        files.missing.add(name)
         return
     files.known[key] = Known(node, defaults, visible, node is first, lossy)
     visible[name] = key
@@ -122,7 +123,8 @@ def _use(
     loaded = None if file is None else _load(files, node, file)
     for name in node.names:
         if name.id in spans:
-            _taken(files.sink, name.id, name.span, spans)
+            if name.id not in files.missing:
+                _taken(files.sink, name.id, name.span, spans)
             continue
         spans[name.id] = name.span
         files.used_names[name.id] = name.span
@@ -223,7 +225,8 @@ def _default_call(
                 "N204",
                 f"`{name}` has no argument `{arg.name}`",
                 arg.span,
-                help=did_you_mean(arg.name, names) or f"it takes {', '.join(names)}",
+                help=did_you_mean(arg.name, names)
+                or f"it takes {', '.join(names) or 'no arguments'}",
             )
         else:
             defaults[name][arg.name] = arg

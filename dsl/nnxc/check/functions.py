@@ -16,7 +16,14 @@ from .apply import (
     stream_of,
     stream_span,
 )
-from .calls import Written, dims_of, evaluate_params, missing, sort_out
+from .calls import (
+    Written,
+    dims_of,
+    evaluate_params,
+    missing,
+    sort_out,
+    with_defaults,
+)
 from .context import Context
 from .converters import OpenWindow
 from .inputs import check_arguments, items, tensor_input, wrap
@@ -45,6 +52,7 @@ def function(
         return BAD
     written = sort_out(ctx, op, args, span, piped=piped is not None)
     inputs = _function_inputs(ctx, op, written, span, piped)
+    with_defaults(ctx, op, written)
     missing(ctx, op, written, span)
     subject = _subject(inputs)
     params = evaluate_params(ctx, op, written, subject)

@@ -74,13 +74,15 @@ def _settle(ctx: Context, loop: Loop) -> None:
     for _ in range(PASSES):
         before = _snapshot(ctx)
         ctx.sink = Sink()
+        settled = True
         try:
             stmts, end, phis = _run(ctx, loop)
+            settled = not _generalise(ctx, loop, end)
         finally:
             found, ctx.sink = ctx.sink, real
-        if not _generalise(ctx, loop, end):
-            for diagnostic in found.diagnostics:
+            for diagnostic in found.diagnostics if settled else ():
                 real.add(diagnostic)
+        if settled:
             _finish(ctx, loop, stmts, end, phis)
             return
         _restore(ctx, before)
@@ -116,12 +118,10 @@ def _run(
         ctx.carried.setdefault(name, entry.symbols)
     phis = _phis(ctx, loop)
     ctx.scope = {**loop.entry, **phis}
-    ctx.conditional += 1
-    with ctx.nested() as stmts:
+    with ctx.inside(), ctx.nested() as stmts:
         _bind_targets(ctx, loop)
         statements(ctx, loop.node.body)
         end = dict(ctx.scope)
-    ctx.conditional -= 1
     for name, phi in phis.items():
         last = end.get(name)
         if last is not None and last is not phi:
@@ -199,9 +199,8 @@ def _elements(
         return flat
     if element.flavor == "list" and not element.items:
         return (element.element or unknown,) * count
-    ctx.fail(
-        "N234", f"{count} names for {max(len(flat), 1)} values", loop.node.iterable.span
-    )
+    values = f"{len(flat)} values" if len(flat) > 1 else "one value"
+    ctx.fail("N234", f"{count} names for {values}", loop.node.iterable.span)
 
 
 def _generalise(ctx: Context, loop: Loop, end: Mapping[str, Binding]) -> bool:
@@ -276,7 +275,7 @@ def _finish(
         ctx.bindings.append(joined)
         scope[name] = joined
     for name in end:
-        if name not in scope and end[name].what == "value":
+        if name not in scope and end[name].what in ("value", "layer"):
             ctx.partial[name] = end[name].span
     ctx.scope = scope
     carried = tuple(

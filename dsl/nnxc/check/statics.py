@@ -90,8 +90,11 @@ def binary(ctx: Context, op: str, left: Static, right: Static, span: Span) -> St
     """`left op right` for arithmetic, comparison, `and`, `or`."""
     node = ir.StaticBinary(op, left.node, right.node)
     if op in ("and", "or"):
+        for side in (left, right):
+            _need_condition(ctx, op, side, span)
         return Static(node, "bool")
     if op in ("==", "!="):
+        _comparable(ctx, op, left, right, span)
         known = left.known and right.known
         value = _PYTHON[op](left.value, right.value) if known else None
         return Static(node, "bool", None, value, known)
@@ -103,6 +106,21 @@ def binary(ctx: Context, op: str, left: Static, right: Static, span: Span) -> St
     if op in COMPARISONS:
         return Static(node, "bool")
     return _arithmetic(ctx, op, left, right, node, span)
+
+
+def _need_condition(ctx: Context, op: str, side: Static, span: Span) -> None:
+    if side.flavor == "unknown" and side.param is not None and side.param.kind is None:
+        side.param.kind = Kind.BOOL
+    elif side.flavor not in ("bool", "unknown"):
+        ctx.fail("N220", f"`{op}` needs conditions", span, f"this is {describe(side)}")
+
+
+def _comparable(ctx: Context, op: str, left: Static, right: Static, span: Span) -> None:
+    """Values of two kinds are never equal; but anything may be `none`, and a parameter be open."""
+    kinds = {"number" if s.flavor in NUMERIC else s.flavor for s in (left, right)}
+    if len(kinds) > 1 and not kinds & {"none"} and "unknown" not in (left.flavor, right.flavor):
+        text = f"{describe(left)}, and {describe(right)}"
+        ctx.fail("N220", f"`{op}` compares two kinds of values", span, text)
 
 
 def _arithmetic(
@@ -149,6 +167,7 @@ def _fold(ctx: Context, op: str, left: Static, right: Static, span: Span) -> Sta
 def unary(ctx: Context, op: str, operand: Static, span: Span) -> Static:
     """`-operand` or `not operand`."""
     if op == "not":
+        _need_condition(ctx, op, operand, span)
         return Static(ir.StaticUnary("not", operand.node), "bool")
     if operand.flavor not in NUMERIC:
         ctx.fail("N220", "`-` needs a number", span, f"this is {describe(operand)}")
@@ -356,7 +375,10 @@ def _iterated(ctx: Context, name: str, args: tuple[Static, ...], span: Span) -> 
     """What the elements of an iterable are like."""
     counter = Static(ir.Literal(0), "int")
     if name == "range":
-        _need_numbers(ctx, args, name, span)
+        for arg in args:
+            if arg.flavor not in ("int", "unknown"):
+                text = f"this is {describe(arg)}"
+                ctx.fail("N220", "`range` needs whole numbers", span, text)
         return counter
     for arg in args:
         _need_list(ctx, arg, name, span)

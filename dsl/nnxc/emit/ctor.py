@@ -235,34 +235,20 @@ class _Constructor:
         return self.scope.dtype
 
     def _block(self, callee: Signature, layer: ir.Layer, rngs: str) -> str:
-        args = dict(layer.args)
-        sizes = [
-            size(layer.sizes[n], self.scope).text for n in callee.definition.inferred
-        ]
+        definition = callee.definition
+        texts = {n: static(v, self.scope).text for n, v in layer.args}
+        required = [p.name for p in definition.params if p.default is None]
+        parts = [size(layer.sizes[n], self.scope).text for n in definition.inferred]
         more = [f"dtype={self._dtype()}"] if callee.takes_dtype else []
         if callee.config is None:
-            required = [p.name for p in callee.definition.params if p.default is None]
-            positional = [static(args[n], self.scope).text for n in required]
-            keywords = self._keywords(callee, [a for a in args if a not in required])
-            parts = [
-                *sizes,
-                *positional,
-                *(f"{k}={static(args[n], self.scope)}" for n, k in keywords),
-            ]
+            parts += [texts.pop(name) for name in required]
+        fields = [f"{callee.arguments[n]}={text}" for n, text in texts.items()]
+        if callee.config is None:
+            parts += fields + more
         else:
-            fields = [
-                f"{k}={static(args[n], self.scope)}"
-                for n, k in self._keywords(callee, args)
-            ]
-            parts = [*sizes, f"{callee.config}({', '.join(fields + more)})"]
-            more = []
-        more += [f"rngs={rngs}"] if callee.takes_rngs else []
-        return f"{callee.name}({', '.join(parts + more)})"
-
-    def _keywords(
-        self, callee: Signature, args: Iterable[str]
-    ) -> list[tuple[str, str]]:
-        return [(n, callee.arguments[n]) for n in args]
+            parts.append(f"{callee.config}({', '.join(fields + more)})")
+        parts += [f"rngs={rngs}"] if callee.takes_rngs else []
+        return f"{callee.name}({', '.join(parts)})"
 
     # --------------------------------------------------- loops, conditions
 

@@ -43,10 +43,12 @@ class Depth:
         return path
 
 
-def chain(expr: ir.Expr) -> list[ir.Expr]:
+def chain(expr: ir.Expr, through_items: bool = True) -> list[ir.Expr]:
     """The expression, its first operand, that one's first operand, and so on."""
     path = [expr]
     while below := children(path[-1]):
+        if isinstance(path[-1], ir.Item) and not through_items:
+            break
         path.append(below[0])
     return path
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import assert_never
 
@@ -10,14 +10,14 @@ from .. import ir
 from ..dims import Dim
 from ..ops.base import Op
 from ..shapes import TensorType
-from .axes import AXIS, AXIS_LATE, AxisSource, axis_sources, to_bind, unpack
+from .axes import AXIS, AXIS_LATE, AxisSource, axis_sources
 from .expr import render
 from .labels import Labels
 from .locals import Locals
 from .loops import Part, part, source
 from .lower import Lowering
 from .names import ATTRIBUTES, Namespace, snake
-from .nodes import Line, Loop, Node, Suite, Written, all_uses, prune
+from .nodes import Line, Loop, Node, Suite, Written, prune
 from .options import Options
 from .reads import (
     assigned_names,
@@ -43,31 +43,13 @@ from .signature import (
 from .stacks import Stack, loop, scan, stateful_scan
 from .statics import as_size, size, static
 
-STORED = "attr:"
+STORED = "attr:"  # marks the static values that a line asks the object for
 NOTHING: frozenset[str] = frozenset()
 
 
-def call_body(
-    signature: Signature, names: Names, options: Options, wanted: Iterable[str] = ()
-) -> tuple[list[Written], dict[str, str]]:
-    """The statements of `__call__`, and the static values that they need: name -> attribute."""
-    bound: frozenset[str] = NOTHING
-    while True:
-        flow = _Flow(signature, names, bound, options)
-        written = flow.body()
-        uses = list(all_uses(written))
-        more = to_bind(uses, flow.sources) | bound
-        if more == bound:
-            break
-        bound = more
-    axes = {n: flow.axis_names[n] for n in sorted(bound & flow.axis_names.keys())}
-    lines = unpack(signature.definition, axes, flow.sources, signature.inputs)
-    asked = (u.removeprefix(STORED) for u in uses if u.startswith(STORED))
-    stores = dict.fromkeys([*asked, *sorted(wanted)])
-    return [*lines, *written], {n: flow.attribute(n) for n in stores}
+class Flow:
+    """One call; `bound` are the axes and static values that have a local name."""
 
-
-class _Flow:
     def __init__(
         self,
         signature: Signature,
@@ -87,9 +69,8 @@ class _Flow:
         assigned = assigned_names(self.definition.body)
         self.locals = Locals(signature.inputs, assigned, names.reserved)
         self.sources: dict[str, AxisSource] = axis_sources(self.definition)
-        self.axis_names = {
-            n: self.locals.namespace.give(n.lower(), n) for n in sorted(bound)
-        }
+        give = self.locals.namespace.give
+        self.bound = {n: give(n.lower(), n) for n in sorted(bound)}
         self.labels = Labels(self.definition)
         loops = (s for s in statements(self.definition.body) if isinstance(s, ir.For))
         self.carried = {c.symbol for loop in loops for c in loop.carried}
@@ -117,14 +98,14 @@ class _Flow:
         if name in self.sources:
             return self._axis(name)
         self.scope.uses.append(STORED + name)
-        return f"self.{self.attribute(name)}"
+        return self.bound.get(name) or f"self.{self.attribute(name)}"
 
     def _axis(self, name: str) -> str:
         found = self.sources[name]
         late = self.loops > 0 or found.input in self.locals.written
         self.scope.uses.append((AXIS_LATE if late else AXIS) + name)
-        if name in self.axis_names:
-            return self.axis_names[name]
+        if name in self.bound:
+            return self.bound[name]
         text = found.text(self.signature.inputs[found.input])
         return f"({text})" if " " in text else text
 
@@ -335,7 +316,7 @@ class _Flow:
     def _is_stack(self, name: str) -> bool:
         return self.layers[name].count is not None
 
-    def _stack(self, step: ir.Apply, names: tuple[str, ...]) -> list[Node]:
+    def _stack(self, step: ir.Apply, name: str) -> list[Node]:
         layer, known = self.layers[step.layer], self.names.signatures
         callee = layer.callee.name if isinstance(layer.callee, Op) else layer.callee
         give = self.locals.namespace.give
@@ -348,19 +329,19 @@ class _Flow:
         stack = Stack(
             holder,
             free[0],
-            [self.locals.text[n] for n in names],
+            self.locals.text[name],
             self._rematted(step, layer) if remat else self._part(step),
             layer_draws(layer, known),
             part(layer.count or ir.Literal(None), self.scope),
             self.options.remat,
         )
         self.access[step.layer], self.scope.rngs = holder, "rngs"
-        for name in free:
-            self.locals.namespace.release(name)
+        for lent in free:
+            self.locals.namespace.release(lent)
         if not scanned:
             return loop(stack)
         run = stateful_scan if has_state(layer, known) else scan
-        return [*self._in_dtype(names), *run(stack, *free[1:])]
+        return [*self._in_dtype(name), *run(stack, *free[1:])]
 
     def _part(self, expr: ir.Expr) -> Part:
         with self.scope.recording() as uses:
@@ -375,13 +356,10 @@ class _Flow:
         arguments = text.removeprefix(f"{element}(")
         return f"nnx.remat({owner}.__call__, graph=False)({element}, {arguments}", uses
 
-    def _in_dtype(self, names: tuple[str, ...]) -> list[Node]:
+    def _in_dtype(self, name: str) -> list[Node]:
         """A scan must begin with the dtype that its layers give."""
-        if self.scope.dtype is None:
-            return []
         floats = {i.name for i in self.definition.inputs if i.type.dtype == "float"}
-        return [
-            Line(f"{self.locals.text[n]} = {self.locals.text[n]}.astype(self.dtype)")
-            for n in names
-            if n in floats - self.locals.written
-        ]
+        if self.scope.dtype is None or name not in floats - self.locals.written:
+            return []
+        text = self.locals.text[name]
+        return [Line(f"{text} = {text}.astype({self.scope.dtype})")]

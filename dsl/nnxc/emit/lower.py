@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
 
 from .. import ir
@@ -11,7 +11,7 @@ from .calls import holes
 from .expr import render
 from .locals import Locals
 from .nodes import INDENT, WIDTH, Line, Node, Suite
-from .reads import children, reads, rebuilt, substitute, walk
+from .reads import children, reads, rebuilt, shared, substitute, walk, with_items
 from .scope import Scope
 from .statics import static
 
@@ -27,7 +27,7 @@ class Lowering:
         scope: Scope,
         locals: Locals,
         is_stack: Callable[[str], bool],
-        stack: Callable[[ir.Apply, tuple[str, ...]], list[Node]],
+        stack: Callable[[ir.Apply, str], list[Node]],
         comment: Callable[[ir.Expr], str],
     ):
         self.scope, self.locals = scope, locals
@@ -112,8 +112,10 @@ class Lowering:
 
     def _hoist(self, expr: ir.Expr, avoid: Names, hint: str | None) -> ir.Expr:
         """The expression without what cannot stand inside one."""
+        expr = self._shorten(expr, avoid, hint, through_items=False)
+        expr = self._unshare(expr, avoid, hint)
         expr = self._shorten(expr, avoid, hint)
-        if not any(self._is_statement(e) for e in walk(expr)):
+        if not any(self._is_statement(e) for e in walk(expr)) and not _hides(expr):
             return expr
         match expr:
             case ir.Let(name, value, body):
@@ -129,9 +131,45 @@ class Lowering:
             return self._through(expr, avoid, hint)
         return expr
 
-    def _shorten(self, expr: ir.Expr, avoid: Names, hint: str | None) -> ir.Expr:
+    def _unshare(self, expr: ir.Expr, avoid: Names, hint: str | None) -> ir.Expr:
+        """The expression with what several of its parts are items of computed once."""
+        while (value := shared(expr)) is not None:
+            match value:
+                case ir.TupleOf(parts):
+                    pass
+                case ir.Let(name, inner, body):
+                    rest = with_items(expr, value, body)
+                    bound = self._bind(inner, avoid | (reads(rest) - {name}), hint)
+                    expr = with_items(expr, value, substitute(body, name, bound))
+                    continue
+                case _:
+                    parts = self._parts(
+                        value, avoid | reads(with_items(expr, value, ()))
+                    )
+            expr = with_items(expr, value, parts)
+        return expr
+
+    def _parts(self, value: ir.Expr, avoid: Names) -> tuple[ir.Var, ...]:
+        """Names for all of several values."""
+        assert isinstance(value.type, tuple)
+        parts: list[ir.Var] = []
+        for type_ in value.type:
+            taken = avoid | {p.name for p in parts}
+            name = self.locals.lend(value, taken, None)
+            parts.append(ir.Var(name, type_, value.span))
+        self.unpack(tuple(p.name for p in parts), value, avoid)
+        return tuple(parts)
+
+    def _shorten(
+        self,
+        expr: ir.Expr,
+        avoid: Names,
+        hint: str | None,
+        *,
+        through_items: bool = True,
+    ) -> ir.Expr:
         """The expression with the beginning of a long pipeline bound to a name."""
-        while len(path := d.chain(expr)) > d.LONG:
+        while len(path := d.chain(expr, through_items)) > d.LONG:
             start = len(path) - d.LONG // 2
             others = [children(p)[1:] for p in path[:start]]
             taken = avoid | set().union(*(reads(e) for part in others for e in part))
@@ -167,31 +205,23 @@ class Lowering:
         self.assign(name, value, avoid)
         return ir.Var(name, value.type, value.span)
 
-    def _through(self, expr: ir.Apply, avoid: Names, hint: str | None) -> ir.Expr:
-        """The loop over a stack: its first inputs are its outputs too."""
-        count = len(expr.type) if isinstance(expr.type, tuple) else 1
-        carried = expr.args[:count]
-        names: list[str] = []
+    def _through(self, expr: ir.Apply, avoid: Names, hint: str | None) -> ir.Var:
+        """The loop over a stack, which passes its first input on."""
+        (first, value), *others = expr.args
         extra: list[tuple[str, ir.Expr]] = []
-        for name, value in expr.args[count:]:
-            extra.append((name, self._bind(value, avoid | _read(carried), None)))
-        for i, (_, value) in enumerate(carried):
-            taken = avoid | _read(carried[i + 1 :]) | _read(extra) | set(names)
-            if isinstance(value, ir.Var) and value.name not in taken:
-                names.append(value.name)
-                continue
+        for name, other in others:
+            extra.append((name, self._bind(other, avoid | reads(value), None)))
+        taken = avoid | set().union(*(reads(other) for _, other in extra))
+        name = value.name if isinstance(value, ir.Var) else ""
+        if not name or name in taken:
             name = self.locals.lend(value, taken, hint)
             self.assign(name, value, taken)
-            names.append(name)
-        given = [
-            (n, ir.Var(v, e.type, e.span))
-            for v, (n, e) in zip(names, carried, strict=True)
-        ]
-        step = ir.Apply(expr.layer, (*given, *extra), expr.method, expr.type, expr.span)
-        self.nodes.extend(self.stack(step, tuple(names)))
-        self.locals.written.update(names)
-        results = tuple(e for _, e in given)
-        return results[0] if count == 1 else ir.TupleOf(results, expr.type, expr.span)  # type: ignore[arg-type]
+        carried = ir.Var(name, value.type, value.span)
+        args = ((first, carried), *extra)
+        step = ir.Apply(expr.layer, args, expr.method, expr.type, expr.span)
+        self.nodes.extend(self.stack(step, name))
+        self.locals.written.add(name)
+        return carried
 
     # ------------------------------------------------------ long expressions
 
@@ -205,7 +235,7 @@ class Lowering:
     ) -> ir.Expr:
         """The value with inner parts bound to names until it reads well."""
         while not self.depth.fits(value, self._width(value, None) + start):
-            part = self._part(value)
+            part = self._part(value, start)
             if part is None:
                 return value
             marker = ir.Scalar(ir.Literal(None), part.type, part.span)  # type: ignore[arg-type]
@@ -216,7 +246,7 @@ class Lowering:
             value = d.swapped(value, part, ir.Var(name, part.type, part.span))
         return value
 
-    def _part(self, value: ir.Expr) -> ir.Expr | None:
+    def _part(self, value: ir.Expr, start: int) -> ir.Expr | None:
         """The largest part on the deepest path that makes a good line."""
         path = [p for p in self.depth.spine(value) if self.depth(p) >= 1]
         shallow = [p for p in path if self.depth(p) <= d.DEEP]
@@ -224,14 +254,10 @@ class Lowering:
         for part in shallow:
             if self.depth(part) >= least and self._width(part, "x") <= d.WIDE:
                 return part
-        if self._width(value, "x") <= d.LIMIT:
+        if self._width(value, None) + start <= d.LIMIT:
             return None
         short = (p for p in shallow if self._width(p, "x") <= d.LIMIT)
         return next(short, path[-1] if path else None)
-
-
-def _read(args: Sequence[tuple[str, ir.Expr]]) -> set[str]:
-    return set().union(*(reads(v) for _, v in args))
 
 
 def _repeated(expr: ir.Expr, index: int) -> bool:
@@ -248,3 +274,11 @@ def _repeated(expr: ir.Expr, index: int) -> bool:
         case ir.Reshape(type=type_):
             return type_.lead
     return False
+
+
+def _hides(expr: ir.Expr) -> bool:
+    """Whether a branch of a choice computes something once for several of its parts."""
+    arms = (
+        a for e in walk(expr) if isinstance(e, ir.Choose) for a in (e.then, e.orelse)
+    )
+    return any(shared(arm) is not None for arm in arms)

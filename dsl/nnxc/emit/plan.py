@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from .. import ir
 from ..ops.base import Kind
+from .call import call_body
 from .ctor import constructor
 from .docs import class_doc
-from .flow import call_body
 from .nodes import flatten
 from .options import Options
 from .scope import Scope

@@ -109,6 +109,40 @@ def substitute(expr: ir.Expr, name: str, by: ir.Expr) -> ir.Expr:
     return rebuilt(expr, [substitute(c, name, by) for c in children(expr)])
 
 
+def shared(expr: ir.Expr) -> ir.Expr | None:
+    """A value of which several parts of an expression are items, outside of choices; None if there
+    is none. The checker repeats the value in each item, as one object."""
+    seen: set[int] = set()
+    rest = [expr]
+    while rest:
+        expr = rest.pop()
+        if isinstance(expr, ir.Item) and not isinstance(expr.value, ir.Var):
+            if id(expr.value) in seen:
+                return expr.value
+            seen.add(id(expr.value))
+        elif not isinstance(expr, ir.Choose):
+            rest.extend(children(expr))
+    return None
+
+
+def with_items(
+    expr: ir.Expr, value: ir.Expr, by: ir.Expr | Sequence[ir.Expr]
+) -> ir.Expr:
+    """The expression with items of `value` (this very object) made items of another value, or
+    replaced by the parts that `by` lists; an empty list stands for parts without a meaning yet.
+    """
+    if isinstance(expr, ir.Item) and expr.value is value:
+        if isinstance(by, ir.Expr):
+            return replace(expr, value=by)
+        return by[expr.index] if by else ir.Scalar(ir.Literal(None), expr.type, expr.span)  # type: ignore[arg-type]
+    if isinstance(expr, ir.Choose):
+        return expr
+    parts = children(expr)
+    changed = [with_items(c, value, by) for c in parts]
+    same = all(a is b for a, b in zip(parts, changed, strict=True))
+    return expr if same else rebuilt(expr, changed)
+
+
 def givens(value: ir.Static) -> set[str]:
     """The optional inputs whose presence a static value asks for."""
     match value:

@@ -15,27 +15,17 @@ class Stack(Record):
 
     holder: str
     element: str
-    carried: Sequence[str]
+    carried: str
     call: Part
     draws: Draws
     count: Part
     remat: bool
 
-    @property
-    def targets(self) -> str:
-        """What goes from layer to layer."""
-        return ", ".join(self.carried)
-
-    @property
-    def grouped(self) -> str:
-        """The same as one value."""
-        return self.targets if len(self.carried) == 1 else f"({self.targets})"
-
 
 def loop(stack: Stack) -> list[Node]:
     """`for block in self.blocks: x = block(x)`."""
     text, uses = stack.call
-    body = Line(f"{stack.targets} = {text}", uses)
+    body = Line(f"{stack.carried} = {text}", uses)
     elements = ((stack.element, stack.holder),)
     return [Loop((), Source((stack.holder, ())), elements, (body,))]
 
@@ -51,9 +41,9 @@ def scan(stack: Stack, body: str, keys: str, key: str) -> list[Node]:
         each, over = "xs", f"({stack.holder}, {keys})"
     lines.append(Line(f"return {text}, None", uses))
     run = f"jax.checkpoint({body})" if stack.remat else body
-    call = f"{stack.grouped}, _ = jax.lax.scan({run}, {stack.grouped}, {over})"
+    call = f"{stack.carried}, _ = jax.lax.scan({run}, {stack.carried}, {over})"
     return [
-        *_function(f"def {body}({_parameter(stack)}, {each}):", stack, lines),
+        *_function(f"def {body}({stack.carried}, {each}):", lines),
         *_keys(stack, keys),
         Line(call),
     ]
@@ -63,34 +53,24 @@ def stateful_scan(stack: Stack, body: str, keys: str, key: str) -> list[Node]:
     """`nnx.scan` over layers whose state changes."""
     text, uses = stack.call
     drawing = bool(stack.draws)
-    parameters = [_parameter(stack), stack.element, *([key] if drawing else [])]
-    arguments = [stack.grouped, stack.holder, *([keys] if drawing else [])]
+    parameters = [stack.carried, stack.element, *([key] if drawing else [])]
+    arguments = [stack.carried, stack.holder, *([keys] if drawing else [])]
     axes = ", ".join(["nnx.Carry", *["0"] * (len(arguments) - 1)])
     decorators = [f"@nnx.scan(in_axes=({axes}), out_axes=nnx.Carry, graph=False)"]
     decorators += ["@nnx.remat(graph=False)"] if stack.remat else []
     head = f"def {body}({', '.join(parameters)}):"
     return [
-        *_function(head, stack, [Line(f"return {text}", uses)], decorators),
+        *_function(head, [Line(f"return {text}", uses)], decorators),
         *_keys(stack, keys),
-        Line(f"{stack.grouped} = {body}({', '.join(arguments)})"),
+        Line(f"{stack.carried} = {body}({', '.join(arguments)})"),
     ]
 
 
 def _function(
-    head: str, stack: Stack, lines: Sequence[Node], decorators: Sequence[str] = ()
+    head: str, lines: Sequence[Node], decorators: Sequence[str] = ()
 ) -> list[Node]:
-    if len(stack.carried) > 1:
-        lines = [Line(f"{stack.targets} = carry"), *lines]
     above = [Line(text) for text in decorators]
     return [Line(""), *above, Suite(head, tuple(lines)), Line("")]
-
-
-def _parameter(stack: Stack) -> str:
-    return stack.targets if len(stack.carried) == 1 else "carry"
-
-
-def _left(stack: Stack) -> str:
-    return stack.grouped
 
 
 def _keys(stack: Stack, keys: str) -> list[Node]:

@@ -59,6 +59,7 @@ class Param(Record):
     )
     optional: bool = False  # `none` may be written
     positional: bool = True
+    bounds: tuple[float, float] | None = None  # of a NUMBER, both included
 
 
 class Input(Record):

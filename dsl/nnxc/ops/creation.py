@@ -186,7 +186,7 @@ ENTRIES: tuple[Op, ...] = (
         "bernoulli",
         "Draws truth values, each true with probability `p`.",
         Call("jax.random.bernoulli", (KEY, "p", "shape")),
-        Param("p", Kind.NUMBER, doc="the probability of true"),
+        Param("p", Kind.NUMBER, doc="the probability of true", bounds=(0, 1)),
         dtype="bool",
     ),
     _random(

@@ -8,7 +8,7 @@ from typing import Any
 from .base import Call, Example, Input, Inputs, Kind, Op, Param, Shaped
 from .pattern import expect_known, expect_rank
 
-RATE = Param("rate", Kind.NUMBER, doc="the probability of dropping")
+RATE = Param("rate", Kind.NUMBER, doc="the probability of dropping", bounds=(0, 1))
 RNG = Param("rng", Kind.STREAM, "dropout", "the stream to draw from", positional=False)
 INPUT = (Input("x", "float"),)
 

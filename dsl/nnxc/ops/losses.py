@@ -213,6 +213,7 @@ _CLASSIFICATION = (
                 Kind.NUMBER,
                 0.0,
                 "share of the labels' weight spread over all classes",
+                bounds=(0, 1),
             ),
         ),
         variants={

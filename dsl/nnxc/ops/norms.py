@@ -98,6 +98,7 @@ ENTRIES: tuple[Op, ...] = (
                 0.99,
                 "how slowly the running statistics move",
                 positional=False,
+                bounds=(0, 1),
             ),
             _eps(1e-5),
             SCALE,

@@ -206,9 +206,9 @@ def _folded(children: tuple[Node, ...]) -> Iterator[tuple[str, tuple[Node, ...]]
 
 
 def _base(name: str) -> str:
-    """The list that an element is in: `h` of `h.3`."""
-    base, _, index = name.rpartition(".")
-    return base if base and index.isdigit() else name
+    """The list that an element is in: `h` of `h.3`, and of `h.3.0` in nested loops."""
+    base, _, index = name.partition(".")
+    return base if index else name
 
 
 def _label(base: str, run: tuple[Node, ...], alone: bool) -> str:
@@ -218,7 +218,7 @@ def _label(base: str, run: tuple[Node, ...], alone: bool) -> str:
     elif first is last:
         name = first.name
     else:
-        return f"{first.name}..{last.name.rpartition('.')[2]}"
+        return f"{first.name}..{last.name.partition('.')[2]}"
     single = len(run) == 1 and first.repeat is None
     return name if single else f"{name} x {sum(n.copies for n in run)}"
 
