@@ -69,7 +69,7 @@ def stage(ctx: Context, node: tree.Expr, value: Value) -> Value:
             return _reshape(ctx, dims, value, node.span)
         case tree.Branch(arms):
             return _branch(ctx, arms, value, node.span)
-        case tree.Binary("*", left, right) if _constructs(ctx, left):
+        case tree.Binary("*", left, right) if constructs(left):
             return _stack(ctx, left, right, value, node.span)
         case tree.Call():
             return _call_stage(ctx, node, value)
@@ -106,7 +106,8 @@ def _asserted(ctx: Context, result: Value, written: tree.TypeOf) -> Value:
     return result
 
 
-def _constructs(ctx: Context, node: tree.Expr) -> bool:
+def constructs(node: tree.Expr) -> bool:
+    """Whether an expression is a construction: `Block(...)`."""
     head = node.func if isinstance(node, tree.Call) else node
     return isinstance(head, tree.Name) and head.id[:1].isupper()
 
@@ -149,18 +150,25 @@ def _branch(
 def _stack(
     ctx: Context, left: tree.Expr, right: tree.Expr, value: Value, span: Span
 ) -> Value:
-    """`Block(...) * n`."""
+    """`x -> Block(...) * n`."""
+    layer = stacked(ctx, left, right)
+    if isinstance(layer, Bad) or isinstance(value, Bad):
+        _silence(layer)
+        return BAD
+    assert isinstance(layer, Applied)
+    return apply(ctx, layer.layer, None, (), span, value)
+
+
+def stacked(ctx: Context, left: tree.Expr, right: tree.Expr) -> Value:
+    """`Block(...) * n`, declared and not applied yet."""
     from .expressions import static
 
     count = static(ctx, right, "the number of layers")
     check_count(ctx, count, right.span)
     layer = ctx.attempt(lambda: _declare_only(ctx, left))
-    if isinstance(layer, Bad) or isinstance(value, Bad):
-        _silence(layer)
-        return BAD
-    assert isinstance(layer, Applied)
-    layer.layer.count = count
-    return apply(ctx, layer.layer, None, (), span, value)
+    if isinstance(layer, Applied):
+        layer.layer.count = count
+    return layer
 
 
 def _silence(layer: Value) -> None:

@@ -152,7 +152,6 @@ class Helper(Record):
 
     name: str
     source: str
-    needs: tuple[str, ...] = ()  # names of other helpers
 
 
 class Example(Record):
