@@ -90,7 +90,15 @@ STATEMENTS = {
     "B = 3": "N141 2:5",
     "input X: [B]": "N141 2:11",
     "x -> f as Head": "N141 2:15",
-    "scan xt in x over T with h = h0:\n        collect ys = h": "N190 2:5",
+    "scan xt in x over T with h = h0\n        h = xt": "N105 2:36",
+    "scan xt in x over T:\n        h = xt": "N120 2:24",
+    "scan xt in x with h = h0:\n        h = xt": "N120 2:18",
+    "scan xt over T with h = h0:\n        h = xt": "N120 2:13",
+    "scan xt in x over T with h:\n        h = xt": "N120 2:31",
+    "scan Xt in x over T with h = h0:\n        h = Xt": "N141 2:10",
+    "scan xt in x over T with h = h0:": "N108 2:36",
+    "collect h": "N120 2:14",
+    "collect": "N120 2:12",
 }
 
 

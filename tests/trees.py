@@ -140,11 +140,30 @@ SIMPLE = st.one_of(
     _with_trivia(tree.Require, EXPRESSIONS, st.none() | STRINGS.map(lambda s: s.value)),
     _with_trivia(tree.Return, tuples(VALUES, least=1, most=2)),
     _with_trivia(tree.Evaluate, VALUES),
+    _with_trivia(tree.Collect, LOWER, VALUES),
     _with_trivia(tree.Metric, LOWER, VALUES),
     _with_trivia(
         tree.Select, st.sampled_from(["freeze", "only"]), tuples(PATHS, least=1)
     ),
 )
+
+
+CARRIES = tuples(st.builds(tree.Carry, LOWER, EXPRESSIONS), least=1)
+
+
+def _scans(body: SearchStrategy) -> SearchStrategy:
+    steps = _with_trivia(
+        tree.Scan,
+        LOWERS,
+        tuples(EXPRESSIONS, least=1),
+        EXPRESSIONS,
+        st.booleans(),
+        CARRIES,
+        body,
+    )
+    return steps | _with_trivia(
+        tree.Scan, st.just(()), st.just(()), EXPRESSIONS, st.booleans(), CARRIES, body
+    )
 
 
 def _compound(statements: SearchStrategy) -> SearchStrategy:
@@ -154,7 +173,7 @@ def _compound(statements: SearchStrategy) -> SearchStrategy:
         tree.If, EXPRESSIONS, body, body, trivia=TRIVIA, else_trivia=TRIVIA
     )
     loop = _with_trivia(tree.For, LOWERS, EXPRESSIONS, body)
-    return alone | either | loop
+    return alone | either | loop | _scans(body)
 
 
 STATEMENTS = st.recursive(SIMPLE, _compound, max_leaves=3)

@@ -255,6 +255,32 @@ class TreeBuilder:
         span, trivia = self.span(start, end), self.line.trivia
         return tree.For(self.lowers(targets), iterable, (), span, trivia)
 
+    def sources(self, children: Children, start: int, end: int) -> tuple[Any, ...]:
+        return tuple(children)
+
+    def carry(self, children: Children, start: int, end: int) -> tree.Carry:
+        name, value = children
+        self.lower(name)
+        return tree.Carry(name.id, value, self.span(start, end), name.span)
+
+    def scan_head(self, children: Children, start: int, end: int) -> tree.Scan:
+        targets, sources, over, reverse, *carries = children
+        return tree.Scan(
+            self.lowers(targets or ()),
+            sources or (),
+            over,
+            reverse is not None,
+            tuple(carries),
+            (),
+            self.span(start, end),
+            self.line.trivia,
+        )
+
+    def collect(self, children: Children, start: int, end: int) -> tree.Collect:
+        name, value = self.lower(children[0]), children[1]
+        span, trivia = self.span(start, end), self.line.trivia
+        return tree.Collect(name.id, value, span, name.span, trivia)
+
     def if_head(self, children: Children, start: int, end: int) -> tree.If:
         span, trivia = self.span(start, end), self.line.trivia
         return tree.If(children[0], (), (), span, trivia)

@@ -190,6 +190,21 @@ def _use_without_from(fault: Fault) -> Diagnostic | None:
     return None
 
 
+def _half_a_scan(fault: Fault) -> Diagnostic | None:
+    missing = [k for k in ("IN", "OVER", "WITH") if fault.accepts(k)]
+    if fault.first.kind != "SCAN" or fault.inside or not missing:
+        return None
+    help = "write `scan xt in x over T with h = zeros([B, d]):`"
+    return fault.report("N120", f"missing `{_SPELLING[missing[0]]}`", help)
+
+
+def _nameless_collect(fault: Fault) -> Diagnostic | None:
+    if fault.first.kind != "COLLECT" or not fault.accepts("ASSIGN"):
+        return None
+    help = "name all of them: `collect ys = y`"
+    return fault.report("N120", "missing `=`", help)
+
+
 def _unknown_statement(fault: Fault) -> Diagnostic | None:
     names = fault.first.kind == "NAME" and fault.kind in ("NAME", "STRING")
     if fault.failure.index != 1 or not names:
@@ -285,6 +300,8 @@ _EXPLANATIONS: tuple[Explanation, ...] = (
     _arrow_from_nothing,
     _body_on_the_line,
     _use_without_from,
+    _half_a_scan,
+    _nameless_collect,
     _unknown_statement,
     _half_a_choice,
     _missing_comma,

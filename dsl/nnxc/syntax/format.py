@@ -100,10 +100,25 @@ def _statement(statement: tree.Statement, indent: int) -> Iterator[str]:
             doc = (head, expression(iterable, CONDITION), ":")
             yield from _lines(statement.trivia, indent, doc)
             yield from _body(body, indent + STEP)
+        case tree.Scan(body=body):
+            yield from _lines(statement.trivia, indent, _scan_head(statement))
+            yield from _body(body, indent + STEP)
         case tree.If():
             yield from _choice(statement, indent)
         case _:
             yield from _lines(statement.trivia, indent, _simple(statement))
+
+
+def _scan_head(scan: tree.Scan) -> Doc:
+    steps: Doc = ""
+    if scan.targets:
+        steps = (f"{_names(scan.targets)} in ", _listed(scan.sources, CONDITION), " ")
+    order = " reversed" if scan.reversed else ""
+    carries = _comma(
+        (f"{carry.name} = ", expression(carry.value, ARM)) for carry in scan.carries
+    )
+    over = expression(scan.over, CONDITION)
+    return ("scan ", steps, "over ", over, order, " with ", carries, ":")
 
 
 def _choice(choice: tree.If, indent: int) -> Iterator[str]:
@@ -130,6 +145,7 @@ def _simple(
         | tree.Assign
         | tree.Require
         | tree.Return
+        | tree.Collect
         | tree.Evaluate
         | tree.Metric
         | tree.Select
@@ -147,6 +163,8 @@ def _simple(
             return ("require ", expression(condition, CONDITION), note)
         case tree.Return(values):
             return ("return ", _listed(values, VALUE))
+        case tree.Collect(name, value):
+            return (f"collect {name} = ", expression(value, VALUE))
         case tree.Evaluate(value):
             return _evaluate(value)
         case tree.Metric(name, value):

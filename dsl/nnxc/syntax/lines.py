@@ -9,7 +9,7 @@ from ._tables import LITERALS
 from .lalr import END, Token
 from .lexer import RESERVED, Row
 from .tree import Trivia
-from .words import HARD, KEYWORDS
+from .words import HARD, IN_SCAN, KEYWORDS
 
 MAX_NESTING = 100
 
@@ -116,6 +116,8 @@ class _Joiner:
         tokens, last = state.tokens, self.rows[self.at - 1]
         end = tokens[-1].end if tokens else last.start
         _settle_first(tokens)
+        if tokens and tokens[0].kind == "SCAN":
+            _settle_scan(tokens)
         tokens.append(Token(END, "", end, end))
         trivia = Trivia((*above, *state.hoisted), blank, last.comment)
         return Line(state, trivia)
@@ -237,6 +239,15 @@ def _settle_first(tokens: list[Token]) -> None:
     """A word that may begin a line is a name where an operator follows it."""
     if len(tokens) > 1 and tokens[0].kind in SOFT and tokens[1].kind in _AFTER_NAME:
         tokens[0] = _plain(tokens[0])
+
+
+def _settle_scan(tokens: list[Token]) -> None:
+    """The head of a scan has keywords of its own."""
+    depth = 0
+    for i, token in enumerate(tokens):
+        depth += (token.kind in _CLOSING) - (token.kind in _CLOSES)
+        if depth == 0 and token.text in IN_SCAN:
+            tokens[i] = token._replace(kind=KEYWORDS[token.text])
 
 
 def _plain(token: Token) -> Token:

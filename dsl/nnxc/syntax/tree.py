@@ -6,6 +6,11 @@ from typing import TypeAlias
 
 from ..record import Record, field
 from ..source import NOWHERE, Span
+from .scans import Carry as Carry
+from .scans import Collect as Collect
+from .scans import Scan as Scan
+from .trivia import NO_TRIVIA as NO_TRIVIA
+from .trivia import Trivia as Trivia
 
 # ---------------------------------------------------------------- expressions
 
@@ -180,39 +185,11 @@ class Assertion(Record):
 
 
 Expr: TypeAlias = (
-    Name
-    | Number
-    | String
-    | Constant
-    | Window
-    | Dots
-    | ListOf
-    | Call
-    | Attribute
-    | Index
-    | Unary
-    | Binary
-    | IfElse
-    | Named
-    | Pipe
-    | Branch
-    | Assertion
-)
+    Name | Number | String | Constant | Window | Dots | ListOf | Call | Attribute | Index
+    | Unary | Binary | IfElse | Named | Pipe | Branch | Assertion
+)  # fmt: skip
 
 # ----------------------------------------------------------------- statements
-
-
-class Trivia(Record):
-    """What surrounds a statement: comment lines above it (each starting with `#`, an empty
-    string for a blank line among or after them), a blank line before it all, and the
-    comment at its end (of its head, where it has a body)."""
-
-    above: tuple[str, ...] = ()
-    blank: bool = field(default=False, compare=False)
-    after: str | None = None
-
-
-NO_TRIVIA = Trivia()
 
 
 class Rngs(Record):
@@ -318,8 +295,9 @@ class Select(Record):
 
 
 Statement: TypeAlias = (
-    Rngs | Declare | Assign | For | If | Require | Return | Evaluate | Metric | Select
-)
+    Rngs | Declare | Assign | For | Scan | Collect | If | Require | Return | Evaluate
+    | Metric | Select
+)  # fmt: skip
 
 # ------------------------------------------------------------------ top level
 

@@ -22,6 +22,9 @@ HARD = frozenset(
 ) | {"require", "return", "true"}
 """Keywords everywhere; the others only where a line begins."""
 
+IN_SCAN = frozenset(("over", "reversed", "with"))
+"""Keywords in the head of a `scan` only, outside of brackets."""
+
 KEYWORDS = {text: kind for text, kind in LITERALS.items() if text.isalpha()}
 
 
@@ -32,10 +35,10 @@ def _first(start: str) -> frozenset[str]:
 
 TOP = _first("top_line")
 BODY = _first("body_line") - {"true", "false", "none", "not"} | {"elif", "else"}
-HEADS = frozenset(("block", "elif", "else", "for", "if", "model", "train"))
+HEADS = frozenset(("block", "elif", "else", "for", "if", "model", "scan", "train"))
 """Words of the lines that end with `:`."""
 
-UNSUPPORTED = frozenset(("extern", "scan", "shard", "weights"))
+UNSUPPORTED = frozenset(("extern", "shard", "weights"))
 
 CONSTANTS = {"True": "true", "False": "false", "None": "none"}
 
