@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Final, assert_never
 
 from . import ir
-from .dims import Dim
+from .dims import Dim, const
 from .evaluate import (
     EvaluationError,
     Undecided,
@@ -23,7 +23,7 @@ from .evaluate import (
     truth,
 )
 from .nodes import (
-    NOTHING_INSIDE,
+    Built,
     Failure,
     Instance,
     InstanceError,
@@ -31,6 +31,7 @@ from .nodes import (
     TooLarge,
     Values,
     WeightOf,
+    times,
 )
 from .record import Record
 from .scope import Scope
@@ -103,38 +104,6 @@ class _Walk:
             raise TooLarge("this model is too large to be checked", span)
 
 
-class _Built:
-    """A layer of a scope: declared, and what its applications add up to."""
-
-    def __init__(
-        self,
-        layer: ir.Layer,
-        path: str,
-        args: dict[str, Value],
-        sizes: dict[str, Dim],
-        weights: tuple[WeightOf, ...],
-        repeat: int | None,
-    ):
-        self.layer, self.path, self.repeat = layer, path, repeat
-        self.args, self.sizes, self.weights = args, sizes, weights
-        self.outputs: list[ir.Type] = []
-        self.flops: list[Dim | None] = []
-        self.inside: Node | None = None
-
-    def node(self) -> Node:
-        callee, inside = self.layer.callee, self.inside or NOTHING_INSIDE
-        return Node(
-            self.path,
-            callee if isinstance(callee, str) else callee.name,
-            (*self.outputs,),
-            self.weights + inside.weights,
-            (*self.flops, *inside.flops),
-            inside.children,
-            self.layer.span,
-            self.repeat,
-        )
-
-
 class _Returned(Exception):
     """A `return` was reached."""
 
@@ -151,13 +120,16 @@ class _Body(Scope):
     ):
         super().__init__(env, given)
         self.definition, self.walk = definition, walk
-        self.layers: dict[str, _Built] = {}
-        self.built: list[_Built] = []
+        self.layers: dict[str, Built] = {}
+        self.built: list[Built] = []
         self.weights: list[WeightOf] = []
         self.flops: list[Dim | None] = []
         self.failures: dict[Failure, None] = {}
         self.output: ir.Type = ()
         self.iteration: list[int] = []  # of every loop around, outermost first
+        self.times: Dim | None = const(
+            1
+        )  # how often what is walked runs; None: unknown
 
     def enter(self, args: Values) -> _Entered:
         """Walk the whole definition, `args` being what its constructor is given."""
@@ -221,6 +193,8 @@ class _Body(Scope):
                 self.evaluate(value)
             case ir.For():
                 self.loop(statement)
+            case ir.Scan():
+                self.scan(statement)
             case ir.If(condition, then, orelse, span):
                 self.walk.spend(span)
                 self.run(then if self.decide(condition, span) else orelse)
@@ -263,6 +237,26 @@ class _Body(Scope):
             self.env.update(after)
         self.iteration.pop()
 
+    def scan(self, statement: ir.Scan) -> None:
+        """One step, whose work counts as often as there are steps."""
+        span = statement.span
+        self.walk.spend(span)
+        for expr in (s.value for s in statement.steps):
+            self.evaluate(expr)
+        for _, expr in statement.carries:
+            self.evaluate(expr)
+        before, self.times = self.times, self.many(statement.length, span)
+        self.given |= {*statement.inner}
+        self.run(statement.body)
+        self.times = before
+        self.given |= {*statement.outer}
+
+    def many(self, length: Dim, span: Span) -> Dim | None:
+        steps = self.size(length, span)
+        if steps.value is not None and steps.value < 1:
+            self.fail(Failure(f"a scan of {steps} steps", span))
+        return times(self.times, steps)
+
     def bind(self, targets: tuple[str, ...], item: Value, span: Span) -> None:
         parts = item if len(targets) > 1 else (item,)
         if not isinstance(parts, tuple) or len(parts) != len(targets):
@@ -286,7 +280,7 @@ class _Body(Scope):
             for name, weight in layer.weights.items()
             if weight.when is None or self.switched_on(layer, weight.when, args)
         )
-        built = _Built(layer, self.indexed(layer.name), args, sizes, weights, repeat)
+        built = Built(layer, self.indexed(layer.name), args, sizes, weights, repeat)
         self.layers[layer.name] = built
         self.built.append(built)
 
@@ -333,7 +327,7 @@ class _Body(Scope):
                 for _, static in args:
                     self.argument(static, span)
                 if flops is not None:
-                    self.flops.append(self.work(flops))
+                    self.flops.append(times(self.work(flops), self.times))
             case _:
                 pass
 
@@ -346,7 +340,7 @@ class _Body(Scope):
             self.check_output(output, expr.span)
         built.outputs.append(output)
         if expr.flops is not None:
-            built.flops.append(self.work(expr.flops))
+            built.flops.append(times(self.work(expr.flops), self.times))
 
     def check_output(self, type: ir.Type, span: Span) -> None:
         if isinstance(type, tuple):
@@ -355,7 +349,7 @@ class _Body(Scope):
         elif any(a.size.value is not None and a.size.value < 1 for a in type.axes):
             self.fail(Failure(f"a size below 1: the output would be {type}", span))
 
-    def apply_block(self, built: _Built, callee: str, expr: ir.Apply) -> ir.Type:
+    def apply_block(self, built: Built, callee: str, expr: ir.Apply) -> ir.Type:
         if built.repeat == 0:
             return self.type(expr.type, expr.span)
         inputs = {
@@ -374,8 +368,8 @@ class _Body(Scope):
                     failure.message, failure.span, (*failure.chain, built.layer.span)
                 )
             )
-        inside = built.inside
-        built.inside = inside.merged(entered.node) if inside else entered.node
+        inside, node = built.inside, entered.node.often(self.times)
+        built.inside = inside.merged(node) if inside else node
         return entered.output
 
     def absent(self, name: str) -> bool:
@@ -384,7 +378,7 @@ class _Body(Scope):
         )
 
     def entered(
-        self, callee: str, built: _Built, inputs: Mapping[str, ir.Type]
+        self, callee: str, built: Built, inputs: Mapping[str, ir.Type]
     ) -> _Entered:
         """The block at these arguments and inputs; equal ones are walked once."""
         key = callee, *(repr(d) for d in (built.args, built.sizes, inputs))

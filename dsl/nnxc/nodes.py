@@ -142,6 +142,21 @@ class Node:
         total = total_of(parts)
         return None if total is None else self.copies * total
 
+    def often(self, count: Dim | None) -> Node:
+        """Its description where every application runs so many times."""
+        if count == const(1):
+            return self
+        return Node(
+            self.name,
+            self.kind,
+            self.outputs,
+            self.weights,
+            tuple(times(f, count) for f in self.flops),
+            tuple(c.often(count) for c in self.children),
+            self.span,
+            self.repeat,
+        )
+
     def merged(self, other: Node) -> Node:
         """One description of two applications of the same layer."""
         others = {c.name: c for c in other.children}
@@ -162,6 +177,38 @@ class Node:
 
 
 NOTHING_INSIDE = Node("", "", (), (), (), (), NOWHERE)
+
+
+class Built:
+    """A layer of a scope: declared, and what its applications add up to."""
+
+    def __init__(
+        self,
+        layer: ir.Layer,
+        path: str,
+        args: dict[str, Value],
+        sizes: dict[str, Dim],
+        weights: tuple[WeightOf, ...],
+        repeat: int | None,
+    ):
+        self.layer, self.path, self.repeat = layer, path, repeat
+        self.args, self.sizes, self.weights = args, sizes, weights
+        self.outputs: list[ir.Type] = []
+        self.flops: list[Dim | None] = []
+        self.inside: Node | None = None
+
+    def node(self) -> Node:
+        callee, inside = self.layer.callee, self.inside or NOTHING_INSIDE
+        return Node(
+            self.path,
+            callee if isinstance(callee, str) else callee.name,
+            (*self.outputs,),
+            self.weights + inside.weights,
+            (*self.flops, *inside.flops),
+            inside.children,
+            self.layer.span,
+            self.repeat,
+        )
 
 
 class Row(Record):
@@ -224,6 +271,16 @@ def bind(type: ir.Type, values: Values) -> ir.Type:
         axes = tuple(Axis(resolve(a.size, values), a.label) for a in type.axes)
         return type.with_axes(axes)
     return tuple(bind(t, values) for t in type)
+
+
+def times(work: Dim | None, count: Dim | None) -> Dim | None:
+    """The product, None where a factor is, or where it is too large."""
+    if work is None or count is None:
+        return None
+    try:
+        return work * count
+    except DimError:
+        return None
 
 
 def type_bytes(type: ir.Type) -> int | None:

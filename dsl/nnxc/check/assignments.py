@@ -26,7 +26,7 @@ def assign(ctx: Context, node: tree.Assign) -> None:
         unpack(ctx, node, value)
         return
     target = node.targets[0]
-    _bindable(ctx, target)
+    bindable(ctx, target)
     store(ctx, target, value, node.span)
 
 
@@ -82,7 +82,8 @@ def _stretches(ctx: Context, size: Dim, to: Dim) -> bool:
     return to != const(1) and ctx.compare(to, size) is not Comparison.DIFFERENT
 
 
-def _bindable(ctx: Context, target: tree.Name) -> None:
+def bindable(ctx: Context, target: tree.Name) -> None:
+    """A target must not name what keeps its value."""
     held = ctx.scope.get(target.id)
     if held is None and (target.id in ctx.functions or target.id in ctx.signatures):
         return
@@ -103,6 +104,18 @@ def _bindable(ctx: Context, target: tree.Name) -> None:
         )
 
 
+def keeps_state(ctx: Context, what: str, span: Span, help: str) -> None:
+    """The steps of a scan change no state of the module: JAX would drop it."""
+    if ctx.scan is not None:
+        ctx.fail(
+            "N265",
+            f"{what} would change in a scan",
+            span,
+            related=(Label(ctx.scan.span, "the scan"),),
+            help=help,
+        )
+
+
 def store(ctx: Context, target: tree.Name, value: Value, span: Span) -> None:
     """Give one name one value."""
     match value:
@@ -115,6 +128,8 @@ def store(ctx: Context, target: tree.Name, value: Value, span: Span) -> None:
                 target.id, _static_local(ctx, target, value, span), target.span, "value"
             )
         case Tensor() if target.id in ctx.states:
+            help = "carry what changes, and assign it to the state after the scan"
+            keeps_state(ctx, f"the state `{target.id}`", target.span, help)
             types.check_type(
                 ctx,
                 value.type,
@@ -180,7 +195,7 @@ def unpack(ctx: Context, node: tree.Assign, value: Value) -> None:
                 "N202", f"`{target.id}` stands twice among the targets", target.span
             )
         seen.add(target.id)
-        _bindable(ctx, target)
+        bindable(ctx, target)
         var = ir.Var(target.id, kind, target.span)
         made: Value = (
             Tensor(var) if isinstance(kind, TensorType) else Several(var, kind)

@@ -68,7 +68,8 @@ class Context:
     outputs: tuple[ir.Type, ...] = ()
     states: dict[str, Any] = field(default_factory=dict)
     declared_streams: dict[str, Span] = field(default_factory=dict)
-    conditional: int = 0  # depth of `if` and `for`
+    conditional: int = 0  # depth of `if`, `for` and `scan`
+    scan: Any = None  # the `scans.Inside` around, if any
     has_return: bool = False
     has_weights: bool = False
     broken: bool = False  # a mistake makes what is returned unknown

@@ -181,7 +181,7 @@ def window_sizes(name: str, rank: int) -> tuple[Dim, ...]:
 def _axis(
     ctx: Context, p: OpParam, node: tree.Expr, value: Value, subject: TensorType | None
 ) -> Converted:
-    position = _position(ctx, p, node, value, subject)
+    position = axis_position(ctx, p, node, value, subject)
     return ir.Literal(_spelled(position, subject)), position
 
 
@@ -196,9 +196,10 @@ def _spelled(position: int, subject: TensorType | None) -> int:
     )
 
 
-def _position(
+def axis_position(
     ctx: Context, p: OpParam, node: tree.Expr, value: Value, subject: TensorType | None
 ) -> int:
+    """Which of the axes of a type is meant, counted from the first that is known."""
     if subject is None:
         ctx.fail("N307", f"`{p.name}` needs an input to look in", node.span)
     if isinstance(node, tree.Name):
@@ -248,7 +249,7 @@ def _axes(
     for item in nodes:
         from .expressions import static_or_name
 
-        position = _position(ctx, p, item, static_or_name(ctx, item), subject)
+        position = axis_position(ctx, p, item, static_or_name(ctx, item), subject)
         if position in positions:
             ctx.fail("N308", "this axis is named twice", item.span)
         positions.append(position)

@@ -9,6 +9,7 @@ from typing import Any
 from .. import ir
 from ..diagnostics import Label, Sink, closest, did_you_mean
 from ..ops.base import Kind, Op
+from ..record import replace
 from ..shapes import TensorType
 from ..source import Span
 from ..syntax import tree
@@ -243,6 +244,7 @@ def _signature(
         tuple(ctx.obligations),
         frozenset(ctx.hard_streams),
         weights,
+        bool(ctx.states) or any(i.has_state for i in ctx.layers.values()),
         broken,
         signatures_of(ctx),
     )
@@ -298,6 +300,8 @@ def _finished(ctx: Context, item: Any) -> ir.Stmt | None:
             return _required(ctx, left, right, relation, message, span)
         case ir.For(targets_, iterable, body, carried, span):
             return ir.For(targets_, iterable, finish(ctx, list(body)), carried, span)
+        case ir.Scan(body=body):
+            return replace(item, body=finish(ctx, list(body)))
         case ir.If(condition, then, orelse, span):
             return ir.If(
                 condition, finish(ctx, list(then)), finish(ctx, list(orelse)), span

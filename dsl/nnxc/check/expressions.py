@@ -113,7 +113,8 @@ def unknown_name(ctx: Context, node: tree.Name) -> None:
             f"`{node.id}` has no value on every way here",
             node.span,
             related=(Label(ctx.partial[node.id], "it gets one only here"),),
-            help="give it a value before the `if` or `for`, or in `else`",
+            help="give it a value before the `if` or `for`, or in `else`; out of a `scan`, "
+            "`collect` it",
         )
     later = ctx.later.get(node.id)
     if later is not None:

@@ -12,6 +12,7 @@ from ..source import Span
 from ..syntax import tree
 from . import statics, types
 from .apply import apply_entry, construct
+from .assignments import keeps_state
 from .blocks import apply_block
 from .calls import Written, sort_out, sort_out_block
 from .context import Context
@@ -283,6 +284,9 @@ def _applied(
     else:
         made = apply_block(ctx, layer, layer.callee, inputs, span)
     assert not isinstance(made, Tensor)
+    if layer.has_state:
+        help = "apply it before or after the scan, or take a layer without statistics"
+        keeps_state(ctx, f"the statistics of `{layer.name}`", span, help)
     return wrap(made)
 
 

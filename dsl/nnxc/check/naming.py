@@ -72,11 +72,15 @@ def _in_statement(node: tree.Statement) -> Iterator[Construction]:
             yield from _walk(iterable, None)
             for inner in body:
                 yield from _in_statement(inner)
+        case tree.Scan(_, sources, over, carries=carries, body=body):
+            yield from _walk((*sources, over, *(c.value for c in carries)), None)
+            for inner in body:
+                yield from _in_statement(inner)
         case tree.If(condition, then, orelse):
             yield from _walk(condition, None)
             for inner in (*then, *orelse):
                 yield from _in_statement(inner)
-        case tree.Assign(_, _, value) | tree.Evaluate(value):
+        case tree.Assign(_, _, value) | tree.Evaluate(value) | tree.Collect(_, value):
             yield from _walk(value, None)
         case tree.Return(values):
             for value in values:

@@ -92,7 +92,7 @@ def _members(signature: Signature) -> tuple[dict[str, str | tuple[str, ...]], se
                 )
             case ir.Variable(name):
                 variables.add(name)
-            case ir.For(body=body):
+            case ir.For(body=body) | ir.Scan(body=body):
                 todo.extend(body)
             case ir.If(then=then, orelse=orelse):
                 todo.extend((*then, *orelse))

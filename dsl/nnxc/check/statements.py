@@ -13,6 +13,7 @@ from .context import Context
 from .declarations import inputs, require, rngs, variables
 from .expressions import as_tensor, expr
 from .loops import for_statement
+from .scans import collect, refuse_declaration, scan_statement
 from .values import BAD, Applied, Bad, Fault, Several, Tensor, Value
 
 
@@ -31,6 +32,8 @@ def statements(ctx: Context, body: tuple[tree.Statement, ...]) -> None:
 def statement(ctx: Context, node: tree.Statement) -> None:
     """Check one statement."""
     match node:
+        case tree.Declare() | tree.Rngs() if ctx.scan is not None:
+            refuse_declaration(ctx, node)
         case tree.Assign():
             assign(ctx, node)
         case tree.Return():
@@ -41,6 +44,10 @@ def statement(ctx: Context, node: tree.Statement) -> None:
             variables(ctx, node)
         case tree.For():
             for_statement(ctx, node)
+        case tree.Scan():
+            scan_statement(ctx, node)
+        case tree.Collect():
+            collect(ctx, node)
         case tree.If():
             if_statement(ctx, node)
         case tree.Require():
@@ -83,6 +90,11 @@ def targets(node: tree.Statement) -> list[tree.Name]:
             return [tree.Name(f.name, f.name_span) for f in fields]
         case tree.For(_, _, body):
             return [t for s in body for t in targets(s)]
+        case tree.Scan(names, carries=carries, body=body):
+            given = [tree.Name(c.name, c.name_span) for c in carries]
+            return [*names, *given, *(t for s in body for t in targets(s))]
+        case tree.Collect(name, name_span=span):
+            return [tree.Name(name, span)]
         case tree.If(_, then, orelse):
             return [t for s in (*then, *orelse) for t in targets(s)]
     return []
@@ -99,7 +111,7 @@ def return_(ctx: Context, node: tree.Return) -> None:
     if ctx.conditional:
         ctx.fail(
             "N247",
-            "`return` stands at the end of a definition, not inside `if` or `for`",
+            "`return` stands at the end of a definition, not inside `if`, `for` or `scan`",
             node.span,
         )
     exprs: list[ir.Expr] = []

@@ -135,6 +135,7 @@ def _statement(
             | tree.Rngs()
             | tree.Return()
             | tree.For()
+            | tree.Scan()
             | tree.If()
             | tree.Require()
         ):

@@ -91,6 +91,13 @@ class LayerInfo:
     sizes: dict[str, Dim] = field(default_factory=dict)
     weights: dict[str, Weight] = field(default_factory=dict)
 
+    @property
+    def has_state(self) -> bool:
+        """Whether applying it in training changes it."""
+        if isinstance(self.callee, Signature):
+            return self.callee.has_state
+        return any(weight.state for weight in self.weights.values())
+
 
 class Applied(Record):
     """A declared layer as a value: `wte`."""
@@ -149,6 +156,7 @@ class Signature:
     obligations: tuple[Obligation, ...]
     hard_streams: frozenset[str]  # drawn from in evaluation too
     has_weights: bool
+    has_state: bool = False  # a call in training changes it
     broken: bool = False
     callees: Mapping[str, Signature] = field(
         default_factory=dict

@@ -151,6 +151,8 @@ class _Constructor:
                 return [] if stmt.call_time else self._require(stmt)
             case ir.For():
                 return self._for(stmt)
+            case ir.Scan():
+                return self._all(stmt.body)
             case ir.If():
                 return self._if(stmt)
             case ir.Assign() | ir.UpdateState() | ir.Return():

@@ -30,6 +30,7 @@ from .reads import (
     statements,
     walk,
 )
+from .scans import unstacked
 from .scope import Callee, Scope
 from .signature import (
     Draws,
@@ -42,6 +43,7 @@ from .signature import (
 )
 from .stacks import Stack, loop, scan, stateful_scan
 from .statics import as_size, size, static
+from .steps import write_scan
 
 STORED = "attr:"  # marks the static values that a line asks the object for
 NOTHING: frozenset[str] = frozenset()
@@ -153,13 +155,18 @@ class Flow:
     def _block(self, body: Sequence[ir.Stmt], after: frozenset[str]) -> list[Node]:
         with self.lower.block() as nodes:
             self.lower.indent -= 1  # the caller's suite decides the indentation
-            lives = live_through(body, after)
-            i = 0
-            while i < len(body):
-                stmt, i = joined(body, i)
-                self._statement(stmt, lives[i])
+            self.statements(body, after)
             self.lower.indent += 1
         return nodes
+
+    def statements(self, body: Sequence[ir.Stmt], after: frozenset[str]) -> None:
+        """Write statements to the present block; `after` are the tensors needed then."""
+        body = tuple(unstacked(body))
+        lives = live_through(body, after)
+        i = 0
+        while i < len(body):
+            stmt, i = joined(body, i)
+            self._statement(stmt, lives[i])
 
     def _inner(
         self, body: Sequence[ir.Stmt], after: frozenset[str]
@@ -183,6 +190,8 @@ class Flow:
                 self._let(stmt)
             case ir.For():
                 self._for(stmt, after)
+            case ir.Scan():
+                write_scan(self, stmt, after)
             case ir.If():
                 self._if(stmt, after)
             case ir.Declare() | ir.Variable() | ir.Require():
@@ -330,7 +339,7 @@ class Flow:
             holder,
             free[0],
             self.locals.text[name],
-            self._rematted(step, layer) if remat else self._part(step),
+            self._rematted(step, layer) if remat else self.part(step),
             layer_draws(layer, known),
             part(layer.count or ir.Literal(None), self.scope),
             self.options.remat,
@@ -343,7 +352,8 @@ class Flow:
         run = stateful_scan if has_state(layer, known) else scan
         return [*self._in_dtype(name), *run(stack, *free[1:])]
 
-    def _part(self, expr: ir.Expr) -> Part:
+    def part(self, expr: ir.Expr) -> Part:
+        """An expression with what it uses."""
         with self.scope.recording() as uses:
             text = render(expr, self.scope)
         return text, tuple(uses)
@@ -352,7 +362,7 @@ class Flow:
         """One layer, computed again in the backward pass."""
         element = self.access[step.layer]
         owner = class_name(layer, self.names.signatures) or f"type({element})"
-        text, uses = self._part(step)
+        text, uses = self.part(step)
         arguments = text.removeprefix(f"{element}(")
         return f"nnx.remat({owner}.__call__, graph=False)({element}, {arguments}", uses
 

@@ -54,6 +54,6 @@ def _always(name: str, body: Sequence[ir.Stmt]) -> bool:
                 arms = _always(name, then), _always(name, orelse)
                 if all(arms) or (any(arms) and givens(condition)):
                     return True
-            case ir.For(body=inner) if _always(name, inner):
+            case ir.For(body=inner) | ir.Scan(body=inner) if _always(name, inner):
                 return True
     return False

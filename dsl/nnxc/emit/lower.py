@@ -74,15 +74,26 @@ class Lowering:
 
     def returned(self, values: tuple[ir.Expr, ...]) -> None:
         """`return a, b`."""
+        done = self.ready(values, frozenset(), len("return "))
+        if len(done) == 1 and isinstance(done[0], ir.TupleOf):
+            self.returned(done[0].items)
+        else:
+            self._write_many("return ", done)
+
+    def ready(
+        self, values: tuple[ir.Expr, ...], after: Names, start: int
+    ) -> tuple[ir.Expr, ...]:
+        """Values that may stand on one line, beginning at `start`; what is in the way of that
+        has been written. `after` are the tensors needed afterwards."""
         done: list[ir.Expr] = []
         for i, value in enumerate(values):
-            avoid = set().union(*(reads(v) for v in (*done, *values[i + 1 :])))
+            rest = (reads(v) for v in (*done, *values[i + 1 :]))
+            avoid = set(after).union(*rest)
             value = self._hoist(value, avoid, None)
-            if isinstance(value, ir.TupleOf) and len(values) == 1:
-                self.returned(value.items)
-                return
-            done.append(self._cut(value, avoid, None, len("return ")))
-        self._write_many("return ", tuple(done))
+            if len(values) > 1 or not isinstance(value, ir.TupleOf):
+                value = self._cut(value, avoid, None, start)
+            done.append(value)
+        return tuple(done)
 
     def update(self, target: str, value: ir.Expr, avoid: Names) -> None:
         """`target = value` for a variable of the module."""

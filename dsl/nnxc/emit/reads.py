@@ -162,6 +162,8 @@ def expressions(stmt: ir.Stmt) -> tuple[ir.Expr, ...]:
             return (value,)
         case ir.Return(values):
             return values
+        case ir.Scan(steps, carries):
+            return (*(step.value for step in steps), *(value for _, value in carries))
     return ()
 
 
@@ -170,7 +172,7 @@ def statements(body: Sequence[ir.Stmt]) -> Iterator[ir.Stmt]:
     for stmt in body:
         yield stmt
         match stmt:
-            case ir.For(body=inner):
+            case ir.For(body=inner) | ir.Scan(body=inner):
                 yield from statements(inner)
             case ir.If(then=then, orelse=orelse):
                 yield from statements(then)
@@ -198,10 +200,24 @@ def live_before(stmt: ir.Stmt, after: frozenset[str]) -> frozenset[str]:
         case ir.For(body=body):
             once = live_through(body, after)[0] | after
             return live_through(body, once)[0] | after
+        case ir.Scan():
+            return (after - {*stmt.outer}) | outside(stmt) | begins(stmt)
         case ir.If(condition, then, orelse):
             arms = live_through(then, after)[0] | live_through(orelse, after)[0]
             return arms | givens(condition)
     return after
+
+
+def outside(scan: ir.Scan) -> frozenset[str]:
+    """The tensors that the steps of a scan read as they find them."""
+    ends = frozenset(scan.outer)
+    free = live_through(scan.body, ends)[0]
+    return free - {*scan.inner}
+
+
+def begins(scan: ir.Scan) -> frozenset[str]:
+    """The tensors that a scan reads before its first step."""
+    return frozenset().union(*(reads(value) for value in expressions(scan)))
 
 
 def live_through(
@@ -236,8 +252,14 @@ def mentions(value: ir.Static) -> set[str]:
 
 def assigned_names(body: Sequence[ir.Stmt]) -> list[str]:
     """The tensors that statements assign."""
-    names = (s.targets for s in statements(body) if isinstance(s, ir.Assign))
-    return list(dict.fromkeys(n for targets in names for n in targets))
+    names: list[str] = []
+    for stmt in statements(body):
+        match stmt:
+            case ir.Assign(targets):
+                names += targets
+            case ir.Scan():
+                names += (*stmt.inner, *stmt.outer)
+    return list(dict.fromkeys(names))
 
 
 def in_use(body: Sequence[ir.Stmt]) -> set[str]:

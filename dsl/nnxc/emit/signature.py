@@ -209,6 +209,8 @@ def _has_dtype(definition: ir.Definition, known: Mapping[str, Signature]) -> boo
                 return True
             case ir.Variable(type=type_) if type_.dtype == "float":
                 return True
+            case ir.Scan():  # a carry keeps one dtype
+                return True
         for expr in (e for top in expressions(stmt) for e in walk(top)):
             if isinstance(expr, ir.OpCall) and expr.op.dtype_aware:
                 return True

@@ -30,56 +30,57 @@ def loop(stack: Stack) -> list[Node]:
     return [Loop((), Source((stack.holder, ())), elements, (body,))]
 
 
-def scan(stack: Stack, body: str, keys: str, key: str) -> list[Node]:
-    """`jax.lax.scan` over the layers; `body`, `keys` and `key` are free names. A layer without
+def scan(stack: Stack, body: str, streams: str, key: str) -> list[Node]:
+    """`jax.lax.scan` over the layers; `body`, `streams` and `key` are free names. A layer without
     state needs no more."""
     text, uses = stack.call
     each, over = stack.element, stack.holder
     lines: list[Node] = []
     if stack.draws:
         lines.append(Line(f"{each}, {key} = xs"))
-        each, over = "xs", f"({stack.holder}, {keys})"
+        each, over = "xs", f"({stack.holder}, {streams})"
     lines.append(Line(f"return {text}, None", uses))
     run = f"jax.checkpoint({body})" if stack.remat else body
     call = f"{stack.carried}, _ = jax.lax.scan({run}, {stack.carried}, {over})"
     return [
-        *_function(f"def {body}({stack.carried}, {each}):", lines),
-        *_keys(stack, keys),
+        *function(f"def {body}({stack.carried}, {each}):", lines),
+        *keys(stack.draws, stack.count, streams),
         Line(call),
     ]
 
 
-def stateful_scan(stack: Stack, body: str, keys: str, key: str) -> list[Node]:
+def stateful_scan(stack: Stack, body: str, streams: str, key: str) -> list[Node]:
     """`nnx.scan` over layers whose state changes."""
     text, uses = stack.call
     drawing = bool(stack.draws)
     parameters = [stack.carried, stack.element, *([key] if drawing else [])]
-    arguments = [stack.carried, stack.holder, *([keys] if drawing else [])]
+    arguments = [stack.carried, stack.holder, *([streams] if drawing else [])]
     axes = ", ".join(["nnx.Carry", *["0"] * (len(arguments) - 1)])
     decorators = [f"@nnx.scan(in_axes=({axes}), out_axes=nnx.Carry, graph=False)"]
     decorators += ["@nnx.remat(graph=False)"] if stack.remat else []
     head = f"def {body}({', '.join(parameters)}):"
     return [
-        *_function(head, [Line(f"return {text}", uses)], decorators),
-        *_keys(stack, keys),
+        *function(head, [Line(f"return {text}", uses)], decorators),
+        *keys(stack.draws, stack.count, streams),
         Line(f"{stack.carried} = {body}({', '.join(arguments)})"),
     ]
 
 
-def _function(
+def function(
     head: str, lines: Sequence[Node], decorators: Sequence[str] = ()
 ) -> list[Node]:
+    """A local function, set apart by blank lines."""
     above = [Line(text) for text in decorators]
     return [Line(""), *above, Suite(head, tuple(lines)), Line("")]
 
 
-def _keys(stack: Stack, keys: str) -> list[Node]:
-    """One set of streams for each layer."""
-    count, uses = stack.count
-    match stack.draws:
+def keys(draws: Draws, count: Part, name: str) -> list[Node]:
+    """One set of streams for each layer or step."""
+    number, uses = count
+    match draws:
         case Draws.TRAINING:
-            text = f"{keys} = None if rngs is None else rngs.split({count})"
+            text = f"{name} = None if rngs is None else rngs.split({number})"
             return [Line(text, uses)]
         case Draws.ALWAYS:
-            return [Line(f"{keys} = rngs.split({count})", uses)]
+            return [Line(f"{name} = rngs.split({number})", uses)]
     return []

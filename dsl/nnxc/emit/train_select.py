@@ -122,7 +122,7 @@ def _certain(program: ir.Program, body: Sequence[ir.Stmt]) -> set[str]:
                 found |= _certain(program, program.definition(name).body)
             case ir.Declare(ir.Layer(callee=Op() as op)):
                 found |= set(op.modes)
-            case ir.For(body=inner):
+            case ir.For(body=inner) | ir.Scan(body=inner):
                 found |= _certain(program, inner)
             case ir.If(_, then, orelse):
                 found |= _certain(program, then) & _certain(program, orelse)

@@ -17,13 +17,16 @@ from .program import Train as Train
 from .program import TrainOp as TrainOp
 from .statements import Assign as Assign
 from .statements import Carried as Carried
+from .statements import Collected as Collected
 from .statements import Declare as Declare
 from .statements import For as For
 from .statements import If as If
 from .statements import Layer as Layer
 from .statements import Require as Require
 from .statements import Return as Return
+from .statements import Scan as Scan
 from .statements import StaticLet as StaticLet
+from .statements import Step as Step
 from .statements import Stmt as Stmt
 from .statements import UpdateState as UpdateState
 from .statements import Variable as Variable

@@ -91,6 +91,48 @@ class For(Record):
     span: Span
 
 
+class Step(Record):
+    """What a scan steps along: `name` is an entry of `value` at `axis`, counted from the end
+    where the rank is open."""
+
+    name: str
+    value: Expr
+    axis: int
+
+
+class Collected(Record):
+    """The values that the steps of a scan give `name`, stacked at `axis` as `type`."""
+
+    name: str
+    type: TensorType
+    axis: int
+
+
+class Scan(Record):
+    """One computation in `length` steps. `carries` are names with what they begin as; a step
+    changes them, and after the scan they are as the last step left them. `body` assigns carries
+    and collected names; it constructs nothing, unless under a condition or in a loop.
+    """
+
+    steps: tuple[Step, ...]
+    carries: tuple[tuple[str, Expr], ...]
+    collects: tuple[Collected, ...]
+    length: Dim
+    reverse: bool
+    body: tuple[Stmt, ...]
+    span: Span
+
+    @property
+    def inner(self) -> tuple[str, ...]:
+        """The names that a step begins with."""
+        return (*(s.name for s in self.steps), *(name for name, _ in self.carries))
+
+    @property
+    def outer(self) -> tuple[str, ...]:
+        """The names that the scan leaves behind."""
+        return (*(name for name, _ in self.carries), *(c.name for c in self.collects))
+
+
 class If(Record):
     """A choice made at construction (or by which optional inputs are given)."""
 
@@ -118,5 +160,5 @@ class Return(Record):
 
 
 Stmt: TypeAlias = (
-    Declare | Variable | StaticLet | Assign | UpdateState | For | If | Require | Return
-)
+    Declare | Variable | StaticLet | Assign | UpdateState | For | Scan | If | Require | Return
+)  # fmt: skip

@@ -1,0 +1,342 @@
+"""`scan`: steps along an axis, each of which hands its carries to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from .. import ir
+from ..diagnostics import Label
+from ..dims import Dim
+from ..ops.base import Kind
+from ..ops.base import Param as OpParam
+from ..record import Record
+from ..shapes import Axis, TensorType
+from ..source import Span
+from ..syntax import tree
+from . import types
+from .assignments import bindable
+from .carries import left_behind
+from .context import Context
+from .converters import axis_position, named_size
+from .declarations import check_name, with_article
+from .values import BAD, Bad, Binding, Fault, Tensor
+
+_OVER = OpParam("over", Kind.AXIS)
+_AT_CALL = (ir.Assign, ir.UpdateState, ir.For, ir.If, ir.Scan)
+
+
+class Along(Record):
+    """What a scan goes along: its number of steps, and for what it collects the axis: counted
+    from the end where the rank of the first input is open."""
+
+    axis: Axis
+    position: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class Inside:
+    """The scan whose body is being checked."""
+
+    span: Span
+    depth: int
+    taken: Mapping[str, Span]
+    collects: dict[str, tuple[TensorType, Span]] = field(default_factory=dict)
+
+
+class Head(Record):
+    """A checked head: values by name, those of a step without the axis."""
+
+    along: Along
+    steps: tuple[ir.Step, ...]
+    carries: Mapping[str, Tensor]
+
+
+def scan_statement(ctx: Context, node: tree.Scan) -> None:
+    """`scan targets in sources over axis with carries:`."""
+    taken = _names(ctx, node)
+    head = _head(ctx, node)
+    entry = dict(ctx.scope)
+    lost = _changed_outside(ctx, node, entry)
+    begin = _begin(ctx, node, head)
+    stmts, end, inside = _body(ctx, node, taken)
+    ctx.scope = entry
+    for name, last in end.items():
+        if last.what == "layer" and name not in entry:
+            ctx.scope[name] = last
+        elif name not in (*entry, *head.carries):
+            ctx.partial[name] = last.span
+    ctx.body += (s for s in stmts if not isinstance(s, _AT_CALL))
+    collects = _collected(ctx, head, inside)
+    for carry in node.carries:
+        first = head.carries[carry.name].type
+        left_behind(ctx, carry, begin[carry.name], end[carry.name], first)
+    for name in lost:
+        end[name].use()
+        ctx.bind(name, BAD, end[name].span, "value")
+    _bind_collected(ctx, node, collects)
+    ctx.body.append(
+        ir.Scan(
+            head.steps,
+            tuple((name, value.expr) for name, value in head.carries.items()),
+            tuple(collects.values()),
+            head.along.axis.size,
+            node.reversed,
+            tuple(s for s in stmts if isinstance(s, _AT_CALL)),
+            node.span,
+        )
+    )
+
+
+def _names(ctx: Context, node: tree.Scan) -> dict[str, Span]:
+    """The names that a step begins with: those of the inputs' entries are new."""
+    taken: dict[str, Span] = {}
+    carries = [tree.Name(c.name, c.name_span) for c in node.carries]
+    for name in (*node.targets, *carries):
+        check_name(ctx, name.id, name.span)
+        if name.id in taken:
+            message = f"`{name.id}` stands twice in the head of this scan"
+            ctx.fail("N202", message, name.span)
+        taken[name.id] = name.span
+    for name in node.targets:
+        held = ctx.scope.get(name.id)
+        if held is not None and not isinstance(held.value, Bad):
+            ctx.fail(
+                "N202",
+                f"`{name.id}` already names {with_article(held.what)}",
+                name.span,
+                related=(Label(held.span, "here"),),
+                help="give its entries a name of their own",
+            )
+    for name in carries:
+        bindable(ctx, name)
+    return taken
+
+
+# ----------------------------------------------------------------------- head
+
+
+def _head(ctx: Context, node: tree.Scan) -> Head:
+    if len(node.targets) != len(node.sources):
+        names, count = len(node.targets), len(node.sources)
+        message = (
+            f"{names} name{'s' * (names != 1)} for {count} input{'s' * (count != 1)}"
+        )
+        ctx.fail("N234", message, node.targets[0].span)
+    sources = _tensors(ctx, node.sources, "what a scan steps along")
+    carries = _tensors(
+        ctx, tuple(c.value for c in node.carries), "what a carry begins as"
+    )
+    along, positions = _along(ctx, node, sources)
+    steps = tuple(
+        ir.Step(name.id, value.expr, p - value.type.rank if value.type.lead else p)
+        for name, value, p in zip(node.targets, sources, positions, strict=True)
+    )
+    values = zip(node.carries, carries, strict=True)
+    return Head(along, steps, {carry.name: value for carry, value in values})
+
+
+def _tensors(ctx: Context, nodes: tuple[tree.Expr, ...], what: str) -> list[Tensor]:
+    """All of them, so that each mistake is found."""
+    from .expressions import tensor
+
+    def one(node: tree.Expr) -> Tensor:
+        return tensor(ctx, node, what)
+
+    values = [ctx.attempt(lambda node=node: one(node)) for node in nodes]  # type: ignore[misc]
+    found = [v for v in values if isinstance(v, Tensor)]
+    if len(found) < len(values):
+        raise Fault
+    return found
+
+
+def _along(
+    ctx: Context, node: tree.Scan, sources: list[Tensor]
+) -> tuple[Along, list[int]]:
+    """The axis, and its position in each of the inputs."""
+    from .expressions import static_or_name
+
+    if not sources:
+        return Along(_count(ctx, node)), []
+    over = static_or_name(ctx, node.over)
+    positions = [axis_position(ctx, _OVER, node.over, over, s.type) for s in sources]
+    first, at = sources[0].type, positions[0]
+    for value, position in zip(sources[1:], positions[1:], strict=True):
+        ctx.fact(
+            value.type.sizes[position],
+            first.sizes[at],
+            value.expr.span,
+            "what a scan steps along has one size",
+            label=f"this is {value.type}",
+            related=(Label(sources[0].expr.span, f"this is {first}"),),
+        )
+    return Along(first.axes[at], at - first.rank if first.lead else at), positions
+
+
+def _count(ctx: Context, node: tree.Scan) -> Axis:
+    """A number of steps: whole, and at least 1."""
+    from .expressions import static
+
+    count = static(ctx, node.over, "the number of steps")
+    if count.flavor not in ("int", "unknown"):
+        message = "a scan without inputs goes over a number of steps"
+        ctx.fail("N207", message, node.over.span)
+    size: Dim = named_size(ctx, count, "steps", node.over.span)[1]
+    types.positive(ctx, size, node.over.span)
+    types.settle_sizes(ctx, size)
+    return Axis(size, size.name)
+
+
+# ----------------------------------------------------------------------- body
+
+
+def _begin(ctx: Context, node: tree.Scan, head: Head) -> dict[str, Binding]:
+    """Bind what a step begins with; returns the carries."""
+    for target, step in zip(node.targets, head.steps, strict=True):
+        value = step.value.type
+        assert isinstance(value, TensorType)
+        rest = list(value.axes)
+        del rest[step.axis]
+        var = ir.Var(target.id, value.with_axes(tuple(rest)), target.span)
+        ctx.bind(target.id, Tensor(var), target.span, "value")
+    spans = {c.name: c.name_span for c in node.carries}
+    return {
+        name: ctx.bind(
+            name, Tensor(ir.Var(name, value.type, spans[name])), spans[name], "value"
+        )
+        for name, value in head.carries.items()
+    }
+
+
+def _body(
+    ctx: Context, node: tree.Scan, taken: Mapping[str, Span]
+) -> tuple[list[object], dict[str, Binding], Inside]:
+    from .statements import statements
+
+    outside = ctx.scan
+    with ctx.inside(), ctx.nested() as stmts:
+        ctx.scan = inside = Inside(node.span, ctx.conditional, taken)
+        statements(ctx, node.body)
+        end = dict(ctx.scope)
+    ctx.scan = outside
+    return stmts, end, inside
+
+
+def _changed_outside(
+    ctx: Context, node: tree.Scan, entry: Mapping[str, Binding]
+) -> list[str]:
+    """The values of the outside that the body assigns to, each reported once."""
+    carried = {c.name for c in node.carries}
+    found: list[str] = []
+    for target in _assigned(node.body):
+        held = entry.get(target.id)
+        if held is None or held.what not in ("value", "input"):
+            continue
+        if target.id not in carried and target.id not in found:
+            found.append(target.id)
+            ctx.error(
+                "N264",
+                f"`{target.id}` belongs to the outside of this scan",
+                target.span,
+                "a step cannot change it",
+                related=(Label(held.span, "it gets its value here"),),
+                help=f"make it a carry: `with {target.id} = {target.id}`",
+            )
+    return found
+
+
+def _assigned(body: tuple[tree.Statement, ...]) -> Iterator[tree.Name]:
+    """What a body assigns to in its own scope."""
+    for node in body:
+        match node:
+            case tree.Assign(targets):
+                yield from targets
+            case tree.For(body=inner):
+                yield from _assigned(inner)
+            case tree.If(_, then, orelse):
+                yield from _assigned((*then, *orelse))
+            case tree.Scan(carries=carries, body=inner):
+                yield from (tree.Name(c.name, c.name_span) for c in carries)
+                yield from _collects(inner)
+
+
+def _collects(body: tuple[tree.Statement, ...]) -> Iterator[tree.Name]:
+    for node in body:
+        match node:
+            case tree.Collect(name, name_span=span):
+                yield tree.Name(name, span)
+            case tree.For(body=inner):
+                yield from _collects(inner)
+            case tree.If(_, then, orelse):
+                yield from _collects((*then, *orelse))
+
+
+def collect(ctx: Context, node: tree.Collect) -> None:
+    """`collect name = value`."""
+    from .expressions import tensor
+
+    scan: Inside | None = ctx.scan
+    if scan is None or ctx.conditional != scan.depth:
+        ctx.fail(
+            "N263",
+            "`collect` stands in the body of a `scan`",
+            node.span,
+            "" if scan is None else "not inside `if` or `for`",
+            help=None if scan is None else "choose the value first, then collect it",
+        )
+    name = tree.Name(node.name, node.name_span)
+    check_name(ctx, name.id, name.span)
+    bindable(ctx, name)
+    seen = {**scan.taken, **{n: span for n, (_, span) in scan.collects.items()}}
+    if name.id in seen:
+        ctx.fail(
+            "N202",
+            f"`{name.id}` already names a value of this scan",
+            name.span,
+            related=(Label(seen[name.id], "here"),),
+        )
+    value = tensor(ctx, node.value, "what is collected")
+    scan.collects[name.id] = value.type, name.span
+    ctx.body.append(ir.Assign((name.id,), value.expr, node.span))
+
+
+def refuse_declaration(ctx: Context, node: tree.Declare | tree.Rngs) -> None:
+    """Inputs, weights, state and streams belong to the definition."""
+    word = node.keyword if isinstance(node, tree.Declare) else "rngs"
+    help = f"move it above the scan, whose steps share {'it' if word != 'rngs' else 'them'}"
+    ctx.fail("N266", f"`{word}` cannot stand in a scan", node.span, help=help)
+
+
+# --------------------------------------------------------------- what is left
+
+
+def _collected(ctx: Context, head: Head, inside: Inside) -> dict[str, ir.Collected]:
+    """The collected values stacked: where the axis is in the first input, or last where they
+    have fewer axes."""
+    found: dict[str, ir.Collected] = {}
+    axis, position = head.along.axis, head.along.position
+    for name, (value, span) in inside.collects.items():
+        rank = value.rank + 1
+        if value.lead and position >= 0:
+            ctx.error(
+                "N314",
+                f"`{name}` has leading axes",
+                span,
+                f"this is {value}",
+                help="collect what has a fixed number of axes",
+            )
+            continue
+        at = max(position + rank, 0) if position < 0 else min(position, rank - 1)
+        stacked = value.with_axes((*value.axes[:at], axis, *value.axes[at:]))
+        found[name] = ir.Collected(name, stacked, at - rank if value.lead else at)
+    return found
+
+
+def _bind_collected(
+    ctx: Context, node: tree.Scan, collects: Mapping[str, ir.Collected]
+) -> None:
+    for name in _collects(node.body):
+        made = collects.get(name.id)
+        value = Tensor(ir.Var(name.id, made.type, name.span)) if made else BAD
+        if made or name.id not in ctx.scope:
+            ctx.bind(name.id, value, name.span, "value")
