@@ -79,10 +79,12 @@ def name(ctx: Context, node: tree.Name) -> Value:
     if binding is not None:
         binding.use()
         return _used_here(binding.value, node)
-    if node.id in ctx.functions:
-        return OpRef(ctx.functions[node.id])
     if node.id in ctx.signatures:
         return BlockRef(ctx.signatures[node.id])
+    if node.id in ctx.forbidden:
+        return BAD
+    if node.id in ctx.functions:
+        return OpRef(ctx.functions[node.id])
     if node.id in ctx.forbidden:
         return BAD
     unknown_name(ctx, node)
