@@ -30,7 +30,7 @@ def binary(ctx: Context, node: tree.Binary) -> Value:
     from .expressions import expr
     from .pipes import constructs, stacked
 
-    if node.op == "*" and constructs(node.left):
+    if node.op == "*" and constructs(ctx, node.left):
         return stacked(ctx, node.left, node.right)
     left = ctx.attempt(lambda: expr(ctx, node.left))
     right = ctx.attempt(lambda: expr(ctx, node.right))

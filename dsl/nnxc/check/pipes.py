@@ -69,7 +69,7 @@ def stage(ctx: Context, node: tree.Expr, value: Value) -> Value:
             return _reshape(ctx, dims, value, node.span)
         case tree.Branch(arms):
             return _branch(ctx, arms, value, node.span)
-        case tree.Binary("*", left, right) if constructs(left):
+        case tree.Binary("*", left, right) if constructs(ctx, left):
             return _stack(ctx, left, right, value, node.span)
         case tree.Call():
             return _call_stage(ctx, node, value)
@@ -106,10 +106,11 @@ def _asserted(ctx: Context, result: Value, written: tree.TypeOf) -> Value:
     return result
 
 
-def constructs(node: tree.Expr) -> bool:
-    """Whether an expression is a construction: `Block(...)`."""
+def constructs(ctx: Context, node: tree.Expr) -> bool:
+    """Whether an expression is a construction: `Block(...)`, not an axis such as `T`."""
     head = node.func if isinstance(node, tree.Call) else node
-    return isinstance(head, tree.Name) and head.id[:1].isupper()
+    upper = isinstance(head, tree.Name) and head.id[:1].isupper()
+    return upper and head.id not in ctx.scope
 
 
 def _reshape(
