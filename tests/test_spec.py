@@ -12,7 +12,7 @@ from spec_blocks import Block, blocks
 import nnxc
 from nnxc.codes import CODES
 from nnxc.driver import analyse
-from nnxc.ir import Assign, Definition, For, If, Return, Stmt
+from nnxc.ir import Assign, Definition, For, If, Return, Scan, Stmt
 
 PAGES = sorted((Path(__file__).parent / "spec").glob("*.md"))
 BLOCKS = [block for page in PAGES for block in blocks(page)]
@@ -63,7 +63,7 @@ def typed_lines(definition: Definition):
                     yield last_line(span), shown(value.type)
                 case Return(values, span):
                     yield last_line(span), ", ".join(shown(v.type) for v in values)
-                case For(body=inner):
+                case For(body=inner) | Scan(body=inner):
                     yield from walk(inner)
                 case If(then=then, orelse=orelse):
                     yield from walk(then + orelse)

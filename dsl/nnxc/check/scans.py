@@ -41,7 +41,7 @@ class Inside:
     span: Span
     depth: int
     taken: Mapping[str, Span]
-    collects: dict[str, tuple[TensorType, Span]] = field(default_factory=dict)
+    locals: dict[str, Tensor] = field(default_factory=dict)  # by collected name
 
 
 class Head(Record):
@@ -287,7 +287,7 @@ def collect(ctx: Context, node: tree.Collect) -> None:
     name = tree.Name(node.name, node.name_span)
     check_name(ctx, name.id, name.span)
     bindable(ctx, name)
-    seen = {**scan.taken, **{n: span for n, (_, span) in scan.collects.items()}}
+    seen = {**scan.taken, **{n: made.expr.span for n, made in scan.locals.items()}}
     if name.id in seen:
         ctx.fail(
             "N202",
@@ -296,8 +296,9 @@ def collect(ctx: Context, node: tree.Collect) -> None:
             related=(Label(seen[name.id], "here"),),
         )
     value = tensor(ctx, node.value, "what is collected")
-    scan.collects[name.id] = value.type, name.span
-    ctx.body.append(ir.Assign((name.id,), value.expr, node.span))
+    local = ir.Var(ctx.unused_name(name.id), value.type, name.span)
+    scan.locals[name.id] = Tensor(local)
+    ctx.body.append(ir.Assign((local.name,), value.expr, node.span))
 
 
 def refuse_declaration(ctx: Context, node: tree.Declare | tree.Rngs) -> None:
@@ -315,7 +316,8 @@ def _collected(ctx: Context, head: Head, inside: Inside) -> dict[str, ir.Collect
     have fewer axes."""
     found: dict[str, ir.Collected] = {}
     axis, position = head.along.axis, head.along.position
-    for name, (value, span) in inside.collects.items():
+    for name, local in inside.locals.items():
+        value, span = local.type, local.expr.span
         rank = value.rank + 1
         if value.lead and position >= 0:
             ctx.error(
@@ -326,16 +328,18 @@ def _collected(ctx: Context, head: Head, inside: Inside) -> dict[str, ir.Collect
                 help="collect what has a fixed number of axes",
             )
             continue
+        assert isinstance(local.expr, ir.Var)
         at = max(position + rank, 0) if position < 0 else min(position, rank - 1)
         stacked = value.with_axes((*value.axes[:at], axis, *value.axes[at:]))
-        found[name] = ir.Collected(name, stacked, at - rank if value.lead else at)
+        place = at - rank if value.lead else at
+        found[name] = ir.Collected(name, local.expr.name, stacked, place)
     return found
 
 
 def _bind_collected(
     ctx: Context, node: tree.Scan, collects: Mapping[str, ir.Collected]
 ) -> None:
-    for name in _collects(node.body):
+    for name in {n.id: n for n in _collects(node.body)}.values():
         made = collects.get(name.id)
         value = Tensor(ir.Var(name.id, made.type, name.span)) if made else BAD
         if made or name.id not in ctx.scope:

@@ -210,9 +210,7 @@ def live_before(stmt: ir.Stmt, after: frozenset[str]) -> frozenset[str]:
 
 def outside(scan: ir.Scan) -> frozenset[str]:
     """The tensors that the steps of a scan read as they find them."""
-    ends = frozenset(scan.outer)
-    free = live_through(scan.body, ends)[0]
-    return free - {*scan.inner}
+    return live_through(scan.body, frozenset(scan.ends))[0] - {*scan.inner}
 
 
 def begins(scan: ir.Scan) -> frozenset[str]:

@@ -145,15 +145,14 @@ def _call(name: str, build: Call | str, x: ir.Expr, type_: TensorType) -> ir.Exp
 def divided(
     scan: ir.Scan,
 ) -> tuple[tuple[ir.Stmt, ...], dict[str, ir.Expr]]:
-    """The body up to the assignments that only collect, and the value of each collected name."""
-    names = {made.name for made in scan.collects}
+    """The body up to the assignments that only collect, and the value of each local."""
     values: dict[str, ir.Expr] = {
-        made.name: ir.Var(made.name, made.type, scan.span) for made in scan.collects
+        made.local: ir.Var(made.local, made.type, scan.span) for made in scan.collects
     }
     body = list(scan.body)
     while body:
         match body[-1]:
-            case ir.Assign((name,), value) if name in names:
+            case ir.Assign((name,), value) if name in values:
                 values[name] = value
                 body.pop()
             case _:

@@ -66,9 +66,7 @@ def _step(
         *collected.values(),
     )
     needed = free.union(*(reads(value) for value in values))
-    text, written = dict(flow.locals.text), set(flow.locals.written)
-    for name in collected.keys() & free:
-        flow.locals.text[name] = flow.locals.namespace.give(name)
+    written = set(flow.locals.written)
     flow.locals.written |= {*stmt.inner}
     flow.loops += 1
     with flow.lower.block() as nodes:
@@ -77,7 +75,6 @@ def _step(
         parts = [flow.part(value) for value in ready]
     flow.loops -= 1
     flow.locals.written = written
-    flow.locals.text.update({n: t for n, t in text.items() if n in collected})
     uses = tuple(u for _, part_uses in parts for u in part_uses)
     return tuple(nodes), tuple(text for text, _ in parts), uses
 

@@ -101,9 +101,10 @@ class Step(Record):
 
 
 class Collected(Record):
-    """The values that the steps of a scan give `name`, stacked at `axis` as `type`."""
+    """The values that the steps of a scan give `local`, stacked at `axis` as `type`."""
 
     name: str
+    local: str
     type: TensorType
     axis: int
 
@@ -111,7 +112,7 @@ class Collected(Record):
 class Scan(Record):
     """One computation in `length` steps. `carries` are names with what they begin as; a step
     changes them, and after the scan they are as the last step left them. `body` assigns carries
-    and collected names; it constructs nothing, unless under a condition or in a loop.
+    and the locals that are collected; it constructs nothing, unless under a condition or in a loop.
     """
 
     steps: tuple[Step, ...]
@@ -126,6 +127,11 @@ class Scan(Record):
     def inner(self) -> tuple[str, ...]:
         """The names that a step begins with."""
         return (*(s.name for s in self.steps), *(name for name, _ in self.carries))
+
+    @property
+    def ends(self) -> tuple[str, ...]:
+        """The names that a step ends with."""
+        return (*(n for n, _ in self.carries), *(c.local for c in self.collects))
 
     @property
     def outer(self) -> tuple[str, ...]:
