@@ -345,3 +345,62 @@ def test_a_scan_trains_in_mixed_precision():
     batch = wave[:, :-1], wave[:, 1:]
     losses = [float(trainer.step(*batch)[0]) for _ in range(60)]
     assert losses[-1] < losses[0] / 4
+
+
+DEEP = """
+model Deep(widths = [5, 6], out = 2):
+    input x: [B, T, 4], lengths: int[B]
+    for i, width in enumerate(widths):
+        inp = Linear(width)
+        rec = Linear(width, bias=false)
+        mean_now = mean(x)
+        scan xt in x over T with h = zeros([B, width]), t = 0:
+            new = tanh(inp(xt) + rec(h) + mean_now)
+            h = where((t < lengths)[:, none], new, h)
+            t += 1
+            collect x2 = h
+        x = x2
+    return x[:, -1] -> Linear(out) as head
+"""
+
+
+def test_scans_in_a_loop():
+    _, make = maker(DEEP)
+    model, x = make(), sample(3, 4, 4)
+    lengths = jnp.array([1, 4, 2])
+    got = jax.jit(lambda x, n: model(x, n))(x, lengths)
+    for inp, rec in zip(model.inp, model.rec, strict=True):
+        h, mean, ys = jnp.zeros((3, inp.out_features)), x.mean(), []
+        for t in range(4):
+            new = jnp.tanh(affine(inp, x[:, t]) + affine(rec, h) + mean)
+            h = jnp.where((t < lengths)[:, None], new, h)
+            ys.append(h)
+        x = jnp.stack(ys, 1)
+    np.testing.assert_allclose(got, affine(model.head, x[:, -1]), atol=1e-5)
+    text = text_of(DEEP)
+    # A function that is made in a loop takes what the iteration gives as arguments.
+    assert "def step(carry, xt, inp=inp, rec=rec, mean_now=mean_now):" in text
+
+
+NAMES = """
+model Names(n = 3):
+    input x: [B, T, n], y: [B, T, n]
+    scan xt in x over T with h = zeros([B, n]):
+        collect y = mean(y, axis=T) + xt
+        z = h -> Linear(n) -> relu -> Linear(n) as second -> gelu -> Linear(n) as third
+        h = tanh(h + z + mean(x, axis=T))
+    return y, h
+"""
+
+
+def test_names_of_a_step_hide_none_that_it_reads():
+    _, make = maker(NAMES)
+    model, x, y = make(), sample(2, 4, 3), sample(2, 4, 3, seed=1)
+    out, h = model(x, y)
+    np.testing.assert_allclose(out, y.mean(1)[:, None] + x, rtol=1e-5, atol=1e-6)
+    due = jnp.zeros((2, 3))
+    for _ in range(4):
+        z = jax.nn.relu(affine(model.linear, due))
+        z = affine(model.third, jax.nn.gelu(affine(model.second, z)))
+        due = jnp.tanh(due + z + x.mean(1))
+    np.testing.assert_allclose(h, due, atol=1e-5)

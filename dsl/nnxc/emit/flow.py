@@ -77,6 +77,10 @@ class Flow:
         loops = (s for s in statements(self.definition.body) if isinstance(s, ir.For))
         self.carried = {c.symbol for loop in loops for c in loop.carried}
         self.loops = 0
+        self.iterated: list[str] = []  # names that differ between the iterations around
+        self.rebound: frozenset[str] = (
+            NOTHING  # the tensors that those iterations assign
+        )
         self.scope = Scope(self._symbol, self.locals.text, self.callee)
         if signature.takes_dtype:
             self.scope.dtype = "self.dtype"
@@ -233,7 +237,13 @@ class Flow:
         self.loops += 1
         with self._elements(stmt) as elements:
             live = live_through(stmt.body, after)[0] | after
+            around, rebound = len(self.iterated), self.rebound
+            self.rebound |= {*assigned_names(stmt.body)}
+            self.iterated += (*targets, *(name for name, _ in elements))
+            self.iterated += (self._local(c.symbol) for c in stmt.carried)
             body = list(self._inner(stmt.body, live))
+            del self.iterated[around:]
+            self.rebound = rebound
         before, self.lower.nodes = self.lower.nodes, body
         self._carry([(c.symbol, c.next) for c in stmt.carried])
         self.lower.nodes = before

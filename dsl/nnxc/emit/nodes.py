@@ -104,6 +104,21 @@ def all_uses(nodes: Iterable[Written]) -> Iterator[str]:
             yield from all_uses(node.body)
 
 
+def texts(nodes: Iterable[Node]) -> Iterator[str]:
+    """The texts of planned nodes, whatever of a loop's head will be left out."""
+    for node in nodes:
+        match node:
+            case Line(text):
+                yield text
+            case Suite(head_, body):
+                yield head_
+                yield from texts(body)
+            case Loop(_, over, elements, body):
+                yield over.whole[0]
+                yield from (text for _, text in elements)
+                yield from texts(body)
+
+
 def comprehend(nodes: Sequence[Written]) -> list[Written]:
     """Loops that only append to one list, as comprehensions."""
     out: list[Written] = []

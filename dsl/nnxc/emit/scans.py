@@ -15,10 +15,12 @@ from .stacks import function, keys
 
 
 class Steps(Record):
-    """The texts of a scan. `carries` and `entries` are the names that a step begins with, `nodes`
-    its statements and `ends` what it returns of each carry, and of what is collected. `first`
-    and `inputs` are what the scan begins with, `left` the names of what it leaves."""
+    """The texts of a scan. `kept` are the names of a loop around that a step uses, `carries` and
+    `entries` those that it begins with, `nodes` its statements and `ends` what it returns of
+    each carry, and of what is collected. `first` and `inputs` are what the scan begins with,
+    `left` the names of what it leaves."""
 
+    kept: tuple[str, ...]
     carries: tuple[str, ...]
     entries: tuple[str, ...]
     nodes: tuple[Node, ...]
@@ -48,7 +50,8 @@ def scan(steps: Steps, free: Free) -> list[Node]:
     entry, more = _taken(entries, free.entries)
     carried, collected = steps.ends
     end = Line(f"return {_one(carried)}, {_one(collected) or 'None'}", steps.uses)
-    head = f"def {free.step}({carry}, {entry or '_'}):"
+    taken = ", ".join([carry, entry or "_", *(f"{n}={n}" for n in steps.kept)])
+    head = f"def {free.step}({taken}):"
     return [
         *function(head, [*lines, *more, *steps.nodes, end]),
         *keys(steps.draws, steps.length, free.keys),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from .. import ir
 from . import scans
-from .nodes import Node
+from .nodes import Node, texts
 from .reads import expressions, outside, reads, statements, walk
 from .signature import Draws, layer_draws
 from .statics import size
@@ -36,6 +38,7 @@ def write_scan(flow: Flow, stmt: ir.Scan, after: frozenset[str]) -> None:
     collected = tuple(python[made.name] for made in stmt.collects)
     nodes, ends, more = _step(flow, stmt, free)
     steps = scans.Steps(
+        _kept(flow, nodes, ends, free),
         carries,
         tuple(python[step.name] for step in stmt.steps),
         nodes,
@@ -77,6 +80,18 @@ def _step(
     flow.locals.written = written
     uses = tuple(u for _, part_uses in parts for u in part_uses)
     return tuple(nodes), tuple(text for text, _ in parts), uses
+
+
+def _kept(
+    flow: Flow, nodes: Iterable[Node], ends: Iterable[str], free: frozenset[str]
+) -> tuple[str, ...]:
+    """What a step in a loop takes from the iteration that it is made in."""
+    if not flow.iterated:
+        return ()
+    tensors = sorted(free & flow.rebound)
+    around = [*flow.iterated, *(flow.locals.text[name] for name in tensors)]
+    words = {w for text in (*texts(nodes), *ends) for w in re.findall(r"\w+", text)}
+    return tuple(n for n in dict.fromkeys(around) if n in words)
 
 
 def _drawn(flow: Flow, stmt: ir.Scan) -> Draws:
