@@ -50,6 +50,11 @@ class Line:
         """The first token as written."""
         return self.tokens[0].text
 
+    @property
+    def ends_with_colon(self) -> bool:
+        """Whether a body follows."""
+        return self.tokens[-2].kind == "COLON"
+
 
 def join(
     source: Source, rows: list[Row], sink: Sink

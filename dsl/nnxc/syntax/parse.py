@@ -78,6 +78,7 @@ class _Blocks:
         self.file_broken = False
         self.file_lost: set[str] = set()
         self.hoisted: list[tree.Item] = []
+        self.grammar = "body_line"
 
     # -------------------------------------------------------------- top level
 
@@ -105,6 +106,8 @@ class _Blocks:
         _begin_with_keyword(line)
         item: tree.Item | None = self.take(line, "top_line")
         match item:
+            case tree.Weights() if line.ends_with_colon:
+                return self.weights(item, line)
             case tree.Definition() | tree.Train():
                 body = self.body(line, adopts=True)
                 return replace(
@@ -141,6 +144,13 @@ class _Blocks:
             return True
         names = bool(follows) and follows[0].kind in ("NAME", "STRING", RESERVED)
         return first.kind != RESERVED and not (first.kind == "NAME" and names)
+
+    def weights(self, item: tree.Weights, head: Line) -> tree.Weights:
+        """The section with its lines, which have a grammar of their own."""
+        self.grammar = "weights_line"
+        body: tuple[Any, ...] = self.body(head)
+        self.grammar = "body_line"
+        return replace(item, body=body, broken=self.broken)
 
     # ----------------------------------------------------------------- bodies
 
@@ -207,6 +217,8 @@ class _Blocks:
         self.error("N109", message, line, help)
 
     def statement(self, line: Line) -> tree.Statement | None:
+        if self.grammar == "weights_line":
+            return self.take(line, self.grammar)  # type: ignore[no-any-return]
         if line.tokens[0].kind in _TOP_KINDS and not line.opaque:
             self.misplaced_item(line)
             return None
@@ -268,7 +280,7 @@ class _Blocks:
         self.broken = True
         item = self.take(line, "top_line")
         match item:
-            case tree.Definition() | tree.Train():
+            case tree.Definition() | tree.Train() | tree.Weights():
                 item = replace(item, body=self.body(line), broken=True)
             case None:
                 self.abandon_body(line)

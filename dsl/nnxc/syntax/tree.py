@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from ..record import Record, field
 from ..source import NOWHERE, Span
+from .tree_weights import Weights as Weights
 
 # ---------------------------------------------------------------- expressions
 
@@ -385,7 +386,7 @@ class Train(Record):
     lost: frozenset[str] = frozenset()
 
 
-Item: TypeAlias = Use | Defaults | Definition | Config | Train
+Item: TypeAlias = Use | Defaults | Definition | Config | Train | Weights
 
 
 class File(Record):

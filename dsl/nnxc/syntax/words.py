@@ -32,10 +32,11 @@ def _first(start: str) -> frozenset[str]:
 
 TOP = _first("top_line")
 BODY = _first("body_line") - {"true", "false", "none", "not"} | {"elif", "else"}
-HEADS = frozenset(("block", "elif", "else", "for", "if", "model", "train"))
+WEIGHTS = _first("weights_line")
+HEADS = frozenset(("block", "elif", "else", "for", "if", "model", "train", "weights"))
 """Words of the lines that end with `:`."""
 
-UNSUPPORTED = frozenset(("extern", "scan", "shard", "weights"))
+UNSUPPORTED = frozenset(("extern", "scan", "shard"))
 
 CONSTANTS = {"True": "true", "False": "false", "None": "none"}
 
