@@ -118,7 +118,11 @@ def _need_condition(ctx: Context, op: str, side: Static, span: Span) -> None:
 def _comparable(ctx: Context, op: str, left: Static, right: Static, span: Span) -> None:
     """Values of two kinds are never equal; but anything may be `none`, and a parameter be open."""
     kinds = {"number" if s.flavor in NUMERIC else s.flavor for s in (left, right)}
-    if len(kinds) > 1 and not kinds & {"none"} and "unknown" not in (left.flavor, right.flavor):
+    if (
+        len(kinds) > 1
+        and not kinds & {"none"}
+        and "unknown" not in (left.flavor, right.flavor)
+    ):
         text = f"{describe(left)}, and {describe(right)}"
         ctx.fail("N220", f"`{op}` compares two kinds of values", span, text)
 
