@@ -60,7 +60,7 @@ def targets_of(
     if len(values) != len(paths) and not shared:
         ctx.fail(
             "N605",
-            f"{len(paths)} paths, but {len(values)} values",
+            f"{len(values)} values for {len(paths)} path{'s' * (len(paths) > 1)}",
             line.span,
             help="give each path one value, or end the one value with `-> split`",
         )

@@ -46,14 +46,14 @@ class Line:
         self.trivia = trivia
 
     @property
+    def opens(self) -> bool:
+        """Whether a body belongs below; a rule for weights ends with its string instead."""
+        return self.tokens[-2].kind != "STRING"
+
+    @property
     def word(self) -> str:
         """The first token as written."""
         return self.tokens[0].text
-
-    @property
-    def ends_with_colon(self) -> bool:
-        """Whether a body follows."""
-        return self.tokens[-2].kind == "COLON"
 
 
 def join(

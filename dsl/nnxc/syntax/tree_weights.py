@@ -49,8 +49,8 @@ WeightsLine: TypeAlias = Ignore | Lacking | Read | Stored
 
 
 class Weights(Record):
-    """`weights Model from "model.{path}":`, without the rule or the lines too. `broken`: a
-    mistake was reported in its lines."""
+    """`weights Model from "model.{path}":`, without the rule or the lines too. `broken` and
+    `lost` as in a `tree.Definition`."""
 
     model: Name
     rule: String | None
@@ -58,3 +58,4 @@ class Weights(Record):
     trivia: Trivia
     span: Span = field(default=NOWHERE, compare=False)
     broken: bool = False
+    lost: frozenset[str] = frozenset()
