@@ -15,9 +15,9 @@ MODULES = (
 )  # fmt: skip
 # What modules that read checkpoints refer to besides.
 CHECKPOINT = (
-    "DTYPES", "Held", "Iterator", "NamedTuple", "Path", "SafetensorError", "Settings", "Stored",
+    "DTYPES", "Held", "Iterator", "NamedTuple", "Path", "Settings", "Stored",
     "checkpoint_files", "fnmatchcase", "held_weights", "json", "load_checkpoint", "misfits", "np",
-    "open_checkpoint", "re", "read_settings", "safe_open", "save_checkpoint",
+    "open_checkpoint", "re", "read_settings", "save_checkpoint",
 )  # fmt: skip
 BUILTINS = (
     "ValueError", "abs", "bool", "enumerate", "float", "int", "len", "list", "max", "min",

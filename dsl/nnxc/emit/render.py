@@ -56,8 +56,6 @@ _CHECKPOINT_GROUPS = (
         ("np", "import numpy as np"),
         ("optax", "import optax"),
         ("nnx", "flax"),
-        ("SafetensorError", "safetensors"),
-        ("safe_open", "safetensors"),
     ),
 )
 
