@@ -12,7 +12,7 @@ from ..syntax import tree, tree_weights
 from .context import Context
 from .weights_slots import shown
 
-_HOLE = re.compile(r"\{([^{}]*)\}")
+_HOLE = re.compile(r"\{ *([^{}+ ]*) *((?:\+ *[0-9]{1,9})?) *\}")  # `{i}`, `{i+1}`
 _WHOLE = "path"  # the hole that takes the rest of a path
 PARTS = ("split", "interleave")  # of one tensor, to several weights
 WHOLES = ("concat", "sum", "stack")  # of several tensors, to one weight
@@ -257,9 +257,10 @@ def _check_holes(ctx: Context, target: Target) -> None:
     """Every `{...}` means something, and every position of the path is in every name."""
     free: set[str] = set()
     for name in target.names:
-        holes = [*_HOLE.findall(name)]
+        holes = [hole for hole, _ in _HOLE.findall(name)]
         if "{" in _HOLE.sub("", name) or "}" in _HOLE.sub("", name):
-            ctx.fail("N604", "a brace without its other half", target.value_span)
+            help = "write `{i}` or `{i + 1}`, where `i` is a position on the left"
+            ctx.fail("N604", "braces hold a position", target.value_span, help=help)
         for hole in holes:
             if hole not in (*target.indices, _WHOLE):
                 free.add(hole)
@@ -305,6 +306,8 @@ def fill(target: Target, name: str, path: ir.Path, tail: str) -> str:
         name = f"{name}.{hole}"
 
     def number(match: re.Match[str]) -> str:
-        return ending if match[1] == _WHOLE else f"{{{numbers.get(match[1], count)}}}"
+        if match[1] == _WHOLE:
+            return ending
+        return f"{{{numbers.get(match[1], count)}{match[2].replace(' ', '')}}}"
 
     return _HOLE.sub(number, name)

@@ -17,6 +17,7 @@ MODULES = (
 CHECKPOINT = (
     "DTYPES", "Held", "Iterator", "NamedTuple", "Path", "Settings", "Stored",
     "checkpoint_files", "fnmatchcase", "held_weights", "json", "load_checkpoint", "misfits", "np",
+    "numbered",
     "open_checkpoint", "re", "read_settings", "save_checkpoint",
 )  # fmt: skip
 BUILTINS = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from .. import ir
@@ -97,11 +98,8 @@ def _renumbered(name: str, scanned: list[bool]) -> str:
     if not any(scanned):
         return name
     order = sorted(range(len(scanned)), key=lambda i: scanned[i])
-    for new, old in enumerate(order):
-        name = name.replace(f"{{{old}}}", f"<{new}>")
-    for new in range(len(order)):
-        name = name.replace(f"<{new}>", f"{{{new}}}")
-    return name
+    new = {str(old): str(new) for new, old in enumerate(order)}
+    return re.sub(r"(?<=\{)\d+", lambda m: new.get(m[0], m[0]), name)
 
 
 class _Path:
