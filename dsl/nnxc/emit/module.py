@@ -52,9 +52,9 @@ def _parts(program: ir.Program, names: Names, options: Options) -> list[Part]:
 
 def weights_parts(program: ir.Program, names: Names, options: Options) -> list[Part]:
     """What reads and writes checkpoints: once what all models share, then each model's own."""
-    parts = [Part(templates.checkpoint())]
+    parts = [Part(templates.checkpoint(), done=True)]
     if any(w.config for w in program.weights):
-        parts.append(Part(templates.settings()))
+        parts.append(Part(templates.settings(), done=True))
     for section in program.weights:
         view = weights_view(section, names, options, len(program.weights) > 1)
         parts += [Part(t) for t in templates.weights(view).split(BETWEEN)]

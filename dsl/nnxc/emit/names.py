@@ -15,10 +15,9 @@ MODULES = (
 )  # fmt: skip
 # What modules that read checkpoints refer to besides.
 CHECKPOINT = (
-    "DTYPES", "Held", "Iterator", "NamedTuple", "Path", "Settings", "Stored",
-    "checkpoint_files", "fnmatchcase", "held_weights", "json", "load_checkpoint", "misfits", "np",
-    "numbered",
-    "open_checkpoint", "re", "read_settings", "save_checkpoint",
+    "DTYPES", "Held", "Iterator", "NamedTuple", "Path", "Settings", "Stored", "checkpoint_files",
+    "fnmatchcase", "held_weights", "json", "load_checkpoint", "misfits", "np", "numbered",
+    "open_checkpoint", "re", "read_settings", "read_weights", "save_checkpoint",
 )  # fmt: skip
 BUILTINS = (
     "ValueError", "abs", "bool", "enumerate", "float", "int", "len", "list", "max", "min",
