@@ -139,7 +139,9 @@ def test_architecture_names_only_what_exists() -> None:
 def test_architecture_names_every_folder_of_the_compiler() -> None:
     text = (ROOT / "ARCHITECTURE.md").read_text()
     package = ROOT / "dsl" / "nnxc"
-    folders = [p for p in package.iterdir() if p.is_dir() and not p.name.startswith("_")]
+    folders = [
+        p for p in package.iterdir() if p.is_dir() and not p.name.startswith("_")
+    ]
     assert [f for f in folders if f"dsl/nnxc/{f.name}/" not in text] == []
 
 

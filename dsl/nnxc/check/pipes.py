@@ -109,8 +109,9 @@ def _asserted(ctx: Context, result: Value, written: tree.TypeOf) -> Value:
 def constructs(ctx: Context, node: tree.Expr) -> bool:
     """Whether an expression is a construction: `Block(...)`, not an axis such as `T`."""
     head = node.func if isinstance(node, tree.Call) else node
-    upper = isinstance(head, tree.Name) and head.id[:1].isupper()
-    return upper and head.id not in ctx.scope
+    if not isinstance(head, tree.Name):
+        return False
+    return head.id[:1].isupper() and head.id not in ctx.scope
 
 
 def _reshape(
