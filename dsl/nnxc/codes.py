@@ -142,6 +142,16 @@ CODES: dict[str, str] = {
     "N512": "no batch",
     "N513": "no loss or optimizer",
     "N514": "setting depends on the model",
+    # N6xx: weights
+    "N600": "two sections of weights for one model",
+    "N601": "weights without a tensor",
+    "N602": "no such weights",
+    "N603": "weights named twice",
+    "N604": "malformed name of tensors",
+    "N605": "weights and tensors that do not pair up",
+    "N606": "no such conversion",
+    "N607": "parameter that `config.json` cannot fill",
+    "N608": "tensor of several weights",
     # N90x: files and folders
     "N901": "file cannot be read",
     "N902": "output edited by hand",

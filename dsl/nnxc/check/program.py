@@ -18,6 +18,7 @@ from .invoke import is_camel
 from .statements import mentioned
 from .train import check_train
 from .values import Fault, Signature
+from .weights import check_weights, one_section_each
 
 
 def check_program(file: tree.File, sink: Sink, loader: Loader) -> ir.Program | None:
@@ -42,6 +43,13 @@ def check_program(file: tree.File, sink: Sink, loader: Loader) -> ir.Program | N
         if (t := _train(files, n, by_name)) is not None
     ]
     _one_train_each(sink, file)
+    weights = [
+        w
+        for n in file.items
+        if isinstance(n, tree.Weights)
+        if (w := _weights(files, n, by_name)) is not None
+    ]
+    one_section_each(sink, file)
     unused_uses(files, file)
     if any(d.severity == "error" for d in sink.diagnostics):
         return None
@@ -52,6 +60,7 @@ def check_program(file: tree.File, sink: Sink, loader: Loader) -> ir.Program | N
         definitions,
         tuple(configs),
         tuple(trains),
+        tuple(weights),
     )
     from .decide import decide
 
@@ -216,6 +225,15 @@ def _train(
     if signature is None or node.broken:
         return None
     return check_train(node, files.sink, signature, functions)
+
+
+def _weights(
+    files: Files, node: tree.Weights, signatures: Mapping[str, Signature]
+) -> ir.Weights | None:
+    signature = _model(files, node.model, signatures)
+    if signature is None or signature.broken or node.broken:
+        return None
+    return check_weights(node, files.sink, signature)
 
 
 def _one_train_each(sink: Sink, file: tree.File) -> None:

@@ -5,6 +5,87 @@ from __future__ import annotations
 from typing import Any
 
 
+def checkpoint() -> str:
+    """checkpoint.py.j2."""
+    out: list[str] = []
+    out.append(stored())
+    out.append("\n")
+    out.append(stored_shapes())
+    out.append("\n")
+    out.append(stored_pack())
+    out.append("\n")
+    out.append(stored_unpack())
+    out.append("\n\n")
+    out.append(held())
+    out.append("\n\n")
+    out.append(checkpoint_files())
+    out.append("\n\n")
+    out.append(checkpoint_open())
+    out.append("\n\n")
+    out.append(checkpoint_check())
+    out.append("\n\n")
+    out.append(checkpoint_read())
+    out.append("\n\n")
+    out.append(checkpoint_load())
+    out.append("\n\n")
+    out.append(checkpoint_save())
+    return "".join(out)
+
+
+def checkpoint_check() -> str:
+    """checkpoint_check.py.j2."""
+    out: list[str] = []
+    out.append(
+        'def misfits(\n    held: list[Held], tensors: dict[str, Any], ignored: tuple[str, ...]\n) -> Iterator[str]:\n    """What keeps tensors from being these weights."""\n    left = set(tensors)\n    for row in held:\n        shapes = row.stored.tensor_shapes(row.shapes, len(row.names[0]))\n        for name, shape in (\n            (n, s) for ns in row.names for n, s in zip(ns, shapes, strict=True)\n        ):\n            left.discard(name)\n            if name not in tensors:\n                yield f"{name} is missing"\n                continue\n            file, own = tensors[name]\n            found = file.get_slice(own)\n            if found.get_shape() != shape:\n                yield f"{name} is {found.get_shape()}, the model needs {shape}"\n            if found.get_dtype() not in DTYPES.values():\n                yield f"{name} is of dtype {found.get_dtype()}, which is not supported"\n    for name in sorted(left):\n        if not any(fnmatchcase(name, glob) for glob in ignored):\n            yield f"{name} is used by nothing"\n'
+    )
+    return "".join(out)
+
+
+def checkpoint_files() -> str:
+    """checkpoint_files.py.j2."""
+    out: list[str] = []
+    out.append(
+        'DTYPES = {\n    "bool": "BOOL",\n    "int8": "I8",\n    "uint8": "U8",\n    "int32": "I32",\n    "int64": "I64",\n    "float16": "F16",\n    "bfloat16": "BF16",\n    "float32": "F32",\n    "float64": "F64",\n}\n\n\ndef checkpoint_files(path: Path) -> list[Path]:\n    """The files of a checkpoint: one, those of an index, or what a folder has of these."""\n    if path.is_dir():\n        globs = ("*.safetensors.index.json", "model.safetensors", "*.safetensors")\n        found = next((f for g in globs if (f := sorted(path.glob(g)))), [])\n        if len(found) != 1:\n            raise FileNotFoundError(f"{path} has {len(found)} checkpoints, not one")\n        path = found[0]\n    if path.suffix == ".json":\n        index = json.loads(path.read_text(encoding="utf-8"))\n        return sorted({path.parent / name for name in index["weight_map"].values()})\n    return [path]\n'
+    )
+    return "".join(out)
+
+
+def checkpoint_load() -> str:
+    """checkpoint_load.py.j2."""
+    out: list[str] = []
+    out.append(
+        'def load_checkpoint(\n    make: Callable[[], Any],\n    path: str | Path,\n    table: tuple[Stored, ...],\n    ignored: tuple[str, ...],\n    optional: str,\n    dtype: jax.typing.DTypeLike | None,\n) -> Any:\n    """A model with the weights of a checkpoint, read tensor by tensor."""\n    model = nnx.eval_shape(make)\n    state = dict(nnx.to_flat_state(nnx.state(model)))\n    held = held_weights(state, table)\n    wanted = {name for row in held for names in row.names for name in names}\n    tensors = open_checkpoint(Path(path), wanted, optional)\n    problems = list(misfits(held, tensors, ignored))\n    if problems:\n        head = f"{path} does not fit {type(model).__name__}:"\n        raise ValueError("\\n  ".join([head, *problems]))\n    values = {}\n    for row in held:\n        for key, weight in read_weights(row, tensors):\n            kept = state[key].dtype\n            cast = dtype if jnp.issubdtype(kept, jnp.floating) else None\n            values[key] = jnp.array(weight.reshape(state[key].shape), cast or kept)\n    rest = [key for key in state if key not in values]\n    if rest:  # what no checkpoint holds starts as in a new model\n\n        def fresh() -> list[jax.Array]:\n            made = dict(nnx.to_flat_state(nnx.state(make())))\n            return [made[key].get_value() for key in rest]\n\n        values |= zip(rest, jax.jit(fresh)(), strict=True)\n    nnx.update(model, nnx.from_flat_state(values.items()))\n    return model\n'
+    )
+    return "".join(out)
+
+
+def checkpoint_open() -> str:
+    """checkpoint_open.py.j2."""
+    out: list[str] = []
+    out.append(
+        'def open_checkpoint(path: Path, wanted: set[str], optional: str) -> dict[str, Any]:\n    """The file and the name in it of each tensor, by the name that it has with `optional`."""\n    from safetensors import SafetensorError, safe_open\n\n    tensors: dict[str, Any] = {}\n    problems = []\n    for file in checkpoint_files(path):\n        try:\n            opened = safe_open(file, "np")\n        except (OSError, SafetensorError) as error:\n            problems.append(f"{file}: {error}")\n            continue\n        names = opened.keys()\n        for name in names:\n            longer = optional + name\n            known = name in wanted or longer not in wanted\n            tensors[name if known else longer] = opened, name\n    if problems:\n        raise ValueError("\\n  ".join([f"{path} cannot be read:", *problems]))\n    return tensors\n'
+    )
+    return "".join(out)
+
+
+def checkpoint_read() -> str:
+    """checkpoint_read.py.j2."""
+    out: list[str] = []
+    out.append(
+        'def read_weights(\n    row: Held, tensors: dict[str, Any]\n) -> Iterator[tuple[tuple[Any, ...], np.ndarray]]:\n    """The weights of a row, each with its key."""\n    parts = []\n    for names in row.names:\n        read = [file.get_tensor(own) for file, own in (tensors[n] for n in names)]\n        parts.append(row.stored.unpack(read, row.shapes))\n    for key, weights in zip(row.keys, zip(*parts, strict=True), strict=True):\n        yield key, np.stack(weights) if row.stored.stacked else weights[0]\n'
+    )
+    return "".join(out)
+
+
+def checkpoint_save() -> str:
+    """checkpoint_save.py.j2."""
+    out: list[str] = []
+    out.append(
+        'def save_checkpoint(\n    model: nnx.Module, path: str | Path, table: tuple[Stored, ...]\n) -> None:\n    """Write a model\'s weights tensor by tensor, named and laid out as they were published."""\n    path = Path(path)\n    if path.suffix != ".safetensors":\n        path.mkdir(parents=True, exist_ok=True)\n        path /= "model.safetensors"\n    state = dict(nnx.to_flat_state(nnx.state(model)))\n    held = held_weights(state, table)\n    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}\n    end = 0\n    for row in held:\n        dtype = state[row.keys[0]].dtype\n        shapes = row.stored.tensor_shapes(row.shapes, len(row.names[0]))\n        for name, shape in (\n            (n, s) for ns in row.names for n, s in zip(ns, shapes, strict=True)\n        ):\n            start, end = end, end + math.prod(shape) * dtype.itemsize\n            header[name] = {\n                "dtype": DTYPES[dtype.name],\n                "shape": shape,\n                "data_offsets": [start, end],\n            }\n    head = json.dumps(header).encode()\n    head += b" " * (-len(head) % 8)\n    unfinished = path.with_name(path.name + ".part")\n    with unfinished.open("wb") as file:\n        file.write(len(head).to_bytes(8, "little") + head)\n        for row in held:\n            weights = [np.asarray(state[key].get_value()) for key in row.keys]\n            stacks = [\n                w.reshape(-1, *s) for w, s in zip(weights, row.shapes, strict=True)\n            ]\n            for at, names in enumerate(row.names):\n                part = [w[at] for w in stacks]\n                for tensor in row.stored.pack(part, len(names)):\n                    file.write(tensor.tobytes())\n    unfinished.replace(path)\n'
+    )
+    return "".join(out)
+
+
 def class_(view: Any) -> str:
     """class.py.j2."""
     out: list[str] = []
@@ -38,6 +119,15 @@ def config(view: Any) -> str:
     return "".join(out)
 
 
+def held() -> str:
+    """held.py.j2."""
+    out: list[str] = []
+    out.append(
+        'def numbered(name: str, positions: list[int]) -> str:\n    """A name with `{0}` and `{1+1}` filled in."""\n    return re.sub(\n        r"\\{(\\d+)\\+?(\\d*)\\}", lambda m: str(positions[int(m[1])] + int(m[2] or 0)), name\n    )\n\n\nclass Held(NamedTuple):\n    """What a model has of a row: keys of its state, and names for each position in a stack."""\n\n    stored: Stored\n    keys: list[tuple[Any, ...]]\n    shapes: list[tuple[int, ...]]\n    names: list[list[str]]\n\n\ndef held_weights(\n    state: dict[tuple[Any, ...], Any], table: tuple[Stored, ...]\n) -> list[Held]:\n    """The rows of a table as they apply to the variables of a model."""\n    keys = {".".join(map(str, key)): key for key in state}\n    firsts = [re.escape(stored.paths.split()[0]) for stored in table]\n    patterns = [re.compile(text.replace(r"\\{\\}", r"(\\d+)")) for text in firsts]\n    held = []\n    for path in keys:\n        for pattern, stored in zip(patterns, table, strict=True):\n            if match := pattern.fullmatch(path):\n                positions = match.groups()\n                mine = [keys[p.format(*positions)] for p in stored.paths.split()]\n                shapes = [tuple(state[key].shape) for key in mine]\n                held.append(Held(stored, mine, *stored.inside(shapes, positions)))\n                break\n    return held\n'
+    )
+    return "".join(out)
+
+
 def module(view: Any) -> str:
     """module.py.j2."""
     out: list[str] = []
@@ -62,6 +152,51 @@ def presets(view: Any) -> str:
     for line in view.lines:
         out.append(line)
         out.append("\n")
+    return "".join(out)
+
+
+def settings() -> str:
+    """settings.py.j2."""
+    out: list[str] = []
+    out.append(
+        'class Settings(dict[str, Any]):\n    """What a `config.json` says, by dotted keys."""\n\n    def __missing__(self, key: str) -> Any:\n        raise ValueError(f"config.json says nothing of {key}")\n\n\ndef read_settings(path: Path) -> Settings:\n    """The settings beside a checkpoint, those that are null left out."""\n    folder = path if path.is_dir() else path.parent\n    text = (folder / "config.json").read_text(encoding="utf-8")\n    waiting = [("", json.loads(text))]\n    found = Settings()\n    for prefix, values in waiting:\n        for key, value in values.items():\n            if isinstance(value, dict):\n                waiting.append((f"{prefix}{key}.", value))\n            elif value is not None:\n                found[prefix + key] = tuple(value) if isinstance(value, list) else value\n    return found\n'
+    )
+    return "".join(out)
+
+
+def stored() -> str:
+    """stored.py.j2."""
+    out: list[str] = []
+    out.append(
+        'class Stored(NamedTuple):\n    """Weights, and the tensors of a checkpoint that hold them.\n\n    `{}` in a path is a position in a list of layers; `{0}` in a name is the first of them.\n    """\n\n    paths: str  # several, with spaces between, share a tensor\n    names: str  # several make one weight\n    axes: tuple[tuple[int, ...], ...] | None = None  # of the weight, for each axis\n    join: str = ""  # how several lie in one\n    axis: int = 0  # of the tensors, along which they do\n    flip: bool = False  # axes from the third on run backwards\n    stacked: int = 0  # leading axes of the weight that are positions too\n\n    def inside(\n        self, shapes: list[tuple[int, ...]], positions: tuple[str, ...]\n    ) -> tuple[list[tuple[int, ...]], list[list[str]]]:\n        """The shapes below the leading axes, and the names of the tensors at each position."""\n        inner = [shape[self.stacked :] for shape in shapes]\n        count = inner[0][0] if self.join == "stack" else 1\n        names = [\n            [\n                numbered(name, [*map(int, positions), *at, i])\n                for name in self.names.split()\n                for i in range(count)\n            ]\n            for at in np.ndindex(shapes[0][: self.stacked])\n        ]\n        return inner, names\n'
+    )
+    return "".join(out)
+
+
+def stored_pack() -> str:
+    """stored_pack.py.j2."""
+    out: list[str] = []
+    out.append(
+        '    def pack(self, weights: list[np.ndarray], count: int) -> list[np.ndarray]:\n        """The tensors of weights."""\n        shapes = [w.shape for w in weights]\n        if self.join == "stack":\n            weights, shapes = list(weights[0]), [weights[0].shape[1:]] * count\n        order = [a for axes in self.axes or () for a in axes]\n        parts = [\n            (w.transpose(order) if order else w).reshape(layout)\n            for w, layout in zip(weights, self.layouts(shapes), strict=True)\n        ]\n        if self.flip:\n            parts = [np.flip(p, tuple(range(2, p.ndim))) for p in parts]\n        match self.join:\n            case "split":\n                return [np.concatenate(parts, self.axis)]\n            case "interleave":\n                turns = self.groups(shapes)\n                split = [np.split(p, turns, self.axis) for p in parts]\n                return [\n                    np.concatenate(\n                        [t for turn in zip(*split, strict=True) for t in turn],\n                        self.axis,\n                    )\n                ]\n            case "concat":\n                return np.split(parts[0], count, self.axis)\n            case "sum":\n                return [parts[0], *[np.zeros_like(parts[0])] * (count - 1)]\n        return parts\n'
+    )
+    return "".join(out)
+
+
+def stored_shapes() -> str:
+    """stored_shapes.py.j2."""
+    out: list[str] = []
+    out.append(
+        '    def layouts(self, shapes: list[tuple[int, ...]]) -> list[list[int]]:\n        """The shapes of weights, laid out as in a tensor."""\n        return [\n            [\n                math.prod(s[a] for a in axes)\n                for axes in self.axes or [(i,) for i in range(len(s))]\n            ]\n            for s in shapes\n        ]\n\n    def groups(self, shapes: list[tuple[int, ...]]) -> int:\n        """How often interleaved weights take turns: by the first axis that they have there."""\n        axis = self.axes[self.axis][0] if self.axes else self.axis\n        return min(shape[axis] for shape in shapes)\n\n    def tensor_shapes(\n        self, shapes: list[tuple[int, ...]], count: int\n    ) -> list[list[int]]:\n        """The shapes of the tensors that weights of these shapes make."""\n        if self.join == "stack":\n            shapes = [shapes[0][1:]]\n        first, *others = self.layouts(shapes)\n        if self.join in ("split", "interleave"):\n            first[self.axis] += sum(layout[self.axis] for layout in others)\n        elif self.join == "concat":\n            first[self.axis] //= count\n        return [first] * count\n'
+    )
+    return "".join(out)
+
+
+def stored_unpack() -> str:
+    """stored_unpack.py.j2."""
+    out: list[str] = []
+    out.append(
+        '    def unpack(\n        self, tensors: list[np.ndarray], shapes: list[tuple[int, ...]]\n    ) -> list[np.ndarray]:\n        """The weights of tensors."""\n        parts = self.taken_apart(tensors, shapes)\n        if self.flip:\n            parts = [np.flip(p, tuple(range(2, p.ndim))) for p in parts]\n        if self.join == "stack":\n            return [np.stack([self.restored(p, shapes[0][1:]) for p in parts])]\n        return [self.restored(p, s) for p, s in zip(parts, shapes, strict=True)]\n\n    def taken_apart(\n        self, tensors: list[np.ndarray], shapes: list[tuple[int, ...]]\n    ) -> list[np.ndarray]:\n        """The part of each weight."""\n        match self.join:\n            case "split" | "interleave":\n                turns = self.groups(shapes) if self.join == "interleave" else 1\n                sizes = [layout[self.axis] // turns for layout in self.layouts(shapes)]\n                ends = np.cumsum(sizes * turns)[:-1]\n                pieces = np.split(tensors[0], ends, self.axis)\n                each = len(sizes)\n                return [np.concatenate(pieces[i::each], self.axis) for i in range(each)]\n            case "concat":\n                return [np.concatenate(tensors, self.axis)]\n            case "sum":\n                return [sum(tensors[1:], tensors[0])]\n        return tensors\n\n    def restored(self, part: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:\n        """A weight from how it is laid out."""\n        order = [a for axes in self.axes or () for a in axes]\n        if not order:\n            return part.reshape(shape)\n        return part.reshape([shape[a] for a in order]).transpose(np.argsort(order))\n'
+    )
     return "".join(out)
 
 
@@ -201,4 +336,63 @@ def trainer() -> str:
     out.append(
         'class Trainer:\n    """Takes steps without Flax\'s cost per call: `Trainer(train_step, model, optimizer, ...)`.\n\n    The arrays live here, donated from step to step; `sync` puts them into the objects.\n    """\n\n    def __init__(self, train_step: Callable[..., Any], *objects: Any) -> None:\n        self.objects = objects\n        graphdef, state = nnx.split(objects)\n        self.leaves, self.treedef = jax.tree.flatten(state)\n\n        @partial(jax.jit, donate_argnums=0)\n        def run(leaves: list[jax.Array], *batch: jax.Array) -> Any:\n            objects = nnx.merge(graphdef, jax.tree.unflatten(self.treedef, leaves))\n            result = train_step(*objects, *batch)\n            return result, jax.tree.leaves(nnx.state(objects))\n\n        self.run = run\n\n    def step(self, *batch: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:\n        """Take one step, as `train_step` does."""\n        result, self.leaves = self.run(self.leaves, *batch)\n        return result\n\n    def sync(self) -> None:\n        """Bring the objects up to date, to evaluate or save them."""\n        nnx.update(self.objects, jax.tree.unflatten(self.treedef, self.leaves))\n'
     )
+    return "".join(out)
+
+
+def weights(weights: Any) -> str:
+    """weights.py.j2."""
+    out: list[str] = []
+    out.append(weights.table)
+    out.append(" = (\n")
+    for row in weights.rows:
+        out.append("    ")
+        out.append(row)
+        out.append(",\n")
+    out.append(")\n\n\n")
+    if weights.settings:
+        out.append("def ")
+        out.append(weights.read)
+        out.append("(path: str | Path) -> ")
+        out.append(weights.config)
+        out.append(
+            ':\n    """What the `config.json` of a checkpoint says."""\n    given = read_settings(Path(path))\n    return '
+        )
+        out.append(weights.config)
+        out.append("(")
+        out.append(weights.settings)
+        out.append(")\n\n\n")
+    out.append("def ")
+    out.append(weights.load)
+    out.append("(")
+    out.append(weights.parameters)
+    out.append(") -> ")
+    out.append(weights.model)
+    out.append(
+        ':\n    """Load a checkpoint: a folder, a file of safetensors or an index of several.\n\n    Weights are cast to `dtype`. What does not fit is one error, and nothing is loaded.\n    """\n'
+    )
+    if weights.settings:
+        out.append("    cfg = ")
+        out.append(weights.read)
+        out.append("(path) if cfg is None else cfg\n")
+    out.append("    return load_checkpoint(\n        lambda: ")
+    out.append(weights.model)
+    out.append("(")
+    out.append(weights.arguments)
+    out.append("), path, ")
+    out.append(weights.table)
+    out.append(", ")
+    out.append(weights.ignored)
+    out.append(", ")
+    out.append(weights.optional)
+    out.append(", dtype\n    )\n\n\ndef ")
+    out.append(weights.save)
+    out.append("(model: ")
+    out.append(weights.model)
+    out.append(', path: str | Path) -> None:\n    """Save the weights as `')
+    out.append(weights.load)
+    out.append(
+        '` reads them, in a folder or a file."""\n    save_checkpoint(model, path, '
+    )
+    out.append(weights.table)
+    out.append(")\n")
     return "".join(out)

@@ -12,13 +12,18 @@ from .render import BETWEEN, Part, imports, stable
 from .signature import Names, assign_names
 from .train import train_view
 from .view import ModuleView
+from .weights import weights_view
 
 
 def module_text(program: ir.Program, options: Options) -> str:
     """The Python module of a program, from its docstring on."""
     parts = _parts(program, assign_names(program), options)
     texts = [stable(p) if options.black else p.text.strip("\n") for p in parts]
-    view = ModuleView(module_doc(program), imports("\n".join(texts)), tuple(texts))
+    view = ModuleView(
+        module_doc(program),
+        imports("\n".join(texts), bool(program.weights)),
+        tuple(texts),
+    )
     return templates.module(view)
 
 
@@ -40,4 +45,17 @@ def _parts(program: ir.Program, names: Names, options: Options) -> list[Part]:
         parts += [Part(text) for text in templates.train(train).split(BETWEEN)]
     if trains:
         parts.append(Part(templates.trainer(), done=True))
+    if program.weights:
+        parts += weights_parts(program, names, options)
+    return parts
+
+
+def weights_parts(program: ir.Program, names: Names, options: Options) -> list[Part]:
+    """What reads and writes checkpoints: once what all models share, then each model's own."""
+    parts = [Part(templates.checkpoint(), done=True)]
+    if any(w.config for w in program.weights):
+        parts.append(Part(templates.settings(), done=True))
+    for section in program.weights:
+        view = weights_view(section, names, options, len(program.weights) > 1)
+        parts += [Part(t) for t in templates.weights(view).split(BETWEEN)]
     return parts

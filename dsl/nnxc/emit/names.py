@@ -13,6 +13,12 @@ MODULES = (
     "Any", "Callable", "Sequence", "dataclass", "jax", "jnp", "math", "nnx", "optax", "partial",
     "replace",
 )  # fmt: skip
+# What modules that read checkpoints refer to besides.
+CHECKPOINT = (
+    "DTYPES", "Held", "Iterator", "NamedTuple", "Path", "Settings", "Stored", "checkpoint_files",
+    "fnmatchcase", "held_weights", "json", "load_checkpoint", "misfits", "np", "numbered",
+    "open_checkpoint", "re", "read_settings", "read_weights", "save_checkpoint",
+)  # fmt: skip
 BUILTINS = (
     "ValueError", "abs", "bool", "enumerate", "float", "int", "len", "list", "max", "min",
     "range", "reversed", "round", "self", "str", "sum", "super", "tuple", "zip",

@@ -33,10 +33,38 @@ _GROUPS = (
 )
 
 
-def imports(code: str) -> tuple[tuple[str, ...], ...]:
+# The same for modules that read checkpoints.
+_CHECKPOINT_GROUPS = (
+    (
+        ("json", "import json"),
+        ("math", "import math"),
+        ("re", "import re"),
+        ("Callable", "collections.abc"),
+        ("Iterator", "collections.abc"),
+        ("Sequence", "collections.abc"),
+        ("dataclass", "dataclasses"),
+        ("replace", "dataclasses"),
+        ("fnmatchcase", "fnmatch"),
+        ("partial", "functools"),
+        ("Path", "pathlib"),
+        ("Any", "typing"),
+        ("NamedTuple", "typing"),
+    ),
+    (
+        ("jax", "import jax"),
+        ("jnp", "import jax.numpy as jnp"),
+        ("np", "import numpy as np"),
+        ("optax", "import optax"),
+        ("nnx", "flax"),
+    ),
+)
+
+
+def imports(code: str, checkpoint: bool = False) -> tuple[tuple[str, ...], ...]:
     """The imports that a text needs, by the names in it outside of strings and comments."""
     names = set(re.findall(r"(?<![\w.])[A-Za-z_]\w*", _without_strings(code)))
-    groups = (tuple(_lines(group, names)) for group in _GROUPS)
+    choice = _CHECKPOINT_GROUPS if checkpoint else _GROUPS
+    groups = (tuple(_lines(group, names)) for group in choice)
     return tuple(g for g in groups if g)
 
 

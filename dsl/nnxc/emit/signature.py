@@ -10,7 +10,7 @@ from ..ops.base import Call, Op
 from ..record import Record
 from .build import needs_rngs
 from .entries import helpers_of
-from .names import ATTRIBUTES, Namespace
+from .names import ATTRIBUTES, CHECKPOINT, Namespace
 from .options import Options
 from .reads import declared, expressions, statements, walk
 
@@ -56,7 +56,8 @@ class Names(Record):
 def assign_names(program: ir.Program) -> Names:
     """Decide every name that is visible outside of one class."""
     helpers = [helper.name for helper in helpers_of(program)]
-    module = Namespace(["Config", "Trainer", *helpers])
+    taken = CHECKPOINT if program.weights else ()
+    module = Namespace(["Config", "Trainer", *helpers, *taken])
     classes = {d.name: module.give(d.name) for d in program.definitions}
     configs = _config_names(program, module)
     presets = {
@@ -80,12 +81,12 @@ def assign_names(program: ir.Program) -> Names:
 
 
 def _config_names(program: ir.Program, module: Namespace) -> dict[str, str]:
-    """A Config for each model with more than three parameters or with configs."""
+    """A Config for each model with more than three parameters, with configs or weights."""
+    named = {c.model for c in program.configs} | {w.model for w in program.weights}
     wanted = [
         d.name
         for d in program.definitions
-        if d.is_model
-        and (len(d.params) > 3 or any(c.model == d.name for c in program.configs))
+        if d.is_model and (len(d.params) > 3 or d.name in named)
     ]
     if len(wanted) == 1:
         return {wanted[0]: "Config"}

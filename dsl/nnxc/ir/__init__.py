@@ -62,3 +62,10 @@ from .tensors import Subscript as Subscript
 from .tensors import TupleOf as TupleOf
 from .tensors import Type as Type
 from .tensors import Var as Var
+from .weights import Computed as Computed
+from .weights import Key as Key
+from .weights import Path as Path
+from .weights import Recorded as Recorded
+from .weights import Row as Row
+from .weights import Value as Value
+from .weights import Weights as Weights

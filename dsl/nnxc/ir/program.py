@@ -9,6 +9,7 @@ from ..source import Span
 from .statements import Stmt
 from .static import Static
 from .tensors import Expr, Type
+from .weights import Weights
 
 
 class Parameter(Record):
@@ -98,6 +99,7 @@ class Program(Record):
     definitions: tuple[Definition, ...]
     configs: tuple[Config, ...]
     trains: tuple[Train, ...]
+    weights: tuple[Weights, ...] = ()
 
     def definition(self, name: str) -> Definition:
         """The definition of that name; KeyError where there is none."""

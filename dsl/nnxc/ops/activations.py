@@ -102,6 +102,7 @@ ENTRIES: tuple[Op, ...] = (
         inputs=INPUT,
         dtype="float",
         weights={"negative_slope": ""},
+        tensors={"negative_slope": ("weight",)},
         dtype_aware=True,
         takes_rngs=False,
         examples=(Example({}), Example({"negative_slope": 0.25}, ("B d",))),

@@ -22,6 +22,7 @@ from .base import (
     Weight,
 )
 from .pattern import divides, equal, expect_known, expect_rank, ordinal, weight
+from .tensors import flat, matrix
 
 ATTENTION = Helper(
     "Attention",
@@ -110,8 +111,9 @@ def _weights(
         ("value", (e,), (kv_heads, head_dim)),
         ("out", (heads, head_dim), (d,)),
     ):
-        found |= weight(f"{name}.kernel", (*ins, *outs), args)
-        found |= weight(f"{name}.bias", outs, args, "bias")
+        kernel = matrix(len(ins), len(outs))
+        found |= weight(f"{name}.kernel", (*ins, *outs), args, tensor=kernel)
+        found |= weight(f"{name}.bias", outs, args, "bias", tensor=flat(len(outs)))
     return found
 
 

@@ -84,12 +84,21 @@ class Requirement(Record):
     code: str = "N301"  # of the diagnostic where it fails
 
 
+class Tensor(Record):
+    """The form of a weight in a checkpoint: `axes` of the weight make up each axis of the tensor,
+    whose axes from the third on run backwards where it is `flipped`."""
+
+    axes: tuple[tuple[int, ...], ...]
+    flipped: bool = False
+
+
 class Weight(Record):
     """One variable of a layer."""
 
     sizes: tuple[Dim, ...]
     state: bool = False  # running statistics rather than a weight
     when: str | None = None  # the BOOL parameter that turns it on
+    tensor: Tensor | None = None  # its form in a checkpoint; None: as it is
 
 
 NOTHING: Final = const(0)
@@ -206,6 +215,9 @@ class Op(Record):
     methods: Mapping[str, Op] = field(default_factory=dict)  # wte.attend
     examples: tuple[Example, ...] = ()
     source: str = ""  # for a formula: where it comes from
+    tensors: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict
+    )  # of weights in a checkpoint where `tensors.LEAVES` does not say; several are added
     variants: Mapping[str, Call | str] = field(
         default_factory=dict
     )  # builds instead of `build` where the parameter or input of that name is written

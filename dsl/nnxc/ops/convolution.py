@@ -7,6 +7,7 @@ from typing import Any
 
 from ..dims import Dim, const, func, product
 from ..shapes import Axis, TensorType
+from . import tensors
 from .base import (
     Call,
     Example,
@@ -108,13 +109,15 @@ def _shaped(
     lead = x.axes[: x.rank - len(axes) - 1]
     out = (*lead, *axes, Axis(features, x.axes[-1].label or features.name))
     # A transposed kernel meets each point of its input, any other each point of its output.
-    points = x.axes if build.target == "nnx.ConvTranspose" else out
+    backward = build.target == "nnx.ConvTranspose"
+    points = x.axes if backward else out
+    layout = tensors.backward_window if backward else tensors.window
     sides = product(tuple(a.size for a in points[:-1]))
     return Shaped(
         out=TensorType("float", out, x.lead),
         sizes={"d": x.sizes[-1]}
         | {f"window_{i}": size for i, size in enumerate(kernel[:-2])},
-        weights=weight("kernel", kernel, args)
+        weights=weight("kernel", kernel, args, tensor=layout(len(kernel) - 2))
         | weight("bias", (features,), args, "bias"),
         flops=const(2) * sides * product(kernel),
         requires=tuple(requires),

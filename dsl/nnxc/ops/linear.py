@@ -9,6 +9,7 @@ from ..dims import const, product
 from ..shapes import Axis, TensorType
 from .base import Call, Example, Input, Inputs, Kind, Op, Param, Shaped, ShapeError
 from .pattern import expect_rank, weight
+from .tensors import flat, matrix
 
 KERNEL_INIT = Param(
     "kernel_init",
@@ -45,8 +46,10 @@ def _linear(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
     return Shaped(
         out=TensorType("float", kept + made, x.lead),
         sizes=sizes,
-        weights=weight("kernel", contracted + out, args)
-        | weight("bias", out, args, "bias"),
+        weights=weight(
+            "kernel", contracted + out, args, tensor=matrix(len(over), len(out))
+        )
+        | weight("bias", out, args, "bias", tensor=flat(len(out))),
         flops=const(2) * lead * product(contracted) * product(out),
         build=_linear_call(x, over, len(out)),
     )

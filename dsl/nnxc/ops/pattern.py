@@ -18,8 +18,10 @@ from .base import (
     Requirement,
     Shaped,
     ShapeError,
+    Tensor,
     Weight,
 )
+from .tensors import usual
 
 DOTS = "..."
 
@@ -224,7 +226,10 @@ def _weights(
         for name, text in table.items():
             pattern, _, switch = text.partition(" if ")
             shape = tuple(_size(token, sizes) for token in pattern.split())
-            found |= weight(name, shape, args, switch or None, state=state)
+            tensor = usual(name, len(shape))
+            found |= weight(
+                name, shape, args, switch or None, state=state, tensor=tensor
+            )
     return found
 
 
@@ -238,12 +243,13 @@ def weight(
     when: str | None = None,
     *,
     state: bool = False,
+    tensor: Tensor | None = None,
 ) -> dict[str, Weight]:
     """A variable; none where its switch is known to be off, conditional where it is unknown."""
     on = True if when is None else args[when]
     if on is False:
         return {}
-    return {name: Weight(sizes, state, when if on is None else None)}
+    return {name: Weight(sizes, state, when if on is None else None, tensor)}
 
 
 def equal(

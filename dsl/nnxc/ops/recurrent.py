@@ -117,6 +117,15 @@ def _recurrent(helper: Helper, doc: str, gates: int, source: str) -> Op:
         * n["T"]
         * n["hidden"]
         * (n["d"] + n["hidden"]),
+        tensors={
+            "input.kernel": ("weight_ih",),
+            "recurrent.kernel": ("weight_hh",),
+        }
+        | (
+            {"input.bias": ("bias_ih",), "recurrent.bias": ("bias_hh",)}
+            if helper is GRU
+            else {"input.bias": ("bias_ih", "bias_hh")}
+        ),
         dtype_aware=True,
         helper=helper,
         examples=EXAMPLES,

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from ..diagnostics import Label, Sink
 from ..record import Record
 from ..source import Source, Span
-from . import tree
+from . import tree, tree_weights
 from .lalr import Builder, Token
 from .lexer import unescape
 from .lines import NO_BREAK, Line
@@ -319,6 +319,38 @@ class TreeBuilder:
         span, trivia = self.span(start, end), self.line.trivia
         name = self.camel(name)
         return tree.Definition(keyword.text, name, params or (), (), span, trivia)
+
+    def ignore(self, children: Children, start: int, end: int) -> tree_weights.Ignore:
+        return tree_weights.Ignore(
+            tuple(children), self.line.trivia, self.span(start, end)
+        )
+
+    def optional(
+        self, children: Children, start: int, end: int
+    ) -> tree_weights.Lacking:
+        return tree_weights.Lacking(
+            children[0], self.line.trivia, self.span(start, end)
+        )
+
+    def read(self, children: Children, start: int, end: int) -> tree_weights.Read:
+        names, *values = children
+        span, trivia = self.span(start, end), self.line.trivia
+        return tree_weights.Read(names, tuple(values), trivia, span)
+
+    def stored(self, children: Children, start: int, end: int) -> tree_weights.Stored:
+        at = next(i for i, c in enumerate(children) if isinstance(c, Token))
+        paths, values = tuple(children[:at]), tuple(children[at + 1 :])
+        return tree_weights.Stored(
+            paths, values, self.line.trivia, self.span(start, end)
+        )
+
+    def weights_head(self, children: Children, start: int, end: int) -> tree.Weights:
+        model, rule = children
+        span, trivia = self.span(start, end), self.line.trivia
+        return tree.Weights(model, rule, (), trivia, span)
+
+    def weights_rule(self, children: Children, start: int, end: int) -> tree.Weights:
+        return self.weights_head(children, start, end)
 
     def train_head(self, children: Children, start: int, end: int) -> tree.Train:
         return tree.Train(children[0], (), self.span(start, end), self.line.trivia)

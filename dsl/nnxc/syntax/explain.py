@@ -15,7 +15,7 @@ from ._tables import LITERALS, STATES
 from .lalr import END, Failure, Token
 from .lexer import RESERVED
 from .lines import Line
-from .words import BODY, HARD, HEADS, PYTHON
+from .words import BODY, HARD, HEADS, PYTHON, WEIGHTS
 
 _COMPARE = frozenset(("EQ", "NE", "LT", "LE", "GT", "GE"))
 _LITERALS = frozenset(("INT", "FLOAT", "WINDOW", "STRING", "TRUE", "FALSE", "NONE"))
@@ -209,7 +209,7 @@ def _unknown_statement(fault: Fault) -> Diagnostic | None:
     names = fault.first.kind == "NAME" and fault.kind in ("NAME", "STRING")
     if fault.failure.index != 1 or not names:
         return None
-    return unknown_statement(fault.source, fault.first, BODY)
+    return unknown_statement(fault.source, fault.first, BODY | WEIGHTS)
 
 
 def unknown_statement(

@@ -10,7 +10,7 @@ from typing import assert_never
 
 from ..diagnostics import Sink
 from ..source import Source
-from . import tree
+from . import tree, tree_weights
 from .expression import (
     ARM,
     CONDITION,
@@ -52,7 +52,7 @@ def format_file(file: tree.File) -> str:
 
 
 def _is_tall(item: tree.Item) -> bool:
-    return isinstance(item, tree.Definition | tree.Train)
+    return isinstance(item, tree.Definition | tree.Train | tree.Weights)
 
 
 def _item(item: tree.Item) -> Iterator[str]:
@@ -76,8 +76,35 @@ def _item(item: tree.Item) -> Iterator[str]:
         case tree.Train(model, body):
             yield from _lines(trivia, 0, f"train {model.id}:")
             yield from _body(body, STEP)
+        case tree.Weights(model, rule, body):
+            given = f" from {quoted(rule.value)}" if rule else ""
+            yield from _lines(
+                trivia, 0, f"weights {model.id}{given}{':' if body else ''}"
+            )
+            yield from _weights_body(body)
         case _:
             assert_never(item)
+
+
+def _weights_body(body: tuple[tree_weights.WeightsLine, ...]) -> Iterator[str]:
+    for index, line in enumerate(body):
+        if index and line.trivia.blank:
+            yield ""
+        yield from _lines(line.trivia, STEP, _weights_line(line))
+
+
+def _weights_line(line: tree_weights.WeightsLine) -> Doc:
+    match line:
+        case tree_weights.Ignore(globs):
+            return f"ignore {', '.join(quoted(glob.value) for glob in globs)}"
+        case tree_weights.Lacking(prefix):
+            return f"optional {quoted(prefix.value)}"
+        case tree_weights.Read(names, values):
+            return (f"config {_names(names)} = ", _listed(values, CONDITION))
+        case tree_weights.Stored(paths, values):
+            return (_listed(paths, PATH), " = ", _listed(values, ARM))
+        case _:
+            assert_never(line)
 
 
 def _parameter(parameter: tree.Parameter) -> Doc:

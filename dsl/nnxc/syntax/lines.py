@@ -46,6 +46,11 @@ class Line:
         self.trivia = trivia
 
     @property
+    def opens(self) -> bool:
+        """Whether a body belongs below; a rule for weights ends with its string instead."""
+        return self.tokens[-2].kind != "STRING"
+
+    @property
     def word(self) -> str:
         """The first token as written."""
         return self.tokens[0].text

@@ -78,6 +78,7 @@ class _Blocks:
         self.file_broken = False
         self.file_lost: set[str] = set()
         self.hoisted: list[tree.Item] = []
+        self.grammar = "body_line"
 
     # -------------------------------------------------------------- top level
 
@@ -105,16 +106,21 @@ class _Blocks:
         _begin_with_keyword(line)
         item: tree.Item | None = self.take(line, "top_line")
         match item:
-            case tree.Definition() | tree.Train():
-                body = self.body(line, adopts=True)
-                return replace(
-                    item, body=body, broken=self.broken, lost=frozenset(self.lost)
-                )
             case None:
                 self.abandon_body(line)
+            case tree.Definition() | tree.Train() | tree.Weights() if line.opens:
+                item = self.filled(item, line, adopts=True)
             case _:
                 self.no_body(line)
         return item
+
+    def filled(self, item: Any, head: Line, adopts: bool = False) -> Any:
+        """An item with the lines below its head; those of weights have a grammar of their own."""
+        self.grammar = "weights_line" if isinstance(item, tree.Weights) else "body_line"
+        body: tuple[Any, ...] = self.body(head, adopts)
+        self.grammar = "body_line"
+        lost = frozenset(self.lost)
+        return replace(item, body=body, broken=self.broken, lost=lost)
 
     def strays(self, line: Line) -> bool:
         """Deal with a line that begins no top-level form."""
@@ -207,6 +213,10 @@ class _Blocks:
         self.error("N109", message, line, help)
 
     def statement(self, line: Line) -> tree.Statement | None:
+        if self.grammar == "weights_line":
+            entry = self.take(line, self.grammar)
+            self.skip_deeper(line.indent if entry is None else MAX_SIZE)
+            return entry  # type: ignore[no-any-return]
         if line.tokens[0].kind in _TOP_KINDS and not line.opaque:
             self.misplaced_item(line)
             return None
@@ -268,8 +278,8 @@ class _Blocks:
         self.broken = True
         item = self.take(line, "top_line")
         match item:
-            case tree.Definition() | tree.Train():
-                item = replace(item, body=self.body(line), broken=True)
+            case tree.Definition() | tree.Train() | tree.Weights() if line.opens:
+                item = self.filled(item, line)
             case None:
                 self.abandon_body(line)
                 self.file_broken = True

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-STARTS = ("body_line", "top_line")
+STARTS = ("body_line", "top_line", "weights_line")
 PATTERNS = ("NAME", "WINDOW", "INT", "FLOAT")
 ACCEPT = 0
 INLINE = ""

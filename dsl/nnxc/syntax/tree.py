@@ -9,6 +9,7 @@ from ..source import NOWHERE, Span
 from .scans import Carry as Carry
 from .scans import Collect as Collect
 from .scans import Scan as Scan
+from .tree_weights import Weights as Weights
 from .trivia import NO_TRIVIA as NO_TRIVIA
 from .trivia import Trivia as Trivia
 
@@ -363,7 +364,7 @@ class Train(Record):
     lost: frozenset[str] = frozenset()
 
 
-Item: TypeAlias = Use | Defaults | Definition | Config | Train
+Item: TypeAlias = Use | Defaults | Definition | Config | Train | Weights
 
 
 class File(Record):

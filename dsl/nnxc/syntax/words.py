@@ -35,10 +35,13 @@ def _first(start: str) -> frozenset[str]:
 
 TOP = _first("top_line")
 BODY = _first("body_line") - {"true", "false", "none", "not"} | {"elif", "else"}
-HEADS = frozenset(("block", "elif", "else", "for", "if", "model", "scan", "train"))
+WEIGHTS = _first("weights_line")
+HEADS = frozenset(
+    ("block", "elif", "else", "for", "if", "model", "scan", "train", "weights")
+)
 """Words of the lines that end with `:`."""
 
-UNSUPPORTED = frozenset(("extern", "shard", "weights"))
+UNSUPPORTED = frozenset(("extern", "shard"))
 
 CONSTANTS = {"True": "true", "False": "false", "None": "none"}
 

@@ -1,0 +1,115 @@
+"""A weights section: which tensors of a checkpoint are which weights of a model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .. import ir
+from ..diagnostics import Label, Sink
+from ..source import Span
+from ..syntax import tree, tree_weights
+from .context import Context
+from .values import Fault, Signature
+from .weights_config import read
+from .weights_names import Target, rule_of, targets_of
+from .weights_rows import rows_of
+from .weights_slots import Slot, slots_of
+
+
+@dataclass(slots=True)
+class Parts:
+    """What a section says, as found so far."""
+
+    targets: list[Target] = field(default_factory=list)
+    ignored: list[str] = field(default_factory=list)
+    optional: str = ""
+    config: dict[str, ir.Recorded] = field(default_factory=dict)
+    broken: bool = False
+
+
+def check_weights(
+    node: tree.Weights, sink: Sink, signature: Signature
+) -> ir.Weights | None:
+    """Check the section of a sound model; None where it has mistakes."""
+    ctx = Context(sink, "weights", signature.definition.name, {}, {}, {})
+    slots = slots_of(signature)
+    parts = Parts()
+    for line in node.body:
+        try:
+            _line(ctx, line, parts, slots, signature)
+        except Fault:
+            parts.broken = True
+    try:
+        rule = rule_of(ctx, node.rule) if node.rule else None
+    except Fault:
+        return None
+    if parts.broken:
+        return None
+    _parameters(ctx, node, parts, signature)
+    try:
+        rows = rows_of(ctx, node.model, parts.targets, rule, slots)
+    except Fault:
+        return None
+    taken = {path for row in rows for path in row.paths}
+    return ir.Weights(
+        signature.definition.name,
+        tuple(rows),
+        tuple(parts.ignored),
+        parts.optional,
+        tuple(parts.config.items()),
+        any(slot.spare and slot.path not in taken for slot in slots.values()),
+        node.span,
+    )
+
+
+def _line(
+    ctx: Context,
+    line: tree_weights.WeightsLine,
+    parts: Parts,
+    slots: dict[ir.Path, Slot],
+    signature: Signature,
+) -> None:
+    match line:
+        case tree_weights.Ignore(globs):
+            parts.ignored += [glob.value for glob in globs]
+        case tree_weights.Lacking(prefix):
+            if parts.optional:
+                ctx.fail("N603", "there are two lines `optional`", line.span)
+            parts.optional = prefix.value
+        case tree_weights.Read():
+            read(ctx, line, parts.config, signature)
+        case tree_weights.Stored():
+            parts.targets += targets_of(ctx, line, parts.targets, slots)
+
+
+def _parameters(
+    ctx: Context, node: tree.Weights, parts: Parts, signature: Signature
+) -> None:
+    """Where `config.json` is read, it gives every parameter that has no default."""
+    if not parts.config:
+        return
+    for param in signature.definition.params:
+        if param.default is None and param.name not in parts.config:
+            ctx.error(
+                "N607",
+                f"`{param.name}` has no default and is not read",
+                node.model.span,
+                help=f'write `config {param.name} = "..."`, or give it a default',
+            )
+
+
+def one_section_each(sink: Sink, file: tree.File) -> None:
+    """Every model has one section at most."""
+    seen: dict[str, Span] = {}
+    for item in file.items:
+        if isinstance(item, tree.Weights):
+            name = item.model
+            if name.id in seen:
+                sink.error(
+                    "N600",
+                    f"`{name.id}` has two sections of weights",
+                    name.span,
+                    related=(Label(seen[name.id], "the first"),),
+                    help="put the lines of both into one",
+                )
+            seen.setdefault(name.id, name.span)

@@ -1,0 +1,81 @@
+"""What a weights section reads from `config.json`."""
+
+from __future__ import annotations
+
+from .. import ir
+from ..ops.base import Kind
+from ..syntax import tree, tree_weights
+from .context import Context
+from .values import Fault, Signature
+
+_OPERATORS = (
+    *("+", "-", "*", "/", "//", "%", "or", "and"),
+    *("==", "!=", "<", "<=", ">", ">="),
+)
+
+
+def read(
+    ctx: Context,
+    line: tree_weights.Read,
+    config: dict[str, ir.Recorded],
+    signature: Signature,
+) -> None:
+    """`config d, heads = "n_embd", "n_head"`: parameters of the model, each from its key."""
+    if len(line.names) != len(line.values):
+        ctx.fail(
+            "N607",
+            f"{len(line.names)} parameters, but {len(line.values)} values",
+            line.span,
+            help="give each parameter one value",
+        )
+    failed = False
+    for name, value in zip(line.names, line.values, strict=True):
+        try:
+            _parameter(ctx, name, config, signature)
+            config[name.id] = _recorded(ctx, value)
+        except Fault:
+            failed = True
+    if failed:
+        raise Fault
+
+
+def _parameter(
+    ctx: Context,
+    name: tree.Name,
+    config: dict[str, ir.Recorded],
+    signature: Signature,
+) -> None:
+    params = {p.name: p for p in signature.definition.params}
+    if name.id not in params:
+        ctx.fail(
+            "N607",
+            f"`{signature.definition.name}` has no parameter `{name.id}`",
+            name.span,
+            **ctx.suggest(name.id, params),
+        )
+    if name.id in config:
+        ctx.fail("N603", f"`{name.id}` is read twice", name.span)
+    if params[name.id].kind is Kind.FUNCTION:
+        ctx.fail(
+            "N607",
+            f"`{name.id}` is a function",
+            name.span,
+            "a file holds numbers and text",
+            help="give it to `load_pretrained` in a Config",
+        )
+
+
+def _recorded(ctx: Context, node: tree.Expr) -> ir.Recorded:
+    match node:
+        case tree.String(key):
+            return ir.Key(key)
+        case tree.Number(value) | tree.Constant(value):
+            return ir.Value(value)
+        case tree.Binary(op, left, right) if op in _OPERATORS:
+            return ir.Computed(op, _recorded(ctx, left), _recorded(ctx, right))
+    ctx.fail(
+        "N607",
+        "this cannot be read from `config.json`",
+        node.span,
+        help='write keys in quotes, numbers, and arithmetic: `"hidden_size" // "heads"`',
+    )

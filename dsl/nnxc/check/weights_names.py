@@ -1,0 +1,313 @@
+"""Lines of a weights section: paths of the model on the left, names of tensors on the right."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from .. import ir
+from ..record import Record
+from ..source import Span
+from ..syntax import tree, tree_weights
+from .context import Context
+from .weights_slots import shown
+
+_HOLE = re.compile(r"\{ *([^{}+ ]*) *((?:\+ *[0-9]{1,9})?) *\}")  # `{i}`, `{i+1}`
+_WHOLE = "path"  # the hole that takes the rest of a path
+PARTS = ("split", "interleave")  # of one tensor, to several weights
+WHOLES = ("concat", "sum", "stack")  # of several tensors, to one weight
+_ALONG = ("split", "interleave", "concat")
+
+
+class Conversion(Record):
+    """What the arrows say: how often axes are swapped before and after `join`."""
+
+    join: str = ""
+    axis: int = 0
+    before: bool = False
+    after: bool = False
+    span: Span | None = None
+
+
+class Target(Record):
+    """A path on the left, with its `indices` by name, and what stands for it on the right.
+    `group` are all targets that share the value, this one included."""
+
+    path: ir.Path
+    indices: tuple[str, ...]  # a name for each None of the path
+    names: tuple[str, ...]
+    conversion: Conversion
+    span: Span
+    value_span: Span
+    group: tuple[ir.Path, ...]
+
+
+def targets_of(
+    ctx: Context,
+    line: tree_weights.Stored,
+    before: Sequence[Target],
+    slots: Iterable[ir.Path],
+) -> list[Target]:
+    """The targets of one line. Raises `Fault` after reporting."""
+    paths = [_path(ctx, node, slots) for node in line.paths]
+    seen = {t.path for t in before}
+    for node, (path, _) in zip(line.paths, paths, strict=True):
+        if path in seen:
+            ctx.fail("N603", f"`{shown(path)}` is named twice", node.span)
+        seen.add(path)
+    values = [_value(ctx, node) for node in line.values]
+    shared = len(values) == 1 and values[0][1].join in PARTS
+    if len(values) != len(paths) and not shared:
+        ctx.fail(
+            "N605",
+            f"{len(values)} values for {len(paths)} path{'s' * (len(paths) > 1)}",
+            line.span,
+            help="give each path one value, or end the one value with `-> split`",
+        )
+    if shared and len(paths) == 1:
+        ctx.fail(
+            "N605",
+            f"`{values[0][1].join}` gives several parts, this is one path",
+            values[0][1].span or line.span,
+            help="name every part on the left",
+        )
+    found = []
+    for at, (path, indices) in enumerate(paths):
+        names, conversion = values[0 if shared else at]
+        if conversion.join in PARTS and not shared:
+            ctx.fail(
+                "N605",
+                f"`{conversion.join}` gives several parts",
+                conversion.span or line.span,
+                help="write it on a line of its own, with a path for every part",
+            )
+        value = line.values[0 if shared else at].span
+        group = tuple(p for p, _ in paths) if shared else (path,)
+        target = Target(
+            path, indices, names, conversion, line.paths[at].span, value, group
+        )
+        _check_holes(ctx, target)
+        found.append(target)
+    return found
+
+
+def rule_of(ctx: Context, node: tree.String) -> Target:
+    """`from "model.{path}"`: what holds for all that no line names."""
+    target = Target((), (), (node.value,), Conversion(), node.span, node.span, ((),))
+    if f"{{{_WHOLE}}}" not in node.value:
+        ctx.fail(
+            "N604",
+            "a rule says where the path stands",
+            node.span,
+            help='write "{path}", or "model.{path}" if all names begin so',
+        )
+    _check_holes(ctx, target)
+    return target
+
+
+# --------------------------------------------------------------------- left side
+
+
+def _path(
+    ctx: Context, node: tree.Expr, slots: Iterable[ir.Path]
+) -> tuple[ir.Path, tuple[str, ...]]:
+    path: list[str | int | None] = []
+    indices: list[str] = []
+    for part, span in _parts(ctx, node):
+        known = {slot[len(path)] for slot in _below(path, slots)}
+        _check_part(ctx, path, part, known, span)
+        if isinstance(part, tree.Name):
+            indices.append(part.id)
+            path.append(None)
+        else:
+            path.append(part)
+    return tuple(path), tuple(indices)
+
+
+def _below(path: Sequence[str | int | None], slots: Iterable[ir.Path]) -> list[ir.Path]:
+    """The variables inside what a path names."""
+    wanted = tuple(None if isinstance(p, int) else p for p in path)
+    n = len(wanted)
+    return [slot for slot in slots if len(slot) > n and slot[:n] == wanted]
+
+
+def _parts(ctx: Context, node: tree.Expr) -> list[tuple[str | int | tree.Name, Span]]:
+    """Names, positions, and names of positions."""
+    match node:
+        case tree.Name(name, span):
+            return [(name, span)]
+        case tree.Attribute(value, name, _, span):
+            return [*_parts(ctx, value), (name, span)]
+        case tree.Index(value, items):
+            return [*_parts(ctx, value), *(_index(ctx, item) for item in items)]
+    raise AssertionError(node)
+
+
+def _index(ctx: Context, item: tree.Expr | tree.Slice) -> tuple[int | tree.Name, Span]:
+    match item:
+        case tree.Name() if item.id != _WHOLE:
+            return item, item.span
+        case tree.Number(int() as number):
+            return number, item.span
+    ctx.fail(
+        "N602",
+        "a position is a name or a number",
+        item.span,
+        help='such as `h[i]`, which "{i}" stands for on the right, or `h[0]`',
+    )
+
+
+def _check_part(
+    ctx: Context,
+    path: Sequence[str | int | None],
+    part: str | int | tree.Name,
+    known: set[str | int | None],
+    span: Span,
+) -> None:
+    whole = shown(tuple(path))
+    if isinstance(part, str):
+        if None in known and path:
+            ctx.fail(
+                "N602", f"`{whole}` is a list", span, help=f"write `{whole}[i].{part}`"
+            )
+        if part not in known:
+            owner = f"`{whole}`" if whole else f"`{ctx.name}`"
+            names = [k for k in known if isinstance(k, str)]
+            suggestion = ctx.suggest(part, names)
+            ctx.fail("N602", f"{owner} has no weights `{part}`", span, **suggestion)
+    elif None not in known:
+        ctx.fail("N602", f"`{whole}` is no list", span, help="remove the position")
+
+
+# -------------------------------------------------------------------- right side
+
+
+def _value(ctx: Context, node: tree.Expr) -> tuple[tuple[str, ...], Conversion]:
+    source, stages = (
+        (node.source, node.stages) if isinstance(node, tree.Pipe) else (node, ())
+    )
+    names = _names(ctx, source)
+    conversion = Conversion()
+    for stage in stages:
+        conversion = _stage(ctx, stage.value, conversion)
+    several = conversion.join in ("concat", "sum")
+    if several == (len(names) == 1):
+        ctx.fail(
+            "N605",
+            (
+                f"`{conversion.join}` takes a list of tensors"
+                if several
+                else "several tensors make one weight only with a conversion"
+            ),
+            source.span,
+            help='such as `["a", "b"] -> concat`',
+        )
+    return names, conversion
+
+
+def _names(ctx: Context, node: tree.Expr) -> tuple[str, ...]:
+    match node:
+        case tree.String(name):
+            return (name,)
+        case tree.ListOf(items) if items:
+            return tuple(name for item in items for name in _names(ctx, item))
+    ctx.fail(
+        "N604",
+        "the name of a tensor stands in quotes",
+        node.span,
+        help='such as "h.{i}.ln_1"',
+    )
+
+
+def _stage(ctx: Context, node: tree.Expr, so_far: Conversion) -> Conversion:
+    call = node if isinstance(node, tree.Call) else tree.Call(node, (), node.span)
+    name = call.func.id if isinstance(call.func, tree.Name) else ""
+    if name == "transpose" and not call.args:
+        before, after = so_far.before, so_far.after
+        if so_far.join:
+            after = not after
+        else:
+            before = not before
+        return Conversion(so_far.join, so_far.axis, before, after, so_far.span)
+    known = ("transpose", *PARTS, *WHOLES)
+    if name not in known:
+        suggestion = ctx.suggest(name, known) or {"help": f"one of {', '.join(known)}"}
+        ctx.fail("N606", "there is no such conversion", call.func.span, **suggestion)
+    if so_far.join:
+        ctx.fail("N606", f"`{name}` after `{so_far.join}`", node.span)
+    axis = _axis(ctx, name, call.args)
+    return Conversion(name, axis, so_far.before, so_far.after, node.span)
+
+
+def _axis(ctx: Context, name: str, args: tuple[tree.Arg, ...]) -> int:
+    match args:
+        case ():
+            return 0
+        case (tree.Arg("axis", value),) if name in _ALONG:
+            match value:
+                case tree.Number(int() as axis):
+                    return axis
+                case tree.Unary("-", tree.Number(int() as axis)):
+                    return -axis
+    help = "it takes `axis` at most, a number" if name in _ALONG else "it takes none"
+    ctx.fail("N606", f"`{name}` has no such argument", args[0].span, help=help)
+
+
+def _check_holes(ctx: Context, target: Target) -> None:
+    """Every `{...}` means something, and every position of the path is in every name."""
+    free: set[str] = set()
+    for name in target.names:
+        holes = [hole for hole, _ in _HOLE.findall(name)]
+        if "{" in _HOLE.sub("", name) or "}" in _HOLE.sub("", name):
+            help = "write `{i}` or `{i + 1}`, where `i` is a position on the left"
+            ctx.fail("N604", "braces hold a position", target.value_span, help=help)
+        for hole in holes:
+            if hole not in (*target.indices, _WHOLE):
+                free.add(hole)
+        for index in target.indices:
+            if index not in holes:
+                ctx.fail(
+                    "N604",
+                    f"`{{{index}}}` is missing",
+                    target.value_span,
+                    f"every layer of `{shown(target.path)}` would be this tensor",
+                    help=f'write `{{{index}}}` where the number stands in "{name}"',
+                )
+    stacked = target.conversion.join == "stack"
+    if len(free) != stacked or (stacked and not next(iter(free)).isidentifier()):
+        known = [*target.indices, _WHOLE]
+        hole = min(free, default="")
+        ctx.fail(
+            "N604",
+            (
+                f"`{{{hole}}}` means nothing here"
+                if not stacked
+                else "`stack` needs one name of its own to count with"
+            ),
+            target.value_span,
+            **(
+                {"help": 'such as "experts.{e}.weight" -> stack'}
+                if stacked
+                else ctx.suggest(hole, known)
+                or {"help": "known are " + ", ".join(f"`{{{k}}}`" for k in known)}
+            ),
+        )
+
+
+def fill(target: Target, name: str, path: ir.Path, tail: str) -> str:
+    """A name with its positions numbered: those of the path, then that of a stack. `tail` is
+    what the path has beyond the target."""
+    count = path.count(None)
+    numbers = dict(zip(target.indices, range(count), strict=False))
+    beyond = iter(range(len(numbers), count))
+    ending = re.sub(r"\{\}", lambda _: f"{{{next(beyond)}}}", tail)
+    hole = f"{{{_WHOLE}}}"
+    if ending and hole not in name:
+        name = f"{name}.{hole}"
+
+    def number(match: re.Match[str]) -> str:
+        if match[1] == _WHOLE:
+            return ending
+        return f"{{{numbers.get(match[1], count)}{match[2].replace(' ', '')}}}"
+
+    return _HOLE.sub(number, name)

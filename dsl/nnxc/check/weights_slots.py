@@ -1,0 +1,91 @@
+"""The weights of a model as places to be filled, lists of layers counted once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from .. import ir
+from ..ops.base import Op, Tensor
+from ..ops.tensors import leaf_name, names
+from ..record import Record
+from .values import Signature
+
+
+class Slot(Record):
+    """A weight: its path, the last `inner` parts of which belong to the layer `op` (None for a
+    `param` or `state`). `spare`: a `state`, which needs no tensor."""
+
+    path: ir.Path
+    axes: int
+    tensor: Tensor | None
+    op: Op | None = None
+    inner: int = 1
+    spare: bool = False
+
+    def tails(self, skipped: int) -> tuple[str, ...]:
+        """What its tensors are called after the first `skipped` parts of the path; `{}`
+        stands for a position."""
+        rest = ["{}" if p is None else str(p) for p in self.path[skipped:]]
+        split = len(self.path) - self.inner - skipped
+        weight = ".".join(rest[max(split, 0) :])
+        if self.op is None:
+            return (".".join(rest),)
+        own = names(self.op, weight) if split >= 0 else (leaf_name(weight),)
+        return tuple(".".join((*rest[: max(split, 0)], name)) for name in own)
+
+
+def slots_of(signature: Signature, prefix: ir.Path = ()) -> dict[ir.Path, Slot]:
+    """Every variable of a definition by its path."""
+    found: dict[ir.Path, Slot] = {}
+    for item, depth in _declared(signature.definition.body, 0):
+        path = (*prefix, item.name, *[None] * depth)
+        for slot in _slots(item, path, signature):
+            found.setdefault(slot.path, slot)
+    return found
+
+
+def _slots(
+    item: ir.Layer | ir.Variable, path: ir.Path, signature: Signature
+) -> Iterator[Slot]:
+    if isinstance(item, ir.Variable):
+        yield Slot(path, len(item.type.axes), None, spare=item.state)
+        return
+    if item.count is not None:
+        path = (*path, None)
+    if isinstance(item.callee, str):
+        yield from slots_of(signature.callees[item.callee], path).values()
+        return
+    for name, weight in item.weights.items():
+        parts = name.split(".")
+        axes = len(weight.sizes)
+        yield Slot((*path, *parts), axes, weight.tensor, item.callee, len(parts))
+
+
+def _declared(
+    body: Sequence[ir.Stmt], depth: int
+) -> Iterator[tuple[ir.Layer | ir.Variable, int]]:
+    """What is declared, and in how many loops."""
+    for stmt in body:
+        match stmt:
+            case ir.Declare(layer):
+                yield layer, depth
+            case ir.Variable():
+                yield stmt, depth
+            case ir.For(body=inner):
+                yield from _declared(inner, depth + 1)
+            case ir.If(then=then, orelse=orelse):
+                yield from _declared((*then, *orelse), depth)
+
+
+def shown(path: ir.Path) -> str:
+    """`h[i].attn.query.kernel`."""
+    text, letters = "", iter("ijklmn")
+    for part in path:
+        match part:
+            case str():
+                text += f".{part}" if text else part
+            case int():
+                text += f"[{part}]"
+            case None:
+                text += f"[{next(letters, 'n')}]"
+    return text

@@ -1,0 +1,153 @@
+"""Plans how a model's weights come from checkpoints and go there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from .. import ir
+from ..record import Record
+from . import text as t
+from .names import snake
+from .options import Options
+from .reads import declared
+from .signature import Names, Signature, is_scanned
+from .text import Text
+
+
+class WeightsView(Record):
+    """One section of weights, as the template writes it."""
+
+    model: str  # its class
+    config: str  # its Config
+    table: str
+    rows: tuple[str, ...]
+    read: str
+    settings: str  # keywords of the Config
+    load: str
+    parameters: str
+    arguments: str
+    ignored: str
+    optional: str
+    save: str
+
+
+def weights_view(
+    section: ir.Weights, names: Names, options: Options, several: bool
+) -> WeightsView:
+    """Decide everything about one section that the template writes."""
+    signature = names.signatures[section.model]
+    suffix = f"_{snake(section.model)}" if several else ""
+    give = names.module.give
+    inferred = [signature.arguments[n] for n in signature.definition.inferred]
+    assert signature.config is not None
+    settings = [
+        f"{signature.arguments[name]}={_recorded(value)}"
+        for name, value in section.config
+    ]
+    return WeightsView(
+        model=signature.name,
+        config=signature.config,
+        table=give(f"STORED{suffix.upper()}"),
+        rows=tuple(_row(row, signature, names, options) for row in section.rows),
+        read=give(f"read_config{suffix}"),
+        settings=", ".join(settings),
+        load=give(f"load_pretrained{suffix}"),
+        parameters=_parameters(section, signature, inferred),
+        arguments=", ".join([*inferred, "cfg", "rngs=nnx.Rngs(0)"]),
+        ignored=t.tuple_of([t.quoted(glob) for glob in section.ignored]).text,
+        optional=t.quoted(section.optional),
+        save=give(f"save_pretrained{suffix}"),
+    )
+
+
+def _parameters(section: ir.Weights, signature: Signature, inferred: list[str]) -> str:
+    """A Config may be left out where the file has one, or where all has defaults."""
+    required = any(p.default is None for p in signature.definition.params)
+    cfg = f"cfg: {signature.config}"
+    if section.config:
+        cfg += " | None = None"
+    elif not required:
+        cfg += f" = {signature.config}()"
+    keywords = [f"{n}: int" for n in inferred]
+    keywords.append("dtype: jax.typing.DTypeLike | None = None")
+    return ", ".join(["path: str | Path", cfg, "*", *keywords])
+
+
+# ------------------------------------------------------------------------- rows
+
+
+def _row(row: ir.Row, root: Signature, names: Names, options: Options) -> str:
+    found = [_Path(path, root, names, options) for path in row.paths]
+    order = found[0].positions
+    tensors = [_renumbered(name, order) for name in row.names]
+    args = [t.quoted(" ".join(p.text for p in found)), t.quoted(" ".join(tensors))]
+    if row.tensor:
+        axes = [t.tuple_of([str(a) for a in group]).text for group in row.tensor.axes]
+        args.append(t.tuple_of(axes).text)
+        args += ["flip=True"] if row.tensor.flipped else []
+    args += [f'join="{row.join}"'] if row.join else []
+    args += [f"axis={row.axis}"] if row.axis and row.join else []
+    stacked = sum(scanned for scanned in order)
+    args += [f"stacked={stacked}"] if stacked else []
+    return f"Stored({', '.join(args)})"
+
+
+def _renumbered(name: str, scanned: list[bool]) -> str:
+    """The positions of lists come first, then those of stacked weights."""
+    if not any(scanned):
+        return name
+    order = sorted(range(len(scanned)), key=lambda i: scanned[i])
+    new = {str(old): str(new) for new, old in enumerate(order)}
+    return re.sub(r"(?<=\{)\d+", lambda m: new.get(m[0], m[0]), name)
+
+
+class _Path:
+    """A path as Flax has it. `positions`: for each, whether it is an axis of stacked weights."""
+
+    def __init__(
+        self, path: ir.Path, root: Signature, names: Names, options: Options
+    ) -> None:
+        self.positions: list[bool] = []
+        self.text = ".".join(self._parts(path, root, names, options))
+
+    def _parts(
+        self, path: ir.Path, root: Signature, names: Names, options: Options
+    ) -> Iterator[str]:
+        at: Signature | None = root
+        scanned = False
+        for index, part in enumerate(path):
+            if part is None:
+                last = index + 1 < len(path) and path[index + 1] is None
+                self.positions.append(scanned and not last)
+                if not self.positions[-1]:
+                    yield "{}"
+            elif isinstance(part, int):
+                yield str(part)
+            else:
+                yield at.attributes.get(part, part) if at else part
+                layer = _layer(at, part)
+                scanned = bool(layer and is_scanned(layer, names.signatures, options))
+                callee = layer.callee if layer else None
+                at = names.signatures[callee] if isinstance(callee, str) else None
+
+
+def _layer(at: Signature | None, name: str) -> ir.Layer | None:
+    layers = declared(at.definition.body) if at else []
+    return next((i for i in layers if isinstance(i, ir.Layer) and i.name == name), None)
+
+
+# --------------------------------------------------------------------- settings
+
+
+def _recorded(value: ir.Recorded) -> Text:
+    match value:
+        case ir.Key(path):
+            return Text(f"given[{t.quoted(path)}]")
+        case ir.Value(inner):
+            return t.literal(inner)
+        case ir.Computed("or", ir.Key(path) as left, right):
+            known = Text(f"{t.quoted(path)} in given", t.COMPARE)
+            return t.ternary(known, _recorded(left), _recorded(right))
+        case ir.Computed(op, left, right):
+            return t.binary(op, _recorded(left), _recorded(right))

@@ -1,0 +1,64 @@
+"""Weights of a model in checkpoints of another making."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from ..ops.base import Tensor
+from ..record import Record
+from ..source import Span
+
+# A variable of a model: names, positions, and None for every position of a list.
+Path: TypeAlias = tuple[str | int | None, ...]
+
+
+class Row(Record):
+    """Weights and the tensors that hold them. `{0}` in a name is the position that the path's first
+    None stands for; with `join` "stack", one more counts the weight's first axis.
+
+    `join` is empty where one tensor is one weight. Several weights make up one tensor by "split"
+    or "interleave"; several tensors one weight by "concat", "sum" or "stack". `axis` is the
+    tensors'.
+    """
+
+    paths: tuple[Path, ...]
+    names: tuple[str, ...]
+    tensor: Tensor | None
+    join: str = ""
+    axis: int = 0
+
+
+class Key(Record):
+    """A value of `config.json`, by its dotted path."""
+
+    path: str
+
+
+class Value(Record):
+    """A number, bool, text or None."""
+
+    value: Any
+
+
+class Computed(Record):
+    """`left op right`; with `or`, the first that the file has."""
+
+    op: str
+    left: Recorded
+    right: Recorded
+
+
+Recorded: TypeAlias = Key | Value | Computed
+
+
+class Weights(Record):
+    """A weights section. The first rows go before later ones; `ignored` are globs; `optional` begins
+    names that a file may have without it."""
+
+    model: str
+    rows: tuple[Row, ...]
+    ignored: tuple[str, ...]
+    optional: str
+    config: tuple[tuple[str, Recorded], ...]  # by parameter
+    loose: bool  # the model has state that no row names
+    span: Span

@@ -1,0 +1,61 @@
+"""The part of the tree that is a weights section; `tree` names it too."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+from ..record import Record, field
+from ..source import NOWHERE, Span
+
+if TYPE_CHECKING:
+    from .tree import Expr, Name, String, Trivia
+
+
+class Ignore(Record):
+    """`ignore "glob", "glob"`: tensors that no weight takes."""
+
+    globs: tuple[String, ...]
+    trivia: Trivia
+    span: Span = field(default=NOWHERE, compare=False)
+
+
+class Lacking(Record):
+    """`optional "transformer."`: what names begin with, which a file may lack."""
+
+    prefix: String
+    trivia: Trivia
+    span: Span = field(default=NOWHERE, compare=False)
+
+
+class Read(Record):
+    """`config d, heads = "n_embd", "n_head"`."""
+
+    names: tuple[Name, ...]
+    values: tuple[Expr, ...]
+    trivia: Trivia
+    span: Span = field(default=NOWHERE, compare=False)
+
+
+class Stored(Record):
+    """`h[i].c_fc, ln_f = "h.{i}.mlp.c_fc" -> transpose, "ln_f"`."""
+
+    paths: tuple[Expr, ...]
+    values: tuple[Expr, ...]
+    trivia: Trivia
+    span: Span = field(default=NOWHERE, compare=False)
+
+
+WeightsLine: TypeAlias = Ignore | Lacking | Read | Stored
+
+
+class Weights(Record):
+    """`weights Model from "model.{path}":`, without the rule or the lines too. `broken` and
+    `lost` as in a `tree.Definition`."""
+
+    model: Name
+    rule: String | None
+    body: tuple[WeightsLine, ...]
+    trivia: Trivia
+    span: Span = field(default=NOWHERE, compare=False)
+    broken: bool = False
+    lost: frozenset[str] = frozenset()
