@@ -34,6 +34,7 @@ from .nodes import (
 )
 from .record import Record
 from .scope import Scope
+from .shapes import ListType, TensorType
 from .source import Span
 from .walk import operands
 
@@ -157,6 +158,8 @@ class _Body(Scope):
         self.flops: list[Dim | None] = []
         self.failures: dict[Failure, None] = {}
         self.output: ir.Type = ()
+        self.misfit = False
+        self.lists: dict[str, list[ir.Type]] = {}
         self.iteration: list[int] = []  # of every loop around, outermost first
 
     def enter(self, args: Values) -> _Entered:
@@ -219,6 +222,13 @@ class _Body(Scope):
                 self.given |= frozenset(targets)
             case ir.UpdateState(value=value):
                 self.evaluate(value)
+            case ir.NewList(name):
+                self.lists[name] = []
+            case ir.Append(name, value, span):
+                self.evaluate(value)
+                self.lists[name].append(self.type(value.type, span))
+            case ir.Pop():
+                self.pop(statement)
             case ir.For():
                 self.loop(statement)
             case ir.If(condition, then, orelse, span):
@@ -243,9 +253,36 @@ class _Body(Scope):
         try:
             holds = truth(self.value(statement.condition, statement.span))
         except Undecided:
+            if not statement.looped:
+                return
+            holds = False
+        if holds:
             return
-        if not holds:
+        if not statement.looped:
             self.fail(Failure(statement.message, statement.span))
+        elif not self.misfit:
+            # The first that does not fit stands for all; others may follow from it.
+            self.misfit = True
+            text = f"{statement.message} ({self.sides(statement)})"
+            self.fail(Failure(text, statement.span))
+
+    def sides(self, statement: ir.Require) -> str:
+        """What a requirement compares, here: `14 and 15`."""
+        match statement.condition:
+            case ir.StaticBinary(_, ir.Size(left), ir.Size(right)):
+                span = statement.span
+                return f"{self.size(left, span)} and {self.size(right, span)}"
+        return "unknown"
+
+    def pop(self, statement: ir.Pop) -> None:
+        """The sizes of the tensor that a list gives."""
+        if not self.lists[statement.name]:
+            raise InstanceError(f"`{statement.name}` is empty here", statement.span)
+        taken = self.lists[statement.name].pop()
+        assert isinstance(taken, TensorType)
+        for index, symbol in statement.sizes:
+            size = taken.sizes[index]
+            self.env[symbol] = size if size.value is None else size.value
 
     def loop(self, statement: ir.For) -> None:
         span = statement.span
@@ -352,6 +389,8 @@ class _Body(Scope):
         if isinstance(type, tuple):
             for part in type:
                 self.check_output(part, span)
+        elif isinstance(type, ListType):
+            self.check_output(type.element, span)
         elif any(a.size.value is not None and a.size.value < 1 for a in type.axes):
             self.fail(Failure(f"a size below 1: the output would be {type}", span))
 

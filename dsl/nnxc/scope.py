@@ -17,7 +17,7 @@ from .evaluate import (
     truth,
 )
 from .nodes import InstanceError, TooLarge
-from .shapes import Axis, TensorType
+from .shapes import Axis, ListType, TensorType
 from .source import Span
 
 _OPEN = "this depends on a size that only a call knows"
@@ -75,6 +75,9 @@ class Scope:
         """A type with what is known put in."""
         if isinstance(type, tuple):
             return tuple(self.type(t, span) for t in type)
+        if isinstance(type, ListType):
+            count = type.count and self.size(type.count, span)
+            return ListType(self.tensor(type.element, span), count)
         return self.tensor(type, span)
 
     def tensor(self, type: TensorType, span: Span) -> TensorType:

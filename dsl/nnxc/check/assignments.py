@@ -5,20 +5,22 @@ from __future__ import annotations
 from .. import ir
 from ..diagnostics import Label
 from ..dims import Comparison, Dim, const
-from ..shapes import TensorType
 from ..source import Span
 from ..syntax import tree
-from . import types
+from . import lists, types
 from .context import Context
 from .declarations import check_name, with_article
 from .expressions import as_tensor, expr
-from .values import BAD, Applied, Bad, Fault, Several, Static, Tensor, Value
+from .inputs import wrap
+from .values import BAD, Applied, Bad, Fault, Listed, Several, Static, Tensor, Value
 
 
 def assign(ctx: Context, node: tree.Assign) -> None:
     """`targets op value`."""
     for target in node.targets:
         check_name(ctx, target.id, target.span)
+    if lists.assign(ctx, node):
+        return
     value = ctx.attempt(lambda: _assigned(ctx, node))
     if isinstance(value, Bad):
         raise Fault
@@ -26,7 +28,7 @@ def assign(ctx: Context, node: tree.Assign) -> None:
         unpack(ctx, node, value)
         return
     target = node.targets[0]
-    _bindable(ctx, target)
+    bindable(ctx, target)
     store(ctx, target, value, node.span)
 
 
@@ -82,7 +84,8 @@ def _stretches(ctx: Context, size: Dim, to: Dim) -> bool:
     return to != const(1) and ctx.compare(to, size) is not Comparison.DIFFERENT
 
 
-def _bindable(ctx: Context, target: tree.Name) -> None:
+def bindable(ctx: Context, target: tree.Name) -> None:
+    """Refuse to assign to a name that is no value's."""
     held = ctx.scope.get(target.id)
     if held is None and (target.id in ctx.functions or target.id in ctx.signatures):
         return
@@ -141,6 +144,9 @@ def store(ctx: Context, target: tree.Name, value: Value, span: Span) -> None:
                 target.span,
                 "value",
             )
+        case Listed():
+            bindable(ctx, target)
+            lists.store(ctx, target, value, span)
         case _:
             ctx.fail("N216", "this is not a value", span, help="apply it to something")
 
@@ -180,10 +186,8 @@ def unpack(ctx: Context, node: tree.Assign, value: Value) -> None:
                 "N202", f"`{target.id}` stands twice among the targets", target.span
             )
         seen.add(target.id)
-        _bindable(ctx, target)
-        var = ir.Var(target.id, kind, target.span)
-        made: Value = (
-            Tensor(var) if isinstance(kind, TensorType) else Several(var, kind)
-        )
-        ctx.bind(target.id, made, target.span, "value")
+        bindable(ctx, target)
+        made = wrap(ir.Var(target.id, kind, target.span))
+        what = "list" if isinstance(made, Listed) else "value"
+        ctx.bind(target.id, made, target.span, what)
     ctx.body.append(ir.Assign(tuple(t.id for t in node.targets), value.expr, node.span))

@@ -10,7 +10,7 @@ from ..ops.base import Op
 from ..shapes import TensorType
 from ..source import Span
 from ..syntax import tree
-from . import statics, types
+from . import lists, statics, types
 from .apply import apply_entry, construct
 from .blocks import apply_block
 from .calls import Written, sort_out, sort_out_block
@@ -24,6 +24,7 @@ from .values import (
     BlockRef,
     Fault,
     LayerInfo,
+    Listed,
     Method,
     ModelRef,
     OpRef,
@@ -46,6 +47,9 @@ def call(ctx: Context, node: tree.Call | tree.Named) -> Value:
     """A call that stands by itself, not after an arrow."""
     if isinstance(node, tree.Named):
         return _named(ctx, node)
+    popped = lists.pop(ctx, node)
+    if popped is not None:
+        return popped
     if isinstance(node.func, tree.Name) and _is_static(ctx, node.func, node.args):
         args = tuple(_static_arg(ctx, a) for a in node.args)
         return statics.call(ctx, node.func.id, args, node.span)
@@ -154,7 +158,7 @@ def call_value(
             return BAD
         case Static() if func.flavor in ("function", "unknown"):
             return invoke(ctx, func, node, piped)
-        case Static() | Tensor() | Several():
+        case Static() | Tensor() | Several() | Listed():
             ctx.fail(
                 "N216", f"`{node.func.span.text[:40]}` cannot be called", node.func.span
             )
@@ -315,7 +319,9 @@ def call_model(
     for name in signature.params:
         layer.args[name] = (ir.Ref(name), _own_size(ctx, name))
     value = apply(ctx, layer, None, args, span, piped)
-    if isinstance(value, (Tensor, Several)) and isinstance(value.expr, ir.Apply):
+    if isinstance(value, (Tensor, Several, Listed)) and isinstance(
+        value.expr, ir.Apply
+    ):
         return wrap(ir.ModelCall(value.expr.args, value.expr.type, span))
     assert isinstance(value, Bad), definition.name
     return value

@@ -17,6 +17,7 @@ from .values import (
     BlockRef,
     Fault,
     LayerInfo,
+    Listed,
     Method,
     ModelRef,
     OpRef,
@@ -43,7 +44,7 @@ def _sourced(ctx: Context, value: Value, node: tree.Expr) -> Value:
     """What flows is a tensor, or several; a number may."""
     from .expressions import as_tensor
 
-    if isinstance(value, (Several, Bad)) or (
+    if isinstance(value, (Several, Listed, Bad)) or (
         isinstance(value, Tensor) and not value.optional
     ):
         return value
@@ -136,7 +137,7 @@ def _branch(
     for result in results:
         if isinstance(result, Bad):
             raise Fault
-        assert isinstance(result, (Tensor, Several))
+        assert isinstance(result, (Tensor, Several, Listed))
         exprs.append(result.expr)
     kinds = tuple(e.type for e in exprs)
     made: ir.Expr = ir.TupleOf(tuple(exprs), kinds, span)

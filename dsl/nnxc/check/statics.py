@@ -118,7 +118,11 @@ def _need_condition(ctx: Context, op: str, side: Static, span: Span) -> None:
 def _comparable(ctx: Context, op: str, left: Static, right: Static, span: Span) -> None:
     """Values of two kinds are never equal; but anything may be `none`, and a parameter be open."""
     kinds = {"number" if s.flavor in NUMERIC else s.flavor for s in (left, right)}
-    if len(kinds) > 1 and not kinds & {"none"} and "unknown" not in (left.flavor, right.flavor):
+    if (
+        len(kinds) > 1
+        and not kinds & {"none"}
+        and "unknown" not in (left.flavor, right.flavor)
+    ):
         text = f"{describe(left)}, and {describe(right)}"
         ctx.fail("N220", f"`{op}` compares two kinds of values", span, text)
 
@@ -373,12 +377,16 @@ def _extreme(
 
 def _iterated(ctx: Context, name: str, args: tuple[Static, ...], span: Span) -> Static:
     """What the elements of an iterable are like."""
+    from .types import settle_sizes
+
     counter = Static(ir.Literal(0), "int")
     if name == "range":
         for arg in args:
             if arg.flavor not in ("int", "unknown"):
                 text = f"this is {describe(arg)}"
                 ctx.fail("N220", "`range` needs whole numbers", span, text)
+            if arg.dim is not None:
+                settle_sizes(ctx, arg.dim)
         return counter
     for arg in args:
         _need_list(ctx, arg, name, span)

@@ -12,6 +12,7 @@ from ..dims import Dim
 from ..ops.base import Op
 from . import text as t
 from .build import construct, variable
+from .columns import Columns
 from .kinds import Kinds
 from .loops import source
 from .names import Namespace
@@ -66,6 +67,9 @@ class _Constructor:
         self.scope = Scope(self._symbol)
         self.checked: set[object] = set()
         self.kinds = Kinds(names.signatures, options)
+        self.columns = Columns(
+            signature.definition, self.scope, self._local, self._known
+        )
         if signature.takes_dtype:
             self.scope.dtype = self._field("dtype", bool(signature.config))
 
@@ -153,6 +157,8 @@ class _Constructor:
                 return self._for(stmt)
             case ir.If():
                 return self._if(stmt)
+            case ir.NewList() | ir.Append() | ir.Pop():
+                return self.columns.lines(stmt)
             case ir.Assign() | ir.UpdateState() | ir.Return():
                 return []
             case _:

@@ -27,6 +27,7 @@ from .reads import (
     joined,
     live_through,
     mentions,
+    popped,
     statements,
     walk,
 )
@@ -74,6 +75,7 @@ class Flow:
         self.labels = Labels(self.definition)
         loops = (s for s in statements(self.definition.body) if isinstance(s, ir.For))
         self.carried = {c.symbol for loop in loops for c in loop.carried}
+        self.carried |= {n for p in popped(self.definition.body) for _, n in p.sizes}
         self.loops = 0
         self.scope = Scope(self._symbol, self.locals.text, self.callee)
         if signature.takes_dtype:
@@ -136,7 +138,7 @@ class Flow:
 
     def _comment(self, value: ir.Expr) -> str:
         """The shape of a value, where it is not that of a tensor it is made from."""
-        if isinstance(value.type, tuple) or isinstance(value, ir.Reshape):
+        if not isinstance(value.type, TensorType) or isinstance(value, ir.Reshape):
             return ""
         known = (e.type for e in walk(value) if isinstance(e, ir.Var))
         if any(
@@ -177,6 +179,13 @@ class Flow:
                 self.lower.unpack(targets, value, after)
             case ir.UpdateState(name, value):
                 self.lower.update(f"{self.access[name]}[...]", value, after)
+            case ir.NewList(name):
+                text = f"{self.locals.text[name]}: list[jax.Array] = []"
+                self.lower.nodes.append(Line(text))
+            case ir.Append(name, value):
+                self.lower.append(name, value, after)
+            case ir.Pop():
+                self._pop(stmt)
             case ir.Return(values):
                 self.lower.returned(values)
             case ir.StaticLet():
@@ -203,6 +212,18 @@ class Flow:
         self.lower.nodes.append(
             Line(f"{name} = {text}", tuple(uses), frozenset((name,)))
         )
+
+    def _pop(self, stmt: ir.Pop) -> None:
+        """Sizes that differ from tensor to tensor are read from the one that is taken."""
+        taken = self.locals.text[stmt.target]
+        self.lower.nodes.append(
+            Line(f"{taken} = {self.locals.text[stmt.name]}.pop()", (stmt.name,))
+        )
+        self.locals.written.add(stmt.target)
+        for index, symbol in stmt.sizes:
+            local = self._local(symbol)
+            text = f"{local} = {taken}.shape[{index - stmt.type.rank * stmt.type.lead}]"
+            self.lower.nodes.append(Line(text, (), frozenset((local,))))
 
     def _constructible(self, value: ir.Static) -> bool:
         names = mentions(value)

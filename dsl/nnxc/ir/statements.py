@@ -63,6 +63,33 @@ class Assign(Record):
     span: Span
 
 
+class NewList(Record):
+    """`skips = []`: a list of tensors, empty."""
+
+    name: str
+    span: Span
+
+
+class Append(Record):
+    """`skips.append(value)`."""
+
+    name: str
+    value: Expr
+    span: Span
+
+
+class Pop(Record):
+    """`target = skips.pop()`. `sizes` are those that differ from one tensor of the list to the next:
+    axis and symbol; from here on the symbol is the size of the tensor that was taken.
+    """
+
+    target: str
+    name: str
+    type: TensorType
+    sizes: tuple[tuple[int, str], ...]
+    span: Span
+
+
 class UpdateState(Record):
     """A `state` gets its next value."""
 
@@ -102,12 +129,14 @@ class If(Record):
 
 class Require(Record):
     """A check in the constructor: written by the user, or an obligation of shapes. `call_time`
-    marks one over axes, which no constructor can check: its callers have proven it."""
+    marks one over axes, which no constructor can check: its callers have proven it, or, where its
+    sizes change in a loop (`looped`), the model decides it for each of them."""
 
     condition: Static
     message: str
     span: Span
     call_time: bool = False
+    looped: bool = False
 
 
 class Return(Record):
@@ -118,5 +147,6 @@ class Return(Record):
 
 
 Stmt: TypeAlias = (
-    Declare | Variable | StaticLet | Assign | UpdateState | For | If | Require | Return
-)
+    Declare | Variable | StaticLet | Assign | NewList | Append | Pop | UpdateState
+    | For | If | Require | Return
+)  # fmt: skip
