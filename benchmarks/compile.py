@@ -9,6 +9,7 @@ import re
 import statistics
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import nnxc
@@ -54,8 +55,8 @@ def cold(scratch: Path) -> dict[str, float]:
 def warm() -> dict[str, float]:
     """CPU in a running process: every definition new, and one block edited."""
     compile_spec(GPT2)
-    fresh = [cpu_ms(lambda n=n: compile_spec(renamed(n))) for n in range(15)]
-    edited = [cpu_ms(lambda n=n: compile_spec(edit(n))) for n in range(15)]
+    fresh = [cpu_ms(partial(compile_spec, renamed(n))) for n in range(15)]
+    edited = [cpu_ms(partial(compile_spec, edit(n))) for n in range(15)]
     return {
         "nothing_cached_cpu_ms": statistics.median(fresh),
         "one_block_edited_cpu_ms": statistics.median(edited),
@@ -90,7 +91,7 @@ def _build_many(folder: Path, count: int) -> float:
 def long_spec() -> dict[str, float]:
     """CPU milliseconds a line, over growing lengths of one spec."""
     return {
-        str(n): cpu_ms(lambda n=n: compile_spec(chain(n, "Long"))) / n
+        str(n): cpu_ms(partial(compile_spec, chain(n, "Long"))) / n
         for n in (10, 100, 1000, 10_000)
     }
 

@@ -15,7 +15,8 @@ from flax import nnx
 from .console import progress
 
 ALPHABET = "\n" + "".join(map(chr, range(32, 127)))
-BATCH, CONTEXT, STEPS, TEMPERATURE, SEED = 16, 64, 800, 0.6, 0
+BATCH, CONTEXT, STEPS, TEMPERATURE, SEED = 12, 64, 1600, 0.5, 0
+LENGTH = 60_000  # characters of text: as much as a minute suffices for
 PATIENCE = 90  # seconds; a slow machine takes fewer steps
 
 
@@ -24,7 +25,7 @@ def prose() -> str:
     text = "\n\n".join(topics[name] for name in sorted(topics))
     paragraphs = (" ".join(p.split()) for p in text.split("\n\n") if p[:1].isupper())
     chosen = "\n".join(p for p in paragraphs if len(p) > 80 and p[-1] in ".:")
-    return re.sub(f"[^{re.escape(ALPHABET)}]", "", chosen)
+    return re.sub(f"[^{re.escape(ALPHABET)}]", "", chosen)[:LENGTH]
 
 
 def encode(text: str) -> np.ndarray:

@@ -202,17 +202,9 @@ def structs(types: Any) -> Any:
 def namespace(op: Op) -> dict[str, Any]:
     """What an entry's Python text may refer to."""
     names = dict(NAMESPACE)
-    for helper in helpers(op):
-        exec(helper.source, names)
+    if op.helper is not None:
+        exec(op.helper.source, names)
     return names
-
-
-def helpers(op: Op) -> list[Any]:
-    """The helpers of an entry, those that it needs first."""
-    if op.helper is None:
-        return []
-    by_name = {o.helper.name: o.helper for o in MODEL_OPS.values() if o.helper}
-    return [*(by_name[n] for n in op.helper.needs), op.helper]
 
 
 def apply(

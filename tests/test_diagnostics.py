@@ -76,6 +76,9 @@ NET = "model Net(hidden = 4):\n    input x: [B, 2]\n"
 HELP = {
     "    return x -> Liner(hidden)": "did you mean `Linear`?",
     "    return x -> Linear(hiden)": "did you mean `hidden`?",
+    "    return x -> Dense(hidden)": "did you mean `Linear`?",
+    "    return x -> linear(hidden)": "did you mean `Linear`?",
+    "    return x -> GELU -> Linear(hidden)": "did you mean `gelu`?",
     "    return x -> Linear(hidden, bais=true)": "did you mean `bias`?",
     "    return x -> Linear(hidden) -> Dropout(0.1, rgn=noise)": "did you mean `rng`?",
     "    return x -> Linear(hidden, kernel_init=ones_)": "did you mean `ones`?",

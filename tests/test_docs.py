@@ -136,6 +136,15 @@ def test_architecture_names_only_what_exists() -> None:
     assert [p for p in paths if not (ROOT / p).exists()] == []
 
 
+def test_architecture_names_every_folder_of_the_compiler() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    package = ROOT / "dsl" / "nnxc"
+    folders = [
+        p for p in package.iterdir() if p.is_dir() and not p.name.startswith("_")
+    ]
+    assert [f for f in folders if f"dsl/nnxc/{f.name}/" not in text] == []
+
+
 def test_changelog_tells_of_this_version() -> None:
     assert f"\n## {nnxc.__version__}\n" in (ROOT / "CHANGELOG.md").read_text()
 

@@ -318,3 +318,43 @@ block Chosen(wide = true):
 """
     run(spec, axes={"B": 2, "d": 4})
     run(spec, axes={"B": 2, "d": 4}, params={"wide": False})
+
+
+def test_a_model_inside_a_model_gets_its_config():
+    spec = """
+model Inner(a = 2, b = 3, c = 4, d = 5):
+    input x: [B, d]
+    return x -> Linear(a) -> Linear(b) -> Linear(c)
+
+model Outer(d = 5):
+    input x: [B, d]
+    return x -> Inner(b=7, d=d) -> Linear(1)
+"""
+    assert "Inner(Config(b=7, d=d), rngs=rngs)" in class_of(spec, "Outer")
+    run(spec, axes={"B": 2})
+
+
+MAYBE_EMPTY = """
+block Idle(deep = false):
+    input x: [B, d]
+    if deep:
+        x = x -> Linear(d)
+    return relu(x)
+
+block Dec(heads):
+    input x: [B, T, d], memory: [B, S, d]
+    x += x -> LayerNorm -> Attention(heads, context=memory) as attn
+    return x
+
+model M(d = 8, heads = 2, n = 2):
+    input x: [B, T, d], memory: [B, S, d]
+    layers = Dec(heads) * n
+    return layers(x, memory) -> mean(axis=T) -> Idle * 3
+"""
+
+
+def test_a_stack_that_may_have_no_weights_stays_a_loop():
+    text = text_of(MAYBE_EMPTY, stack="scan")
+    assert "for idle in self.idle" in text and "jax.lax.scan" in text
+    _, make = maker(MAYBE_EMPTY, stack="scan")
+    assert make()(jnp.ones((2, 3, 8)), jnp.ones((2, 4, 8))).shape == (2, 8)

@@ -45,7 +45,7 @@ CODES: dict[str, str] = {
     "N200": "unknown name",
     "N201": "name used before it has a value",
     "N202": "name taken",
-    "N203": "name of the library",
+    "N203": "name already taken",
     "N204": "no such argument",
     "N205": "too many or too few arguments",
     "N206": "parameter of two kinds",

@@ -101,9 +101,13 @@ def _results(work: Callable[[str], T], specs: Sequence[str], jobs: int) -> Itera
     if jobs < 2 or len(specs) < MANY or files.STDIN in specs:
         yield from map(work, specs)
         return
+    import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
 
-    pool = ProcessPoolExecutor(jobs, initializer=_end_quietly)
+    # Not by fork: who embeds the compiler may have threads (JAX has), and would deadlock.
+    clean = "forkserver" in multiprocessing.get_all_start_methods()
+    context = multiprocessing.get_context("forkserver" if clean else "spawn")
+    pool = ProcessPoolExecutor(jobs, context, initializer=_end_quietly)
     try:
         yield from pool.map(work, specs, chunksize=4)
     finally:

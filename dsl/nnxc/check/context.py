@@ -122,11 +122,11 @@ class Context:
         return binding
 
     def meant(self, name: str | None) -> None:
-        """A misspelt name was probably meant as this one, or as any."""
-        if name in self.scope:
-            self.scope[name].use()
-        else:
+        """A misspelt name was probably meant as this one; or, where it is None, as any."""
+        if name is None:
             self.lost = True
+        elif name in self.scope:
+            self.scope[name].use()
 
     def count_used(self, name: str) -> None:
         """Whatever had this name counts as used."""

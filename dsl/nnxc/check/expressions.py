@@ -80,10 +80,12 @@ def name(ctx: Context, node: tree.Name) -> Value:
     if binding is not None:
         binding.use()
         return _used_here(binding.value, node)
-    if node.id in ctx.functions:
-        return OpRef(ctx.functions[node.id])
     if node.id in ctx.signatures:
         return BlockRef(ctx.signatures[node.id])
+    if node.id in ctx.forbidden:
+        return BAD
+    if node.id in ctx.functions:
+        return OpRef(ctx.functions[node.id])
     if node.id in ctx.forbidden:
         return BAD
     unknown_name(ctx, node)
@@ -119,8 +121,10 @@ def unknown_name(ctx: Context, node: tree.Name) -> None:
     later = ctx.later.get(node.id)
     if later is not None:
         ctx.fail("N201", f"`{node.id}` is used before it has a value", node.span)
-    _out_of_place(ctx, node)
-    close = closest(node.id, [*pool, *statics.ARITY, *ctx.later])
+    close = _alike(ctx, node.id)
+    if close is None:
+        _out_of_place(ctx, node)
+        close = closest(node.id, [*pool, *statics.ARITY, *ctx.later])
     ctx.meant(close)
     ctx.fail(
         "N200",
@@ -128,6 +132,17 @@ def unknown_name(ctx: Context, node: tree.Name) -> None:
         node.span,
         help=ctx.hints.get(node.id) or (f"did you mean `{close}`?" if close else None),
     )
+
+
+def _alike(ctx: Context, name: str) -> str | None:
+    """A name that is this but for its spelling, or what another library calls it."""
+    same = {_folded(n): n for n in ctx.names()}
+    others = {_folded(a): op.name for op in ctx.functions.values() for a in op.aliases}
+    return {**others, **same}.get(_folded(name))
+
+
+def _folded(name: str) -> str:
+    return name.casefold().replace("_", "")
 
 
 def _out_of_place(ctx: Context, node: tree.Name) -> None:

@@ -93,10 +93,10 @@ def _define(
 
 
 def _taken(sink: Sink, name: str, span: Span, spans: dict[str, Span]) -> bool:
-    if name in MODEL_OPS or name in RESERVED_CLASSES:
+    if name in RESERVED_CLASSES:
         sink.error(
             "N203",
-            f"`{name}` is a name of the library",
+            f"`{name}` is a name of the generated module",
             span,
             help=f"choose another, such as `My{name}`",
         )

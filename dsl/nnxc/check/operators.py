@@ -28,7 +28,10 @@ COMPARISONS = statics.COMPARISONS
 def binary(ctx: Context, node: tree.Binary) -> Value:
     """`left op right`."""
     from .expressions import expr
+    from .pipes import constructs, stacked
 
+    if node.op == "*" and constructs(ctx, node.left):
+        return stacked(ctx, node.left, node.right)
     left = ctx.attempt(lambda: expr(ctx, node.left))
     right = ctx.attempt(lambda: expr(ctx, node.right))
     if isinstance(left, Bad) or isinstance(right, Bad):

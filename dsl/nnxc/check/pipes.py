@@ -70,7 +70,7 @@ def stage(ctx: Context, node: tree.Expr, value: Value) -> Value:
             return _reshape(ctx, dims, value, node.span)
         case tree.Branch(arms):
             return _branch(ctx, arms, value, node.span)
-        case tree.Binary("*", left, right) if _constructs(ctx, left):
+        case tree.Binary("*", left, right) if constructs(ctx, left):
             return _stack(ctx, left, right, value, node.span)
         case tree.Call():
             return _call_stage(ctx, node, value)
@@ -107,9 +107,11 @@ def _asserted(ctx: Context, result: Value, written: tree.TypeOf) -> Value:
     return result
 
 
-def _constructs(ctx: Context, node: tree.Expr) -> bool:
+def constructs(ctx: Context, node: tree.Expr) -> bool:
+    """Whether an expression is a construction: `Block(...)`, not an axis such as `T`."""
     head = node.func if isinstance(node, tree.Call) else node
-    return isinstance(head, tree.Name) and head.id[:1].isupper()
+    upper = isinstance(head, tree.Name) and head.id[:1].isupper()
+    return upper and head.id not in ctx.scope
 
 
 def _reshape(
@@ -150,18 +152,25 @@ def _branch(
 def _stack(
     ctx: Context, left: tree.Expr, right: tree.Expr, value: Value, span: Span
 ) -> Value:
-    """`Block(...) * n`."""
+    """`x -> Block(...) * n`."""
+    layer = stacked(ctx, left, right)
+    if isinstance(layer, Bad) or isinstance(value, Bad):
+        _silence(layer)
+        return BAD
+    assert isinstance(layer, Applied)
+    return apply(ctx, layer.layer, None, (), span, value)
+
+
+def stacked(ctx: Context, left: tree.Expr, right: tree.Expr) -> Value:
+    """`Block(...) * n`, declared and not applied yet."""
     from .expressions import static
 
     count = static(ctx, right, "the number of layers")
     check_count(ctx, count, right.span)
     layer = ctx.attempt(lambda: _declare_only(ctx, left))
-    if isinstance(layer, Bad) or isinstance(value, Bad):
-        _silence(layer)
-        return BAD
-    assert isinstance(layer, Applied)
-    layer.layer.count = count
-    return apply(ctx, layer.layer, None, (), span, value)
+    if isinstance(layer, Applied):
+        layer.layer.count = count
+    return layer
 
 
 def _silence(layer: Value) -> None:

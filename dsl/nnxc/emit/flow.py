@@ -357,7 +357,7 @@ class Flow:
             self.options.remat,
         )
         self.access[step.layer], self.scope.rngs = holder, "rngs"
-        for lent in free:
+        for lent in (free[0], *free[2:]):  # a second `def body` would hide the first
             self.locals.namespace.release(lent)
         if not scanned:
             return loop(stack)

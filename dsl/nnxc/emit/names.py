@@ -51,7 +51,7 @@ class Namespace:
 
 def identifier(name: str) -> str:
     """A valid, harmless Python identifier that looks like `name`."""
-    name = re.sub(r"\W", "_", unicodedata.normalize("NFKC", name))
+    name = re.sub(r"\W", "_", unicodedata.normalize("NFKC", name), flags=re.ASCII)
     if not name.isidentifier() or name.startswith("__"):
         name = f"v_{name.strip('_')}"
     return f"{name}_" if keyword.iskeyword(name) else name

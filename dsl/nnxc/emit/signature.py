@@ -36,6 +36,7 @@ class Signature(Record):
     takes_rngs: bool
     takes_dtype: bool
     has_state: bool
+    has_weights: bool  # whatever its parameters
 
     @property
     def optional_inputs(self) -> frozenset[str]:
@@ -115,6 +116,7 @@ def _signature(
         definition.is_model or any(random(i, known) for i in _unique(definition)),
         with_dtype and _has_dtype(definition, known),
         any(_stateful(i, known) for i in _unique(definition)),
+        any(_weighs(stmt, known) for stmt in definition.body),
     )
 
 
@@ -142,11 +144,29 @@ def has_state(layer: ir.Layer, known: Mapping[str, Signature]) -> bool:
     return any(w.state for w in layer.weights.values())
 
 
+def _weighs(stmt: ir.Stmt, known: Mapping[str, Signature]) -> bool:
+    """Whether a statement makes a variable on every way through the constructor."""
+    match stmt:
+        case ir.Variable():
+            return True
+        case ir.Declare(layer):
+            return always_weighs(layer, known)
+    return False
+
+
+def always_weighs(layer: ir.Layer, known: Mapping[str, Signature]) -> bool:
+    """Whether a layer has variables whatever its arguments."""
+    if isinstance(layer.callee, str):
+        return known[layer.callee].has_weights
+    return any(w.when is None for w in layer.weights.values())
+
+
 def is_scanned(
     layer: ir.Layer, known: Mapping[str, Signature], options: Options
 ) -> bool:
-    """Whether a stack has stacked weights."""
-    return layer.count is not None and options.stack == "scan" and random(layer, known)
+    """Whether a stack has stacked weights; what may have none leaves a scan nothing to run over."""
+    stacked = layer.count is not None and options.stack == "scan"
+    return stacked and always_weighs(layer, known)
 
 
 def class_name(layer: ir.Layer, known: Mapping[str, Signature]) -> str | None:

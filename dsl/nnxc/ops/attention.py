@@ -242,6 +242,7 @@ ENTRIES: tuple[Op, ...] = (
         shape=_attention,
         dtype_aware=True,
         helper=ATTENTION,
+        aliases=("MultiHeadAttention", "SelfAttention", "CrossAttention"),
         examples=(
             Example({"heads": 2}, ("B T 6",)),
             Example({"heads": 4, "kv_heads": 2, "causal": True}, ("B T 8",)),

@@ -174,6 +174,7 @@ ENTRIES: tuple[Op, ...] = (
         params=(Param("axes", Kind.AXES, doc="all axes, in their new order"),),
         inputs=X,
         shape=_transpose,
+        aliases=("permute",),
         examples=(
             Example({"axes": (0, 2, 1)}, ("B T d",)),
             Example({"axes": (3, 0, 1, 2)}, ("B H W C",)),
@@ -213,6 +214,7 @@ ENTRIES: tuple[Op, ...] = (
         params=(Param("axis", Kind.INT, doc="its place in the result", literal=True),),
         inputs=X,
         shape=_expand,
+        aliases=("unsqueeze", "expand_dims"),
         examples=(Example({"axis": 1}, ("B d",)), Example({"axis": -1}, ("B d",))),
     ),
     Op(
@@ -236,6 +238,7 @@ ENTRIES: tuple[Op, ...] = (
         Call("jnp.broadcast_to", ("x", "shape")),
         params=(Param("shape", Kind.SHAPE, doc="the shape"),),
         shape=_broadcast_to,
+        aliases=("broadcast_to",),
         examples=(
             Example({"shape": ("B", 1, "d")}, ("d",)),
             Example({"shape": ("B", "T", "d")}, ("B 1 d",)),

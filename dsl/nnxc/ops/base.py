@@ -152,7 +152,6 @@ class Helper(Record):
 
     name: str
     source: str
-    needs: tuple[str, ...] = ()  # names of other helpers
 
 
 class Example(Record):
@@ -202,6 +201,7 @@ class Op(Record):
     extra: Kind | None = (
         None  # keywords of any name, of this kind: `rearrange(..., p=size)`
     )
+    aliases: tuple[str, ...] = ()  # names that other libraries give it, for hints
     helper: Helper | None = None
     methods: Mapping[str, Op] = field(default_factory=dict)  # wte.attend
     examples: tuple[Example, ...] = ()

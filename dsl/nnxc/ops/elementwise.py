@@ -132,6 +132,7 @@ ENTRIES: tuple[Op, ...] = (
             Param("max", Kind.NUMBER, None, "the upper bound", optional=True),
         ),
         inputs=(Input("x", "number"),),
+        aliases=("clamp",),
         examples=(
             Example({}),
             Example({"min": 0.0, "max": 1.0}),
@@ -145,6 +146,7 @@ ENTRIES: tuple[Op, ...] = (
         Call("jnp.where", ("condition", "x", "y")),
         inputs=(Input("condition", "bool"), Input("x"), Input("y")),
         shape=_where,
+        aliases=("select",),
         examples=(
             Example({}, ("bool: B T 1", "B T d", "d")),
             Example({}, ("bool: B T", "int: T", "B 1")),
@@ -157,6 +159,7 @@ ENTRIES: tuple[Op, ...] = (
         "{x}.astype({dtype})",
         params=(Param("dtype", Kind.DTYPE, doc="the dtype"),),
         shape=_astype,
+        aliases=("cast",),
         examples=(
             Example({"dtype": "int"}),
             Example({"dtype": "float"}, ("int: B T",)),

@@ -153,6 +153,7 @@ ENTRIES: tuple[Op, ...] = (
         params=(AXIS,),
         inputs=MANY,
         shape=_concat,
+        aliases=("concatenate", "cat"),
         examples=(
             Example({}, ("B T 3", "B T d", "B T 4")),
             Example({"axis": 1}, ("B T d", "int: B 2 d")),

@@ -108,6 +108,7 @@ ENTRIES: tuple[Op, ...] = (
         inputs=(Input("x", "float"),),
         shape=_linear,
         dtype_aware=True,
+        aliases=("Dense", "FullyConnected", "LinearGeneral"),
         examples=(
             Example({"out": 3}, ("B T d",)),
             Example({"out": 6, "bias": False}, ("B 5",)),
@@ -132,6 +133,7 @@ ENTRIES: tuple[Op, ...] = (
         weights={"embedding": "vocab d"},
         dtype_aware=True,
         methods={"attend": ATTEND},
+        aliases=("Embedding",),
         examples=(Example({"vocab": 11, "d": 6}, ("int: B T",)),),
     ),
 )
