@@ -32,9 +32,8 @@ from .nodes import (
     Values,
     WeightOf,
 )
-from .record import Record
-from .scope import Scope
-from .shapes import ListType, TensorType
+from .record import Record, replace
+from .scope import Scope, is_empty, of_one
 from .source import Span
 from .walk import operands
 
@@ -159,7 +158,6 @@ class _Body(Scope):
         self.failures: dict[Failure, None] = {}
         self.output: ir.Type = ()
         self.misfit = False
-        self.lists: dict[str, list[ir.Type]] = {}
         self.iteration: list[int] = []  # of every loop around, outermost first
 
     def enter(self, args: Values) -> _Entered:
@@ -224,9 +222,9 @@ class _Body(Scope):
                 self.evaluate(value)
             case ir.NewList(name):
                 self.lists[name] = []
-            case ir.Append(name, value, span):
+            case ir.Append(name, value):
                 self.evaluate(value)
-                self.lists[name].append(self.type(value.type, span))
+                self.lists[name].append(self.type(value.type, value.span))
             case ir.Pop():
                 self.pop(statement)
             case ir.For():
@@ -261,28 +259,8 @@ class _Body(Scope):
         if not statement.looped:
             self.fail(Failure(statement.message, statement.span))
         elif not self.misfit:
-            # The first that does not fit stands for all; others may follow from it.
-            self.misfit = True
-            text = f"{statement.message} ({self.sides(statement)})"
-            self.fail(Failure(text, statement.span))
-
-    def sides(self, statement: ir.Require) -> str:
-        """What a requirement compares, here: `14 and 15`."""
-        match statement.condition:
-            case ir.StaticBinary(_, ir.Size(left), ir.Size(right)):
-                span = statement.span
-                return f"{self.size(left, span)} and {self.size(right, span)}"
-        return "unknown"
-
-    def pop(self, statement: ir.Pop) -> None:
-        """The sizes of the tensor that a list gives."""
-        if not self.lists[statement.name]:
-            raise InstanceError(f"`{statement.name}` is empty here", statement.span)
-        taken = self.lists[statement.name].pop()
-        assert isinstance(taken, TensorType)
-        for index, symbol in statement.sizes:
-            size = taken.sizes[index]
-            self.env[symbol] = size if size.value is None else size.value
+            self.misfit = True  # it stands for all that may follow from it
+            self.fail(Failure(self.compared(statement), statement.span))
 
     def loop(self, statement: ir.For) -> None:
         span = statement.span
@@ -300,12 +278,6 @@ class _Body(Scope):
             self.env.update(after)
         self.iteration.pop()
 
-    def bind(self, targets: tuple[str, ...], item: Value, span: Span) -> None:
-        parts = item if len(targets) > 1 else (item,)
-        if not isinstance(parts, tuple) or len(parts) != len(targets):
-            raise InstanceError(f"{show(item)} is not {len(targets)} values", span)
-        self.env.update(zip(targets, parts, strict=True))
-
     # ---------------------------------------------------------------- layers
 
     def indexed(self, name: str) -> str:
@@ -316,6 +288,8 @@ class _Body(Scope):
         span = layer.span
         self.walk.spend(span)
         repeat = None if layer.count is None else self.count(layer.count, span)
+        if layer.copies is not None:
+            repeat = self.count(ir.Size(layer.copies), span)
         sizes = {name: self.size(dim, span) for name, dim in layer.sizes.items()}
         args = {name: self.argument(static, span) for name, static in layer.args}
         weights = tuple(
@@ -326,14 +300,6 @@ class _Body(Scope):
         built = _Built(layer, self.indexed(layer.name), args, sizes, weights, repeat)
         self.layers[layer.name] = built
         self.built.append(built)
-
-    def count(self, static: ir.Static, span: Span) -> int:
-        count = self.known(static, span)
-        if not isinstance(count, int):
-            raise InstanceError(f"the number of layers is {show(count)}", span)
-        if count < 0:
-            raise InstanceError(f"the number of layers is negative: {count}", span)
-        return count
 
     def switched_on(self, layer: ir.Layer, switch: str, args: Values) -> bool:
         if switch in args:
@@ -380,26 +346,21 @@ class _Body(Scope):
             output = self.apply_block(built, built.layer.callee, expr)
         else:
             output = self.type(expr.type, expr.span)
-            self.check_output(output, expr.span)
+            if is_empty(output):
+                text = f"a size below 1: the output would be {output}"
+                self.fail(Failure(text, expr.span))
         built.outputs.append(output)
         if expr.flops is not None:
             built.flops.append(self.work(expr.flops))
-
-    def check_output(self, type: ir.Type, span: Span) -> None:
-        if isinstance(type, tuple):
-            for part in type:
-                self.check_output(part, span)
-        elif isinstance(type, ListType):
-            self.check_output(type.element, span)
-        elif any(a.size.value is not None and a.size.value < 1 for a in type.axes):
-            self.fail(Failure(f"a size below 1: the output would be {type}", span))
 
     def apply_block(self, built: _Built, callee: str, expr: ir.Apply) -> ir.Type:
         if built.repeat == 0:
             return self.type(expr.type, expr.span)
         inputs = {
-            name: self.type(arg.type, expr.span)
-            for name, arg in expr.args
+            name: self.type(of_one(arg.type, axis), expr.span)
+            for (name, arg), axis in zip(
+                expr.args, expr.each or (None,) * len(expr.args), strict=True
+            )
             if not (isinstance(arg, ir.Var) and self.absent(arg.name))
         }
         try:
@@ -413,6 +374,8 @@ class _Body(Scope):
                     failure.message, failure.span, (*failure.chain, built.layer.span)
                 )
             )
+        if expr.each:
+            entered = replace(entered, output=self.type(expr.type, expr.span))
         inside = built.inside
         built.inside = inside.merged(entered.node) if inside else entered.node
         return entered.output

@@ -329,6 +329,7 @@ def _layer(info: LayerInfo) -> ir.Layer:
         info.span,
         count,
         info.named,
+        info.copies,
         info.stream,
     )
 

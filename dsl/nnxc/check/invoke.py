@@ -10,7 +10,7 @@ from ..ops.base import Op
 from ..shapes import TensorType
 from ..source import Span
 from ..syntax import tree
-from . import lists, statics, types
+from . import copies, lists, statics, types
 from .apply import apply_entry, construct
 from .blocks import apply_block
 from .calls import Written, sort_out, sort_out_block
@@ -173,12 +173,14 @@ def declare(
 ) -> tuple[LayerInfo, Written]:
     """Construct a layer; what is given to its inputs stays in the `Written`."""
     name, named = _layer_name(ctx, node.span)
+    known: Mapping[str, object] = {} if isinstance(callee, Op) else callee.params
+    args, each = copies.taken_out(tuple(args), known)
     if isinstance(callee, Op):
         written = sort_out(ctx, callee, args, node.span, piped=True)
     else:
         written = sort_out_block(ctx, callee, args, node.span)
     info = construct(ctx, callee, written, node.span, name, named)
-    info.pending = written
+    info.pending, info.each = written, each
     return info, written
 
 
@@ -277,6 +279,22 @@ def _applied(
             inputs[name] = tensor  # type: ignore[assignment]
     if broken:
         raise Fault
+    if layer.each is None:
+        return wrap(_one(ctx, layer, method, inputs, span))
+    return wrap(
+        copies.apply_each(
+            ctx, layer, inputs, span, lambda i: _one(ctx, layer, method, i, span)
+        )
+    )
+
+
+def _one(
+    ctx: Context,
+    layer: LayerInfo,
+    method: Op | None,
+    inputs: Mapping[str, Tensor],
+    span: Span,
+) -> ir.Expr:
     if isinstance(layer.callee, Op):
         made = apply_entry(
             ctx, layer, method or layer.callee, method.name if method else None,
@@ -287,7 +305,7 @@ def _applied(
     else:
         made = apply_block(ctx, layer, layer.callee, inputs, span)
     assert not isinstance(made, Tensor)
-    return wrap(made)
+    return made
 
 
 def _same_as_input(

@@ -110,8 +110,9 @@ def _asserted(ctx: Context, result: Value, written: tree.TypeOf) -> Value:
 def constructs(ctx: Context, node: tree.Expr) -> bool:
     """Whether an expression is a construction: `Block(...)`, not an axis such as `T`."""
     head = node.func if isinstance(node, tree.Call) else node
-    upper = isinstance(head, tree.Name) and head.id[:1].isupper()
-    return upper and head.id not in ctx.scope
+    if not isinstance(head, tree.Name):
+        return False
+    return head.id[:1].isupper() and head.id not in ctx.scope
 
 
 def _reshape(
@@ -169,6 +170,9 @@ def stacked(ctx: Context, left: tree.Expr, right: tree.Expr) -> Value:
     check_count(ctx, count, right.span)
     layer = ctx.attempt(lambda: _declare_only(ctx, left))
     if isinstance(layer, Applied):
+        if layer.layer.each is not None:
+            help = "put the copies into a block, and stack that"
+            ctx.fail("N216", "copies cannot be stacked", left.span, help=help)
         layer.layer.count = count
     return layer
 

@@ -97,6 +97,8 @@ class LayerInfo:
     count: Static | None = None
     stream: str | None = None
     used: bool = False
+    each: Any = None  # a tree.Expr: the axis along which there are copies
+    copies: Dim | None = None  # how many, once it is applied
     pending: Any = None  # a calls.Written: inputs and axes given at construction
     bound_at: Span | None = None
     sizes: dict[str, Dim] = field(default_factory=dict)

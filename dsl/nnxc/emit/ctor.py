@@ -10,6 +10,7 @@ from typing import assert_never
 from .. import ir
 from ..dims import Dim
 from ..ops.base import Op
+from . import copies
 from . import text as t
 from .build import construct, variable
 from .columns import Columns
@@ -21,7 +22,7 @@ from .options import Options
 from .reads import declared, givens, mentions
 from .requires import broken, fact, negated
 from .scope import Scope
-from .signature import Names, Signature, is_scanned
+from .signature import Names, Signature, is_scanned, random
 from .statics import as_size, size, static
 
 _LOCAL = 3  # a field of the Config used so often gets a local name
@@ -216,6 +217,10 @@ class _Constructor:
     def _text(self, item: ir.Layer | ir.Variable) -> str:
         if isinstance(item, ir.Variable):
             return variable(item, self.scope)
+        if item.copies is not None:
+            drawing = random(item, self.names.signatures)
+            count = size(item.copies, self.scope).text
+            return copies.made(self._construct(item, rngs="r"), drawing, count)
         if item.count is None:
             return self._construct(item)
         count = static(item.count, self.scope).text

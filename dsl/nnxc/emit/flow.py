@@ -31,7 +31,7 @@ from .reads import (
     statements,
     walk,
 )
-from .scope import Callee, Scope
+from .scope import Callee, Copies, Scope
 from .signature import (
     Draws,
     Names,
@@ -130,11 +130,21 @@ class Flow:
         """How a layer is called here."""
         layer = self.layers[name]
         drawing = layer_draws(layer, self.names.signatures) > Draws.NEVER
+        copies = self._copies(layer)
         if isinstance(layer.callee, Op):
             optional = frozenset(i.name for i in layer.callee.inputs if i.optional)
-            return Callee(self.access[name], drawing, optional)
+            return Callee(self.access[name], drawing, optional, copies=copies)
         block = self.names.signatures[layer.callee]
-        return Callee(self.access[name], drawing, block.optional_inputs, block.inputs)
+        return Callee(
+            self.access[name], drawing, block.optional_inputs, block.inputs, copies
+        )
+
+    def _copies(self, layer: ir.Layer) -> Copies | None:
+        if layer.copies is None:
+            return None
+        known = self.names.signatures
+        count = size(layer.copies, self.scope).text if layer_draws(layer, known) else ""
+        return Copies(count, layer_draws(layer, known), has_state(layer, known))
 
     def _comment(self, value: ir.Expr) -> str:
         """The shape of a value, where it is not that of a tensor it is made from."""

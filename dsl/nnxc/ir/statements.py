@@ -27,6 +27,7 @@ class Layer(Record):
     span: Span
     count: Static | None = None  # a stack of so many: `Block(...) * n`
     named: bool = False  # by the spec's author, with `as` or by assignment
+    copies: Dim | None = None  # for every entry of an axis: `Block(..., each=E)`
     stream: str | None = None  # overrides the entry's own stream
 
 

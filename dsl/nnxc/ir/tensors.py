@@ -41,6 +41,9 @@ class Apply(Record):
     type: Type
     span: Span
     flops: Dim | None = None  # of an entry; None for blocks (count theirs)
+    each: tuple[
+        int | None, ...
+    ] = ()  # of copies: the axis of each arg along which they lie
 
 
 class OpCall(Record):
