@@ -35,7 +35,8 @@ def stepper(loss_fn: Callable[..., Any], tx: Any, params: Params, key: Any) -> S
 
 
 def cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
-    return optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
+    losses = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
+    return jnp.mean(losses)
 
 
 # ------------------------------------------------------------------------- MLP

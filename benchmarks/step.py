@@ -123,7 +123,7 @@ def timed(step: Step, batch: Batch, count: int) -> tuple[float, float]:
     wall, cpu = time.perf_counter(), time.thread_time()
     for _ in range(count):
         out = step(*batch)
-    jax.block_until_ready(out)
+    jax.block_until_ready(out)  # type: ignore[no-untyped-call]
     wall, cpu = time.perf_counter() - wall, time.thread_time() - cpu
     return 1e6 * wall / count, 1e6 * cpu / count
 

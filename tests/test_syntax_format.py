@@ -104,8 +104,8 @@ model M(d=3): # head
       # second
       -> relu
     z = Attention(y, heads, causal=true, window=none, positions=positions, # why
-       theta=10_000, cache=cache)
-    z = Attention(y, heads_of_the_model, causal=true, positions=positions, cache=cache_of_keys)
+       theta=10_000, cache=cache_of_keys_and_values_of_this_layer)
+    z = Attention(y, heads_of_the_whole_transformer_model, causal=true, positions=positions, cache=cache_of_keys)
     if  a :
         y = z
     elif b:  # or
@@ -115,10 +115,10 @@ model M(d=3): # head
             y = 3*z
 
 
-    return y+aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa+bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb
+    return y+aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa+bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb
 train M:
     batch x: [B, d]
-    loss = mse(model(x), y) -> maximum(0.0) -> minimum(100.0) -> log -> exp -> sqrt -> square -> abs
+    loss = mse(model(x), y) -> maximum(0.0) -> minimum(100.0) -> log -> exp -> sqrt -> square -> abs -> softplus -> tanh
 # end
 """
 
@@ -142,10 +142,10 @@ model M(d = 3):  # head
         window=none,
         positions=positions,
         theta=10_000,
-        cache=cache,
+        cache=cache_of_keys_and_values_of_this_layer,
     )
     z = Attention(
-        y, heads_of_the_model, causal=true, positions=positions, cache=cache_of_keys
+        y, heads_of_the_whole_transformer_model, causal=true, positions=positions, cache=cache_of_keys
     )
     if a:
         y = z
@@ -156,14 +156,14 @@ model M(d = 3):  # head
 
     return (
         y
-        + aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
-        + bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb
+        + aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
+        + bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb
     )
 
 train M:
     batch x: [B, d]
-    loss = mse(model(x), y) -> maximum(0.0) -> minimum(100.0) -> log -> exp -> sqrt
-        -> square -> abs
+    loss = mse(model(x), y) -> maximum(0.0) -> minimum(100.0) -> log -> exp -> sqrt -> square -> abs
+        -> softplus -> tanh
 
 # end
 """

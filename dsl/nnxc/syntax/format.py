@@ -25,7 +25,7 @@ from .layout import STEP, Doc, render
 from .parse import parse
 from .words import KEYWORDS
 
-WIDTH = 88
+WIDTH = 110
 
 
 def format_source(source: Source, sink: Sink) -> str | None:
