@@ -118,6 +118,39 @@ def test_a_list_is_returned_joined_and_indexed() -> None:
     assert [h.shape for h in hidden] == [(2, 5, 8)] * 3
 
 
+PROBE = """
+model Probe(width = 8, layers = 3):
+    input x: [B, width]
+    hidden = []
+    for i in range(layers):
+        x = x -> Linear(width) -> relu
+        hidden.append(x)
+    return x, hidden
+
+train Probe:
+    batch x: [B, width], y: [B, width]
+    out, hidden = model(x)
+    loss = mse(out, y) + mse(hidden[0], y) + mse(mean(stack(hidden, axis=0), axis=0), y)
+    optimizer = adam(1e-2)
+    precision = bf16
+"""
+
+
+def test_a_loss_over_a_list_is_computed_in_full() -> None:
+    text = text_of(PROBE)
+    assert "hidden = [value.astype(jnp.float32) for value in hidden]" in text
+    module = load(text)
+    model = module.create_model()
+    optimizer = module.create_optimizer(model)
+    losses = [
+        float(
+            module.train_step(model, optimizer, jnp.ones((2, 8)), jnp.ones((2, 8)))[0]
+        )
+        for _ in range(3)
+    ]
+    assert losses[-1] < losses[0]
+
+
 @pytest.mark.parametrize(
     ("shape", "message"),
     [
