@@ -33,8 +33,8 @@ from .nodes import (
     WeightOf,
     times,
 )
-from .record import Record
-from .scope import Scope
+from .record import Record, replace
+from .scope import Scope, is_empty, of_one
 from .source import Span
 from .walk import operands
 
@@ -126,6 +126,7 @@ class _Body(Scope):
         self.flops: list[Dim | None] = []
         self.failures: dict[Failure, None] = {}
         self.output: ir.Type = ()
+        self.misfit = False
         self.iteration: list[int] = []  # of every loop around, outermost first
         self.times: Dim | None = const(
             1
@@ -191,6 +192,13 @@ class _Body(Scope):
                 self.given |= frozenset(targets)
             case ir.UpdateState(value=value):
                 self.evaluate(value)
+            case ir.NewList(name):
+                self.lists[name] = []
+            case ir.Append(name, value):
+                self.evaluate(value)
+                self.lists[name].append(self.type(value.type, value.span))
+            case ir.Pop():
+                self.pop(statement)
             case ir.For():
                 self.loop(statement)
             case ir.Scan():
@@ -217,9 +225,16 @@ class _Body(Scope):
         try:
             holds = truth(self.value(statement.condition, statement.span))
         except Undecided:
+            if not statement.looped:
+                return
+            holds = False
+        if holds:
             return
-        if not holds:
+        if not statement.looped:
             self.fail(Failure(statement.message, statement.span))
+        elif not self.misfit:
+            self.misfit = True  # it stands for all that may follow from it
+            self.fail(Failure(self.compared(statement), statement.span))
 
     def loop(self, statement: ir.For) -> None:
         span = statement.span
@@ -257,12 +272,6 @@ class _Body(Scope):
             self.fail(Failure(f"a scan of {steps} steps", span))
         return times(self.times, steps)
 
-    def bind(self, targets: tuple[str, ...], item: Value, span: Span) -> None:
-        parts = item if len(targets) > 1 else (item,)
-        if not isinstance(parts, tuple) or len(parts) != len(targets):
-            raise InstanceError(f"{show(item)} is not {len(targets)} values", span)
-        self.env.update(zip(targets, parts, strict=True))
-
     # ---------------------------------------------------------------- layers
 
     def indexed(self, name: str) -> str:
@@ -273,6 +282,8 @@ class _Body(Scope):
         span = layer.span
         self.walk.spend(span)
         repeat = None if layer.count is None else self.count(layer.count, span)
+        if layer.copies is not None:
+            repeat = self.count(ir.Size(layer.copies), span)
         sizes = {name: self.size(dim, span) for name, dim in layer.sizes.items()}
         args = {name: self.argument(static, span) for name, static in layer.args}
         weights = tuple(
@@ -283,14 +294,6 @@ class _Body(Scope):
         built = Built(layer, self.indexed(layer.name), args, sizes, weights, repeat)
         self.layers[layer.name] = built
         self.built.append(built)
-
-    def count(self, static: ir.Static, span: Span) -> int:
-        count = self.known(static, span)
-        if not isinstance(count, int):
-            raise InstanceError(f"the number of layers is {show(count)}", span)
-        if count < 0:
-            raise InstanceError(f"the number of layers is negative: {count}", span)
-        return count
 
     def switched_on(self, layer: ir.Layer, switch: str, args: Values) -> bool:
         if switch in args:
@@ -337,24 +340,21 @@ class _Body(Scope):
             output = self.apply_block(built, built.layer.callee, expr)
         else:
             output = self.type(expr.type, expr.span)
-            self.check_output(output, expr.span)
+            if is_empty(output):
+                text = f"a size below 1: the output would be {output}"
+                self.fail(Failure(text, expr.span))
         built.outputs.append(output)
         if expr.flops is not None:
             built.flops.append(times(self.work(expr.flops), self.times))
-
-    def check_output(self, type: ir.Type, span: Span) -> None:
-        if isinstance(type, tuple):
-            for part in type:
-                self.check_output(part, span)
-        elif any(a.size.value is not None and a.size.value < 1 for a in type.axes):
-            self.fail(Failure(f"a size below 1: the output would be {type}", span))
 
     def apply_block(self, built: Built, callee: str, expr: ir.Apply) -> ir.Type:
         if built.repeat == 0:
             return self.type(expr.type, expr.span)
         inputs = {
-            name: self.type(arg.type, expr.span)
-            for name, arg in expr.args
+            name: self.type(of_one(arg.type, axis), expr.span)
+            for (name, arg), axis in zip(
+                expr.args, expr.each or (None,) * len(expr.args), strict=True
+            )
             if not (isinstance(arg, ir.Var) and self.absent(arg.name))
         }
         try:
@@ -368,6 +368,8 @@ class _Body(Scope):
                     failure.message, failure.span, (*failure.chain, built.layer.span)
                 )
             )
+        if expr.each:
+            entered = replace(entered, output=self.type(expr.type, expr.span))
         inside, node = built.inside, entered.node.often(self.times)
         built.inside = inside.merged(node) if inside else node
         return entered.output

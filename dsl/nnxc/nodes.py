@@ -14,7 +14,7 @@ from . import ir
 from .dims import Dim, DimError, as_dim, const
 from .evaluate import Value, resolve
 from .record import Record
-from .shapes import Axis, TensorType
+from .shapes import Axis, ListType, TensorType
 from .source import NOWHERE, Span
 
 MAX_LAYERS = 20_000  # layers listed one by one
@@ -270,6 +270,10 @@ def bind(type: ir.Type, values: Values) -> ir.Type:
     if isinstance(type, TensorType):
         axes = tuple(Axis(resolve(a.size, values), a.label) for a in type.axes)
         return type.with_axes(axes)
+    if isinstance(type, ListType):
+        element = bind(type.element, values)
+        assert isinstance(element, TensorType)
+        return ListType(element, type.count and resolve(type.count, values))
     return tuple(bind(t, values) for t in type)
 
 
@@ -285,10 +289,14 @@ def times(work: Dim | None, count: Dim | None) -> Dim | None:
 
 def type_bytes(type: ir.Type) -> int | None:
     """The memory of a value, None where a size or the rank is open."""
+    if isinstance(type, ListType):
+        each, count = type_bytes(type.element), type.count
+        times = None if count is None else count.value
+        return None if each is None or times is None else each * times
     if not isinstance(type, TensorType):
         return total_of(map(type_bytes, type))
-    count = None if type.lead else _product(type.sizes)
-    return None if count is None else count * BYTES.get(type.dtype, 4)
+    elements = None if type.lead else _product(type.sizes)
+    return None if elements is None else elements * BYTES.get(type.dtype, 4)
 
 
 def total_of(parts: Iterable[int | None]) -> int | None:

@@ -14,10 +14,11 @@ from .evaluate import (
     Value,
     evaluate,
     resolve,
+    show,
     truth,
 )
 from .nodes import InstanceError, TooLarge
-from .shapes import Axis, TensorType
+from .shapes import Axis, ListType, TensorType
 from .source import Span
 
 _OPEN = "this depends on a size that only a call knows"
@@ -29,6 +30,7 @@ class Scope:
     def __init__(self, env: dict[str, Value], given: frozenset[str]):
         self.env, self.given = env, given
         self.lead: tuple[Axis, ...] | None = None
+        self.lists: dict[str, list[ir.Type]] = {}
 
     def value(self, static: ir.Static, span: Span) -> Value:
         """A static value, a `Dim` where it is a size over open axes; raises `Undecided`."""
@@ -75,6 +77,9 @@ class Scope:
         """A type with what is known put in."""
         if isinstance(type, tuple):
             return tuple(self.type(t, span) for t in type)
+        if isinstance(type, ListType):
+            count = type.count and self.size(type.count, span)
+            return ListType(self.tensor(type.element, span), count)
         return self.tensor(type, span)
 
     def tensor(self, type: TensorType, span: Span) -> TensorType:
@@ -89,6 +94,38 @@ class Scope:
             return self.value(static, span)
         except Undecided:
             return None
+
+    def bind(self, targets: tuple[str, ...], item: Value, span: Span) -> None:
+        parts = item if len(targets) > 1 else (item,)
+        if not isinstance(parts, tuple) or len(parts) != len(targets):
+            raise InstanceError(f"{show(item)} is not {len(targets)} values", span)
+        self.env.update(zip(targets, parts, strict=True))
+
+    def count(self, static: ir.Static, span: Span) -> int:
+        count = self.known(static, span)
+        if not isinstance(count, int):
+            raise InstanceError(f"the number of layers is {show(count)}", span)
+        if count < 0:
+            raise InstanceError(f"the number of layers is negative: {count}", span)
+        return count
+
+    def pop(self, statement: ir.Pop) -> None:
+        """The sizes of the tensor that a list gives."""
+        if not self.lists[statement.name]:
+            raise InstanceError(f"`{statement.name}` is empty here", statement.span)
+        taken = self.lists[statement.name].pop()
+        assert isinstance(taken, TensorType)
+        for index, name in statement.sizes:
+            size = taken.sizes[index]
+            self.env[name] = size if size.value is None else size.value
+
+    def compared(self, statement: ir.Require) -> str:
+        """What is required, and the sizes at hand: `... (14 and 15)`."""
+        match statement.condition:
+            case ir.StaticBinary(_, ir.Size(left), ir.Size(right)):
+                a, b = self.size(left, statement.span), self.size(right, statement.span)
+                return f"{statement.message} ({a} and {b})"
+        return statement.message
 
     # ------------------------------------------------------------ call sites
 
@@ -130,3 +167,20 @@ def _solved(want: Dim, have: Dim, name: str) -> Dim | None:
         return None
     quotient = (have - offset) // factor
     return quotient if quotient * factor == have - offset else None
+
+
+def of_one(type: ir.Type, axis: int | None) -> ir.Type:
+    """What one of the copies along an axis gets."""
+    if axis is None or not isinstance(type, TensorType):
+        return type
+    return type.with_axes(type.axes[:axis] + type.axes[axis + 1 :])
+
+
+def is_empty(type: ir.Type) -> bool:
+    """Whether a value would have an axis without entries."""
+    match type:
+        case TensorType(axes=axes):
+            return any(a.size.value is not None and a.size.value < 1 for a in axes)
+        case ListType(element):
+            return is_empty(element)
+    return any(is_empty(part) for part in type)

@@ -101,9 +101,26 @@ class TensorType(Record):
         exact = tuple(i for i, a in enumerate(self.axes) if a.size.name == name)
         return exact or tuple(i for i, a in enumerate(self.axes) if a.label == name)
 
+    def axis_name(self, index: int) -> str:
+        """What a size of its own is called, for one of the axes."""
+        label = self.axes[index].label
+        if label:
+            return label.lower()
+        return "features" if index == self.rank - 1 else f"size_{index}"
+
     def __str__(self) -> str:
         dims = ", ".join((["..."] if self.lead else []) + [str(a) for a in self.axes])
         return f"{'' if self.dtype == 'float' else self.dtype}[{dims}]"
+
+
+class ListType(Record):
+    """A list of tensors that are alike; `count` is how many there are, where that has a form."""
+
+    element: TensorType
+    count: Dim | None = None
+
+    def __str__(self) -> str:
+        return f"list of {self.element}"
 
 
 def tensor(dtype: str, *sizes: Dim | int | str) -> TensorType:

@@ -5,20 +5,22 @@ from __future__ import annotations
 from .. import ir
 from ..diagnostics import Label
 from ..dims import Comparison, Dim, const
-from ..shapes import TensorType
 from ..source import Span
 from ..syntax import tree
-from . import types
+from . import lists, types
 from .context import Context
 from .declarations import check_name, with_article
 from .expressions import as_tensor, expr
-from .values import BAD, Applied, Bad, Fault, Several, Static, Tensor, Value
+from .inputs import wrap
+from .values import BAD, Applied, Bad, Fault, Listed, Several, Static, Tensor, Value
 
 
 def assign(ctx: Context, node: tree.Assign) -> None:
     """`targets op value`."""
     for target in node.targets:
         check_name(ctx, target.id, target.span)
+    if lists.assign(ctx, node):
+        return
     value = ctx.attempt(lambda: _assigned(ctx, node))
     if isinstance(value, Bad):
         raise Fault
@@ -156,6 +158,9 @@ def store(ctx: Context, target: tree.Name, value: Value, span: Span) -> None:
                 target.span,
                 "value",
             )
+        case Listed():
+            bindable(ctx, target)
+            lists.store(ctx, target, value, span)
         case _:
             ctx.fail("N216", "this is not a value", span, help="apply it to something")
 
@@ -196,9 +201,7 @@ def unpack(ctx: Context, node: tree.Assign, value: Value) -> None:
             )
         seen.add(target.id)
         bindable(ctx, target)
-        var = ir.Var(target.id, kind, target.span)
-        made: Value = (
-            Tensor(var) if isinstance(kind, TensorType) else Several(var, kind)
-        )
-        ctx.bind(target.id, made, target.span, "value")
+        made = wrap(ir.Var(target.id, kind, target.span))
+        what = "list" if isinstance(made, Listed) else "value"
+        ctx.bind(target.id, made, target.span, what)
     ctx.body.append(ir.Assign(tuple(t.id for t in node.targets), value.expr, node.span))

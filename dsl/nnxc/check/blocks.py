@@ -8,7 +8,7 @@ from typing import Any
 from .. import ir
 from ..diagnostics import Label
 from ..dims import Dim, const, symbol
-from ..shapes import Axis, TensorType
+from ..shapes import Axis, ListType, TensorType
 from ..source import Span
 from . import types
 from .apply import draw, same_sizes
@@ -202,6 +202,10 @@ def _output(
     labels: Mapping[str, str | None],
     lead: tuple[tuple[Axis, ...], bool],
 ) -> ir.Type:
+    if isinstance(kind, ListType):
+        element = _output(kind.element, env, labels, lead)
+        assert isinstance(element, TensorType)
+        return ListType(element, kind.count and kind.count.substitute(env))
     if not isinstance(kind, TensorType):
         return tuple(_output(k, env, labels, lead) for k in kind)
     axes = tuple(

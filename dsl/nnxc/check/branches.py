@@ -9,10 +9,11 @@ from ..ops.base import Kind
 from ..record import Record
 from ..shapes import Axis, TensorType
 from ..syntax import tree
+from . import lists
 from .conditions import Facts, asks_given, facts, join_types, narrowed
 from .context import Context
 from .statics import describe
-from .values import BAD, Applied, Bad, Binding, Several, Static, Tensor, Value
+from .values import BAD, Applied, Bad, Binding, Listed, Several, Static, Tensor, Value
 
 Scope = dict[str, Binding]
 
@@ -127,6 +128,10 @@ def _joined(ctx: Context, choice: Choice, name: str, a: Binding, b: Binding) -> 
         return BAD
     if isinstance(x, Static) and isinstance(y, Static):
         return _joined_static(ctx, name, x, y)
+    if isinstance(x, Listed) and isinstance(y, Listed):
+        listed = None if asks_given(choice.condition) else lists.joined(ctx, name, x, y)
+        if listed is not None:
+            return listed
     if isinstance(x, Several) and isinstance(y, Several) and x.types == y.types:
         return Several(ir.Var(name, x.types, a.span), x.types)
     _differ(ctx, choice.node, name, a, b, _kind(x), _kind(y))
@@ -149,6 +154,8 @@ def _kind(value: Value) -> str:
             return describe(value)
         case Several(types=types):
             return f"{len(types)} values"
+        case Listed():
+            return lists.described(value)
     return "no value"
 
 

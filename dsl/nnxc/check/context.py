@@ -51,6 +51,9 @@ class Context:
     carried: dict[str, frozenset[str]] = field(
         default_factory=dict
     )  # symbol -> what it starts from
+    varying: dict[str, frozenset[str]] = field(
+        default_factory=dict
+    )  # size that differs within a list -> what it depends on
     maybe_zero: set[str] = field(default_factory=set)
     locals: dict[str, frozenset[str]] = field(
         default_factory=dict
@@ -182,7 +185,12 @@ class Context:
                 found.add(name)
                 todo.extend(self.carried.get(name, ()))
                 todo.extend(self.locals.get(name, ()))
+                todo.extend(self.varying.get(name, ()))
         return frozenset(found)
+
+    def looped(self, symbols: Iterable[str]) -> bool:
+        """Whether sizes change in a loop, or from one tensor of a list to the next."""
+        return not self.roots(symbols).isdisjoint({*self.varying, *self.carried})
 
     def build_from(self, dims: Iterable[Dim], span: Span, what: str) -> None:
         """Sizes are needed to construct: axes among them become inferred sizes of a block."""
@@ -244,7 +252,10 @@ class Context:
             self.fail(code, message, span, label, related=related, help=help)
         axes = self.call_time(left) | self.call_time(right)
         lone = left.name in self.axes and right.name in self.axes
-        if axes and (self.kind != "block" or lone):
+        decided = all(p.default is not None for p in self.params.values())
+        looped = self.looped(left.symbols | right.symbols)
+        looped = looped and (decided or self.kind == "block")
+        if axes and not looped and (self.kind != "block" or lone):
             self.fail(
                 "N311",
                 f"{message}: cannot tell whether {left} {relation} {right}",
@@ -254,7 +265,7 @@ class Context:
                 help=help or self._unknown_help(axes, left, right),
             )
         fact = f"{message} ({label})" if label and message[-1] != ")" else message
-        obligation = Obligation(left, right, relation, fact, span, code)
+        obligation = Obligation(left, right, relation, fact, span, code, looped)
         if obligation not in self.body:
             self.body.append(obligation)
             self._pass_on(obligation)

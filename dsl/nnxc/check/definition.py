@@ -10,7 +10,7 @@ from .. import ir
 from ..diagnostics import Label, Sink, closest, did_you_mean
 from ..ops.base import Kind, Op
 from ..record import replace
-from ..shapes import TensorType
+from ..shapes import ListType, TensorType
 from ..source import Span
 from ..syntax import tree
 from . import statics
@@ -157,6 +157,8 @@ def _unused(ctx: Context) -> None:
     for binding in ctx.bindings:
         if ctx.lost or binding.used or binding.what in ("layer", "loop variable"):
             continue
+        if binding.what == "list" and binding.parents:
+            continue
         text = {
             "parameter": "parameter `{}` is not used",
             "input": "input `{}` is not used",
@@ -296,8 +298,8 @@ def _finished(ctx: Context, item: Any) -> ir.Stmt | None:
     match item:
         case LayerInfo():
             return ir.Declare(_layer(item))
-        case Obligation(left, right, relation, message, span):
-            return _required(ctx, left, right, relation, message, span)
+        case Obligation():
+            return _required(ctx, item)
         case ir.For(targets_, iterable, body, carried, span):
             return ir.For(targets_, iterable, finish(ctx, list(body)), carried, span)
         case ir.Scan(body=body):
@@ -331,23 +333,23 @@ def _layer(info: LayerInfo) -> ir.Layer:
         info.span,
         count,
         info.named,
+        info.copies,
         info.stream,
     )
 
 
-def _required(
-    ctx: Context, left: Any, right: Any, relation: str, message: str, span: Span
-) -> ir.Require:
-    axes = ctx.call_time(left) | ctx.call_time(right)
+def _required(ctx: Context, fact: Obligation) -> ir.Require:
+    axes = ctx.call_time(fact.left) | ctx.call_time(fact.right)
     call_time = not axes <= ctx.inferred.keys()
-    condition = ir.StaticBinary(relation, ir.Size(left), ir.Size(right))
-    return ir.Require(condition, message, span, call_time)
+    condition = ir.StaticBinary(fact.relation, ir.Size(fact.left), ir.Size(fact.right))
+    return ir.Require(condition, fact.message, fact.span, call_time, fact.looped)
 
 
 def tensor_types(kind: ir.Type) -> list[TensorType]:
     """All tensors in a type, flat."""
-    return (
-        [kind]
-        if isinstance(kind, TensorType)
-        else [t for k in kind for t in tensor_types(k)]
-    )
+    match kind:
+        case TensorType():
+            return [kind]
+        case ListType(element):
+            return [element]
+    return [t for k in kind for t in tensor_types(k)]

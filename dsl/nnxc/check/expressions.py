@@ -10,13 +10,14 @@ from ..ops import ALL
 from ..record import replace
 from ..shapes import TensorType, is_float
 from ..syntax import tree
-from . import operators, statics, types
+from . import lists, operators, statics, types
 from .context import Context
 from .values import (
     BAD,
     Applied,
     Bad,
     BlockRef,
+    Listed,
     Method,
     ModelRef,
     OpRef,
@@ -178,7 +179,7 @@ def static(ctx: Context, node: tree.Expr, what: str) -> Static:
         from .values import Fault
 
         raise Fault
-    if isinstance(value, (Tensor, Several)):
+    if isinstance(value, (Tensor, Several, Listed)):
         ctx.fail(
             "N230",
             f"{what} must be known when the model is built",
@@ -230,6 +231,14 @@ def as_tensor(
                 f"these are {len(value.types)} values",
                 help="give them names: `a, b = ...`",
             )
+        case Listed():
+            ctx.fail(
+                "N233",
+                f"{what} must be one tensor",
+                node.span,
+                f"this is {lists.described(value)}",
+                help="take one with `.pop()` or `[-1]`, or join them with `concat` or `stack`",
+            )
         case Applied(layer):
             layer.used = True
             ctx.fail(
@@ -265,6 +274,8 @@ def attribute(ctx: Context, node: tree.Attribute) -> Value:
     owner = expr(ctx, node.value)
     if isinstance(owner, Bad):
         return BAD
+    if isinstance(owner, Listed):
+        lists.no_method(ctx, node)
     if isinstance(owner, Applied) and not isinstance(owner.layer.callee, tuple):
         methods = getattr(owner.layer.callee, "methods", {})
         if node.name in methods:
@@ -322,4 +333,7 @@ def assertion(ctx: Context, node: tree.Assertion) -> Value:
     if node.type.dtype and floating and got.type.dtype != wanted.dtype:
         made = ir.Cast(got.expr, got.type.with_dtype(wanted.dtype), node.span)
         return Tensor(made)
+    if not wanted.lead and ctx.looped({s for d in got.type.sizes for s in d.symbols}):
+        # What comes after a loop is better told by what is asserted.
+        return Tensor(replace(got.expr, type=got.type.with_axes(wanted.axes)))
     return got

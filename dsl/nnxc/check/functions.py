@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import TypeAlias
 
 from .. import ir
 from ..ops.base import Input, Kind, Op
@@ -10,6 +11,7 @@ from ..record import replace
 from ..shapes import TensorType
 from ..source import Span
 from ..syntax import tree
+from . import lists
 from .apply import (
     draw,
     shape,
@@ -33,6 +35,7 @@ from .values import (
     Bad,
     BlockRef,
     Fault,
+    Listed,
     Method,
     ModelRef,
     OpRef,
@@ -41,6 +44,8 @@ from .values import (
     Tensor,
     Value,
 )
+
+Given: TypeAlias = Tensor | tuple[Tensor, ...] | Listed
 
 
 def function(
@@ -59,7 +64,8 @@ def function(
     for name, (node, value) in params.items():
         if isinstance(value, OpenWindow) and subject is not None:
             params[name] = (node, value.over(subject))
-    shaped = shape(
+    rule = lists.shape_of_list if _has_list(inputs) else shape
+    shaped = rule(
         ctx, op, inputs, dims_of(params), span, {**written.spans, **_spans(inputs)}
     )
     stream = stream_of(op, params)
@@ -80,21 +86,27 @@ def function(
     return wrap(made)
 
 
-def _subject(inputs: Mapping[str, Tensor | tuple[Tensor, ...]]) -> TensorType | None:
+def _has_list(inputs: Mapping[str, Given]) -> bool:
+    return any(isinstance(v, Listed) for v in inputs.values())
+
+
+def _subject(inputs: Mapping[str, Given]) -> TensorType | None:
     for value in inputs.values():
+        if isinstance(value, Listed):
+            return value.items[0] if value.items else value.element
         first = value[0] if isinstance(value, tuple) else value
         return first.type
     return None
 
 
-def _spans(inputs: Mapping[str, Tensor | tuple[Tensor, ...]]) -> dict[str, Span]:
-    return {n: t.expr.span for n, t in inputs.items() if isinstance(t, Tensor)}
+def _spans(inputs: Mapping[str, Given]) -> dict[str, Span]:
+    return {n: t.expr.span for n, t in inputs.items() if not isinstance(t, tuple)}
 
 
 def _function_inputs(
     ctx: Context, op: Op, written: Written, span: Span, piped: Value | None
-) -> dict[str, Tensor | tuple[Tensor, ...]]:
-    inputs: dict[str, Tensor | tuple[Tensor, ...]] = {}
+) -> dict[str, Given]:
+    inputs: dict[str, Given] = {}
     broken = False
     required = [i for i in op.inputs if not i.optional]
     queue = _spread(piped, required)
@@ -132,7 +144,7 @@ def _fill(
     spec: Input,
     values: list[Value | tree.Expr],
     span: Span,
-    into: dict[str, Tensor | tuple[Tensor, ...]],
+    into: dict[str, Given],
 ) -> None:
     if not spec.many:
         made = tensor_input(ctx, spec.name, spec.optional, values[0], span)
@@ -141,10 +153,25 @@ def _fill(
         if made is not None:
             into[spec.name] = made
         return
+    whole = _whole(ctx, values[0]) if len(values) == 1 else None
+    if whole is not None:
+        into[spec.name] = lists.as_input(ctx, whole, whole.expr.span)
+        return
     tensors: list[Tensor] = []
     for value in values:
         tensors.extend(_many(ctx, spec, value, span))
     into[spec.name] = tuple(tensors)
+
+
+def _whole(ctx: Context, given: Value | tree.Expr) -> Listed | None:
+    """A list of tensors that stands alone where any number of tensors may."""
+    if isinstance(given, tree.Name):
+        held = ctx.scope.get(given.id)
+        if held is None or not isinstance(held.value, Listed):
+            return None
+        held.use()
+        return replace(held.value, expr=replace(held.value.expr, span=given.span))
+    return given if isinstance(given, Listed) else None
 
 
 def _many(
@@ -154,7 +181,18 @@ def _many(
 
     is_value = isinstance(
         given,
-        (Tensor, Static, Several, Applied, Method, OpRef, BlockRef, ModelRef, Bad),
+        (
+            Tensor,
+            Static,
+            Several,
+            Listed,
+            Applied,
+            Method,
+            OpRef,
+            BlockRef,
+            ModelRef,
+            Bad,
+        ),
     )
     value = given if is_value else expr(ctx, given)  # type: ignore[arg-type]
     if isinstance(value, Several):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from .. import ir
-from ..shapes import TensorType
+from ..shapes import ListType, TensorType
 from ..source import Span
 from ..syntax import tree
 from .context import Context
@@ -15,6 +15,7 @@ from .values import (
     Bad,
     BlockRef,
     Fault,
+    Listed,
     Method,
     ModelRef,
     OpRef,
@@ -42,10 +43,22 @@ def tensor_input(
 
     if isinstance(
         given,
-        (Tensor, Static, Several, Applied, Method, OpRef, BlockRef, ModelRef, Bad),
+        (
+            Tensor,
+            Static,
+            Several,
+            Listed,
+            Applied,
+            Method,
+            OpRef,
+            BlockRef,
+            ModelRef,
+            Bad,
+        ),
     ):
         value, node = given, tree.Name(
-            name, given.expr.span if isinstance(given, (Tensor, Several)) else span
+            name,
+            given.expr.span if isinstance(given, (Tensor, Several, Listed)) else span,
         )
     else:
         value, node = ctx.attempt(lambda: expr(ctx, given)), given  # type: ignore[assignment]
@@ -61,14 +74,17 @@ def tensor_input(
         return BAD
 
 
-def wrap(made: ir.Expr) -> Tensor | Several:
-    """An expression as a value, single or several."""
-    return (
-        Tensor(made) if isinstance(made.type, TensorType) else Several(made, made.type)
-    )
+def wrap(made: ir.Expr) -> Tensor | Several | Listed:
+    """An expression as a value: single, several, or a list."""
+    match made.type:
+        case TensorType():
+            return Tensor(made)
+        case ListType(element, count):
+            return Listed(made, element, None, count)
+    return Several(made, made.type)
 
 
-def items(value: Several) -> list[Tensor | Several]:
+def items(value: Several) -> list[Tensor | Several | Listed]:
     """The single values of several."""
     if isinstance(value.expr, ir.TupleOf):
         return [wrap(e) for e in value.expr.items]

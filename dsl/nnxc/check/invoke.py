@@ -10,7 +10,7 @@ from ..ops.base import Op
 from ..shapes import TensorType
 from ..source import Span
 from ..syntax import tree
-from . import statics, types
+from . import copies, lists, statics, types
 from .apply import apply_entry, construct
 from .assignments import keeps_state
 from .blocks import apply_block
@@ -25,6 +25,7 @@ from .values import (
     BlockRef,
     Fault,
     LayerInfo,
+    Listed,
     Method,
     ModelRef,
     OpRef,
@@ -47,6 +48,9 @@ def call(ctx: Context, node: tree.Call | tree.Named) -> Value:
     """A call that stands by itself, not after an arrow."""
     if isinstance(node, tree.Named):
         return _named(ctx, node)
+    popped = lists.pop(ctx, node)
+    if popped is not None:
+        return popped
     if isinstance(node.func, tree.Name) and _is_static(ctx, node.func, node.args):
         args = tuple(_static_arg(ctx, a) for a in node.args)
         return statics.call(ctx, node.func.id, args, node.span)
@@ -155,7 +159,7 @@ def call_value(
             return BAD
         case Static() if func.flavor in ("function", "unknown"):
             return invoke(ctx, func, node, piped)
-        case Static() | Tensor() | Several():
+        case Static() | Tensor() | Several() | Listed():
             ctx.fail(
                 "N216", f"`{node.func.span.text[:40]}` cannot be called", node.func.span
             )
@@ -170,12 +174,14 @@ def declare(
 ) -> tuple[LayerInfo, Written]:
     """Construct a layer; what is given to its inputs stays in the `Written`."""
     name, named = _layer_name(ctx, node.span)
+    known: Mapping[str, object] = {} if isinstance(callee, Op) else callee.params
+    args, each = copies.taken_out(tuple(args), known)
     if isinstance(callee, Op):
         written = sort_out(ctx, callee, args, node.span, piped=True)
     else:
         written = sort_out_block(ctx, callee, args, node.span)
     info = construct(ctx, callee, written, node.span, name, named)
-    info.pending = written
+    info.pending, info.each = written, each
     return info, written
 
 
@@ -274,6 +280,22 @@ def _applied(
             inputs[name] = tensor  # type: ignore[assignment]
     if broken:
         raise Fault
+    if layer.each is None:
+        return wrap(_one(ctx, layer, method, inputs, span))
+    return wrap(
+        copies.apply_each(
+            ctx, layer, inputs, span, lambda i: _one(ctx, layer, method, i, span)
+        )
+    )
+
+
+def _one(
+    ctx: Context,
+    layer: LayerInfo,
+    method: Op | None,
+    inputs: Mapping[str, Tensor],
+    span: Span,
+) -> ir.Expr:
     if isinstance(layer.callee, Op):
         made = apply_entry(
             ctx, layer, method or layer.callee, method.name if method else None,
@@ -287,7 +309,7 @@ def _applied(
     if layer.has_state:
         help = "apply it before or after the scan, or take a layer without statistics"
         keeps_state(ctx, f"the statistics of `{layer.name}`", span, help)
-    return wrap(made)
+    return made
 
 
 def _same_as_input(
@@ -319,7 +341,9 @@ def call_model(
     for name in signature.params:
         layer.args[name] = (ir.Ref(name), _own_size(ctx, name))
     value = apply(ctx, layer, None, args, span, piped)
-    if isinstance(value, (Tensor, Several)) and isinstance(value.expr, ir.Apply):
+    if isinstance(value, (Tensor, Several, Listed)) and isinstance(
+        value.expr, ir.Apply
+    ):
         return wrap(ir.ModelCall(value.expr.args, value.expr.type, span))
     assert isinstance(value, Bad), definition.name
     return value

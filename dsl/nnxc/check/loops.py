@@ -10,12 +10,13 @@ from typing import Any
 from .. import ir
 from ..diagnostics import Label, Sink
 from ..dims import Dim, symbol
+from ..record import replace
 from ..shapes import Axis, TensorType
 from ..source import Span
 from ..syntax import tree
-from . import statics
+from . import lists, statics
 from .context import Context
-from .values import BAD, Bad, Binding, Fault, Static, Tensor, Value
+from .values import BAD, Bad, Binding, Fault, Listed, Static, Tensor, Value
 
 PASSES = 4
 MAX_DEPTH = 4
@@ -136,10 +137,11 @@ def _phis(ctx: Context, loop: Loop) -> dict[str, Binding]:
     from .statements import targets
 
     changed = {t.id for s in loop.node.body for t in targets(s)}
+    changed |= lists.changed(loop.node.body)
     phis: dict[str, Binding] = {}
     for name in sorted(changed & loop.entry.keys()):
         first = loop.entry[name]
-        if first.what not in ("value", "input"):
+        if first.what not in ("value", "input", "list"):
             continue
         value = loop.starts.get(name, _changing(ctx, name, first.value))
         phis[name] = Binding(name, value, first.span, first.what, parents=[first])
@@ -149,6 +151,8 @@ def _phis(ctx: Context, loop: Loop) -> dict[str, Binding]:
 
 def _changing(ctx: Context, name: str, value: Value) -> Value:
     """A static local that the loop changes is known no longer; tensors keep their type."""
+    if isinstance(value, Listed):
+        return replace(value, items=None)
     if not isinstance(value, Static):
         return value
     if value.dim is None:
@@ -209,6 +213,10 @@ def _generalise(ctx: Context, loop: Loop, end: Mapping[str, Binding]) -> bool:
     for name, first in loop.entry.items():
         last = end.get(name)
         start = loop.starts.get(name, first.value)
+        wider = lists.widened(start, last and last.value)
+        if wider is not None:
+            loop.starts[name] = wider
+            found = True
         if (
             last is None
             or not isinstance(last.value, Tensor)
@@ -271,7 +279,9 @@ def _finish(
             continue
         value = _left_behind(ctx, loop, name, phi, last, nexts)
         joined = Binding(name, value, last.span, last.what, parents=[phi, last])
-        joined.used = isinstance(value, Bad)
+        # What goes into a list is used there, though nothing reads the last of it.
+        gathered = phi.used and bool(lists.changed(loop.node.body))
+        joined.used = isinstance(value, Bad) or gathered
         ctx.bindings.append(joined)
         scope[name] = joined
     for name in end:
@@ -304,6 +314,8 @@ def _left_behind(
         return BAD
     if isinstance(start, Static) and isinstance(value, Static):
         return start
+    if isinstance(start, Listed) and isinstance(value, Listed):
+        return lists.after(ctx, start, value, loop.iterable)
     if not isinstance(start, Tensor) or not isinstance(value, Tensor):
         _unsettled(ctx, loop.node.span, name, "it is another kind of thing", last)
         return BAD

@@ -16,7 +16,7 @@ class Construction(Record):
     """A place where a layer may be constructed, and the name that the author gave it."""
 
     span: Span
-    kind: str
+    kind: str  # as it is written: the parameter, where a block is an argument
     name: str | None
 
 
@@ -102,13 +102,13 @@ def _walk(node: object, name: str | None) -> Iterator[Construction]:
         case tree.Named(value, given):
             yield from _walk(value, given)
             return
-        case tree.Call(tree.Name(kind), args, span) if kind[:1].isupper():
-            yield Construction(span, kind, name)
+        case tree.Call(tree.Name(kind, said), args, span) if kind[:1].isupper():
+            yield Construction(span, said.text or kind, name)
             for arg in args:
                 yield from _walk(arg.value, None)
             return
         case tree.Name(kind, span) if kind[:1].isupper():
-            yield Construction(span, kind, name)
+            yield Construction(span, span.text or kind, name)
             return
         case tree.Binary("*", left, right):
             yield from _walk(left, name)

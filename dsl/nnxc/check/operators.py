@@ -7,7 +7,7 @@ from ..dims import Comparison, const
 from ..shapes import Axis, TensorType, is_float, promote
 from ..source import Span
 from ..syntax import tree
-from . import statics
+from . import lists, statics
 from .context import Context
 from .values import (
     BAD,
@@ -212,6 +212,7 @@ def if_else(ctx: Context, node: tree.IfElse) -> Value:
     from .conditions import facts, narrowed
     from .expressions import as_tensor, expr, static
 
+    lists.not_inside(ctx, (node.then, node.orelse))
     condition = static(ctx, node.condition, "the condition of `if`")
     ctx.build_from_static(condition.node, node.condition.span, "the choice")
     when, unless = facts(ctx, condition)

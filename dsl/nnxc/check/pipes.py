@@ -17,6 +17,7 @@ from .values import (
     BlockRef,
     Fault,
     LayerInfo,
+    Listed,
     Method,
     ModelRef,
     OpRef,
@@ -43,7 +44,7 @@ def _sourced(ctx: Context, value: Value, node: tree.Expr) -> Value:
     """What flows is a tensor, or several; a number may."""
     from .expressions import as_tensor
 
-    if isinstance(value, (Several, Bad)) or (
+    if isinstance(value, (Several, Listed, Bad)) or (
         isinstance(value, Tensor) and not value.optional
     ):
         return value
@@ -139,7 +140,7 @@ def _branch(
     for result in results:
         if isinstance(result, Bad):
             raise Fault
-        assert isinstance(result, (Tensor, Several))
+        assert isinstance(result, (Tensor, Several, Listed))
         exprs.append(result.expr)
     kinds = tuple(e.type for e in exprs)
     made: ir.Expr = ir.TupleOf(tuple(exprs), kinds, span)
@@ -169,6 +170,9 @@ def stacked(ctx: Context, left: tree.Expr, right: tree.Expr) -> Value:
     check_count(ctx, count, right.span)
     layer = ctx.attempt(lambda: _declare_only(ctx, left))
     if isinstance(layer, Applied):
+        if layer.layer.each is not None:
+            help = "put the copies into a block, and stack that"
+            ctx.fail("N216", "copies cannot be stacked", left.span, help=help)
         layer.layer.count = count
     return layer
 

@@ -15,6 +15,7 @@ from .context import Context
 from .definition import check_definition, file_doc
 from .files import Files, Known, Loader, gather, unused_uses
 from .invoke import is_camel
+from .patterns import specialise
 from .statements import mentioned
 from .train import check_train
 from .values import Fault, Signature
@@ -25,16 +26,13 @@ def check_program(file: tree.File, sink: Sink, loader: Loader) -> ir.Program | N
     """Check a parsed spec. None where it, or something it uses, has mistakes."""
     files = Files(sink, loader, lossy=file.broken)
     visible = gather(files, file)
+    written = [n for n in file.items if isinstance(n, tree.Config)]
+    chosen = specialise(files, written, visible)
     signatures = _definitions(files)
     by_name = {
         name: signatures[key] for name, key in visible.items() if key in signatures
     }
-    configs = [
-        c
-        for n in file.items
-        if isinstance(n, tree.Config)
-        if (c := _config(files, n, by_name))
-    ]
+    configs = [c for n in chosen if (c := _config(files, n, by_name))]
     _unique_configs(sink, file)
     trains = [
         t
@@ -147,7 +145,7 @@ def _callees(files: Files, key: str) -> list[tuple[str, Span]]:
     found: dict[str, Span] = {}
     for name in names_in(known.node.body):
         target = known.visible.get(name.id)
-        if target is not None:
+        if target in files.known:
             found.setdefault(target, name.span)
     return list(found.items())
 

@@ -20,6 +20,7 @@ from .carries import left_behind
 from .context import Context
 from .converters import axis_position, named_size
 from .declarations import check_name, with_article
+from .lists import changed
 from .values import BAD, Bad, Binding, Fault, Tensor
 
 _OVER = OpParam("over", Kind.AXIS)
@@ -58,6 +59,7 @@ def scan_statement(ctx: Context, node: tree.Scan) -> None:
     head = _head(ctx, node)
     entry = dict(ctx.scope)
     lost = _changed_outside(ctx, node, entry)
+    lost += sorted(n for n in changed(node.body) & entry.keys() if n not in lost)
     begin = _begin(ctx, node, head)
     stmts, end, inside = _body(ctx, node, taken)
     ctx.scope = entry

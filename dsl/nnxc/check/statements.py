@@ -7,6 +7,7 @@ from typing import assert_never
 from .. import ir
 from ..syntax import tree
 from ..syntax.walk import names_in
+from . import lists
 from .assignments import assign
 from .branches import if_statement
 from .context import Context
@@ -14,7 +15,7 @@ from .declarations import inputs, require, rngs, variables
 from .expressions import as_tensor, expr
 from .loops import for_statement
 from .scans import collect, refuse_declaration, scan_statement
-from .values import BAD, Applied, Bad, Fault, Several, Tensor, Value
+from .values import BAD, Applied, Bad, Fault, Listed, Several, Tensor, Value
 
 
 def statements(ctx: Context, body: tuple[tree.Statement, ...]) -> None:
@@ -54,8 +55,11 @@ def statement(ctx: Context, node: tree.Statement) -> None:
             require(ctx, node)
         case tree.Rngs():
             rngs(ctx, node)
+        case tree.Evaluate(tree.Call() as value) if lists.append(ctx, value):
+            return
         case tree.Evaluate(value):
-            expr(ctx, value)
+            if isinstance(expr(ctx, value), Bad):
+                raise Fault
             ctx.fail(
                 "N241",
                 "this value goes nowhere",
@@ -88,6 +92,8 @@ def targets(node: tree.Statement) -> list[tree.Name]:
             return list(names)
         case tree.Declare(_, fields):
             return [tree.Name(f.name, f.name_span) for f in fields]
+        case tree.Evaluate(tree.Call(tree.Attribute(tree.Name() as name, "append"))):
+            return [name]
         case tree.For(_, _, body):
             return [t for s in body for t in targets(s)]
         case tree.Scan(names, carries=carries, body=body):
@@ -118,7 +124,7 @@ def return_(ctx: Context, node: tree.Return) -> None:
     broken = False
     for value in node.values:
         result = ctx.attempt(lambda v=value: _returned(ctx, v))  # type: ignore[misc]
-        if isinstance(result, (Tensor, Several)):
+        if isinstance(result, (Tensor, Several, Listed)):
             exprs.append(result.expr)
         else:
             broken = True
@@ -134,6 +140,8 @@ def return_(ctx: Context, node: tree.Return) -> None:
 
 def _returned(ctx: Context, node: tree.Expr) -> Value:
     value = expr(ctx, node)
+    if isinstance(value, Listed):
+        return lists.returned(ctx, value, node)
     return (
         value
         if isinstance(value, (Several, Bad))

@@ -377,12 +377,16 @@ def _extreme(
 
 def _iterated(ctx: Context, name: str, args: tuple[Static, ...], span: Span) -> Static:
     """What the elements of an iterable are like."""
+    from .types import settle_sizes
+
     counter = Static(ir.Literal(0), "int")
     if name == "range":
         for arg in args:
             if arg.flavor not in ("int", "unknown"):
                 text = f"this is {describe(arg)}"
                 ctx.fail("N220", "`range` needs whole numbers", span, text)
+            if arg.dim is not None:
+                settle_sizes(ctx, arg.dim)
         return counter
     for arg in args:
         _need_list(ctx, arg, name, span)

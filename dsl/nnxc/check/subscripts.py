@@ -7,9 +7,9 @@ from ..dims import Dim, DimError, const
 from ..shapes import Axis, TensorType, is_int
 from ..source import Span
 from ..syntax import tree
-from . import statics
+from . import lists, statics
 from .context import Context
-from .values import BAD, Bad, Fault, Several, Static, Tensor, Value
+from .values import BAD, Bad, Fault, Listed, Several, Static, Tensor, Value
 
 Item = ir.Static | ir.SliceOf | ir.NewAxis | ir.Rest | ir.Expr
 
@@ -23,6 +23,8 @@ def index(ctx: Context, node: tree.Index) -> Value:
         return BAD
     if isinstance(value, Static):
         return _static_index(ctx, value, node)
+    if isinstance(value, Listed):
+        return lists.item(ctx, value, node)
     if isinstance(value, Several):
         ctx.fail(
             "N234",

@@ -71,6 +71,17 @@ class Several(Record):
     types: tuple[ir.Type, ...]
 
 
+class Listed(Record):
+    """A list of tensors. `element` is what they have in common, a size that differs being a
+    placeholder of `Context.varying`; `items` are the types one by one, where they are known.
+    """
+
+    expr: ir.Expr
+    element: TensorType | None = None
+    items: tuple[TensorType, ...] | None = None
+    count: Dim | None = None
+
+
 @dataclass(slots=True, eq=False)
 class LayerInfo:
     """A layer under construction; its sizes become known when it is first applied."""
@@ -86,6 +97,8 @@ class LayerInfo:
     count: Static | None = None
     stream: str | None = None
     used: bool = False
+    each: Any = None  # a tree.Expr: the axis along which there are copies
+    copies: Dim | None = None  # how many, once it is applied
     pending: Any = None  # a calls.Written: inputs and axes given at construction
     bound_at: Span | None = None
     sizes: dict[str, Dim] = field(default_factory=dict)
@@ -131,7 +144,16 @@ class ModelRef(Record):
 
 
 Value: TypeAlias = (
-    Tensor | Static | Several | Applied | Method | OpRef | BlockRef | ModelRef | Bad
+    Tensor
+    | Static
+    | Several
+    | Listed
+    | Applied
+    | Method
+    | OpRef
+    | BlockRef
+    | ModelRef
+    | Bad
 )
 
 
@@ -144,6 +166,7 @@ class Obligation(Record):
     message: str
     span: Span
     code: str = "N301"
+    looped: bool = False  # sizes change in a loop: decided for each iteration
 
 
 @dataclass(slots=True, eq=False)

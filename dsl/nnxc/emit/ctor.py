@@ -10,8 +10,10 @@ from typing import assert_never
 from .. import ir
 from ..dims import Dim
 from ..ops.base import Op
+from . import copies
 from . import text as t
 from .build import construct, variable
+from .columns import Columns
 from .kinds import Kinds
 from .loops import source
 from .names import Namespace
@@ -20,7 +22,7 @@ from .options import Options
 from .reads import declared, givens, mentions
 from .requires import broken, fact, negated
 from .scope import Scope
-from .signature import Names, Signature, is_scanned
+from .signature import Names, Signature, is_scanned, random
 from .statics import as_size, size, static
 
 _LOCAL = 3  # a field of the Config used so often gets a local name
@@ -66,6 +68,9 @@ class _Constructor:
         self.scope = Scope(self._symbol)
         self.checked: set[object] = set()
         self.kinds = Kinds(names.signatures, options)
+        self.columns = Columns(
+            signature.definition, self.scope, self._local, self._known
+        )
         if signature.takes_dtype:
             self.scope.dtype = self._field("dtype", bool(signature.config))
 
@@ -155,6 +160,8 @@ class _Constructor:
                 return self._all(stmt.body)
             case ir.If():
                 return self._if(stmt)
+            case ir.NewList() | ir.Append() | ir.Pop():
+                return self.columns.lines(stmt)
             case ir.Assign() | ir.UpdateState() | ir.Return():
                 return []
             case _:
@@ -212,6 +219,10 @@ class _Constructor:
     def _text(self, item: ir.Layer | ir.Variable) -> str:
         if isinstance(item, ir.Variable):
             return variable(item, self.scope)
+        if item.copies is not None:
+            drawing = random(item, self.names.signatures)
+            count = size(item.copies, self.scope).text
+            return copies.made(self._construct(item, rngs="r"), drawing, count)
         if item.count is None:
             return self._construct(item)
         count = static(item.count, self.scope).text

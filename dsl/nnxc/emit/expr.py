@@ -9,6 +9,7 @@ from .. import ir
 from ..dims import Dim
 from ..ops.base import Op
 from ..shapes import TensorType
+from . import copies
 from . import text as t
 from .build import call
 from .scope import Callee, Scope
@@ -72,7 +73,14 @@ def _input(value: ir.Expr | tuple[ir.Expr, ...], scope: Scope) -> Text:
 
 
 def _apply(expr: ir.Apply, scope: Scope) -> Text:
-    return _invoke(scope.callee(expr.layer), expr.method, expr.args, scope)
+    callee = scope.callee(expr.layer)
+    if callee.copies is not None:
+        args = [
+            (callee.names.get(n, n), text(v, scope).text, n in callee.optional)
+            for n, v in expr.args
+        ]
+        return Text(copies.called(callee, callee.copies, args, expr.each, scope.rngs))
+    return _invoke(callee, expr.method, expr.args, scope)
 
 
 def _invoke(

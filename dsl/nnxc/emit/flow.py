@@ -27,11 +27,12 @@ from .reads import (
     joined,
     live_through,
     mentions,
+    popped,
     statements,
     walk,
 )
 from .scans import unstacked
-from .scope import Callee, Scope
+from .scope import Callee, Copies, Scope
 from .signature import (
     Draws,
     Names,
@@ -76,6 +77,7 @@ class Flow:
         self.labels = Labels(self.definition)
         loops = (s for s in statements(self.definition.body) if isinstance(s, ir.For))
         self.carried = {c.symbol for loop in loops for c in loop.carried}
+        self.carried |= {n for p in popped(self.definition.body) for _, n in p.sizes}
         self.loops = 0
         self.iterated: list[str] = []  # names that differ between the iterations around
         self.rebound: frozenset[str] = (
@@ -134,15 +136,25 @@ class Flow:
         """How a layer is called here."""
         layer = self.layers[name]
         drawing = layer_draws(layer, self.names.signatures) > Draws.NEVER
+        copies = self._copies(layer)
         if isinstance(layer.callee, Op):
             optional = frozenset(i.name for i in layer.callee.inputs if i.optional)
-            return Callee(self.access[name], drawing, optional)
+            return Callee(self.access[name], drawing, optional, copies=copies)
         block = self.names.signatures[layer.callee]
-        return Callee(self.access[name], drawing, block.optional_inputs, block.inputs)
+        return Callee(
+            self.access[name], drawing, block.optional_inputs, block.inputs, copies
+        )
+
+    def _copies(self, layer: ir.Layer) -> Copies | None:
+        if layer.copies is None:
+            return None
+        known = self.names.signatures
+        count = size(layer.copies, self.scope).text if layer_draws(layer, known) else ""
+        return Copies(count, layer_draws(layer, known), has_state(layer, known))
 
     def _comment(self, value: ir.Expr) -> str:
         """The shape of a value, where it is not that of a tensor it is made from."""
-        if isinstance(value.type, tuple) or isinstance(value, ir.Reshape):
+        if not isinstance(value.type, TensorType) or isinstance(value, ir.Reshape):
             return ""
         known = (e.type for e in walk(value) if isinstance(e, ir.Var))
         if any(
@@ -188,6 +200,13 @@ class Flow:
                 self.lower.unpack(targets, value, after)
             case ir.UpdateState(name, value):
                 self.lower.update(f"{self.access[name]}[...]", value, after)
+            case ir.NewList(name):
+                text = f"{self.locals.text[name]}: list[jax.Array] = []"
+                self.lower.nodes.append(Line(text))
+            case ir.Append(name, value):
+                self.lower.append(name, value, after)
+            case ir.Pop():
+                self._pop(stmt)
             case ir.Return(values):
                 self.lower.returned(values)
             case ir.StaticLet():
@@ -216,6 +235,18 @@ class Flow:
         self.lower.nodes.append(
             Line(f"{name} = {text}", tuple(uses), frozenset((name,)))
         )
+
+    def _pop(self, stmt: ir.Pop) -> None:
+        """Sizes that differ from tensor to tensor are read from the one that is taken."""
+        taken = self.locals.text[stmt.target]
+        self.lower.nodes.append(
+            Line(f"{taken} = {self.locals.text[stmt.name]}.pop()", (stmt.name,))
+        )
+        self.locals.written.add(stmt.target)
+        for index, symbol in stmt.sizes:
+            local = self._local(symbol)
+            text = f"{local} = {taken}.shape[{index - stmt.type.rank * stmt.type.lead}]"
+            self.lower.nodes.append(Line(text, (), frozenset((local,))))
 
     def _constructible(self, value: ir.Static) -> bool:
         names = mentions(value)

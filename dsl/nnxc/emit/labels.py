@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .. import ir
-from ..shapes import TensorType
+from ..shapes import ListType, TensorType
 
 # Upper-case axes that the field knows by one letter.
 MEANINGS = {
@@ -38,6 +38,8 @@ class Labels:
         """A type, or several in parentheses."""
         if isinstance(type_, tuple):
             return f"({', '.join(self.types(t) for t in type_)})"
+        if isinstance(type_, ListType):
+            return f"list of {self.shape(type_.element)}"
         return self.shape(type_)
 
 

@@ -100,6 +100,15 @@ class Lowering:
         value = self._cut(self._hoist(value, avoid, None), avoid, None, len(target) + 3)
         self.write(f"{target} = ", value)
 
+    def append(self, name: str, value: ir.Expr, avoid: Names) -> None:
+        """`name.append(value)`."""
+        target = self.locals.text[name]
+        value = self._hoist(value, avoid | {name}, None)
+        value = self._cut(value, avoid | {name}, None, len(f"{target}.append()"))
+        with self.scope.recording() as uses:
+            text = render(value, self.scope)
+        self.nodes.append(Line(f"{target}.append({text})", tuple(uses)))
+
     def write(self, start: str, value: ir.Expr, comment: str = "") -> None:
         """One line that needs no further taking apart."""
         self._write_many(start, (value,), comment)

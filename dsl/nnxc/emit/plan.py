@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from .. import ir
 from ..ops.base import Kind
+from ..shapes import ListType
 from .call import call_body
 from .ctor import constructor
 from .docs import class_doc
@@ -86,6 +87,8 @@ def _call_head(signature: Signature) -> str:
 def _returns(outputs: tuple[ir.Type, ...]) -> str:
     if len(outputs) == 1:
         inner = outputs[0]
+        if isinstance(inner, ListType):
+            return "list[jax.Array]"
         return _returns(inner) if isinstance(inner, tuple) else "jax.Array"
     return f"tuple[{', '.join(_returns((o,)) for o in outputs)}]"
 

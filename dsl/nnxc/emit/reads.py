@@ -158,7 +158,11 @@ def givens(value: ir.Static) -> set[str]:
 def expressions(stmt: ir.Stmt) -> tuple[ir.Expr, ...]:
     """The tensor expressions of one statement, not of those inside it."""
     match stmt:
-        case ir.Assign(value=value) | ir.UpdateState(value=value):
+        case (
+            ir.Assign(value=value)
+            | ir.UpdateState(value=value)
+            | ir.Append(value=value)
+        ):
             return (value,)
         case ir.Return(values):
             return values
@@ -195,6 +199,12 @@ def live_before(stmt: ir.Stmt, after: frozenset[str]) -> frozenset[str]:
             return (after - frozenset(targets)) | reads(value)
         case ir.UpdateState(value=value):
             return after | reads(value)
+        case ir.NewList(name):
+            return after - {name}
+        case ir.Append(name, value):
+            return after | reads(value) | {name}
+        case ir.Pop(target, name):
+            return (after - {target}) | {name}
         case ir.Return(values):
             return frozenset().union(*(reads(v) for v in values))
         case ir.For(body=body):
@@ -250,14 +260,23 @@ def mentions(value: ir.Static) -> set[str]:
 
 def assigned_names(body: Sequence[ir.Stmt]) -> list[str]:
     """The tensors that statements assign."""
-    names: list[str] = []
-    for stmt in statements(body):
-        match stmt:
-            case ir.Assign(targets):
-                names += targets
-            case ir.Scan():
-                names += (*stmt.inner, *stmt.outer)
-    return list(dict.fromkeys(names))
+    return list(dict.fromkeys(n for s in statements(body) for n in _targets(s)))
+
+
+def _targets(stmt: ir.Stmt) -> tuple[str, ...]:
+    match stmt:
+        case ir.Assign(targets):
+            return targets
+        case ir.NewList(name) | ir.Pop(name):
+            return (name,)
+        case ir.Scan():
+            return (*stmt.inner, *stmt.outer)
+    return ()
+
+
+def popped(body: Sequence[ir.Stmt]) -> list[ir.Pop]:
+    """What takes tensors from lists."""
+    return [s for s in statements(body) if isinstance(s, ir.Pop)]
 
 
 def in_use(body: Sequence[ir.Stmt]) -> set[str]:

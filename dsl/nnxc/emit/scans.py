@@ -133,7 +133,9 @@ def moved(value: ir.Expr, source: int, to: int, type_: TensorType) -> ir.Expr:
 
 def in_dtype(value: ir.Expr, dtype: str | None) -> ir.Expr:
     """The value in the model's dtype, unless what computes it sees to that."""
-    if dtype is None or isinstance(value.type, tuple) or value.type.dtype != "float":
+    if dtype is None or not isinstance(value.type, TensorType):
+        return value
+    if value.type.dtype != "float":
         return value
     if isinstance(value, ir.OpCall) and value.op.dtype_aware:
         return value

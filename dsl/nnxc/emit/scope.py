@@ -10,6 +10,14 @@ from ..record import Record, field
 from ..shapes import DTYPES
 
 
+class Copies(Record):
+    """How a layer is called that has a copy for every entry of an axis."""
+
+    count: str
+    draws: int  # signature.Draws
+    stateful: bool
+
+
 class Callee(Record):
     """A layer as Python calls it: `self.dropout`, and how."""
 
@@ -17,6 +25,7 @@ class Callee(Record):
     draws: bool = False  # takes rngs=
     optional: frozenset[str] = frozenset()  # inputs to pass by keyword
     names: Mapping[str, str] = field(default_factory=dict)  # where Python's differ
+    copies: Copies | None = None
 
 
 MODEL = Callee("model")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from .. import ir
 from ..dims import Dim, symbol
 from ..record import Record, replace
-from ..shapes import TensorType
+from ..shapes import ListType, TensorType
 from ..source import NOWHERE
 from . import text as t
 from .expr import render
@@ -110,11 +110,16 @@ class _Body:
         half = [n for n, ty in zip(names, types, strict=True) if _is_model_float(ty)]
         if not (self.train.precision and half):
             self.lines.append(f"{left} = {text}")
-        elif len(names) == 1:
+        elif len(names) == 1 and isinstance(types[0], TensorType):
             self.lines.append(f"{left} = {text}.astype(jnp.float32)")
         else:
             self.lines.append(f"{left} = {text}")
-            self.lines.extend(f"{n} = {n}.astype(jnp.float32)" for n in half)
+            lists = {
+                n
+                for n, ty in zip(names, types, strict=True)
+                if isinstance(ty, ListType)
+            }
+            self.lines.extend(_in_full(n, n in lists) for n in half)
 
     def _statement(self, value: ir.Expr, before: int) -> str:
         """The text of a value. Calls of the model get lines of their own where the text would be
@@ -213,7 +218,15 @@ def _callee(signature: Signature) -> Callee:
     )
 
 
+def _in_full(name: str, is_list: bool) -> str:
+    if is_list:
+        return f"{name} = [value.astype(jnp.float32) for value in {name}]"
+    return f"{name} = {name}.astype(jnp.float32)"
+
+
 def _is_model_float(type_: ir.Type) -> bool:
+    if isinstance(type_, ListType):
+        return _is_model_float(type_.element)
     return isinstance(type_, TensorType) and type_.dtype == "float"
 
 

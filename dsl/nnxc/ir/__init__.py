@@ -15,6 +15,7 @@ from .program import Parameter as Parameter
 from .program import Program as Program
 from .program import Train as Train
 from .program import TrainOp as TrainOp
+from .statements import Append as Append
 from .statements import Assign as Assign
 from .statements import Carried as Carried
 from .statements import Collected as Collected
@@ -22,6 +23,8 @@ from .statements import Declare as Declare
 from .statements import For as For
 from .statements import If as If
 from .statements import Layer as Layer
+from .statements import NewList as NewList
+from .statements import Pop as Pop
 from .statements import Require as Require
 from .statements import Return as Return
 from .statements import Scan as Scan

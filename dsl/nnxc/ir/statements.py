@@ -27,6 +27,7 @@ class Layer(Record):
     span: Span
     count: Static | None = None  # a stack of so many: `Block(...) * n`
     named: bool = False  # by the spec's author, with `as` or by assignment
+    copies: Dim | None = None  # for every entry of an axis: `Block(..., each=E)`
     stream: str | None = None  # overrides the entry's own stream
 
 
@@ -60,6 +61,33 @@ class Assign(Record):
 
     targets: tuple[str, ...]
     value: Expr
+    span: Span
+
+
+class NewList(Record):
+    """`skips = []`: a list of tensors, empty."""
+
+    name: str
+    span: Span
+
+
+class Append(Record):
+    """`skips.append(value)`."""
+
+    name: str
+    value: Expr
+    span: Span
+
+
+class Pop(Record):
+    """`target = skips.pop()`. `sizes` are those that differ from one tensor of the list to the next:
+    axis and symbol; from here on the symbol is the size of the tensor that was taken.
+    """
+
+    target: str
+    name: str
+    type: TensorType
+    sizes: tuple[tuple[int, str], ...]
     span: Span
 
 
@@ -150,12 +178,14 @@ class If(Record):
 
 class Require(Record):
     """A check in the constructor: written by the user, or an obligation of shapes. `call_time`
-    marks one over axes, which no constructor can check: its callers have proven it."""
+    marks one over axes, which no constructor can check: its callers have proven it, or, where its
+    sizes change in a loop (`looped`), the model decides it for each of them."""
 
     condition: Static
     message: str
     span: Span
     call_time: bool = False
+    looped: bool = False
 
 
 class Return(Record):
@@ -166,5 +196,6 @@ class Return(Record):
 
 
 Stmt: TypeAlias = (
-    Declare | Variable | StaticLet | Assign | UpdateState | For | Scan | If | Require | Return
+    Declare | Variable | StaticLet | Assign | NewList | Append | Pop | UpdateState
+    | For | Scan | If | Require | Return
 )  # fmt: skip

@@ -8,11 +8,11 @@ from typing import TypeAlias
 from ..dims import Dim
 from ..ops.base import Op
 from ..record import Record
-from ..shapes import TensorType
+from ..shapes import ListType, TensorType
 from ..source import Span
 from .static import Static
 
-Type: TypeAlias = TensorType | tuple["Type", ...]
+Type: TypeAlias = TensorType | ListType | tuple["Type", ...]
 
 
 class Var(Record):
@@ -41,6 +41,9 @@ class Apply(Record):
     type: Type
     span: Span
     flops: Dim | None = None  # of an entry; None for blocks (count theirs)
+    each: tuple[
+        int | None, ...
+    ] = ()  # of copies: the axis of each arg along which they lie
 
 
 class OpCall(Record):

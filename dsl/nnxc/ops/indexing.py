@@ -116,7 +116,7 @@ def _top_k(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
     return Shaped(out=(values, values.with_dtype("int")))
 
 
-def _segment_sum(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
+def _segment(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
     x, ids, n = inputs[0], inputs[1], args["n"]
     expect_known("x", x, "segment_sum")
     expect_rank("x", x, 1, at_least=True)
@@ -125,6 +125,20 @@ def _segment_sum(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
     requires = equal(ids.sizes[0], x.sizes[0], message, at="ids")
     axes = (Axis(n, n.name), *x.axes[1:])
     return Shaped(out=x.with_axes(axes), requires=tuple(requires))
+
+
+def _segments(name: str, doc: str) -> Op:
+    """What gathers the rows of a tensor by ids: edges into nodes."""
+    return Op(
+        name,
+        "function",
+        doc,
+        Call(f"jax.ops.{name}", ("x", "ids", "n")),
+        params=(Param("n", Kind.SIZE, doc="how many segments"),),
+        inputs=(_X, Input("ids", "int", scalar=False)),
+        shape=_segment,
+        examples=(Example({"n": "N"}, ("E d", "int: E")),),
+    )
 
 
 def _sorted(name: str, doc: str, dtype: str | None = None) -> Op:
@@ -208,15 +222,9 @@ ENTRIES: tuple[Op, ...] = (
         shape=_top_k,
         examples=(Example({"k": 2}, ("B T 6",)),),
     ),
-    Op(
-        "segment_sum",
-        "function",
-        "Sums rows of x that have the same id, over n ids.",
-        Call("jax.ops.segment_sum", ("x", "ids", "n")),
-        params=(Param("n", Kind.SIZE, doc="how many segments"),),
-        inputs=(_X, Input("ids", "int", scalar=False)),
-        shape=_segment_sum,
-        examples=(Example({"n": "N"}, ("E d", "int: E")),),
+    _segments("segment_sum", "Sums rows of x that have the same id, over n ids."),
+    _segments(
+        "segment_max", "Largest of the rows of x that have the same id, over n ids."
     ),
     _sorted("sort", "Values in order along an axis."),
     _sorted("argsort", "Positions that put an axis in order.", "int"),

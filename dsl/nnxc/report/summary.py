@@ -18,7 +18,7 @@ from ..evaluate import Value, show
 from ..instance import config_values, instantiate
 from ..nodes import Failure, Node, WeightOf, total_of
 from ..record import Record, replace
-from ..shapes import TensorType, tensor
+from ..shapes import ListType, TensorType, tensor
 from .units import byte_size, polynomial, scaled
 
 DEPTH = 2
@@ -283,6 +283,8 @@ def _shape(type: ir.Type | None) -> str:
             sizes = [str(s) for s in type.sizes]
             short = [s if len(s) <= MAX_SIZE else "..." for s in sizes]
             return str(type).replace(", ".join(sizes), ", ".join(short))
+        case ListType(element):
+            return f"list of {_shape(element)}"
     return ", ".join(map(_shape, type))
 
 

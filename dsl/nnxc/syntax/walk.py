@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeVar
 
 from ..record import Record, names_of
 from ..source import Span
 from . import tree
 
+Node = TypeVar("Node", bound=Record)
+
+
+def nodes_in(node: object, kind: type[Node]) -> Iterator[Node]:
+    """Every node of one kind in a piece of tree, in the order of the text."""
+    if isinstance(node, kind):
+        yield node
+    if isinstance(node, tuple):
+        for item in node:
+            yield from nodes_in(item, kind)
+    elif isinstance(node, Record) and not isinstance(node, Span):
+        for field in names_of(node):
+            yield from nodes_in(getattr(node, field), kind)
+
 
 def names_in(node: object) -> Iterator[tree.Name]:
     """Every `Name` in a piece of tree, in the order of the text."""
-    if isinstance(node, tree.Name):
-        yield node
-    elif isinstance(node, tuple):
-        for item in node:
-            yield from names_in(item)
-    elif isinstance(node, Record) and not isinstance(node, Span):
-        for field in names_of(node):
-            yield from names_in(getattr(node, field))
+    return nodes_in(node, tree.Name)

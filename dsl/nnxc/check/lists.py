@@ -1,0 +1,366 @@
+"""Lists of tensors: `skips = []`, `skips.append(x)`, `skips.pop()`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from .. import ir
+from ..diagnostics import Label
+from ..dims import Dim, const, func, symbol
+from ..ops.base import Op, Shaped
+from ..record import replace
+from ..shapes import Axis, ListType, TensorType
+from ..source import Span
+from ..syntax import tree
+from ..syntax.walk import nodes_in
+from .conditions import size
+from .context import Context
+from .values import Bad, Binding, Fault, Listed, Static, Tensor
+
+APPEND, POP = "append", "pop"
+METHODS = (APPEND, POP)
+
+
+def changed(node: object) -> set[str]:
+    """The names of what a piece of tree appends to or pops from."""
+    return {
+        call.func.value.id
+        for call in nodes_in(node, tree.Call)
+        if isinstance(call.func, tree.Attribute)
+        and isinstance(call.func.value, tree.Name)
+        and call.func.name in METHODS
+    }
+
+
+def described(value: Listed) -> str:
+    """What a list is, for a label."""
+    return f"a list of {value.element}" if value.element else "an empty list"
+
+
+# ----------------------------------------------------------------- statements
+
+
+def assign(ctx: Context, node: tree.Assign) -> bool:
+    """`skips = []` and `skip = skips.pop()`; False where it is another assignment."""
+    from .assignments import bindable
+
+    target = node.targets[0]
+    if node.op != "=" or len(node.targets) > 1:
+        return False
+    if isinstance(node.value, tree.ListOf) and not node.value.items:
+        bindable(ctx, target)
+        _in_model(ctx, node.span)
+        var = ir.Var(target.id, (), target.span)
+        ctx.body.append(ir.NewList(target.id, node.span))
+        ctx.bind(target.id, Listed(var, None, (), const(0)), target.span, "list")
+        return True
+    name = _owner(ctx, node.value, POP)
+    if name is None:
+        return False
+    bindable(ctx, target)
+    ctx.bind(target.id, _pop(ctx, name, node.value, target.id), target.span, "value")
+    return True
+
+
+def append(ctx: Context, node: tree.Call) -> bool:
+    """`skips.append(x)` on a line of its own; False where it is another call."""
+    from .expressions import tensor
+
+    name = _owner(ctx, node, APPEND)
+    if name is None:
+        return False
+    _in_model(ctx, node.span)
+    if len(node.args) != 1 or node.args[0].name is not None:
+        ctx.fail("N205", "`append` takes one tensor", node.span)
+    value = tensor(ctx, node.args[0].value, "what a list holds")
+    held = _held(ctx, name)
+    element = _merged(ctx, name, held.element, value.type)
+    if element is None:
+        ctx.fail(
+            "N257",
+            f"`{name}` holds tensors of another kind",
+            value.expr.span,
+            f"this is {value.type}",
+            help=f"its tensors are like {held.element}: the same dtype, as many axes",
+        )
+    items = None if held.items is None else (*held.items, value.type)
+    count = None if held.count is None else held.count + 1
+    ctx.body.append(ir.Append(name, value.expr, node.span))
+    _rebind(ctx, name, replace(held, element=element, items=items, count=count))
+    return True
+
+
+def pop(ctx: Context, node: tree.Expr) -> Tensor | None:
+    """`skips.pop()` inside an expression: taken before its statement; None for another call."""
+    name = _owner(ctx, node, POP)
+    if name is None:
+        return None
+    short = name.removesuffix("s")
+    target = ctx.unused_name(short if short != name else f"{name}_item")
+    return _pop(ctx, name, node, target)
+
+
+def _pop(ctx: Context, name: str, node: tree.Expr, target: str) -> Tensor:
+    _in_model(ctx, node.span)
+    if isinstance(node, tree.Call) and node.args:
+        ctx.fail("N205", "`pop` takes nothing: it gives the last tensor", node.span)
+    held = _held(ctx, name)
+    ctx.scope[name].use()
+    if held.element is None or held.items == ():
+        ctx.fail("N256", f"`{name}` is empty here", node.span)
+    type, sizes = _last(ctx, held, target)
+    items = held.items[:-1] if held.items else None
+    count = None if held.count is None else held.count - 1
+    ctx.body.append(ir.Pop(target, name, type, sizes, node.span))
+    _rebind(ctx, name, replace(held, items=items, count=count))
+    return Tensor(ir.Var(target, type, node.span))
+
+
+def _last(
+    ctx: Context, held: Listed, target: str
+) -> tuple[TensorType, tuple[tuple[int, str], ...]]:
+    """The type of the tensor that is taken; sizes that differ get names of their own."""
+    assert held.element is not None
+    sizes = []
+    axes = list(held.items[-1].axes if held.items else held.element.axes)
+    for i, axis in enumerate(held.element.axes):
+        if axis.size.name in ctx.varying:
+            name = ctx.unused_name(f"{target}_{held.element.axis_name(i)}")
+            ctx.locals[name] = axis.size.symbols
+            sizes.append((i, name))
+            if not held.items:
+                axes[i] = Axis(symbol(name), axis.label)
+    return held.element.with_axes(tuple(axes)), tuple(sizes)
+
+
+def store(ctx: Context, target: tree.Name, value: Listed, span: Span) -> None:
+    """`hidden = x -> Encoder`: a list that a call gives gets its name."""
+    if isinstance(value.expr, ir.Var):
+        ctx.fail("N255", f"`{value.expr.name}` would get a second name", span)
+    ctx.body.append(ir.Assign((target.id,), value.expr, span))
+    var = ir.Var(target.id, value.expr.type, target.span)
+    ctx.bind(target.id, replace(value, expr=var), target.span, "list")
+
+
+def _in_model(ctx: Context, span: Span) -> None:
+    if ctx.kind == "train":
+        ctx.fail("N255", "lists change in blocks and models only", span)
+    if ctx.scan is not None:
+        ctx.fail(
+            "N264",
+            "a list cannot change in a scan",
+            span,
+            related=(Label(ctx.scan.span, "the scan"),),
+            help="gather what every step gives with `collect`",
+        )
+
+
+def _owner(ctx: Context, node: tree.Expr, method: str) -> str | None:
+    """The list whose method is called."""
+    match node:
+        case tree.Call(tree.Attribute(tree.Name(name), called)) if called == method:
+            held = ctx.scope.get(name)
+            if held is not None and isinstance(held.value, Bad):
+                held.use()
+                raise Fault
+            return name if held and isinstance(held.value, Listed) else None
+    return None
+
+
+def _held(ctx: Context, name: str) -> Listed:
+    value = ctx.scope[name].value
+    assert isinstance(value, Listed)
+    return value
+
+
+def _rebind(ctx: Context, name: str, value: Listed) -> None:
+    """The list goes on under its name; whether it is used is asked of its beginning."""
+    first = ctx.scope[name]
+    ctx.scope[name] = Binding(name, value, first.span, "list", parents=[first])
+
+
+def not_inside(ctx: Context, arms: tuple[tree.Expr, ...]) -> None:
+    """A choice between values changes no list."""
+    for call in nodes_in(arms, tree.Call):
+        if any(_owner(ctx, call, method) for method in METHODS):
+            ctx.fail(
+                "N255",
+                "a list is changed in a statement of its own here",
+                call.span,
+                help="name what it gives: `skip = skips.pop()`",
+            )
+
+
+def no_method(ctx: Context, node: tree.Attribute) -> NoReturn:
+    """`skips.first`, or `skips.append` that is not called on a line of its own."""
+    if node.name in METHODS:
+        given = "x" if node.name == APPEND else ""
+        shown = f"{node.value.span.text[:40]}.{node.name}({given})"
+        text = f"`{node.name}` is called"
+        ctx.fail("N255", text, node.span, help=f"write a line `{shown}`")
+    text = f"a list has no `{node.name}`"
+    ctx.fail("N214", text, node.name_span, help="it has `append` and `pop`")
+
+
+# ------------------------------------------------------------- what is inside
+
+
+def _merged(
+    ctx: Context, name: str, element: TensorType | None, kind: TensorType
+) -> TensorType | None:
+    """What the tensors of a list have in common with one more; None where too little."""
+    before = element or kind
+    if (before.dtype, before.rank, before.lead) != (kind.dtype, kind.rank, kind.lead):
+        return None
+    known = ctx.params.keys() | ctx.axes.keys()
+    axes = []
+    for i, (a, b) in enumerate(zip(before.axes, kind.axes, strict=True)):
+        both = a.size
+        if a.size != b.size or not b.size.symbols <= known:
+            both = symbol(f"{name}.{i}")
+            held = ctx.varying.get(f"{name}.{i}", frozenset())
+            found = held | a.size.symbols | b.size.symbols
+            ctx.varying[f"{name}.{i}"] = found - both.symbols
+        axes.append(Axis(both, a.label or b.label))
+    return before.with_axes(tuple(axes))
+
+
+def joined(ctx: Context, name: str, a: Listed, b: Listed) -> Listed | None:
+    """A list that an `if` has changed; None where its sides do not go together."""
+    element = a.element or b.element
+    if a.element and b.element:
+        element = _merged(ctx, name, a.element, b.element)
+        if element is None:
+            return None
+    items = a.items if a.items == b.items else None
+    return Listed(a.expr, element, items, a.count if a.count == b.count else None)
+
+
+def widened(start: object, last: object) -> Listed | None:
+    """How a loop's list begins an iteration, as far as one iteration tells; None if as before."""
+    if not isinstance(start, Listed) or not isinstance(last, Listed):
+        return None
+    if start.element == last.element:
+        return None
+    return replace(start, element=last.element, items=None)
+
+
+def after(ctx: Context, start: Listed, last: Listed, iterable: Static) -> Listed:
+    """A list after a loop, each iteration of which has added as many."""
+    count = None
+    if start.count is not None and last.count is not None:
+        added, times = last.count - start.count, _iterations(ctx, iterable)
+        if added == const(0):
+            count = start.count
+        elif times is not None and added.symbols <= ctx.params.keys():
+            count = start.count + added * times
+    return replace(last, items=None, count=count)
+
+
+def _iterations(ctx: Context, iterable: Static) -> Dim | None:
+    if iterable.items:
+        return const(len(iterable.items))
+    match iterable.node:
+        case ir.StaticCall("range", (count,)):
+            return size(ctx, count)
+        case ir.StaticCall("enumerate" | "reversed" | "zip", (inner, *_)):
+            return _iterations(ctx, Static(inner, "list"))
+        case ir.StaticList(items):
+            return const(len(items))
+        case ir.Ref(name):
+            return func("len", symbol(name))
+    return None
+
+
+# ------------------------------------------------------------------------ use
+
+
+def known(ctx: Context, value: Listed, span: Span) -> ListType:
+    """The type of a whole list; all its tensors have one shape."""
+    if value.element is None or value.items == ():
+        ctx.fail("N256", "this list is empty", span)
+    element = value.element
+    if value.items and all(t.sizes == value.items[0].sizes for t in value.items):
+        element = value.items[0]
+    differs = [i for i, a in enumerate(element.axes) if a.size.name in ctx.varying]
+    if differs:
+        ctx.fail(
+            "N257",
+            "the tensors of this list differ in shape",
+            span,
+            f"in axis {differs[0]}",
+            help="take them one by one with `.pop()`",
+        )
+    return ListType(element, value.count)
+
+
+def returned(ctx: Context, value: Listed, node: tree.Expr) -> Listed:
+    """`return x, hidden`."""
+    type = known(ctx, value, node.span)
+    return Listed(replace(value.expr, type=type), type.element, None, type.count)
+
+
+def item(ctx: Context, value: Listed, node: tree.Index) -> Tensor:
+    """`hidden[-1]`."""
+    from .expressions import static
+
+    if len(node.items) != 1 or isinstance(node.items[0], (tree.Slice, tree.Dots)):
+        ctx.fail("N220", "a list is indexed by one int", node.span)
+    at = static(ctx, node.items[0], "an index")
+    if not at.known or not isinstance(at.value, int):
+        ctx.fail("N223", "the index of a list of tensors is a number", node.span)
+    index = at.value
+    if value.items is not None:
+        if not -len(value.items) <= index < len(value.items):
+            text = f"the list has {len(value.items)} elements"
+            ctx.fail("N222", text, node.span)
+        type = value.items[index]
+    else:
+        type = known(ctx, value, node.span).element
+    return Tensor(ir.Item(value.expr, index, type, node.span))
+
+
+def as_input(ctx: Context, value: Listed, span: Span) -> Listed:
+    """A whole list as the input of a function that takes any number of tensors."""
+    if value.items:
+        return value
+    type = known(ctx, value, span)
+    if type.count is None:
+        ctx.fail("N311", "cannot tell how many tensors this list has", span)
+    return Listed(replace(value.expr, type=type), type.element, None, type.count)
+
+
+def shape_of_list(
+    ctx: Context,
+    op: Op,
+    inputs: Mapping[str, Any],
+    args: Mapping[str, Any],
+    span: Span,
+    spans: Mapping[str, Span],
+) -> Shaped:
+    """What a function makes of a list. Where the number of tensors is a symbol, the rule is asked
+    for two and for three of them: what grows does so evenly."""
+    from .apply import shape
+
+    name, value = next((n, v) for n, v in inputs.items() if isinstance(v, Listed))
+
+    def ask(tensors: tuple[Tensor, ...]) -> Shaped:
+        return shape(ctx, op, {**inputs, name: tensors}, args, span, spans)
+
+    if value.items:
+        return ask(
+            tuple(
+                Tensor(ir.Item(value.expr, i, t, span))
+                for i, t in enumerate(value.items)
+            )
+        )
+    assert value.element is not None and value.count is not None
+    one = Tensor(ir.Item(value.expr, 0, value.element, span))
+    two, three = ask((one,) * 2), ask((one,) * 3)
+    assert isinstance(two.out, TensorType) and isinstance(three.out, TensorType)
+    axes = tuple(
+        Axis(a.size + (b.size - a.size) * (value.count - 2), a.label)
+        for a, b in zip(two.out.axes, three.out.axes, strict=True)
+    )
+    return replace(two, out=two.out.with_axes(axes), flops=None)

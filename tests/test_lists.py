@@ -1,0 +1,201 @@
+"""Lists of tensors: generated models run as they were checked; what cannot be is refused."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import pytest
+from emitting import class_of, load, program, run, text_of
+from flax import nnx
+
+import nnxc
+from nnxc.instance import instantiate
+
+UNET = """
+block DoubleConv(features):
+    input x: [B, H, W, C]
+    return x -> Conv(features, 3x3) -> relu
+
+model UNet(widths = [8, 16, 32], classes = 2):
+    input x: [B, 8 * n, 8 * m, 3]
+    skips = []
+    for width in widths:
+        x = x -> DoubleConv(width) as down
+        skips.append(x)
+        x = x -> max_pool(2x2)
+    x = x -> DoubleConv(64) as middle
+    for width in reversed(widths):
+        x = x -> ConvTranspose(width, 2x2, stride=2) as up
+        x = concat(x, skips.pop(), axis=-1) -> DoubleConv(width) as conv
+    return x -> Conv(classes, 1x1) as head : [B, 8 * n, 8 * m, classes]
+
+train UNet:
+    batch x: [B, 8 * n, 8 * m, 3], mask: [B, 8 * n, 8 * m, classes]
+    loss = binary_cross_entropy(model(x), mask)
+    optimizer = adam(1e-3)
+"""
+HIDDEN = """
+block Enc(layers):
+    input x: [B, T, d]
+    hidden = []
+    for i in range(layers):
+        x += x -> Linear(d)
+        hidden.append(x)
+    return x, hidden
+
+model M(layers = 3):
+    input x: [B, T, 8]
+    x, hidden = x -> Enc(layers)
+    y = stack(hidden, axis=1) -> mean(axis=1)
+    z = hidden -> concat(axis=-1) -> Linear(8)
+    return x + hidden[-1] + y + z, hidden
+"""
+CHOSEN = """
+model M(n = 3, width = 4):
+    input x: [B, 8]
+    held = []
+    if n > 2:
+        held.append(x)
+    else:
+        held.append(x -> Linear(width))
+    if n > 5:
+        held.append(x -> Linear(2 * width))
+    y = held.pop()
+    return concat(x -> Linear(2), y, axis=-1) -> Linear(2)
+"""
+STRAIGHT = """
+model M(width = 4):
+    input x: [B, 8], y: [B, 3]
+    held = []
+    held.append(x)
+    held.append(y)
+    held.append(x -> Linear(width))
+    z = concat(held, axis=-1)
+    first = held.pop()
+    return (z -> Linear(width)) + first, held.pop(), held[0]
+"""
+
+
+def test_a_unet_of_lists_trains() -> None:
+    module = load(text_of(UNET))
+    model = module.create_model()
+    assert model(jnp.ones((2, 16, 24, 3))).shape == (2, 16, 24, 2)
+    optimizer = module.create_optimizer(model)
+    batch = jnp.ones((2, 8, 8, 3)), jnp.zeros((2, 8, 8, 2))
+    first, _ = module.train_step(model, optimizer, *batch)
+    later, _ = module.train_step(model, optimizer, *batch)
+    assert float(later) < float(first)
+
+
+def test_weights_of_an_instance_are_those_of_the_model() -> None:
+    meaning = program(UNET)
+    predicted = instantiate(meaning, "UNet").root.parameters
+    model = load(text_of(UNET)).create_model()
+    leaves = jax.tree.leaves(nnx.state(model, nnx.Param))
+    assert predicted == sum(leaf.size for leaf in leaves)
+
+
+def test_the_constructor_keeps_the_sizes_that_it_builds_from() -> None:
+    text = class_of(UNET, "UNet")
+    assert "skips_c.append(width)" in text and "skip_c = skips_c.pop()" in text
+    assert "skips_h" not in text
+
+
+@pytest.mark.parametrize("n", [2, 3, 6])
+def test_a_list_that_a_choice_changes(n: int) -> None:
+    run(CHOSEN, params={"n": n}, axes={"B": 2})
+
+
+def test_a_list_in_a_straight_line() -> None:
+    run(STRAIGHT, axes={"B": 2})
+
+
+def test_a_list_is_returned_joined_and_indexed() -> None:
+    module = load(text_of(HIDDEN))
+    model = module.M(rngs=nnx.Rngs(0))
+    out, hidden = model(jnp.ones((2, 5, 8)))
+    assert out.shape == (2, 5, 8)
+    assert [h.shape for h in hidden] == [(2, 5, 8)] * 3
+
+
+PROBE = """
+model Probe(width = 8, layers = 3):
+    input x: [B, width]
+    hidden = []
+    for i in range(layers):
+        x = x -> Linear(width) -> relu
+        hidden.append(x)
+    return x, hidden
+
+train Probe:
+    batch x: [B, width], y: [B, width]
+    out, hidden = model(x)
+    loss = mse(out, y) + mse(hidden[0], y) + mse(mean(stack(hidden, axis=0), axis=0), y)
+    optimizer = adam(1e-2)
+    precision = bf16
+"""
+
+
+def test_a_loss_over_a_list_is_computed_in_full() -> None:
+    text = text_of(PROBE)
+    assert "hidden = [value.astype(jnp.float32) for value in hidden]" in text
+    module = load(text)
+    model = module.create_model()
+    optimizer = module.create_optimizer(model)
+    losses = [
+        float(
+            module.train_step(model, optimizer, jnp.ones((2, 8)), jnp.ones((2, 8)))[0]
+        )
+        for _ in range(3)
+    ]
+    assert losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ("[B, H, W, 3]", "2 * (H // 8) and H // 4"),
+        ("[B, 4 * n, 4 * n, 3]", "2 * (n // 2) and n"),
+        ("[B, 60, 64, 3]", "14 and 15"),
+    ],
+)
+def test_sizes_that_differ_are_told_once(shape: str, message: str) -> None:
+    spec = UNET.split("train")[0].replace(" : [B, 8 * n, 8 * m, classes]", "")
+    spec = spec.replace("[B, 8 * n, 8 * m, 3]", shape)
+    (found,) = nnxc.compile(spec.encode(), path="spec.nnx").diagnostics
+    assert found.code == "N304" and message in found.message
+
+
+WRONG = """
+model M(n = 3):
+    input x: [B, T, 8]
+    held = []
+    {}
+    return x -> Linear(n)
+"""
+
+
+@pytest.mark.parametrize(
+    ("lines", "code"),
+    [
+        ("held.append(x)", "N260"),
+        ("x = held.pop()", "N256"),
+        ("held.push(x)", "N214"),
+        ("held.append(x)\n    y = held\n    x += y", "N255"),
+        (
+            "held.append(x)\n    held.append(mean(x, axis=1))\n    x = held.pop()",
+            "N257",
+        ),
+        ("held.append(x)\n    x = x if n == 3 else held.pop()", "N255"),
+        ("held.append(x)\n    x = held + x", "N233"),
+        ("held.append(x)\n    held.pop()", "N241"),
+        ("held.append(x)\n    x = held[1]", "N222"),
+        ("for i in range(2):\n        x += held.pop()", "N256"),
+        ("held.append(x)\n    for i in range(2):\n        x += held.pop()", "N322"),
+        ("held.append(x, x)\n    x = held.pop()", "N205"),
+        ("held.append(x)\n    x = held.pop(0)", "N205"),
+    ],
+)
+def test_one_mistake_one_message(lines: str, code: str) -> None:
+    output = nnxc.compile(WRONG.format(lines).encode(), path="spec.nnx")
+    assert [d.code for d in output.diagnostics] == [code]
