@@ -100,8 +100,6 @@ class _Constructor:
                     if isinstance(stmt, ir.Require) and not stmt.call_time:
                         self.checked.add(fact(stmt.condition, env))
 
-    # --------------------------------------------------------------- names
-
     def _symbol(self, name: str) -> str:
         if name in self.env:
             text = self.env[name]

@@ -27,6 +27,7 @@ from .reads import (
     joined,
     live_through,
     mentions,
+    only_here,
     popped,
     statements,
     walk,
@@ -42,7 +43,7 @@ from .signature import (
     is_scanned,
     layer_draws,
 )
-from .stacks import Stack, loop, scan, stateful_scan
+from .stacks import Stack, loop, rematted, scan, stateful_scan
 from .statics import as_size, size, static
 from .steps import write_scan
 
@@ -80,9 +81,7 @@ class Flow:
         self.carried |= {n for p in popped(self.definition.body) for _, n in p.sizes}
         self.loops = 0
         self.iterated: list[str] = []  # names that differ between the iterations around
-        self.rebound: frozenset[str] = (
-            NOTHING  # the tensors that those iterations assign
-        )
+        self.rebound = NOTHING  # the tensors that those iterations assign
         self.scope = Scope(self._symbol, self.locals.text, self.callee)
         if signature.takes_dtype:
             self.scope.dtype = "self.dtype"
@@ -336,9 +335,8 @@ class Flow:
 
     def _condition(self, stmt: ir.If) -> tuple[str, tuple[str, ...], str]:
         """The test of an `if`, and its `else`: by the layers that only one side has, if any."""
-        then, orelse = self._only(stmt.then, stmt.orelse), self._only(
-            stmt.orelse, stmt.then
-        )
+        then = only_here(stmt.then, stmt.orelse)
+        orelse = only_here(stmt.orelse, stmt.then)
         if givens(stmt.condition) or not (then or orelse):
             with self.scope.recording() as uses:
                 text = static(stmt.condition, self.scope).text
@@ -346,22 +344,9 @@ class Flow:
         present = " and ".join(f"{self.access[n]} is not None" for n in then)
         absent = " and ".join(f"{self.access[n]} is not None" for n in orelse)
         if not then:
-            return (
-                f"{self.access[orelse[0]]} is None",
-                (),
-                f"elif {absent}:" if len(orelse) > 1 else "else:",
-            )
+            tail = f"elif {absent}:" if len(orelse) > 1 else "else:"
+            return f"{self.access[orelse[0]]} is None", (), tail
         return present, (), f"elif {absent}:" if orelse else "else:"
-
-    def _only(self, here: Sequence[ir.Stmt], there: Sequence[ir.Stmt]) -> list[str]:
-        """The layers that are used and that only this side declares."""
-        needed = in_use(here)
-        other = {i.name for i in declared(there)}
-        outside = [s for s in here if not isinstance(s, ir.For)]
-        names = dict.fromkeys(i.name for i in declared(outside))
-        return [n for n in names if n in needed and n not in other]
-
-    # -------------------------------------------------------------- stacks
 
     def _is_stack(self, name: str) -> bool:
         return self.layers[name].count is not None
@@ -404,8 +389,7 @@ class Flow:
         element = self.access[step.layer]
         owner = class_name(layer, self.names.signatures) or f"type({element})"
         text, uses = self.part(step)
-        arguments = text.removeprefix(f"{element}(")
-        return f"nnx.remat({owner}.__call__, graph=False)({element}, {arguments}", uses
+        return rematted(text, element, owner), uses
 
     def _in_dtype(self, name: str) -> list[Node]:
         """A scan must begin with the dtype that its layers give."""

@@ -301,3 +301,12 @@ def joined(body: Sequence[ir.Stmt], i: int) -> tuple[ir.Stmt, int]:
         ):
             return ir.Return((value,), span), i + 2
     return body[i], i + 1
+
+
+def only_here(here: Sequence[ir.Stmt], there: Sequence[ir.Stmt]) -> list[str]:
+    """The layers that are used and that only one side of an `if` declares."""
+    needed = in_use(here)
+    other = {i.name for i in declared(there)}
+    outside = [s for s in here if not isinstance(s, ir.For)]
+    names = dict.fromkeys(i.name for i in declared(outside))
+    return [n for n in names if n in needed and n not in other]

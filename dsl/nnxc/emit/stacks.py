@@ -30,6 +30,12 @@ def loop(stack: Stack) -> list[Node]:
     return [Loop((), Source((stack.holder, ())), elements, (body,))]
 
 
+def rematted(call: str, element: str, owner: str) -> str:
+    """The call of one layer, computed again in the backward pass."""
+    arguments = call.removeprefix(f"{element}(")
+    return f"nnx.remat({owner}.__call__, graph=False)({element}, {arguments}"
+
+
 def scan(stack: Stack, body: str, streams: str, key: str) -> list[Node]:
     """`jax.lax.scan` over the layers; `body`, `streams` and `key` are free names. A layer without
     state needs no more."""
