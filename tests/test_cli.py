@@ -522,6 +522,8 @@ INTERRUPTED = """
 import os, signal, sys
 from nnxc import files
 from nnxc.__main__ import main
+# Who runs the tests in the background has SIGINT ignored, and children inherit it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 real = os.fsync
 def fsync(descriptor):
     os.kill(os.getpid(), signal.{name})
