@@ -42,12 +42,19 @@ def _parts(program: ir.Program, names: Names, options: Options) -> list[Part]:
         view = class_view(definition, program, names, options, wanted)
         parts.append(Part(templates.class_(view)))
     for train in trains:
-        parts += [Part(text) for text in templates.train(train).split(BETWEEN)]
+        texts = templates.train(train).split(BETWEEN)
+        parts += [Part(text, simple=_is_short(text)) for text in texts]
     if trains:
         parts.append(Part(templates.trainer(), done=True))
     if program.weights:
         parts += weights_parts(program, names, options)
     return parts
+
+
+def _is_short(text: str) -> bool:
+    """Whether it is a function of one line, which Black leaves alone where its lines fit."""
+    lines = text.strip("\n").split("\n")
+    return len(lines) == 2 and lines[0].startswith("def ")
 
 
 def weights_parts(program: ir.Program, names: Names, options: Options) -> list[Part]:
