@@ -7,7 +7,7 @@ ZOO := $(wildcard dsl/nnxc/zoo/*.nnx)
 N ?= 500
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test quick fuzz bench generate lint clean
+.PHONY: help demo test quick parity fuzz bench generate lint clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ test: $(READY) ## every test
 
 quick: $(READY) ## the tests that take no tens of seconds
 	@$(RUN) -m pytest -q -n 2 --dist worksteal -m "not heavy"
+
+parity: $(READY) ## zoo specs against reference models (make parity PARITY=folder)
+	@$(RUN) -m tests.parity
 
 fuzz: $(READY) ## N random valid specs and N broken ones (make fuzz N=500)
 	@$(RUN) -m tests.fuzz $(N)

@@ -1,0 +1,110 @@
+"""References as they lie in a folder, and their specs, compiled and imported."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import sys
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+import nnxc
+from nnxc import driver, ir
+
+ROOT = Path(__file__).parents[2]
+ZOO = ROOT / "dsl/nnxc/zoo/pretrained"
+OWN = ROOT / "tests/references"
+
+
+class Missing(Exception):
+    """A family cannot be judged: it has no spec, or the spec does not compile."""
+
+
+class Family:
+    """One reference model."""
+
+    def __init__(self, folder: Path):
+        self.folder, self.name = folder, folder.name
+
+    @cached_property
+    def reference(self) -> Mapping[str, np.ndarray]:
+        """The arrays of `ref.npz`."""
+        with np.load(self.folder / "ref.npz") as arrays:
+            return dict(arrays)
+
+    @cached_property
+    def meta(self) -> Mapping[str, Any]:
+        """What `meta.json` says; nothing where there is none."""
+        path = self.folder / "meta.json"
+        return json.loads(path.read_text()) if path.exists() else {}
+
+    @property
+    def spec(self) -> Path:
+        """The family's spec; raises Missing."""
+        if not self.has_spec:
+            raise Missing("has no spec")
+        return next(p for p in self._places if p.exists())
+
+    @property
+    def has_spec(self) -> bool:
+        """Whether the zoo or the folder has one."""
+        return any(p.exists() for p in self._places)
+
+    @property
+    def _places(self) -> tuple[Path, ...]:
+        return self.folder / "spec.nnx", ZOO / f"{self.name}.nnx"
+
+    @cached_property
+    def program(self) -> ir.Program:
+        """What the spec means; raises Missing."""
+        folder = self.spec.parent
+        found = driver.analyse(
+            self.spec.read_text(),
+            path=self.spec.name,
+            read=lambda name: (folder / name).read_bytes(),
+        )
+        if found.program is None:
+            raise Missing(f"does not compile: {found.diagnostics[0].message}")
+        return found.program
+
+    @property
+    def model(self) -> ir.Definition:
+        """The model that the weights are of; raises Missing."""
+        if not self.program.weights:
+            raise Missing("has no section of weights")
+        return self.program.definition(self.program.weights[0].model)
+
+    def module(self, out: Path) -> ModuleType:
+        """The generated module, built in a folder; raises Missing."""
+        if not nnxc.build([str(self.spec)], str(out)).ok:
+            raise Missing("cannot be built")
+        (path,) = out.glob("*.py")
+        found = importlib.util.spec_from_file_location(f"parity_{self.name}", path)
+        assert found is not None and found.loader is not None
+        module = importlib.util.module_from_spec(found)
+        sys.modules[found.name] = module
+        found.loader.exec_module(module)
+        return module
+
+
+def reference_folders() -> list[Path]:
+    """Where references are looked for: `PARITY`, else beside the checkout; and its own."""
+    given = os.environ.get("PARITY")
+    beside = ROOT.parent / "shared"
+    places = [Path(given)] if given else [beside / "parity", beside / "real"]
+    return [*(p for p in places if p.is_dir()), *([] if given else [OWN])]
+
+
+def families() -> dict[str, Family]:
+    """All references that are found, by name, the first of a name."""
+    found: dict[str, Family] = {}
+    for place in reference_folders():
+        for file in sorted(place.glob("*/ref.npz")):
+            found.setdefault(file.parent.name, Family(file.parent))
+    return dict(sorted(found.items()))

@@ -1,0 +1,182 @@
+"""A family at work: the model with the reference's weights, given the reference's inputs."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from safetensors.numpy import load_file
+
+from nnxc.nodes import bind
+from nnxc.shapes import DTYPES, TensorType
+
+from .families import Family
+from .judge import Arrays, Deviation, deviation, gradient_deviations, missing
+from .losses import loss_of
+
+
+def deviations(family: Family) -> list[Deviation]:
+    """Everything that the reference says, against what the spec's model does; raises Missing."""
+    with tempfile.TemporaryDirectory() as folder:
+        subject = Subject(family, Path(folder))
+        return [
+            *subject.outputs(),
+            *subject.gradients(),
+            *subject.statistics(),
+            *subject.saved_again(),
+        ]
+
+
+class Subject:
+    """A family's model, loaded."""
+
+    def __init__(self, family: Family, folder: Path):
+        self.family, self.folder = family, folder
+        self.module = family.module(folder)
+        self.config = config_of(family, self.module)
+        given = () if self.config is None else (self.config,)
+        self.model = self.module.load_pretrained(family.folder, *given)
+        self.inputs = dict(self._inputs())
+
+    def _inputs(self) -> Iterator[tuple[str, jax.Array]]:
+        values = vars(self.config) if self.config is not None else {}
+        sizes = {k: v for k, v in values.items() if isinstance(v, int | float)}
+        for field in self.family.model.inputs:
+            array = self.family.reference.get(f"in/{field.name}")
+            assert array is not None or field.optional, f"no in/{field.name}"
+            if array is not None:
+                yield field.name, as_declared(array, field.type, sizes)
+
+    def outputs(self) -> Iterator[Deviation]:
+        """What the model gives in evaluation."""
+        yield from self._judged("out", applied(self.view(), self.inputs))
+
+    def view(
+        self, model: nnx.Module | None = None, training: bool = False
+    ) -> nnx.Module:
+        """A model without dropout, whose statistics stay as they are unless it is training."""
+        modes = {"deterministic": True, "use_running_average": not training}
+        used = {m: on for m, on in modes.items() if m in self.family.model.modes}
+        return nnx.view(model or self.model, **used)
+
+    def _judged(self, kind: str, result: Any) -> Iterator[Deviation]:
+        wanted = {
+            name.removeprefix(f"{kind}/"): array
+            for name, array in self.family.reference.items()
+            if name.startswith(f"{kind}/") and not name.startswith(f"{kind}/buf/")
+        }
+        for other in ("loss", "greedy"):
+            wanted.pop(other, None)
+        noise = self.family.meta.get("noise") or {}
+        got = named(result, self.family.meta.get("main") or next(iter(wanted)))
+        for name, array in wanted.items():
+            found = got.get(name.replace("/", "."), got.get(name.split("/")[-1]))
+            if found is None:
+                yield missing(f"{kind}/{name}", "is not an output of the model")
+            else:
+                array_found = np.asarray(found)
+                yield deviation(f"{kind}/{name}", array_found, array, noise.get(name))
+
+    def gradients(self) -> Iterator[Deviation]:
+        """Gradients of the reference's loss, by the checkpoint's names."""
+        path = self.family.folder / "grad.safetensors"
+        if not path.exists():
+            return
+        graphdef, params, rest = nnx.split(self.view(), nnx.Param, ...)
+        main = self.family.meta["main"]
+
+        def loss(params: nnx.State, rest: nnx.State) -> jax.Array:
+            model = nnx.merge(graphdef, params, rest)
+            outputs = named(model(**self.inputs), main)
+            return loss_of(self.family.meta["loss_def"], outputs, self.inputs)
+
+        gradients = jax.jit(jax.grad(loss))(params, rest)
+        holder = nnx.merge(graphdef, gradients, rest)
+        yield from gradient_deviations(self._saved(holder), load_file(path))
+
+    def statistics(self) -> Iterator[Deviation]:
+        """What the model gives in training, and the statistics that it then has."""
+        if not any(name.startswith("trainbn/") for name in self.family.reference):
+            return
+        view = self.view(nnx.clone(self.model, variables=True), training=True)
+        yield from self._judged("trainbn", view(**self.inputs))
+        saved = self._saved(view)
+        for name, array in self.family.reference.items():
+            if name.startswith("trainbn/buf/"):
+                found = saved.get(name.removeprefix("trainbn/buf/"))
+                if found is None:
+                    yield missing(name, "is not saved")
+                else:
+                    yield deviation(name, found, array, 0.0)
+
+    def saved_again(self) -> Iterator[Deviation]:
+        """Saved and loaded, the model is the same."""
+        path = self.folder / "again.safetensors"
+        self.module.save_pretrained(self.model, path)
+        given = () if self.config is None else (self.config,)
+        again = self.module.load_pretrained(path, *given)
+        mine, others = nnx.state(self.model), nnx.state(again)
+        same = jax.tree.map(lambda a, b: bool((a == b).all()), mine, others)
+        if not all(jax.tree.leaves(same)):
+            yield missing("saved and loaded again", "differs")
+
+    def _saved(self, model: nnx.Module) -> Arrays:
+        path = self.folder / "saved.safetensors"
+        self.module.save_pretrained(model, path)
+        return load_file(path)
+
+
+def config_of(family: Family, module: ModuleType) -> Any:
+    """What `config.json` says; the defaults where there is none; None for a model without."""
+    if not hasattr(module, "Config"):
+        return None
+    if hasattr(module, "read_config") and (family.folder / "config.json").exists():
+        return module.read_config(family.folder)
+    return module.Config()
+
+
+def as_declared(array: np.ndarray, type: Any, values: Mapping[str, Any]) -> jax.Array:
+    """An input in the dtype and the order of axes that the spec declares."""
+    declared = bind(type, values)
+    assert isinstance(declared, TensorType)
+    moved = np.moveaxis(array, 1, -1) if array.ndim > 2 else array
+    fitting = next((a for a in (array, moved) if fits(declared, a.shape)), array)
+    return jnp.asarray(fitting, DTYPES[declared.dtype])
+
+
+def fits(type: TensorType, shape: tuple[int, ...]) -> bool:
+    """Whether a shape may be of this type: its numbers, and axes of one name of one size."""
+    if type.rank != len(shape):
+        return False
+    axes: dict[str, int] = {}
+    for size, found in zip(type.sizes, shape, strict=True):
+        wanted = axes.setdefault(size.name, found) if size.name else size.value
+        if wanted not in (None, found):
+            return False
+    return True
+
+
+def applied(model: nnx.Module, inputs: Mapping[str, jax.Array]) -> Any:
+    """The outputs of a model, compiled as one."""
+    graphdef, state = nnx.split(model)
+    return jax.jit(lambda state, inputs: nnx.merge(graphdef, state)(**inputs))(
+        state, inputs
+    )
+
+
+def named(result: Any, main: str) -> dict[str, Any]:
+    """Outputs by dotted names; `main` for a single one without a name."""
+    if isinstance(result, jax.Array):
+        return {main: result}
+    found: dict[str, Any] = {}
+    for path, array in jax.tree_util.tree_flatten_with_path(result)[0]:
+        parts = (str(getattr(p, "name", getattr(p, "idx", p))) for p in path)
+        found[".".join(parts)] = array
+    return found

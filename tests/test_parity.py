@@ -1,0 +1,107 @@
+"""The zoo's specs of published models against their references, as `make parity` runs them.
+
+The project's own references always run; more run where a folder of them is found.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.parity.__main__ import main, shortfall
+from tests.parity.families import OWN, Family, families
+from tests.parity.judge import deviation, gradient_deviations
+
+FAMILIES = families()
+
+
+def marked(family: Family) -> object:
+    own = family.folder.parent == OWN
+    return pytest.param(
+        family, id=family.name, marks=() if own else (pytest.mark.heavy,)
+    )
+
+
+@pytest.mark.parametrize(
+    "family", [marked(family) for family in FAMILIES.values() if family.has_spec]
+)
+def test_does_what_its_reference_does(family: Family) -> None:
+    assert shortfall(family) is None
+
+
+REFERENCE = np.linspace(-2, 2, 24, dtype=np.float32).reshape(2, 3, 4)
+
+
+@pytest.mark.parametrize(
+    ("change", "ok"),
+    [
+        (lambda a: a, True),
+        (lambda a: a + 5e-6, True),
+        (lambda a: a + 2e-5, False),
+        (lambda a: a * np.nan, False),
+        (lambda a: a[:1], False),
+        (lambda a: np.moveaxis(a, 1, -1), True),
+    ],
+)
+def test_judges_by_tolerance(change: object, ok: bool) -> None:
+    assert callable(change)
+    assert deviation("out/x", change(REFERENCE), REFERENCE, 1e-7).ok is ok
+
+
+def test_judges_integers_exactly() -> None:
+    ids = np.arange(4)
+    assert deviation("out/ids", ids, ids, None).ok
+    assert not deviation("out/ids", ids + 1, ids, None).ok
+
+
+def test_judges_gradients_by_the_whole() -> None:
+    want = {"big": np.full(4, 100.0), "none": np.zeros(3)}
+    near = {"big": want["big"], "none": np.full(3, 1e-4)}
+    assert all(d.ok for d in gradient_deviations(near, want))
+    far = {"big": want["big"] + 0.1}
+    assert not any(d.ok for d in gradient_deviations(far, want))
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of two references: one that its spec meets, one that has no spec."""
+    monkeypatch.setenv("PARITY", str(tmp_path))
+    good, without = tmp_path / "doubled", tmp_path / "without"
+    for place in (good, without):
+        place.mkdir()
+        x = np.arange(6, dtype=np.float32).reshape(2, 3)
+        np.savez(place / "ref.npz", **{"in/x": x, "out/y": 2 * x})
+    (good / "spec.nnx").write_text(
+        "model Doubled:\n    input x: [B, 3]\n    param scale: [3] = ones\n"
+        '    return x * scale\n\nweights Doubled from "{path}"\n'
+    )
+    from safetensors.numpy import save_file
+
+    save_file({"scale": np.full(3, 2, np.float32)}, good / "model.safetensors")
+    return tmp_path
+
+
+def test_says_what_falls_short(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([]) == 1
+    rows = capsys.readouterr().out.splitlines()
+    assert rows == ["without                has no spec", "parity: 1 of 2 families"]
+    reference = dict(np.load(folder / "doubled/ref.npz"))
+    reference["out/y"][0, 0] += 1
+    np.savez(folder / "doubled/ref.npz", **reference)
+    main(["doubled"])
+    rows = capsys.readouterr().out.splitlines()
+    assert rows[-2].startswith("doubled") and "out/y: off by 1" in rows[-2]
+    assert rows[-1] == "parity: 0 of 1 families"
+
+
+def test_finds_no_references_in_an_empty_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PARITY", str(tmp_path))
+    assert main([]) == 2
+    assert main(["bert"]) == 2
+    assert "bert" in capsys.readouterr().out
