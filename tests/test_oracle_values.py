@@ -302,6 +302,22 @@ def test_batch_norm_uses_its_statistics_in_evaluation() -> None:
     assert np.abs(mean).max() > 0
 
 
+@pytest.mark.parametrize("graph", [True, False])
+def test_batch_norm_keeps_the_unbiased_variance_and_divides_by_the_biased(
+    graph: bool,
+) -> None:
+    layer, run = made("BatchNorm", {"momentum": 0.9, "unbiased": True}, "B T d")
+    x = 3 + draw(2, 5, 6)
+    with nnx.set_graph_mode(graph):
+        close(run(x), (x - x.mean((0, 1))) / np.sqrt(x.var((0, 1)) + 1e-5))
+    close(layer.mean[...], 0.1 * x.mean((0, 1)))
+    close(layer.var[...], 0.9 + 0.1 * x.var((0, 1), ddof=1))
+    mean, var = np.asarray(layer.mean[...]), np.asarray(layer.var[...])
+    still = nnx.view(layer, use_running_average=True)
+    close(still(x), (x - mean) / np.sqrt(var + 1e-5))
+    close(still.var[...], var)
+
+
 def test_embed_attend_scores_every_id() -> None:
     layer, run = made("Embed", {"vocab": 11, "d": 6}, "int:B T")
     ids = RNG.integers(0, 11, (2, 5))

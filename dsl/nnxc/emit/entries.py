@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from .. import ir
@@ -11,8 +12,15 @@ from .reads import declared, expressions, statements, walk
 
 def helpers_of(program: ir.Program) -> list[Helper]:
     """The helpers in the order of their first use."""
-    found = (op.helper for op in ops(program) if op.helper is not None)
+    found = (op.helper for op in ops(program) if op.helper and _calls(op, op.helper))
     return list({helper.name: helper for helper in found}.values())
+
+
+def _calls(op: Op, helper: Helper) -> bool:
+    """Whether one of an entry's builds needs its helper, for arguments may choose another."""
+    builds = (op.build, *op.variants.values())
+    targets = (b if isinstance(b, str) else b.target for b in builds)
+    return any(re.search(rf"(?<![\w.]){helper.name}\b", text) for text in targets)
 
 
 def ops(program: ir.Program) -> Iterator[Op]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..shapes import TensorType
-from .base import Call, Example, Input, Inputs, Kind, Op, Param, Shaped
+from .base import Call, Example, Helper, Input, Inputs, Kind, Op, Param, Shaped
 from .pattern import divides, expect_known, expect_rank, weight
 
 SCALE = Param("scale", Kind.BOOL, True, "whether to learn a scale", positional=False)
@@ -21,10 +21,42 @@ OPTIONS = {"epsilon": "eps", "use_scale": "scale", "scale_init": "scale_init"}
 AFFINE_OPTIONS = {**OPTIONS, "use_bias": "bias", "bias_init": "bias_init"}
 AFFINE = {"scale": "d if scale", "bias": "d if bias"}
 INPUT = (Input("x", "float"),)
+BATCH_OPTIONS = {"momentum": "momentum", **AFFINE_OPTIONS}
+BATCH_NORM = Helper(
+    "BatchNorm",
+    '''class BatchNorm(nnx.BatchNorm):
+    """Batch normalization whose running variance is the unbiased one, as in PyTorch."""
+
+    def __call__(self, x: jax.Array) -> jax.Array:  # type: ignore[override]
+        if self.use_running_average:
+            return super().__call__(x)
+        kept, n = self.momentum * self.var[...], x.size // x.shape[-1]
+        y = super().__call__(x)
+        self.var[...] = kept + (self.var[...] - kept) * n / (n - 1)
+        return y
+''',
+)
 
 
 def _eps(default: float) -> Param:
     return Param("eps", Kind.NUMBER, default, "added to the variance", positional=False)
+
+
+def _batch_norm(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
+    """Flax's layer keeps the biased variance; another is a class of the generated module."""
+    x: TensorType = inputs[0]
+    expect_rank("x", x, 1, at_least=True)
+    d = x.axes[-1].size
+    target = "BatchNorm" if args["unbiased"] else "nnx.BatchNorm"
+    return Shaped(
+        out=x.with_dtype("float"),
+        sizes={"d": d},
+        weights=weight("scale", (d,), args, "scale")
+        | weight("bias", (d,), args, "bias")
+        | weight("mean", (d,), args, state=True)
+        | weight("var", (d,), args, state=True),
+        build=Call(target, ("d",), BATCH_OPTIONS),
+    )
 
 
 def _group_norm(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
@@ -90,32 +122,39 @@ ENTRIES: tuple[Op, ...] = (
         "BatchNorm",
         "layer",
         "Normalizes each feature over all other axes; evaluation uses running statistics.",
-        Call("nnx.BatchNorm", ("d",), {"momentum": "momentum", **AFFINE_OPTIONS}),
+        Call("nnx.BatchNorm", ("d",), BATCH_OPTIONS),
         params=(
             Param(
                 "momentum",
                 Kind.NUMBER,
                 0.99,
-                "how slowly the running statistics move",
+                "how much of the running statistics a step keeps: 1 less PyTorch's",
                 positional=False,
                 bounds=(0, 1),
             ),
             _eps(1e-5),
+            Param(
+                "unbiased",
+                Kind.BOOL,
+                False,
+                "whether the running variance is the unbiased one, as in PyTorch",
+                literal=True,
+                positional=False,
+            ),
             SCALE,
             BIAS,
             SCALE_INIT,
             BIAS_INIT,
         ),
         inputs=INPUT,
-        shape="... d -> ... d",
-        dtype="float",
-        weights=AFFINE,
-        state={"mean": "d", "var": "d"},
+        shape=_batch_norm,
         modes=("use_running_average",),
         dtype_aware=True,
+        helper=BATCH_NORM,
         examples=(
             Example({}, ("B H W C",)),
             Example({"momentum": 0.9, "scale": False}, ("B d",)),
+            Example({"momentum": 0.9, "unbiased": True}, ("B H W C",)),
         ),
     ),
     Op(
