@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
-ZOO := $(wildcard dsl/nnxc/zoo/*.nnx)
+ZOO := $(wildcard dsl/nnxc/zoo/*.nnx dsl/nnxc/zoo/*/*.nnx)
 N ?= 500
 
 .DEFAULT_GOAL := help
@@ -31,10 +31,12 @@ bench: $(READY) ## measure, write benchmarks/results, refresh the README's table
 	@$(RUN) -m benchmarks.compile
 	@$(RUN) -m benchmarks.step
 	@$(RUN) -m benchmarks.table
+	@$(RUN) -m benchmarks.families
 
 generate: $(READY) ## rebuild generated/ from the zoo
 	@for spec in $(ZOO); do \
-	  $(VENV)/bin/nnxc build $$spec -o generated/$$(basename $$spec .nnx) || exit 1; \
+	  name=$${spec#dsl/nnxc/zoo/}; \
+	  $(VENV)/bin/nnxc build $$spec -o generated/$${name%.nnx} || exit 1; \
 	done
 
 lint: $(READY) ## ruff, black, mypy, and the zoo's own formatting

@@ -21,8 +21,8 @@ def lines(text: str) -> int:
 
 
 def model_lines(text: str) -> int:
-    """Lines of the blocks and models alone: those before the first `train`."""
-    return lines(re.split(r"^train ", text, maxsplit=1, flags=re.MULTILINE)[0])
+    """Lines of the blocks and models alone: those before the first `weights` or `train`."""
+    return lines(re.split(r"^(?:weights|train) ", text, maxsplit=1, flags=re.M)[0])
 
 
 def tokens(text: str) -> int:

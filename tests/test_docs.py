@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import nnxc
+from benchmarks import families
 from benchmarks.table import refreshed
 
 ROOT = Path(__file__).parents[1]
@@ -125,6 +126,11 @@ def test_every_make_target_named_exists() -> None:
 
 def test_figures_are_the_measured_ones() -> None:
     assert refreshed(README) == README
+
+
+def test_the_table_of_families_is_current() -> None:
+    page = families.PAGE.read_text()
+    assert families.refreshed(page) == page
 
 
 def test_architecture_names_only_what_exists() -> None:

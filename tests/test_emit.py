@@ -19,7 +19,7 @@ from nnxc.emit.docs import docstring
 from nnxc.ops import MODEL_OPS
 
 ROOT = Path(__file__).parent.parent
-ZOO = sorted((ROOT / "dsl/nnxc/zoo").glob("*.nnx"))
+ZOO = sorted((ROOT / "dsl/nnxc/zoo").rglob("*.nnx"))
 
 
 def zoo(name: str) -> str:
@@ -157,7 +157,7 @@ def test_the_zoo_is_black_stable(path):
 def test_the_zoo_passes_ruff(tmp_path):
     for path in ZOO:
         out = text_of(path.read_text(encoding="utf-8"))
-        (tmp_path / f"{path.stem}.py").write_text(out, encoding="utf-8")
+        (tmp_path / f"{path.parent.name}_{path.stem}.py").write_text(out, encoding="utf-8")
     command = [
         sys.executable,
         "-m",

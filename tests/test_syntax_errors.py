@@ -15,7 +15,7 @@ from nnxc.syntax import tree
 from nnxc.syntax.format import format_source
 from nnxc.syntax.parse import MAX_SIZE, parse, source_from_bytes
 
-ZOO = sorted((Path(__file__).parents[1] / "dsl/nnxc/zoo").glob("*.nnx"))
+ZOO = sorted((Path(__file__).parents[1] / "dsl/nnxc/zoo").rglob("*.nnx"))
 TEXTS = [path.read_text(encoding="utf-8") for path in ZOO]
 
 

@@ -14,7 +14,7 @@ from nnxc.syntax import tree
 from nnxc.syntax.format import WIDTH, format_file, format_source
 from nnxc.syntax.parse import parse
 
-ZOO = sorted((Path(__file__).parents[1] / "dsl/nnxc/zoo").glob("*.nnx"))
+ZOO = sorted((Path(__file__).parents[1] / "dsl/nnxc/zoo").rglob("*.nnx"))
 
 
 def read(text: str) -> tree.File:

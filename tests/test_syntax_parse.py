@@ -35,7 +35,7 @@ from nnxc.syntax.tree import (
     Window,
 )
 
-ZOO = sorted((Path(__file__).parents[1] / "dsl/nnxc/zoo").glob("*.nnx"))
+ZOO = sorted((Path(__file__).parents[1] / "dsl/nnxc/zoo").rglob("*.nnx"))
 
 
 def read(text: str) -> tree.File:

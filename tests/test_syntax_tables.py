@@ -20,7 +20,7 @@ from nnxc.syntax.words import BODY, HARD, HEADS, KEYWORDS, TOP
 
 ROOT = Path(__file__).parents[1]
 DSL = ROOT / "dsl"
-ZOO = sorted((DSL / "nnxc/zoo").glob("*.nnx"))
+ZOO = sorted((DSL / "nnxc/zoo").rglob("*.nnx"))
 GRAMMAR = tables.grammar_path().read_text(encoding="utf-8")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Mapping
 
 from .. import files
 from ..fresh import SUFFIX
@@ -39,7 +40,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         return OK
     if args.name is None or args.model is None:
         args.parser.error("a NAME and `--from MODEL` are needed, or `--list`")
-    model = args.model.removesuffix(SUFFIX)
+    model = _in_full(args.model.removesuffix(SUFFIX), zoo)
     if model not in zoo:
         hint = suggestion(model, list(zoo)) or "; `nnxc new --list` shows all"
         args.parser.error(f"unknown model `{args.model}`{hint}")
@@ -50,13 +51,19 @@ def run(args: argparse.Namespace, console: Console) -> int:
 
 
 def zoo_specs() -> dict[str, str]:
-    """The specs that ship: name -> text."""
+    """The specs that ship: name -> text. Those of published models are `pretrained/NAME`."""
     found = {
-        file.name.removesuffix(SUFFIX): file.read_text("utf-8")
-        for file in shipped("zoo")
+        prefix + file.name.removesuffix(SUFFIX): file.read_text("utf-8")
+        for folder, prefix in (("zoo", ""), ("zoo/pretrained", "pretrained/"))
+        for file in shipped(folder)
         if file.name.endswith(SUFFIX)
     }
-    return dict(sorted(found.items()))
+    return dict(sorted(found.items(), key=lambda spec: ("/" in spec[0], spec[0])))
+
+
+def _in_full(model: str, zoo: Mapping[str, str]) -> str:
+    """The name with its folder, where only one folder has it."""
+    return model if model in zoo else f"pretrained/{model}"
 
 
 def _title(text: str) -> str:
