@@ -104,6 +104,30 @@ def test_config_json_fills_the_config(tmp_path: Path, config: Any, hidden: int) 
     assert model.up.kernel.shape == (2, hidden)
 
 
+@pytest.mark.parametrize(
+    ("value", "config", "hidden"),
+    [
+        ('len("names")', {"names": {"0": "a", "1": "b"}}, 2),
+        ('len("names") + 1', {"names": [1, 2]}, 3),
+        ('"hidden" or len("names")', {"names": ["a"], "hidden": None}, 1),
+        ('2 * "width" or 5', {}, 5),
+        ('max("widths") or 5', {"widths": [3, 7]}, 7),
+        ('min("width", int("rate")) or 5', {"width": 3, "rate": 2.5}, 2),
+        ('"a" if "wide" else 6', {"a": 2, "wide": False}, 6),
+        ('"a" if "wide" == "no" else 6', {"a": 2, "wide": 1, "no": 1}, 2),
+        ('("a" if "wide" else 6) + 1', {"a": 2, "wide": True}, 3),
+    ],
+)
+def test_arithmetic_on_what_config_json_says(
+    value: str, config: Any, hidden: int, tmp_path: Path
+) -> None:
+    text = MLP.replace('"sizes.hidden" or 4 * "width", "classes"', f"{value}, 3")
+    model = module_of(text).load_pretrained(
+        folder(tmp_path / "a", mlp(hidden=hidden), config)
+    )
+    assert model.up.kernel.shape == (2, hidden)
+
+
 def test_a_config_stands_above_the_file(tmp_path: Path) -> None:
     module = module_of(MLP)
     path = folder(tmp_path / "a", mlp(hidden=6), {"classes": 9, "width": 9})

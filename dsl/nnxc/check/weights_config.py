@@ -12,6 +12,7 @@ _OPERATORS = (
     *("+", "-", "*", "/", "//", "%", "or", "and"),
     *("==", "!=", "<", "<=", ">", ">="),
 )
+_FUNCTIONS = ("len", "min", "max", "sum", "abs", "int", "float", "round")
 
 
 def read(
@@ -72,10 +73,15 @@ def _recorded(ctx: Context, node: tree.Expr) -> ir.Recorded:
         case tree.Number(value) | tree.Constant(value):
             return ir.Value(value)
         case tree.Binary(op, left, right) if op in _OPERATORS:
-            return ir.Computed(op, _recorded(ctx, left), _recorded(ctx, right))
+            return ir.Computed(op, (_recorded(ctx, left), _recorded(ctx, right)))
+        case tree.Call(tree.Name(name), args) if name in _FUNCTIONS and args:
+            return ir.Computed(name, tuple(_recorded(ctx, a.value) for a in args))
+        case tree.IfElse(condition, then, orelse):
+            parts = (condition, then, orelse)
+            return ir.Computed("if", tuple(_recorded(ctx, part) for part in parts))
     ctx.fail(
         "N607",
         "this cannot be read from `config.json`",
         node.span,
-        help='write keys in quotes, numbers, and arithmetic: `"hidden_size" // "heads"`',
+        help='write keys in quotes, numbers, and arithmetic: `"hidden_size" // "heads"`, `len("id2label")`',
     )

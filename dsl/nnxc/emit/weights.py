@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 
@@ -146,8 +147,23 @@ def _recorded(value: ir.Recorded) -> Text:
             return Text(f"given[{t.quoted(path)}]")
         case ir.Value(inner):
             return t.literal(inner)
-        case ir.Computed("or", ir.Key(path) as left, right):
-            known = Text(f"{t.quoted(path)} in given", t.COMPARE)
-            return t.ternary(known, _recorded(left), _recorded(right))
-        case ir.Computed(op, left, right):
+        case ir.Computed("or", (left, right)) if keys := _keys(left):
+            known = [Text(f"{t.quoted(key)} in given", t.COMPARE) for key in keys]
+            both = functools.reduce(functools.partial(t.binary, "and"), known)
+            return t.ternary(both, _recorded(left), _recorded(right))
+        case ir.Computed("if", (condition, then, orelse)):
+            return t.ternary(*map(_recorded, (condition, then, orelse)))
+        case ir.Computed(op, (left, right)) if not op.isalpha() or op in ("or", "and"):
             return t.binary(op, _recorded(left), _recorded(right))
+        case ir.Computed(name, args):
+            return Text(f"{name}({', '.join(_recorded(a).text for a in args)})")
+
+
+def _keys(value: ir.Recorded) -> list[str]:
+    """The keys without which a value cannot be computed."""
+    match value:
+        case ir.Key(path):
+            return [path]
+        case ir.Computed(op, operands) if op not in ("or", "if"):
+            return list(dict.fromkeys(key for o in operands for key in _keys(o)))
+    return []

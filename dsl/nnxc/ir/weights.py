@@ -41,11 +41,11 @@ class Value(Record):
 
 
 class Computed(Record):
-    """`left op right`; with `or`, the first that the file has."""
+    """`left op right`; with `or`, the first that the file has; with a function's name, its call; with
+    `if`, of three operands the second where the first holds, else the third."""
 
     op: str
-    left: Recorded
-    right: Recorded
+    operands: tuple[Recorded, ...]
 
 
 Recorded: TypeAlias = Key | Value | Computed
