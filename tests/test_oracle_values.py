@@ -150,7 +150,8 @@ def lstm(x: np.ndarray, w: dict[str, Any], hidden: int) -> list[np.ndarray]:
     h = c = np.zeros(hidden)
     states = []
     for xt in x:
-        gates = xt @ w["input.kernel"] + w["input.bias"] + h @ w["recurrent.kernel"]
+        gates = xt @ w["input.kernel"] + w["input.bias"]
+        gates += h @ w["recurrent.kernel"] + w["recurrent.bias"]
         i, f, g, o = np.split(gates, 4)
         c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
         h = sigmoid(o) * np.tanh(c)
@@ -183,6 +184,46 @@ def test_gru_is_flax_s_own(reverse: bool) -> None:
     cell.dense_h.kernel[...] = layer.recurrent.kernel[...]
     x = draw(2, 5, 6)
     close(run(x), nnx.RNN(cell, reverse=reverse, keep_order=True)(x))
+
+
+LENGTHS = np.array([5, 3])
+MASK = np.arange(5) < LENGTHS[:, None]
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("name", ["LSTM", "GRU"])
+def test_masked_steps_do_not_matter(name: str, reverse: bool) -> None:
+    layer, _ = made(name, {"hidden": 4, "reverse": reverse}, "B T d")
+    x = draw(2, 5, 6)
+    ys, *states = layer.run(x, mask=MASK)
+    for i, n in enumerate(LENGTHS):
+        alone, *last = layer.run(x[i : i + 1, :n])
+        close(ys[i, :n], alone[0])
+        close(ys[i, n:], 0)
+        for state, due in zip(states, last, strict=True):
+            close(state[i], due[0])
+
+
+@pytest.mark.parametrize("name", ["LSTM", "GRU"])
+def test_a_sequence_goes_on_where_it_was_left(name: str) -> None:
+    layer, run = made(name, {"hidden": 4}, "B T d")
+    x = draw(2, 5, 6)
+    first, *states = layer.run(x[:, :2])
+    given = dict(zip("hc", states, strict=False))
+    close(np.concatenate([first, layer(x[:, 2:], **given)], axis=1), run(x))
+
+
+@pytest.mark.parametrize("name", ["LSTM", "GRU"])
+def test_cells_are_single_steps(name: str) -> None:
+    layer, run = made(name, {"hidden": 4}, "B T d")
+    states = ["B 4"] * (2 if name == "LSTM" else 1)
+    cell, step = made(f"{name}Cell", {"hidden": 4}, "B d", *states)
+    nnx.update(cell, nnx.state(layer))
+    x, state = draw(2, 5, 6), [np.zeros((2, 4), np.float32)] * len(states)
+    for t in range(5):
+        found = step(x[:, t], *state)
+        state = list(found) if isinstance(found, tuple) else [found]
+    close(state[0], run(x)[:, -1])
 
 
 @pytest.mark.parametrize("name", ["LSTM", "GRU"])
@@ -327,7 +368,9 @@ def test_embed_attend_scores_every_id() -> None:
     close(layer.attend(x), x @ table.T)
 
 
-@pytest.mark.parametrize("name", ["Attention", "LSTM", "GRU", "rope", "sinusoidal"])
+@pytest.mark.parametrize(
+    "name", ["Attention", "LSTM", "GRU", "GRUCell", "rope", "sinusoidal"]
+)
 def test_helpers_stand_alone(name: str) -> None:
     assert callable(namespace(MODEL_OPS[name])[name])
 

@@ -328,15 +328,30 @@ weights Net:
         tensors[layer.format("weight_hh")] = random((gates * 3, 3))
         tensors[layer.format("bias_ih")] = random((gates * 3,))
         tensors[layer.format("bias_hh")] = random((gates * 3,))
-    tensors["rnn.bias_hh_l0"] *= 0  # a sum is written as its first part
     got = exchanged(spec, tensors, tmp_path)
-    np.testing.assert_array_equal(got["first.input.bias"], tensors["rnn.bias_ih_l0"])
-    tensors["rnn.bias_hh_l0"] += 1
-    save_file(tensors, tmp_path / "sum.safetensors")
-    model = module_of(spec).load_pretrained(tmp_path / "sum.safetensors")
-    np.testing.assert_array_equal(
-        model.first.input.bias.get_value(), tensors["rnn.bias_ih_l0"] + 1
-    )
+    for name, tensor in (("input", "bias_ih"), ("recurrent", "bias_hh")):
+        stored = tensors[f"rnn.{tensor}_l0"]
+        np.testing.assert_array_equal(got[f"first.{name}.bias"], stored)
+
+
+def test_several_tensors_are_added(tmp_path: Path) -> None:
+    spec = """
+model Net(hidden = 3):
+    input x: [B, 2]
+    return x -> Linear(hidden) as out
+
+weights Net from "{path}":
+    out.bias = ["out.bias", "shift"] -> sum
+"""
+    tensors = {"out.weight": random((3, 2)), "out.bias": random((3,))}
+    save_file({**tensors, "shift": np.ones(3, np.float32)}, tmp_path / "a.safetensors")
+    module = module_of(spec)
+    model = module.load_pretrained(tmp_path / "a.safetensors")
+    np.testing.assert_array_equal(model.out.bias.get_value(), tensors["out.bias"] + 1)
+    module.save_pretrained(model, tmp_path / "b.safetensors")
+    saved = load_file(tmp_path / "b.safetensors")
+    np.testing.assert_array_equal(saved["out.bias"], tensors["out.bias"] + 1)
+    np.testing.assert_array_equal(saved["shift"], np.zeros(3))
 
 
 def test_one_position_apart_from_the_others(tmp_path: Path) -> None:

@@ -146,8 +146,10 @@ def apply_entry(
         args = dims_of(info.args)
     shaped = shape(ctx, op, inputs, args, span, {**info.arg_spans, **_spans(inputs)})
     if method is None:
-        op = info.callee = replace(op, build=shaped.build or op.build)
-        _learn_sizes(ctx, info, op, shaped, span)
+        info.callee = replace(op, build=shaped.build or op.build)
+    if method is None or shaped.weights:
+        assert isinstance(info.callee, Op)
+        _learn_sizes(ctx, info, info.callee, shaped, span)
     if method is None:
         place = stream_span(op, info.arg_spans, span)
         draw(ctx, info.stream, place, hard=not op.modes)

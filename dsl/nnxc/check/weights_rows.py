@@ -107,17 +107,8 @@ def _row(
         _check_group(ctx, target, group, slot, slots)
         if match.path != group[0]:
             return
-    join, tails = conversion.join, slot.tails(len(target.path))
-    if len(tails) > 1:
-        if join:
-            ctx.fail(
-                "N605",
-                f"`{shown(match.path)}` is a sum of tensors already",
-                target.value_span,
-                help=f"name it by itself, without `{join}`",
-            )
-        join = "sum"
-    names = [fill(target, n, match.path, t) for n in target.names for t in tails]
+    join, end = conversion.join, slot.tail(len(target.path))
+    names = [fill(target, name, match.path, end) for name in target.names]
     axes = slot.axes - (join == "stack")
     tensor, axis = _layout(ctx, target, slot.tensor, axes, conversion)
     yield target, ir.Row(tuple(group), tuple(names), tensor, join, axis)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from .. import ir
 from ..ops.base import Op, Tensor
-from ..ops.tensors import leaf_name, names
+from ..ops.tensors import leaf_name, name_of
 from ..record import Record
 from .values import Signature
 
@@ -22,16 +22,16 @@ class Slot(Record):
     inner: int = 1
     spare: bool = False
 
-    def tails(self, skipped: int) -> tuple[str, ...]:
-        """What its tensors are called after the first `skipped` parts of the path; `{}`
-        stands for a position."""
+    def tail(self, skipped: int) -> str:
+        """What its tensor is called after the first `skipped` parts of the path; `{}` stands
+        for a position."""
         rest = ["{}" if p is None else str(p) for p in self.path[skipped:]]
         split = len(self.path) - self.inner - skipped
         weight = ".".join(rest[max(split, 0) :])
         if self.op is None:
-            return (".".join(rest),)
-        own = names(self.op, weight) if split >= 0 else (leaf_name(weight),)
-        return tuple(".".join((*rest[: max(split, 0)], name)) for name in own)
+            return weight
+        own = name_of(self.op, weight) if split >= 0 else leaf_name(weight)
+        return ".".join((*rest[: max(split, 0)], own))
 
 
 def slots_of(signature: Signature, prefix: ir.Path = ()) -> dict[ir.Path, Slot]:

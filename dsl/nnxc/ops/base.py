@@ -215,9 +215,9 @@ class Op(Record):
     methods: Mapping[str, Op] = field(default_factory=dict)  # wte.attend
     examples: tuple[Example, ...] = ()
     source: str = ""  # for a formula: where it comes from
-    tensors: Mapping[str, tuple[str, ...]] = field(
+    tensors: Mapping[str, str] = field(
         default_factory=dict
-    )  # of weights in a checkpoint where `tensors.LEAVES` does not say; several are added
+    )  # of weights in a checkpoint where `tensors.LEAVES` does not say
     variants: Mapping[str, Call | str] = field(
         default_factory=dict
     )  # builds instead of `build` where the parameter or input of that name is written

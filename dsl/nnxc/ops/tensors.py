@@ -16,9 +16,9 @@ LEAVES: Final[Mapping[str, str]] = {
 }
 
 
-def names(op: Op, weight: str) -> tuple[str, ...]:
-    """What the tensors of a layer's weight are called, relative to the layer."""
-    return op.tensors.get(weight) or (leaf_name(weight),)
+def name_of(op: Op, weight: str) -> str:
+    """What the tensor of a layer's weight is called, relative to the layer."""
+    return op.tensors.get(weight) or leaf_name(weight)
 
 
 def leaf_name(weight: str) -> str:
