@@ -157,7 +157,9 @@ def test_the_zoo_is_black_stable(path):
 def test_the_zoo_passes_ruff(tmp_path):
     for path in ZOO:
         out = text_of(path.read_text(encoding="utf-8"))
-        (tmp_path / f"{path.parent.name}_{path.stem}.py").write_text(out, encoding="utf-8")
+        (tmp_path / f"{path.parent.name}_{path.stem}.py").write_text(
+            out, encoding="utf-8"
+        )
     command = [
         sys.executable,
         "-m",

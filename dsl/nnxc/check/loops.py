@@ -279,9 +279,9 @@ def _finish(
             continue
         value = _left_behind(ctx, loop, name, phi, last, nexts)
         joined = Binding(name, value, last.span, last.what, parents=[phi, last])
-        # What goes into a list is used there, though nothing reads the last of it.
-        gathered = phi.used and bool(lists.changed(loop.node.body))
-        joined.used = isinstance(value, Bad) or gathered
+        # What other values are made of is used, though nothing reads the last of it.
+        passed_on = phi.used and _read_for_others(loop.node.body, name)
+        joined.used = isinstance(value, Bad) or passed_on
         ctx.bindings.append(joined)
         scope[name] = joined
     for name in end:
@@ -298,6 +298,16 @@ def _finish(
     targets = tuple(t.id for t in loop.node.targets)
     ctx.body.append(
         ir.For(targets, loop.iterable.node, stmts, carried, loop.node.span)  # type: ignore[arg-type]
+    )
+
+
+def _read_for_others(body: tuple[tree.Statement, ...], name: str) -> bool:
+    """Whether a statement reads a name and gives another one a value."""
+    from .statements import mentioned, targets
+
+    return any(
+        name in mentioned(stmt) and any(t.id != name for t in targets(stmt))
+        for stmt in body
     )
 
 

@@ -222,7 +222,7 @@ def _over_time(
     )
     carried = ", ... hidden" * len(states)
     taken = f"... T d{carried}, ... T -> ... T hidden"
-    more = {name: "B 4" for name in states} | {"mask": "bool: B T"}
+    more = dict.fromkeys(states, "B 4") | {"mask": "bool: B T"}
     run = Op(
         "run",
         "layer",
