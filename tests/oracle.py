@@ -203,7 +203,8 @@ def namespace(op: Op) -> dict[str, Any]:
     """What an entry's Python text may refer to."""
     names = dict(NAMESPACE)
     if op.helper is not None:
-        exec(op.helper.source, names)
+        for helper in (*op.helper.needs, op.helper):
+            exec(helper.source, names)
     return names
 
 

@@ -74,6 +74,45 @@ def test_attend_is_causal_within_a_window() -> None:
     close(run(q, k, v), [attention(*item, seen) for item in zip(q, k, v, strict=True)])
 
 
+def test_attend_in_full() -> None:
+    args = {"causal": True, "softcap": 2.0, "chunk": 3, "scale": 0.7}
+    given = {"slopes": "2", "sinks": "2", "segments": "int:B T"}
+    _, run = made("attend", args, "B T 2 6", "B T 1 6", "B T 1 4", **given)
+    q, k, v = draw(2, 5, 2, 6), draw(2, 5, 1, 6), draw(2, 5, 1, 4)
+    slopes, sinks = np.array([0.5, 0.25]), np.array([0.3, -0.2])
+    segments = np.array([[0, 0, 0, 1, 1], [0, 1, 1, 1, 1]])
+    i, j = np.arange(5)[:, None], np.arange(5)
+    want = np.zeros((2, 5, 2, 4))
+    for b in range(2):
+        seen = (j <= i) & (i // 3 == j // 3)
+        seen &= segments[b][:, None] == segments[b]
+        for head in range(2):
+            scores = 2 * np.tanh(q[b, :, head] @ k[b, :, 0].T * 0.7 / 2)
+            scores = np.where(seen, scores - slopes[head] * (i - j), -np.inf)
+            scores = np.concatenate([scores, np.full((5, 1), sinks[head])], axis=1)
+            want[b, :, head] = softmax(scores, axis=-1)[:, :-1] @ v[b, :, 0]
+    close(run(q, k, v, slopes, sinks, segments), want)
+
+
+def test_rope_turns_neighbours_of_the_first_features() -> None:
+    args = {"theta": 100.0, "dim": 4, "interleaved": True}
+    _, run = made("rope", args, "B T heads 6", "int:B T")
+    x, at = draw(2, 3, 2, 6), np.array([[0, 1, 2], [5, 6, 7]])
+    angles = at[..., None] / 100.0 ** (np.arange(2) / 2)  # (2, 3, 2)
+    turned = (x[..., :4:2] + 1j * x[..., 1:4:2]) * np.exp(1j * angles)[:, :, None]
+    want = x.copy()
+    want[..., :4:2], want[..., 1:4:2] = turned.real, turned.imag
+    close(run(x, at), want)
+    _, rotated = made("rotate", {"interleaved": True}, "B T heads 6", "B T 2")
+    close(rotated(x, angles), want)
+
+
+def test_shift_moves_along_the_sequence() -> None:
+    _, run = made("shift", {"n": 2}, "B T d")
+    x = draw(2, 5, 3)
+    close(run(x), np.concatenate([np.zeros((2, 2, 3)), x[:, :3]], axis=1))
+
+
 @pytest.mark.parametrize("causal", [False, True])
 def test_attention_projects_attends_and_projects(causal: bool) -> None:
     args = {"heads": 2, "kv_heads": 1, "head_dim": 4, "causal": causal}

@@ -6,29 +6,32 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from .. import ir
-from ..ops.base import Helper, Op
+from ..ops.base import Call, Helper, Op
 from .reads import declared, expressions, statements, walk
 
 
 def helpers_of(program: ir.Program) -> list[Helper]:
-    """The helpers in the order of their first use."""
-    found = (op.helper for op in ops(program) if op.helper and _calls(op, op.helper))
-    return list({helper.name: helper for helper in found}.values())
+    """The helpers in the order of their first use, each after those that it needs."""
+    found: dict[str, Helper] = {}
+    for op, build in ops(program):
+        if op.helper and _calls(build, op.helper):
+            for helper in (*op.helper.needs, op.helper):
+                found.setdefault(helper.name, helper)
+    return list(found.values())
 
 
-def _calls(op: Op, helper: Helper) -> bool:
-    """Whether one of an entry's builds needs its helper, for arguments may choose another."""
-    builds = (op.build, *op.variants.values())
-    targets = (b if isinstance(b, str) else b.target for b in builds)
-    return any(re.search(rf"(?<![\w.]){helper.name}\b", text) for text in targets)
+def _calls(build: Call | str, helper: Helper) -> bool:
+    """Whether a build needs its entry's helper, for arguments may choose another."""
+    target = build if isinstance(build, str) else build.target
+    return re.search(rf"(?<![\w.]){helper.name}\b", target) is not None
 
 
-def ops(program: ir.Program) -> Iterator[Op]:
-    """Every layer and function, as often as it occurs."""
+def ops(program: ir.Program) -> Iterator[tuple[Op, Call | str]]:
+    """Every layer and function with its build, as often as it occurs."""
     for definition in program.definitions:
         for item in declared(definition.body):
             if isinstance(item, ir.Layer) and isinstance(item.callee, Op):
-                yield item.callee
+                yield item.callee, item.callee.build_for(dict(item.args))
         yield from _called(_tops(definition.body))
     for train in program.trains:
         metrics = [value for _, value in train.metrics]
@@ -39,6 +42,8 @@ def _tops(body: Sequence[ir.Stmt]) -> list[ir.Expr]:
     return [expr for stmt in statements(body) for expr in expressions(stmt)]
 
 
-def _called(exprs: Iterable[ir.Expr]) -> Iterator[Op]:
+def _called(exprs: Iterable[ir.Expr]) -> Iterator[tuple[Op, Call | str]]:
     for top in exprs:
-        yield from (e.op for e in walk(top) if isinstance(e, ir.OpCall))
+        for e in walk(top):
+            if isinstance(e, ir.OpCall):
+                yield e.op, e.op.build_for(dict((*e.args, *e.inputs)))

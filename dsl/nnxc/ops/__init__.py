@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from . import (
     activations,
+    attend,
     attention,
     axes,
     convolution,
@@ -28,12 +29,14 @@ from . import (
     recurrent,
     reductions,
     schedules,
+    sequence,
 )
 from .base import Op
 from .pattern import shape_of as shape_of
 
 _MODULES = (
     activations,
+    attend,
     attention,
     axes,
     convolution,
@@ -55,6 +58,7 @@ _MODULES = (
     recurrent,
     reductions,
     schedules,
+    sequence,
 )
 ALL: tuple[Op, ...] = tuple(op for module in _MODULES for op in module.ENTRIES)
 

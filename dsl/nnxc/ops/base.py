@@ -161,6 +161,7 @@ class Helper(Record):
 
     name: str
     source: str
+    needs: tuple[Helper, ...] = ()  # helpers that the text calls
 
 
 class Example(Record):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..shapes import Axis, TensorType
+from ..dims import Dim
+from ..shapes import Axis, TensorType, tensor
 from .base import (
     Call,
     Example,
@@ -15,6 +16,7 @@ from .base import (
     Kind,
     Op,
     Param,
+    Requirement,
     Shaped,
     ShapeError,
 )
@@ -22,18 +24,42 @@ from .pattern import equal, expect_known, expect_rank, multiple
 
 THETA = Param("theta", Kind.NUMBER, 10_000.0, "the longest wavelength over 2 pi")
 
+ROTATE = Helper(
+    "rotate",
+    '''def rotate(x: jax.Array, angles: jax.Array, *, interleaved: bool = False) -> jax.Array:
+    """Rotate the first pairs of features: (b, t, heads, d), angles (..., t, pairs)."""
+    pairs = angles.shape[-1]
+    angles = angles[..., None, :].astype(jnp.float32)  # for every head
+    sin, cos = jnp.sin(angles), jnp.cos(angles)
+    turned, rest = jnp.split(x.astype(jnp.float32), [2 * pairs], axis=-1)
+    if interleaved:
+        left, right = turned[..., ::2], turned[..., 1::2]
+    else:
+        left, right = jnp.split(turned, 2, axis=-1)
+    left, right = left * cos - right * sin, right * cos + left * sin
+    if interleaved:
+        turned = jnp.stack([left, right], axis=-1).reshape(turned.shape)
+    else:
+        turned = jnp.concatenate([left, right], axis=-1)
+    return jnp.concatenate([turned, rest], axis=-1).astype(x.dtype)
+''',
+)
 ROPE = Helper(
     "rope",
-    '''def rope(x: jax.Array, positions: jax.Array, theta: float = 10_000.0) -> jax.Array:
+    '''def rope(
+    x: jax.Array,
+    positions: jax.Array,
+    theta: float = 10_000.0,
+    *,
+    dim: int | None = None,
+    interleaved: bool = False,
+) -> jax.Array:
     """Rotate pairs of features by position: (b, t, heads, d) -> (b, t, heads, d)."""
-    half = x.shape[-1] // 2
+    half = (dim or x.shape[-1]) // 2
     frequencies = theta ** (-jnp.arange(half) / half)
-    angles = positions[..., None, None] * frequencies  # (b, t, 1, d / 2)
-    sin, cos = jnp.sin(angles), jnp.cos(angles)
-    left, right = jnp.split(x.astype(jnp.float32), 2, axis=-1)
-    rotated = [left * cos - right * sin, right * cos + left * sin]
-    return jnp.concatenate(rotated, axis=-1).astype(x.dtype)
+    return rotate(x, positions[..., None] * frequencies, interleaved=interleaved)
 ''',
+    (ROTATE,),
 )
 SINUSOIDAL = Helper(
     "sinusoidal",
@@ -55,22 +81,53 @@ SINUSOIDAL = Helper(
 def _rope(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
     """Positions stretch over the axes ahead of heads and features."""
     x, positions = inputs
-    expect_rank("x", x, 3, at_least=True)
-    expect_known("positions", positions, "rope")
-    requires = multiple(x.sizes[-1], 2, "x's last axis", at="x")
-    due = x.sizes[:-2]
-    if positions.rank > len(due):
-        raise ShapeError(
-            f"positions is {positions}, it must stretch to {TensorType('int', x.axes[:-2])}",
-            at="positions",
-            code="N303",
-            help="x is [B, T, heads, head_dim], positions [T] or [B, T]",
-        )
-    for mine, theirs in zip(reversed(positions.sizes), reversed(due), strict=False):
-        if mine.value != 1:
-            message = f"positions is {positions}, for x {x} its axis must be {theirs}"
-            requires += equal(mine, theirs, message, at="positions")
+    requires = _stands_for("positions", positions, x, ())
+    dim = args["dim"]
+    if dim is None:
+        requires += multiple(x.sizes[-1], 2, "x's last axis", at="x")
+    else:
+        requires += multiple(dim, 2, "dim", at="dim")
+        requires.append(at_most(dim, x.sizes[-1], at="dim"))
     return Shaped(out=x, requires=tuple(requires))
+
+
+def _rotate(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
+    """Angles have a further axis: the pairs that they turn."""
+    x, angles = inputs
+    expect_rank("angles", angles, 2, at_least=True)
+    pairs = angles.sizes[-1]
+    requires = _stands_for("angles", angles, x, (pairs,))
+    requires.append(at_most(2 * pairs, x.sizes[-1], at="angles"))
+    return Shaped(out=x, requires=tuple(requires))
+
+
+def at_most(pairs: Dim, features: Dim, at: str) -> Requirement:
+    """No more features turn than there are."""
+    message = f"{pairs} of {features} features cannot turn"
+    return Requirement(features, pairs, message, ">=", at, code="N305")
+
+
+def _stands_for(
+    name: str, given: TensorType, x: TensorType, further: tuple[Dim, ...]
+) -> list[Requirement]:
+    """What is given stretches over the axes of x ahead of heads and features, and has `further` axes."""
+    expect_rank("x", x, 3, at_least=True)
+    expect_known(name, given, "rope")
+    due = (*x.sizes[:-2], *further)
+    if given.rank > len(due):
+        raise ShapeError(
+            f"{name} is {given}, it must stretch to {tensor('int', *due)}",
+            at=name,
+            code="N303",
+            help=f"x is [B, T, heads, head_dim], {name} {tensor('int', 'T', *further)} or "
+            f"{tensor('int', 'B', 'T', *further)}".replace("int", ""),
+        )
+    requires: list[Requirement] = []
+    for mine, theirs in zip(reversed(given.sizes), reversed(due), strict=False):
+        if mine.value != 1:
+            message = f"{name} is {given}, for x {x} its axis must be {theirs}"
+            requires += equal(mine, theirs, message, at=name)
+    return requires
 
 
 def _sinusoidal(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
@@ -80,19 +137,55 @@ def _sinusoidal(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
     return Shaped(out=TensorType("float", axes), requires=tuple(requires))
 
 
+INTERLEAVED = Param(
+    "interleaved",
+    Kind.BOOL,
+    False,
+    "whether pairs are neighbours, not the two halves",
+    positional=False,
+)
+_TURNING = {"theta": "theta", "dim": "dim", "interleaved": "interleaved"}
+
 ENTRIES: tuple[Op, ...] = (
     Op(
         "rope",
         "function",
         "Rotary positions: rotates the two halves of each head by angles that grow with position.",
-        Call("rope", ("x", "positions"), {"theta": "theta"}),
-        params=(THETA,),
+        Call("rope", ("x", "positions"), _TURNING),
+        params=(
+            THETA,
+            Param(
+                "dim",
+                Kind.SIZE,
+                None,
+                "how many features turn, the first ones; all if absent",
+                positional=False,
+                optional=True,
+            ),
+            INTERLEAVED,
+        ),
         inputs=(Input("x", "float", scalar=False), Input("positions", "number")),
         shape=_rope,
         helper=ROPE,
         examples=(
             Example({}, ("B T heads 6", "int: B T")),
+            Example({"dim": 4, "interleaved": True}, ("B T heads 6", "int: T")),
             Example({"theta": 500_000.0}, ("B T heads 4", "int: T")),
+        ),
+        source="https://arxiv.org/abs/2104.09864",
+    ),
+    Op(
+        "rotate",
+        "function",
+        "Rotary positions by angles that are given, one for each pair of features that turns, the first ones.",
+        Call("rotate", ("x", "angles"), {"interleaved": "interleaved"}),
+        params=(INTERLEAVED,),
+        inputs=(Input("x", "float", scalar=False), Input("angles", "float")),
+        shape=_rotate,
+        helper=ROTATE,
+        examples=(
+            Example({}, ("B T heads 6", "B T 3")),
+            Example({"interleaved": True}, ("B T heads 6", "T 2")),
         ),
         source="https://arxiv.org/abs/2104.09864",
     ),
