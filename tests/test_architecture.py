@@ -28,11 +28,12 @@ ROWS: dict[str, set[str]] = {
     "syntax": {"source", "diagnostics", "codes", "lark"},
     "ir": {"dims", "shapes", "source", "ops"},
     "instance": {"ir", "ops", "dims", "shapes", "source"},
+    "stepwise": {"ir", "ops", "dims", "shapes", "source"},
     "check": {
         *("dims", "shapes", "source", "diagnostics", "codes"),
-        *("ops", "syntax", "ir", "instance"),
+        *("ops", "syntax", "ir", "instance", "stepwise"),
     },
-    "emit": {"ir", "shapes", "dims", "ops", "source", "jinja2", "black"},
+    "emit": {"ir", "stepwise", "shapes", "dims", "ops", "source", "jinja2", "black"},
     "report": {
         *("ir", "ops", "dims", "shapes", "source", "diagnostics", "codes"),
         *("instance", "version"),
@@ -59,7 +60,7 @@ SHARED = {
     "nodes": "instance",
     "evaluate": "instance",
     "scope": "instance",
-    "walk": "instance",
+    "walk": "ir",
 }
 
 TARGETS = {"jax", "jaxlib", "flax", "optax", "numpy", "orbax"}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import assert_never
 
 from . import ir
+from .record import replace
 
 
 def operands(expr: ir.Expr) -> tuple[ir.Expr, ...]:
@@ -36,6 +38,45 @@ def operands(expr: ir.Expr) -> tuple[ir.Expr, ...]:
         case ir.Let(value=value, body=body):
             return value, body
     assert_never(expr)
+
+
+def rebuilt(expr: ir.Expr, parts: Sequence[ir.Expr]) -> ir.Expr:
+    """The expression over other children, in the order of `operands`."""
+    rest = iter(parts)
+    match expr:
+        case ir.Var() | ir.Scalar():
+            return expr
+        case ir.Apply(args=args) | ir.ModelCall(args=args):
+            return replace(expr, args=tuple((n, next(rest)) for n, _ in args))
+        case ir.OpCall(inputs=inputs):
+            new = (
+                (
+                    n,
+                    (
+                        tuple(next(rest) for _ in v)
+                        if isinstance(v, tuple)
+                        else next(rest)
+                    ),
+                )
+                for n, v in inputs
+            )
+            return replace(expr, inputs=tuple(new))
+        case ir.Operator():
+            return replace(expr, operands=tuple(rest))
+        case ir.Subscript(_, items):
+            value = next(rest)
+            new_items = (next(rest) if isinstance(i, _EXPR) else i for i in items)
+            return replace(expr, value=value, items=tuple(new_items))
+        case ir.Invoke() | ir.Reshape() | ir.Cast() | ir.Item():
+            return replace(expr, value=next(rest))
+        case ir.TupleOf():
+            return replace(expr, items=tuple(rest))
+        case ir.Choose():
+            return replace(expr, then=next(rest), orelse=next(rest))
+        case ir.Let():
+            return replace(expr, value=next(rest), body=next(rest))
+        case _:
+            assert_never(expr)
 
 
 _EXPR = (

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from .. import ir
-from .reads import children, rebuilt
+from ..walk import operands as children
+from ..walk import rebuilt
 
 DEEP, SHORT = 3, 72  # one call more is fine on a line as short as this
 WIDE, LIMIT = 80, 88

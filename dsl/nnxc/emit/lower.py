@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
 
 from .. import ir
+from ..walk import operands as children
+from ..walk import rebuilt
 from . import depth as d
 from .calls import holes
 from .expr import render
 from .locals import Locals
 from .nodes import INDENT, WIDTH, Line, Node, Suite
-from .reads import children, reads, rebuilt, shared, substitute, walk, with_items
+from .reads import reads, shared, substitute, walk, with_items
 from .scope import Scope
 from .statics import static
 

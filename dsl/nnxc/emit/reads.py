@@ -3,80 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import assert_never
 
 from .. import ir
 from ..record import replace
-
-
-def children(expr: ir.Expr) -> tuple[ir.Expr, ...]:
-    """The expressions right below one, in the order in which Python evaluates them."""
-    match expr:
-        case ir.Var() | ir.Scalar():
-            return ()
-        case ir.Apply(args=args) | ir.ModelCall(args=args):
-            return tuple(v for _, v in args)
-        case ir.OpCall(inputs=inputs):
-            parts = [v if isinstance(v, tuple) else (v,) for _, v in inputs]
-            return tuple(e for part in parts for e in part)
-        case ir.Operator(operands=operands):
-            return operands
-        case ir.Subscript(value, items):
-            return (value, *(i for i in items if isinstance(i, ir.Expr)))
-        case (
-            ir.Invoke(value=v)
-            | ir.Reshape(value=v)
-            | ir.Cast(value=v)
-            | ir.Item(value=v)
-        ):
-            return (v,)
-        case ir.TupleOf(items):
-            return items
-        case ir.Choose(_, then, orelse):
-            return then, orelse
-        case ir.Let(_, value, body):
-            return value, body
-        case _:
-            assert_never(expr)
-
-
-def rebuilt(expr: ir.Expr, parts: Sequence[ir.Expr]) -> ir.Expr:
-    """The expression over other children, in the order of `children`."""
-    rest = iter(parts)
-    match expr:
-        case ir.Var() | ir.Scalar():
-            return expr
-        case ir.Apply(args=args) | ir.ModelCall(args=args):
-            return replace(expr, args=tuple((n, next(rest)) for n, _ in args))
-        case ir.OpCall(inputs=inputs):
-            new = (
-                (
-                    n,
-                    (
-                        tuple(next(rest) for _ in v)
-                        if isinstance(v, tuple)
-                        else next(rest)
-                    ),
-                )
-                for n, v in inputs
-            )
-            return replace(expr, inputs=tuple(new))
-        case ir.Operator():
-            return replace(expr, operands=tuple(rest))
-        case ir.Subscript(_, items):
-            value = next(rest)
-            new_items = (next(rest) if isinstance(i, ir.Expr) else i for i in items)
-            return replace(expr, value=value, items=tuple(new_items))
-        case ir.Invoke() | ir.Reshape() | ir.Cast() | ir.Item():
-            return replace(expr, value=next(rest))
-        case ir.TupleOf():
-            return replace(expr, items=tuple(rest))
-        case ir.Choose():
-            return replace(expr, then=next(rest), orelse=next(rest))
-        case ir.Let():
-            return replace(expr, value=next(rest), body=next(rest))
-        case _:
-            assert_never(expr)
+from ..walk import operands as children
+from ..walk import rebuilt
 
 
 def walk(expr: ir.Expr) -> Iterator[ir.Expr]:

@@ -9,10 +9,12 @@ from ..dims import Dim, symbol
 from ..record import Record, replace
 from ..shapes import ListType, TensorType
 from ..source import NOWHERE
+from ..walk import operands as children
+from ..walk import rebuilt
 from . import text as t
 from .expr import render
 from .names import Namespace
-from .reads import children, rebuilt, walk
+from .reads import walk
 from .scope import Callee, Scope
 from .signature import Signature
 from .statics import static

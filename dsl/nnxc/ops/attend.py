@@ -34,34 +34,39 @@ ATTEND = Helper(
     slopes: jax.Array | None = None,
     sinks: jax.Array | None = None,
     segments: jax.Array | None = None,
+    positions: tuple[jax.Array, jax.Array] | None = None,
     causal: bool = False,
     window: int | None = None,
     chunk: int | None = None,
     scale: float | None = None,
     softcap: float | None = None,
 ) -> jax.Array:
-    """Attention in groups of heads: (b, t, heads, d) over (b, s, kv_heads, d)."""
+    """Attention in groups of heads: (b, t, heads, d) over (b, s, kv_heads, d).
+
+    `positions` are those of queries (b, t) and keys (b, s), of padding below 0.
+    """
     b, t, heads, d = q.shape
     s, kv_heads = k.shape[1:3]
-    queries, keys = jnp.arange(t)[:, None], jnp.arange(s)
-    distance = queries - keys  # (t, s)
-    seen = distance >= 0 if causal else jnp.full((t, s), True)
+    queries, keys = positions or (jnp.arange(t)[None], jnp.arange(s)[None])
+    queries, keys = queries[:, :, None], keys[:, None]
+    distance = queries - keys  # (b, t, s)
+    seen = keys >= 0
+    if causal:
+        seen = seen & (distance >= 0)
     if window is not None:
-        seen &= jnp.abs(distance) < window
+        seen = seen & (jnp.abs(distance) < window)
     if chunk is not None:
-        seen &= queries // chunk == keys // chunk
+        seen = seen & (queries // chunk == keys // chunk)
     if segments is not None:
-        same = segments[:, :, None] == segments[:, None]  # (b, t, s)
-        seen = (seen & same)[:, None]
-    if mask is not None:
-        seen = seen & mask
+        seen = seen & (segments[:, :, None] == segments[:, None])
+    seen = seen[:, None] if mask is None else seen[:, None] & mask
     q = q.reshape(b, t, kv_heads, heads // kv_heads, d)
     scores = jnp.einsum("btkgd,bskd->bkgts", q, k, preferred_element_type=jnp.float32)
     scores = scores.reshape(b, heads, t, s) * (d**-0.5 if scale is None else scale)
     if softcap is not None:
         scores = softcap * jnp.tanh(scores / softcap)
     if slopes is not None:
-        scores -= slopes[:, None, None] * distance
+        scores -= slopes[:, None, None] * distance[:, None]
     if bias is not None:
         scores += bias
     scores = jnp.where(seen, scores, jnp.finfo(jnp.float32).min)
