@@ -113,6 +113,12 @@ REFUSED: list[tuple[Case, str, str | None, str]] = [
         "stride",
         "stride has 3 sizes, the window 2",
     ),
+    (
+        case("Conv", {"features": 4, "window": 3, "weight_norm": "window"}, "B H W C"),
+        "N305",
+        "weight_norm",
+        "has 2 axes, not one",
+    ),
     (case("top_k", {"k": 9}, "B 8"), "N305", "k", "fewer than 9"),
     (case("arange", {"start": 0}), "N305", "start", "is empty"),
     (case("arange", {"start": 0, "stop": 5, "step": 0}), "N305", "step", "be 0"),

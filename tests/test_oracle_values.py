@@ -171,6 +171,24 @@ def test_sinusoidal_is_as_published() -> None:
     close(run(), expected)
 
 
+# ------------------------------------------------------------------ convolution
+
+
+@pytest.mark.parametrize(("axis", "kept"), [("out", 2), ("in", 1), ("window", 0)])
+def test_weight_norm_learns_lengths_apart(axis: str, kept: int) -> None:
+    args = {"features": 4, "window": (3,), "weight_norm": axis}
+    layer, run = made("Conv", args, "B T d")
+    plain, run_plain = made("Conv", args | {"weight_norm": None}, "B T d")
+    others = tuple(i for i in range(3) if i != kept)
+    kernel, x = np.asarray(layer.layer.kernel[...]), draw(2, 5, 6)
+    lengths = np.sqrt((kernel**2).sum(axis=others, keepdims=True))
+    close(layer.scale[...], lengths)
+    layer.scale[...] = draw(*lengths.shape)
+    plain.kernel[...] = kernel / lengths * layer.scale[...]
+    close(run(x), run_plain(x))
+    np.testing.assert_array_equal(layer.layer.kernel[...], kernel)
+
+
 # ------------------------------------------------------------------- recurrent
 
 

@@ -334,6 +334,32 @@ weights Net:
         np.testing.assert_array_equal(got[f"first.{name}.bias"], stored)
 
 
+def test_normalized_weights(tmp_path: Path) -> None:
+    spec = """
+model Net(d = 4):
+    input x: [B, T, 6]
+    return x -> Conv(d, 3, weight_norm="out") as conv
+        -> ConvTranspose(d, 5, weight_norm="in") as up -> Conv(d, 8, groups=2, weight_norm="window") as wide
+
+weights Net from "{path}"
+"""
+    stored = "{}.parametrizations.weight.original{}"
+    tensors = {}
+    for name, lengths, directions in (
+        ("conv", (4, 1, 1), (4, 6, 3)),
+        ("up", (4, 1, 1), (4, 4, 5)),
+        ("wide", (1, 1, 8), (4, 2, 8)),
+    ):
+        tensors[stored.format(name, 0)] = random(lengths)
+        tensors[stored.format(name, 1)] = random(directions)
+        tensors[f"{name}.bias"] = random((4,))
+    got = exchanged(spec, tensors, tmp_path)
+    wide = tensors[stored.format("wide", 1)]
+    np.testing.assert_array_equal(got["wide.layer.kernel"], wide.transpose(2, 1, 0))
+    up = tensors[stored.format("up", 0)]
+    np.testing.assert_array_equal(got["up.scale"], up.transpose(2, 0, 1))
+
+
 def test_several_tensors_are_added(tmp_path: Path) -> None:
     spec = """
 model Net(hidden = 3):

@@ -162,13 +162,17 @@ def _window(
 
 
 class OpenWindow(Record):
-    """A window that is a parameter without a default; its rank follows from what it slides over."""
+    """A window that is a parameter without a default; its rank follows from what it slides over:
+    along a single axis it is a size."""
 
     param: Param
 
     def over(self, subject: TensorType) -> tuple[Dim, ...]:
         """Its sizes over the inner axes of `[batch, ..., channels]`."""
-        rank = max(subject.rank - 2, 1)
+        rank = subject.rank - 2
+        if rank < 2:
+            self.param.kind = Kind.SIZE
+            return (symbol(self.param.name),)
         self.param.element = number(rank)
         return window_sizes(self.param.name, rank)
 

@@ -31,7 +31,8 @@ def fill(
             if text is not None:
                 args.append(f"{keyword}={text}")
     args.extend(more)
-    return Text(f"{_template(build.target, lookup)}({', '.join(args)})")
+    call = f"{_template(build.target, lookup)}({', '.join(args)})"
+    return Text(build.around.replace("{}", call))
 
 
 def _always(build: Call, keyword: str, name: str) -> bool:

@@ -22,8 +22,8 @@ def helpers_of(program: ir.Program) -> list[Helper]:
 
 def _calls(build: Call | str, helper: Helper) -> bool:
     """Whether a build needs its entry's helper, for arguments may choose another."""
-    target = build if isinstance(build, str) else build.target
-    return re.search(rf"(?<![\w.]){helper.name}\b", target) is not None
+    text = build if isinstance(build, str) else f"{build.target} {build.around}"
+    return re.search(rf"(?<![\w.]){helper.name}\b", text) is not None
 
 
 def ops(program: ir.Program) -> Iterator[tuple[Op, Call | str]]:

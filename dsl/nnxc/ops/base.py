@@ -145,12 +145,14 @@ class Call(Record):
     that starts with `=` is Python text, with `{name}` for the same; `*xs` passes the tensors of a
     `many` input one by one. A keyword whose parameter the spec does not write is left
     out: our defaults are those of Flax, unless the name stands in `always`. `target` may be a
-    template: `Call("jnp.square({x} - {y}).mean", kwargs={"where": "where"})`."""
+    template: `Call("jnp.square({x} - {y}).mean", kwargs={"where": "where"})`. `around` is Python
+    text with the call in the place of `{}`."""
 
     target: str
     args: tuple[str, ...] = ()
     kwargs: Mapping[str, str] = field(default_factory=dict)
     always: tuple[str, ...] = ()
+    around: str = "{}"
 
 
 class Helper(Record):

@@ -22,6 +22,7 @@ from .base import (
 )
 from .linear import BIAS, BIAS_INIT, KERNEL_INIT
 from .pattern import divides, weight
+from .weight_norm import HELPER, TENSORS, WEIGHT_NORM, weight_normed
 from .window import PADDINGS, STRIDE, WINDOW, per_axis, slide, spatial, tuple_text
 
 FEATURES = Param("features", Kind.SIZE, doc="how many channels come out")
@@ -113,7 +114,7 @@ def _shaped(
     points = x.axes if backward else out
     layout = tensors.backward_window if backward else tensors.window
     sides = product(tuple(a.size for a in points[:-1]))
-    return Shaped(
+    shaped = Shaped(
         out=TensorType("float", out, x.lead),
         sizes={"d": x.sizes[-1]}
         | {f"window_{i}": size for i, size in enumerate(kernel[:-2])},
@@ -123,6 +124,7 @@ def _shaped(
         requires=tuple(requires),
         build=build,
     )
+    return weight_normed(shaped, args["weight_norm"])
 
 
 def _call(target: str, kernel: tuple[Dim, ...], options: Mapping[str, str]) -> Call:
@@ -144,12 +146,15 @@ ENTRIES: tuple[Op, ...] = (
             DILATION,
             GROUPS,
             BIAS,
+            WEIGHT_NORM,
             KERNEL_INIT,
             BIAS_INIT,
         ),
         inputs=(Input("x", "float"),),
         shape=_conv,
         dtype_aware=True,
+        tensors=TENSORS,
+        helper=HELPER,
         examples=(
             Example({"features": 6, "window": (3, 3)}, ("B H W 4",)),
             Example({"features": 6, "window": (3, 3), "stride": 2}, ("B H W C",)),
@@ -171,6 +176,10 @@ ENTRIES: tuple[Op, ...] = (
             Example(
                 {"features": 2, "window": (3,), "padding": 1, "stride": 2},
                 ("B H W D 3",),
+            ),
+            Example(
+                {"features": 6, "window": (3,), "groups": 2, "weight_norm": "window"},
+                ("B T 4",),
             ),
         ),
     ),
@@ -194,12 +203,15 @@ ENTRIES: tuple[Op, ...] = (
             ),
             DILATION,
             BIAS,
+            WEIGHT_NORM,
             KERNEL_INIT,
             BIAS_INIT,
         ),
         inputs=(Input("x", "float"),),
         shape=_conv_transpose,
         dtype_aware=True,
+        tensors=TENSORS,
+        helper=HELPER,
         examples=(
             Example({"features": 6, "window": (2, 2), "stride": 2}, ("B H W C",)),
             Example(
@@ -209,6 +221,9 @@ ENTRIES: tuple[Op, ...] = (
             Example(
                 {"features": 3, "window": (2, 2), "stride": 3, "padding": "valid"},
                 ("B H W C",),
+            ),
+            Example(
+                {"features": 3, "window": (2, 2), "weight_norm": "in"}, ("B H W C",)
             ),
         ),
     ),
