@@ -12,7 +12,19 @@ from .context import Context
 from .declarations import check_name, with_article
 from .expressions import as_tensor, expr
 from .inputs import wrap
-from .values import BAD, Applied, Bad, Fault, Listed, Several, Static, Tensor, Value
+from .values import (
+    BAD,
+    Applied,
+    Bad,
+    BlockRef,
+    Fault,
+    Listed,
+    OpRef,
+    Several,
+    Static,
+    Tensor,
+    Value,
+)
 
 
 def assign(ctx: Context, node: tree.Assign) -> None:
@@ -34,7 +46,7 @@ def assign(ctx: Context, node: tree.Assign) -> None:
 
 def _assigned(ctx: Context, node: tree.Assign) -> Value:
     if node.op == "=":
-        return expr(ctx, node.value)
+        return _declared(ctx, expr(ctx, node.value), node.value)
     from .operators import combine
 
     if len(node.targets) > 1:
@@ -57,6 +69,18 @@ def _assigned(ctx: Context, node: tree.Assign) -> Value:
         span = right.expr.span
     whole = tree.Binary(node.op[0], target, node.value, span)
     return combine(ctx, node.op[0], left, right, whole)
+
+
+def _declared(ctx: Context, value: Value, node: tree.Expr) -> Value:
+    """A layer or block that needs no parentheses is constructed by its name alone."""
+    from .invoke import FUNCTIONS, declare
+
+    match value:
+        case OpRef(op) if op.group not in FUNCTIONS:
+            return Applied(declare(ctx, op, (), node)[0])
+        case BlockRef(signature):
+            return Applied(declare(ctx, signature, (), node)[0])
+    return value
 
 
 def _keeps_shape(ctx: Context, node: tree.Assign, left: Tensor, right: Tensor) -> None:
