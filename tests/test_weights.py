@@ -114,7 +114,7 @@ def test_config_json_fills_the_config(tmp_path: Path, config: Any, hidden: int) 
         ('max("widths") or 5', {"widths": [3, 7]}, 7),
         ('min("width", int("rate")) or 5', {"width": 3, "rate": 2.5}, 2),
         ('"a" if "wide" else 6', {"a": 2, "wide": False}, 6),
-        ('"a" if "wide" == "no" else 6', {"a": 2, "wide": 1, "no": 1}, 2),
+        ('"a" if "kind" == "wide" else 6', {"a": 2, "kind": "wide"}, 2),
         ('("a" if "wide" else 6) + 1', {"a": 2, "wide": True}, 3),
     ],
 )

@@ -13,6 +13,7 @@ RELATIVE = 5e-6  # of the largest value
 NOISES = 20  # times the reference's own deviation between float32 and float64
 UNKNOWN = 1e-5  # where a reference does not say how noisy it is
 GRADIENT = 2e-5  # of the norm of the whole gradient
+STATISTICS = ("running_mean", "running_var", "num_batches_tracked")  # have none
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ def in_order_of(got: np.ndarray, want: np.ndarray) -> np.ndarray:
 
 def gradient_deviations(got: Arrays, want: Arrays) -> Iterator[Deviation]:
     """Gradients by the names of a checkpoint, against the norm of the whole gradient."""
+    want = {n: array for n, array in want.items() if not n.endswith(STATISTICS)}
     whole = float(np.sqrt(sum((g.astype("f8") ** 2).sum() for g in want.values())))
     for name, wanted in want.items():
         label = f"grad {name}"

@@ -72,6 +72,8 @@ def _settle(ctx: Context, param: OpParam, value: Static, span: Span) -> Static:
     listed = inner.kind is not None and FLAVORS[inner.kind] == "list"
     if param.kind in (Kind.SIZES, Kind.INTS) and not listed:
         demand(ctx, inner, Kind.SIZE if param.kind is Kind.SIZES else Kind.INT, span)
+    elif param.kind is Kind.WINDOW and inner.number and inner.kind is None:
+        demand(ctx, inner, Kind.INT, span)
     elif param.kind in FLAVORS:
         demand(ctx, inner, param.kind, span)
     elif param.kind is Kind.SCHEDULE:

@@ -20,7 +20,7 @@ Scope = dict[str, Binding]
 
 def if_statement(ctx: Context, node: tree.If) -> None:
     """`if condition:` … `else:` …, decided at construction."""
-    condition = _condition(ctx, node.condition)
+    condition = condition_of(ctx, node.condition)
     when, unless = facts(ctx, condition)
     before = dict(ctx.scope)
     then, then_scope = _side(ctx, node.then, condition, when, True)
@@ -31,7 +31,8 @@ def if_statement(ctx: Context, node: tree.If) -> None:
     ctx.scope = _join(ctx, choice, before, then_scope, else_scope)
 
 
-def _condition(ctx: Context, node: tree.Expr) -> Static:
+def condition_of(ctx: Context, node: tree.Expr) -> Static:
+    """What an `if` asks, which must be true or false and known at construction."""
     from .expressions import static
 
     condition = static(ctx, node, "the condition of `if`")

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .. import ir
 from ..ops.base import REQUIRED, Input, Kind, Op
 from ..ops.base import Param as OpParam
 from ..shapes import TensorType
@@ -309,12 +310,24 @@ def evaluate_block_params(
                 broken = True
             continue
         try:
-            done[name] = convert_one(ctx, as_entry(param), written.params[name], None)
+            one = convert_one(ctx, as_entry(param), written.params[name], None)
+            done[name] = _over_axes(param, one)
         except Fault:
             broken = True
     if broken:
         raise Fault
     return done
+
+
+def _over_axes(param: Param, converted: Converted) -> Converted:
+    """One number for a window stands for all axes that the block slides it over."""
+    node, sizes = converted
+    if param.kind is not Kind.WINDOW or param.element is None or len(sizes) != 1:
+        return converted
+    if isinstance(node, ir.StaticList):
+        return converted
+    rank = param.element.value
+    return ir.StaticList((node,) * rank), sizes * rank
 
 
 def as_entry(param: Param) -> OpParam:

@@ -192,6 +192,11 @@ class Context:
         """Whether sizes change in a loop, or from one tensor of a list to the next."""
         return not self.roots(symbols).isdisjoint({*self.varying, *self.carried})
 
+    def internal(self, symbols: Iterable[str]) -> bool:
+        """Whether sizes follow from a loop, a list or a choice, and have names of their own."""
+        own = {*self.varying, *self.carried, *self.locals}
+        return not self.roots(symbols).isdisjoint(own)
+
     def build_from(self, dims: Iterable[Dim], span: Span, what: str) -> None:
         """Sizes are needed to construct: axes among them become inferred sizes of a block."""
         for name in sorted(

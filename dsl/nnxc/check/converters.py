@@ -69,8 +69,19 @@ def named_size(ctx: Context, value: Static, base: str, span: Span) -> Converted:
     """A size's node and form; one without a form (`1 if i == 0 else 2`) becomes a local."""
     if value.dim is not None:
         return value.node, value.dim
+    _demand_branches(ctx, value.node)
     name = ctx.unused_name(base)
     return ir.Ref(name), ctx.local_size(name, value.node, span)
+
+
+def _demand_branches(ctx: Context, node: ir.Static) -> None:
+    """Both values of a choice of sizes are sizes."""
+    match node:
+        case ir.StaticIf(_, then, orelse):
+            _demand_branches(ctx, then)
+            _demand_branches(ctx, orelse)
+        case ir.Ref(name) if name in ctx.params:
+            types.settle_sizes(ctx, symbol(name))
 
 
 def _sizes(

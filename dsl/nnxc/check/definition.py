@@ -13,6 +13,7 @@ from ..record import replace
 from ..shapes import ListType, TensorType
 from ..source import Span
 from ..syntax import tree
+from ..syntax.walk import nodes_in
 from . import statics
 from .context import Context
 from .converters import is_activation
@@ -54,9 +55,10 @@ def check_definition(
     ctx.later = {t.id: t.span for s in node.body for t in targets(s)}
     taken = {p.name for p in node.params} | set(ctx.later)
     ctx.layer_names = layer_names(node.body, taken)
+    numbers = _numbers(node)
     for param in node.params:
         try:
-            _parameter(ctx, param)
+            _parameter(ctx, param, numbers)
         except Fault:
             ctx.broken = True
             ctx.bind(param.name, BAD, param.name_span, "parameter")
@@ -72,7 +74,20 @@ def check_definition(
 # ----------------------------------------------------------------- parameters
 
 
-def _parameter(ctx: Context, node: tree.Parameter) -> None:
+def _numbers(node: tree.Definition) -> set[str]:
+    """The names with which the body computes, or which it compares with a number."""
+    found: set[str] = set()
+    for binary in nodes_in(node.body, tree.Binary):
+        sides = binary.left, binary.right
+        compares = binary.op in statics.COMPARISONS
+        if binary.op in ("and", "or"):
+            continue
+        if not compares or any(isinstance(side, tree.Number) for side in sides):
+            found |= {side.id for side in sides if isinstance(side, tree.Name)}
+    return found
+
+
+def _parameter(ctx: Context, node: tree.Parameter, numbers: set[str]) -> None:
     check_name(ctx, node.name, node.name_span)
     if node.name in ctx.params:
         ctx.fail(
@@ -81,7 +96,7 @@ def _parameter(ctx: Context, node: tree.Parameter) -> None:
             node.name_span,
             related=(Label(ctx.params[node.name].span, "the first"),),
         )
-    param = Param(node.name, node.name_span, None)
+    param = Param(node.name, node.name_span, None, number=node.name in numbers)
     if node.default is not None:
         _default(ctx, param, node.default)
     ctx.params[node.name] = param

@@ -333,7 +333,12 @@ def assertion(ctx: Context, node: tree.Assertion) -> Value:
     if node.type.dtype and floating and got.type.dtype != wanted.dtype:
         made = ir.Cast(got.expr, got.type.with_dtype(wanted.dtype), node.span)
         return Tensor(made)
-    if not wanted.lead and ctx.looped({s for d in got.type.sizes for s in d.symbols}):
-        # What comes after a loop is better told by what is asserted.
-        return Tensor(replace(got.expr, type=got.type.with_axes(wanted.axes)))
-    return got
+    return believed(ctx, got, wanted)
+
+
+def believed(ctx: Context, got: Tensor, wanted: TensorType) -> Tensor:
+    """What follows from a loop or a choice is better told by what is asserted of it."""
+    if not ctx.internal({s for d in got.type.sizes for s in d.symbols}):
+        return got
+    kept = got.type.axes[: got.type.rank - wanted.rank] if wanted.lead else ()
+    return Tensor(replace(got.expr, type=got.type.with_axes(kept + wanted.axes)))

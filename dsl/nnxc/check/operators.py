@@ -209,12 +209,12 @@ def unary(ctx: Context, node: tree.Unary) -> Value:
 
 def if_else(ctx: Context, node: tree.IfElse) -> Value:
     """`then if condition else orelse`, decided at construction."""
+    from .branches import condition_of
     from .conditions import facts, narrowed
-    from .expressions import as_tensor, expr, static
+    from .expressions import as_tensor, expr
 
     lists.not_inside(ctx, (node.then, node.orelse))
-    condition = static(ctx, node.condition, "the condition of `if`")
-    ctx.build_from_static(condition.node, node.condition.span, "the choice")
+    condition = condition_of(ctx, node.condition)
     when, unless = facts(ctx, condition)
     with ctx.assuming(when), narrowed(ctx, condition.node, True):
         then = ctx.attempt(lambda: expr(ctx, node.then))

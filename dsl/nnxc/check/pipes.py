@@ -94,17 +94,13 @@ def stage(ctx: Context, node: tree.Expr, value: Value) -> Value:
 
 
 def _asserted(ctx: Context, result: Value, written: tree.TypeOf) -> Value:
-    from .expressions import expr
+    from .expressions import believed, expr
 
-    if isinstance(result, Tensor):
-        types.check_type(
-            ctx,
-            result.type,
-            types.written(ctx, written, expr),
-            written.span,
-            "the value",
-        )
-    return result
+    if not isinstance(result, Tensor):
+        return result
+    wanted = types.written(ctx, written, expr)
+    types.check_type(ctx, result.type, wanted, written.span, "the value")
+    return believed(ctx, result, wanted)
 
 
 def constructs(ctx: Context, node: tree.Expr) -> bool:

@@ -36,6 +36,7 @@ class Param:
     optional: bool = False
     decided: bool = False  # a use, not merely the default, has settled the kind
     element: Static | None = None  # of a list: what its elements are like
+    number: bool = False  # the body computes with it, so it is no window
 
 
 class Static(Record):

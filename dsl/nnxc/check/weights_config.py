@@ -72,6 +72,8 @@ def _recorded(ctx: Context, node: tree.Expr) -> ir.Recorded:
             return ir.Key(key)
         case tree.Number(value) | tree.Constant(value):
             return ir.Value(value)
+        case tree.Binary("==" | "!=" as op, left, tree.String(text)):
+            return ir.Computed(op, (_recorded(ctx, left), ir.Value(text)))
         case tree.Binary(op, left, right) if op in _OPERATORS:
             return ir.Computed(op, (_recorded(ctx, left), _recorded(ctx, right)))
         case tree.Call(tree.Name(name), args) if name in _FUNCTIONS and args:

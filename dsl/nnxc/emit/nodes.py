@@ -86,13 +86,13 @@ def _continues(node: Written) -> bool:
 
 def _settle(loop: Loop, needed: set[str]) -> Block | None:
     """The loop with its head; what an iteration leaves for the next one counts as used."""
-    body = prune(loop.body, needed)
-    while not needed.issuperset(used := set(all_uses(body))):
-        needed |= used
+    body, before = prune(loop.body, needed), -1
+    while len(needed) != before:
+        before = len(needed)
         body = prune(loop.body, needed)
     if not body:
         return None
-    text, uses = head(loop.targets, loop.over, loop.elements, used)
+    text, uses = head(loop.targets, loop.over, loop.elements, set(all_uses(body)))
     return Block(text, tuple(body), uses)
 
 

@@ -1,0 +1,67 @@
+"""Convolutional blocks: windows as parameters, sizes that stages hand on."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from emitting import class_of, maker
+
+STAGE = """
+block Unit(features, window, stride):
+    input x: [B, H, W, C]
+    y = x -> Conv(features, window, stride, padding=window // 2)
+    if stride != 1 or C != features:
+        x = x -> Conv(features, 1x1, stride) as shortcut
+    return relu(x + y)
+
+block Stage(features, depth, stride):
+    input x: [B, H, W, C]
+    for i in range(depth):
+        x = x -> Unit(features, 3, stride if i == 0 else 1) as units
+    return x : [..., features]
+
+model Net(widths = [6, 8], depth = 2):
+    input x: [B, H, W, 4]
+    for i, width in enumerate(widths):
+        x = x -> Stage(width, depth, i + 1) as stages
+    return x
+"""
+
+
+def test_sizes_reach_the_next_iteration_alone() -> None:
+    model = maker(STAGE)[1]()
+    assert model.stages[0].units[1].shortcut is None
+    assert model.stages[1].units[0].shortcut.kernel.shape == (1, 1, 6, 8)
+    assert model.stages[1].units[1].conv.kernel.shape == (3, 3, 8, 8)
+    out = jax.eval_shape(model, jnp.zeros((2, 9, 7, 4)))
+    assert out.shape == (2, 5, 4, 8)
+
+
+def test_a_parameter_that_arithmetic_takes_is_a_size() -> None:
+    assert "window: int, stride: int" in class_of(STAGE, "Unit")
+    assert "stride: int" in class_of(STAGE, "Stage")
+
+
+WINDOWS = """
+block Unit(features, window, stride, wide):
+    input x: [B, H, W, C]
+    return x -> Conv(2 * features if wide else features, window, stride) -> Conv(features, 1)
+
+model Net(n = 8, k = 3, wide = false):
+    input x: [B, H, W, 4]
+    return x -> Unit(n, 3x5, 1, wide) -> Unit(4, k, [1, 2], true) -> Unit(4, 3, 2, wide)
+"""
+
+
+def test_one_number_is_a_window_over_all_axes() -> None:
+    model = maker(WINDOWS)[1]()
+    kernels = [
+        u.conv_1.kernel.shape for u in (model.unit_1, model.unit_2, model.unit_3)
+    ]
+    assert kernels == [(3, 5, 4, 8), (3, 3, 8, 8), (3, 3, 4, 4)]
+    out = jax.eval_shape(model, jnp.zeros((2, 9, 7, 4)))
+    assert out.shape == (2, 5, 2, 4)
+
+
+def test_a_condition_makes_its_parameter_a_switch() -> None:
+    assert "wide: bool" in class_of(WINDOWS, "Unit")
