@@ -128,6 +128,27 @@ def test_arithmetic_on_what_config_json_says(
     assert model.up.kernel.shape == (2, hidden)
 
 
+def test_an_activation_is_read_by_its_published_name(tmp_path: Path) -> None:
+    text = MLP.replace("Net(hidden", "Net(act = gelu, hidden").replace("relu", "act")
+    text += '    config act = "hidden_act"\n'
+    module = module_of("defaults gelu(approximate=false)\n\n" + text)
+    x = jnp.linspace(-3, 3, 7)
+    exact = nnx.gelu(x, approximate=False)
+    np.testing.assert_array_equal(module.Config().act(x), exact)
+    settings = {"width": 1, "classes": 3}
+    for name, wanted in {
+        "gelu": exact,
+        "gelu_new": nnx.gelu(x),
+        "quick_gelu": x * nnx.sigmoid(1.702 * x),
+    }.items():
+        path = folder(tmp_path / name, mlp(), {"hidden_act": name, **settings})
+        model = module.load_pretrained(path)
+        np.testing.assert_allclose(model.act(x), wanted, rtol=1e-6)
+    path = folder(tmp_path / "none", mlp(), {"hidden_act": "geglu", **settings})
+    with pytest.raises(ValueError, match="unknown activation, geglu"):
+        module.load_pretrained(path)
+
+
 def test_a_config_stands_above_the_file(tmp_path: Path) -> None:
     module = module_of(MLP)
     path = folder(tmp_path / "a", mlp(hidden=6), {"classes": 9, "width": 9})

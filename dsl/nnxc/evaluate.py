@@ -181,6 +181,8 @@ def evaluate(
             return _item(_sequence(value_of(values), "this value"), value_of(index))
         case ir.Given(name):
             return given(name)
+        case ir.Function(op):
+            return op
         case ir.Initializer(op, args):
             return ir.Initializer(
                 op, tuple((k, ir.Literal(value_of(v))) for k, v in args)

@@ -118,7 +118,7 @@ def static_dims(static: ir.Static) -> list[Dim]:
             return static_dims(value) + static_dims(index)
         case ir.Ref(name):
             return [symbol(name)]
-        case ir.Initializer(_, args):
+        case ir.Function(_, args) | ir.Initializer(_, args):
             return [d for _, a in args for d in static_dims(a)]
     return []
 

@@ -343,10 +343,20 @@ def _function(
     ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any
 ) -> Converted:
     if isinstance(value, OpRef) and is_activation(value.op):
-        return ir.Literal(value.op), value.op
+        return activation(ctx, value.op), value.op
     if isinstance(value, Static) and value.flavor == "function":
         return value.node, None
     wrong(ctx, p, node, value)
+
+
+def activation(ctx: Context, op: Op) -> ir.Function:
+    """An activation as a value, as the file's `defaults` have it."""
+    from .calls import Written, evaluate_params, with_defaults
+
+    written = Written()
+    with_defaults(ctx, op, written)
+    values = evaluate_params(ctx, op, written, None)
+    return ir.Function(op, tuple((name, value) for name, (value, _) in values.items()))
 
 
 def is_activation(op: Op) -> bool:

@@ -16,7 +16,7 @@ from ..syntax import tree
 from ..syntax.walk import nodes_in
 from . import statics
 from .context import Context
-from .converters import is_activation
+from .converters import activation, is_activation
 from .declarations import check_name
 from .naming import layer_names
 from .statements import statements, targets
@@ -136,7 +136,7 @@ def _default_value(ctx: Context, node: tree.Expr) -> Static:
 
     value = expr(ctx, node)
     if isinstance(value, OpRef) and is_activation(value.op):
-        return Static(ir.Literal(value.op), "function")
+        return Static(activation(ctx, value.op), "function")
     if isinstance(value, Static) and (value.known or value.items):
         if value.flavor == "int" and value.known:
             return Static(value.node, "int", value.dim, value.value, True)

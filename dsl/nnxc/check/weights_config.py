@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .. import ir
+from ..ops.activations import ACTIVATION
 from ..ops.base import Kind
 from ..syntax import tree, tree_weights
 from .context import Context
@@ -32,8 +33,11 @@ def read(
     failed = False
     for name, value in zip(line.names, line.values, strict=True):
         try:
-            _parameter(ctx, name, config, signature)
-            config[name.id] = _recorded(ctx, value)
+            kind = _parameter(ctx, name, config, signature)
+            recorded = _recorded(ctx, value)
+            if kind is Kind.FUNCTION:
+                recorded = ir.Computed(ACTIVATION.name, (recorded,))
+            config[name.id] = recorded
         except Fault:
             failed = True
     if failed:
@@ -45,7 +49,7 @@ def _parameter(
     name: tree.Name,
     config: dict[str, ir.Recorded],
     signature: Signature,
-) -> None:
+) -> Kind:
     params = {p.name: p for p in signature.definition.params}
     if name.id not in params:
         ctx.fail(
@@ -56,14 +60,7 @@ def _parameter(
         )
     if name.id in config:
         ctx.fail("N603", f"`{name.id}` is read twice", name.span)
-    if params[name.id].kind is Kind.FUNCTION:
-        ctx.fail(
-            "N607",
-            f"`{name.id}` is a function",
-            name.span,
-            "a file holds numbers and text",
-            help="give it to `load_pretrained` in a Config",
-        )
+    return params[name.id].kind
 
 
 def _recorded(ctx: Context, node: tree.Expr) -> ir.Recorded:

@@ -6,18 +6,27 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from .. import ir
+from ..ops.activations import ACTIVATION
 from ..ops.base import Call, Helper, Op
-from .reads import declared, expressions, statements, walk
+from .reads import declared, expressions, functions_in, statements, walk
 
 
 def helpers_of(program: ir.Program) -> list[Helper]:
     """The helpers in the order of their first use, each after those that it needs."""
     found: dict[str, Helper] = {}
-    for op, build in ops(program):
-        if op.helper and _calls(build, op.helper):
-            for helper in (*op.helper.needs, op.helper):
-                found.setdefault(helper.name, helper)
+    for needed in _needed(program):
+        for helper in (*needed.needs, needed):
+            found.setdefault(helper.name, helper)
     return list(found.values())
+
+
+def _needed(program: ir.Program) -> Iterator[Helper]:
+    for op, build in (*ops(program), *_as_values(program)):
+        if op.helper and _calls(build, op.helper):
+            yield op.helper
+    read = (value for section in program.weights for _, value in section.config)
+    if any(isinstance(v, ir.Computed) and v.op == ACTIVATION.name for v in read):
+        yield ACTIVATION
 
 
 def _calls(build: Call | str, helper: Helper) -> bool:
@@ -36,6 +45,18 @@ def ops(program: ir.Program) -> Iterator[tuple[Op, Call | str]]:
     for train in program.trains:
         metrics = [value for _, value in train.metrics]
         yield from _called([*_tops(train.body), train.loss, *metrics])
+
+
+def _as_values(program: ir.Program) -> Iterator[tuple[Op, Call | str]]:
+    """Every activation that is a default or an argument, with its build."""
+    given: list[ir.Static | None] = [v for c in program.configs for _, v in c.args]
+    for definition in program.definitions:
+        given += [p.default for p in definition.params]
+        layers = declared(definition.body)
+        given += [v for i in layers if isinstance(i, ir.Layer) for _, v in i.args]
+    for value in given:
+        for function in functions_in(value):
+            yield function.op, function.op.build_for(dict(function.args))
 
 
 def _tops(body: Sequence[ir.Stmt]) -> list[ir.Expr]:

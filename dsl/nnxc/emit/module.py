@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 from .. import ir
+from ..ops.base import Helper
 from . import _templates as templates
 from .docs import module_doc
 from .entries import helpers_of
@@ -35,7 +38,7 @@ def _parts(program: ir.Program, names: Names, options: Options) -> list[Part]:
     if names.presets:
         presets = templates.presets(presets_view(program, names))
         parts.append(Part(presets, simple=True))
-    parts += [Part(h.source, done=True) for h in helpers_of(program)]
+    parts = _with_helpers(parts, helpers_of(program))
     for definition in program.definitions:
         signature = names.signatures[definition.name]
         wanted = {n for v in trains if v.model == signature.name for n in v.loss.stored}
@@ -49,6 +52,15 @@ def _parts(program: ir.Program, names: Names, options: Options) -> list[Part]:
     if program.weights:
         parts += weights_parts(program, names, options)
     return parts
+
+
+def _with_helpers(parts: list[Part], helpers: list[Helper]) -> list[Part]:
+    """Helpers ahead of the parts that name them when the module is imported, else behind."""
+    text = "\n".join(part.text for part in parts)
+    early = [h for h in helpers if re.search(rf"\b{h.name}\b", text)]
+    late = [h for h in helpers if h not in early]
+    first, last = ([Part(h.source, done=True) for h in some] for some in (early, late))
+    return [*first, *parts, *last]
 
 
 def _is_short(text: str) -> bool:

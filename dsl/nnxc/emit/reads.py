@@ -184,9 +184,21 @@ def mentions(value: ir.Static) -> set[str]:
             return mentions(condition) | mentions(then) | mentions(orelse)
         case ir.StaticCall(args=items) | ir.StaticList(items=items):
             return set().union(*(mentions(i) for i in items))
-        case ir.Initializer(args=args):
+        case ir.Function(args=args) | ir.Initializer(args=args):
             return set().union(*(mentions(v) for _, v in args))
     return set()
+
+
+def functions_in(value: ir.Static | None) -> Iterator[ir.Function]:
+    """The activations that a static value may be."""
+    match value:
+        case ir.Function():
+            yield value
+        case ir.StaticIf(_, then, orelse):
+            yield from (*functions_in(then), *functions_in(orelse))
+        case ir.StaticList(items):
+            for item in items:
+                yield from functions_in(item)
 
 
 def assigned_names(body: Sequence[ir.Stmt]) -> list[str]:

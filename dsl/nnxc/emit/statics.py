@@ -28,7 +28,7 @@ def static(value: ir.Static, scope: Scope) -> Text:
     """The Python expression of a static value."""
     match value:
         case ir.Literal(inner):
-            return function(inner) if isinstance(inner, Op) else t.literal(inner)
+            return t.literal(inner)
         case ir.Ref(name):
             return Text(scope.symbol(name))
         case ir.Size(dim):
@@ -49,30 +49,36 @@ def static(value: ir.Static, scope: Scope) -> Text:
             return Text(f"{static(inner, scope).at(t.ATOM)}[{static(index, scope)}]")
         case ir.Given(name):
             return Text(f"{scope.given(name)} is not None", t.COMPARE)
+        case ir.Function(op, args):
+            return function(op, dict(args), scope)
         case ir.Initializer(op, args):
             return initializer(op, dict(args), scope)
         case _:
             assert_never(value)
 
 
-def function(op: Op) -> Text:
-    """A function of the library as a value: `nnx.gelu`."""
+def function(op: Op, args: Mapping[str, ir.Static], scope: Scope) -> Text:
+    """A function of the library as a value: `nnx.gelu`, `partial(nnx.gelu, approximate=False)`."""
     name = op.inputs[0].name
-    build = op.build_for(())
-    match build:
-        case Call(target, (only,)) if only == name and "{" not in target:
-            if not build.always:
-                return Text(target)
-        case str() if build.endswith(f"({{{name}}})") and build.count("{") == 1:
-            return Text(build.removesuffix(f"({{{name}}})"))
+    build = op.build_for(args)
 
     def lookup(hole: str) -> Text | None:
-        param = op.param(hole)
         if hole == name:
             return Text("x")
+        if hole in args:
+            return static(args[hole], scope)
+        param = op.param(hole)
         return default(param) if param else None
 
-    return Text(f"lambda x: {fill(build, lookup, ())}", t.TERNARY)
+    match build:
+        case Call(target, (only,)) if only == name and "{" not in target:
+            if not build.always and not args:
+                return Text(target)
+            alone = Call("partial", (f"={target}",), build.kwargs, build.always)
+            return fill(alone, lookup, args)
+        case str() if build.endswith(f"({{{name}}})") and build.count("{") == 1:
+            return Text(build.removesuffix(f"({{{name}}})"))
+    return Text(f"lambda x: {fill(build, lookup, args)}", t.TERNARY)
 
 
 def initializer(op: Op, args: Mapping[str, ir.Static], scope: Scope) -> Text:

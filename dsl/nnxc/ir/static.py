@@ -76,6 +76,13 @@ class Given(Record):
     name: str
 
 
+class Function(Record):
+    """An activation as a value, with the arguments that depart from its own defaults."""
+
+    op: Op
+    args: tuple[tuple[str, Static], ...] = ()
+
+
 class Initializer(Record):
     """A jax.nn initialiser with its arguments."""
 
@@ -94,6 +101,7 @@ Static: TypeAlias = (
     | StaticList
     | StaticIndex
     | Given
+    | Function
     | Initializer
 )
 STATIC_FUNCTIONS = (

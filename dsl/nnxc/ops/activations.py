@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..shapes import Axis, TensorType
-from .base import Call, Example, Input, Inputs, Kind, Op, Param, Shaped
+from .base import Call, Example, Helper, Input, Inputs, Kind, Op, Param, Shaped
 from .pattern import multiple, ordinal
 
 INPUT = (Input("x", "float"),)
@@ -47,6 +47,46 @@ def _glu(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
     return Shaped(out=x.with_axes(tuple(axes)), requires=tuple(rest))
 
 
+QUICK_GELU = Helper(
+    "quick_gelu",
+    '''def quick_gelu(x: jax.Array) -> jax.Array:
+    """The approximation of GELU by a sigmoid."""
+    return x * nnx.sigmoid(1.702 * x)''',
+)
+# What a `config.json` calls activations.
+ACTIVATION = Helper(
+    "activation_named",
+    '''def activation_named(name: str) -> Callable[[jax.Array], jax.Array]:
+    """The activation that a `config.json` names."""
+    known: dict[str, Callable[[jax.Array], jax.Array]] = {
+        "elu": nnx.elu,
+        "gelu": partial(nnx.gelu, approximate=False),
+        "gelu_accurate": nnx.gelu,
+        "gelu_fast": nnx.gelu,
+        "gelu_new": nnx.gelu,
+        "gelu_python": partial(nnx.gelu, approximate=False),
+        "gelu_pytorch_tanh": nnx.gelu,
+        "hardswish": nnx.hard_silu,
+        "leaky_relu": nnx.leaky_relu,
+        "linear": lambda x: x,
+        "mish": jax.nn.mish,
+        "quick_gelu": quick_gelu,
+        "relu": nnx.relu,
+        "relu2": lambda x: jnp.square(nnx.relu(x)),
+        "relu6": jax.nn.relu6,
+        "selu": nnx.selu,
+        "sigmoid": nnx.sigmoid,
+        "silu": nnx.silu,
+        "swish": nnx.silu,
+        "tanh": nnx.tanh,
+    }
+    if name not in known:
+        raise ValueError(f"config.json names an unknown activation, {name}")
+    return known[name]''',
+    needs=(QUICK_GELU,),
+)
+
+
 def _alpha(default: float) -> Param:
     return Param("alpha", Kind.NUMBER, default, "the scale below zero")
 
@@ -57,6 +97,15 @@ ENTRIES: tuple[Op, ...] = (
         "gelu",
         "x times the normal distribution function; by default its tanh approximation",
         Param("approximate", Kind.BOOL, True, "whether to use tanh for erf"),
+    ),
+    Op(
+        "quick_gelu",
+        "function",
+        "x sigmoid(1.702 x), an approximation of gelu.",
+        Call("quick_gelu", ("x",)),
+        inputs=INPUT,
+        helper=QUICK_GELU,
+        examples=(Example({}),),
     ),
     _elementwise("silu", "x sigmoid(x), also called swish"),
     _elementwise("sigmoid", "1 / (1 + exp(-x))"),
