@@ -381,6 +381,59 @@ weights Net from "{path}"
     np.testing.assert_array_equal(got["up.scale"], up.transpose(2, 0, 1))
 
 
+NUMBERED = """
+block Stage(depth):
+    input x: [B, d]
+    for i in range(depth):
+        x = x -> Linear(d, bias=false) as body
+    return x -> PReLU as last
+
+model Net(stages = 2, depth = 3, d = 2):
+    input x: [B, d]
+    for i in range(stages):
+        x = x -> Stage(depth) as stages_
+    return x -> Linear(1, bias=false) as head
+
+weights Net:
+    stages_[i].body[j] = "{2 - i}.layers.{(depth + 1) * i + j}"
+    stages_[i].last = "layers.{(depth + 1) * i + depth}"
+    head = "layers.{(depth + 1) * stages}"
+"""
+
+
+def test_numbers_are_computed(tmp_path: Path) -> None:
+    bodies = [f"{2 - i}.layers.{4 * i + j}.weight" for i in range(2) for j in range(3)]
+    tensors = {name: n + random((2, 2)) for n, name in enumerate(bodies)}
+    tensors |= {f"layers.{n}.weight": n + random((1,)) for n in (3, 7)}
+    tensors |= {"layers.8.weight": random((1, 2))}
+    got = exchanged(NUMBERED, tensors, tmp_path)
+    body = tensors["1.layers.5.weight"]
+    np.testing.assert_array_equal(got["stages_.1.body.1.kernel"], body.T)
+
+
+def test_numbers_are_computed_for_stacks(tmp_path: Path) -> None:
+    spec = """
+block Layer:
+    input x: [B, d]
+    param up: [3, d, d] = lecun_normal
+    return x -> Linear(d, bias=false) as mlp -> relu -> einsum("b d, e d f -> b f", up)
+
+model Net(d = 2, layers = 2):
+    input x: [B, d]
+    return x -> Layer * layers as h
+
+weights Net:
+    h[i].mlp = "h.{2 * i}"
+    h[i].up = "h.{2 * i + 1}.{e}" -> stack
+"""
+    tensors = {f"h.{2 * i}.weight": i + random((2, 2)) for i in range(2)}
+    for i in range(2):
+        for e in range(3):
+            tensors[f"h.{2 * i + 1}.{e}"] = i + e + random((2, 2))
+    for stack in ("loop", "scan"):
+        exchanged(spec, tensors, tmp_path, stack=stack)
+
+
 def test_several_tensors_are_added(tmp_path: Path) -> None:
     spec = """
 model Net(hidden = 3):

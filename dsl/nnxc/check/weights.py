@@ -79,7 +79,9 @@ def _line(
         case tree_weights.Read():
             read(ctx, line, parts.config, signature)
         case tree_weights.Stored():
-            parts.targets += targets_of(ctx, line, parts.targets, slots)
+            parts.targets += targets_of(
+                ctx, line, parts.targets, slots, signature.params
+            )
 
 
 def _parameters(

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from .. import ir
-from ..record import Record
+from ..record import Record, replace
 from ..source import Span
 from ..syntax import tree, tree_weights
 from .context import Context
+from .values import Param
+from .weights_holes import HOLE, WHOLE, computed, mentioned, plain
 from .weights_slots import shown
 
-_HOLE = re.compile(r"\{ *([^{}+ ]*) *((?:\+ *[0-9]{1,9})?) *\}")  # `{i}`, `{i+1}`
-_WHOLE = "path"  # the hole that takes the rest of a path
 PARTS = ("split", "interleave")  # of one tensor, to several weights
 WHOLES = ("concat", "sum", "stack")  # of several tensors, to one weight
 _ALONG = ("split", "interleave", "concat")
@@ -30,8 +30,9 @@ class Conversion(Record):
 
 
 class Target(Record):
-    """A path on the left, with its `indices` by name, and what stands for it on the right.
-    `group` are all targets that share the value, this one included."""
+    """A path on the left, with its `indices` by name, and what stands for it on the right, where
+    `{=0}` is the first of `holes`. `group` are all targets that share the value, this one
+    included."""
 
     path: ir.Path
     indices: tuple[str, ...]  # a name for each None of the path
@@ -40,6 +41,7 @@ class Target(Record):
     span: Span
     value_span: Span
     group: tuple[ir.Path, ...]
+    holes: tuple[ir.Static, ...] = ()
 
 
 def targets_of(
@@ -47,6 +49,7 @@ def targets_of(
     line: tree_weights.Stored,
     before: Sequence[Target],
     slots: Iterable[ir.Path],
+    params: Mapping[str, Param],
 ) -> list[Target]:
     """The targets of one line. Raises `Fault` after reporting."""
     paths = [_path(ctx, node, slots) for node in line.paths]
@@ -86,22 +89,21 @@ def targets_of(
         target = Target(
             path, indices, names, conversion, line.paths[at].span, value, group
         )
-        _check_holes(ctx, target)
-        found.append(target)
+        found.append(_resolved(ctx, target, params))
     return found
 
 
 def rule_of(ctx: Context, node: tree.String) -> Target:
     """`from "model.{path}"`: what holds for all that no line names."""
     target = Target((), (), (node.value,), Conversion(), node.span, node.span, ((),))
-    if f"{{{_WHOLE}}}" not in node.value:
+    if f"{{{WHOLE}}}" not in node.value:
         ctx.fail(
             "N604",
             "a rule says where the path stands",
             node.span,
             help='write "{path}", or "model.{path}" if all names begin so',
         )
-    _check_holes(ctx, target)
+    _check_holes(ctx, target, target.names)
     return target
 
 
@@ -145,7 +147,7 @@ def _parts(ctx: Context, node: tree.Expr) -> list[tuple[str | int | tree.Name, S
 
 def _index(ctx: Context, item: tree.Expr | tree.Slice) -> tuple[int | tree.Name, Span]:
     match item:
-        case tree.Name() if item.id != _WHOLE:
+        case tree.Name() if item.id != WHOLE:
             return item, item.span
         case tree.Number(int() as number):
             return number, item.span
@@ -253,29 +255,48 @@ def _axis(ctx: Context, name: str, args: tuple[tree.Arg, ...]) -> int:
     ctx.fail("N606", f"`{name}` has no such argument", args[0].span, help=help)
 
 
-def _check_holes(ctx: Context, target: Target) -> None:
+def _resolved(ctx: Context, target: Target, params: Mapping[str, Param]) -> Target:
+    """The target with its computed holes as `{=0}`, `{=1}`, ..."""
+    values: list[ir.Static] = []
+    known = (*target.indices, WHOLE)
+
+    def number(match: re.Match[str]) -> str:
+        part = plain(match[1])
+        if part and (part[0] in known or part[0] not in params):
+            return match[0]
+        span = target.value_span
+        values.append(computed(ctx, match[1], target.indices, params, span))
+        return f"{{={len(values) - 1}}}"
+
+    names = tuple(HOLE.sub(number, name) for name in target.names)
+    resolved = replace(target, names=names, holes=tuple(values))
+    _check_holes(ctx, resolved, target.names)
+    return resolved
+
+
+def _check_holes(ctx: Context, target: Target, written: Sequence[str]) -> None:
     """Every `{...}` means something, and every position of the path is in every name."""
     free: set[str] = set()
-    for name in target.names:
-        holes = [hole for hole, _ in _HOLE.findall(name)]
-        if "{" in _HOLE.sub("", name) or "}" in _HOLE.sub("", name):
-            help = "write `{i}` or `{i + 1}`, where `i` is a position on the left"
+    for name, spelled in zip(target.names, written, strict=True):
+        if "{" in HOLE.sub("", name) or "}" in HOLE.sub("", name):
+            help = "write `{i}` or `{2 * i + 1}`, where `i` is a position on the left"
             ctx.fail("N604", "braces hold a position", target.value_span, help=help)
-        for hole in holes:
-            if hole not in (*target.indices, _WHOLE):
-                free.add(hole)
+        holes = HOLE.findall(name)
+        used = set().union(*(mentioned(hole, target.holes) for hole in holes))
+        free |= {part[0] for hole in holes if (part := plain(hole))}
         for index in target.indices:
-            if index not in holes:
+            if index not in used:
                 ctx.fail(
                     "N604",
                     f"`{{{index}}}` is missing",
                     target.value_span,
                     f"every layer of `{shown(target.path)}` would be this tensor",
-                    help=f'write `{{{index}}}` where the number stands in "{name}"',
+                    help=f'write `{{{index}}}` where the number stands in "{spelled}"',
                 )
+    free -= {*target.indices, WHOLE}
     stacked = target.conversion.join == "stack"
     if len(free) != stacked or (stacked and not next(iter(free)).isidentifier()):
-        known = [*target.indices, _WHOLE]
+        known = [*target.indices, WHOLE]
         hole = min(free, default="")
         ctx.fail(
             "N604",
@@ -301,13 +322,16 @@ def fill(target: Target, name: str, path: ir.Path, tail: str) -> str:
     numbers = dict(zip(target.indices, range(count), strict=False))
     beyond = iter(range(len(numbers), count))
     ending = re.sub(r"\{\}", lambda _: f"{{{next(beyond)}}}", tail)
-    hole = f"{{{_WHOLE}}}"
+    hole = f"{{{WHOLE}}}"
     if ending and hole not in name:
         name = f"{name}.{hole}"
 
     def number(match: re.Match[str]) -> str:
-        if match[1] == _WHOLE:
+        part = plain(match[1])
+        if part is None:
+            return match[0]
+        if part[0] == WHOLE:
             return ending
-        return f"{{{numbers.get(match[1], count)}{match[2].replace(' ', '')}}}"
+        return f"{{{numbers.get(part[0], count)}{part[1]}}}"
 
-    return _HOLE.sub(number, name)
+    return HOLE.sub(number, name)

@@ -111,7 +111,9 @@ def _row(
     names = [fill(target, name, match.path, end) for name in target.names]
     axes = slot.axes - (join == "stack")
     tensor, axis = _layout(ctx, target, slot.tensor, axes, conversion)
-    yield target, ir.Row(tuple(group), tuple(names), tensor, join, axis)
+    yield target, ir.Row(
+        tuple(group), tuple(names), tensor, join, axis, target.holes, target.indices
+    )
 
 
 def _layout(
@@ -166,10 +168,11 @@ def _check_group(
 
 def _unique_names(ctx: Context, rows: Sequence[tuple[Target, ir.Row]]) -> None:
     """No tensor is taken by two rows."""
-    seen: dict[str, tuple[Target, ir.Row]] = {}
+    seen: dict[object, tuple[Target, ir.Row]] = {}
     for target, row in rows:
         for name in row.names:
-            first, other = seen.setdefault(name, (target, row))
+            key = name, row.holes if "{=" in name else ()
+            first, other = seen.setdefault(key, (target, row))
             if other is row:
                 continue
             weight, taken = shown(row.paths[0]), shown(other.paths[0])

@@ -15,7 +15,7 @@ from .render import BETWEEN, Part, imports, stable
 from .signature import Names, assign_names
 from .train import train_view
 from .view import ModuleView
-from .weights import weights_view
+from .weights import asked_of_model, weights_view
 
 
 def module_text(program: ir.Program, options: Options) -> str:
@@ -42,6 +42,9 @@ def _parts(program: ir.Program, names: Names, options: Options) -> list[Part]:
     for definition in program.definitions:
         signature = names.signatures[definition.name]
         wanted = {n for v in trains if v.model == signature.name for n in v.loss.stored}
+        for section in program.weights:
+            if section.model == definition.name:
+                wanted |= asked_of_model(section)
         view = class_view(definition, program, names, options, wanted)
         parts.append(Part(templates.class_(view)))
     for train in trains:

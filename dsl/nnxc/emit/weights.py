@@ -11,8 +11,10 @@ from ..record import Record
 from . import text as t
 from .names import snake
 from .options import Options
-from .reads import declared
+from .reads import declared, mentions
+from .scope import Scope
 from .signature import Names, Signature, is_scanned
+from .statics import static
 from .text import Text
 
 
@@ -81,8 +83,11 @@ def _parameters(section: ir.Weights, signature: Signature, inferred: list[str]) 
 def _row(row: ir.Row, root: Signature, names: Names, options: Options) -> str:
     found = [_Path(path, root, names, options) for path in row.paths]
     order = found[0].positions
-    tensors = [_renumbered(name, order) for name in row.names]
-    args = [t.quoted(" ".join(p.text for p in found)), t.quoted(" ".join(tensors))]
+    tensors = " ".join(_renumbered(name, order) for name in row.names)
+    named = (
+        _computed(row, tensors, len(order), root) if row.holes else t.quoted(tensors)
+    )
+    args = [t.quoted(" ".join(p.text for p in found)), named]
     if row.tensor:
         axes = [t.tuple_of([str(a) for a in group]).text for group in row.tensor.axes]
         args.append(t.tuple_of(axes).text)
@@ -101,6 +106,39 @@ def _renumbered(name: str, scanned: list[bool]) -> str:
     order = sorted(range(len(scanned)), key=lambda i: scanned[i])
     new = {str(old): str(new) for new, old in enumerate(order)}
     return re.sub(r"(?<=\{)\d+", lambda m: new.get(m[0], m[0]), name)
+
+
+def _computed(row: ir.Row, names: str, count: int, root: Signature) -> str:
+    """A function of the model and of the positions that gives the names."""
+    letters = [letter for letter in "ijklmn" if letter not in row.indices]
+    positions = [*row.indices, *letters][: count + (row.join == "stack")]
+    asked: list[str] = []
+
+    def symbol(name: str) -> str:
+        if name in row.indices:
+            return name
+        asked.append(name)
+        return f"model.{root.arguments[name]}"
+
+    def number(match: re.Match[str]) -> str:
+        if match[1]:
+            return f"{{{static(row.holes[int(match[2])], Scope(symbol))}}}"
+        name = positions[int(match[2])]
+        return f"{{{name} + {match[3]}}}" if match[3] else f"{{{name}}}"
+
+    text = re.sub(r"\{(=?)(\d+)\+?(\d*)\}", number, names)
+    given = ", ".join(["model" if asked else "_", *positions])
+    return f'lambda {given}: f"{text}"'
+
+
+def asked_of_model(section: ir.Weights) -> set[str]:
+    """The parameters from which names of tensors are computed."""
+    return {
+        name
+        for row in section.rows
+        for hole in row.holes
+        for name in mentions(hole) - {*row.indices}
+    }
 
 
 class _Path:

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 from ..ops.base import Tensor
 from ..record import Record
 from ..source import Span
+from .static import Static
 
 # A variable of a model: names, positions, and None for every position of a list.
 Path: TypeAlias = tuple[str | int | None, ...]
@@ -14,7 +15,8 @@ Path: TypeAlias = tuple[str | int | None, ...]
 
 class Row(Record):
     """Weights and the tensors that hold them. `{0}` in a name is the position that the path's first
-    None stands for; with `join` "stack", one more counts the weight's first axis.
+    None stands for, `{0+1}` the next; with `join` "stack", one more counts the weight's first axis.
+    `{=0}` is the first of `holes`: of the positions by their names in `indices`, and of parameters.
 
     `join` is empty where one tensor is one weight. Several weights make up one tensor by "split"
     or "interleave"; several tensors one weight by "concat", "sum" or "stack". `axis` is the
@@ -26,6 +28,8 @@ class Row(Record):
     tensor: Tensor | None
     join: str = ""
     axis: int = 0
+    holes: tuple[Static, ...] = ()
+    indices: tuple[str, ...] = ()
 
 
 class Key(Record):
