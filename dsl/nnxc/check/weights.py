@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from .. import ir
 from ..diagnostics import Label, Sink
@@ -10,6 +12,7 @@ from ..source import Span
 from ..syntax import tree, tree_weights
 from .context import Context
 from .values import Fault, Signature
+from .weights_blocks import written_out
 from .weights_config import read
 from .weights_names import Target, rule_of, targets_of
 from .weights_rows import rows_of
@@ -35,10 +38,8 @@ def check_weights(
     slots = slots_of(signature)
     parts = Parts()
     for line in node.body:
-        try:
-            _line(ctx, line, parts, slots, signature)
-        except Fault:
-            parts.broken = True
+        _attempt(parts, partial(_line, ctx, line, parts, signature))
+    _attempt(parts, partial(_stored, ctx, node, parts, slots, signature))
     try:
         rule = rule_of(ctx, node.rule) if node.rule else None
     except Fault:
@@ -66,7 +67,6 @@ def _line(
     ctx: Context,
     line: tree_weights.WeightsLine,
     parts: Parts,
-    slots: dict[ir.Path, Slot],
     signature: Signature,
 ) -> None:
     match line:
@@ -78,10 +78,31 @@ def _line(
             parts.optional = prefix.value
         case tree_weights.Read():
             read(ctx, line, parts.config, signature)
-        case tree_weights.Stored():
+
+
+def _stored(
+    ctx: Context,
+    node: tree.Weights,
+    parts: Parts,
+    slots: dict[ir.Path, Slot],
+    signature: Signature,
+) -> None:
+    """The lines that name tensors, each with what the ones before it have named."""
+    lines = [line for line in node.body if isinstance(line, tree_weights.Stored)]
+    for line in written_out(ctx, lines, node.rule, signature):
+        try:
             parts.targets += targets_of(
                 ctx, line, parts.targets, slots, signature.params
             )
+        except Fault:
+            parts.broken = True
+
+
+def _attempt(parts: Parts, work: Callable[[], None]) -> None:
+    try:
+        work()
+    except Fault:
+        parts.broken = True
 
 
 def _parameters(

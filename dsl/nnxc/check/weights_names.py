@@ -52,7 +52,7 @@ def targets_of(
     params: Mapping[str, Param],
 ) -> list[Target]:
     """The targets of one line. Raises `Fault` after reporting."""
-    paths = [_path(ctx, node, slots) for node in line.paths]
+    paths = [path_of(ctx, node, slots) for node in line.paths]
     seen = {t.path for t in before}
     for node, (path, _) in zip(line.paths, paths, strict=True):
         if path in seen:
@@ -110,12 +110,13 @@ def rule_of(ctx: Context, node: tree.String) -> Target:
 # --------------------------------------------------------------------- left side
 
 
-def _path(
+def path_of(
     ctx: Context, node: tree.Expr, slots: Iterable[ir.Path]
 ) -> tuple[ir.Path, tuple[str, ...]]:
+    """A path on the left, and the names of its positions."""
     path: list[str | int | None] = []
     indices: list[str] = []
-    for part, span in _parts(ctx, node):
+    for part, span in parts_of(ctx, node):
         known = {slot[len(path)] for slot in _below(path, slots)}
         _check_part(ctx, path, part, known, span)
         if isinstance(part, tree.Name):
@@ -133,15 +134,15 @@ def _below(path: Sequence[str | int | None], slots: Iterable[ir.Path]) -> list[i
     return [slot for slot in slots if len(slot) > n and slot[:n] == wanted]
 
 
-def _parts(ctx: Context, node: tree.Expr) -> list[tuple[str | int | tree.Name, Span]]:
+def parts_of(ctx: Context, node: tree.Expr) -> list[tuple[str | int | tree.Name, Span]]:
     """Names, positions, and names of positions."""
     match node:
         case tree.Name(name, span):
             return [(name, span)]
         case tree.Attribute(value, name, _, span):
-            return [*_parts(ctx, value), (name, span)]
+            return [*parts_of(ctx, value), (name, span)]
         case tree.Index(value, items):
-            return [*_parts(ctx, value), *(_index(ctx, item) for item in items)]
+            return [*parts_of(ctx, value), *(_index(ctx, item) for item in items)]
     raise AssertionError(node)
 
 

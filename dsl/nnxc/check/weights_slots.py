@@ -37,7 +37,7 @@ class Slot(Record):
 def slots_of(signature: Signature, prefix: ir.Path = ()) -> dict[ir.Path, Slot]:
     """Every variable of a definition by its path."""
     found: dict[ir.Path, Slot] = {}
-    for item, depth in _declared(signature.definition.body, 0):
+    for item, depth in declared(signature.definition.body, 0):
         path = (*prefix, item.name, *[None] * depth)
         for slot in _slots(item, path, signature):
             found.setdefault(slot.path, slot)
@@ -55,13 +55,21 @@ def _slots(
     if isinstance(item.callee, str):
         yield from slots_of(signature.callees[item.callee], path).values()
         return
-    for name, weight in item.weights.items():
-        parts = name.split(".")
-        axes = len(weight.sizes)
-        yield Slot((*path, *parts), axes, weight.tensor, item.callee, len(parts))
+    yield from layer_slots(item, path).values()
 
 
-def _declared(
+def layer_slots(layer: ir.Layer, prefix: ir.Path = ()) -> dict[ir.Path, Slot]:
+    """Every variable of a layer of the library by its path."""
+    assert isinstance(layer.callee, Op)
+    found = {}
+    for name, weight in layer.weights.items():
+        inner = name.split(".")
+        path, axes = (*prefix, *inner), len(weight.sizes)
+        found[path] = Slot(path, axes, weight.tensor, layer.callee, len(inner))
+    return found
+
+
+def declared(
     body: Sequence[ir.Stmt], depth: int
 ) -> Iterator[tuple[ir.Layer | ir.Variable, int]]:
     """What is declared, and in how many loops."""
@@ -72,9 +80,9 @@ def _declared(
             case ir.Variable():
                 yield stmt, depth
             case ir.For(body=inner):
-                yield from _declared(inner, depth + 1)
+                yield from declared(inner, depth + 1)
             case ir.If(then=then, orelse=orelse):
-                yield from _declared((*then, *orelse), depth)
+                yield from declared((*then, *orelse), depth)
 
 
 def shown(path: ir.Path) -> str:

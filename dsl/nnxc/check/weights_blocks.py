@@ -1,0 +1,250 @@
+"""Lines for every block or layer of a kind, `DoubleConv.conv1 = "0"`, written out for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from .. import ir
+from ..ops.base import Op
+from ..record import Record, replace
+from ..syntax import tree, tree_weights
+from .context import Context
+from .values import Signature
+from .weights_names import parts_of, path_of
+from .weights_slots import declared, layer_slots, slots_of
+
+Part = str | int | tree.Name  # of a path: a name, a position, a name for a position
+
+
+class Cover(Record):
+    """What a line says about where the names below a path begin."""
+
+    path: tuple[Part, ...]
+    name: str
+
+    def fits(self, path: ir.Path) -> bool:
+        """Whether it holds for what lies there."""
+        return len(self.path) <= len(path) and all(
+            there is None if not isinstance(part, str) else there == part
+            for part, there in zip(self.path, path, strict=False)
+        )
+
+    @property
+    def special(self) -> bool:
+        """Whether it holds for one position of a list alone."""
+        return any(isinstance(part, int) for part in self.path)
+
+
+def written_out(
+    ctx: Context,
+    lines: Sequence[tree_weights.Stored],
+    rule: tree.String | None,
+    signature: Signature,
+) -> list[tree_weights.Stored]:
+    """The lines, those for a kind of block in place of each block. Raises `Fault` after reporting."""
+    own: dict[str, list[tree_weights.Stored]] = {}
+    plain = []
+    for line in lines:
+        kind = _kind(ctx, line)
+        if kind is None:
+            plain.append(line)
+        else:
+            own.setdefault(kind, []).append(line)
+    if not own:
+        return plain
+    found = sorted(_owners(signature, ()), key=lambda owner: len(owner[0]))
+    for kind, group in own.items():
+        _check_kind(ctx, kind, group, found)
+    covers = [Cover((), rule.value)] if rule else [Cover((), "{path}")]
+    covers += [cover for line in plain for cover in _covers(ctx, line)]
+    said = {shape(cover.path) for cover in covers}
+    for path, callee in found:
+        for line in own.get(_name(callee), ()):
+            for cover in _best(covers, path):
+                made = _at(ctx, line, path, cover)
+                if said.isdisjoint(shape(_path(ctx, node)) for node in made.paths):
+                    plain.append(made)
+                    covers += _covers(ctx, made)
+    return plain
+
+
+def _kind(ctx: Context, line: tree_weights.Stored) -> str | None:
+    """The block or layer that all paths of a line begin with; None for a line of the model."""
+    heads = {str(_path(ctx, node)[0]) for node in line.paths}
+    kinds = {head for head in heads if head[:1].isupper()}
+    if kinds and len(heads) > 1:
+        ctx.fail(
+            "N605",
+            "a line is for one kind of block",
+            line.span,
+            help="write a line for each",
+        )
+    return kinds.pop() if kinds else None
+
+
+Owner = tuple[ir.Path, Signature | ir.Layer]
+
+
+def _owners(signature: Signature, prefix: ir.Path) -> Iterator[Owner]:
+    """Every layer and block of a model with its path, lists counted once."""
+    for item, depth in declared(signature.definition.body, 0):
+        if isinstance(item, ir.Variable):
+            continue
+        path = (*prefix, item.name, *[None] * (depth + (item.count is not None)))
+        if isinstance(item.callee, str):
+            callee = signature.callees[item.callee]
+            yield path, callee
+            yield from _owners(callee, path)
+        else:
+            yield path, item
+
+
+def _name(owner: Signature | ir.Layer) -> str:
+    if isinstance(owner, Signature):
+        return owner.definition.name
+    assert isinstance(owner.callee, Op)
+    return owner.callee.name
+
+
+def _check_kind(
+    ctx: Context,
+    kind: str,
+    lines: Sequence[tree_weights.Stored],
+    found: Sequence[Owner],
+) -> None:
+    """The model has such blocks, and they have such weights."""
+    owner = next((o for _, o in found if _name(o) == kind), None)
+    if owner is None:
+        names = {_name(o) for _, o in found}
+        ctx.fail(
+            "N602",
+            f"`{ctx.name}` has no `{kind}` inside",
+            lines[0].paths[0].span,
+            **ctx.suggest(kind, names),
+        )
+    slots = slots_of(owner) if isinstance(owner, Signature) else layer_slots(owner)
+    inner = Context(ctx.sink, "weights", kind, {}, {}, {})
+    seen = set()
+    for line in lines:
+        for node in line.paths:
+            rest = _below(node)
+            if rest is None:
+                ctx.fail(
+                    "N602",
+                    f"`{kind}` is a kind of block, not a path",
+                    node.span,
+                    help=f'name what is in it, such as `{kind}.conv = "conv"`',
+                )
+            path, _ = path_of(inner, rest, slots)
+            if path in seen:
+                ctx.fail("N603", "this is named twice", node.span)
+            seen.add(path)
+
+
+def _below(node: tree.Expr) -> tree.Expr | None:
+    """A path without its first name; None where it is one name."""
+    match node:
+        case tree.Attribute(tree.Name(), name, name_span, span):
+            return tree.Name(name, name_span or span)
+        case tree.Attribute(value, _, _, _) | tree.Index(value, _):
+            inner = _below(value)
+            return None if inner is None else replace(node, value=inner)
+    return None
+
+
+# ------------------------------------------------------------------- what covers
+
+
+def _covers(ctx: Context, line: tree_weights.Stored) -> Iterator[Cover]:
+    """What its paths are called, each by a name of its own."""
+    if len(line.paths) != len(line.values):
+        return
+    for node, value in zip(line.paths, line.values, strict=True):
+        source = value.source if isinstance(value, tree.Pipe) else value
+        if isinstance(source, tree.String):
+            yield Cover(_path(ctx, node), source.value)
+
+
+def _best(covers: Sequence[Cover], path: ir.Path) -> list[Cover]:
+    """The most specific for all positions, and those as specific for one."""
+    fitting = [cover for cover in covers if cover.fits(path)]
+    general = max(
+        (c for c in fitting if not c.special), key=lambda cover: len(cover.path)
+    )
+    special = [c for c in fitting if c.special and len(c.path) >= len(general.path)]
+    return [general, *special]
+
+
+def _path(ctx: Context, node: tree.Expr) -> tuple[Part, ...]:
+    return tuple(part for part, _ in parts_of(ctx, node))
+
+
+def shape(path: tuple[Part, ...]) -> ir.Path:
+    """A path whatever its positions are called."""
+    return tuple(None if isinstance(part, tree.Name) else part for part in path)
+
+
+# ------------------------------------------------------------------- written out
+
+
+def _at(
+    ctx: Context, line: tree_weights.Stored, path: ir.Path, cover: Cover
+) -> tree_weights.Stored:
+    """The line for the block at one path."""
+    taken = {part.id for part in cover.path if isinstance(part, tree.Name)}
+    for node in line.paths:
+        taken |= {p.id for p in _path(ctx, node) if isinstance(p, tree.Name)}
+    free = (f"i{n}" for n in range(len(path) + len(taken)) if f"i{n}" not in taken)
+    rest: list[Part] = []
+    for part in path[len(cover.path) :]:
+        span = line.paths[0].span
+        rest.append(tree.Name(next(free), span) if part is None else part)
+    begin = _called(cover.name, rest)
+    return replace(
+        line,
+        paths=tuple(_under((*cover.path, *rest), node) for node in line.paths),
+        values=tuple(_prefixed(begin, value) for value in line.values),
+    )
+
+
+def _called(name: str, rest: Sequence[Part]) -> str:
+    """The name for what lies further below."""
+    parts = (f"{{{p.id}}}" if isinstance(p, tree.Name) else str(p) for p in rest)
+    ending = ".".join(parts)
+    if "{path}" not in name:
+        return f"{name}.{ending}" if ending else name
+    return name.replace("{path}", ending).strip(".")
+
+
+def _under(path: Sequence[Part], node: tree.Expr) -> tree.Expr:
+    """A path with another in place of its first name."""
+    match node:
+        case tree.Name(span=span):
+            first, *rest = path
+            made: tree.Expr = tree.Name(str(first), span)
+            for part in rest:
+                if isinstance(part, str):
+                    made = tree.Attribute(made, part, span, span)
+                else:
+                    index = (
+                        tree.Number(part, str(part), span)
+                        if isinstance(part, int)
+                        else part
+                    )
+                    made = tree.Index(made, (index,), span)
+            return made
+        case tree.Attribute(value) | tree.Index(value):
+            return replace(node, value=_under(path, value))
+    raise AssertionError(node)
+
+
+def _prefixed(begin: str, node: tree.Expr) -> tree.Expr:
+    """The names on the right, begun as the block's."""
+    match node:
+        case tree.String(value):
+            return replace(node, value=f"{begin}.{value}" if begin else value)
+        case tree.ListOf(items):
+            return replace(node, items=tuple(_prefixed(begin, i) for i in items))
+        case tree.Pipe(source):
+            return replace(node, source=_prefixed(begin, source))
+    return node

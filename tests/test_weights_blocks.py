@@ -1,0 +1,99 @@
+"""Lines of a weights section that hold in every block, or layer, of a kind."""
+
+from __future__ import annotations
+
+import pytest
+from emitting import program
+
+from nnxc import driver
+
+SPEC = """
+block Double(features):
+    input x: [B, d]
+    return x -> Linear(features) as one -> relu -> Linear(features, bias=false) as two -> LayerNorm(bias=false) as norm
+
+block Stage(features, depth):
+    input x: [B, d]
+    for i in range(depth):
+        x = x -> Double(features) as units
+    return x : [B, features]
+
+model Net(widths = [8, 16]):
+    input x: [B, 3]
+    x = x -> Double(4) as stem
+    for width in widths:
+        x = x -> Stage(width, 2) as stages
+    return x
+
+weights Net from "net.{path}":
+    LINES
+"""
+
+
+def names(*lines: str) -> list[str]:
+    (section,) = program(SPEC.replace("LINES", "\n    ".join(lines))).weights
+    return sorted(name for row in section.rows for name in row.names)
+
+
+def inside(*places: str, norm: str = "norm.weight") -> list[str]:
+    parts = ("0.weight", "0.bias", "2.weight", norm)
+    return sorted(f"{place}.{part}" for place in places for part in parts)
+
+
+DOUBLE = 'Double.one, Double.two = "0", "2"'
+
+
+def test_names_begin_where_the_rule_says_that_the_block_s_do() -> None:
+    assert names(DOUBLE) == inside("net.stem", "net.stages.{0}.units.{1}")
+
+
+def test_names_begin_where_a_line_says_so() -> None:
+    lines = DOUBLE, 'stem = "first"', 'stages[n].units[m] = "blocks.{n + 1}.{m}.{path}"'
+    assert names(*lines) == inside("first", "blocks.{0+1}.{1}")
+
+
+def test_blocks_within_blocks() -> None:
+    lines = 'Stage.units[k] = "unit{k}"', DOUBLE
+    assert names(*lines) == inside("net.stem", "net.stages.{0}.unit{1}")
+
+
+def test_layers_are_of_a_kind_as_well() -> None:
+    lines = DOUBLE, 'LayerNorm.scale = "gamma"'
+    places = "net.stem", "net.stages.{0}.units.{1}"
+    assert names(*lines) == inside(*places, norm="norm.gamma")
+
+
+def test_one_of_a_list_begins_elsewhere() -> None:
+    places = "net.stem", "net.stages.{0}.units.{1}", "zero.units.{0}"
+    assert names(DOUBLE, 'stages[0] = "zero"') == inside(*places)
+
+
+def test_lines_of_the_model_go_before() -> None:
+    found = names(DOUBLE, 'stem.two = "other"')
+    assert "other.weight" in found and "net.stem.2.weight" not in found
+
+
+def test_conversions_hold_in_every_block() -> None:
+    line = 'Double.one.kernel, Double.two.kernel = "both" -> split'
+    found = names(line, 'Double.one.bias = "bias"')
+    assert [name for name in found if "both" in name] == [
+        "net.stages.{0}.units.{1}.both",
+        "net.stem.both",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "message"),
+    [
+        ('Duble.one = "0"', "N602", "`Net` has no `Duble` inside"),
+        ('Double.won = "0"', "N602", "`Double` has no weights `won`"),
+        ('Double = "0"', "N602", "`Double` is a kind of block, not a path"),
+        ('Double.one, Double.one = "0", "1"', "N603", "this is named twice"),
+        ('Double.one, Stage.units[i] = "0", "{i}"', "N605", "one kind of block"),
+        ('Stage.units[i] = "unit"', "N604", "`{i}` is missing"),
+    ],
+)
+def test_mistakes(line: str, code: str, message: str) -> None:
+    found = driver.analyse(SPEC.replace("LINES", line)).diagnostics
+    assert [d.code for d in found] == [code]
+    assert message in found[0].message
