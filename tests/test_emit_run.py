@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from emitting import array, class_of, maker, run, text_of
+from emitting import array, class_of, concrete, maker, run, text_of
 from flax import nnx
 
 RESIDUAL = """
@@ -190,6 +190,35 @@ model Chain(d = 3):
     k = np.tanh(x @ model.lin.kernel[...])
     wanted = np.abs(x - (k - 2 * x) ** 2 / (1 + k)).sum(-1)
     assert np.allclose(model(x), wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("index", "wanted"),
+    [
+        ("[0, :, i]", lambda x, i, j: x[0][:, i]),
+        ("[:, i, j]", lambda x, i, j: x[:, i, j]),
+        ("[..., i, 0]", lambda x, i, j: x[..., 0][..., i]),
+        ("[0, ..., j, :]", lambda x, i, j: x[0][:, j]),
+        ("[i, ..., 2]", lambda x, i, j: x[..., 2][i]),
+        ("[i, 1, i]", lambda x, i, j: np.stack([x[k, 1, k] for k in i])),
+        ("[1, :, none, i]", lambda x, i, j: x[1][:, None][:, :, i]),
+        ("[-1, 1:, i, :2]", lambda x, i, j: x[-1][1:][:, i][..., :2]),
+    ],
+)
+def test_what_is_indexed_stays_where_it_stands(index, wanted):
+    spec = f"""
+model Indexed(w = 4):
+    input x: [B, T, S, w], i: int[N], j: int[M, 1]
+    return x{index}, sum(i), sum(j)
+"""
+    definition, make = maker(spec)
+    x, i, j = np.random.rand(2, 3, 5, 4), np.array([1, 0, 1]), np.array([[1], [0]])
+    found = make()(jnp.asarray(x), i, j)[0]
+    assert np.allclose(found, wanted(x, i, j))
+    predicted = concrete(
+        definition.outputs[0], {"B": 2, "T": 3, "S": 5, "N": 3, "M": 2, "w": 4}
+    )
+    assert found.shape == predicted.shape
 
 
 STACKED = """

@@ -120,7 +120,7 @@ CODES: dict[str, str] = {
     "N316": "elements do not fit",
     "N317": "size not determined",
     "N318": "stack of several values",
-    "N319": "several axes indexed by tensors",
+    "N319": "tensors of an index that stand apart",
     "N320": "unknown dtype",
     "N321": "never true",
     "N322": "cannot be built",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import assert_never
+from typing import NoReturn, assert_never
 
 from .. import ir
+from ..diagnostics import Label
 from ..ops.base import Op
 from ..shapes import TensorType
 from ..source import Span
@@ -16,6 +17,7 @@ from .assignments import keeps_state
 from .blocks import apply_block
 from .calls import Written, sort_out, sort_out_block
 from .context import Context
+from .declarations import with_article
 from .functions import function, invoke
 from .inputs import check_arguments, tensor_input, wrap
 from .values import (
@@ -86,8 +88,6 @@ def bind_layer(ctx: Context, node: tree.Named, layer: LayerInfo | None) -> None:
     if held is not None and not (
         isinstance(held.value, Applied) and held.value.layer is layer
     ):
-        from ..diagnostics import Label
-
         ctx.fail(
             "N202",
             f"`{node.name}` already names a {held.what}",
@@ -160,10 +160,22 @@ def call_value(
         case Static() if func.flavor in ("function", "unknown"):
             return invoke(ctx, func, node, piped)
         case Static() | Tensor() | Several() | Listed():
-            ctx.fail(
-                "N216", f"`{node.func.span.text[:40]}` cannot be called", node.func.span
-            )
+            _not_callable(ctx, node.func)
     assert_never(func)
+
+
+def _not_callable(ctx: Context, node: tree.Expr) -> NoReturn:
+    text = f"`{node.span.text[:40]}` cannot be called"
+    held = ctx.scope.get(node.id) if isinstance(node, tree.Name) else None
+    if held is None or held.name not in (*ctx.functions, *ctx.signatures):
+        ctx.fail("N216", text, node.span)
+    ctx.fail(
+        "N216",
+        text,
+        node.span,
+        related=(Label(held.span, f"here `{held.name}` is {with_article(held.what)}"),),
+        help=f"give it another name to use the library's `{held.name}`",
+    )
 
 
 # --------------------------------------------------------------------- layers

@@ -89,7 +89,8 @@ def stage(ctx: Context, node: tree.Expr, value: Value) -> Value:
         "N216",
         "this cannot stand after an arrow",
         node.span,
-        help="a layer, a block, a function or a shape can; put arithmetic before the arrow",
+        help="a layer, a block, a function or a shape can; arithmetic stands before the arrow, "
+        "or outside: `(x -> f) + y`",
     )
 
 

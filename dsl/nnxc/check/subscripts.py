@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from itertools import dropwhile
+from typing import Final
+
 from .. import ir
 from ..dims import Dim, DimError, const
+from ..record import Record, replace
 from ..shapes import Axis, TensorType, is_int
 from ..source import Span
 from ..syntax import tree
-from . import lists, statics
+from . import lists, operators, statics
 from .context import Context
 from .values import BAD, Bad, Fault, Listed, Several, Static, Tensor, Value
 
 Item = ir.Static | ir.SliceOf | ir.NewAxis | ir.Rest | ir.Expr
+WHOLE: Final = ir.SliceOf(None, None, None)  # of an axis that the index does not write
 
 
 def index(ctx: Context, node: tree.Index) -> Value:
@@ -51,77 +57,127 @@ def _static_index(ctx: Context, value: Static, node: tree.Index) -> Value:
     return statics.index(ctx, value, at, node.span)
 
 
+class Part(Record):
+    """An item of an index: the axis that it is for, and the axes that it leaves there."""
+
+    made: Item
+    over: Axis | None
+    axes: tuple[Axis, ...] = ()
+
+    @property
+    def is_entry(self) -> bool:
+        """Whether it takes a single entry, so that no axis is left."""
+        return isinstance(self.made, ir.Static)
+
+    @property
+    def gathers(self) -> bool:
+        """Whether it is a tensor."""
+        return isinstance(self.made, ir.Expr)
+
+
 def _subscript(ctx: Context, source: Tensor, node: tree.Index) -> ir.Expr:
-    axes: list[Axis] = []
-    items: list[Item] = []
-    gathered: TensorType | None = None
+    _enough_axes(ctx, source.type, node)
     left = list(source.type.axes)
-    lead = source.type.lead
-    consuming = [i for i in node.items if not _adds_axis(i)]
-    if (
-        len(consuming) - any(isinstance(i, tree.Dots) for i in consuming)
-        > source.type.rank
-    ):
-        ctx.fail(
-            "N303",
-            f"{source.type} has {source.type.rank} axes",
-            node.span,
-            "too many indices",
-        )
-    if lead and not (node.items and isinstance(node.items[0], tree.Dots)):
-        ctx.fail(
-            "N303",
-            f"{source.type} has leading axes",
-            node.span,
-            help="begin the index with `...`",
-        )
+    parts: list[Part] = []
     for position, item in enumerate(node.items):
         if isinstance(item, tree.Dots):
             rest = sum(1 for i in node.items[position + 1 :] if not _adds_axis(i))
             keep = max(len(left) - rest, 0)
-            axes, left = axes + left[:keep], left[keep:]
-            items.append(ir.Rest())
-            continue
-        made, kept, tensor = _item(ctx, item, left)
-        items.append(made)
-        axes.extend(kept)
-        if tensor is not None:
-            if gathered is not None:
-                ctx.fail(
-                    "N319",
-                    "only one axis is indexed by a tensor",
-                    node.span,
-                    help="use `take`",
-                )
-            gathered = tensor
-    type_ = TensorType(source.type.dtype, (*axes, *left), lead)
-    return ir.Subscript(source.expr, tuple(items), type_, node.span)
+            parts.append(Part(ir.Rest(), None, tuple(left[:keep])))
+            left = left[keep:]
+        else:
+            parts.append(_part(ctx, item, left))
+    return _gathered(ctx, source.expr, [*parts, *map(_whole, left)], node)
+
+
+def _enough_axes(ctx: Context, type: TensorType, node: tree.Index) -> None:
+    taken = [i for i in node.items if not _adds_axis(i)]
+    if len(taken) - any(isinstance(i, tree.Dots) for i in taken) > type.rank:
+        text = f"{type} has {type.rank} axes"
+        ctx.fail("N303", text, node.span, "too many indices")
+    if type.lead and not (node.items and isinstance(node.items[0], tree.Dots)):
+        text = f"{type} has leading axes"
+        ctx.fail("N303", text, node.span, help="begin the index with `...`")
 
 
 def _adds_axis(item: tree.Expr | tree.Slice) -> bool:
     return isinstance(item, tree.Constant) and item.value is None
 
 
-def _item(
-    ctx: Context, item: tree.Expr | tree.Slice, left: list[Axis]
-) -> tuple[Item, list[Axis], TensorType | None]:
+def _whole(axis: Axis) -> Part:
+    return Part(WHOLE, axis, (axis,))
+
+
+def _part(ctx: Context, item: tree.Expr | tree.Slice, left: list[Axis]) -> Part:
     from .expressions import expr
 
     if _adds_axis(item):
-        return ir.NewAxis(), [Axis(const(1))], None
+        return Part(ir.NewAxis(), None, (Axis(const(1)),))
     axis = left.pop(0)
     if isinstance(item, tree.Slice):
         made, size = _slice(ctx, item, axis.size)
-        return made, [Axis(size, axis.label or axis.size.name)], None
+        return Part(made, axis, (Axis(size, axis.label or axis.size.name),))
     value = expr(ctx, item)
     if isinstance(value, Static) and value.flavor in ("int", "unknown"):
         _in_range(ctx, value, axis.size, item.span)
-        return value.node, [], None
+        return Part(value.node, axis)
     if isinstance(value, Tensor) and is_int(value.type.dtype) and not value.optional:
-        return value.expr, list(value.type.axes), value.type
+        return Part(value.expr, axis, value.type.axes)
     if isinstance(value, Bad):
         raise Fault
     ctx.fail("N220", "an index is an int, a slice, or an int tensor", item.span)
+
+
+def _gathered(
+    ctx: Context, source: ir.Expr, parts: list[Part], node: tree.Index
+) -> ir.Expr:
+    """Tensors index together, and leave their axes where they stand. NumPy moves them to the
+    front where an entry is taken elsewhere: such entries are taken first."""
+    at = [i for i, part in enumerate(parts) if part.gathers]
+    if not at:
+        return _taken(source, parts, node.span)
+    before, run, after = parts[: at[0]], parts[at[0] : at[-1] + 1], parts[at[-1] + 1 :]
+    if not all(part.gathers or part.is_entry for part in run):
+        ctx.fail(
+            "N319",
+            "tensors that index together stand side by side",
+            node.span,
+            help="bring their axes together with `rearrange`, or use `take`",
+        )
+    if _apart(before[::-1]) or _apart(after):
+        whole = [_whole(part.over) for part in run if part.over]
+        source = _taken(source, [*before, *whole, *after], node.span)
+        before, after = _remaining(before), _remaining(after)
+    parts = [*before, *_together(ctx, run, node.span), *after]
+    return _taken(source, parts, node.span)
+
+
+def _apart(parts: list[Part]) -> bool:
+    """Whether an entry is taken beyond something else."""
+    return any(p.is_entry for p in dropwhile(lambda p: p.is_entry, parts))
+
+
+def _remaining(parts: list[Part]) -> list[Part]:
+    """What is left where entries were taken, as it is."""
+    left = [p for p in parts if not p.is_entry]
+    return [p if isinstance(p.made, ir.Rest) else _whole(p.axes[0]) for p in left]
+
+
+def _together(ctx: Context, run: list[Part], span: Span) -> list[Part]:
+    """Tensors side by side stretch to one shape, which stands in place of the first."""
+    shapes = [TensorType("int", p.axes) for p in run if p.gathers]
+    shape = reduce(lambda a, b: operators.broadcast(ctx, a, b, span), shapes)
+    return [replace(run[0], axes=shape.axes), *(replace(p, axes=()) for p in run[1:])]
+
+
+def _taken(source: ir.Expr, parts: list[Part], span: Span) -> ir.Expr:
+    assert isinstance(source.type, TensorType)
+    axes = tuple(axis for part in parts for axis in part.axes)
+    items = [part.made for part in parts]
+    while items[-1] is WHOLE and not any(isinstance(i, ir.Rest) for i in items):
+        items.pop()
+    type = TensorType(source.type.dtype, axes, source.type.lead)
+    return ir.Subscript(source, tuple(items), type, span)
 
 
 def _in_range(ctx: Context, at: Static, size: Dim, span: Span) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..dims import Dim, const
@@ -64,6 +64,45 @@ def _eye(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
     rows, columns = args["n"], args["m"] or args["n"]
     axes = (Axis(rows, rows.name), Axis(columns, columns.name))
     return Shaped(out=TensorType(args["dtype"], axes))
+
+
+def _below(n: Dim, k: int) -> Dim:
+    """How many entries of an n x n square lie on its diagonal k or below."""
+    if k < 0:
+        return (n + k) * (n + k + 1) // 2
+    return n * n - (n - k - 1) * (n - k) // 2
+
+
+def _triangle(name: str, doc: str, count: Callable[[Dim, int], Dim]) -> Op:
+    """Rows and columns of what a triangle of a square has."""
+
+    def rule(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
+        n, k = args["n"], args["k"].value
+        if k is None:
+            raise ShapeError("k must be a number", at="k", code="N223")
+        size = count(n, k)
+        if size.value is not None and size.value <= 0:
+            raise ShapeError(f"nothing of {n} x {n} is there", at="k", code="N305")
+        indices = TensorType("int", (Axis(size),))
+        return Shaped(out=(indices, indices))
+
+    return Op(
+        name,
+        "function",
+        doc,
+        Call(f"jnp.{name}", ("n", "k")),
+        params=(
+            Param("n", Kind.SIZE, doc="rows, and columns"),
+            Param("k", Kind.INT, 0, "which diagonal; above the main one if > 0"),
+        ),
+        inputs=(),
+        shape=rule,
+        examples=(
+            Example({"n": "T"}),
+            Example({"n": "T", "k": -1}),
+            Example({"n": 5, "k": 1}),
+        ),
+    )
 
 
 def _linspace(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
@@ -149,6 +188,16 @@ ENTRIES: tuple[Op, ...] = (
         shape=_eye,
         dtype_aware=True,
         examples=(Example({"n": "T"}), Example({"n": "T", "m": 4, "dtype": "int"})),
+    ),
+    _triangle(
+        "tril_indices",
+        "Rows and columns of a square's entries on a diagonal and below, row by row.",
+        _below,
+    ),
+    _triangle(
+        "triu_indices",
+        "Rows and columns of a square's entries on a diagonal and above, row by row.",
+        lambda n, k: n * n - _below(n, k - 1),
     ),
     Op(
         "linspace",
