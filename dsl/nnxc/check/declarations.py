@@ -8,6 +8,7 @@ from ..shapes import TensorType, is_float
 from ..source import Span
 from ..syntax import tree
 from . import types
+from .absent import fill, is_none
 from .context import Context
 from .converters import initializer
 from .expressions import expr, static
@@ -38,13 +39,8 @@ def _input(ctx: Context, field: tree.Field) -> None:
     check_name(ctx, field.name, field.name_span)
     _not_taken(ctx, field.name, field.name_span)
     kind = types.bind_axes(ctx, field.type, expr)
-    optional = False
-    if field.default is not None:
-        if not (
-            isinstance(field.default, tree.Constant) and field.default.value is None
-        ):
-            ctx.fail("N217", "an input's only default is `none`", field.default.span)
-        optional = True
+    optional = field.default is not None
+    filled = optional and not is_none(field.default)
     if ctx.has_return or ctx.layers:
         ctx.fail("N243", "inputs stand before what uses them", field.span)
     if not optional and any(i.optional for i in ctx.inputs):
@@ -53,8 +49,11 @@ def _input(ctx: Context, field: tree.Field) -> None:
             f"`{field.name}` is required, so it stands before optional inputs",
             field.name_span,
         )
+    if filled:
+        fill(ctx, field, kind)
     ctx.inputs.append(ir.ModelInput(field.name, kind, optional, field.name_span))
-    value = Tensor(ir.Var(field.name, kind, field.name_span), optional)
+    absent = optional and not filled
+    value = Tensor(ir.Var(field.name, kind, field.name_span), absent)
     ctx.bind(field.name, value, field.name_span, "input")
 
 

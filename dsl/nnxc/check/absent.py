@@ -1,0 +1,76 @@
+"""What an input is where it is absent: nothing, or a default."""
+
+from __future__ import annotations
+
+from .. import ir
+from ..diagnostics import Label
+from ..shapes import TensorType
+from ..syntax import tree
+from . import types
+from .context import Context
+from .expressions import as_tensor, expr
+from .values import Fault, Static, Tensor
+
+
+def is_none(node: tree.Expr | None) -> bool:
+    """Whether a default is `none`."""
+    return isinstance(node, tree.Constant) and node.value is None
+
+
+def fill(ctx: Context, field: tree.Field, kind: TensorType) -> None:
+    """`mask: bool[B, T] = true`: an absent input is made where the call begins."""
+    assert field.default is not None
+    _axes_known(ctx, field, kind)
+    before = set(ctx.layers)
+    try:
+        value = _value(ctx, field, field.default, kind)
+    except Fault:
+        ctx.broken_inputs = True
+        return
+    if ctx.layers.keys() - before:
+        ctx.fail("N217", "a default has no layers", field.default.span)
+    absent = ir.StaticUnary("not", ir.Given(field.name))
+    made = ir.Assign((field.name,), value, field.span)
+    ctx.body.append(ir.If(absent, (made,), (), field.span))
+
+
+def _axes_known(ctx: Context, field: tree.Field, kind: TensorType) -> None:
+    """The sizes of what is made come from inputs that are always there."""
+    there = {
+        s for i in ctx.inputs if not i.optional for d in i.type.sizes for s in d.symbols
+    }
+    for size in kind.sizes:
+        for axis in sorted((size.symbols & ctx.axes.keys()) - there):
+            ctx.fail(
+                "N217",
+                f"`{axis}` is not known where `{field.name}` is absent",
+                field.type.span,
+                related=(Label(field.default.span, "the default needs it"),),
+                help="take it from an input that stands before, or write `= none`",
+            )
+
+
+def _value(
+    ctx: Context, field: tree.Field, node: tree.Expr, kind: TensorType
+) -> ir.Expr:
+    if kind.lead:
+        ctx.fail("N314", "a default has a fixed number of axes", field.type.span)
+    value = expr(ctx, node)
+    if isinstance(value, Static) and value.flavor in ("int", "float", "bool"):
+        value = expr(ctx, _filled(field, value, kind))
+    made = as_tensor(ctx, value, node, "a default")
+    types.check_type(ctx, made.type, kind, node.span, "the default")
+    return made.expr
+
+
+def _filled(field: tree.Field, value: Static, kind: TensorType) -> tree.Call:
+    """One number everywhere."""
+    node = field.default
+    assert node is not None
+    name = {0: "zeros", 1: "ones"}.get(value.value, "full") if value.known else "full"
+    args = [tree.Arg(None, tree.ListOf(field.type.dims or (), node.span), node.span)]
+    if name == "full":
+        args.append(tree.Arg(None, node, node.span))
+    if kind.dtype != "float":
+        args.append(tree.Arg("dtype", tree.Name(kind.dtype, node.span), node.span))
+    return tree.Call(tree.Name(name, node.span), tuple(args), node.span)
