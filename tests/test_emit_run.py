@@ -73,6 +73,16 @@ model Noisy(size = 0.5):
     input x: [B, 3]
     return x -> Noise(size) -> Dropout(0.5) -> Linear(1)
 """
+ABSENT = """
+block Masked(weight = 0.5):
+    input x: [B, T, d], mask: bool[B, T] = true
+    return x * mask[..., none] * weight
+
+model Absent(start = 2):
+    input ids: int[B, T], mask: bool[B, T] = none, at: int[T] = arange(T), kinds: int[B, T] = start
+    table = Embed(8, 4)
+    return table(ids) + table(at) + table(kinds) -> Masked(mask=mask)
+"""
 MANY = """
 block Pair():
     input x: [B, d], y: [B, d]
@@ -147,6 +157,17 @@ model Stacks(d = 4, n = 3):
 )
 def test_shapes_are_as_predicted(spec, case):
     run(spec, **case)
+
+
+def test_an_absent_input_is_its_default():
+    _, make = maker(ABSENT)
+    absent = make()
+    ids = jnp.array([[5, 1, 0]])
+    given = ids, jnp.ones((1, 3), bool), jnp.arange(3), jnp.full((1, 3), 2)
+    for count in (1, 2, 3, 4):
+        np.testing.assert_array_equal(absent(*given[:count]), absent(*given))
+    assert not np.array_equal(absent(*given), absent(ids, kinds=ids))
+    run(ABSENT, axes={"B": 2, "T": 3})
 
 
 def test_requirements_are_checked_by_the_constructor():

@@ -9,7 +9,7 @@ from ..syntax import tree
 from . import types
 from .context import Context
 from .expressions import as_tensor, expr
-from .values import Fault, Static, Tensor
+from .values import Static
 
 
 def is_none(node: tree.Expr | None) -> bool:
@@ -19,22 +19,18 @@ def is_none(node: tree.Expr | None) -> bool:
 
 def fill(ctx: Context, field: tree.Field, kind: TensorType) -> None:
     """`mask: bool[B, T] = true`: an absent input is made where the call begins."""
-    assert field.default is not None
-    _axes_known(ctx, field, kind)
-    before = set(ctx.layers)
-    try:
-        value = _value(ctx, field, field.default, kind)
-    except Fault:
-        ctx.broken_inputs = True
-        return
-    if ctx.layers.keys() - before:
-        ctx.fail("N217", "a default has no layers", field.default.span)
+    node = field.default
+    assert node is not None
+    _axes_known(ctx, field, node, kind)
+    value = _value(ctx, field, node, kind)
     absent = ir.StaticUnary("not", ir.Given(field.name))
     made = ir.Assign((field.name,), value, field.span)
     ctx.body.append(ir.If(absent, (made,), (), field.span))
 
 
-def _axes_known(ctx: Context, field: tree.Field, kind: TensorType) -> None:
+def _axes_known(
+    ctx: Context, field: tree.Field, node: tree.Expr, kind: TensorType
+) -> None:
     """The sizes of what is made come from inputs that are always there."""
     there = {
         s for i in ctx.inputs if not i.optional for d in i.type.sizes for s in d.symbols
@@ -45,7 +41,7 @@ def _axes_known(ctx: Context, field: tree.Field, kind: TensorType) -> None:
                 "N217",
                 f"`{axis}` is not known where `{field.name}` is absent",
                 field.type.span,
-                related=(Label(field.default.span, "the default needs it"),),
+                related=(Label(node.span, "the default needs it"),),
                 help="take it from an input that stands before, or write `= none`",
             )
 
@@ -57,16 +53,25 @@ def _value(
         ctx.fail("N314", "a default has a fixed number of axes", field.type.span)
     value = expr(ctx, node)
     if isinstance(value, Static) and value.flavor in ("int", "float", "bool"):
-        value = expr(ctx, _filled(field, value, kind))
+        types.check_dtype(
+            ctx, _dtype(value, kind), kind.dtype, node.span, "the default"
+        )
+        value = expr(ctx, _filled(field, node, value, kind))
     made = as_tensor(ctx, value, node, "a default")
     types.check_type(ctx, made.type, kind, node.span, "the default")
     return made.expr
 
 
-def _filled(field: tree.Field, value: Static, kind: TensorType) -> tree.Call:
+def _dtype(value: Static, kind: TensorType) -> str:
+    """A number's dtype; a whole one adapts."""
+    whole = value.flavor == "int" and kind.dtype != "bool"
+    return kind.dtype if whole else value.flavor
+
+
+def _filled(
+    field: tree.Field, node: tree.Expr, value: Static, kind: TensorType
+) -> tree.Call:
     """One number everywhere."""
-    node = field.default
-    assert node is not None
     name = {0: "zeros", 1: "ones"}.get(value.value, "full") if value.known else "full"
     args = [tree.Arg(None, tree.ListOf(field.type.dims or (), node.span), node.span)]
     if name == "full":

@@ -208,7 +208,7 @@ def _static_local(ctx: Context, target: tree.Name, value: Static, span: Span) ->
 
 
 def unpack(ctx: Context, node: tree.Assign, value: Value) -> None:
-    """`a, b = values`."""
+    """`a, b = values`; `_` stands for values that nobody needs."""
     if not isinstance(value, Several):
         ctx.fail("N234", f"{len(node.targets)} names for one value", node.value.span)
     if len(value.types) != len(node.targets):
@@ -219,6 +219,8 @@ def unpack(ctx: Context, node: tree.Assign, value: Value) -> None:
         )
     seen: set[str] = set()
     for target, kind in zip(node.targets, value.types, strict=True):
+        if target.id == "_":
+            continue
         if target.id in seen:
             ctx.fail(
                 "N202", f"`{target.id}` stands twice among the targets", target.span
