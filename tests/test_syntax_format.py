@@ -89,6 +89,14 @@ def test_statements(before: str, after: str | None) -> None:
         assert formatted(text) == f"model M:\n    {after}\n"
 
 
+def test_long_lists_of_parameters_fill_their_lines() -> None:
+    names = [f"parameter_{i} = {i}" for i in range(12)]
+    head = formatted(f"model M({', '.join(names)}):\n    return x\n")
+    first, *lines, last, _ = head.splitlines()
+    assert (first, last) == ("model M(", "):") and len(lines) == 3
+    assert " ".join(line.strip() for line in lines) == ", ".join(names) + ","
+
+
 BEFORE = """\
 use A,B   from 'b.nnx'
 config  base = M( 3 )

@@ -15,6 +15,7 @@ _OR, _AND, _NOT, _COMPARISON, _SUM, _TERM, _UNARY, _POWER = range(4, 12)
 PATH = 12
 _ATOM = 13
 
+_EACH = Soft()
 _BINARY = {
     "or": (_OR, _OR, _AND),
     "and": (_AND, _AND, _NOT),
@@ -57,14 +58,16 @@ def type_of(type: tree.TypeOf) -> Doc:
     return (name, bracketed("[", dims, "]"))
 
 
-def bracketed(opening: str, items: Sequence[Doc], closing: str) -> Doc:
-    """Items in brackets: on the line, or all on the next, or one on each of the next,
-    with a comma after the last."""
+def bracketed(
+    opening: str, items: Sequence[Doc], closing: str, end: Doc = _EACH
+) -> Doc:
+    """Items in brackets: on the line, or all on the next, or on several below it (one on each,
+    unless `end` is another line end), with a comma after the last."""
     if not items:
         return opening + closing
     parts: list[Doc] = []
     for item in items[:-1]:
-        parts += [item, ",", Soft()]
+        parts += [item, ",", end]
     inner = Group((*parts, items[-1], IfBroken(",")))
     return Group((opening, Nest((Soft(""), inner)), Soft(""), closing))
 
@@ -120,6 +123,8 @@ def _bare(value: tree.Expr, inside: bool) -> Doc:
         case tree.Attribute(base, name):
             level = _ATOM + 1 if isinstance(base, tree.Number | tree.Window) else PATH
             return (expression(base, level, inside), f".{name}")
+        case tree.Index(base, (tree.Name() | tree.Number() as item,)):
+            return (expression(base, PATH, inside), "[", _bare(item, inside), "]")
         case tree.Index(base, items):
             docs = [_index_item(item) for item in items]
             return (expression(base, PATH, inside), bracketed("[", docs, "]"))

@@ -21,7 +21,7 @@ from .expression import (
     quoted,
     type_of,
 )
-from .layout import STEP, Doc, render
+from .layout import STEP, Doc, Fill, render
 from .parse import parse
 from .words import KEYWORDS
 
@@ -68,9 +68,7 @@ def _item(item: tree.Item) -> Iterator[str]:
             doc = (f"config {name.id} = ", expression(value, CONDITION))
             yield from _lines(trivia, 0, doc)
         case tree.Definition(kind, name, params, body):
-            given = (
-                bracketed("(", [_parameter(p) for p in params], ")") if params else ""
-            )
+            given = _parameters(params) if params else ""
             yield from _lines(trivia, 0, (f"{kind} {name.id}", given, ":"))
             yield from _body(body, STEP)
         case tree.Train(model, body):
@@ -105,6 +103,11 @@ def _weights_line(line: tree_weights.WeightsLine) -> Doc:
             return (_listed(paths, PATH), " = ", _listed(values, ARM))
         case _:
             assert_never(line)
+
+
+def _parameters(parameters: tuple[tree.Parameter, ...]) -> Doc:
+    """As many on a line as there is room for."""
+    return bracketed("(", [_parameter(p) for p in parameters], ")", Fill())
 
 
 def _parameter(parameter: tree.Parameter) -> Doc:

@@ -17,7 +17,8 @@ class Soft(Record):
 
 
 class Fill(Record):
-    """A line end where what follows, up to the next, does not fit, else a space."""
+    """A line end where what follows, up to the next, does not fit, else a space; a space too
+    where the group around it is not broken."""
 
 
 class Hard(Record):
@@ -81,7 +82,7 @@ def render(doc: Doc, indent: int, width: int) -> str:
             case Soft(flat) if not broken:
                 out.append(flat)
                 column += len(flat)
-            case Fill() if _fits(width - column - 1, "", todo):
+            case Fill() if not broken or _fits(width - column - 1, "", todo):
                 out.append(" ")
                 column += 1
             case Soft() | Fill() | Hard():
@@ -115,6 +116,8 @@ def _fits(room: int, first: Doc, todo: Sequence[_Todo]) -> bool:
                 stack.append((nest, False, body))
             case Soft(flat) if not broken:
                 room -= len(flat)
+            case Fill() if not broken:
+                room -= 1
             case IfBroken(text):
                 room -= len(text) if broken else 0
             case Soft() | Fill() | Hard():
