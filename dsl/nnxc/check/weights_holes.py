@@ -44,9 +44,9 @@ def computed(
         value = statics.loop_variable(index, Static(ir.Literal(0), "int"))
         inner.scope[index] = Binding(index, value, NOWHERE, "position")
     node = _expression(hole, sink)
-    value = inner.attempt(lambda: static(inner, node, "what stands in braces"))
+    found = inner.attempt(lambda: static(inner, node, "what stands in braces"))
     told = sink.diagnostics
-    if told or not isinstance(value, Static) or value.flavor not in ("int", "unknown"):
+    if told or not isinstance(found, Static) or found.flavor not in ("int", "unknown"):
         ctx.fail(
             "N604",
             f"`{{{hole}}}` is no whole number",
@@ -54,7 +54,7 @@ def computed(
             told[0].message if told else "",
             help="write arithmetic on positions of the left side and parameters of the model",
         )
-    return value.node
+    return found.node
 
 
 def mentioned(hole: str, values: Sequence[ir.Static]) -> set[str]:
