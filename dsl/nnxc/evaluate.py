@@ -25,6 +25,7 @@ from .dims import (
     floordiv,
     func,
     power,
+    product,
     symbol,
 )
 
@@ -351,6 +352,7 @@ _FUNCTIONS: Mapping[str, Callable[..., Value]] = {
     "min": min,
     "max": max,
     "sum": sum,
+    "prod": math.prod,
     "abs": abs,
     "int": int,
     "float": float,
@@ -382,6 +384,9 @@ def _call_over_axes(name: str, args: list[Value]) -> Value:
             return _computed(name, lambda: _FUNCTIONS[name](*args), *args)
         case "sum", [tuple() as items] if _are_sizes(items):
             return _computed(name, lambda: _plain(sum(items, const(0))), *args)
+        case "prod", [tuple() as items] if _are_sizes(items):
+            dims = tuple(map(as_dim, items))
+            return _computed(name, lambda: _plain(product(dims)), *args)
         case ("min" | "max"), _ if _are_sizes(args):
             return _computed(name, lambda: func(name, *map(as_dim, args)), *args)
     raise Undecided

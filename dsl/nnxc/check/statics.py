@@ -301,7 +301,7 @@ def call(ctx: Context, name: str, args: tuple[Static, ...], span: Span) -> Stati
             return Static(node, "int", _len_dim(args[0]))
         case "min" | "max" if len(args) > 1:
             return _extreme(ctx, name, args, node, span)
-        case "min" | "max" | "sum":
+        case "min" | "max" | "sum" | "prod":
             _need_list(ctx, args[0], name, span)
             element = args[0].element
             return Static(node, element.flavor if element else "unknown")
@@ -327,6 +327,7 @@ ARITY = {
     "min": (1, 8),
     "max": (1, 8),
     "sum": (1, 1),
+    "prod": (1, 1),
     "abs": (1, 1),
     "int": (1, 1),
     "float": (1, 1),

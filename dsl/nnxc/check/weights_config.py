@@ -13,7 +13,7 @@ _OPERATORS = (
     *("+", "-", "*", "/", "//", "%", "or", "and"),
     *("==", "!=", "<", "<=", ">", ">="),
 )
-_FUNCTIONS = ("len", "min", "max", "sum", "abs", "int", "float", "round")
+_FUNCTIONS = frozenset(ir.STATIC_FUNCTIONS) - {"range", "enumerate", "zip", "reversed"}
 
 
 def read(

@@ -21,7 +21,7 @@ _ARITHMETIC: dict[str, Callable[[Dim, Dim], Dim]] = {
     "//": operator.floordiv,
     "%": operator.mod,
 }
-_MATH = ("sqrt", "log", "log2", "exp", "ceil", "floor")
+_MATH = ("sqrt", "log", "log2", "exp", "ceil", "floor", "prod")
 
 
 def static(value: ir.Static, scope: Scope) -> Text:
@@ -42,7 +42,7 @@ def static(value: ir.Static, scope: Scope) -> Text:
                 static(condition, scope), static(then, scope), static(orelse, scope)
             )
         case ir.StaticCall(name, args):
-            return _call(name, [static(a, scope).text for a in args])
+            return static_call(name, [static(a, scope).text for a in args])
         case ir.StaticList(items):
             return t.tuple_of([static(i, scope).text for i in items])
         case ir.StaticIndex(inner, index):
@@ -100,7 +100,8 @@ def default(param: Param) -> Text:
     return t.literal(param.default)
 
 
-def _call(name: str, args: list[str]) -> Text:
+def static_call(name: str, args: list[str]) -> Text:
+    """A function of the language over static values."""
     return Text(f"{'math.' if name in _MATH else ''}{name}({', '.join(args)})")
 
 

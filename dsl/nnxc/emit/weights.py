@@ -14,7 +14,7 @@ from .options import Options
 from .reads import declared, mentions
 from .scope import Scope
 from .signature import Names, Signature, is_scanned
-from .statics import static
+from .statics import static, static_call
 from .text import Text
 
 
@@ -194,7 +194,7 @@ def _recorded(value: ir.Recorded) -> Text:
         case ir.Computed(op, (left, right)) if not op.isalpha() or op in ("or", "and"):
             return t.binary(op, _recorded(left), _recorded(right))
         case ir.Computed(name, args):
-            return Text(f"{name}({', '.join(_recorded(a).text for a in args)})")
+            return static_call(name, [_recorded(a).text for a in args])
 
 
 def _keys(value: ir.Recorded) -> list[str]:

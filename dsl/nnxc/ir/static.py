@@ -105,6 +105,6 @@ Static: TypeAlias = (
     | Initializer
 )
 STATIC_FUNCTIONS = (
-    "range", "enumerate", "zip", "len", "min", "max", "sum", "abs", "int", "float", "round",
+    "range", "enumerate", "zip", "len", "min", "max", "sum", "prod", "abs", "int", "float", "round",
     "sqrt", "log", "log2", "exp", "ceil", "floor", "reversed",
 )  # fmt: skip
