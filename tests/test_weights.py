@@ -149,6 +149,13 @@ def test_an_activation_is_read_by_its_published_name(tmp_path: Path) -> None:
         module.load_pretrained(path)
 
 
+def test_config_json_is_computed_with(tmp_path: Path) -> None:
+    spec = MLP.replace('"classes"', 'ceil(log2(prod("widths")) / 2)')
+    config = {"sizes": {"hidden": 4}, "widths": [2, 4, 4]}
+    model = module_of(spec).load_pretrained(folder(tmp_path / "a", mlp(), config))
+    assert model.down.kernel.shape == (4, 3)
+
+
 def test_a_config_stands_above_the_file(tmp_path: Path) -> None:
     module = module_of(MLP)
     path = folder(tmp_path / "a", mlp(hidden=6), {"classes": 9, "width": 9})
