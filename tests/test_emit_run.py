@@ -31,6 +31,18 @@ block Shrinking(widths = [8, 6, 4]):
         x = x -> Linear(width) as dense -> relu
     return x -> Linear(2) as head
 """
+CUT = """
+block Cut(widths = [8, 6, 4, 2], depths = [2, 1, 1], window = 3x5):
+    input x: [B, d]
+    last = widths[-2:]
+    x = x -> Linear(widths[0]) as enter
+    for i, depth in enumerate(depths):
+        for before, after in zip(widths[:-1], widths[1:]):
+            x = x -> Linear(before + sum(depths[:i]) + depth) as mix -> Linear(after) as narrow
+    for size in window[::-1]:
+        x = x -> Linear(size * last[0] + len(depths[1:])) as wide
+    return x -> Linear(2) as head
+"""
 BRANCHES = """
 block Branches(kind = "a", act = gelu):
     input x: [B, T, d], mask: bool[B, T] = none
@@ -130,6 +142,8 @@ model Stacks(d = 4, n = 3):
             },
         ),
         (SHRINKING, {"axes": {"B": 2, "d": 5}}),
+        (CUT, {"axes": {"B": 2, "d": 5}}),
+        (CUT, {"axes": {"B": 2, "d": 5}, "params": {"depths": (1, 2)}}),
         (BRANCHES, {"axes": {"B": 2, "T": 3, "d": 4, "d2": 4}}),
         (
             BRANCHES,

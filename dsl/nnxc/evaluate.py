@@ -180,6 +180,9 @@ def evaluate(
             return tuple(value_of(item) for item in items)
         case ir.StaticIndex(values, index):
             return _item(_sequence(value_of(values), "this value"), value_of(index))
+        case ir.StaticSlice(values, start, stop, step):
+            bounds = [None if b is None else value_of(b) for b in (start, stop, step)]
+            return _part(_sequence(value_of(values), "this value"), bounds)
         case ir.Given(name):
             return given(name)
         case ir.Function(op):
@@ -216,6 +219,16 @@ def _item(items: tuple[Value, ...], index: Value) -> Value:
     if not -len(items) <= index < len(items):
         raise EvaluationError(f"index {index} is outside a list of {len(items)}")
     return items[index]
+
+
+def _part(items: tuple[Value, ...], bounds: list[Any]) -> tuple[Value, ...]:
+    if any(isinstance(b, Dim) for b in bounds):
+        raise Undecided
+    if not all(b is None or isinstance(b, int) for b in bounds):
+        raise EvaluationError("a list is cut at whole numbers")
+    if bounds[2] == 0:
+        raise EvaluationError("the step of a slice is 0")
+    return items[slice(*bounds)]
 
 
 _ARITHMETIC: Mapping[str, Callable[[Any, Any], Any]] = {

@@ -114,6 +114,8 @@ def static_dims(static: ir.Static) -> list[Dim]:
             return static_dims(a) + static_dims(b) + static_dims(c)
         case ir.StaticCall(_, args) | ir.StaticList(args):
             return [d for a in args for d in static_dims(a)]
+        case ir.StaticSlice(parts=parts):
+            return [d for part in parts for d in static_dims(part)]
         case ir.StaticIndex(value, index):
             return static_dims(value) + static_dims(index)
         case ir.Ref(name):

@@ -90,8 +90,8 @@ def _join(
             scope[name] = before.get(name, a)
         else:
             value = _joined(ctx, choice, name, a, b)
+            # Not among the bindings that must be read: those that it joins are.
             joined = Binding(name, value, b.span, b.what, parents=[a, b])
-            ctx.bindings.append(joined)
             joined.used = isinstance(value, Bad)
             scope[name] = joined
     return scope

@@ -93,7 +93,10 @@ def name(ctx: Context, node: tree.Name) -> Value:
 
 
 def _used_here(value: Value, node: tree.Name) -> Value:
-    """A variable is where it is read, so that mistakes are shown there."""
+    """A variable is where it is read, so that mistakes are shown there; a parameter what its uses so
+    far make of it."""
+    if isinstance(value, Static) and value.param is not None:
+        return statics.of_param(value.param)
     if isinstance(value, Tensor) and isinstance(value.expr, ir.Var):
         return replace(value, expr=replace(value.expr, span=node.span))
     return value

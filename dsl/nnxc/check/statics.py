@@ -215,10 +215,10 @@ def list_of(ctx: Context, items: tuple[Static, ...]) -> Static:
     node = ir.StaticList(tuple(i.node for i in items))
     known = all(i.known for i in items)
     value = tuple(i.value for i in items) if known else None
-    return Static(node, "list", None, value, known, items, _common(items))
+    return Static(node, "list", None, value, known, items, common(items))
 
 
-def _common(items: tuple[Static, ...]) -> Static | None:
+def common(items: tuple[Static, ...]) -> Static | None:
     """What the elements of a list have in common."""
     if not items:
         return None

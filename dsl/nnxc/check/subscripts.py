@@ -51,10 +51,29 @@ def _static_index(ctx: Context, value: Static, node: tree.Index) -> Value:
         from ..ops.base import Kind
 
         value.param.kind = Kind.LIST
-    if len(node.items) != 1 or isinstance(node.items[0], (tree.Slice, tree.Dots)):
+    if len(node.items) != 1 or isinstance(node.items[0], tree.Dots):
         ctx.fail("N220", "a list is indexed by one int", node.span)
+    if isinstance(node.items[0], tree.Slice):
+        return _static_slice(ctx, value, node.items[0])
     at = static(ctx, node.items[0], "an index")
     return statics.index(ctx, value, at, node.span)
+
+
+def _static_slice(ctx: Context, value: Static, node: tree.Slice) -> Static:
+    """A part of a list: what its elements are like stays; how many there are is left open."""
+    from .expressions import static
+
+    bounds: list[ir.Static | None] = []
+    for bound in (node.lower, node.upper, node.step):
+        at = None if bound is None else static(ctx, bound, "the bound of a slice")
+        if at is not None and at.flavor not in ("int", "unknown"):
+            ctx.fail("N220", "the bound of a slice is a whole number", node.span)
+        bounds.append(None if at is None else at.node)
+    cut = ir.StaticSlice(value.node, *bounds)
+    element = value.element or statics.common(value.items)
+    if value.flavor == "window":
+        element = Static(ir.Literal(1), "int")
+    return Static(cut, "list", element=element)
 
 
 class Part(Record):

@@ -182,7 +182,11 @@ def mentions(value: ir.Static) -> set[str]:
             return mentions(a) | mentions(b)
         case ir.StaticIf(condition, then, orelse):
             return mentions(condition) | mentions(then) | mentions(orelse)
-        case ir.StaticCall(args=items) | ir.StaticList(items=items):
+        case (
+            ir.StaticCall(args=items)
+            | ir.StaticList(items=items)
+            | ir.StaticSlice(parts=items)
+        ):
             return set().union(*(mentions(i) for i in items))
         case ir.Function(args=args) | ir.Initializer(args=args):
             return set().union(*(mentions(v) for _, v in args))

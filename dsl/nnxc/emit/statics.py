@@ -47,6 +47,10 @@ def static(value: ir.Static, scope: Scope) -> Text:
             return t.tuple_of([static(i, scope).text for i in items])
         case ir.StaticIndex(inner, index):
             return Text(f"{static(inner, scope).at(t.ATOM)}[{static(index, scope)}]")
+        case ir.StaticSlice(inner, start, stop, step):
+            bounds = [static(b, scope).text if b else "" for b in (start, stop)]
+            bounds += [static(step, scope).text] if step else []
+            return Text(f"{static(inner, scope).at(t.ATOM)}[{':'.join(bounds)}]")
         case ir.Given(name):
             return Text(f"{scope.given(name)} is not None", t.COMPARE)
         case ir.Function(op, args):

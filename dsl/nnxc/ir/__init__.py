@@ -46,6 +46,7 @@ from .static import StaticCall as StaticCall
 from .static import StaticIf as StaticIf
 from .static import StaticIndex as StaticIndex
 from .static import StaticList as StaticList
+from .static import StaticSlice as StaticSlice
 from .static import StaticUnary as StaticUnary
 from .tensors import Apply as Apply
 from .tensors import Cast as Cast

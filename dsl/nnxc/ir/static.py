@@ -70,6 +70,21 @@ class StaticIndex(Record):
     index: Static
 
 
+class StaticSlice(Record):
+    """`values[start:stop:step]`; a part that is absent is None."""
+
+    value: Static
+    start: Static | None
+    stop: Static | None
+    step: Static | None
+
+    @property
+    def parts(self) -> tuple[Static, ...]:
+        """The list and the bounds that are there."""
+        bounds = (self.start, self.stop, self.step)
+        return self.value, *(b for b in bounds if b is not None)
+
+
 class Given(Record):
     """Whether an optional input was passed (`mask != none`); known at each call."""
 
@@ -100,6 +115,7 @@ Static: TypeAlias = (
     | StaticCall
     | StaticList
     | StaticIndex
+    | StaticSlice
     | Given
     | Function
     | Initializer
