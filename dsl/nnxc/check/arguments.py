@@ -78,7 +78,8 @@ def _settle(ctx: Context, param: OpParam, value: Static, span: Span) -> Static:
         demand(ctx, inner, param.kind, span)
     elif param.kind is Kind.SCHEDULE:
         demand(ctx, inner, Kind.NUMBER, span)
-    if param.literal:
+    counted = param.kind is Kind.WINDOW and FLAVORS[inner.kind or Kind.TEXT] != "text"
+    if param.literal and not counted:
         ctx.fail(
             "N223",
             f"`{param.name}` decides the shape, so it must be written out here",

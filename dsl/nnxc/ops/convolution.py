@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..dims import Dim, const, func, product
+from ..record import replace
 from ..shapes import Axis, TensorType
 from . import tensors
 from .base import (
@@ -81,13 +82,38 @@ def _conv_transpose(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
     stride = per_axis("stride", args["stride"], len(window))
     dilation = per_axis("dilation", args["dilation"], len(window))
     old = x.axes[-len(window) - 1 : -1]
-    axes = tuple(
-        Axis(_stretched(a.size, k, s, e, args["padding"]), a.label)
-        for a, k, s, e in zip(old, window, stride, dilation, strict=True)
-    )
     kernel = (*window, x.sizes[-1], args["features"])
     call = _call("nnx.ConvTranspose", kernel, OPTIONS)
-    return _shaped(x, axes, kernel, args, call, [])
+    if isinstance(args["padding"], str):
+        _expect_no_more(args["output_padding"])
+        sizes = [
+            _stretched(a.size, k, s, e, args["padding"])
+            for a, k, s, e in zip(old, window, stride, dilation, strict=True)
+        ]
+        return _shaped(x, _resized(old, sizes), kernel, args, call, [])
+    reaches = [(k - 1) * e for k, e in zip(window, dilation, strict=True)]
+    cut = per_axis("padding", args["padding"], len(window))
+    more = per_axis("output_padding", args["output_padding"], len(window))
+    sizes = [
+        (a.size - 1) * s + reach + 1 - 2 * p + extra
+        for a, s, reach, p, extra in zip(old, stride, reaches, cut, more, strict=True)
+    ]
+    shaped = _shaped(x, _resized(old, sizes), kernel, args, call, [])
+    return _surrounded(shaped, reaches, cut, more)
+
+
+def _expect_no_more(output_padding: Sequence[Dim]) -> None:
+    if any(size.value != 0 for size in output_padding):
+        raise ShapeError(
+            "`output_padding` goes with a `padding` that is a number",
+            at="output_padding",
+            code="N305",
+            help="write how much is cut off at each end, such as `padding=1`",
+        )
+
+
+def _resized(axes: Sequence[Axis], sizes: Sequence[Dim]) -> tuple[Axis, ...]:
+    return tuple(Axis(n, a.label) for a, n in zip(axes, sizes, strict=True))
 
 
 def _stretched(size: Dim, window: Dim, stride: Dim, dilation: Dim, padding: str) -> Dim:
@@ -96,6 +122,28 @@ def _stretched(size: Dim, window: Dim, stride: Dim, dilation: Dim, padding: str)
         return size * stride
     reach = (window - 1) * dilation + 1
     return size * stride + func("max", reach - stride, const(0))
+
+
+def _surrounded(
+    shaped: Shaped, reaches: Sequence[Dim], cut: Sequence[Dim], more: Sequence[Dim]
+) -> Shaped:
+    """JAX counts what surrounds the input: all that a window reaches, less what is cut off."""
+    before = [reach - p for reach, p in zip(reaches, cut, strict=True)]
+    after = [size + extra for size, extra in zip(before, more, strict=True)]
+    sizes = {f"before_{i}": size for i, size in enumerate(before)}
+    sizes |= {f"after_{i}": size for i, size in enumerate(after)}
+    if before == after and len(set(before)) == 1:
+        padding = "={before_0}"
+    else:
+        pairs = [f"({{before_{i}}}, {{after_{i}}})" for i in range(len(before))]
+        padding = f"=({', '.join(pairs)}{',' * (len(pairs) == 1)})"
+    assert isinstance(shaped.build, Call)
+    kwargs = {**shaped.build.kwargs, "padding": padding}
+    return replace(
+        shaped,
+        sizes={**shaped.sizes, **sizes},
+        build=replace(shaped.build, kwargs=kwargs),
+    )
 
 
 def _shaped(
@@ -194,11 +242,18 @@ ENTRIES: tuple[Op, ...] = (
             STRIDE,
             Param(
                 "padding",
-                Kind.TEXT,
+                Kind.WINDOW,
                 "same",
-                "what surrounds the input",
+                "how far the output goes, or, as in PyTorch, how much of it is cut off at each end",
                 {n: PADDINGS[n] for n in ("same", "valid")},
                 literal=True,
+                positional=False,
+            ),
+            Param(
+                "output_padding",
+                Kind.WINDOW,
+                0,
+                "where `padding` is a number, how much less is cut off at the end",
                 positional=False,
             ),
             DILATION,
@@ -224,6 +279,20 @@ ENTRIES: tuple[Op, ...] = (
             ),
             Example(
                 {"features": 3, "window": (2, 2), "weight_norm": "in"}, ("B H W C",)
+            ),
+            Example(
+                {"features": 3, "window": (4, 4), "stride": 2, "padding": 1},
+                ("B H W C",),
+            ),
+            Example(
+                {
+                    "features": 3,
+                    "window": (3, 5),
+                    "stride": 2,
+                    "padding": (1, 2),
+                    "output_padding": (1, 0),
+                },
+                ("B H W C",),
             ),
         ),
     ),
