@@ -20,7 +20,7 @@ from nnxc.ops.pattern import shape_of
 from nnxc.shapes import DTYPES, Axis, TensorType
 
 Env = Mapping[str, int]
-NAMESPACE: dict[str, Any] = {"jax": jax, "jnp": jnp, "nnx": nnx}
+NAMESPACE: dict[str, Any] = {"Any": Any, "jax": jax, "jnp": jnp, "nnx": nnx}
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,8 @@ def test_entries_are_consistent(op: Op) -> None:
         if param.choices and isinstance(param.default, str):
             assert param.default in param.choices
     if op.helper is not None:
-        builds = [predict(Case(op, e)).build or op.build for e in op.examples]
+        cases = [(Case(op, e), op.build_for(e.args)) for e in op.examples]
+        builds = [predict(case).build or build for case, build in cases]
         assert any(op.helper.name in str(build) for build in builds)
 
 

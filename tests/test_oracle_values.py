@@ -448,6 +448,15 @@ def test_helpers_take_the_activations_dtype() -> None:
         assert layer(jnp.ones((2, 5, 6))).dtype == jnp.bfloat16
 
 
+def test_padding_does_not_learn_where_it_is_looked_up() -> None:
+    names = namespace(MODEL_OPS["Embed"])
+    ids = jnp.array([1, 3, 1])
+    for padding, counts in ((1, [0, 0, 0, 1]), (None, [0, 2, 0, 1])):
+        layer = names["PaddedEmbed"](4, 2, padding, rngs=nnx.Rngs(0))
+        gradients = nnx.grad(lambda layer: layer(ids).sum())(layer)
+        np.testing.assert_array_equal(gradients["embedding"][...][:, 0], counts)
+
+
 # ------------------------------------------------------------------- operations
 
 

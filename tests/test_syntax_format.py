@@ -93,7 +93,7 @@ def test_long_lists_of_parameters_fill_their_lines() -> None:
     names = [f"parameter_{i} = {i}" for i in range(12)]
     head = formatted(f"model M({', '.join(names)}):\n    return x\n")
     first, *lines, last, _ = head.splitlines()
-    assert (first, last) == ("model M(", "):") and len(lines) == 3
+    assert (first, last) == ("model M(", "):") and len(lines) == 2
     assert " ".join(line.strip() for line in lines) == ", ".join(names) + ","
 
 

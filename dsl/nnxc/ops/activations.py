@@ -51,7 +51,8 @@ QUICK_GELU = Helper(
     "quick_gelu",
     '''def quick_gelu(x: jax.Array) -> jax.Array:
     """The approximation of GELU by a sigmoid."""
-    return x * nnx.sigmoid(1.702 * x)''',
+    return x * nnx.sigmoid(1.702 * x)
+''',
 )
 # What a `config.json` calls activations.
 ACTIVATION = Helper(
@@ -82,7 +83,8 @@ ACTIVATION = Helper(
     }
     if name not in known:
         raise ValueError(f"config.json names an unknown activation, {name}")
-    return known[name]''',
+    return known[name]
+''',
     needs=(QUICK_GELU,),
 )
 

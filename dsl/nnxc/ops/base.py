@@ -158,7 +158,7 @@ class Call(Record):
 class Helper(Record):
     """Python text that the generated module carries once, where an entry needs it.
 
-    `source` is a class or function, Black-stable, that uses `jax`, `jnp`, `nnx`, `optax` only.
+    `source` is a class or function, Black-stable, that uses `jax`, `jnp`, `nnx`, `optax`, `Any` only.
     """
 
     name: str

@@ -7,7 +7,18 @@ from typing import Any
 
 from ..dims import const, product
 from ..shapes import Axis, TensorType
-from .base import Call, Example, Input, Inputs, Kind, Op, Param, Shaped, ShapeError
+from .base import (
+    Call,
+    Example,
+    Helper,
+    Input,
+    Inputs,
+    Kind,
+    Op,
+    Param,
+    Shaped,
+    ShapeError,
+)
 from .pattern import expect_rank, weight
 from .tensors import flat, matrix
 
@@ -88,6 +99,23 @@ ATTEND = Op(
     flops=lambda n: 2 * n["..."] * n["d"] * n["vocab"],
 )
 
+PADDED = Helper(
+    "PaddedEmbed",
+    '''class PaddedEmbed(nnx.Embed):
+    """An embedding in which the vector for padding does not learn where it is looked up."""
+
+    def __init__(self, vocab: int, d: int, padding: int | None, **options: Any):
+        super().__init__(vocab, d, **options)
+        self.padding = padding
+
+    def __call__(self, ids: jax.Array) -> jax.Array:
+        x = super().__call__(ids)
+        if self.padding is None:
+            return x
+        return jnp.where((ids == self.padding)[..., None], jax.lax.stop_gradient(x), x)
+''',
+)
+
 ENTRIES: tuple[Op, ...] = (
     Op(
         "Linear",
@@ -128,6 +156,14 @@ ENTRIES: tuple[Op, ...] = (
         params=(
             Param("vocab", Kind.SIZE, doc="how many ids there are"),
             Param("d", Kind.SIZE, doc="the size of a vector"),
+            Param(
+                "padding",
+                Kind.INT,
+                None,
+                "the id whose vector does not learn where it is looked up",
+                positional=False,
+                optional=True,
+            ),
             Param("embedding_init", Kind.INIT, "variance_scaling", positional=False),
         ),
         inputs=(Input("ids", "int"),),
@@ -135,8 +171,19 @@ ENTRIES: tuple[Op, ...] = (
         dtype="float",
         weights={"embedding": "vocab d"},
         dtype_aware=True,
+        helper=PADDED,
+        variants={
+            "padding": Call(
+                "PaddedEmbed",
+                ("vocab", "d", "padding"),
+                {"embedding_init": "embedding_init"},
+            )
+        },
         methods={"attend": ATTEND},
         aliases=("Embedding",),
-        examples=(Example({"vocab": 11, "d": 6}, ("int: B T",)),),
+        examples=(
+            Example({"vocab": 11, "d": 6}, ("int: B T",)),
+            Example({"vocab": 11, "d": 6, "padding": 0}, ("int: B T",)),
+        ),
     ),
 )
