@@ -29,6 +29,7 @@ CODES: dict[str, str] = {
     "N125": "arrow from or to nothing",
     "N126": "missing comma",
     "N127": "chained comparison",
+    "N128": "output without a name",
     "N130": "positional argument after a named one",
     "N131": "argument given twice",
     "N132": "assignment to what is no name",

@@ -35,6 +35,7 @@ from .nodes import (
 )
 from .record import Record, replace
 from .scope import Scope, is_empty, of_one
+from .shapes import TensorType, like
 from .source import Span
 from .walk import operands
 
@@ -189,14 +190,15 @@ class _Body(Scope):
                 self.let(name, value, span)
             case ir.Assign(targets, value):
                 self.evaluate(value)
-                self.given |= frozenset(targets)
+                self.keep(targets, value)
             case ir.UpdateState(value=value):
                 self.evaluate(value)
-            case ir.NewList(name):
+            case ir.NewList(name, items=items):
                 self.lists[name] = []
+                for item in items:
+                    self.append(name, item)
             case ir.Append(name, value):
-                self.evaluate(value)
-                self.lists[name].append(self.type(value.type, value.span))
+                self.append(name, value)
             case ir.Pop():
                 self.pop(statement)
             case ir.For():
@@ -213,11 +215,17 @@ class _Body(Scope):
             case _:
                 assert_never(statement)
 
+    def append(self, name: str, value: ir.Expr) -> None:
+        self.evaluate(value)
+        assert isinstance(value.type, TensorType)
+        self.lists[name].append(self.tensor(value.type, value.span))
+
     def finish(self, values: tuple[ir.Expr, ...], span: Span) -> None:
         for value in values:
             self.evaluate(value)
-        types = tuple(self.type(v.type, span) for v in values)
-        self.output = types[0] if len(types) == 1 else types
+        types = tuple(self.type_of(v) for v in values)
+        named, lone = self.definition.named, len(types) == 1
+        self.output = like(named, types) if named else types[0] if lone else types
         raise _Returned
 
     def require(self, statement: ir.Require) -> None:
@@ -344,6 +352,7 @@ class _Body(Scope):
                 text = f"a size below 1: the output would be {output}"
                 self.fail(Failure(text, expr.span))
         built.outputs.append(output)
+        self.results[id(expr)] = output
         if expr.flops is not None:
             built.flops.append(times(self.work(expr.flops), self.times))
 

@@ -14,7 +14,7 @@ from . import ir
 from .dims import Dim, DimError, as_dim, const
 from .evaluate import Value, resolve
 from .record import Record
-from .shapes import Axis, ListType, TensorType
+from .shapes import Axis, ListType, TensorType, like
 from .source import NOWHERE, Span
 
 MAX_LAYERS = 20_000  # layers listed one by one
@@ -271,10 +271,10 @@ def bind(type: ir.Type, values: Values) -> ir.Type:
         axes = tuple(Axis(resolve(a.size, values), a.label) for a in type.axes)
         return type.with_axes(axes)
     if isinstance(type, ListType):
-        element = bind(type.element, values)
-        assert isinstance(element, TensorType)
-        return ListType(element, type.count and resolve(type.count, values))
-    return tuple(bind(t, values) for t in type)
+        element, *items = (bind(t, values) for t in (type.element, *(type.items or ())))
+        count = type.count and resolve(type.count, values)
+        return ListType(element, count, type.items and tuple(items))  # type: ignore[arg-type]
+    return like(type, (bind(t, values) for t in type))
 
 
 def times(work: Dim | None, count: Dim | None) -> Dim | None:
@@ -290,6 +290,8 @@ def times(work: Dim | None, count: Dim | None) -> Dim | None:
 def type_bytes(type: ir.Type) -> int | None:
     """The memory of a value, None where a size or the rank is open."""
     if isinstance(type, ListType):
+        if type.items is not None:
+            return total_of(map(type_bytes, type.items))
         each, count = type_bytes(type.element), type.count
         times = None if count is None else count.value
         return None if each is None or times is None else each * times

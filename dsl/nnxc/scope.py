@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
 from . import ir
-from .dims import Dim, DimError, symbol
+from .dims import Dim, DimError, const, symbol
 from .evaluate import (
     EvaluationError,
     TooMuch,
@@ -18,7 +18,7 @@ from .evaluate import (
     truth,
 )
 from .nodes import InstanceError, TooLarge
-from .shapes import Axis, ListType, TensorType
+from .shapes import Axis, ListType, TensorType, like
 from .source import Span
 
 _OPEN = "this depends on a size that only a call knows"
@@ -30,7 +30,9 @@ class Scope:
     def __init__(self, env: dict[str, Value], given: frozenset[str]):
         self.env, self.given = env, given
         self.lead: tuple[Axis, ...] | None = None
-        self.lists: dict[str, list[ir.Type]] = {}
+        self.lists: dict[str, list[TensorType]] = {}
+        self.several: dict[str, tuple[ir.Type, ...]] = {}
+        self.results: dict[int, ir.Type] = {}  # by the identity of a call
 
     def value(self, static: ir.Static, span: Span) -> Value:
         """A static value, a `Dim` where it is a size over open axes; raises `Undecided`."""
@@ -76,11 +78,43 @@ class Scope:
     def type(self, type: ir.Type, span: Span) -> ir.Type:
         """A type with what is known put in."""
         if isinstance(type, tuple):
-            return tuple(self.type(t, span) for t in type)
+            return like(type, (self.type(t, span) for t in type))
         if isinstance(type, ListType):
             count = type.count and self.size(type.count, span)
-            return ListType(self.tensor(type.element, span), count)
+            items = type.items and tuple(self.tensor(t, span) for t in type.items)
+            return ListType(self.tensor(type.element, span), count, items)
         return self.tensor(type, span)
+
+    def type_of(self, expr: ir.Expr) -> ir.Type:
+        """The type of a value; of lists and of what calls gave, as they are at these sizes."""
+        match expr:
+            case ir.Var(name) if name in self.lists:
+                assert isinstance(expr.type, ListType)
+                items = tuple(self.lists[name])
+                element = self.tensor(expr.type.element, expr.span)
+                return ListType(element, const(len(items)), items)
+            case ir.Var(name) if name in self.several:
+                return self.several[name]
+            case ir.Apply() if id(expr) in self.results:
+                return self.results[id(expr)]
+            case ir.TupleOf(items):
+                return tuple(self.type_of(item) for item in items)
+            case ir.Item(value, index):
+                return part(self.type_of(value), index)
+        return self.type(expr.type, expr.span)
+
+    def keep(self, targets: tuple[str, ...], value: ir.Expr) -> None:
+        """Names get values; those that are no single tensors are known as they are."""
+        self.given |= frozenset(targets)
+        type = self.type_of(value)
+        types = type if len(targets) > 1 and isinstance(type, tuple) else (type,)
+        for name, kind in zip(targets, types, strict=False):
+            self.lists.pop(name, None)
+            self.several.pop(name, None)
+            if isinstance(kind, ListType):
+                self.lists[name] = list(kind.items or ())
+            elif isinstance(kind, tuple):
+                self.several[name] = kind
 
     def tensor(self, type: TensorType, span: Span) -> TensorType:
         axes = tuple(Axis(self.size(a.size, span), a.label) for a in type.axes)
@@ -114,7 +148,6 @@ class Scope:
         if not self.lists[statement.name]:
             raise InstanceError(f"`{statement.name}` is empty here", statement.span)
         taken = self.lists[statement.name].pop()
-        assert isinstance(taken, TensorType)
         for index, name in statement.sizes:
             size = taken.sizes[index]
             self.env[name] = size if size.value is None else size.value
@@ -169,6 +202,14 @@ def _solved(want: Dim, have: Dim, name: str) -> Dim | None:
     return quotient if quotient * factor == have - offset else None
 
 
+def part(type: ir.Type, index: int) -> ir.Type:
+    """One of several values, or of a list."""
+    if isinstance(type, ListType):
+        return type.items[index] if type.items else type.element
+    assert isinstance(type, tuple)
+    return type[index]
+
+
 def of_one(type: ir.Type, axis: int | None) -> ir.Type:
     """What one of the copies along an axis gets."""
     if axis is None or not isinstance(type, TensorType):
@@ -181,6 +222,6 @@ def is_empty(type: ir.Type) -> bool:
     match type:
         case TensorType(axes=axes):
             return any(a.size.value is not None and a.size.value < 1 for a in axes)
-        case ListType(element):
-            return is_empty(element)
+        case ListType(element, items=items):
+            return any(map(is_empty, items or (element,)))
     return any(is_empty(part) for part in type)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any, Self
+
 from .dims import Dim, as_dim, symbol
 from .record import Record, replace
 
@@ -21,6 +24,8 @@ DTYPES = {
     "bool": "bool_",
 }
 FLOATS = ("float", "bf16", "f16", "f32", "f64")
+# The size of an axis in which the tensors of a list differ.
+OPEN = symbol("?")
 INTS = ("u8", "i8", "i16", "int", "u32", "i64")
 
 
@@ -114,13 +119,52 @@ class TensorType(Record):
 
 
 class ListType(Record):
-    """A list of tensors that are alike; `count` is how many there are, where that has a form."""
+    """A list of tensors of one dtype and rank. `element` is what they have in common, `OPEN` the
+    sizes that differ; `count` is how many there are, where that has a form, and `items` are the
+    types one by one, where they are known.
+    """
 
     element: TensorType
     count: Dim | None = None
+    items: tuple[TensorType, ...] | None = None
+
+    @property
+    def differs(self) -> bool:
+        """Whether its tensors have several shapes."""
+        return OPEN in self.element.sizes
 
     def __str__(self) -> str:
         return f"list of {self.element}"
+
+
+class Outputs(tuple[Any, ...]):
+    """Types of several values that have `names`, as the definition `owner` returns them."""
+
+    owner: str
+    names: tuple[str, ...]
+
+    def __new__(cls, types: Iterable[Any], owner: str, names: tuple[str, ...]) -> Self:
+        """The types in order."""
+        made = super().__new__(cls, types)
+        made.owner, made.names = owner, names
+        return made
+
+    def __getnewargs__(self) -> tuple[tuple[Any, ...], str, tuple[str, ...]]:
+        return tuple(self), self.owner, self.names
+
+    def __repr__(self) -> str:
+        return f"Outputs({tuple(self)}, {self.owner!r}, {self.names})"
+
+    def __str__(self) -> str:
+        pairs = zip(self.names, self, strict=True)
+        return ", ".join(f"{name}={type_}" for name, type_ in pairs)
+
+
+def like(types: tuple[Any, ...], made: Iterable[Any]) -> tuple[Any, ...]:
+    """Other types of several values, under the names that they have."""
+    if isinstance(types, Outputs):
+        return Outputs(made, types.owner, types.names)
+    return tuple(made)
 
 
 def tensor(dtype: str, *sizes: Dim | int | str) -> TensorType:

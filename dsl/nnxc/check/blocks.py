@@ -8,7 +8,7 @@ from typing import Any
 from .. import ir
 from ..diagnostics import Label
 from ..dims import Dim, const, symbol
-from ..shapes import Axis, ListType, TensorType
+from ..shapes import Axis, ListType, TensorType, like
 from ..source import Span
 from . import types
 from .apply import draw, same_sizes
@@ -49,8 +49,7 @@ def apply_block(
     for stream in definition.streams:
         draw(ctx, stream, span, hard=stream in signature.hard_streams)
     ctx.modes.update(dict.fromkeys(definition.modes))
-    outputs = tuple(_output(t, env, labels, lead) for t in definition.outputs)
-    out = outputs[0] if len(outputs) == 1 else outputs
+    out = _output(definition.result, env, labels, lead)
     info.used = True
     if info.count is not None:
         _check_stack(ctx, info, next(iter(inputs.values())), out, span)
@@ -203,11 +202,13 @@ def _output(
     lead: tuple[tuple[Axis, ...], bool],
 ) -> ir.Type:
     if isinstance(kind, ListType):
-        element = _output(kind.element, env, labels, lead)
-        assert isinstance(element, TensorType)
-        return ListType(element, kind.count and kind.count.substitute(env))
+        element, *items = (
+            _output(t, env, labels, lead) for t in (kind.element, *(kind.items or ()))
+        )
+        count = kind.count and kind.count.substitute(env)
+        return ListType(element, count, kind.items and tuple(items))  # type: ignore[arg-type]
     if not isinstance(kind, TensorType):
-        return tuple(_output(k, env, labels, lead) for k in kind)
+        return like(kind, (_output(k, env, labels, lead) for k in kind))
     axes = tuple(
         Axis(
             a.size.substitute(env),

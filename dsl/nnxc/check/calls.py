@@ -333,9 +333,9 @@ def _over_axes(param: Param, converted: Converted) -> Converted:
 def as_entry(param: Param) -> OpParam:
     """A definition's parameter in the form that entries have."""
     default = REQUIRED if param.default is None else param.default
-    return OpParam(
-        param.name, param.kind or Kind.NUMBER, default, optional=param.optional
-    )
+    kind = param.kind or Kind.NUMBER
+    kind = Kind.LIST if kind in (Kind.SIZES, Kind.INTS) else kind
+    return OpParam(param.name, kind, default, optional=param.optional)
 
 
 def dims_of(converted: Mapping[str, Converted]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from .. import ir
 from ..diagnostics import Label, Sink, closest
 from ..dims import Comparison, Dim, compare, reduced, symbol
 from ..ops.base import Op
+from ..shapes import OPEN
 from ..source import Span
 from .values import (
     BAD,
@@ -52,7 +53,7 @@ class Context:
         default_factory=dict
     )  # symbol -> what it starts from
     varying: dict[str, frozenset[str]] = field(
-        default_factory=dict
+        default_factory=lambda: {str(OPEN): frozenset()}
     )  # size that differs within a list -> what it depends on
     maybe_zero: set[str] = field(default_factory=set)
     locals: dict[str, frozenset[str]] = field(
@@ -72,6 +73,7 @@ class Context:
     states: dict[str, Any] = field(default_factory=dict)
     declared_streams: dict[str, Span] = field(default_factory=dict)
     conditional: int = 0  # depth of `if`, `for` and `scan`
+    growing: frozenset[str] = frozenset()  # names of lists that something is appended to
     scan: Any = None  # the `scans.Inside` around, if any
     has_return: bool = False
     has_weights: bool = False

@@ -372,9 +372,13 @@ def _schedule(
 
 
 def _list(ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any) -> Converted:
-    if isinstance(value, Static) and value.flavor == "list":
-        return value.node, value.value
-    wrong(ctx, p, node, value)
+    if not isinstance(value, Static) or value.flavor != "list":
+        wrong(ctx, p, node, value)
+    if value.param is not None:
+        return value.node, symbol(value.param.name)
+    if value.items and all(item.dim is not None for item in value.items):
+        return _sizes(ctx, OpParam(p.name, Kind.INTS), node, value, None)
+    return value.node, value.value
 
 
 _CONVERT: dict[Kind, Callable[..., Converted]] = {

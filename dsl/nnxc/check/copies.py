@@ -9,7 +9,7 @@ from ..dims import Dim
 from ..ops.base import Kind
 from ..ops.base import Param as OpParam
 from ..record import replace
-from ..shapes import ListType, TensorType
+from ..shapes import ListType, TensorType, like
 from ..source import Span
 from ..syntax import tree
 from . import types
@@ -88,8 +88,12 @@ def _with(
 ) -> ir.Type:
     """What all copies give together: the axis is where it was."""
     if isinstance(type, tuple):
-        return tuple(_with(ctx, t, place, source, span) for t in type)
-    if isinstance(type, ListType) or type.lead or type.rank < place:
+        return like(type, (_with(ctx, t, place, source, span) for t in type))
+    if isinstance(type, ListType):
+        parts = (type.element, *(type.items or ()))
+        element, *items = (_with(ctx, t, place, source, span) for t in parts)
+        return ListType(element, type.count, type.items and tuple(items))  # type: ignore[arg-type]
+    if type.lead or type.rank < place:
         ctx.fail("N303", "one copy gives too few axes", span, f"this is {type}")
     axes = (*type.axes[:place], source.axes[place], *type.axes[place:])
     return type.with_axes(axes)

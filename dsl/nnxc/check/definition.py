@@ -14,7 +14,7 @@ from ..shapes import ListType, TensorType
 from ..source import Span
 from ..syntax import tree
 from ..syntax.walk import nodes_in
-from . import statics
+from . import lists, statics
 from .context import Context
 from .converters import activation, is_activation
 from .declarations import check_name
@@ -52,6 +52,7 @@ def check_definition(
         defaults,
         forbidden=forbidden,
     )
+    ctx.growing = frozenset(lists.changed(node.body))
     ctx.later = {t.id: t.span for s in node.body for t in targets(s)}
     taken = {p.name for p in node.params} | set(ctx.later)
     ctx.layer_names = layer_names(node.body, taken)
@@ -365,6 +366,6 @@ def tensor_types(kind: ir.Type) -> list[TensorType]:
     match kind:
         case TensorType():
             return [kind]
-        case ListType(element):
-            return [element]
+        case ListType(element, items=items):
+            return list(items or (element,))
     return [t for k in kind for t in tensor_types(k)]

@@ -8,7 +8,7 @@ from .. import ir
 from ..diagnostics import Label, closest
 from ..ops import ALL
 from ..record import replace
-from ..shapes import TensorType, is_float
+from ..shapes import Outputs, TensorType, is_float
 from ..syntax import tree
 from . import lists, operators, statics, types
 from .context import Context
@@ -279,6 +279,8 @@ def attribute(ctx: Context, node: tree.Attribute) -> Value:
         return BAD
     if isinstance(owner, Listed):
         lists.no_method(ctx, node)
+    if isinstance(owner, Several) and isinstance(owner.types, Outputs):
+        return output(ctx, owner.expr, owner.types, node)
     if isinstance(owner, Applied) and not isinstance(owner.layer.callee, tuple):
         methods = getattr(owner.layer.callee, "methods", {})
         if node.name in methods:
@@ -293,6 +295,24 @@ def attribute(ctx: Context, node: tree.Attribute) -> Value:
     ctx.fail(
         "N214", f"`{node.value.span.text[:40]}` has no `{node.name}`", node.name_span
     )
+
+
+def output(
+    ctx: Context, value: ir.Expr, types: Outputs, node: tree.Attribute
+) -> Value:
+    """`out.logits`: one of the outputs that have names."""
+    from .inputs import wrap
+
+    if node.name not in types.names:
+        known = "it has " + ", ".join(f"`{n}`" for n in types.names)
+        ctx.fail(
+            "N214",
+            f"`{types.owner}` returns no `{node.name}`",
+            node.name_span,
+            **(ctx.suggest(node.name, types.names) or {"help": known}),
+        )
+    at = types.names.index(node.name)
+    return wrap(ir.Item(value, at, types[at], node.span))
 
 
 def _method_help(ctx: Context, name: str, methods: dict[str, object]) -> str | None:

@@ -79,8 +79,8 @@ def wrap(made: ir.Expr) -> Tensor | Several | Listed:
     match made.type:
         case TensorType():
             return Tensor(made)
-        case ListType(element, count):
-            return Listed(made, element, None, count)
+        case ListType(element, count, items):
+            return Listed(made, element, items, count, given=True)
     return Several(made, made.type)
 
 

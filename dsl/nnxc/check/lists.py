@@ -10,7 +10,7 @@ from ..diagnostics import Label
 from ..dims import Dim, const, func, symbol
 from ..ops.base import Op, Shaped
 from ..record import replace
-from ..shapes import Axis, ListType, TensorType
+from ..shapes import OPEN, Axis, ListType, TensorType
 from ..source import Span
 from ..syntax import tree
 from ..syntax.walk import nodes_in
@@ -48,12 +48,12 @@ def assign(ctx: Context, node: tree.Assign) -> bool:
     target = node.targets[0]
     if node.op != "=" or len(node.targets) > 1:
         return False
-    if isinstance(node.value, tree.ListOf) and not node.value.items:
+    if isinstance(node.value, tree.ListOf):
+        if node.value.items and target.id not in ctx.growing:
+            return False
         bindable(ctx, target)
         _in_model(ctx, node.span)
-        var = ir.Var(target.id, (), target.span)
-        ctx.body.append(ir.NewList(target.id, node.span))
-        ctx.bind(target.id, Listed(var, None, (), const(0)), target.span, "list")
+        _new(ctx, target, node.value.items, node.span)
         return True
     name = _owner(ctx, node.value, POP)
     if name is None:
@@ -61,6 +61,19 @@ def assign(ctx: Context, node: tree.Assign) -> bool:
     bindable(ctx, target)
     ctx.bind(target.id, _pop(ctx, name, node.value, target.id), target.span, "value")
     return True
+
+
+def _new(
+    ctx: Context, target: tree.Name, items: tuple[tree.Expr, ...], span: Span
+) -> None:
+    from .expressions import tensor
+
+    held = Listed(ir.Var(target.id, (), target.span), None, (), const(0))
+    values = [tensor(ctx, item, "what a list holds") for item in items]
+    for value in values:
+        held = _with(ctx, target.id, held, value)
+    ctx.body.append(ir.NewList(target.id, span, tuple(v.expr for v in values)))
+    ctx.bind(target.id, held, target.span, "list")
 
 
 def append(ctx: Context, node: tree.Call) -> bool:
@@ -74,7 +87,14 @@ def append(ctx: Context, node: tree.Call) -> bool:
     if len(node.args) != 1 or node.args[0].name is not None:
         ctx.fail("N205", "`append` takes one tensor", node.span)
     value = tensor(ctx, node.args[0].value, "what a list holds")
-    held = _held(ctx, name)
+    held = _with(ctx, name, _held(ctx, name), value)
+    ctx.body.append(ir.Append(name, value.expr, node.span))
+    _rebind(ctx, name, held)
+    return True
+
+
+def _with(ctx: Context, name: str, held: Listed, value: Tensor) -> Listed:
+    """The list with one more tensor."""
     element = _merged(ctx, name, held.element, value.type)
     if element is None:
         ctx.fail(
@@ -86,9 +106,7 @@ def append(ctx: Context, node: tree.Call) -> bool:
         )
     items = None if held.items is None else (*held.items, value.type)
     count = None if held.count is None else held.count + 1
-    ctx.body.append(ir.Append(name, value.expr, node.span))
-    _rebind(ctx, name, replace(held, element=element, items=items, count=count))
-    return True
+    return replace(held, element=element, items=items, count=count)
 
 
 def pop(ctx: Context, node: tree.Expr) -> Tensor | None:
@@ -109,7 +127,7 @@ def _pop(ctx: Context, name: str, node: tree.Expr, target: str) -> Tensor:
     ctx.scope[name].use()
     if held.element is None or held.items == ():
         ctx.fail("N256", f"`{name}` is empty here", node.span)
-    type, sizes = _last(ctx, held, target)
+    type, sizes = _last(ctx, held, target, node.span)
     items = held.items[:-1] if held.items else None
     count = None if held.count is None else held.count - 1
     ctx.body.append(ir.Pop(target, name, type, sizes, node.span))
@@ -118,14 +136,16 @@ def _pop(ctx: Context, name: str, node: tree.Expr, target: str) -> Tensor:
 
 
 def _last(
-    ctx: Context, held: Listed, target: str
+    ctx: Context, held: Listed, target: str, span: Span
 ) -> tuple[TensorType, tuple[tuple[int, str], ...]]:
     """The type of the tensor that is taken; sizes that differ get names of their own."""
     assert held.element is not None
     sizes = []
     axes = list(held.items[-1].axes if held.items else held.element.axes)
     for i, axis in enumerate(held.element.axes):
-        if axis.size.name in ctx.varying:
+        if held.given and held.items is None and axis.size.name in ctx.varying:
+            _differ(ctx, i, span)
+        if not held.given and axis.size.name in ctx.varying:
             name = ctx.unused_name(f"{target}_{held.element.axis_name(i)}")
             ctx.locals[name] = axis.size.symbols
             sizes.append((i, name))
@@ -234,7 +254,8 @@ def joined(ctx: Context, name: str, a: Listed, b: Listed) -> Listed | None:
         if element is None:
             return None
     items = a.items if a.items == b.items else None
-    return Listed(a.expr, element, items, a.count if a.count == b.count else None)
+    count = a.count if a.count == b.count else None
+    return Listed(a.expr, element, items, count, a.given or b.given)
 
 
 def widened(start: object, last: object) -> Listed | None:
@@ -249,7 +270,9 @@ def widened(start: object, last: object) -> Listed | None:
 def after(ctx: Context, start: Listed, last: Listed, iterable: Static) -> Listed:
     """A list after a loop, each iteration of which has added as many."""
     count = None
-    if start.count is not None and last.count is not None:
+    if last.expr is not start.expr:  # another list under that name
+        count = start.count if start.count == last.count else None
+    elif start.count is not None and last.count is not None:
         added, times = last.count - start.count, _iterations(ctx, iterable)
         if added == const(0):
             count = start.count
@@ -276,29 +299,41 @@ def _iterations(ctx: Context, iterable: Static) -> Dim | None:
 # ------------------------------------------------------------------------ use
 
 
-def known(ctx: Context, value: Listed, span: Span) -> ListType:
-    """The type of a whole list; all its tensors have one shape."""
+def whole(ctx: Context, value: Listed, span: Span) -> ListType:
+    """The type of a whole list."""
     if value.element is None or value.items == ():
         ctx.fail("N256", "this list is empty", span)
-    element = value.element
-    if value.items and all(t.sizes == value.items[0].sizes for t in value.items):
-        element = value.items[0]
-    differs = [i for i, a in enumerate(element.axes) if a.size.name in ctx.varying]
-    if differs:
-        ctx.fail(
-            "N257",
-            "the tensors of this list differ in shape",
-            span,
-            f"in axis {differs[0]}",
-            help="take them one by one with `.pop()`",
-        )
-    return ListType(element, value.count)
+    element, items = value.element, value.items
+    if items and all(t.sizes == items[0].sizes for t in items):
+        element = items[0]
+    axes = (
+        Axis(OPEN, a.label) if a.size.name in ctx.varying else a for a in element.axes
+    )
+    return ListType(element.with_axes(tuple(axes)), value.count, items)
+
+
+def uniform(ctx: Context, value: Listed, span: Span) -> ListType:
+    """The type of a whole list whose tensors have one shape."""
+    type = whole(ctx, value, span)
+    if type.differs:
+        _differ(ctx, type.element.sizes.index(OPEN), span)
+    return type
+
+
+def _differ(ctx: Context, axis: int, span: Span) -> NoReturn:
+    ctx.fail(
+        "N257",
+        "the tensors of this list differ in shape",
+        span,
+        f"in axis {axis}",
+        help="take them one by one with `.pop()` where they are appended, or return the list",
+    )
 
 
 def returned(ctx: Context, value: Listed, node: tree.Expr) -> Listed:
     """`return x, hidden`."""
-    type = known(ctx, value, node.span)
-    return Listed(replace(value.expr, type=type), type.element, None, type.count)
+    type = whole(ctx, value, node.span)
+    return replace(value, expr=replace(value.expr, type=type))
 
 
 def item(ctx: Context, value: Listed, node: tree.Index) -> Tensor:
@@ -317,7 +352,7 @@ def item(ctx: Context, value: Listed, node: tree.Index) -> Tensor:
             ctx.fail("N222", text, node.span)
         type = value.items[index]
     else:
-        type = known(ctx, value, node.span).element
+        type = uniform(ctx, value, node.span).element
     return Tensor(ir.Item(value.expr, index, type, node.span))
 
 
@@ -325,7 +360,7 @@ def as_input(ctx: Context, value: Listed, span: Span) -> Listed:
     """A whole list as the input of a function that takes any number of tensors."""
     if value.items:
         return value
-    type = known(ctx, value, span)
+    type = uniform(ctx, value, span)
     if type.count is None:
         ctx.fail("N311", "cannot tell how many tensors this list has", span)
     return Listed(replace(value.expr, type=type), type.element, None, type.count)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from .. import ir
+from ..shapes import Outputs
 from ..syntax import tree
 from ..syntax.walk import names_in
 from . import lists
@@ -131,11 +132,14 @@ def return_(ctx: Context, node: tree.Return) -> None:
     if broken:
         ctx.broken = True
         raise Fault
-    if len(exprs) == 1 and isinstance(exprs[0].type, tuple):
-        ctx.outputs = exprs[0].type
+    names = tuple(name.id for name in node.names)
+    kinds = tuple(e.type for e in exprs)
+    if names:
+        ctx.outputs = Outputs(kinds, ctx.name, names)
     else:
-        ctx.outputs = tuple(e.type for e in exprs)
-    ctx.body.append(ir.Return(tuple(exprs), node.span))
+        lone = len(kinds) == 1 and isinstance(kinds[0], tuple)
+        ctx.outputs = kinds[0] if lone else kinds  # type: ignore[assignment]
+    ctx.body.append(ir.Return(tuple(exprs), node.span, names))
 
 
 def _returned(ctx: Context, node: tree.Expr) -> Value:

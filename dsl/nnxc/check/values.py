@@ -75,12 +75,14 @@ class Several(Record):
 class Listed(Record):
     """A list of tensors. `element` is what they have in common, a size that differs being a
     placeholder of `Context.varying`; `items` are the types one by one, where they are known.
+    One that is `given` comes out of a call.
     """
 
     expr: ir.Expr
     element: TensorType | None = None
     items: tuple[TensorType, ...] | None = None
     count: Dim | None = None
+    given: bool = False
 
 
 @dataclass(slots=True, eq=False)

@@ -146,6 +146,21 @@ def module(view: Any) -> str:
     return "".join(out)
 
 
+def output(view: Any) -> str:
+    """output.py.j2."""
+    out: list[str] = []
+    out.append("class ")
+    out.append(view.name)
+    out.append('(NamedTuple):\n    """')
+    out.append(view.doc)
+    out.append('"""\n\n')
+    for line in view.fields:
+        out.append("    ")
+        out.append(line)
+        out.append("\n")
+    return "".join(out)
+
+
 def presets(view: Any) -> str:
     """presets.py.j2."""
     out: list[str] = []

@@ -43,9 +43,11 @@ class Columns:
         for axis, name in columns.items():
             column = self.local(name)
             match stmt:
-                case ir.NewList():
+                case ir.NewList(items=items):
                     text = f"{column}: list[int] = []"
                     yield Line(text, (), frozenset((column,)))
+                    for item in items:
+                        yield from self._append(column, item.type, axis)
                 case ir.Append(_, value):
                     yield from self._append(column, value.type, axis)
                 case ir.Pop():

@@ -5,8 +5,9 @@ from __future__ import annotations
 import textwrap
 
 from .. import ir
-from ..shapes import is_int
+from ..shapes import Outputs, is_int
 from .labels import MEANINGS, Labels, axes
+from .signature import Names, Signature
 
 _WIDTH = 88
 
@@ -18,9 +19,10 @@ def docstring(text: str) -> str:
     return f'{kept[:-1]}\\"' if kept.endswith('"') else kept
 
 
-def class_doc(definition: ir.Definition, program: ir.Program) -> str:
+def class_doc(signature: Signature, program: ir.Program, names: Names) -> str:
     """`What the spec says: (b, t, d) -> (b, t, d).`, indented from the second line on."""
-    labels = Labels(definition)
+    definition = signature.definition
+    labels = Labels(definition, {n: s.output for n, s in names.signatures.items()})
     # A comment that opens a file of several definitions is about the file.
     alone = len(program.definitions) == 1
     doc = docstring(definition.doc if alone or definition.doc != program.doc else "")
@@ -53,6 +55,8 @@ def _inputs(definition: ir.Definition, labels: Labels) -> list[str]:
 
 
 def _outputs(definition: ir.Definition, labels: Labels) -> str:
+    if isinstance(definition.outputs, Outputs):
+        return labels.types(definition.outputs)
     return ", ".join(labels.types(o) for o in definition.outputs)
 
 

@@ -8,10 +8,11 @@ from typing import assert_never
 from .. import ir
 from ..dims import Dim
 from ..ops.base import Op
-from ..shapes import TensorType
+from ..shapes import Outputs, TensorType
 from . import copies
 from . import text as t
 from .build import call
+from .names import fields
 from .scope import Callee, Scope
 from .statics import size, static
 from .text import Text
@@ -54,7 +55,10 @@ def text(expr: ir.Expr, scope: Scope) -> Text:
         case ir.Item(ir.TupleOf(items), index):
             return text(items[index], scope)
         case ir.Item(value, index):
-            return Text(f"{text(value, scope).at(t.ATOM)}[{index}]")
+            whole, kind = text(value, scope).at(t.ATOM), value.type
+            if isinstance(kind, Outputs):
+                return Text(f"{whole}.{fields(kind.names)[index]}")
+            return Text(f"{whole}[{index}]")
         case ir.Choose(condition, then, orelse):
             parts = static(condition, scope), text(then, scope), text(orelse, scope)
             return t.ternary(*parts)

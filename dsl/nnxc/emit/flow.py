@@ -16,7 +16,7 @@ from .labels import Labels
 from .locals import Locals
 from .loops import Part, part, source
 from .lower import Lowering
-from .names import ATTRIBUTES, Namespace, snake
+from .names import ATTRIBUTES, Namespace, fields, snake
 from .nodes import Line, Loop, Node, Suite, Written, prune
 from .options import Options
 from .reads import (
@@ -199,15 +199,14 @@ class Flow:
                 self.lower.unpack(targets, value, after)
             case ir.UpdateState(name, value):
                 self.lower.update(f"{self.access[name]}[...]", value, after)
-            case ir.NewList(name):
-                text = f"{self.locals.text[name]}: list[jax.Array] = []"
-                self.lower.nodes.append(Line(text))
+            case ir.NewList(name, items=items):
+                self.lower.new_list(name, items, after)
             case ir.Append(name, value):
                 self.lower.append(name, value, after)
             case ir.Pop():
                 self._pop(stmt)
-            case ir.Return(values):
-                self.lower.returned(values)
+            case ir.Return(values, names=given):
+                self.lower.returned(values, self.signature.output, fields(given))
             case ir.StaticLet():
                 self._let(stmt)
             case ir.For():

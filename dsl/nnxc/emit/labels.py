@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from .. import ir
-from ..shapes import ListType, TensorType
+from ..shapes import OPEN, ListType, Outputs, TensorType
 
 # Upper-case axes that the field knows by one letter.
 MEANINGS = {
@@ -15,9 +15,12 @@ MEANINGS = {
 
 
 class Labels:
-    """How the sizes of one definition are written for readers."""
+    """How the sizes of one definition are written for readers; `outputs` are classes by owner."""
 
-    def __init__(self, definition: ir.Definition):
+    def __init__(
+        self, definition: ir.Definition, outputs: Mapping[str, str | None] = {}
+    ):
+        self._outputs = outputs
         names = {p.name for p in definition.params} | set(axes(definition))
         self._names = {
             n: n.lower() if n.lower() == n or n.lower() not in names else n
@@ -30,12 +33,14 @@ class Labels:
 
     def shape(self, type_: TensorType) -> str:
         """`(b, t, d)`."""
-        dims = [s.render(self.name) for s in type_.sizes]
+        dims = ["..." if s == OPEN else s.render(self.name) for s in type_.sizes]
         dims = (["..."] if type_.lead else []) + dims
         return f"({dims[0]},)" if len(dims) == 1 else f"({', '.join(dims)})"
 
     def types(self, type_: ir.Type) -> str:
         """A type, or several in parentheses."""
+        if isinstance(type_, Outputs):
+            return self._outputs.get(type_.owner) or ", ".join(type_.names)
         if isinstance(type_, tuple):
             return f"({', '.join(self.types(t) for t in type_)})"
         if isinstance(type_, ListType):

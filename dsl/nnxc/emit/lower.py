@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager
 
 from .. import ir
@@ -74,11 +74,21 @@ class Lowering:
             self.write(f"{targets} = ", value)
         self.locals.written.update(names)
 
-    def returned(self, values: tuple[ir.Expr, ...]) -> None:
-        """`return a, b`."""
+    def returned(
+        self, values: tuple[ir.Expr, ...], kind: str | None, names: Sequence[str]
+    ) -> None:
+        """`return a, b`, or a NamedTuple of `kind` where the values have names."""
+        if names:
+            start = len(INDENT) + max(map(len, names)) + len("=,")
+            done = self.ready(values, frozenset(), start)
+            with self.scope.recording() as uses:
+                given = zip(names, done, strict=True)
+                text = ", ".join(f"{n}={render(v, self.scope)}" for n, v in given)
+            self.nodes.append(Line(f"return {kind}({text})", tuple(uses)))
+            return
         done = self.ready(values, frozenset(), len("return "))
         if len(done) == 1 and isinstance(done[0], ir.TupleOf):
-            self.returned(done[0].items)
+            self.returned(done[0].items, None, ())
         else:
             self._write_many("return ", done)
 
@@ -101,6 +111,17 @@ class Lowering:
         """`target = value` for a variable of the module."""
         value = self._cut(self._hoist(value, avoid, None), avoid, None, len(target) + 3)
         self.write(f"{target} = ", value)
+
+    def new_list(self, name: str, items: tuple[ir.Expr, ...], after: Names) -> None:
+        """`name = [a, b]`."""
+        target = self.locals.text[name]
+        if not items:
+            self.nodes.append(Line(f"{target}: list[jax.Array] = []"))
+            return
+        done = self.ready(items, after - {name}, len(target) + len(" = [],"))
+        with self.scope.recording() as uses:
+            text = ", ".join(render(value, self.scope) for value in done)
+        self.nodes.append(Line(f"{target} = [{text}]", tuple(uses)))
 
     def append(self, name: str, value: ir.Expr, avoid: Names) -> None:
         """`name.append(value)`."""

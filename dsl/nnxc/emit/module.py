@@ -10,7 +10,7 @@ from . import _templates as templates
 from .docs import module_doc
 from .entries import helpers_of
 from .options import Options
-from .plan import class_view, config_view, presets_view
+from .plan import class_view, config_view, output_view, presets_view
 from .render import BETWEEN, Part, imports, stable
 from .signature import Names, assign_names
 from .train import train_view
@@ -45,6 +45,9 @@ def _parts(program: ir.Program, names: Names, options: Options) -> list[Part]:
         for section in program.weights:
             if section.model == definition.name:
                 wanted |= asked_of_model(section)
+        output = output_view(signature, names)
+        if output is not None:
+            parts.append(Part(templates.output(output), done=True))
         view = class_view(definition, program, names, options, wanted)
         parts.append(Part(templates.class_(view)))
     for train in trains:

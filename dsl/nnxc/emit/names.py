@@ -10,12 +10,12 @@ from collections.abc import Iterable
 
 # What generated code refers to by bare name.
 MODULES = (
-    "Any", "Callable", "Sequence", "dataclass", "jax", "jnp", "math", "nnx", "optax", "partial",
+    "Any", "Callable", "NamedTuple", "Sequence", "dataclass", "jax", "jnp", "math", "nnx", "optax", "partial",
     "replace",
 )  # fmt: skip
 # What modules that read checkpoints refer to besides.
 CHECKPOINT = (
-    "DTYPES", "Held", "Iterator", "NamedTuple", "Path", "Settings", "Stored", "checkpoint_files",
+    "DTYPES", "Held", "Iterator", "Path", "Settings", "Stored", "checkpoint_files",
     "fnmatchcase", "held_weights", "json", "load_checkpoint", "misfits", "np", "numbered",
     "open_checkpoint", "re", "read_settings", "read_weights", "save_checkpoint",
 )  # fmt: skip
@@ -53,6 +53,12 @@ class Namespace:
 
     def __contains__(self, name: str) -> bool:
         return name in self._taken
+
+
+def fields(names: Iterable[str]) -> list[str]:
+    """What the fields of a NamedTuple are called; some names mean something there."""
+    space = Namespace(["count", "index"])
+    return [space.give(name.lstrip("_") or "v") for name in names]
 
 
 def identifier(name: str) -> str:

@@ -6,16 +6,18 @@ from collections.abc import Iterable
 
 from .. import ir
 from ..ops.base import Kind
-from ..shapes import ListType
+from ..shapes import ListType, Outputs, TensorType
 from .call import call_body
 from .ctor import constructor
 from .docs import class_doc
+from .labels import Labels
+from .names import fields as fields_of
 from .nodes import flatten
 from .options import Options
 from .scope import Scope
 from .signature import Draws, Names, Signature
 from .statics import static
-from .view import ClassView, ConfigView, FieldView, MethodView, PresetsView
+from .view import ClassView, ConfigView, FieldView, MethodView, OutputView, PresetsView
 
 _ANNOTATIONS = {
     Kind.SIZE: "int",
@@ -44,12 +46,12 @@ def class_view(
     if any("self.dtype" in line for line in flatten(body, 2)):
         stores["dtype"] = "dtype"
     init = constructor(signature, names, stores, options)
-    methods = [MethodView(_call_head(signature), tuple(flatten(body, 2)))]
+    methods = [MethodView(_call_head(signature, names), tuple(flatten(body, 2)))]
     arguments = _arguments(signature)
     if init or arguments:
         lines = tuple(flatten(init, 2)) or ("        pass",)
         methods.insert(0, MethodView(_init_head(arguments), lines))
-    return ClassView(signature.name, class_doc(definition, program), tuple(methods))
+    return ClassView(signature.name, class_doc(signature, program, names), tuple(methods))
 
 
 def _init_head(arguments: str) -> str:
@@ -69,7 +71,7 @@ def _arguments(signature: Signature) -> str:
     return ", ".join(parts + (["*", *keywords] if keywords else []))
 
 
-def _call_head(signature: Signature) -> str:
+def _call_head(signature: Signature, names: Names) -> str:
     definition = signature.definition
     ordered = sorted(definition.inputs, key=lambda i: i.optional)
     parts = ["self"]
@@ -81,16 +83,42 @@ def _call_head(signature: Signature) -> str:
             parts += ["*", "rngs: nnx.Rngs | None = None"]
         case Draws.ALWAYS:
             parts += ["*", "rngs: nnx.Rngs"]
-    return f"def __call__({', '.join(parts)}) -> {_returns(definition.outputs)}:"
+    returned = _python_type(definition.result, names)
+    return f"def __call__({', '.join(parts)}) -> {returned}:"
 
 
-def _returns(outputs: tuple[ir.Type, ...]) -> str:
-    if len(outputs) == 1:
-        inner = outputs[0]
-        if isinstance(inner, ListType):
+def _python_type(type_: ir.Type, names: Names) -> str:
+    match type_:
+        case TensorType():
+            return "jax.Array"
+        case ListType():
             return "list[jax.Array]"
-        return _returns(inner) if isinstance(inner, tuple) else "jax.Array"
-    return f"tuple[{', '.join(_returns((o,)) for o in outputs)}]"
+        case Outputs(owner=owner):
+            return str(names.signatures[owner].output)
+    return f"tuple[{', '.join(_python_type(t, names) for t in type_)}]"
+
+
+def output_view(signature: Signature, names: Names) -> OutputView | None:
+    """The class of the outputs of a definition, where they have names."""
+    outputs = signature.definition.named
+    if outputs is None:
+        return None
+    labels = Labels(signature.definition)
+    lines = [
+        f"{name}: {_python_type(type_, names)}{_comment(type_, labels)}"
+        for name, type_ in zip(fields_of(outputs.names), outputs, strict=True)
+    ]
+    doc = f"What {signature.name} returns."
+    return OutputView(str(signature.output), doc, tuple(lines))
+
+
+def _comment(type_: ir.Type, labels: Labels) -> str:
+    match type_:
+        case TensorType():
+            return f"  # {labels.shape(type_)}"
+        case ListType(element):
+            return f"  # each {labels.shape(element)}"
+    return ""
 
 
 def fields(signature: Signature) -> list[FieldView]:

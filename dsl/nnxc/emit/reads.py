@@ -95,7 +95,7 @@ def expressions(stmt: ir.Stmt) -> tuple[ir.Expr, ...]:
             | ir.Append(value=value)
         ):
             return (value,)
-        case ir.Return(values):
+        case ir.Return(values) | ir.NewList(items=values):
             return values
         case ir.Scan(steps, carries):
             return (*(step.value for step in steps), *(value for _, value in carries))
@@ -130,8 +130,8 @@ def live_before(stmt: ir.Stmt, after: frozenset[str]) -> frozenset[str]:
             return (after - frozenset(targets)) | reads(value)
         case ir.UpdateState(value=value):
             return after | reads(value)
-        case ir.NewList(name):
-            return after - {name}
+        case ir.NewList(name, items=items):
+            return (after - {name}).union(*map(reads, items))
         case ir.Append(name, value):
             return after | reads(value) | {name}
         case ir.Pop(target, name):
@@ -243,10 +243,10 @@ def in_use(body: Sequence[ir.Stmt]) -> set[str]:
 def joined(body: Sequence[ir.Stmt], i: int) -> tuple[ir.Stmt, int]:
     """The statement at `i` and where the next one is; `x = f(x)`, `return x` are one."""
     match body[i : i + 2]:
-        case (ir.Assign((target,), value), ir.Return((ir.Var(name),), span)) if (
+        case (ir.Assign((target,), value), ir.Return((ir.Var(name),), _) as end) if (
             name == target
         ):
-            return ir.Return((value,), span), i + 2
+            return replace(end, values=(value,)), i + 2
     return body[i], i + 1
 
 

@@ -23,6 +23,7 @@ _GROUPS = (
         ("replace", "dataclasses"),
         ("partial", "functools"),
         ("Any", "typing"),
+        ("NamedTuple", "typing"),
     ),
     (
         ("jax", "import jax"),

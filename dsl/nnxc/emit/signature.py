@@ -37,6 +37,7 @@ class Signature(Record):
     takes_dtype: bool
     has_state: bool
     has_weights: bool  # whatever its parameters
+    output: str | None = None  # the class of its outputs, where they have names
 
     @property
     def optional_inputs(self) -> frozenset[str]:
@@ -59,6 +60,11 @@ def assign_names(program: ir.Program) -> Names:
     taken = CHECKPOINT if program.weights else ()
     module = Namespace(["Config", "Trainer", *helpers, *taken])
     classes = {d.name: module.give(d.name) for d in program.definitions}
+    outputs = {
+        d.name: module.give(f"{d.name}Output", f"{d.name}Outputs")
+        for d in program.definitions
+        if d.named
+    }
     configs = _config_names(program, module)
     presets = {
         c.name: module.give(c.name.upper())
@@ -66,13 +72,14 @@ def assign_names(program: ir.Program) -> Names:
         if c.model in configs
     }
     with_dtype = any(t.precision for t in program.trains)
-    reserved = frozenset([*helpers, *classes.values(), *configs.values(), "Trainer"])
+    reserved = frozenset([*helpers, *classes.values(), *configs.values(), *outputs.values(), "Trainer"])
     signatures: dict[str, Signature] = {}
     for definition in program.definitions:
         signatures[definition.name] = _signature(
             definition,
             classes[definition.name],
             configs.get(definition.name),
+            outputs.get(definition.name),
             signatures,
             with_dtype,
             reserved,
@@ -97,6 +104,7 @@ def _signature(
     definition: ir.Definition,
     name: str,
     config: str | None,
+    output: str | None,
     known: Mapping[str, Signature],
     with_dtype: bool,
     reserved: frozenset[str],
@@ -118,6 +126,7 @@ def _signature(
         with_dtype and _has_dtype(definition, known),
         any(_stateful(i, known) for i in _unique(definition)),
         any(_weighs(stmt, known) for stmt in definition.body),
+        output,
     )
 
 

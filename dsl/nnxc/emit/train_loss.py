@@ -57,6 +57,7 @@ class _Body:
         self.statics: dict[str, str] = {}
         self.stored: list[str] = []
         self.calls: list[tuple[ir.Expr, str]] = []
+        self.whole: set[str] = set()  # names of what the model gave, kept as one value
         self.scope = Scope(self._symbol, self.values, model=_callee(signature))
 
     def loss(self) -> Loss:
@@ -93,7 +94,7 @@ class _Body:
 
     def _assign(self, targets: tuple[str, ...], value: ir.Expr) -> None:
         value = self._without_lets(value)
-        if isinstance(value, ir.ModelCall):
+        if isinstance(value, ir.ModelCall) or self._is_half(value, ListType, tuple):
             self._call_model(targets, value)
             return
         text = self._statement(value, 4 + len(", ".join(targets)))
@@ -101,12 +102,15 @@ class _Body:
         names = [self._name(n, ty) for n, ty in zip(targets, types, strict=True)]
         self.lines.append(f"{', '.join(names)} = {text}")
 
-    def _call_model(self, targets: tuple[str, ...], value: ir.ModelCall) -> None:
-        """`logits, value = model(x)`; half precision ends here."""
-        text = self._rendered(value)
-        types = value.type if isinstance(value.type, tuple) else (value.type,)
-        if len(targets) != len(types):
-            types = (value.type,)
+    def _call_model(self, targets: tuple[str, ...], value: ir.Expr) -> None:
+        """`logits, value = model(x)`; half precision ends here, or where an output is read."""
+        text = render(self._with_calls(value), self.scope)
+        apart = len(targets) > 1 and isinstance(value.type, tuple)
+        types = value.type if apart else (value.type,)
+        assert isinstance(types, tuple)
+        self.whole |= {
+            n for n, ty in zip(targets, types, strict=True) if isinstance(ty, tuple)
+        }
         names = [self._name(n, ty) for n, ty in zip(targets, types, strict=True)]
         left = ", ".join(names)
         half = [n for n, ty in zip(names, types, strict=True) if _is_model_float(ty)]
@@ -158,10 +162,39 @@ class _Body:
         return render(self._with_bound(value), self.scope)
 
     def _with_bound(self, value: ir.Expr) -> ir.Expr:
+        """The value with calls of the model by name, and what they gave in full precision."""
+        if self._is_half(value, TensorType):
+            whole, precision = self._with_calls(value), str(self.train.precision)
+            half = replace(whole, type=whole.type.with_dtype(precision))  # type: ignore[union-attr]
+            return ir.Cast(half, half.type.with_dtype("f32"), value.span)
+        if self._is_half(value, ListType):
+            name = self.taken.give("values")
+            self._call_model((name,), value)
+            return ir.Var(name, value.type, value.span)
+        name_ = self._bound(value)
+        if name_ is not None:
+            return ir.Var(name_, value.type, value.span)
+        return rebuilt(value, [self._with_bound(c) for c in children(value)])
+
+    def _with_calls(self, value: ir.Expr) -> ir.Expr:
+        """The value with calls of the model by name."""
         name = self._bound(value)
         if name is not None:
             return ir.Var(name, value.type, value.span)
-        return rebuilt(value, [self._with_bound(c) for c in children(value)])
+        return rebuilt(value, [self._with_calls(c) for c in children(value)])
+
+    def _is_half(self, value: ir.Expr, *kinds: type) -> bool:
+        """Whether a value is part of what the model gave, in half precision, and of a kind."""
+        if self.train.precision is None or not isinstance(value.type, kinds):
+            return False
+        inner = value
+        while isinstance(inner, ir.Item):
+            inner = inner.value
+        given = isinstance(inner, ir.ModelCall) or (
+            isinstance(inner, ir.Var) and inner.name in self.whole
+        )
+        floats = isinstance(value.type, tuple) or _is_model_float(value.type)
+        return given and floats and not isinstance(value, ir.ModelCall)
 
     def _bound(self, value: ir.Expr) -> str | None:
         if not isinstance(value, ir.ModelCall):

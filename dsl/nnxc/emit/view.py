@@ -34,6 +34,14 @@ class MethodView(Record):
     body: tuple[str, ...]
 
 
+class OutputView(Record):
+    """The NamedTuple of a definition's outputs; `fields` are its lines."""
+
+    name: str
+    doc: str
+    fields: tuple[str, ...]
+
+
 class ClassView(Record):
     """One generated module class; `doc` is indented from its second line on."""
 

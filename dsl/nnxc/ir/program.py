@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..ops.base import Kind, Op
 from ..record import Record
-from ..shapes import TensorType
+from ..shapes import Outputs, TensorType
 from ..source import Span
 from .statements import Stmt
 from .static import Static
@@ -49,6 +49,19 @@ class Definition(Record):
     streams: tuple[str, ...]
     modes: tuple[str, ...]
     span: Span
+
+    @property
+    def result(self) -> Type:
+        """What a call gives: one value that has no name is itself."""
+        lone = len(self.outputs) == 1 and not isinstance(self.outputs, Outputs)
+        return self.outputs[0] if lone else self.outputs
+
+    @property
+    def named(self) -> Outputs | None:
+        """Its outputs, where it is this definition that names them."""
+        outputs = self.outputs
+        own = isinstance(outputs, Outputs) and outputs.owner == self.name
+        return outputs if own else None
 
 
 class Config(Record):

@@ -65,10 +65,11 @@ class Assign(Record):
 
 
 class NewList(Record):
-    """`skips = []`: a list of tensors, empty."""
+    """`skips = []`, `hidden = [x]`: a list of tensors that will grow."""
 
     name: str
     span: Span
+    items: tuple[Expr, ...] = ()
 
 
 class Append(Record):
@@ -189,10 +190,11 @@ class Require(Record):
 
 
 class Return(Record):
-    """Ends a definition; several values make a tuple."""
+    """Ends a definition; several values make a tuple, or with `names` a named one."""
 
     values: tuple[Expr, ...]
     span: Span
+    names: tuple[str, ...] = ()
 
 
 Stmt: TypeAlias = (

@@ -30,10 +30,17 @@ class Else(Record):
     span: Span
 
 
+class NamedOutput(Record):
+    """`name=value` after `return`; it stands in no tree."""
+
+    name: tree.Name
+    value: tree.Expr
+
+
 class TreeBuilder:
     """Builds the nodes of one line. `failed` says that the result is not to be used.
 
-    Reports N130 to N132, N140, N141.
+    Reports N128, N130 to N132, N140, N141.
     """
 
     def __init__(self, source: Source, line: Line, sink: Sink) -> None:
@@ -230,7 +237,28 @@ class TreeBuilder:
         return tree.Require(condition, message and message.value, span, trivia)
 
     def return_(self, children: Children, start: int, end: int) -> tree.Return:
-        return tree.Return(tuple(children), self.span(start, end), self.line.trivia)
+        named = [child for child in children if isinstance(child, NamedOutput)]
+        names = tuple(child.name for child in named)
+        self.check_outputs(children, names)
+        values = (c.value if isinstance(c, NamedOutput) else c for c in children)
+        span, trivia = self.span(start, end), self.line.trivia
+        return tree.Return(tuple(values), names, span, trivia)
+
+    def named_output(self, children: Children, start: int, end: int) -> NamedOutput:
+        return NamedOutput(self.lower(children[0]), children[1])
+
+    def check_outputs(self, children: Children, names: tuple[tree.Name, ...]) -> None:
+        if names and len(names) < len(children):
+            bare = next(c for c in children if not isinstance(c, NamedOutput))
+            label = Label(names[0].span, "this has a name")
+            message, help = "a value without a name", "name all values, or none"
+            self.fault("N128", message, bare.span, related=[label], help=help)
+        first: dict[str, tree.Name] = {}
+        for name in names:
+            if first.setdefault(name.id, name) is not name:
+                label = Label(first[name.id].span, "first returned here")
+                message = f"`{name.id}` is returned twice"
+                self.fault("N131", message, name.span, related=[label])
 
     def targets(self, children: Children, start: int, end: int) -> tuple[Any, ...]:
         return tuple(children)

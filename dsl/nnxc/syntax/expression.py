@@ -58,18 +58,33 @@ def type_of(type: tree.TypeOf) -> Doc:
     return (name, bracketed("[", dims, "]"))
 
 
+def has_lines(value: tree.Expr) -> bool:
+    """Whether an expression keeps line ends of its author's."""
+    if isinstance(value, tree.Assertion):
+        return has_lines(value.value)
+    if not isinstance(value, tree.Pipe):
+        return False
+    return bool(value.comment) or any(s.new_line or s.above for s in value.stages)
+
+
 def bracketed(
-    opening: str, items: Sequence[Doc], closing: str, end: Doc = _EACH
+    opening: str,
+    items: Sequence[Doc],
+    closing: str,
+    end: Doc = _EACH,
+    needed: bool = True,
 ) -> Doc:
     """Items in brackets: on the line, or all on the next, or on several below it (one on each,
-    unless `end` is another line end), with a comma after the last."""
+    unless `end` is another line end), with a comma after the last. Brackets that are not `needed`
+    are left out on one line."""
     if not items:
         return opening + closing
     parts: list[Doc] = []
     for item in items[:-1]:
         parts += [item, ",", end]
     inner = Group((*parts, items[-1], IfBroken(",")))
-    return Group((opening, Nest((Soft(""), inner)), Soft(""), closing))
+    start, end = (opening, closing) if needed else (IfBroken(opening), IfBroken(closing))
+    return Group((start, Nest((Soft(""), inner)), Soft(""), end))
 
 
 def arguments(args: Sequence[tree.Arg]) -> Doc:

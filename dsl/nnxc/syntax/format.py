@@ -18,6 +18,7 @@ from .expression import (
     VALUE,
     bracketed,
     expression,
+    has_lines,
     quoted,
     type_of,
 )
@@ -191,8 +192,10 @@ def _simple(
         case tree.Require(condition, message):
             note = f", {quoted(message)}" if message is not None else ""
             return ("require ", expression(condition, CONDITION), note)
-        case tree.Return(values):
+        case tree.Return(values, ()):
             return ("return ", _listed(values, VALUE))
+        case tree.Return(values, names):
+            return _outputs(values, names)
         case tree.Collect(name, value):
             return (f"collect {name} = ", expression(value, VALUE))
         case tree.Evaluate(value):
@@ -203,6 +206,16 @@ def _simple(
             return (f"{keyword} ", _listed(paths, PATH))
         case _:
             assert_never(statement)
+
+
+def _outputs(values: tuple[tree.Expr, ...], names: tuple[tree.Name, ...]) -> Doc:
+    """Named outputs: on the line, else in parentheses, one on each."""
+    within = not any(has_lines(value) for value in values)
+    docs: list[Doc] = [
+        (f"{name.id}=", expression(value, VALUE, inside=within))
+        for name, value in zip(names, values, strict=True)
+    ]
+    return ("return ", bracketed("(", docs, ")", needed=False) if within else _comma(docs))
 
 
 def _evaluate(value: tree.Expr) -> Doc:

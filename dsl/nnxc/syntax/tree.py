@@ -261,9 +261,10 @@ class Require(Record):
 
 
 class Return(Record):
-    """`return value, value`."""
+    """`return value, value`, or `return name=value, name=value` with as many `names`."""
 
     values: tuple[Expr, ...]
+    names: tuple[Name, ...] = ()
     span: Span = field(default=NOWHERE, compare=False)
     trivia: Trivia = NO_TRIVIA
 
