@@ -15,7 +15,8 @@ from flax import nnx
 from nnxc import check, emit, ir
 from nnxc.diagnostics import Sink
 from nnxc.emit.signature import Draws, assign_names
-from nnxc.shapes import DTYPES, TensorType, is_int
+from nnxc.instance import instantiate
+from nnxc.shapes import DTYPES, ListType, TensorType, is_int
 from nnxc.source import Source
 from nnxc.syntax.parse import parse
 
@@ -136,7 +137,11 @@ def run(
         return make()(*args, **more, **rngs)
 
     outputs = jax.tree.leaves(jax.eval_shape(call, args, more))
-    expected = [concrete(t, env) for t in _flat(definition.outputs)]
+    types_ = _flat(definition.outputs)
+    if any(isinstance(t, ListType) for t in types_):
+        known = instantiate(program(spec), definition.name, params, axes, given)
+        types_ = _flat((known.outputs,))
+    expected = [concrete(t, env) for t in types_]
     assert [(o.shape, o.dtype) for o in outputs] == [
         (e.shape, e.dtype) for e in expected
     ]
@@ -147,9 +152,11 @@ def draws(spec: str, name: str) -> bool:
     return assign_names(program(spec)).signatures[name].draws > Draws.NEVER
 
 
-def _flat(types_: tuple[ir.Type, ...]) -> list[TensorType]:
+def _flat(types_: tuple[ir.Type, ...]) -> list[Any]:
+    """All tensors; a list is one where its tensors are not known one by one."""
+    inner = ((t.items or t) if isinstance(t, ListType) else t for t in types_)
     return [
         t
-        for item in types_
+        for item in inner
         for t in (_flat(item) if isinstance(item, tuple) else [item])
     ]

@@ -154,6 +154,8 @@ STATEMENTS = {
     "require a == b": tree.Require(Binary("==", A, B), None),
     "require a, 'why'": tree.Require(A, "why"),
     "return a, b -> c": tree.Return((A, Pipe(B, (Stage(C),)))),
+    "return a=a, b=b -> c": tree.Return((A, Pipe(B, (Stage(C),))), (A, B)),
+    "return (\n    a=a,\n    b=b,\n)": tree.Return((A, B), (A, B)),
     "model(a)": tree.Evaluate(call("model", A)),
     "metric error = a": tree.Metric("error", A),
     "freeze a.b, c[1]": tree.Select("freeze", (Attribute(A, "b"), Index(C, (ONE,)))),

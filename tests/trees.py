@@ -128,6 +128,13 @@ def _with_trivia(kind: type, *parts: SearchStrategy) -> SearchStrategy:
     return st.builds(kind, *parts, trivia=TRIVIA)
 
 
+@st.composite
+def _named_returns(draw: st.DrawFn) -> tree.Return:
+    values = draw(tuples(VALUES, least=1, most=2))
+    names = tuple(tree.Name(f"{draw(LOWER)}{i}") for i, _ in enumerate(values))
+    return tree.Return(values, names, trivia=draw(TRIVIA))
+
+
 LOWERS = tuples(LOWER.map(tree.Name), least=1)
 SIMPLE = st.one_of(
     _with_trivia(tree.Rngs, LOWERS),
@@ -139,6 +146,7 @@ SIMPLE = st.one_of(
     _with_trivia(tree.Assign, LOWERS, st.sampled_from(["=", "+=", "-=", "*="]), VALUES),
     _with_trivia(tree.Require, EXPRESSIONS, st.none() | STRINGS.map(lambda s: s.value)),
     _with_trivia(tree.Return, tuples(VALUES, least=1, most=2)),
+    _named_returns(),
     _with_trivia(tree.Evaluate, VALUES),
     _with_trivia(tree.Collect, LOWER, VALUES),
     _with_trivia(tree.Metric, LOWER, VALUES),

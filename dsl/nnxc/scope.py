@@ -89,10 +89,7 @@ class Scope:
         """The type of a value; of lists and of what calls gave, as they are at these sizes."""
         match expr:
             case ir.Var(name) if name in self.lists:
-                assert isinstance(expr.type, ListType)
-                items = tuple(self.lists[name])
-                element = self.tensor(expr.type.element, expr.span)
-                return ListType(element, const(len(items)), items)
+                return self._list(expr)
             case ir.Var(name) if name in self.several:
                 return self.several[name]
             case ir.Apply() if id(expr) in self.results:
@@ -102,6 +99,14 @@ class Scope:
             case ir.Item(value, index):
                 return part(self.type_of(value), index)
         return self.type(expr.type, expr.span)
+
+    def _list(self, expr: ir.Var) -> ListType:
+        items = tuple(self.lists[expr.name])
+        if isinstance(expr.type, ListType):
+            element = self.tensor(expr.type.element, expr.span)
+        else:
+            element = items[0]
+        return ListType(element, const(len(items)), items)
 
     def keep(self, targets: tuple[str, ...], value: ir.Expr) -> None:
         """Names get values; those that are no single tensors are known as they are."""

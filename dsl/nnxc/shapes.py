@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Self
 
 from .dims import Dim, as_dim, symbol
@@ -113,8 +113,17 @@ class TensorType(Record):
             return label.lower()
         return "features" if index == self.rank - 1 else f"size_{index}"
 
+    def spelled(self, size: Callable[[Dim], str]) -> str:
+        """The axes, with commas between; `...` for what leads, and for those that differ."""
+        dims = ["..."] if self.lead else []
+        for axis in self.axes:
+            text = "..." if axis.size == OPEN else size(axis.size)
+            if dims[-1:] != ["..."] or text != "...":
+                dims.append(text)
+        return ", ".join(dims)
+
     def __str__(self) -> str:
-        dims = ", ".join((["..."] if self.lead else []) + [str(a) for a in self.axes])
+        dims = self.spelled(str)
         return f"{'' if self.dtype == 'float' else self.dtype}[{dims}]"
 
 

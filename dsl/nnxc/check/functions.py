@@ -171,7 +171,20 @@ def _whole(ctx: Context, given: Value | tree.Expr) -> Listed | None:
             return None
         held.use()
         return replace(held.value, expr=replace(held.value.expr, span=given.span))
+    if _is_path(given):
+        from .expressions import expr
+
+        given = expr(ctx, given)  # type: ignore[arg-type]
     return given if isinstance(given, Listed) else None
+
+
+def _is_path(node: object) -> bool:
+    """Whether an expression is `a.b.c`, which may be looked at twice."""
+    while isinstance(node, tree.Attribute):
+        node = node.value
+        if isinstance(node, tree.Name):
+            return True
+    return False
 
 
 def _many(
@@ -197,6 +210,8 @@ def _many(
     value = given if is_value else expr(ctx, given)  # type: ignore[arg-type]
     if isinstance(value, Several):
         return [t for item in items(value) for t in _many(ctx, spec, item, span)]
+    if isinstance(value, Listed) and value.items:
+        return lists.one_by_one(value, span)
     if isinstance(value, Static) and value.items:
         made: list[Tensor] = []
         for element in value.items:

@@ -356,6 +356,12 @@ def item(ctx: Context, value: Listed, node: tree.Index) -> Tensor:
     return Tensor(ir.Item(value.expr, index, type, node.span))
 
 
+def one_by_one(value: Listed, span: Span) -> list[Tensor]:
+    """The tensors of a list that are all known."""
+    assert value.items is not None
+    return [Tensor(ir.Item(value.expr, i, t, span)) for i, t in enumerate(value.items)]
+
+
 def as_input(ctx: Context, value: Listed, span: Span) -> Listed:
     """A whole list as the input of a function that takes any number of tensors."""
     if value.items:
@@ -384,12 +390,7 @@ def shape_of_list(
         return shape(ctx, op, {**inputs, name: tensors}, args, span, spans)
 
     if value.items:
-        return ask(
-            tuple(
-                Tensor(ir.Item(value.expr, i, t, span))
-                for i, t in enumerate(value.items)
-            )
-        )
+        return ask(tuple(one_by_one(value, span)))
     assert value.element is not None and value.count is not None
     one = Tensor(ir.Item(value.expr, 0, value.element, span))
     two, three = ask((one,) * 2), ask((one,) * 3)

@@ -79,6 +79,11 @@ class Flow:
         loops = (s for s in statements(self.definition.body) if isinstance(s, ir.For))
         self.carried = {c.symbol for loop in loops for c in loop.carried}
         self.carried |= {n for p in popped(self.definition.body) for _, n in p.sizes}
+        self.growing = {
+            s.name
+            for s in statements(self.definition.body)
+            if isinstance(s, ir.Append) or isinstance(s, ir.Pop)
+        }
         self.loops = 0
         self.iterated: list[str] = []  # names that differ between the iterations around
         self.rebound = NOTHING  # the tensors that those iterations assign
@@ -193,10 +198,15 @@ class Flow:
 
     def _statement(self, stmt: ir.Stmt, after: frozenset[str]) -> None:
         match stmt:
+            case ir.Assign((target,), value) if self._grows(target, value):
+                self._copy(target, *self.part(value))
             case ir.Assign((target,), value):
                 self.lower.assign(target, value, after)
             case ir.Assign(targets, value):
                 self.lower.unpack(targets, value, after)
+                for target in targets:
+                    if isinstance(value, ir.Var) and target in self.growing:
+                        self._copy(target, self.locals.text[target])
             case ir.UpdateState(name, value):
                 self.lower.update(f"{self.access[name]}[...]", value, after)
             case ir.NewList(name, items=items):
@@ -219,6 +229,16 @@ class Flow:
                 pass
             case _:
                 assert_never(stmt)
+
+    def _grows(self, target: str, value: ir.Expr) -> bool:
+        """Whether a list that is part of a value grows under a name of its own."""
+        while isinstance(value, ir.Item):
+            value = value.value
+        return isinstance(value, ir.Var) and target in self.growing
+
+    def _copy(self, target: str, text: str, uses: tuple[str, ...] = ()) -> None:
+        self.lower.nodes.append(Line(f"{self.locals.text[target]} = list({text})", uses))
+        self.locals.written.add(target)
 
     def _let(self, stmt: ir.StaticLet) -> None:
         dim = as_size(stmt.value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from .. import ir
-from ..shapes import OPEN, ListType, Outputs, TensorType
+from ..shapes import ListType, Outputs, TensorType
 
 # Upper-case axes that the field knows by one letter.
 MEANINGS = {
@@ -33,9 +33,9 @@ class Labels:
 
     def shape(self, type_: TensorType) -> str:
         """`(b, t, d)`."""
-        dims = ["..." if s == OPEN else s.render(self.name) for s in type_.sizes]
-        dims = (["..."] if type_.lead else []) + dims
-        return f"({dims[0]},)" if len(dims) == 1 else f"({', '.join(dims)})"
+        dims = type_.spelled(lambda size: size.render(self.name))
+        alone = type_.rank + type_.lead == 1
+        return f"({dims},)" if alone else f"({dims})"
 
     def types(self, type_: ir.Type) -> str:
         """A type, or several in parentheses."""

@@ -56,9 +56,16 @@ class Namespace:
 
 
 def fields(names: Iterable[str]) -> list[str]:
-    """What the fields of a NamedTuple are called; some names mean something there."""
-    space = Namespace(["count", "index"])
-    return [space.give(name.lstrip("_") or "v") for name in names]
+    """What the fields of a NamedTuple are called, whatever else is called so outside of it."""
+    taken = {"count", "index", "jax", "list"}
+    found: list[str] = []
+    for name in names:
+        field = identifier(name.lstrip("_") or "value")
+        while field in taken:
+            field += "_"
+        taken.add(field)
+        found.append(field)
+    return found
 
 
 def identifier(name: str) -> str:

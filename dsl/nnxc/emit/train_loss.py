@@ -98,20 +98,15 @@ class _Body:
             self._call_model(targets, value)
             return
         text = self._statement(value, 4 + len(", ".join(targets)))
-        types = value.type if isinstance(value.type, tuple) else (value.type,)
-        names = [self._name(n, ty) for n, ty in zip(targets, types, strict=True)]
+        names = [self._name(n, ty) for n, ty in _apart(targets, value.type)]
         self.lines.append(f"{', '.join(names)} = {text}")
 
     def _call_model(self, targets: tuple[str, ...], value: ir.Expr) -> None:
         """`logits, value = model(x)`; half precision ends here, or where an output is read."""
         text = render(self._with_calls(value), self.scope)
-        apart = len(targets) > 1 and isinstance(value.type, tuple)
-        types = value.type if apart else (value.type,)
-        assert isinstance(types, tuple)
-        self.whole |= {
-            n for n, ty in zip(targets, types, strict=True) if isinstance(ty, tuple)
-        }
-        names = [self._name(n, ty) for n, ty in zip(targets, types, strict=True)]
+        pairs = _apart(targets, value.type)
+        self.whole |= {n for n, ty in pairs if isinstance(ty, tuple)}
+        names, types = [self._name(n, ty) for n, ty in pairs], [ty for _, ty in pairs]
         left = ", ".join(names)
         half = [n for n, ty in zip(names, types, strict=True) if _is_model_float(ty)]
         if not (self.train.precision and half):
@@ -242,6 +237,14 @@ def _axis_text(python: str, type_: TensorType, wanted: Dim) -> str | None:
                 else f"({axis} {'-' if rest > 0 else '+'} {abs(rest)})"
             )
     return None
+
+
+def _apart(targets: tuple[str, ...], type_: ir.Type) -> list[tuple[str, ir.Type]]:
+    """What the targets of an assignment get: one of them a whole value."""
+    apart = len(targets) > 1 and isinstance(type_, tuple)
+    types = type_ if apart else (type_,)
+    assert isinstance(types, tuple)
+    return list(zip(targets, types, strict=True))
 
 
 def _callee(signature: Signature) -> Callee:
