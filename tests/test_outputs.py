@@ -86,16 +86,16 @@ def test_the_class_stands_before_its_module_with_shapes() -> None:
     assert fields in text and text.index(fields) < text.index("class Tagger(")
     call = class_of(TAGGER, "Encoder")
     assert "-> EncoderOutput:" in call
-    assert "states = [x]" in call and "return EncoderOutput(last=x, states=states)" in call
+    assert (
+        "states = [x]" in call and "return EncoderOutput(last=x, states=states)" in call
+    )
 
 
 def test_a_loss_over_named_outputs_trains() -> None:
     module = load(text_of(TAGGER))
     model = module.create_model()
     optimizer = module.create_optimizer(model)
-    losses = [
-        float(module.train_step(model, optimizer, *batch())[0]) for _ in range(3)
-    ]
+    losses = [float(module.train_step(model, optimizer, *batch())[0]) for _ in range(3)]
     assert losses[-1] < losses[0]
 
 

@@ -73,7 +73,9 @@ class Context:
     states: dict[str, Any] = field(default_factory=dict)
     declared_streams: dict[str, Span] = field(default_factory=dict)
     conditional: int = 0  # depth of `if`, `for` and `scan`
-    growing: frozenset[str] = frozenset()  # names of lists that something is appended to
+    growing: frozenset[str] = (
+        frozenset()
+    )  # names of lists that something is appended to
     scan: Any = None  # the `scans.Inside` around, if any
     has_return: bool = False
     has_weights: bool = False

@@ -297,9 +297,7 @@ def attribute(ctx: Context, node: tree.Attribute) -> Value:
     )
 
 
-def output(
-    ctx: Context, value: ir.Expr, types: Outputs, node: tree.Attribute
-) -> Value:
+def output(ctx: Context, value: ir.Expr, types: Outputs, node: tree.Attribute) -> Value:
     """`out.logits`: one of the outputs that have names."""
     from .inputs import wrap
 

@@ -82,7 +82,7 @@ class Flow:
         self.growing = {
             s.name
             for s in statements(self.definition.body)
-            if isinstance(s, ir.Append) or isinstance(s, ir.Pop)
+            if isinstance(s, ir.Append | ir.Pop)
         }
         self.loops = 0
         self.iterated: list[str] = []  # names that differ between the iterations around
@@ -237,7 +237,9 @@ class Flow:
         return isinstance(value, ir.Var) and target in self.growing
 
     def _copy(self, target: str, text: str, uses: tuple[str, ...] = ()) -> None:
-        self.lower.nodes.append(Line(f"{self.locals.text[target]} = list({text})", uses))
+        self.lower.nodes.append(
+            Line(f"{self.locals.text[target]} = list({text})", uses)
+        )
         self.locals.written.add(target)
 
     def _let(self, stmt: ir.StaticLet) -> None:

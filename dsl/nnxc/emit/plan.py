@@ -51,7 +51,9 @@ def class_view(
     if init or arguments:
         lines = tuple(flatten(init, 2)) or ("        pass",)
         methods.insert(0, MethodView(_init_head(arguments), lines))
-    return ClassView(signature.name, class_doc(signature, program, names), tuple(methods))
+    return ClassView(
+        signature.name, class_doc(signature, program, names), tuple(methods)
+    )
 
 
 def _init_head(arguments: str) -> str:

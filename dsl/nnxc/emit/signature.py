@@ -72,7 +72,9 @@ def assign_names(program: ir.Program) -> Names:
         if c.model in configs
     }
     with_dtype = any(t.precision for t in program.trains)
-    reserved = frozenset([*helpers, *classes.values(), *configs.values(), *outputs.values(), "Trainer"])
+    reserved = frozenset(
+        [*helpers, *classes.values(), *configs.values(), *outputs.values(), "Trainer"]
+    )
     signatures: dict[str, Signature] = {}
     for definition in program.definitions:
         signatures[definition.name] = _signature(

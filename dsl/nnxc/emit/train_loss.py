@@ -160,8 +160,9 @@ class _Body:
         """The value with calls of the model by name, and what they gave in full precision."""
         if self._is_half(value, TensorType):
             whole, precision = self._with_calls(value), str(self.train.precision)
-            half = replace(whole, type=whole.type.with_dtype(precision))  # type: ignore[union-attr]
-            return ir.Cast(half, half.type.with_dtype("f32"), value.span)
+            assert isinstance(whole, ir.Item) and isinstance(whole.type, TensorType)
+            half = replace(whole, type=whole.type.with_dtype(precision))
+            return ir.Cast(half, whole.type.with_dtype("f32"), value.span)
         if self._is_half(value, ListType):
             name = self.taken.give("values")
             self._call_model((name,), value)

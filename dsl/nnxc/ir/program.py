@@ -60,8 +60,9 @@ class Definition(Record):
     def named(self) -> Outputs | None:
         """Its outputs, where it is this definition that names them."""
         outputs = self.outputs
-        own = isinstance(outputs, Outputs) and outputs.owner == self.name
-        return outputs if own else None
+        if isinstance(outputs, Outputs) and outputs.owner == self.name:
+            return outputs
+        return None
 
 
 class Config(Record):

@@ -83,7 +83,9 @@ def bracketed(
     for item in items[:-1]:
         parts += [item, ",", end]
     inner = Group((*parts, items[-1], IfBroken(",")))
-    start, end = (opening, closing) if needed else (IfBroken(opening), IfBroken(closing))
+    start, end = (
+        (opening, closing) if needed else (IfBroken(opening), IfBroken(closing))
+    )
     return Group((start, Nest((Soft(""), inner)), Soft(""), end))
 
 

@@ -215,7 +215,10 @@ def _outputs(values: tuple[tree.Expr, ...], names: tuple[tree.Name, ...]) -> Doc
         (f"{name.id}=", expression(value, VALUE, inside=within))
         for name, value in zip(names, values, strict=True)
     ]
-    return ("return ", bracketed("(", docs, ")", needed=False) if within else _comma(docs))
+    return (
+        "return ",
+        bracketed("(", docs, ")", needed=False) if within else _comma(docs),
+    )
 
 
 def _evaluate(value: tree.Expr) -> Doc:
