@@ -241,8 +241,7 @@ def index(ctx: Context, value: Static, at: Static, span: Span) -> Static:
         return value.items[int(at.value)]
     node = ir.StaticIndex(value.node, at.node)
     element = value.element if value.flavor == "list" else Static(node, "int")
-    if element is None:
-        return Static(node, "unknown")
+    element = element or Static(node, "unknown")
     dim = None
     if (
         element.flavor in ("int", "unknown")

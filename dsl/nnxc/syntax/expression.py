@@ -83,10 +83,9 @@ def bracketed(
     for item in items[:-1]:
         parts += [item, ",", end]
     inner = Group((*parts, items[-1], IfBroken(",")))
-    start, end = (
-        (opening, closing) if needed else (IfBroken(opening), IfBroken(closing))
-    )
-    return Group((start, Nest((Soft(""), inner)), Soft(""), end))
+    first: Doc = opening if needed else IfBroken(opening)
+    last: Doc = closing if needed else IfBroken(closing)
+    return Group((first, Nest((Soft(""), inner)), Soft(""), last))
 
 
 def arguments(args: Sequence[tree.Arg]) -> Doc:
