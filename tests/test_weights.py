@@ -399,6 +399,29 @@ weights Net from "{path}"
     np.testing.assert_array_equal(got["up.scale"], up.transpose(2, 0, 1))
 
 
+def test_params_of_inner_blocks_keep_their_paths(tmp_path: Path) -> None:
+    spec = """
+block Scale:
+    input x: [B, d]
+    param weight: [d] = ones
+    return x * weight
+
+block Layer:
+    input x: [B, d]
+    return x -> Linear(d, bias=false) as mlp -> Scale as norm
+
+model Net(d = 2):
+    input x: [B, d]
+    return x -> Layer as body
+
+weights Net:
+    body = "net.layer"
+"""
+    tensors = {"net.layer.mlp.weight": random((2, 2))}
+    tensors |= {"net.layer.norm.weight": random((2,))}
+    exchanged(spec, tensors, tmp_path)
+
+
 NUMBERED = """
 block Stage(depth):
     input x: [B, d]

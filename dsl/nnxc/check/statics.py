@@ -125,6 +125,10 @@ def _comparable(ctx: Context, op: str, left: Static, right: Static, span: Span) 
     ):
         text = f"{describe(left)}, and {describe(right)}"
         ctx.fail("N220", f"`{op}` compares two kinds of values", span, text)
+    for side, other in ((left, right), (right, left)):
+        if side.param is not None and side.param.kind is None:
+            if other.flavor in ("text", "bool"):
+                side.param.kind = Kind.TEXT if other.flavor == "text" else Kind.BOOL
 
 
 def _arithmetic(

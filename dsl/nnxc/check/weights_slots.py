@@ -29,7 +29,7 @@ class Slot(Record):
         split = len(self.path) - self.inner - skipped
         weight = ".".join(rest[max(split, 0) :])
         if self.op is None:
-            return weight
+            return ".".join(rest)
         own = name_of(self.op, weight) if split >= 0 else leaf_name(weight)
         return ".".join((*rest[: max(split, 0)], own))
 

@@ -393,7 +393,10 @@ class _Constructor:
     def _branch(self, body: Sequence[ir.Stmt], names: Sequence[str]) -> list[Node]:
         here = {item.name for item in declared(body)}
         missing = [self._keep(n, "None", ()) for n in names if n not in here]
-        return [*self._all(body), *missing]
+        before = set(self.checked)
+        nodes = [*self._all(body), *missing]
+        self.checked = before  # what one side checks, the other may need to
+        return nodes
 
     def _scanned(self, layer: ir.Layer) -> bool:
         return is_scanned(layer, self.names.signatures, self.options)
