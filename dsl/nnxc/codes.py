@@ -157,6 +157,9 @@ CODES: dict[str, str] = {
     "N607": "parameter that `config.json` cannot fill",
     "N608": "tensor of several weights",
     # N90x: files and folders
+    # N7xx: generation
+    "N700": "model that does not generate",
+    "N701": "no step by step",
     "N901": "file cannot be read",
     "N902": "output edited by hand",
     "N903": "file cannot be written",

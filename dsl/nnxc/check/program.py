@@ -14,6 +14,7 @@ from .calls import evaluate_block_params, sort_out_block
 from .context import Context
 from .definition import check_definition, file_doc
 from .files import Files, Known, Loader, gather, unused_uses
+from .generate import check_generate, one_each, report_problems
 from .invoke import is_camel
 from .patterns import specialise
 from .statements import mentioned
@@ -48,6 +49,13 @@ def check_program(file: tree.File, sink: Sink, loader: Loader) -> ir.Program | N
         if (w := _weights(files, n, by_name)) is not None
     ]
     one_section_each(sink, file)
+    generates = [
+        g
+        for n in file.items
+        if isinstance(n, tree.Generate)
+        if (g := _generate(files, n, by_name)) is not None
+    ]
+    one_each(sink, file)
     unused_uses(files, file)
     if any(d.severity == "error" for d in sink.diagnostics):
         return None
@@ -59,7 +67,9 @@ def check_program(file: tree.File, sink: Sink, loader: Loader) -> ir.Program | N
         tuple(configs),
         tuple(trains),
         tuple(weights),
+        tuple(generates),
     )
+    report_problems(program, sink)
     from .decide import decide
 
     decide(program, sink)
@@ -232,6 +242,15 @@ def _weights(
     if signature is None or signature.broken or node.broken:
         return None
     return check_weights(node, files.sink, signature)
+
+
+def _generate(
+    files: Files, node: tree.Generate, signatures: Mapping[str, Signature]
+) -> ir.Generate | None:
+    signature = _model(files, node.model, signatures)
+    if signature is None or signature.broken:
+        return None
+    return check_generate(node, files.sink, signature.definition)
 
 
 def _one_train_each(sink: Sink, file: tree.File) -> None:

@@ -6,9 +6,11 @@ import re
 
 from .. import ir
 from ..ops.base import Helper
+from ..stepwise import stepwise
 from . import _templates as templates
 from .docs import module_doc
 from .entries import helpers_of
+from .generate import generate_view
 from .options import Options
 from .plan import class_view, config_view, output_view, presets_view
 from .render import BETWEEN, Part, imports, stable
@@ -20,11 +22,13 @@ from .weights import asked_of_model, weights_view
 
 def module_text(program: ir.Program, options: Options) -> str:
     """The Python module of a program, from its docstring on."""
+    if program.generates:
+        program = stepwise(program).program
     parts = _parts(program, assign_names(program), options)
     texts = [stable(p) if options.black else p.text.strip("\n") for p in parts]
     view = ModuleView(
         module_doc(program),
-        imports("\n".join(texts), bool(program.weights)),
+        imports("\n".join(texts), bool(program.weights or program.generates)),
         tuple(texts),
     )
     return templates.module(view)
@@ -55,6 +59,9 @@ def _parts(program: ir.Program, names: Names, options: Options) -> list[Part]:
         parts += [Part(text, simple=_is_short(text)) for text in texts]
     if trains:
         parts.append(Part(templates.trainer(), done=True))
+    for generated in program.generates:
+        text = templates.generation(generate_view(generated, program, names))
+        parts += [Part(t) for t in text.split(BETWEEN)]
     if program.weights:
         parts += weights_parts(program, names, options)
     return parts

@@ -15,10 +15,15 @@ MODULES = (
 )  # fmt: skip
 # What modules that read checkpoints refer to besides.
 CHECKPOINT = (
-    "DTYPES", "Held", "Iterator", "Path", "Settings", "Stored", "checkpoint_files",
-    "fnmatchcase", "held_weights", "json", "load_checkpoint", "misfits", "np", "numbered",
-    "open_checkpoint", "re", "read_settings", "read_weights", "save_checkpoint",
+    "DTYPES", "Held", "Settings", "Stored", "checkpoint_files", "held_weights", "load_checkpoint",
+    "misfits", "numbered", "open_checkpoint", "read_settings", "read_weights", "save_checkpoint",
 )  # fmt: skip
+# What modules that generate refer to besides.
+GENERATE = (
+    "Decoding", "decode", "generate", "init_cache", "padded", "prefill", "sample", "upto",
+)  # fmt: skip
+# What both import.
+MORE_MODULES = ("Iterator", "Path", "fnmatchcase", "json", "np", "re")
 BUILTINS = (
     "ValueError", "abs", "bool", "enumerate", "float", "int", "len", "list", "max", "min",
     "range", "reversed", "round", "self", "str", "sum", "super", "tuple", "zip",

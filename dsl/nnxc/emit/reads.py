@@ -232,6 +232,8 @@ def in_use(body: Sequence[ir.Stmt]) -> set[str]:
     for stmt in statements(body):
         if isinstance(stmt, ir.UpdateState):
             found.add(stmt.name)
+        if isinstance(stmt, ir.Scan) and stmt.within:
+            found.add(stmt.within)
         for expr in (e for top in expressions(stmt) for e in walk(top)):
             if isinstance(expr, ir.Apply):
                 found.add(expr.layer)

@@ -34,8 +34,8 @@ _GROUPS = (
 )
 
 
-# The same for modules that read checkpoints.
-_CHECKPOINT_GROUPS = (
+# The same for modules that read checkpoints or generate.
+_MORE_GROUPS = (
     (
         ("json", "import json"),
         ("math", "import math"),
@@ -61,10 +61,10 @@ _CHECKPOINT_GROUPS = (
 )
 
 
-def imports(code: str, checkpoint: bool = False) -> tuple[tuple[str, ...], ...]:
+def imports(code: str, more: bool = False) -> tuple[tuple[str, ...], ...]:
     """The imports that a text needs, by the names in it outside of strings and comments."""
     names = set(re.findall(r"(?<![\w.])[A-Za-z_]\w*", _without_strings(code)))
-    choice = _CHECKPOINT_GROUPS if checkpoint else _GROUPS
+    choice = _MORE_GROUPS if more else _GROUPS
     groups = (tuple(_lines(group, names)) for group in choice)
     return tuple(g for g in groups if g)
 

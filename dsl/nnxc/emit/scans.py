@@ -32,6 +32,7 @@ class Steps(Record):
     draws: Draws
     length: Part
     reverse: bool
+    run: str = "jax.lax.scan"
 
 
 class Free(Record):
@@ -72,7 +73,7 @@ def _run(steps: Steps, free: Free) -> Line:
     arguments += ["reverse=True"] if steps.reverse else []
     names, stacked = steps.left
     targets = f"{_left(names)}, {_one(stacked) or '_'}"
-    return Line(f"{targets} = jax.lax.scan({', '.join(arguments)})", tuple(uses))
+    return Line(f"{targets} = {steps.run}({', '.join(arguments)})", tuple(uses))
 
 
 def _taken(names: Sequence[str], whole: str) -> tuple[str, list[Node]]:

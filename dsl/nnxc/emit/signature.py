@@ -7,10 +7,11 @@ from enum import IntEnum
 
 from .. import ir
 from ..ops.base import Call, Op
+from ..ops.stepwise_helpers import STEPWISE
 from ..record import Record
 from .build import needs_rngs
 from .entries import helpers_of
-from .names import ATTRIBUTES, CHECKPOINT, Namespace
+from .names import ATTRIBUTES, CHECKPOINT, GENERATE, MORE_MODULES, Namespace
 from .options import Options
 from .reads import declared, expressions, statements, walk
 
@@ -37,6 +38,7 @@ class Signature(Record):
     takes_dtype: bool
     has_state: bool
     has_weights: bool  # whatever its parameters
+    has_cache: bool  # layers inside keep what they have seen of a sequence
     output: str | None = None  # the class of its outputs, where they have names
 
     @property
@@ -57,7 +59,8 @@ class Names(Record):
 def assign_names(program: ir.Program) -> Names:
     """Decide every name that is visible outside of one class."""
     helpers = [helper.name for helper in helpers_of(program)]
-    taken = CHECKPOINT if program.weights else ()
+    taken: tuple[str, ...] = (*MORE_MODULES, *CHECKPOINT) if program.weights else ()
+    taken += (*MORE_MODULES, *GENERATE) if program.generates else ()
     module = Namespace(["Config", "Trainer", *helpers, *taken])
     classes = {d.name: module.give(d.name) for d in program.definitions}
     outputs = {
@@ -128,6 +131,7 @@ def _signature(
         with_dtype and _has_dtype(definition, known),
         any(_stateful(i, known) for i in _unique(definition)),
         any(_weighs(stmt, known) for stmt in definition.body),
+        any(has_cache(i, known) for i in _unique(definition)),
         output,
     )
 
@@ -156,6 +160,16 @@ def has_state(layer: ir.Layer, known: Mapping[str, Signature]) -> bool:
     return any(w.state for w in layer.weights.values())
 
 
+def has_cache(item: ir.Layer | ir.Variable, known: Mapping[str, Signature]) -> bool:
+    """Whether a layer keeps what it has seen of a sequence."""
+    if isinstance(item, ir.Variable):
+        return False
+    if isinstance(item.callee, str):
+        return known[item.callee].has_cache
+    helper = item.callee.helper
+    return helper is not None and STEPWISE in helper.needs
+
+
 def _weighs(stmt: ir.Stmt, known: Mapping[str, Signature]) -> bool:
     """Whether a statement makes a variable on every way through the constructor."""
     match stmt:
@@ -176,9 +190,10 @@ def always_weighs(layer: ir.Layer, known: Mapping[str, Signature]) -> bool:
 def is_scanned(
     layer: ir.Layer, known: Mapping[str, Signature], options: Options
 ) -> bool:
-    """Whether a stack has stacked weights; what may have none leaves a scan nothing to run over."""
+    """Whether a stack has stacked weights; what may have none leaves a scan nothing to run over,
+    and caches are kept layer by layer."""
     stacked = layer.count is not None and options.stack == "scan"
-    return stacked and always_weighs(layer, known)
+    return stacked and always_weighs(layer, known) and not has_cache(layer, known)
 
 
 def class_name(layer: ir.Layer, known: Mapping[str, Signature]) -> str | None:

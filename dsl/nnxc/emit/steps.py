@@ -50,6 +50,7 @@ def write_scan(flow: Flow, stmt: ir.Scan, after: frozenset[str]) -> None:
         _drawn(flow, stmt),
         (length, tuple(uses)),
         stmt.reverse,
+        flow.access[stmt.within] if stmt.within else "jax.lax.scan",
     )
     for name in (lent.carry, lent.entries, lent.keys):
         flow.locals.namespace.release(name)

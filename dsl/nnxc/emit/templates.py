@@ -50,7 +50,8 @@ def compiled() -> str:
         path: environment.parse(path.read_text(encoding="utf-8"))
         for path in sorted(directory().glob("*.j2"))
     }
-    variables = {path.name: _variables(tree) for path, tree in trees.items()}
+    named = {path.name: tree for path, tree in trees.items()}
+    variables = {name: _variables(tree, named) for name, tree in named.items()}
     functions = [_function(path, tree, variables) for path, tree in trees.items()]
     return black.format_str(_HEADER + "".join(functions), mode=black.Mode())
 
@@ -68,9 +69,13 @@ def _function(
     )
 
 
-def _variables(tree: nodes.Template) -> list[str]:
-    """The variables that a template takes."""
-    return sorted(jinja2.meta.find_undeclared_variables(tree))
+def _variables(tree: nodes.Template, named: Mapping[str, nodes.Template]) -> list[str]:
+    """The variables that a template takes, for those that it includes too."""
+    found = jinja2.meta.find_undeclared_variables(tree)
+    for name in jinja2.meta.find_referenced_templates(tree):
+        assert name is not None
+        found |= {*_variables(named[name], named)}
+    return sorted(found)
 
 
 def _statements(

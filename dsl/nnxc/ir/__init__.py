@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from .program import Config as Config
 from .program import Definition as Definition
+from .program import Generate as Generate
 from .program import ModelInput as ModelInput
 from .program import Parameter as Parameter
 from .program import Program as Program

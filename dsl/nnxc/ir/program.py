@@ -105,6 +105,14 @@ class Train(Record):
     span: Span
 
 
+class Generate(Record):
+    """A language model from which text is sampled. `logits` is the output that scores tokens."""
+
+    model: str
+    logits: int
+    span: Span
+
+
 class Program(Record):
     """One checked spec. `definitions` stand callees first."""
 
@@ -114,6 +122,7 @@ class Program(Record):
     configs: tuple[Config, ...]
     trains: tuple[Train, ...]
     weights: tuple[Weights, ...] = ()
+    generates: tuple[Generate, ...] = ()
 
     def definition(self, name: str) -> Definition:
         """The definition of that name; KeyError where there is none."""

@@ -142,6 +142,7 @@ class Scan(Record):
     """One computation in `length` steps. `carries` are names with what they begin as; a step
     changes them, and after the scan they are as the last step left them. `body` assigns carries
     and the locals that are collected; it constructs nothing, unless under a condition or in a loop.
+    `within` is the layer that runs it, where one keeps its carries.
     """
 
     steps: tuple[Step, ...]
@@ -151,6 +152,7 @@ class Scan(Record):
     reverse: bool
     body: tuple[Stmt, ...]
     span: Span
+    within: str | None = None
 
     @property
     def inner(self) -> tuple[str, ...]:

@@ -380,6 +380,9 @@ class TreeBuilder:
     def weights_rule(self, children: Children, start: int, end: int) -> tree.Weights:
         return self.weights_head(children, start, end)
 
+    def generate(self, children: Children, start: int, end: int) -> tree.Generate:
+        return tree.Generate(children[0], self.line.trivia, self.span(start, end))
+
     def train_head(self, children: Children, start: int, end: int) -> tree.Train:
         return tree.Train(children[0], (), self.span(start, end), self.line.trivia)
 

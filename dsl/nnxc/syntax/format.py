@@ -68,6 +68,8 @@ def _item(item: tree.Item) -> Iterator[str]:
         case tree.Config(name, value):
             doc = (f"config {name.id} = ", expression(value, CONDITION))
             yield from _lines(trivia, 0, doc)
+        case tree.Generate(model):
+            yield from _lines(trivia, 0, f"generate {model.id}")
         case tree.Definition(kind, name, params, body):
             given = _parameters(params) if params else ""
             yield from _lines(trivia, 0, (f"{kind} {name.id}", given, ":"))

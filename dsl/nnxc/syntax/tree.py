@@ -365,7 +365,15 @@ class Train(Record):
     lost: frozenset[str] = frozenset()
 
 
-Item: TypeAlias = Use | Defaults | Definition | Config | Train | Weights
+class Generate(Record):
+    """`generate Model`: code that samples from a language model, token by token."""
+
+    model: Name
+    trivia: Trivia
+    span: Span = field(default=NOWHERE, compare=False)
+
+
+Item: TypeAlias = Use | Defaults | Definition | Config | Train | Weights | Generate
 
 
 class File(Record):

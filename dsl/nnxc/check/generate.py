@@ -1,0 +1,51 @@
+"""`generate Model`: whether a model gives tokens one by one."""
+
+from __future__ import annotations
+
+from .. import ir
+from ..diagnostics import Label, Sink
+from ..stepwise import logits_of, stepwise, time_of
+from ..syntax import tree
+
+
+def check_generate(
+    node: tree.Generate, sink: Sink, model: ir.Definition
+) -> ir.Generate | None:
+    """The section of a sound model that takes tokens and scores the next; None for others."""
+    help = "its first input is int[B, T], and an output is [B, T, vocab]"
+    logits = logits_of(model)
+    if not time_of(model) or logits is None:
+        what = "takes no tokens" if not time_of(model) else "scores no next token"
+        sink.error("N700", f"`{model.name}` {what}", node.model.span, help=help)
+        return None
+    needed = [i for i in model.inputs[1:] if not i.optional]
+    if needed:
+        sink.error(
+            "N700",
+            f"`{model.name}` takes more than tokens",
+            node.model.span,
+            f"it needs `{needed[0].name}`",
+            help="give the input a default: `= none`",
+        )
+        return None
+    return ir.Generate(model.name, logits, node.span)
+
+
+def one_each(sink: Sink, file: tree.File) -> None:
+    """A file generates from one model."""
+    found = [item for item in file.items if isinstance(item, tree.Generate)]
+    for item in found[1:]:
+        sink.error(
+            "N700",
+            "this file generates from two models",
+            item.model.span,
+            related=(Label(found[0].model.span, "the first"),),
+            help="put the other into a file of its own",
+        )
+
+
+def report_problems(program: ir.Program, sink: Sink) -> None:
+    """Say what keeps models from going token by token."""
+    if program.generates:
+        for problem in stepwise(program).problems:
+            sink.error("N701", problem.message, problem.span, help=problem.help)

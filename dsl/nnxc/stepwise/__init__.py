@@ -1,0 +1,12 @@
+"""A program whose models take a sequence in pieces: token by token, as one generates text.
+
+Whatever looks back along the sequence (attention, recurrences, causal convolutions) becomes a
+layer that keeps what it has seen; all else must treat each entry by itself.
+"""
+
+from __future__ import annotations
+
+from .program import Problem as Problem
+from .program import logits_of as logits_of
+from .program import stepwise as stepwise
+from .program import time_of as time_of

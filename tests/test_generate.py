@@ -1,0 +1,293 @@
+"""Generation: with a cache equals without it, for everything that looks back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from emitting import load, text_of
+from flax import nnx
+
+from nnxc import compile
+
+HEAD = """
+model Net(vocab = 23, d = 8, layers = 2):
+    input tokens: int[B, T]
+    x = (tokens -> Embed(vocab, d) as wte) + (positions(tokens) -> Embed(32, d) as wpe)
+    x = x -> Layer * layers as h
+    return x -> Linear(vocab) as head
+
+generate Net
+"""
+ATTENDED = """
+block Layer:
+    input x: [B, T, d]
+    {before}
+    q = x -> Linear(4, 6) as query -> rope(positions(x))
+    k = x -> Linear(2, 6) as key -> rope(positions(x))
+    v = x -> Linear(2, 6) as value
+    return x + (attend(q, k, v, causal=true{more}) -> Linear(d, over=[2, 3]) as out)
+"""
+LAYERS = {
+    "attend": ATTENDED.format(before="", more=""),
+    "window": ATTENDED.format(before="", more=", window=3, scale=0.3"),
+    "chunk": ATTENDED.format(before="", more=", chunk=3"),
+    "slopes": ATTENDED.format(
+        before="slopes = 0.5 ** (arange(4) + 1)", more=", slopes=slopes, softcap=3.0"
+    ),
+    "sinks": ATTENDED.format(
+        before="param sinks: [4] = normal(1.0)", more=", sinks=sinks, window=4"
+    ),
+    "values of another width": """
+block Layer:
+    input x: [B, T, d]
+    q = x -> Linear(2, 6) as query
+    v = x -> Linear(2, 4) as value
+    return x + (attend(q, q, v, causal=true) -> Linear(d, over=[2, 3]) as out)
+""",
+    "Attention": """
+block Layer:
+    input x: [B, T, d]
+    return x + (x -> LayerNorm -> Attention(2, kv_heads=1, causal=true) as attn)
+""",
+    "Conv": """
+block Layer:
+    input x: [B, T, d]
+    x += x -> Conv(d, [3], padding="causal", dilation=2, groups=d) as deep -> silu
+    return x + (x -> Conv(d, [1]) as wide -> silu)
+""",
+    "shift": """
+block Layer:
+    input x: [B, T, d]
+    return x + (shift(x) -> Linear(d) as near) + (shift(x, 3) -> Linear(d) as far)
+""",
+    "LSTM": """
+block Layer:
+    input x: [B, T, d]
+    return x + (x -> LSTM(5) as lstm -> Linear(d) as out)
+""",
+    "GRU": """
+block Layer:
+    input x: [B, T, d]
+    return x + (x -> GRU(5) as gru -> Linear(d) as out)
+""",
+    "scan": """
+block Layer(hidden = 5):
+    input x: [B, T, d]
+    inp = Linear(hidden)
+    rec = Linear(hidden, bias=false)
+    scan xt in x over T with h = 0.3 * ones([B, hidden]), n = zeros([B]):
+        h = tanh(inp(xt) + rec(h))
+        n = 0.9 * n + mean(h, axis=-1)
+        collect ys = h * n[:, none]
+    return x + (ys -> Linear(d) as out)
+""",
+    "a loop": """
+block Layer:
+    input x: [B, T, d]
+    for i, window in enumerate([2, 4]):
+        q = x -> Linear(2, 4) as query
+        x += attend(q, q, q, causal=true, window=window) -> Linear(d, over=[2, 3]) as out
+        scan xt in x over T with h = zeros([B, d]):
+            h = 0.5 * h + xt
+            collect ys = h
+        if i > 0:
+            x += shift(ys)
+    return x
+""",
+}
+
+
+@pytest.fixture(params=[True, False], ids=["graph mode", "tree mode"])
+def mode(request: pytest.FixtureRequest) -> Iterator[bool]:
+    with nnx.set_graph_mode(request.param):
+        yield request.param
+
+
+def made(layer: str, **options: Any) -> tuple[ModuleType, nnx.Module]:
+    module = load(text_of(LAYERS[layer] + HEAD, black=False, **options))
+    return module, module.Net(23, 8, rngs=nnx.Rngs(3))
+
+
+@pytest.fixture(autouse=True)
+def quick_compilation() -> Iterator[None]:
+    """XLA's optimisations cost more here than they save."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
+IN_BOTH_MODES = ("sinks", "Conv", "scan")
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_with_a_cache_equals_without(layer: str) -> None:
+    check_pieces(layer)
+
+
+@pytest.mark.parametrize("layer", IN_BOTH_MODES)
+def test_with_a_cache_equals_without_in_tree_mode(layer: str) -> None:
+    with nnx.set_graph_mode(False):
+        check_pieces(layer)
+
+
+def check_pieces(layer: str) -> None:
+    """Two sequences of 7 and 10 tokens, in pieces of 4 and 7 (padded to 7), 2 and 1."""
+    module, model = made(layer)
+    tokens = np.random.default_rng(0).integers(0, 23, (2, 10))
+    pieces = [
+        np.stack([np.r_[0, 0, 0, tokens[0, :4]], tokens[1, :7]]),
+        np.stack([tokens[0, 4:6], tokens[1, 7:9]]),
+        np.stack([tokens[0, 6:7], tokens[1, 9:10]]),
+    ]
+    graphdef, state = nnx.split(model)
+
+    @jax.jit
+    def both(state: nnx.State, tokens: Any, pieces: Any) -> Any:
+        model = nnx.merge(graphdef, state)
+        before = model(tokens)
+        decoder = module.init_cache(model, jnp.array([3, 0]), 12)
+        return before, [decoder(piece) for piece in pieces], model(tokens)
+
+    whole, parts, after = both(state, tokens, pieces)
+    got = np.concatenate(parts, axis=1)
+    np.testing.assert_allclose(got[0, 3:], whole[0, :7], atol=2e-6, rtol=1e-5)
+    np.testing.assert_allclose(got[1], whole[1], atol=2e-6, rtol=1e-5)
+    np.testing.assert_array_equal(after, whole)
+
+
+def greedy(model: Any, prompt: list[int], count: int) -> list[int]:
+    """One token after the other, each from all before it; what comes after is no matter."""
+    graphdef, state = nnx.split(model)
+    forward = jax.jit(lambda state, tokens: nnx.merge(graphdef, state)(tokens))
+    tokens = np.zeros((1, len(prompt) + count), np.int32)
+    tokens[0, : len(prompt)] = prompt
+    for at in range(len(prompt), len(prompt) + count):
+        tokens[0, at] = np.argmax(forward(state, tokens)[0, at - 1])
+    return tokens[0, len(prompt) :].tolist()
+
+
+PROMPTS = [[5, 6, 7], [1, 2, 3, 4, 5, 6]]
+
+
+def test_generates_what_the_model_finds_likeliest(mode: bool) -> None:
+    """Each prompt as alone; one compilation of each function, streamed or not."""
+    module, model = made("slopes")
+    want = [greedy(model, prompt, 6) for prompt in PROMPTS]
+    assert module.generate(model, PROMPTS, max_new_tokens=6) == want
+    seen: list[np.ndarray] = []
+    got = module.generate(model, PROMPTS, max_new_tokens=6, on_tokens=seen.append)
+    assert got == want and np.stack(seen, axis=1).tolist() == want
+    assert module.prefill._cache_size() == module.decode._cache_size() == 1
+
+
+def test_stops_at_a_token() -> None:
+    module, model = made("Attention")
+    whole = module.generate(model, PROMPTS, max_new_tokens=6)
+    stop = whole[0][2]
+    got = module.generate(model, PROMPTS, max_new_tokens=6, stop=[stop])
+    for row, ended in zip(whole, got, strict=True):
+        end = row.index(stop) + 1 if stop in row else len(row)
+        assert ended == row[:end]
+
+
+def test_draws_from_what_is_left() -> None:
+    module, _ = made("Attention")
+    logits = jnp.log(jnp.array([[0.5, 0.3, 0.15, 0.05]]))
+
+    def drawn(**options: Any) -> set[int]:
+        given = {"temperature": jnp.float32(1), "top_k": None, "top_p": None} | options
+        keys = jax.random.split(jax.random.key(0), 200)
+        return {
+            int(t)
+            for t in jax.vmap(lambda k: module.sample(logits, k, **given))(keys)[:, 0]
+        }
+
+    assert drawn() == {0, 1, 2, 3}
+    assert drawn(top_k=2) == {0, 1}
+    assert drawn(top_p=jnp.float32(0.75)) == {0, 1}
+    assert drawn(top_p=jnp.float32(0.1)) == {0}
+    assert drawn(temperature=jnp.float32(0)) == {0}
+
+
+def test_seeds_decide_what_is_drawn() -> None:
+    module, model = made("GRU")
+    runs = [
+        module.generate(model, PROMPTS, max_new_tokens=9, temperature=1.0, seed=seed)
+        for seed in (1, 1, 2)
+    ]
+    assert runs[0] == runs[1] != runs[2]
+
+
+def test_an_empty_prompt_is_refused() -> None:
+    module, model = made("Conv")
+    with pytest.raises(ValueError, match="a prompt has no tokens"):
+        module.generate(model, [[1], []])
+
+
+def test_a_stack_with_a_cache_is_a_loop() -> None:
+    module, model = made("window", stack="scan")
+    assert module.generate(model, [[1, 2]], max_new_tokens=3) == [
+        greedy(model, [1, 2], 3)
+    ]
+
+
+def test_dropout_is_off_while_decoding() -> None:
+    spec = LAYERS["Attention"].replace(" as attn)", " as attn -> Dropout(0.5))") + HEAD
+    module = load(text_of(spec, black=False))
+    model = module.Net(23, 8, rngs=nnx.Rngs(3))
+    want = greedy(nnx.view(model, deterministic=True), [1, 2], 3)
+    assert module.generate(model, [[1, 2]], max_new_tokens=3) == [want]
+
+
+@pytest.mark.parametrize(
+    "outputs", ["{}, x", "logits={}", "hidden=x, logits={}", "scores={}, hidden=[x]"]
+)
+def test_the_output_that_scores(outputs: str) -> None:
+    """`logits`, or else the first."""
+    head = "x -> Linear(vocab) as head"
+    line = f"return {outputs.format(head)}"
+    spec = LAYERS["GRU"] + HEAD.replace(f"return {head}", line)
+    module = load(text_of(spec, black=False))
+    model = module.Net(23, 8, rngs=nnx.Rngs(3))
+    assert len(module.generate(model, [[1, 2]], max_new_tokens=3)[0]) == 3
+
+
+REFUSED = {
+    "x += mean(x, axis=T)[:, none]": "this needs the whole sequence at once",
+    "x = x -> softmax(axis=T)": "this needs the whole sequence at once",
+    "x = x -> cumsum(axis=1)": "this needs the whole sequence at once",
+    "x = x -> flip(axis=T)": "this needs the whole sequence at once",
+    "x = x[:, ::-1]": "this needs the whole sequence at once",
+    "x += x[:, :1]": "this needs the whole sequence at once",
+    "x = x -> [B * T, d] -> [B, T, d]": "this needs the whole sequence at once",
+    'x += einsum("b t d, b s d -> b t", x, x)[..., none]': "this needs the whole sequence at once",
+    'x += einsum("... d, ... d -> d", x, x)': "this needs the whole sequence at once",
+    'x = max_pool(x, [3], stride=1, padding="same")': "this needs the whole sequence at once",
+    "x = x -> GroupNorm(2)": "this needs the whole sequence at once",
+    "x += arange(T)[:, none]": "`arange` counts from the start of the sequence",
+    "x += x -> Conv(d, [3])": 'this window sees later entries; write padding="causal"',
+    "x += x -> Attention(2) as attn": "this sees tokens that do not exist yet",
+    "x += x -> LSTM(d, reverse=true) as back": "this goes over the sequence from its end",
+    "a = Attention(2, causal=true)\n    x = x -> a -> a": "`a` is applied twice, and keeps one sequence",
+    "scan xt in x over T reversed with h = zeros([B, d]):\n        h = h + xt\n        collect x = h": "this goes over the sequence from its end",
+}
+
+
+@pytest.mark.parametrize("line", REFUSED)
+def test_says_what_needs_the_whole_sequence(line: str) -> None:
+    layer = f"\nblock Layer:\n    input x: [B, T, d]\n    {line}\n    return x\n"
+    found = compile(layer + HEAD).diagnostics
+    assert [(d.code, d.message) for d in found] == [("N701", REFUSED[line])]
+    assert found[0].primary.span.text in line.replace("\n    ", "\n    ")
+
+
+def test_one_model_a_file() -> None:
+    again = HEAD.replace("Net", "Other").replace("as h\n", "as h\n")
+    found = compile(LAYERS["GRU"] + HEAD + again).diagnostics
+    assert [d.code for d in found] == ["N700"]
