@@ -126,9 +126,9 @@ def _comparable(ctx: Context, op: str, left: Static, right: Static, span: Span) 
         text = f"{describe(left)}, and {describe(right)}"
         ctx.fail("N220", f"`{op}` compares two kinds of values", span, text)
     for side, other in ((left, right), (right, left)):
-        if side.param is not None and side.param.kind is None:
-            if other.flavor in ("text", "bool"):
-                side.param.kind = Kind.TEXT if other.flavor == "text" else Kind.BOOL
+        kind = {"text": Kind.TEXT, "bool": Kind.BOOL}.get(other.flavor)
+        if kind and side.param is not None and side.param.kind is None:
+            side.param.kind = kind
 
 
 def _arithmetic(
