@@ -119,6 +119,23 @@ model Stacks(d = 4, n = 3):
     return (x -> Step(0.5) * (n + 1) -> (abs | tanh) -> concat(axis=-1) -> Linear(d)) + y
 """
 
+PARTS = """
+model Parts(n = 2, k = 3):
+    input x: [B, 2**n * k * h + 1, d], y: [B, h * w]
+    return x[:, 1:] -> [B, h, n**2 * k * d], zeros([w]), mean(y)
+"""
+
+GROWING = """
+model Growing(layers = 2, head_dim = none):
+    input x: [B, H, W, 4]
+    heads = 1 if head_dim == none else 4 // head_dim
+    x = x -> Linear(heads)
+    for i in range(layers):
+        if i > 0:
+            x = x -> upsample(2, method="bilinear")
+    return x
+"""
+
 
 @pytest.mark.parametrize(
     ("spec", "case"),
@@ -160,6 +177,7 @@ model Stacks(d = 4, n = 3):
         (NESTED, {"axes": {"B": 2, "d": 3}, "remat": True}),
         (NOISE, {"axes": {"B": 2}}),
         (MANY, {"axes": {"B": 2}}),
+        (PARTS, {"axes": {"B": 2, "h": 2, "w": 3, "d": 4}}),
         (STACKS, {"axes": {"B": 2}}),
         (STACKS, {"axes": {"B": 2}, "stack": "scan"}),
         (STACKS, {"axes": {"B": 2}, "stack": "scan", "remat": True}),
@@ -182,6 +200,16 @@ def test_an_absent_input_is_its_default():
         np.testing.assert_array_equal(absent(*given[:count]), absent(*given))
     assert not np.array_equal(absent(*given), absent(ids, kinds=ids))
     run(ABSENT, axes={"B": 2, "T": 3})
+
+
+def test_sizes_that_only_a_loop_needs_are_kept_up_to_date():
+    x = jnp.ones((1, 2, 3, 4))
+    for params, shape in (
+        ({}, (1, 4, 6, 1)),
+        ({"layers": 4, "head_dim": 2}, (1, 16, 24, 2)),
+    ):
+        _, make = maker(GROWING, params=params)
+        assert make()(x).shape == shape
 
 
 def test_requirements_are_checked_by_the_constructor():

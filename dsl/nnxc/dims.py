@@ -379,3 +379,12 @@ def reduced(left: Dim, right: Dim) -> tuple[Dim, Dim]:
         return _canonical({_cancel(m, factor) or (): c for m, c in dim.terms})
 
     return divided(left), divided(right)
+
+
+def linear(size: Dim, name: str) -> tuple[Dim, Dim] | None:
+    """`(factor, offset)` where a size is `factor * name + offset`; None where it is not."""
+    offset = size.substitute({name: 0})
+    factor = size.substitute({name: 1}) - offset
+    if not factor.terms or size - factor * symbol(name) != offset:
+        return None
+    return factor, offset

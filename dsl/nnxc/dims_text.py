@@ -51,10 +51,10 @@ def _render_func(atom: Func, name: Callable[[str], str]) -> str:
     texts = [a.render(name) for a in atom.args]
     match atom.name:
         case "floordiv":
-            return f"{_grouped(texts[0])} // {_grouped(texts[1])}"
+            return f"{grouped(texts[0])} // {grouped(texts[1])}"
         case "pow":
             return (
-                f"{_grouped(texts[0])} ** {_grouped(texts[1])}"
+                f"{grouped(texts[0])} ** {grouped(texts[1])}"
                 if " " in "".join(texts)
                 else "**".join(texts)
             )
@@ -65,5 +65,6 @@ def _render_func(atom: Func, name: Callable[[str], str]) -> str:
     return f"{atom.name}({', '.join(texts)})"
 
 
-def _grouped(text: str) -> str:
+def grouped(text: str) -> str:
+    """The text as an operand of `//` or `**`."""
     return f"({text})" if " " in text or text.startswith("-") else text

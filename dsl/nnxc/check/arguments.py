@@ -10,15 +10,8 @@ from ..source import Span
 from ..syntax import tree
 from .context import Context
 from .converters import _CONVERT, Converted
-from .statics import FLAVORS, describe
+from .statics import FLAVORS, demand_size, describe
 from .values import Param, Static, Value
-
-
-def demand_size(param: Param) -> None:
-    """A parameter is used as a size."""
-    if param.kind in (None, Kind.NUMBER):
-        param.kind = Kind.SIZE
-        param.decided = True
 
 
 def demand(ctx: Context, param: Param, kind: Kind, span: Span) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import ir
 from ..diagnostics import Label
-from ..dims import Dim, const, symbol
+from ..dims import Dim, const, linear, symbol
 from ..shapes import Axis, ListType, TensorType, like
 from ..source import Span
 from . import types
@@ -174,10 +174,8 @@ def _bind_axis(
 
 def _solve(size: Dim, pattern: Dim, name: str) -> Dim | None:
     """The axis for which `pattern` equals `size`: `T` from `T + 1`, `n` from `8 * n`."""
-    slope = pattern.substitute({name: 1}) - pattern.substitute({name: 0})
-    if name in slope.symbols or not slope.terms:
-        return None
-    return (size - pattern.substitute({name: 0})) // slope
+    found = linear(pattern, name)
+    return found and (size - found[1]) // found[0]
 
 
 def _learn_block_sizes(

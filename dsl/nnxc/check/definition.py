@@ -8,6 +8,7 @@ from typing import Any
 
 from .. import ir
 from ..diagnostics import Label, Sink, closest, did_you_mean
+from ..dims import linear
 from ..ops.base import Kind, Op
 from ..record import replace
 from ..shapes import ListType, TensorType
@@ -67,6 +68,8 @@ def check_definition(
     ctx.faulty |= node.broken
     if not node.broken:
         _complete(ctx, node)
+        if node.kind == "model":
+            _determined(ctx)
         _unused(ctx)
     _streams(ctx)
     return _signature(ctx, node, first)
@@ -166,6 +169,25 @@ def _complete(ctx: Context, node: tree.Definition) -> None:
             help="begin with `input x: [B, ...]`",
         )
         ctx.broken = True
+
+
+def _determined(ctx: Context) -> None:
+    """Nobody passes a model its axes: each follows from the shapes of its inputs."""
+    open_axes = set(ctx.axes)
+    while told := {
+        name
+        for item in ctx.inputs
+        for size in item.type.sizes
+        if len(unknown := size.symbols & open_axes) == 1
+        for name in unknown
+        if linear(size, name)
+    }:
+        open_axes -= told
+    for item in ctx.inputs:
+        for name in sorted(open_axes & {s for d in item.type.sizes for s in d.symbols}):
+            text = f"`{item.name}: {item.type}` does not determine `{name}`"
+            ctx.error("N317", text, item.span)
+            open_axes.discard(name)
 
 
 def _unused(ctx: Context) -> None:

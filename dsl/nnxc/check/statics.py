@@ -136,11 +136,22 @@ def _arithmetic(
 ) -> Static:
     if op == "/" or "float" in (left.flavor, right.flavor) or _negative(right, op):
         return Static(node, "float")
+    if op in ("//", "%"):
+        for side in (left, right):
+            if side.param is not None:
+                demand_size(side.param)
     flavor = "unknown" if "unknown" in (left.flavor, right.flavor) else "int"
     if left.dim is None or right.dim is None:
         return Static(node, flavor)
     a, b = left.dim, right.dim
     return Static(node, flavor, _dim(ctx, lambda: _PYTHON[op](a, b), span))
+
+
+def demand_size(param: Param) -> None:
+    """A parameter is used as a size: as one, or beside `//` or `%`."""
+    if param.kind in (None, Kind.NUMBER):
+        param.kind = Kind.SIZE
+        param.decided = True
 
 
 def _negative(exponent: Static, op: str) -> bool:

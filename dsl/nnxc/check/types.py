@@ -63,7 +63,7 @@ def _known_axes(ctx: Context, node: tree.Expr) -> None:
 
 def settle_sizes(ctx: Context, dim: Dim) -> None:
     """Parameters of open kind that stand in a size are sizes."""
-    from .arguments import demand_size
+    from .statics import demand_size
 
     for name in sorted(dim.symbols & ctx.params.keys()):
         demand_size(ctx.params[name])

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain, repeat
 
 from .. import ir
-from ..dims import Dim
+from ..dims import Dim, const, linear, symbol
+from ..dims_text import grouped
 from ..record import Record
+from ..shapes import TensorType
 from .nodes import Line
 
 AXIS, AXIS_LATE = "axis:", "axis!:"  # marks in the uses of lines
@@ -18,22 +21,25 @@ class AxisSource(Record):
 
     input: str
     index: int
-    factor: int = 1
-    offset: int = 0
+    factor: Dim = const(1)
+    offset: Dim = const(0)
 
-    def text(self, name: str) -> str:
-        """The Python expression, over the input's Python name."""
-        text = f"{name}.shape[{self.index}]"
-        if self.offset:
-            sign, amount = (
-                ("-", self.offset) if self.offset > 0 else ("+", -self.offset)
-            )
-            text = f"{text} {sign} {amount}"
-        if self.factor == 1:
+    @property
+    def plain(self) -> bool:
+        """Whether the axis is one of the input as it is."""
+        return self.factor.value == 1 and self.offset.value == 0
+
+    def text(self, name: str, spelt: Callable[[str], str]) -> str:
+        """The Python expression, over the input's Python name and those of parameters."""
+        axis = f"{name}.shape[{self.index}]"
+
+        def name_of(size: str) -> str:
+            return axis if size == axis else spelt(size)
+
+        text = (symbol(axis) - self.offset).render(name_of)
+        if self.factor.value == 1:
             return text
-        return (
-            f"({text}) // {self.factor}" if self.offset else f"{text} // {self.factor}"
-        )
+        return f"{grouped(text)} // {grouped(self.factor.render(name_of))}"
 
 
 def axis_sources(definition: ir.Definition) -> dict[str, AxisSource]:
@@ -41,25 +47,36 @@ def axis_sources(definition: ir.Definition) -> dict[str, AxisSource]:
     known = {p.name for p in definition.params}
     found: dict[str, AxisSource] = {}
     inputs = sorted(definition.inputs, key=lambda i: i.optional)
-    for plain in (True, False):
+    for plain in chain((True,), repeat(False)):
+        before = len(found)
         for item in inputs:
-            for i, size in enumerate(item.type.sizes):
-                index = i - item.type.rank if item.type.lead else i
-                solved = _solve(size, known)
-                if solved and (size.name is not None) == plain:
-                    name, factor, offset = solved
-                    found.setdefault(name, AxisSource(item.name, index, factor, offset))
+            for name, source in _sources(item.name, item.type, known | found.keys()):
+                if source.plain or not plain:
+                    found.setdefault(name, source)
+        if not plain and len(found) == before:
+            break
     return found
 
 
-def _solve(size: Dim, known: set[str]) -> tuple[str, int, int] | None:
-    """`(symbol, factor, offset)` of a size that is linear in one unknown."""
-    match size.terms:
-        case ((((str() as name, 1),), factor),) if name not in known:
-            return name, factor, 0
-        case ((((str() as name, 1),), factor), ((), offset)) if name not in known:
-            return name, factor, offset
-    return None
+def source_in(
+    types: Mapping[str, ir.Type], name: str, known: set[str]
+) -> AxisSource | None:
+    """Where an axis is found among tensors, whose other sizes are made of what is known."""
+    tensors = [(n, t) for n, t in types.items() if isinstance(t, TensorType)]
+    found = [s for n, t in tensors for a, s in _sources(n, t, known) if a == name]
+    return min(found, key=lambda source: not source.plain, default=None)
+
+
+def _sources(
+    tensor: str, type_: TensorType, known: set[str]
+) -> Iterator[tuple[str, AxisSource]]:
+    """The axes that a tensor tells: sizes that are linear in one unknown."""
+    for i, size in enumerate(type_.sizes):
+        if len(unknown := size.symbols - known) == 1:
+            (name,) = unknown
+            if found := linear(size, name):
+                index = i - type_.rank if type_.lead else i
+                yield name, AxisSource(tensor, index, *found)
 
 
 def to_bind(uses: Iterable[str], sources: Mapping[str, AxisSource]) -> frozenset[str]:
@@ -85,19 +102,20 @@ def unpack(
     bound: Mapping[str, str],
     sources: Mapping[str, AxisSource],
     inputs: Mapping[str, str],
+    attribute: Callable[[str], str],
 ) -> list[Line]:
     """`b, t, _ = x.shape`, for the bound axes (name -> local)."""
     lines = []
     for item in definition.inputs:
         here = {n: s for n, s in sources.items() if n in bound and s.input == item.name}
         name = inputs[item.name]
-        plain = {
-            s.index: bound[n] for n, s in here.items() if s.factor == 1 and not s.offset
-        }
+        plain = {s.index: bound[n] for n, s in here.items() if s.plain}
         if len(plain) > 1:
             lines.append(Line(f"{_targets(item, plain)} = {name}.shape"))
             here = {n: s for n, s in here.items() if s.index not in plain}
-        lines += [Line(f"{bound[n]} = {s.text(name)}") for n, s in here.items()]
+        lines += [
+            Line(f"{bound[n]} = {s.text(name, attribute)}") for n, s in here.items()
+        ]
     return lines
 
 

@@ -29,8 +29,16 @@ def call_body(
             break
         bound = more
     axes = {n: flow.bound[n] for n in sorted(bound & flow.sources.keys())}
-    lines = unpack(signature.definition, axes, flow.sources, signature.inputs)
-    asked = (u.removeprefix(STORED) for u in uses if u.startswith(STORED))
+    asked = [u.removeprefix(STORED) for u in uses if u.startswith(STORED)]
+
+    def told(name: str) -> str:
+        if name in flow.sources:
+            source = flow.sources[name]
+            return source.text(signature.inputs[source.input], told)
+        asked.append(name)
+        return f"self.{flow.attribute(name)}"
+
+    lines = unpack(signature.definition, axes, flow.sources, signature.inputs, told)
     stores = dict.fromkeys([*asked, *sorted(wanted)])
     attributes = {n: flow.attribute(n) for n in stores}
     local = [n for n in attributes if n in bound]

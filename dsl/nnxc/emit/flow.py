@@ -118,7 +118,7 @@ class Flow:
         self.scope.uses.append((AXIS_LATE if late else AXIS) + name)
         if name in self.bound:
             return self.bound[name]
-        text = found.text(self.signature.inputs[found.input])
+        text = found.text(self.signature.inputs[found.input], self._symbol)
         return f"({text})" if " " in text else text
 
     def attribute(self, name: str) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from .. import ir
-from ..dims import Dim, symbol
 from ..record import Record, replace
 from ..shapes import ListType, TensorType
 from ..source import NOWHERE
 from ..walk import operands as children
 from ..walk import rebuilt
 from . import text as t
+from .axes import source_in
 from .expr import render
 from .names import Namespace
 from .reads import walk
@@ -211,33 +211,18 @@ class _Body:
         model."""
         if name in self.statics:
             return self.statics[name]
-        wanted = symbol(name)
-        for tensor, type_ in self.types.items():
-            if isinstance(type_, TensorType):
-                text = _axis_text(self.values[tensor], type_, wanted)
-                if text is not None:
-                    return text
-        if any(p.name == name for p in self.signature.definition.params):
+        params = {p.name for p in self.signature.definition.params}
+        source = source_in(self.types, name, params - {name})
+        if source and (source.plain or name not in params):
+            text = source.text(self.values[source.input], self._symbol)
+            return f"({text})" if " " in text else text
+        if name in params:
             return self._stored(name)
         raise UnknownSize(name)
 
     def _stored(self, name: str) -> str:
         self.stored.append(name)
         return f"model.{self.signature.arguments[name]}"
-
-
-def _axis_text(python: str, type_: TensorType, wanted: Dim) -> str | None:
-    offset = -type_.rank if type_.lead else 0
-    for position, size in enumerate(type_.sizes):
-        rest = (size - wanted).value
-        if rest is not None:
-            axis = f"{python}.shape[{position + offset}]"
-            return (
-                axis
-                if rest == 0
-                else f"({axis} {'-' if rest > 0 else '+'} {abs(rest)})"
-            )
-    return None
 
 
 def _apart(targets: tuple[str, ...], type_: ir.Type) -> list[tuple[str, ir.Type]]:

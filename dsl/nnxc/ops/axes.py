@@ -74,14 +74,17 @@ def _expand(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
 
 
 def _flatten(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
+    """Axes that are not known stay as they are, by a function that counts from the end."""
     x: TensorType = inputs[0]
-    expect_known("x", x, "flatten")
     start = args["axis"]
     size = product(x.sizes[start:])
     kept = {f"kept_{i}": s for i, s in enumerate(x.sizes[:start])}
     shape = ", ".join([*(f"{{{n}}}" for n in kept), "-1"])
     out = (*x.axes[:start], Axis(size, size.name))
-    return Shaped(out=x.with_axes(out), sizes=kept, build=f"{{x}}.reshape({shape})")
+    build = f"{{x}}.reshape({shape})"
+    if x.lead:
+        kept, build = {}, f"jax.lax.collapse({{x}}, {start - x.rank})"
+    return Shaped(out=x.with_axes(out), sizes=kept, build=build)
 
 
 def _broadcast_to(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
@@ -229,6 +232,7 @@ ENTRIES: tuple[Op, ...] = (
             Example({}, ("B H W C",)),
             Example({"axis": 0}, ("B d",)),
             Example({"axis": 2}, ("B T 2 3",)),
+            Example({"axis": -2}, ("... 2 d",)),
         ),
     ),
     Op(

@@ -99,29 +99,41 @@ def _adaptive(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
     )
 
 
-def _resized(factor: bool) -> Rule:
-    """To given sizes, or by given factors."""
+def _resize(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
+    x: TensorType = inputs[0]
+    return _resized(x, spatial("resize", x, args["size"]))
 
-    def rule(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
-        x: TensorType = inputs[0]
-        expect_known("x", x, "resize")
-        sizes = spatial("resize", x, args["factor" if factor else "size"])
-        rank = len(sizes)
-        old = x.axes[-rank - 1 : -1]
-        if factor:
-            sizes = tuple(a.size * n for a, n in zip(old, sizes, strict=True))
-        axes = (Axis(n, a.label) for n, a in zip(sizes, old, strict=True))
-        out = x.with_axes((*x.axes[: -rank - 1], *axes, x.axes[-1]))
-        shape = tuple_text(_names("shape", x.rank))
-        return Shaped(
-            out=out,
-            sizes=_named("shape", out.sizes),
-            build=Call(
-                "jax.image.resize", ("x", shape), {"method": "method"}, ("method",)
-            ),
-        )
 
-    return rule
+def _upsample(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
+    """The nearest entry is the entry itself, some times over."""
+    x: TensorType = inputs[0]
+    factors = spatial("upsample", x, args["factor"])
+    old = x.axes[-len(factors) - 1 : -1]
+    sizes = [a.size * n for a, n in zip(old, factors, strict=True)]
+    made = _resized(x, sizes)
+    if args["method"] != "nearest":
+        return made
+    names, first = _named("factor", factors), x.rank - 1 - len(factors)
+    repeats = (f".repeat({{{n}}}, axis={first + i})" for i, n in enumerate(names))
+    return Shaped(out=made.out, sizes=names, build="{x}" + "".join(repeats))
+
+
+def _resized(x: TensorType, sizes: Sequence[Dim]) -> Shaped:
+    """Interpolated to other sizes of the axes before the last."""
+    expect_known("x", x, "resize")
+    first = x.rank - 1 - len(sizes)
+    axes = (Axis(n, a.label) for n, a in zip(sizes, x.axes[first:-1], strict=True))
+    out = x.with_axes((*x.axes[:first], *axes, x.axes[-1]))
+    return Shaped(
+        out=out,
+        sizes=_named("shape", out.sizes),
+        build=Call(
+            "jax.image.resize",
+            ("x", tuple_text(_names("shape", x.rank))),
+            {"method": "method"},
+            ("method",),
+        ),
+    )
 
 
 INPUT = (Input("x", "float", scalar=False),)
@@ -168,7 +180,7 @@ ENTRIES: tuple[Op, ...] = (
         Call("jax.image.resize", ("x", "size"), {"method": "method"}),
         params=(Param("size", Kind.WINDOW, doc="the new sizes"), METHOD),
         inputs=INPUT,
-        shape=_resized(factor=False),
+        shape=_resize,
         examples=(
             Example({"size": (8, 6)}, ("B H W C",)),
             Example({"size": 8, "method": "bilinear"}, ("B H W C",)),
@@ -181,9 +193,10 @@ ENTRIES: tuple[Op, ...] = (
         Call("jax.image.resize", ("x", "factor"), {"method": "method"}),
         params=(Param("factor", Kind.WINDOW, doc="how many times as large"), METHOD),
         inputs=INPUT,
-        shape=_resized(factor=True),
+        shape=_upsample,
         examples=(
             Example({"factor": 2}, ("B H W C",)),
+            Example({"factor": (2, 3)}, ("B H W C",)),
             Example({"factor": (2,), "method": "bilinear"}, ("B T d",)),
         ),
     ),
