@@ -135,6 +135,15 @@ def test_uses_of_uses_are_relative_to_the_file_they_stand_in() -> None:
     assert output.diagnostics == ()
 
 
+def test_what_is_named_of_a_used_file_is_all_that_is_taken() -> None:
+    other = BLOCK.replace("Block", "Inner")
+    outer = BLOCK.replace("Linear(hidden)", "Inner(hidden)")
+    texts = {"lib/block.nnx": f"{other}\n{outer}\n{NET.replace('Net', 'Other')}"}
+    output = nnxc.compile(USING, read=lambda name: texts[name].encode())
+    [text] = output.files.values()
+    assert re.findall(r"class (\w+)\(nnx.Module\)", text) == ["Inner", "Block", "Net"]
+
+
 @pytest.mark.parametrize("path", ["/etc/passwd", "no.nnx", "."])
 def test_a_used_file_that_cannot_be_read_is_an_error_at_its_use(path: str) -> None:
     source = USING.replace("lib/block.nnx", path)

@@ -59,7 +59,8 @@ def check_program(file: tree.File, sink: Sink, loader: Loader) -> ir.Program | N
     unused_uses(files, file)
     if any(d.severity == "error" for d in sink.diagnostics):
         return None
-    definitions = tuple(s.definition for s in signatures.values())
+    wanted = _reached(files, [*visible.values(), *(c.model for c in configs)])
+    definitions = tuple(s.definition for k, s in signatures.items() if k in wanted)
     program = ir.Program(
         file.span.source.path,
         file_doc(file),
@@ -137,6 +138,17 @@ def _ordered(files: Files) -> Iterator[str]:
                 state[key] = "done"
                 stack.pop()
                 yield key
+
+
+def _reached(files: Files, keys: list[str]) -> set[str]:
+    """The definitions that are named, and all that they contain."""
+    found: set[str] = set()
+    while keys:
+        key = keys.pop()
+        if key in files.known and key not in found:
+            found.add(key)
+            keys += [name for name, _ in _callees(files, key)]
+    return found
 
 
 def _circle(files: Files, path: list[str], name: str, span: Span) -> None:
