@@ -114,6 +114,8 @@ def test_config_json_fills_the_config(tmp_path: Path, config: Any, hidden: int) 
         ('max("widths") or 5', {"widths": [3, 7]}, 7),
         ('min("width", int("rate")) or 5', {"width": 3, "rate": 2.5}, 2),
         ('"a" if "wide" else 6', {"a": 2, "wide": False}, 6),
+        ('"a" or hidden', {}, 4),
+        ('"a" or 2 * hidden + "b"', {"b": 1}, 9),
         ('"a" if "kind" == "wide" else 6', {"a": 2, "kind": "wide"}, 2),
         ('("a" if "wide" else 6) + 1', {"a": 2, "wide": True}, 3),
     ],
@@ -144,6 +146,9 @@ def test_an_activation_is_read_by_its_published_name(tmp_path: Path) -> None:
         path = folder(tmp_path / name, mlp(), {"hidden_act": name, **settings})
         model = module.load_pretrained(path)
         np.testing.assert_allclose(model.act(x), wanted, rtol=1e-6)
+    chosen = text.replace('"hidden_act"', '"hidden_act" if "width" == "2" else act')
+    model = module_of(chosen).load_pretrained(path)
+    np.testing.assert_array_equal(model.act(x), nnx.gelu(x))
     path = folder(tmp_path / "none", mlp(), {"hidden_act": "geglu", **settings})
     with pytest.raises(ValueError, match="unknown activation, geglu"):
         module.load_pretrained(path)
@@ -726,3 +731,23 @@ def test_computes_what_its_reference_does(
     model = module.load_pretrained(path, *cfg)
     x = np.load(path / "ref.npz")[f"in/{given}"]
     judged(path, {"out/logits": np.asarray(model(jnp.asarray(x)))}, tmp_path)
+
+
+def test_a_rule_names_variables_of_inner_blocks(tmp_path: Path) -> None:
+    spec = """
+block Shift:
+    input x: [B, 3]
+    param shift: [3] = zeros
+    return x + shift
+
+block Outer:
+    input x: [B, 3]
+    return x -> Shift as inner
+
+model Net:
+    input x: [B, 3]
+    return x -> Outer as outer
+
+weights Net from "net.{path}"
+"""
+    exchanged(spec, {"net.outer.inner.shift": random((3,))}, tmp_path)

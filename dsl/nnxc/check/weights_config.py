@@ -5,6 +5,7 @@ from __future__ import annotations
 from .. import ir
 from ..ops.activations import ACTIVATION
 from ..ops.base import Kind
+from ..record import replace
 from ..syntax import tree, tree_weights
 from .context import Context
 from .values import Fault, Signature
@@ -33,11 +34,8 @@ def read(
     failed = False
     for name, value in zip(line.names, line.values, strict=True):
         try:
-            kind = _parameter(ctx, name, config, signature)
-            recorded = _recorded(ctx, value)
-            if kind is Kind.FUNCTION:
-                recorded = ir.Computed(ACTIVATION.name, (recorded,))
-            config[name.id] = recorded
+            own = _parameter(ctx, name, config, signature)
+            config[name.id] = _recorded(ctx, value, own)
         except Fault:
             failed = True
     if failed:
@@ -49,7 +47,7 @@ def _parameter(
     name: tree.Name,
     config: dict[str, ir.Recorded],
     signature: Signature,
-) -> Kind:
+) -> ir.Parameter:
     params = {p.name: p for p in signature.definition.params}
     if name.id not in params:
         ctx.fail(
@@ -60,24 +58,36 @@ def _parameter(
         )
     if name.id in config:
         ctx.fail("N603", f"`{name.id}` is read twice", name.span)
-    return params[name.id].kind
+    return params[name.id]
 
 
-def _recorded(ctx: Context, node: tree.Expr) -> ir.Recorded:
+def _recorded(ctx: Context, node: tree.Expr, own: ir.Parameter) -> ir.Recorded:
+    """What a parameter is; an activation is what a key names."""
+    plain = replace(own, kind=Kind.TEXT)
     match node:
+        case tree.String(key) if own.kind is Kind.FUNCTION:
+            return ir.Computed(ACTIVATION.name, (ir.Key(key),))
         case tree.String(key):
             return ir.Key(key)
         case tree.Number(value) | tree.Constant(value):
             return ir.Value(value)
+        case tree.Name(own.name) if own.default is not None:
+            return ir.Default(own.name)
+        case tree.Binary("or", left, right):
+            return ir.Computed(
+                "or", tuple(_recorded(ctx, s, own) for s in (left, right))
+            )
         case tree.Binary("==" | "!=" as op, left, tree.String(text)):
-            return ir.Computed(op, (_recorded(ctx, left), ir.Value(text)))
+            return ir.Computed(op, (_recorded(ctx, left, plain), ir.Value(text)))
         case tree.Binary(op, left, right) if op in _OPERATORS:
-            return ir.Computed(op, (_recorded(ctx, left), _recorded(ctx, right)))
+            parts = (left, right)
+            return ir.Computed(op, tuple(_recorded(ctx, p, plain) for p in parts))
         case tree.Call(tree.Name(name), args) if name in _FUNCTIONS and args:
-            return ir.Computed(name, tuple(_recorded(ctx, a.value) for a in args))
+            values = (a.value for a in args)
+            return ir.Computed(name, tuple(_recorded(ctx, v, plain) for v in values))
         case tree.IfElse(condition, then, orelse):
-            parts = (condition, then, orelse)
-            return ir.Computed("if", tuple(_recorded(ctx, part) for part in parts))
+            chosen = (_recorded(ctx, side, own) for side in (then, orelse))
+            return ir.Computed("if", (_recorded(ctx, condition, plain), *chosen))
     ctx.fail(
         "N607",
         "this cannot be read from `config.json`",

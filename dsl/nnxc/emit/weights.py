@@ -45,7 +45,7 @@ def weights_view(
     inferred = [signature.arguments[n] for n in signature.definition.inferred]
     assert signature.config is not None
     settings = [
-        f"{signature.arguments[name]}={_recorded(value)}"
+        f"{signature.arguments[name]}={_recorded(value, signature)}"
         for name, value in section.config
     ]
     return WeightsView(
@@ -179,22 +179,31 @@ def _layer(at: Signature | None, name: str) -> ir.Layer | None:
 # --------------------------------------------------------------------- settings
 
 
-def _recorded(value: ir.Recorded) -> Text:
+def _recorded(value: ir.Recorded, model: Signature) -> Text:
     match value:
         case ir.Key(path):
             return Text(f"given[{t.quoted(path)}]")
         case ir.Value(inner):
             return t.literal(inner)
-        case ir.Computed("or", (left, right)) if keys := _keys(left):
-            known = [Text(f"{t.quoted(key)} in given", t.COMPARE) for key in keys]
-            both = functools.reduce(functools.partial(t.binary, "and"), known)
-            return t.ternary(both, _recorded(left), _recorded(right))
-        case ir.Computed("if", (condition, then, orelse)):
-            return t.ternary(*map(_recorded, (condition, then, orelse)))
-        case ir.Computed(op, (left, right)) if not op.isalpha() or op in ("or", "and"):
-            return t.binary(op, _recorded(left), _recorded(right))
-        case ir.Computed(name, args):
-            return static_call(name, [_recorded(a).text for a in args])
+        case ir.Default(name):
+            return Text(f"{model.config}.{model.arguments[name]}")
+        case ir.Computed(op, operands):
+            return _computed_from(op, operands, model)
+
+
+def _computed_from(
+    op: str, operands: tuple[ir.Recorded, ...], model: Signature
+) -> Text:
+    texts = [_recorded(operand, model) for operand in operands]
+    if op == "or" and (keys := _keys(operands[0])):
+        known = [Text(f"{t.quoted(key)} in given", t.COMPARE) for key in keys]
+        both = functools.reduce(functools.partial(t.binary, "and"), known)
+        return t.ternary(both, *texts)
+    if op == "if":
+        return t.ternary(*texts)
+    if op in ("or", "and") or not op.isidentifier():
+        return t.binary(op, *texts)
+    return static_call(op, [text.text for text in texts])
 
 
 def _keys(value: ir.Recorded) -> list[str]:

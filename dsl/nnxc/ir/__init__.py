@@ -69,6 +69,7 @@ from .tensors import TupleOf as TupleOf
 from .tensors import Type as Type
 from .tensors import Var as Var
 from .weights import Computed as Computed
+from .weights import Default as Default
 from .weights import Key as Key
 from .weights import Path as Path
 from .weights import Recorded as Recorded

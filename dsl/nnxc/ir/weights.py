@@ -44,6 +44,12 @@ class Value(Record):
     value: Any
 
 
+class Default(Record):
+    """What the parameter is by default."""
+
+    name: str
+
+
 class Computed(Record):
     """`left op right`; with `or`, the first that the file has; with a function's name, its call; with
     `if`, of three operands the second where the first holds, else the third."""
@@ -52,7 +58,7 @@ class Computed(Record):
     operands: tuple[Recorded, ...]
 
 
-Recorded: TypeAlias = Key | Value | Computed
+Recorded: TypeAlias = Key | Value | Default | Computed
 
 
 class Weights(Record):
