@@ -54,9 +54,6 @@ SMALL = {
     "gpt2": Small(
         {"vocab": 17, "context": 9, "d": 16, "heads": 2, "layers": 2}, {"B": 4, "T": 7}
     ),
-    "gpt2_pretrained": Small(
-        {"vocab": 17, "context": 9, "d": 16, "heads": 2, "layers": 2}, {"B": 4, "T": 7}
-    ),
     "lenet": Small({"classes": 5}, {"B": 4}),
     "lstm_classifier": Small({"vocab": 17, "d": 8, "hidden": 6}, {"B": 4, "T": 7}),
     "mlp_mixer": Small(

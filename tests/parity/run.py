@@ -21,6 +21,8 @@ from .families import Family
 from .judge import Arrays, Deviation, deviation, gradient_deviations, missing
 from .losses import loss_of
 
+GREEDY = 6  # tokens that follow a prompt in `out/greedy`
+
 
 def deviations(family: Family) -> list[Deviation]:
     """Everything that the reference says, against what the spec's model does; raises Missing."""
@@ -31,6 +33,7 @@ def deviations(family: Family) -> list[Deviation]:
             *subject.gradients(),
             *subject.statistics(),
             *subject.saved_again(),
+            *subject.decoding(),
         ]
 
 
@@ -97,7 +100,11 @@ class Subject:
             outputs = named(model(**self.inputs), main)
             return loss_of(self.family.meta["loss_def"], outputs, self.inputs)
 
-        gradients = jax.jit(jax.grad(loss))(params, rest)
+        try:
+            gradients = jax.jit(jax.grad(loss))(params, rest)
+        except KeyError as output:
+            yield missing("gradients", f"need the output {output}")
+            return
         holder = nnx.merge(graphdef, gradients, rest)
         yield from gradient_deviations(self._saved(holder), load_file(path))
 
@@ -117,15 +124,57 @@ class Subject:
                     yield deviation(name, found, array, 0.0)
 
     def saved_again(self) -> Iterator[Deviation]:
-        """Saved and loaded, the model is the same."""
+        """Saved, the tensors are those that were given; loaded again, the model is the same."""
         path = self.folder / "again.safetensors"
         self.module.save_pretrained(self.model, path)
+        saved = load_file(path)
+        for file in self.family.folder.glob("*model*.safetensors"):
+            for name, tensor in load_file(file).items():
+                if name in saved and not np.array_equal(saved[name], tensor):
+                    yield missing(f"saved {name}", "is not what was given")
         given = () if self.config is None else (self.config,)
         again = self.module.load_pretrained(path, *given)
         mine, others = nnx.state(self.model), nnx.state(again)
         same = jax.tree.map(lambda a, b: bool((a == b).all()), mine, others)
         if not all(jax.tree.leaves(same)):
             yield missing("saved and loaded again", "differs")
+
+    def decoding(self) -> Iterator[Deviation]:
+        """Tokens that the reference finds likeliest, and scores in pieces, with a cache."""
+        greedy = self.family.reference.get("out/greedy")
+        if greedy is None:
+            return
+        if not self.family.program.generates:
+            yield missing("out/greedy", "the spec does not generate")
+            return
+        prompts = greedy[:, :-GREEDY].tolist()
+        made = self.module.generate(self.model, prompts, max_new_tokens=GREEDY)
+        yield deviation("out/greedy", np.array(made), greedy[:, -GREEDY:], None)
+        noise = (self.family.meta.get("noise") or {}).get("logits")
+        for name, got, want in self.in_pieces():
+            yield deviation(name, got, want, noise)
+
+    def in_pieces(self) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+        """Scores of two sequences, one shorter by 4 and padded, given in three pieces."""
+        ids = np.asarray(self.inputs["input_ids"])
+        want, length = self.family.reference["out/logits"], ids.shape[1]
+        graphdef, state = nnx.split(self.view())
+        cut = length - 7
+        pieces = [
+            np.stack([np.r_[[0] * 4, ids[0, : cut - 4]], ids[1, :cut]]),
+            np.stack([ids[0, cut - 4 : cut - 3], ids[1, cut : cut + 1]]),
+            np.stack([ids[0, cut - 3 : cut + 3], ids[1, cut + 1 :]]),
+        ]
+
+        @jax.jit
+        def run(state: nnx.State) -> Any:
+            starts = jnp.array([4, 0])
+            decoder = self.module.init_cache(nnx.merge(graphdef, state), starts, length)
+            return [named(decoder(jnp.asarray(p)), "logits")["logits"] for p in pieces]
+
+        got = np.concatenate(run(state), axis=1)
+        yield "with a cache, padded", got[0, 4:], want[0, : length - 4]
+        yield "with a cache", got[1], want[1]
 
     def _saved(self, model: nnx.Module) -> Arrays:
         path = self.folder / "saved.safetensors"
