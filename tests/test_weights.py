@@ -18,7 +18,6 @@ pytest.importorskip("safetensors")
 from safetensors.numpy import load_file, save_file
 
 Tensors = dict[str, np.ndarray]
-ZOO = Path(__file__).parents[1] / "dsl/nnxc/zoo"
 
 
 def random(shape: tuple[int, ...], dtype: Any = np.float32) -> np.ndarray:
@@ -614,3 +613,23 @@ def test_what_was_there_stays_until_all_is_written(tmp_path: Path) -> None:
         "config.json",
         "model.safetensors",
     ]
+
+
+def test_a_rule_names_variables_of_inner_blocks(tmp_path: Path) -> None:
+    spec = """
+block Shift:
+    input x: [B, 3]
+    param shift: [3] = zeros
+    return x + shift
+
+block Outer:
+    input x: [B, 3]
+    return x -> Shift as inner
+
+model Net:
+    input x: [B, 3]
+    return x -> Outer as outer
+
+weights Net from "net.{path}"
+"""
+    exchanged(spec, {"net.outer.inner.shift": random((3,))}, tmp_path)
