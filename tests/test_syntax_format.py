@@ -144,12 +144,7 @@ model M(d = 3):  # head
         -> relu
     # why
     z = Attention(
-        y,
-        heads,
-        causal=true,
-        window=none,
-        positions=positions,
-        theta=10_000,
+        y, heads, causal=true, window=none, positions=positions, theta=10_000,
         cache=cache_of_keys_and_values_of_this_layer,
     )
     z = Attention(

@@ -25,8 +25,14 @@ def _needed(program: ir.Program) -> Iterator[Helper]:
         if op.helper and _calls(build, op.helper):
             yield op.helper
     read = (value for section in program.weights for _, value in section.config)
-    if any(isinstance(v, ir.Computed) and v.op == ACTIVATION.name for v in read):
+    if any(map(_names_activation, read)):
         yield ACTIVATION
+
+
+def _names_activation(value: ir.Recorded) -> bool:
+    if not isinstance(value, ir.Computed):
+        return False
+    return value.op == ACTIVATION.name or any(map(_names_activation, value.operands))
 
 
 def _calls(build: Call | str, helper: Helper) -> bool:

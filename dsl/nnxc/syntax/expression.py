@@ -94,7 +94,13 @@ def arguments(args: Sequence[tree.Arg]) -> Doc:
     for arg in args:
         value = expression(arg.value, ARM, True)
         docs.append(value if arg.name is None else (f"{arg.name}=", value))
-    return bracketed("(", docs, ")")
+    return bracketed("(", docs, ")", _end([arg.value for arg in args]))
+
+
+def _end(items: Sequence[tree.Expr]) -> Doc:
+    """Where items end a line: names and numbers where there is no more room, others each."""
+    plain = tree.Name | tree.Number | tree.Constant | tree.Window
+    return Fill() if all(isinstance(item, plain) for item in items) else _EACH
 
 
 def _level(value: tree.Expr) -> int:
@@ -133,7 +139,7 @@ def _bare(value: tree.Expr, inside: bool) -> Doc:
             return "..."
         case tree.ListOf(items):
             docs = [expression(item, ARM, True) for item in items]
-            return bracketed("[", docs, "]")
+            return bracketed("[", docs, "]", _end(items))
         case tree.Call(func, args):
             return (expression(func, PATH, inside), arguments(args))
         case tree.Attribute(base, name):
