@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Final, assert_never
 
 from . import ir
-from .dims import Dim, const
+from .dims import Dim, const, symbol
 from .evaluate import (
     EvaluationError,
     Undecided,
@@ -40,6 +40,7 @@ from .source import Span
 from .walk import operands
 
 MAX_WORK = 50_000  # statements and expressions walked, equal blocks counted once
+UNKNOWN: Final = WeightOf("*", (symbol("*"),), "float", state=False)  # of Python code
 NOTHING: Final[Mapping[str, Value]] = MappingProxyType({})
 
 
@@ -299,6 +300,8 @@ class _Body(Scope):
             for name, weight in layer.weights.items()
             if weight.when is None or self.switched_on(layer, weight.when, args)
         )
+        if not isinstance(layer.callee, str) and layer.callee.origin:
+            weights = (UNKNOWN,)
         built = Built(layer, self.indexed(layer.name), args, sizes, weights, repeat)
         self.layers[layer.name] = built
         self.built.append(built)
@@ -334,10 +337,10 @@ class _Body(Scope):
         match expr:
             case ir.Apply():
                 self.apply_layer(expr)
-            case ir.OpCall(args=args, flops=flops, span=span):
+            case ir.OpCall(op, args=args, flops=flops, span=span):
                 for _, static in args:
                     self.argument(static, span)
-                if flops is not None:
+                if flops is not None or op.origin:
                     self.flops.append(times(self.work(flops), self.times))
             case _:
                 pass
@@ -348,6 +351,8 @@ class _Body(Scope):
             output = self.apply_block(built, built.layer.callee, expr)
         else:
             output = self.type(expr.type, expr.span)
+            if expr.flops is None:
+                built.flops.append(None)
             if is_empty(output):
                 text = f"a size below 1: the output would be {output}"
                 self.fail(Failure(text, expr.span))

@@ -69,9 +69,9 @@ class Scope:
         except EvaluationError as error:
             raise InstanceError(str(error), span) from None
 
-    def work(self, flops: Dim) -> Dim | None:
+    def work(self, flops: Dim | None) -> Dim | None:
         try:
-            return resolve(flops, self.env)
+            return None if flops is None else resolve(flops, self.env)
         except EvaluationError:
             return None
 

@@ -49,7 +49,7 @@ def apply_block(
     for stream in definition.streams:
         draw(ctx, stream, span, hard=stream in signature.hard_streams)
     ctx.modes.update(dict.fromkeys(definition.modes))
-    out = _output(definition.result, env, labels, lead)
+    out = output(definition.result, env, labels, lead)
     info.used = True
     if info.count is not None:
         _check_stack(ctx, info, next(iter(inputs.values())), out, span)
@@ -155,7 +155,7 @@ def _bind_axis(
 ) -> None:
     unbound = [s for s in sorted(want.symbols) if s in signature.axes and s not in env]
     if len(unbound) == 1 and (
-        solved := _solve(have.size, want.substitute(env), unbound[0])
+        solved := solve(have.size, want.substitute(env), unbound[0])
     ):
         env[unbound[0]] = solved
     if any(s not in env for s in unbound):
@@ -172,7 +172,7 @@ def _bind_axis(
     )
 
 
-def _solve(size: Dim, pattern: Dim, name: str) -> Dim | None:
+def solve(size: Dim, pattern: Dim, name: str) -> Dim | None:
     """The axis for which `pattern` equals `size`: `T` from `T + 1`, `n` from `8 * n`."""
     found = linear(pattern, name)
     return found and (size - found[1]) // found[0]
@@ -193,20 +193,21 @@ def _learn_block_sizes(
         same_sizes(ctx, info, sizes, span)
 
 
-def _output(
+def output(
     kind: ir.Type,
     env: Mapping[str, Any],
     labels: Mapping[str, str | None],
     lead: tuple[tuple[Axis, ...], bool],
 ) -> ir.Type:
+    """A declared output in the terms of a caller; `lead` are the axes that `...` stands for."""
     if isinstance(kind, ListType):
         element, *items = (
-            _output(t, env, labels, lead) for t in (kind.element, *(kind.items or ()))
+            output(t, env, labels, lead) for t in (kind.element, *(kind.items or ()))
         )
         count = kind.count and kind.count.substitute(env)
         return ListType(element, count, kind.items and tuple(items))  # type: ignore[arg-type]
     if not isinstance(kind, TensorType):
-        return like(kind, (_output(k, env, labels, lead) for k in kind))
+        return like(kind, (output(k, env, labels, lead) for k in kind))
     axes = tuple(
         Axis(
             a.size.substitute(env),

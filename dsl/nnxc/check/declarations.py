@@ -29,13 +29,14 @@ def inputs(ctx: Context, node: tree.Declare) -> None:
     """`input x: [B, T, d], mask: bool[B, T] = none`."""
     for field in node.fields:
         try:
-            _input(ctx, field)
+            input_(ctx, field)
         except Fault:
             ctx.bind(field.name, BAD, field.name_span, "input")
             ctx.broken_inputs = True
 
 
-def _input(ctx: Context, field: tree.Field) -> None:
+def input_(ctx: Context, field: tree.Field) -> None:
+    """One input. Raises `Fault` after reporting."""
     check_name(ctx, field.name, field.name_span)
     _not_taken(ctx, field.name, field.name_span)
     kind = types.bind_axes(ctx, field.type, expr)

@@ -60,7 +60,7 @@ def check_definition(
     numbers = _numbers(node)
     for param in node.params:
         try:
-            _parameter(ctx, param, numbers)
+            parameter(ctx, param, numbers)
         except Fault:
             ctx.broken = True
             ctx.bind(param.name, BAD, param.name_span, "parameter")
@@ -91,7 +91,8 @@ def _numbers(node: tree.Definition) -> set[str]:
     return found
 
 
-def _parameter(ctx: Context, node: tree.Parameter, numbers: set[str]) -> None:
+def parameter(ctx: Context, node: tree.Parameter, numbers: set[str]) -> None:
+    """One parameter; `numbers` are those that are computed with. Raises `Fault` after reporting."""
     check_name(ctx, node.name, node.name_span)
     if node.name in ctx.params:
         ctx.fail(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ..diagnostics import Label, Sink, did_you_mean
 from ..ops import MODEL_OPS
+from ..ops.base import Op
 from ..source import Span
 from ..syntax import tree
+from .externs import defaults_of, extern
 from .statements import mentioned
 
 Loader = Callable[[str, Span], tree.File | None]
@@ -38,6 +41,8 @@ class Files:
     sink: Sink
     loader: Loader
     known: dict[str, Known] = field(default_factory=dict)
+    externs: dict[str, Op] = field(default_factory=dict)
+    options: Defaults = field(default_factory=dict)  # of externs, likewise
     visible: dict[str, dict[str, str]] = field(
         default_factory=dict
     )  # by path of the file
@@ -45,6 +50,12 @@ class Files:
     missing: set[str] = field(default_factory=set)  # names that a mistake took away
     lossy: bool = False  # the spec itself lacks items that mistakes were found in
     used_names: dict[str, Span] = field(default_factory=dict)
+
+    def brought(self, visible: dict[str, str]) -> tuple[dict[str, Op], Defaults]:
+        """The externs among what names mean, and what their calls may leave out."""
+        found = {n: k for n, k in visible.items() if k in self.externs}
+        ops = {name: self.externs[key] for name, key in found.items()}
+        return ops, {name: self.options[key] for name, key in found.items()}
 
 
 def gather(files: Files, file: tree.File) -> dict[str, str]:
@@ -58,6 +69,8 @@ def gather(files: Files, file: tree.File) -> dict[str, str]:
     for item in file.items:
         if isinstance(item, tree.Use):
             _use(files, item, visible, spans)
+        elif isinstance(item, tree.Extern):
+            _extern(files, item, visible, spans)
         elif isinstance(item, tree.Definition):
             first = file.items[0]
             _define(files, item, defaults, visible, spans, first, file.broken)
@@ -90,6 +103,31 @@ def _define(
         return
     files.known[key] = Known(node, defaults, visible, node is first, lossy)
     visible[name] = key
+
+
+def _extern(
+    files: Files,
+    node: tree.Extern,
+    visible: dict[str, str],
+    spans: dict[str, Span],
+) -> None:
+    name, path = node.name.id, node.span.source.path
+    if _taken(files.sink, name, node.name.span, spans):
+        return
+    made = extern(node, files.sink, lambda file: _beside(file, path, files.loading[0]))
+    if made is None:
+        files.missing.add(name)
+        return
+    key = visible[name] = f"extern {name}@{path}"
+    files.externs[key], files.options[key] = made, defaults_of(node)
+
+
+def _beside(file: str, path: str, spec: str) -> str:
+    """A file named relative to the file at `path`, relative to the spec."""
+    folder = posixpath.relpath(
+        posixpath.dirname(path) or ".", posixpath.dirname(spec) or "."
+    )
+    return posixpath.normpath(posixpath.join(folder, file))
 
 
 def _taken(sink: Sink, name: str, span: Span, spans: dict[str, Span]) -> bool:
@@ -160,23 +198,28 @@ def _load(files: Files, node: tree.Use, file: tree.File) -> dict[str, str] | Non
 
 
 def unused_uses(files: Files, file: tree.File) -> None:
-    """Every name in a `use` is used."""
-    mentioned_names = {
-        n
-        for item in file.items
-        if not isinstance(item, tree.Use)
-        for n in mentioned(item)
-    }
+    """Every name in a `use`, and every `extern`, is used."""
+    brings = (tree.Use, tree.Extern)
+    rest = (item for item in file.items if not isinstance(item, brings))
+    used = {n for item in rest for n in mentioned(item)} | files.missing
     for item in file.items:
-        if isinstance(item, tree.Use) and not file.broken:
-            for name in item.names:
-                if name.id not in mentioned_names and name.id not in files.missing:
-                    files.sink.error(
-                        "N262",
-                        f"`{name.id}` is not used",
-                        name.span,
-                        help="remove it from `use`",
-                    )
+        match item:
+            case tree.Use(names=names):
+                _each_used(files, file, names, used, "remove it from `use`")
+            case tree.Extern(name=name):
+                _each_used(files, file, (name,), used, "remove it")
+
+
+def _each_used(
+    files: Files,
+    file: tree.File,
+    names: tuple[tree.Name, ...],
+    used: set[str],
+    help: str,
+) -> None:
+    for name in names:
+        if name.id not in used and not file.broken:
+            files.sink.error("N262", f"`{name.id}` is not used", name.span, help=help)
 
 
 def _file_defaults(sink: Sink, file: tree.File) -> Defaults:

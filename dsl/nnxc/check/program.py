@@ -89,18 +89,22 @@ def _definitions(files: Files) -> dict[str, Signature]:
     broken = {k for k, known in files.known.items() if known.node.broken}
     for key in _ordered(files):
         known = files.known[key]
+        brought, options = files.brought(known.visible)
         seen = {n: signatures[k] for n, k in known.visible.items() if k in signatures}
-        forbidden = frozenset(
-            {n for n, k in known.visible.items() if k not in signatures}
-            | files.missing
-            | _perhaps_dropped(known)
+        forbidden = (
+            frozenset(
+                {n for n, k in known.visible.items() if k not in signatures}
+                | files.missing
+                | _perhaps_dropped(known)
+            )
+            - brought.keys()
         )
         signatures[key] = check_definition(
             known.node,
             files.sink,
             seen,
-            MODEL_OPS,
-            known.defaults,
+            {**MODEL_OPS, **brought},
+            {**known.defaults, **options},
             forbidden,
             known.node if known.first else None,
         )
@@ -241,10 +245,11 @@ def _train(
     files: Files, node: tree.Train, signatures: Mapping[str, Signature]
 ) -> ir.Train | None:
     signature = _model(files, node.model, signatures)
-    functions = {**MODEL_OPS, **LOSSES, **METRICS}
+    brought, options = files.brought(files.visible[node.span.source.path])
+    functions = {**MODEL_OPS, **LOSSES, **METRICS, **brought}
     if signature is None or node.broken:
         return None
-    return check_train(node, files.sink, signature, functions)
+    return check_train(node, files.sink, signature, functions, options)
 
 
 def _weights(

@@ -44,10 +44,14 @@ class Parts:
 
 
 def check_train(
-    node: tree.Train, sink: Sink, signature: Signature, functions: Mapping[str, Op]
+    node: tree.Train,
+    sink: Sink,
+    signature: Signature,
+    functions: Mapping[str, Op],
+    defaults: Mapping[str, Mapping[str, tree.Arg]],
 ) -> ir.Train | None:
     """Check a train of a sound model; None where it has mistakes."""
-    ctx = Context(sink, "train", signature.definition.name, {}, functions, {})
+    ctx = Context(sink, "train", signature.definition.name, {}, functions, defaults)
     _model_names(ctx, signature)
     ctx.hints = dict.fromkeys(SETTINGS, "a setting is no value; name what goes into it")
     parts = Parts()

@@ -131,11 +131,15 @@ def _names(node: tree.Expr) -> list[tree.Name]:
     return []
 
 
+def fits(got: str, wanted: str) -> bool:
+    """Whether a dtype is the wanted one; `float` stands for any floating dtype."""
+    floating = is_float(got) and is_float(wanted)
+    return got == wanted or (floating and "float" in (got, wanted))
+
+
 def check_dtype(ctx: Context, got: str, wanted: str, span: Span, what: str) -> None:
     """A dtype must be the wanted one; `float` stands for any floating dtype."""
-    if (wanted == "float" and is_float(got)) or got == wanted:
-        return
-    if got == "float" and is_float(wanted):
+    if fits(got, wanted):
         return
     ctx.fail("N302", f"{what} must be {wanted}", span, f"this is {got}")
 

@@ -60,6 +60,8 @@ def _named(
     sizes: Mapping[str, Dim],
     scope: Scope,
 ) -> Text | None:
+    if name == "extern" and op.origin is not None:
+        return Text(scope.externs[op.origin])
     param = op.param(name)
     if param is not None and name in args:
         return argument(param, args[name], scope)

@@ -65,7 +65,7 @@ class _Constructor:
         self.holders: dict[str, str] = {}
         taken = ["rngs", "dtype", "cfg", *signature.arguments.values()]
         self.namespace = Namespace([*taken, *names.reserved])
-        self.scope = Scope(self._symbol)
+        self.scope = Scope(self._symbol, externs=names.externs)
         self.checked: set[object] = set()
         self.kinds = Kinds(names.signatures, options)
         self.columns = Columns(

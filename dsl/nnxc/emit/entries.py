@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from .. import ir
 from ..ops.activations import ACTIVATION
-from ..ops.base import Call, Helper, Op
+from ..ops.base import Call, Helper, Op, Origin
+from ..ops.externs import DECLARED, FROM_FILE, TABLE
 from .reads import declared, expressions, functions_in, statements, walk
 
 
@@ -20,10 +21,19 @@ def helpers_of(program: ir.Program) -> list[Helper]:
     return list(found.values())
 
 
+def origins(program: ir.Program) -> list[Origin]:
+    """The Python code that is brought along, in the order of its first use."""
+    return list(dict.fromkeys(op.origin for op, _ in ops(program) if op.origin))
+
+
 def _needed(program: ir.Program) -> Iterator[Helper]:
     for op, build in (*ops(program), *_as_values(program)):
         if op.helper and _calls(build, op.helper):
             yield op.helper
+        if op.origin:
+            yield from (FROM_FILE,) if op.origin.file else ()
+            yield from (TABLE,) if _calls(build, TABLE) else ()
+            yield DECLARED
     read = (value for section in program.weights for _, value in section.config)
     if any(map(_names_activation, read)):
         yield ACTIVATION

@@ -8,7 +8,7 @@ from typing import assert_never
 from .. import ir
 from ..dims import Dim
 from ..ops.base import Op
-from ..shapes import Outputs, TensorType
+from ..shapes import DTYPES, Outputs, TensorType
 from . import copies
 from . import text as t
 from .build import call
@@ -37,8 +37,9 @@ def text(expr: ir.Expr, scope: Scope) -> Text:
             return static(value, scope)
         case ir.Apply():
             return _apply(expr, scope)
-        case ir.OpCall():
-            return call(expr, scope, {n: _input(v, scope) for n, v in expr.inputs})
+        case ir.OpCall(op):
+            made = call(expr, scope, {n: _input(v, scope) for n, v in expr.inputs})
+            return declared(made, op.name, expr.type, scope) if op.origin else made
         case ir.Invoke(function, value):
             return Text(f"{static(function, scope).at(t.ATOM)}({text(value, scope)})")
         case ir.Operator(op, operands):
@@ -78,6 +79,11 @@ def _input(value: ir.Expr | tuple[ir.Expr, ...], scope: Scope) -> Text:
 
 def _apply(expr: ir.Apply, scope: Scope) -> Text:
     callee = scope.callee(expr.layer)
+    made = _applied(expr, callee, scope)
+    return declared(made, callee.extern, expr.type, scope) if callee.extern else made
+
+
+def _applied(expr: ir.Apply, callee: Callee, scope: Scope) -> Text:
     if callee.copies is not None:
         args = [
             (callee.names.get(n, n), text(v, scope).text, n in callee.optional)
@@ -168,6 +174,20 @@ def _cast(expr: ir.Cast, scope: Scope) -> Text:
     if dtype == scope.dtype_text(expr.value.type.dtype):
         return value
     return Text(f"{value.at(t.ATOM)}.astype({dtype})")
+
+
+def declared(made: Text, name: str, type_: ir.Type, scope: Scope) -> Text:
+    """What Python code gives, held to what the spec declares of it."""
+    types = type_ if isinstance(type_, tuple) else (type_,)
+    wanted = (_wanted(kind, scope) for kind in types)
+    return Text(f"declared({made}, {t.quoted(name)}, {', '.join(wanted)})")
+
+
+def _wanted(kind: ir.Type, scope: Scope) -> str:
+    assert isinstance(kind, TensorType)
+    dtype = kind.dtype if kind.dtype == "float" else DTYPES[kind.dtype].rstrip("_")
+    sizes = [size(s, scope).text for s in kind.sizes]
+    return t.tuple_of([t.quoted(dtype), *['"..."'] * kind.lead, *sizes]).text
 
 
 def draws(op: Op) -> bool:

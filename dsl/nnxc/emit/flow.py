@@ -33,7 +33,7 @@ from .reads import (
     walk,
 )
 from .scans import unstacked
-from .scope import Callee, Copies, Scope
+from .scope import Callee, Copies, Scope, of_entry
 from .signature import (
     Draws,
     Names,
@@ -87,7 +87,8 @@ class Flow:
         self.loops = 0
         self.iterated: list[str] = []  # names that differ between the iterations around
         self.rebound = NOTHING  # the tensors that those iterations assign
-        self.scope = Scope(self._symbol, self.locals.text, self.callee)
+        values, externs = self.locals.text, names.externs
+        self.scope = Scope(self._symbol, values, self.callee, externs=externs)
         if signature.takes_dtype:
             self.scope.dtype = "self.dtype"
         for item in declared(self.definition.body):
@@ -142,8 +143,7 @@ class Flow:
         drawing = layer_draws(layer, self.names.signatures) > Draws.NEVER
         copies = self._copies(layer)
         if isinstance(layer.callee, Op):
-            optional = frozenset(i.name for i in layer.callee.inputs if i.optional)
-            return Callee(self.access[name], drawing, optional, copies=copies)
+            return of_entry(self.access[name], layer.callee, drawing, copies)
         block = self.names.signatures[layer.callee]
         return Callee(
             self.access[name], drawing, block.optional_inputs, block.inputs, copies

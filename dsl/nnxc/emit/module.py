@@ -11,10 +11,12 @@ from . import _templates as templates
 from .docs import module_doc
 from .entries import helpers_of
 from .generate import generate_view
+from .imports import imports
 from .options import Options
 from .plan import class_view, config_view, output_view, presets_view
-from .render import BETWEEN, Part, imports, stable
+from .render import BETWEEN, Part, stable
 from .signature import Names, assign_names
+from .text import quoted
 from .train import train_view
 from .view import ModuleView
 from .weights import asked_of_model, weights_view
@@ -24,11 +26,13 @@ def module_text(program: ir.Program, options: Options) -> str:
     """The Python module of a program, from its docstring on."""
     if program.generates:
         program = stepwise(program).program
-    parts = _parts(program, assign_names(program), options)
+    names = assign_names(program)
+    parts = _parts(program, names, options)
     texts = [stable(p) if options.black else p.text.strip("\n") for p in parts]
+    more = bool(program.weights or program.generates)
     view = ModuleView(
         module_doc(program),
-        imports("\n".join(texts), bool(program.weights or program.generates)),
+        imports("\n".join(texts), more, names.externs),
         tuple(texts),
     )
     return templates.module(view)
@@ -38,7 +42,8 @@ def _parts(program: ir.Program, names: Names, options: Options) -> list[Part]:
     """The top-level pieces in order."""
     trains = [train_view(program, train, names) for train in program.trains]
     configs = [config_view(s) for s in names.signatures.values() if s.config]
-    parts = [Part(templates.config(view), simple=True) for view in configs]
+    parts = [Part(text, simple=True) for text in _from_files(names)]
+    parts += [Part(templates.config(view), simple=True) for view in configs]
     if names.presets:
         presets = templates.presets(presets_view(program, names))
         parts.append(Part(presets, simple=True))
@@ -65,6 +70,16 @@ def _parts(program: ir.Program, names: Names, options: Options) -> list[Part]:
     if program.weights:
         parts += weights_parts(program, names, options)
     return parts
+
+
+def _from_files(names: Names) -> list[str]:
+    """What is taken from Python files, as one part."""
+    lines = [
+        f"{name} = from_file({quoted(origin.file)}).{origin.name}"
+        for origin, name in names.externs.items()
+        if origin.file
+    ]
+    return ["\n".join(lines)] if lines else []
 
 
 def _with_helpers(parts: list[Part], helpers: list[Helper]) -> list[Part]:

@@ -24,6 +24,14 @@ GENERATE = (
 )  # fmt: skip
 # What both import.
 MORE_MODULES = ("Iterator", "Path", "fnmatchcase", "json", "np", "re")
+# What a train makes, and what weights make, unless there are several of them.
+TRAIN = (
+    "tx", "trainable", "create_model", "create_optimizer", "create_ema", "create_rngs",
+    "loss_fn", "train_step", "eval_step",
+)  # fmt: skip
+WEIGHTS = ("STORED", "load_pretrained", "read_config", "save_pretrained")
+# What modules that bring Python code along refer to besides.
+EXTERN = ("Path", "cache", "module_from_spec", "spec_from_file_location", "sys")
 BUILTINS = (
     "ValueError", "abs", "bool", "enumerate", "float", "int", "len", "list", "max", "min",
     "range", "reversed", "round", "self", "str", "sum", "super", "tuple", "zip",

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 
 from ..dims import Dim
+from ..ops.base import Op, Origin
 from ..record import Record, field
 from ..shapes import DTYPES
 
@@ -26,9 +28,17 @@ class Callee(Record):
     optional: frozenset[str] = frozenset()  # inputs to pass by keyword
     names: Mapping[str, str] = field(default_factory=dict)  # where Python's differ
     copies: Copies | None = None
+    extern: str = ""  # the name of Python code whose results are checked
 
 
 MODEL = Callee("model")
+
+
+def of_entry(text: str, op: Op, draws: bool, copies: Copies | None) -> Callee:
+    """A layer that is an entry, or Python code."""
+    optional = frozenset(i.name for i in op.inputs if i.optional)
+    extern = op.name if op.origin else ""
+    return Callee(text, draws, optional, copies=copies, extern=extern)
 
 
 def no_symbol(name: str) -> str:
@@ -44,7 +54,8 @@ def no_layer(name: str) -> Callee:
 class Scope:
     """Resolves names. `symbol` gives the text of a parameter, size, axis or static local; `values`
     that of tensors, `callee` a layer. `dtype` is the text of the model's own dtype where it is a
-    choice. `model` is what a `ModelCall` calls. `sizes` are sizes that have a name.
+    choice. `model` is what a `ModelCall` calls. `externs` are names of Python code. `sizes` are
+    sizes that have a name.
     """
 
     def __init__(
@@ -55,8 +66,10 @@ class Scope:
         *,
         dtype: str | None = None,
         model: Callee = MODEL,
+        externs: Mapping[Origin, str] = MappingProxyType({}),
     ):
         self.symbol, self.callee, self.dtype, self.model = symbol, callee, dtype, model
+        self.externs = externs
         self.values: Mapping[str, str] = {} if values is None else values
         self.rngs = "rngs"
         self.sizes: dict[Dim, str] = {}

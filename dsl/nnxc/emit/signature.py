@@ -6,12 +6,22 @@ from collections.abc import Mapping
 from enum import IntEnum
 
 from .. import ir
-from ..ops.base import Call, Op
+from ..ops.base import Call, Op, Origin
 from ..ops.stepwise_helpers import STEPWISE
 from ..record import Record
 from .build import needs_rngs
 from .entries import helpers_of
-from .names import ATTRIBUTES, CHECKPOINT, GENERATE, MORE_MODULES, Namespace
+from .entries import origins as origins_of
+from .names import (
+    ATTRIBUTES,
+    CHECKPOINT,
+    EXTERN,
+    GENERATE,
+    MORE_MODULES,
+    TRAIN,
+    WEIGHTS,
+    Namespace,
+)
 from .options import Options
 from .reads import declared, expressions, statements, walk
 
@@ -54,20 +64,25 @@ class Names(Record):
     presets: Mapping[str, str]
     module: Namespace
     reserved: frozenset[str]  # what no local name may hide
+    externs: Mapping[Origin, str]
 
 
 def assign_names(program: ir.Program) -> Names:
     """Decide every name that is visible outside of one class."""
     helpers = [helper.name for helper in helpers_of(program)]
+    origins = origins_of(program)
     taken: tuple[str, ...] = (*MORE_MODULES, *CHECKPOINT) if program.weights else ()
     taken += (*MORE_MODULES, *GENERATE) if program.generates else ()
-    module = Namespace(["Config", "Trainer", *helpers, *taken])
+    fixed = ("Trainer", *helpers, *(EXTERN if origins else ()))
+    module = Namespace(["Config", *fixed, *taken])
     classes = {d.name: module.give(d.name) for d in program.definitions}
     outputs = {
         d.name: module.give(f"{d.name}Output", f"{d.name}Outputs")
         for d in program.definitions
         if d.named
     }
+    own = (*TRAIN, *WEIGHTS)
+    externs = {o: module.give(o.name + "_" * (o.name in own)) for o in origins}
     configs = _config_names(program, module)
     presets = {
         c.name: module.give(c.name.upper())
@@ -75,9 +90,8 @@ def assign_names(program: ir.Program) -> Names:
         if c.model in configs
     }
     with_dtype = any(t.precision for t in program.trains)
-    reserved = frozenset(
-        [*helpers, *classes.values(), *configs.values(), *outputs.values(), "Trainer"]
-    )
+    named = (*classes.values(), *outputs.values(), *configs.values())
+    reserved = frozenset([*fixed, *named, *externs.values()])
     signatures: dict[str, Signature] = {}
     for definition in program.definitions:
         signatures[definition.name] = _signature(
@@ -89,7 +103,7 @@ def assign_names(program: ir.Program) -> Names:
             with_dtype,
             reserved,
         )
-    return Names(signatures, presets, module, reserved)
+    return Names(signatures, presets, module, reserved, externs)
 
 
 def _config_names(program: ir.Program, module: Namespace) -> dict[str, str]:

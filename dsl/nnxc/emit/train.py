@@ -9,7 +9,7 @@ from ..record import Record
 from ..shapes import DTYPES
 from . import plan
 from .entries import helpers_of
-from .names import Namespace, snake
+from .names import TRAIN, Namespace, snake
 from .scope import Scope
 from .signature import Names, Signature
 from .statics import static
@@ -17,10 +17,6 @@ from .train_loss import Loss, loss_body
 from .train_select import evaluation, keeps_all, selection
 from .train_tx import transformation
 
-_FUNCTIONS = (
-    "tx", "trainable", "create_model", "create_optimizer", "create_ema", "create_rngs",
-    "loss_fn", "train_step", "eval_step",
-)  # fmt: skip
 _LOCALS = (
     "model", "optimizer", "ema", "rngs", "grad_fn", "grads", "loss", "metrics",
 )  # fmt: skip
@@ -69,7 +65,7 @@ def train_view(program: ir.Program, train: ir.Train, names: Names) -> TrainView:
     called = _function_names(program, train, names)
     splits = bool(train.only or train.freeze) or not keeps_all(program, train.model)
     outer = [*called.values(), *(h.name for h in helpers_of(program))]
-    outer += [s.name for s in names.signatures.values()]
+    outer += [*names.externs.values(), *(s.name for s in names.signatures.values())]
     local = Namespace([*_LOCALS, *outer, *(_SPLIT_LOCALS if splits else ())])
     batch = [local.give(f.name) for f in train.batch]
     fields = dict(zip((f.name for f in train.batch), batch, strict=True))
@@ -87,7 +83,7 @@ def train_view(program: ir.Program, train: ir.Train, names: Names) -> TrainView:
         create_rngs=called["create_rngs"],
         streams=_streams(train.streams),
         loss_fn=loss_fn,
-        loss=loss_body(train, signature, fields, local),
+        loss=loss_body(train, names, fields, local),
         train_step=train_step,
         split=split if splits else None,
         donated=_donated(train, splits),
@@ -101,7 +97,7 @@ def _function_names(
 ) -> Mapping[str, str]:
     """The module's names for this train, with the model's where there are several trains."""
     suffix = f"_{snake(train.model)}" if len(program.trains) > 1 else ""
-    return {name: names.module.give(f"{name}{suffix}") for name in _FUNCTIONS}
+    return {name: names.module.give(f"{name}{suffix}") for name in TRAIN}
 
 
 def _steps(

@@ -16,7 +16,7 @@ from .expr import render
 from .names import Namespace
 from .reads import walk
 from .scope import Callee, Scope
-from .signature import Signature
+from .signature import Names, Signature
 from .statics import static
 
 _WIDTH = 84  # of a statement inside a function
@@ -36,21 +36,22 @@ class UnknownSize(KeyError):
 
 
 def loss_body(
-    train: ir.Train, signature: Signature, batch: Mapping[str, str], taken: Namespace
+    train: ir.Train, names: Names, batch: Mapping[str, str], taken: Namespace
 ) -> Loss:
     """Lay out a train's expressions. `batch` names the fields; `taken` gives local names."""
-    return _Body(train, signature, batch, taken).loss()
+    return _Body(train, names, batch, taken).loss()
 
 
 class _Body:
     def __init__(
         self,
         train: ir.Train,
-        signature: Signature,
+        names: Names,
         batch: Mapping[str, str],
         taken: Namespace,
     ):
-        self.train, self.signature, self.taken = train, signature, taken
+        self.train, self.taken = train, taken
+        signature = self.signature = names.signatures[train.model]
         self.values = dict(batch)
         self.types: dict[str, ir.Type] = {f.name: f.type for f in train.batch}
         self.lines: list[str] = []
@@ -58,7 +59,9 @@ class _Body:
         self.stored: list[str] = []
         self.calls: list[tuple[ir.Expr, str]] = []
         self.whole: set[str] = set()  # names of what the model gave, kept as one value
-        self.scope = Scope(self._symbol, self.values, model=_callee(signature))
+        self.scope = Scope(
+            self._symbol, self.values, model=_callee(signature), externs=names.externs
+        )
 
     def loss(self) -> Loss:
         """Write the statements in order; metrics reuse the model's outputs of the loss."""

@@ -83,10 +83,15 @@ def keeps_all(program: ir.Program, model: str) -> bool:
     """Whether every step replaces every variable of the model, so that all can be donated:
     a `state` may stay as it is."""
     return not any(
-        isinstance(item, ir.Variable) and item.state
+        item.state if isinstance(item, ir.Variable) else is_brought(item)
         for definition in _reachable(program, model)
         for item in declared(definition.body)
     )
+
+
+def is_brought(layer: ir.Layer) -> bool:
+    """Whether a layer is Python code, of which nothing is known."""
+    return isinstance(layer.callee, Op) and layer.callee.origin is not None
 
 
 def _reachable(program: ir.Program, model: str) -> Iterator[ir.Definition]:
@@ -121,7 +126,7 @@ def _certain(program: ir.Program, body: Sequence[ir.Stmt]) -> set[str]:
             case ir.Declare(ir.Layer(callee=str() as name)):
                 found |= _certain(program, program.definition(name).body)
             case ir.Declare(ir.Layer(callee=Op() as op)):
-                found |= set(op.modes)
+                found |= set(() if op.origin else op.modes)
             case ir.For(body=inner) | ir.Scan(body=inner):
                 found |= _certain(program, inner)
             case ir.If(_, then, orelse):

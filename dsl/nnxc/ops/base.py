@@ -114,7 +114,7 @@ class Shaped(Record):
     weights: Mapping[str, Weight] = field(
         default_factory=dict
     )  # "kernel", "q_proj.kernel"
-    flops: Dim = NOTHING  # of one application, forward; a multiply-add counts 2
+    flops: Dim | None = NOTHING  # of one application, forward; a multiply-add counts 2
     requires: tuple[Requirement, ...] = ()
     build: Call | str | None = None  # in place of the entry's, where arguments decide
 
@@ -164,6 +164,15 @@ class Helper(Record):
     name: str
     source: str
     needs: tuple[Helper, ...] = ()  # helpers that the text calls
+
+
+class Origin(Record):
+    """Where Python code lies that a spec brings along: a `file` relative to the generated module, or
+    else a `module`; and its name there."""
+
+    name: str
+    module: str = ""
+    file: str = ""
 
 
 class Example(Record):
@@ -221,6 +230,7 @@ class Op(Record):
     tensors: Mapping[str, str] = field(
         default_factory=dict
     )  # of weights in a checkpoint where `tensors.LEAVES` does not say
+    origin: Origin | None = None  # of what is no entry, but brought by `extern`
     variants: Mapping[str, Call | str] = field(
         default_factory=dict
     )  # builds instead of `build` where the parameter or input of that name is written

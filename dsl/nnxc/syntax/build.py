@@ -6,22 +6,18 @@ and the offsets where the rule's text starts and ends.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any
 
-from ..diagnostics import Label, Sink
+from ..diagnostics import Label
 from ..record import Record
-from ..source import Source, Span
-from . import tree, tree_weights
+from ..source import Span
+from . import tree
+from .build_items import ItemBuilder
+from .build_line import Children
 from .lalr import Builder, Token
 from .lexer import unescape
-from .lines import NO_BREAK, Line
-
-Children: TypeAlias = list[Any]
-
-_CAMEL = re.compile(r"[A-Z][A-Za-z0-9]*")
-_LOWER = re.compile(r"[a-z_][a-z0-9_]*")
+from .lines import NO_BREAK
 
 
 class Else(Record):
@@ -37,54 +33,16 @@ class NamedOutput(Record):
     value: tree.Expr
 
 
-class TreeBuilder:
+class TreeBuilder(ItemBuilder):
     """Builds the nodes of one line. `failed` says that the result is not to be used.
 
     Reports N128, N130 to N132, N140, N141.
     """
 
-    def __init__(self, source: Source, line: Line, sink: Sink) -> None:
-        self.source, self.line, self.sink = source, line, sink
-        self.failed = False
-
     @property
     def rules(self) -> Mapping[str, Builder]:
         """The method for each rule."""
         return _Rules(self)
-
-    def span(self, start: int, end: int) -> Span:
-        return Span(self.source, start, end)
-
-    def fault(self, code: str, message: str, span: Span, **more: Any) -> None:
-        self.failed = True
-        self.sink.error(code, message, span, **more)
-
-    # ------------------------------------------------------------------ names
-
-    def lower(self, name: tree.Name) -> tree.Name:
-        if not _LOWER.fullmatch(name.id):
-            help = f"did you mean `{_to_lower(name.id)}`?"
-            message = f"`{name.id}` should be lower_case"
-            label = "names a value, a size or a layer"
-            self.sink.error("N141", message, name.span, label, help=help)
-        return name
-
-    def camel(self, name: tree.Name) -> tree.Name:
-        if not _CAMEL.fullmatch(name.id):
-            help = f"did you mean `{_to_camel(name.id)}`?"
-            message = f"`{name.id}` should be CamelCase"
-            label = "names a block or a model"
-            self.sink.error("N140", message, name.span, label, help=help)
-        return name
-
-    def lowers(self, names: tuple[tree.Name, ...]) -> tuple[tree.Name, ...]:
-        return tuple(self.lower(name) for name in names)
-
-    def name(self, children: Children, start: int, end: int) -> tree.Name:
-        return tree.Name(children[0].text, self.span(start, end))
-
-    def names(self, children: Children, start: int, end: int) -> tuple[tree.Name, ...]:
-        return tuple(children)
 
     # ------------------------------------------------------------ expressions
 
@@ -348,38 +306,6 @@ class TreeBuilder:
         name = self.camel(name)
         return tree.Definition(keyword.text, name, params or (), (), span, trivia)
 
-    def ignore(self, children: Children, start: int, end: int) -> tree_weights.Ignore:
-        return tree_weights.Ignore(
-            tuple(children), self.line.trivia, self.span(start, end)
-        )
-
-    def optional(
-        self, children: Children, start: int, end: int
-    ) -> tree_weights.Lacking:
-        return tree_weights.Lacking(
-            children[0], self.line.trivia, self.span(start, end)
-        )
-
-    def read(self, children: Children, start: int, end: int) -> tree_weights.Read:
-        names, *values = children
-        span, trivia = self.span(start, end), self.line.trivia
-        return tree_weights.Read(names, tuple(values), trivia, span)
-
-    def stored(self, children: Children, start: int, end: int) -> tree_weights.Stored:
-        at = next(i for i, c in enumerate(children) if isinstance(c, Token))
-        paths, values = tuple(children[:at]), tuple(children[at + 1 :])
-        return tree_weights.Stored(
-            paths, values, self.line.trivia, self.span(start, end)
-        )
-
-    def weights_head(self, children: Children, start: int, end: int) -> tree.Weights:
-        model, rule = children
-        span, trivia = self.span(start, end), self.line.trivia
-        return tree.Weights(model, rule, (), trivia, span)
-
-    def weights_rule(self, children: Children, start: int, end: int) -> tree.Weights:
-        return self.weights_head(children, start, end)
-
     def generate(self, children: Children, start: int, end: int) -> tree.Generate:
         return tree.Generate(children[0], self.line.trivia, self.span(start, end))
 
@@ -414,12 +340,3 @@ def _describe(target: tree.Expr) -> str:
             return "a literal"
         case _:
             return "an expression"
-
-
-def _to_lower(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
-
-
-def _to_camel(name: str) -> str:
-    parts = [part for part in name.split("_") if part]
-    return "".join(part[0].upper() + part[1:] for part in parts) or "Name"

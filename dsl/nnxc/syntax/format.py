@@ -63,6 +63,8 @@ def _item(item: tree.Item) -> Iterator[str]:
             yield from _lines(
                 trivia, 0, f"use {_names(names)} from {quoted(path.value)}"
             )
+        case tree.Extern():
+            yield from _lines(trivia, 0, _extern(item))
         case tree.Defaults(calls):
             yield from _lines(trivia, 0, ("defaults ", _listed(calls, CONDITION)))
         case tree.Config(name, value):
@@ -85,6 +87,15 @@ def _item(item: tree.Item) -> Iterator[str]:
             yield from _weights_body(body)
         case _:
             assert_never(item)
+
+
+def _extern(item: tree.Extern) -> Doc:
+    taken = (
+        _field(i) if isinstance(i, tree.Field) else _parameter(i) for i in item.taken
+    )
+    head = f"extern {quoted(item.place.value)} {item.name.id}"
+    types = _comma(type_of(written) for written in item.types)
+    return (head, bracketed("(", [*taken], ")"), " -> ", types)
 
 
 def _weights_body(body: tuple[tree_weights.WeightsLine, ...]) -> Iterator[str]:

@@ -9,6 +9,7 @@ from ..source import NOWHERE, Span
 from .scans import Carry as Carry
 from .scans import Collect as Collect
 from .scans import Scan as Scan
+from .tree_extern import Extern as Extern
 from .tree_weights import Weights as Weights
 from .trivia import NO_TRIVIA as NO_TRIVIA
 from .trivia import Trivia as Trivia
@@ -373,7 +374,9 @@ class Generate(Record):
     span: Span = field(default=NOWHERE, compare=False)
 
 
-Item: TypeAlias = Use | Defaults | Definition | Config | Train | Weights | Generate
+Item: TypeAlias = (
+    Use | Extern | Defaults | Definition | Config | Train | Weights | Generate
+)  # fmt: skip
 
 
 class File(Record):

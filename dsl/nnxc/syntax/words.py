@@ -41,7 +41,7 @@ HEADS = frozenset(
 )
 """Words of the lines that end with `:`."""
 
-UNSUPPORTED = frozenset(("extern", "shard"))
+UNSUPPORTED = frozenset(("shard",))
 
 CONSTANTS = {"True": "true", "False": "false", "None": "none"}
 

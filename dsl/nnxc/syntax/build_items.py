@@ -1,0 +1,57 @@
+"""Rules to tree: the lines of `extern` and of weights sections."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import tree, tree_weights
+from .build_line import Children, LineBuilder
+from .lalr import Token
+
+
+class ItemBuilder(LineBuilder):
+    """Builds these lines."""
+
+    def option(self, children: Children, start: int, end: int) -> tree.Parameter:
+        name, default = children
+        return tree.Parameter(name.id, default, self.span(start, end), name.span)
+
+    def taken(self, children: Children, start: int, end: int) -> tuple[Any, ...]:
+        return tuple(children)
+
+    def extern(self, children: Children, start: int, end: int) -> tree.Extern:
+        place, name, taken, _, *types = children
+        span, trivia = self.span(start, end), self.line.trivia
+        return tree.Extern(place, name, taken, tuple(types), span, trivia)
+
+    def ignore(self, children: Children, start: int, end: int) -> tree_weights.Ignore:
+        return tree_weights.Ignore(
+            tuple(children), self.line.trivia, self.span(start, end)
+        )
+
+    def optional(
+        self, children: Children, start: int, end: int
+    ) -> tree_weights.Lacking:
+        return tree_weights.Lacking(
+            children[0], self.line.trivia, self.span(start, end)
+        )
+
+    def read(self, children: Children, start: int, end: int) -> tree_weights.Read:
+        names, *values = children
+        span, trivia = self.span(start, end), self.line.trivia
+        return tree_weights.Read(names, tuple(values), trivia, span)
+
+    def stored(self, children: Children, start: int, end: int) -> tree_weights.Stored:
+        at = next(i for i, c in enumerate(children) if isinstance(c, Token))
+        paths, values = tuple(children[:at]), tuple(children[at + 1 :])
+        return tree_weights.Stored(
+            paths, values, self.line.trivia, self.span(start, end)
+        )
+
+    def weights_head(self, children: Children, start: int, end: int) -> tree.Weights:
+        model, rule = children
+        span, trivia = self.span(start, end), self.line.trivia
+        return tree.Weights(model, rule, (), trivia, span)
+
+    def weights_rule(self, children: Children, start: int, end: int) -> tree.Weights:
+        return self.weights_head(children, start, end)

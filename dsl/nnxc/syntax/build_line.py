@@ -1,0 +1,67 @@
+"""What building the nodes of a line takes: places, names, faults."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, TypeAlias
+
+from ..diagnostics import Sink
+from ..source import Source, Span
+from . import tree
+from .lines import Line
+
+Children: TypeAlias = list[Any]
+
+_CAMEL = re.compile(r"[A-Z][A-Za-z0-9]*")
+_LOWER = re.compile(r"[a-z_][a-z0-9_]*")
+
+
+class LineBuilder:
+    """What all rules build with. `failed` says that the result is not to be used."""
+
+    def __init__(self, source: Source, line: Line, sink: Sink) -> None:
+        self.source, self.line, self.sink = source, line, sink
+        self.failed = False
+
+    def span(self, start: int, end: int) -> Span:
+        return Span(self.source, start, end)
+
+    def fault(self, code: str, message: str, span: Span, **more: Any) -> None:
+        self.failed = True
+        self.sink.error(code, message, span, **more)
+
+    # ------------------------------------------------------------------ names
+
+    def lower(self, name: tree.Name) -> tree.Name:
+        if not _LOWER.fullmatch(name.id):
+            help = f"did you mean `{_to_lower(name.id)}`?"
+            message = f"`{name.id}` should be lower_case"
+            label = "names a value, a size or a layer"
+            self.sink.error("N141", message, name.span, label, help=help)
+        return name
+
+    def camel(self, name: tree.Name) -> tree.Name:
+        if not _CAMEL.fullmatch(name.id):
+            help = f"did you mean `{_to_camel(name.id)}`?"
+            message = f"`{name.id}` should be CamelCase"
+            label = "names a block or a model"
+            self.sink.error("N140", message, name.span, label, help=help)
+        return name
+
+    def lowers(self, names: tuple[tree.Name, ...]) -> tuple[tree.Name, ...]:
+        return tuple(self.lower(name) for name in names)
+
+    def name(self, children: Children, start: int, end: int) -> tree.Name:
+        return tree.Name(children[0].text, self.span(start, end))
+
+    def names(self, children: Children, start: int, end: int) -> tuple[tree.Name, ...]:
+        return tuple(children)
+
+
+def _to_lower(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def _to_camel(name: str) -> str:
+    parts = [part for part in name.split("_") if part]
+    return "".join(part[0].upper() + part[1:] for part in parts) or "Name"

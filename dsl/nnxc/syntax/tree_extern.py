@@ -1,0 +1,24 @@
+"""The node of `extern`; `tree` names it too."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..record import Record, field
+from ..source import NOWHERE, Span
+from .trivia import NO_TRIVIA, Trivia
+
+if TYPE_CHECKING:
+    from .tree import Field, Name, Parameter, String, TypeOf
+
+
+class Extern(Record):
+    """`extern "place" name(x: [B, d], size) -> [B, size]`: Python code. `taken` are its inputs
+    and parameters in the order in which Python takes them."""
+
+    place: String
+    name: Name
+    taken: tuple[Field | Parameter, ...]
+    types: tuple[TypeOf, ...]
+    span: Span = field(default=NOWHERE, compare=False)
+    trivia: Trivia = NO_TRIVIA
