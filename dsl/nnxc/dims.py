@@ -362,8 +362,21 @@ def _at_least_one(monomial: Monomial, maybe_zero: frozenset[str]) -> bool:
     return all(isinstance(atom, str) and atom not in maybe_zero for atom, _ in monomial)
 
 
+def _without_shared(left: Dim, right: Dim) -> tuple[Dim, Dim]:
+    """`T + a == T + b - c` as `a + c == b`: what holds of `T` does not depend on it."""
+    if dict(left.terms).keys().isdisjoint(dict(right.terms)):
+        return left, right
+    terms = (left - right).terms
+    return (
+        _canonical({m: c for m, c in terms if c > 0}),
+        _canonical({m: -c for m, c in terms if c < 0}),
+    )
+
+
 def reduced(left: Dim, right: Dim) -> tuple[Dim, Dim]:
-    """Both sides of an equation without the symbols that are factors of every term."""
+    """Both sides of an equation without the terms that they share, and without the symbols that
+    are factors of every term that is left."""
+    left, right = _without_shared(left, right)
     terms = (*left.terms, *right.terms)
     if not left.terms or not right.terms:
         return left, right

@@ -19,6 +19,7 @@ from .evaluate import (
     Undecided,
     Value,
     evaluate,
+    resolve,
     show,
     truth,
 )
@@ -90,6 +91,7 @@ class _Entered(Record):
     node: Node
     output: ir.Type
     failures: tuple[Failure, ...]
+    env: Mapping[str, Value]
 
 
 class _Walk:
@@ -129,6 +131,7 @@ class _Body(Scope):
         self.failures: dict[Failure, None] = {}
         self.output: ir.Type = ()
         self.misfit = False
+        self.waiting: list[ir.Require] = []  # undecided so far
         self.iteration: list[int] = []  # of every loop around, outermost first
         self.times: Dim | None = const(
             1
@@ -150,7 +153,7 @@ class _Body(Scope):
             tuple(b.node() for b in self.built),
             definition.span,
         )
-        return _Entered(node, self.output, (*self.failures,))
+        return _Entered(node, self.output, (*self.failures,), self.env)
 
     def parameter(self, param: ir.Parameter, args: Values) -> Value:
         if param.name in args:
@@ -235,6 +238,7 @@ class _Body(Scope):
             holds = truth(self.value(statement.condition, statement.span))
         except Undecided:
             if not statement.looped:
+                self.waiting.append(statement)
                 return
             holds = False
         if holds:
@@ -382,11 +386,22 @@ class _Body(Scope):
                     failure.message, failure.span, (*failure.chain, built.layer.span)
                 )
             )
+        self.learn(expr, entered.env)
         if expr.each:
             entered = replace(entered, output=self.type(expr.type, expr.span))
         inside, node = built.inside, entered.node.often(self.times)
         built.inside = inside.merged(node) if inside else node
         return entered.output
+
+    def learn(self, expr: ir.Apply, inside: Mapping[str, Value]) -> None:
+        """The sizes that a block has found, and what was required of them."""
+        for size, name in expr.found:
+            found = resolve(size, inside)
+            self.env[name] = found if found.value is None else found.value
+        if expr.found:
+            waiting, self.waiting = self.waiting, []
+            for statement in waiting:
+                self.require(statement)
 
     def absent(self, name: str) -> bool:
         return name not in self.given and any(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from .. import ir
@@ -13,6 +14,7 @@ from ..source import Span
 from . import types
 from .apply import draw, same_sizes
 from .context import Context
+from .found import in_caller, named_here
 from .values import (
     Fault,
     LayerInfo,
@@ -49,12 +51,14 @@ def apply_block(
     for stream in definition.streams:
         draw(ctx, stream, span, hard=stream in signature.hard_streams)
     ctx.modes.update(dict.fromkeys(definition.modes))
-    out = output(definition.result, env, labels, lead)
+    names = named_here(ctx, info, signature, env)
+    sized = partial(in_caller, env=env, names=names)
+    out = output(definition.result, sized, labels, lead)
     info.used = True
     if info.count is not None:
         _check_stack(ctx, info, next(iter(inputs.values())), out, span)
     given = tuple((name, t.expr) for name, t in inputs.items())
-    return ir.Apply(info.name, given, None, out, span)
+    return ir.Apply(info.name, given, None, out, span, found=tuple(names.items()))
 
 
 def _prove(
@@ -195,22 +199,22 @@ def _learn_block_sizes(
 
 def output(
     kind: ir.Type,
-    env: Mapping[str, Any],
+    sized: Callable[[Dim], Dim],
     labels: Mapping[str, str | None],
     lead: tuple[tuple[Axis, ...], bool],
 ) -> ir.Type:
     """A declared output in the terms of a caller; `lead` are the axes that `...` stands for."""
     if isinstance(kind, ListType):
         element, *items = (
-            output(t, env, labels, lead) for t in (kind.element, *(kind.items or ()))
+            output(t, sized, labels, lead) for t in (kind.element, *(kind.items or ()))
         )
-        count = kind.count and kind.count.substitute(env)
+        count = kind.count and sized(kind.count)
         return ListType(element, count, kind.items and tuple(items))  # type: ignore[arg-type]
     if not isinstance(kind, TensorType):
-        return like(kind, (output(k, env, labels, lead) for k in kind))
+        return like(kind, (output(k, sized, labels, lead) for k in kind))
     axes = tuple(
         Axis(
-            a.size.substitute(env),
+            sized(a.size),
             (labels.get(a.label) or a.label) if a.label else None,
         )
         for a in kind.axes

@@ -151,6 +151,7 @@ class Context:
             *self.layers,
             *self.carried,
             *self.temporaries,
+            *(axis.lower() for axis in self.axes),
         }
         name, n = base, 2
         while name in taken:

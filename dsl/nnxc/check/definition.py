@@ -11,7 +11,6 @@ from ..diagnostics import Label, Sink, closest, did_you_mean
 from ..dims import linear
 from ..ops.base import Kind, Op
 from ..record import replace
-from ..shapes import ListType, TensorType
 from ..source import Span
 from ..syntax import tree
 from ..syntax.walk import nodes_in
@@ -19,6 +18,7 @@ from . import lists, statics
 from .context import Context
 from .converters import activation, is_activation
 from .declarations import check_name
+from .found import found_sizes
 from .naming import layer_names
 from .statements import statements, targets
 from .values import (
@@ -287,6 +287,7 @@ def _signature(
         weights,
         bool(ctx.states) or any(i.has_state for i in ctx.layers.values()),
         broken,
+        found_sizes(ctx),
         signatures_of(ctx),
     )
 
@@ -374,6 +375,7 @@ def _layer(info: LayerInfo) -> ir.Layer:
         info.named,
         info.copies,
         info.stream,
+        tuple(info.gives.items()),
     )
 
 
@@ -382,13 +384,3 @@ def _required(ctx: Context, fact: Obligation) -> ir.Require:
     call_time = not axes <= ctx.inferred.keys()
     condition = ir.StaticBinary(fact.relation, ir.Size(fact.left), ir.Size(fact.right))
     return ir.Require(condition, fact.message, fact.span, call_time, fact.looped)
-
-
-def tensor_types(kind: ir.Type) -> list[TensorType]:
-    """All tensors in a type, flat."""
-    match kind:
-        case TensorType():
-            return [kind]
-        case ListType(element, items=items):
-            return list(items or (element,))
-    return [t for k in kind for t in tensor_types(k)]

@@ -101,9 +101,13 @@ class _Match:
                 f"nothing here determines `{symbol}`", code="N317", help=help
             )
         lead = (self.lead.axes, self.lead.lead) if self.lead else ((), False)
-        made = output(kind, self.sizes, self.labels, lead)
+        made = output(kind, self.sized, self.labels, lead)
         assert isinstance(made, TensorType)
         return made
+
+    def sized(self, size: Dim) -> Dim:
+        """A size in the terms of the caller."""
+        return size.substitute(self.sizes)
 
 
 def symbols_of(kind: TensorType) -> frozenset[str]:

@@ -102,11 +102,8 @@ def _restore(ctx: Context, before: dict[str, Any]) -> None:
         setattr(ctx, name, before[name])
     for info in ctx.layers.values():
         saved = before["infos"][info.name]
-        info.bound_at, info.sizes, info.weights = (
-            saved.bound_at,
-            saved.sizes,
-            saved.weights,
-        )
+        info.bound_at, info.sizes = saved.bound_at, saved.sizes
+        info.weights, info.gives = saved.weights, saved.gives
 
 
 def _run(

@@ -106,6 +106,9 @@ class LayerInfo:
     bound_at: Span | None = None
     sizes: dict[str, Dim] = field(default_factory=dict)
     weights: dict[str, Weight] = field(default_factory=dict)
+    gives: dict[Dim, str] = field(
+        default_factory=dict
+    )  # sizes that a block knows once it is built, and their names here
 
     @property
     def has_state(self) -> bool:
@@ -172,6 +175,13 @@ class Obligation(Record):
     looped: bool = False  # sizes change in a loop: decided for each iteration
 
 
+class Found(Record):
+    """A size that follows from a loop, or has no form: a name, and what it depends on."""
+
+    name: str
+    roots: frozenset[str]
+
+
 @dataclass(slots=True, eq=False)
 class Signature:
     """What callers know of a checked definition."""
@@ -184,6 +194,9 @@ class Signature:
     has_weights: bool
     has_state: bool = False  # a call in training changes it
     broken: bool = False
+    found: Mapping[Dim, Found] = field(
+        default_factory=dict
+    )  # sizes of what is returned that callers cannot compute
     callees: Mapping[str, Signature] = field(
         default_factory=dict
     )  # blocks that it contains

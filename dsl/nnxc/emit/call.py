@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from ..ops.base import Kind
 from .axes import to_bind, unpack
-from .flow import STORED, Flow
+from .flow import FOUND, STORED, Flow
 from .nodes import Line, Written, all_uses
 from .options import Options
 from .signature import Names, Signature
@@ -24,7 +24,8 @@ def call_body(
         flow = Flow(signature, names, bound, options)
         written = flow.body()
         uses = list(all_uses(written))
-        more = to_bind(uses, flow.sources) | _often(uses, signature) | bound
+        read = {u.removeprefix(FOUND) for u in uses if u.startswith(FOUND)}
+        more = to_bind(uses, flow.sources) | _often(uses, signature) | read | bound
         if more == bound:
             break
         bound = more

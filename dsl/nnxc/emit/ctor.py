@@ -84,7 +84,7 @@ class _Constructor:
             for s in body
             if isinstance(s, ir.Require) and mentions(s.condition) <= arguments
         ]
-        nodes = [*self._all(first), *self._stores(), *self._all(body)]
+        nodes = [*self._all(first), *self._stores(), *self._all(body), *self._sizes()]
         return comprehend(prune(nodes, set()))
 
     def _note_inner_checks(self, body: Sequence[ir.Stmt]) -> None:
@@ -133,6 +133,11 @@ class _Constructor:
                 yield self._line(f"self.{attribute} = ", ir.Ref(name))
         if "dtype" in self.stores:
             yield Line(f"self.dtype = {self.scope.dtype}", ("cfg.dtype",))
+
+    def _sizes(self) -> Iterator[Node]:
+        """What others read."""
+        for dim, attribute in self.signature.sizes.items():
+            yield self._line(f"self.{attribute} = ", ir.Size(dim))
 
     def _line(self, start: str, value: ir.Static) -> Line:
         with self.scope.recording() as uses:
@@ -217,6 +222,8 @@ class _Constructor:
     def _text(self, item: ir.Layer | ir.Variable) -> str:
         if isinstance(item, ir.Variable):
             return variable(item, self.scope)
+        if isinstance(item.callee, str):
+            self._learn(item)
         if item.copies is not None:
             drawing = random(item, self.names.signatures)
             count = size(item.copies, self.scope).text
@@ -228,6 +235,16 @@ class _Constructor:
             made = self._construct(item, rngs="r")
             return f"jax.vmap(lambda r: {made})(rngs.split({count}))"
         return f"nnx.List([{self._construct(item)} for _ in range({count})])"
+
+    def _learn(self, layer: ir.Layer) -> None:
+        """Where to read the sizes that a block has found."""
+        sizes = self.names.signatures[str(layer.callee)].sizes
+        place = f"self.{self.signature.attributes[layer.name]}"
+        if layer.name in self.holders:
+            place = f"{self.holders[layer.name]}[-1]"
+        for dim, name in layer.gives:
+            if dim in sizes:
+                self.env[name] = f"{place}.{sizes[dim]}"
 
     def _construct(self, layer: ir.Layer, rngs: str = "rngs") -> str:
         if isinstance(layer.callee, Op):

@@ -12,6 +12,7 @@ from ..ops.base import Op
 from ..shapes import TensorType
 from .axes import AXIS, AXIS_LATE, AxisSource, axis_sources
 from .expr import render
+from .found import found_here, places
 from .labels import Labels
 from .locals import Locals
 from .loops import Part, part, source
@@ -48,6 +49,7 @@ from .statics import as_size, size, static
 from .steps import write_scan
 
 STORED = "attr:"  # marks the static values that a line asks the object for
+FOUND = "size:"  # marks the sizes that a line reads from what a block gives
 NOTHING: frozenset[str] = frozenset()
 
 
@@ -68,13 +70,16 @@ class Flow:
         }
         self.env: dict[str, str] = {}
         self.attributes: dict[str, str] = {}
-        self.attribute_names = Namespace([*ATTRIBUTES, *signature.attributes.values()])
+        taken = [*signature.attributes.values(), *signature.sizes.values()]
+        self.attribute_names = Namespace([*ATTRIBUTES, *taken])
         self.access = {n: f"self.{a}" for n, a in signature.attributes.items()}
         assigned = assigned_names(self.definition.body)
         self.locals = Locals(signature.inputs, assigned, names.reserved)
         self.sources: dict[str, AxisSource] = axis_sources(self.definition)
         give = self.locals.namespace.give
         self.bound = {n: give(n.lower(), n) for n in sorted(bound)}
+        self.found = found_here(self.definition)
+        self.env |= {n: self.bound[n] for n in sorted(self.found & bound)}
         self.labels = Labels(self.definition)
         loops = (s for s in statements(self.definition.body) if isinstance(s, ir.For))
         self.carried = {c.symbol for loop in loops for c in loop.carried}
@@ -84,6 +89,7 @@ class Flow:
             for s in statements(self.definition.body)
             if isinstance(s, ir.Append | ir.Pop)
         }
+        self.carried |= self.found
         self.loops = 0
         self.iterated: list[str] = []  # names that differ between the iterations around
         self.rebound = NOTHING  # the tensors that those iterations assign
@@ -95,7 +101,12 @@ class Flow:
             if isinstance(item, ir.Variable):
                 self._access_variable(item)
         self.lower = Lowering(
-            self.scope, self.locals, self._is_stack, self._stack, self._comment
+            self.scope,
+            self.locals,
+            self._is_stack,
+            self._stack,
+            self._comment,
+            self._measured,
         )
 
     def body(self) -> list[Written]:
@@ -110,6 +121,9 @@ class Flow:
             return self.env[name]
         if name in self.sources:
             return self._axis(name)
+        if name in self.found:
+            self.scope.uses.append(FOUND + name)
+            return name.lower()
         self.scope.uses.append(STORED + name)
         return self.bound.get(name) or f"self.{self.attribute(name)}"
 
@@ -155,6 +169,11 @@ class Flow:
         known = self.names.signatures
         count = size(layer.copies, self.scope).text if layer_draws(layer, known) else ""
         return Copies(count, layer_draws(layer, known), has_state(layer, known))
+
+    def _measured(self, expr: ir.Apply) -> list[tuple[str, str]]:
+        """The sizes to be read from what a block gives: names, and where each is."""
+        read = places(expr) if expr.found else {}
+        return [(self.bound[n], place) for n, place in read.items() if n in self.bound]
 
     def _comment(self, value: ir.Expr) -> str:
         """The shape of a value, where it is not that of a tensor it is made from."""

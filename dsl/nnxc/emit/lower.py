@@ -22,7 +22,8 @@ Names = Set[str]
 
 class Lowering:
     """Writes statements to `nodes`. `stack` writes the loop over a stack of layers, `comment`
-    gives the shape comment of a value (empty: none)."""
+    gives the shape comment of a value (empty: none), `measured` the sizes to be read from one.
+    """
 
     def __init__(
         self,
@@ -31,9 +32,11 @@ class Lowering:
         is_stack: Callable[[str], bool],
         stack: Callable[[ir.Apply, str], list[Node]],
         comment: Callable[[ir.Expr], str],
+        measured: Callable[[ir.Apply], list[tuple[str, str]]],
     ):
         self.scope, self.locals = scope, locals
         self.is_stack, self.stack, self.comment = is_stack, stack, comment
+        self.measured = measured
         self.depth = d.Depth()
         self.indent = 2
         self.nodes: list[Node] = []
@@ -172,6 +175,8 @@ class Lowering:
         expr = self._hoist_children(expr, avoid, hint)
         if isinstance(expr, ir.Apply) and self.is_stack(expr.layer):
             return self._through(expr, avoid, hint)
+        if isinstance(expr, ir.Apply) and self.measured(expr):
+            return self._measure(expr, avoid, hint)
         return expr
 
     def _unshare(self, expr: ir.Expr, avoid: Names, hint: str | None) -> ir.Expr:
@@ -226,7 +231,7 @@ class Lowering:
             case ir.Let():
                 return True
             case ir.Apply(layer=layer):
-                return self.is_stack(layer)
+                return self.is_stack(layer) or bool(self.measured(expr))
         return any(_repeated(expr, i) for i, _ in enumerate(children(expr)))
 
     def _hoist_children(self, expr: ir.Expr, avoid: Names, hint: str | None) -> ir.Expr:
@@ -265,6 +270,17 @@ class Lowering:
         self.nodes.extend(self.stack(step, name))
         self.locals.written.add(name)
         return carried
+
+    def _measure(self, expr: ir.Apply, avoid: Names, hint: str | None) -> ir.Var:
+        """A name for what a block gives, and for sizes of it."""
+        name = self.locals.lend(expr, avoid, hint)
+        text = self.locals.text[name]
+        value = self._cut(expr, avoid, hint, len(text) + 3)
+        self.write(f"{text} = ", value, self.comment(value))
+        self.locals.written.add(name)
+        for size, place in self.measured(expr):
+            self.nodes.append(Line(f"{size} = {text}{place}", (), frozenset((size,))))
+        return ir.Var(name, expr.type, expr.span)
 
     # ------------------------------------------------------ long expressions
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 
 from .. import ir
+from ..dims import Dim
 from ..ops.base import Call, Op, Origin
 from ..ops.stepwise_helpers import STEPWISE
 from ..record import Record
 from .build import needs_rngs
 from .entries import helpers_of
 from .entries import origins as origins_of
+from .found import asked
 from .names import (
     ATTRIBUTES,
     CHECKPOINT,
@@ -43,6 +45,7 @@ class Signature(Record):
     arguments: Mapping[str, str]
     inputs: Mapping[str, str]
     attributes: Mapping[str, str]  # layers and variables
+    sizes: Mapping[Dim, str]  # attributes that others read
     draws: Draws
     takes_rngs: bool
     takes_dtype: bool
@@ -92,6 +95,7 @@ def assign_names(program: ir.Program) -> Names:
     with_dtype = any(t.precision for t in program.trains)
     named = (*classes.values(), *outputs.values(), *configs.values())
     reserved = frozenset([*fixed, *named, *externs.values()])
+    sizes = asked(program)
     signatures: dict[str, Signature] = {}
     for definition in program.definitions:
         signatures[definition.name] = _signature(
@@ -99,6 +103,7 @@ def assign_names(program: ir.Program) -> Names:
             classes[definition.name],
             configs.get(definition.name),
             outputs.get(definition.name),
+            sizes[definition.name],
             signatures,
             with_dtype,
             reserved,
@@ -124,6 +129,7 @@ def _signature(
     name: str,
     config: str | None,
     output: str | None,
+    sizes: Sequence[Dim],
     known: Mapping[str, Signature],
     with_dtype: bool,
     reserved: frozenset[str],
@@ -140,6 +146,7 @@ def _signature(
         | {n: arguments.give(n.lower(), n) for n in definition.inferred},
         {i.name: inputs.give(i.name) for i in definition.inputs},
         {item.name: attributes.give(item.name) for item in _unique(definition)},
+        {size: attributes.give(f"out_{size.name or 'size'}".lower()) for size in sizes},
         _draws(definition, known),
         definition.is_model or any(random(i, known) for i in _unique(definition)),
         with_dtype and _has_dtype(definition, known),

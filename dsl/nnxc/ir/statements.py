@@ -29,6 +29,9 @@ class Layer(Record):
     named: bool = False  # by the spec's author, with `as` or by assignment
     copies: Dim | None = None  # for every entry of an axis: `Block(..., each=E)`
     stream: str | None = None  # overrides the entry's own stream
+    gives: tuple[
+        tuple[Dim, str], ...
+    ] = ()  # sizes that a block knows once it is built, and their names here
 
 
 class Declare(Record):

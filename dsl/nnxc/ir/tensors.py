@@ -44,6 +44,9 @@ class Apply(Record):
     each: tuple[
         int | None, ...
     ] = ()  # of copies: the axis of each arg along which they lie
+    found: tuple[
+        tuple[Dim, str], ...
+    ] = ()  # sizes of the output that a block finds, and their names here
 
 
 class OpCall(Record):
