@@ -87,7 +87,7 @@ def _rope(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
         requires += multiple(x.sizes[-1], 2, "x's last axis", at="x")
     else:
         requires += multiple(dim, 2, "dim", at="dim")
-        requires.append(at_most(dim, x.sizes[-1], at="dim"))
+        requires += at_most(dim, x.sizes[-1], at="dim")
     return Shaped(out=x, requires=tuple(requires))
 
 
@@ -97,14 +97,16 @@ def _rotate(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
     expect_rank("angles", angles, 2, at_least=True)
     pairs = angles.sizes[-1]
     requires = _stands_for("angles", angles, x, (pairs,))
-    requires.append(at_most(2 * pairs, x.sizes[-1], at="angles"))
+    requires += at_most(2 * pairs, x.sizes[-1], at="angles")
     return Shaped(out=x, requires=tuple(requires))
 
 
-def at_most(pairs: Dim, features: Dim, at: str) -> Requirement:
-    """No more features turn than there are."""
-    message = f"{pairs} of {features} features cannot turn"
-    return Requirement(features, pairs, message, ">=", at, code="N305")
+def at_most(turning: Dim, features: Dim, at: str) -> list[Requirement]:
+    """No more features turn than there are, where both are numbers."""
+    if turning.value is None or features.value is None:
+        return []
+    message = f"{turning} of {features} features cannot turn"
+    return [Requirement(features, turning, message, ">=", at, code="N305")]
 
 
 def _stands_for(
