@@ -136,11 +136,12 @@ def _arithmetic(
 ) -> Static:
     if op == "/" or "float" in (left.flavor, right.flavor) or _negative(right, op):
         return Static(node, "float")
-    if op in ("//", "%"):
-        for side in (left, right):
-            if side.param is not None:
-                demand_size(side.param)
-    flavor = "unknown" if "unknown" in (left.flavor, right.flavor) else "int"
+    whole = op in ("//", "%")
+    for side in (left, right):
+        if whole and side.param is not None:
+            demand_size(side.param)
+    flavors = {"int"} if whole else {left.flavor, right.flavor}
+    flavor = "unknown" if "unknown" in flavors else "int"
     if left.dim is None or right.dim is None:
         return Static(node, flavor)
     a, b = left.dim, right.dim

@@ -61,6 +61,7 @@ ACTIVATION = Helper(
     """The activation that a `config.json` names."""
     known: dict[str, Callable[[jax.Array], jax.Array]] = {
         "elu": nnx.elu,
+        "gated-gelu": nnx.gelu,
         "gelu": partial(nnx.gelu, approximate=False),
         "gelu_accurate": nnx.gelu,
         "gelu_fast": nnx.gelu,
