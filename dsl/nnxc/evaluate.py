@@ -356,6 +356,12 @@ def _zip(*lists: Value) -> tuple[Value, ...]:
     return tuple(zip(*sequences, strict=True))
 
 
+def _divisible(value: Value, by: Value, least: Value | None = None) -> int:
+    """The nearest multiple, but at least `least` and no less than nine tenths of the value."""
+    near = max(by if least is None else least, int(value + by / 2) // by * by)
+    return near if near >= 0.9 * value else near + by
+
+
 _FUNCTIONS: Mapping[str, Callable[..., Value]] = {
     "range": _range,
     "enumerate": _enumerate,
@@ -374,6 +380,7 @@ _FUNCTIONS: Mapping[str, Callable[..., Value]] = {
     "log": math.log,
     "log2": math.log2,
     "exp": math.exp,
+    "divisible": _divisible,
     "ceil": math.ceil,
     "floor": math.floor,
 }

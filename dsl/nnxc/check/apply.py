@@ -46,16 +46,9 @@ def construct(
     """Declare a layer where its construction is written."""
     args = _construct_args(ctx, callee, written, span)
     spans = dict(written.spans)
-    info = LayerInfo(name, callee, args, spans, span, named)
+    info = LayerInfo(name, callee, args, spans, span, named, sides=ctx.sides)
     if name in ctx.layers:
-        first = ctx.layers[name]
-        ctx.fail(
-            "N202",
-            f"there are two layers `{name}`",
-            span,
-            related=(Label(first.span, "the first"),),
-            help="give one of them another name with `as`",
-        )
+        _one_of_both(ctx, ctx.layers[name], info)
     if isinstance(callee, Op):
         info.stream = stream_of(callee, args)
     ctx.layers[name] = info
@@ -65,6 +58,36 @@ def construct(
     ctx.build_from(symbols, span, "its construction")
     info.used = False
     return info
+
+
+def _one_of_both(ctx: Context, first: LayerInfo, second: LayerInfo) -> None:
+    """The sides of an `if` may give one name to two layers of a kind, of which one exists."""
+    name, related = second.name, (Label(first.span, "the first"),)
+    sides = dict(first.sides)
+    if all(sides.get(span, holds) == holds for span, holds in second.sides):
+        ctx.fail(
+            "N202",
+            f"there are two layers `{name}`",
+            second.span,
+            related=related,
+            help="give one of them another name with `as`",
+        )
+    if kind_of(first) != kind_of(second):
+        ctx.fail(
+            "N202",
+            f"`{name}` is a layer of another kind on the other side",
+            second.span,
+            related=related,
+            help="give one of them another name with `as`",
+        )
+    ctx.layers[f"{name} {len(ctx.layers)}"] = first
+
+
+def kind_of(info: LayerInfo) -> str:
+    """The name of the entry or block that a layer is of."""
+    if isinstance(info.callee, Signature):
+        return info.callee.definition.name
+    return info.callee.name
 
 
 def _construct_args(

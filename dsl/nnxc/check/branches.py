@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 from .. import ir
 from ..diagnostics import Label
 from ..dims import symbol
@@ -23,9 +25,9 @@ def if_statement(ctx: Context, node: tree.If) -> None:
     condition = condition_of(ctx, node.condition)
     when, unless = facts(ctx, condition)
     before = dict(ctx.scope)
-    then, then_scope = _side(ctx, node.then, condition, when, True)
+    then, then_scope = _side(ctx, node, condition, when, True)
     ctx.scope = dict(before)
-    orelse, else_scope = _side(ctx, node.orelse, condition, unless, False)
+    orelse, else_scope = _side(ctx, node, condition, unless, False)
     ctx.body.append(ir.If(condition.node, then, orelse, node.span))  # type: ignore[arg-type]
     choice = Choice(node, condition.node, when, unless)
     ctx.scope = _join(ctx, choice, before, then_scope, else_scope)
@@ -51,20 +53,24 @@ def condition_of(ctx: Context, node: tree.Expr) -> Static:
 
 def _side(
     ctx: Context,
-    body: tuple[tree.Statement, ...],
+    node: tree.If,
     condition: Static,
     known: Facts,
     holds: bool,
 ) -> tuple[list[object], Scope]:
     from .statements import statements
 
+    decided = (
+        nullcontext() if asks_given(condition.node) else ctx.side(node.span, holds)
+    )
     with (
+        decided,
         ctx.inside(),
         ctx.nested() as stmts,
         ctx.assuming(known),
         narrowed(ctx, condition.node, holds),
     ):
-        statements(ctx, body)
+        statements(ctx, node.then if holds else node.orelse)
         scope = dict(ctx.scope)
     return stmts, scope
 
@@ -88,6 +94,8 @@ def _join(
             _one_sided(ctx, a or b)
         elif a is b or (name in before and _origin(a) is _origin(b)):
             scope[name] = before.get(name, a)
+        elif isinstance(a.value, Applied) and isinstance(b.value, Applied):
+            _one_sided(ctx, a)
         else:
             value = _joined(ctx, choice, name, a, b)
             # Not among the bindings that must be read: those that it joins are.

@@ -21,6 +21,7 @@ from .values import (
     LayerInfo,
     Obligation,
     Param,
+    Sides,
     Signature,
     Value,
 )
@@ -76,6 +77,7 @@ class Context:
     growing: frozenset[str] = (
         frozenset()
     )  # names of lists that something is appended to
+    sides: Sides = ()  # of every `if` around that the constructor decides
     scan: Any = None  # the `scans.Inside` around, if any
     has_return: bool = False
     has_weights: bool = False
@@ -323,6 +325,15 @@ class Context:
             yield
         finally:
             self.conditional -= 1
+
+    @contextmanager
+    def side(self, span: Span, holds: bool) -> Any:
+        """Within, statements stand on one side of an `if` that the constructor decides."""
+        before, self.sides = self.sides, (*self.sides, (span, holds))
+        try:
+            yield
+        finally:
+            self.sides = before
 
     @contextmanager
     def nested(self) -> Any:

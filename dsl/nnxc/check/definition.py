@@ -70,6 +70,7 @@ def check_definition(
         _complete(ctx, node)
         if node.kind == "model":
             _determined(ctx)
+        _of_one_name(ctx)
         _unused(ctx)
     _streams(ctx)
     return _signature(ctx, node, first)
@@ -189,6 +190,26 @@ def _determined(ctx: Context) -> None:
             text = f"`{item.name}: {item.type}` does not determine `{name}`"
             ctx.error("N317", text, item.span)
             open_axes.discard(name)
+
+
+def _of_one_name(ctx: Context) -> None:
+    """Layers of one name on the two sides of an `if` have alike weights, and are as many."""
+    seen: dict[str, LayerInfo] = {}
+    for layer in ctx.layers.values():
+        other = seen.setdefault(layer.name, layer)
+        ranks = [
+            {n: len(w.sizes) for n, w in i.weights.items()} for i in (layer, other)
+        ]
+        alike = all(ranks[1].get(n, rank) == rank for n, rank in ranks[0].items())
+        several = [(i.count is None, i.each is None) for i in (layer, other)]
+        if not alike or several[0] != several[1]:
+            ctx.error(
+                "N202",
+                f"`{layer.name}` is another layer on the other side",
+                layer.span,
+                related=(Label(other.span, "the other"),),
+                help="give one of them another name with `as`",
+            )
 
 
 def _unused(ctx: Context) -> None:

@@ -93,15 +93,15 @@ def _settle(ctx: Context, loop: Loop) -> None:
 
 def _snapshot(ctx: Context) -> dict[str, Any]:
     state = {name: copy.copy(getattr(ctx, name)) for name in STATE}
-    layers = {info.name: copy.copy(info) for info in ctx.layers.values()}
+    layers = {key: copy.copy(info) for key, info in ctx.layers.items()}
     return {**state, "infos": layers}
 
 
 def _restore(ctx: Context, before: dict[str, Any]) -> None:
     for name in STATE:
         setattr(ctx, name, before[name])
-    for info in ctx.layers.values():
-        saved = before["infos"][info.name]
+    for key, info in ctx.layers.items():
+        saved = before["infos"][key]
         info.bound_at, info.sizes = saved.bound_at, saved.sizes
         info.weights, info.gives = saved.weights, saved.gives
 

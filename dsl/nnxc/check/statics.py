@@ -320,6 +320,9 @@ def call(ctx: Context, name: str, args: tuple[Static, ...], span: Span) -> Stati
             _need_list(ctx, args[0], name, span)
             element = args[0].element
             return Static(node, element.flavor if element else "unknown")
+        case "divisible":
+            _need_numbers(ctx, args, name, span)
+            return Static(node, "int")
         case "int" | "ceil" | "floor" | "round":
             _need_numbers(ctx, args, name, span)
             same = name != "int" or args[0].flavor == "int"
@@ -347,6 +350,7 @@ ARITY = {
     "int": (1, 1),
     "float": (1, 1),
     "round": (1, 1),
+    "divisible": (2, 3),
     "ceil": (1, 1),
     "floor": (1, 1),
     "sqrt": (1, 1),

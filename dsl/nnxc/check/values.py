@@ -13,6 +13,9 @@ from ..record import Record
 from ..shapes import TensorType
 from ..source import Span
 
+# Of each `if` around, which of its sides.
+Sides: TypeAlias = tuple[tuple[Span, bool], ...]
+
 
 class Fault(Exception):
     """A mistake was reported; the value at hand cannot be known."""
@@ -109,6 +112,7 @@ class LayerInfo:
     gives: dict[Dim, str] = field(
         default_factory=dict
     )  # sizes that a block knows once it is built, and their names here
+    sides: Sides = ()  # of every `if` around that the constructor decides
 
     @property
     def has_state(self) -> bool:

@@ -6,6 +6,7 @@ import re
 
 from .. import ir
 from ..ops.base import Helper
+from ..ops.rounding import DIVISIBLE
 from ..stepwise import stepwise
 from . import _templates as templates
 from .docs import module_doc
@@ -48,6 +49,7 @@ def _parts(program: ir.Program, names: Names, options: Options) -> list[Part]:
         presets = templates.presets(presets_view(program, names))
         parts.append(Part(presets, simple=True))
     parts = _with_helpers(parts, helpers_of(program))
+    before = len(parts)
     for definition in program.definitions:
         signature = names.signatures[definition.name]
         wanted = {n for v in trains if v.model == signature.name for n in v.loss.stored}
@@ -69,6 +71,8 @@ def _parts(program: ir.Program, names: Names, options: Options) -> list[Part]:
         parts += [Part(t) for t in text.split(BETWEEN)]
     if program.weights:
         parts += weights_parts(program, names, options)
+    if any(f"{DIVISIBLE.name}(" in part.text for part in parts[before:]):
+        parts.insert(before, Part(DIVISIBLE.source, done=True))
     return parts
 
 

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 
 # What generated code refers to by bare name.
 MODULES = (
-    "Any", "Callable", "NamedTuple", "Sequence", "dataclass", "jax", "jnp", "math", "nnx", "optax", "partial",
+    "Any", "Callable", "NamedTuple", "Sequence", "dataclass", "divisible", "jax", "jnp", "math", "nnx",
+    "optax", "partial",
     "replace",
 )  # fmt: skip
 # What modules that read checkpoints refer to besides.

@@ -122,5 +122,5 @@ Static: TypeAlias = (
 )
 STATIC_FUNCTIONS = (
     "range", "enumerate", "zip", "len", "min", "max", "sum", "prod", "abs", "int", "float", "round",
-    "sqrt", "log", "log2", "exp", "ceil", "floor", "reversed",
+    "sqrt", "log", "log2", "exp", "ceil", "floor", "reversed", "divisible",
 )  # fmt: skip
