@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 from emitting import class_of, maker
 
+from nnxc import driver
+
 STAGE = """
 block Unit(features, window, stride):
     input x: [B, H, W, C]
@@ -65,3 +67,64 @@ def test_one_number_is_a_window_over_all_axes() -> None:
 
 def test_a_condition_makes_its_parameter_a_switch() -> None:
     assert "wide: bool" in class_of(WINDOWS, "Unit")
+
+
+SIDES = """
+block Unit(features, window, same = true):
+    input x: [B, H, W, C]
+    if same:
+        x = x -> Conv(features, window, bias=false) as conv
+    else:
+        pad = window // 2
+        x = x -> Conv(features, window, padding=pad) as conv
+    return x -> LayerNorm as norm
+
+model Net(n = 8):
+    input x: [B, H, W, 4]
+    return x -> Unit(n, 3) -> Unit(n, 5, same=false)
+
+weights Net from "{path}"
+"""
+
+
+def mistakes(spec: str) -> list[str]:
+    return [d.code for d in driver.analyse(spec).diagnostics]
+
+
+def test_sides_of_an_if_may_have_one_layer() -> None:
+    model = maker(SIDES)[1]()
+    assert model.unit_1.conv.bias is None
+    assert model.unit_2.conv.bias.shape == (8,)
+    text = class_of(SIDES, "Unit")
+    assert (
+        "x = self.conv(x)  # (b, h, w, features)\n        return self.norm(x)" in text
+        and "self.same" not in text
+    )
+    assert jax.eval_shape(model, jnp.zeros((2, 9, 7, 4))).shape == (2, 9, 7, 8)
+
+
+def test_layers_of_one_name_are_of_one_kind() -> None:
+    for other in ("Linear(features)", "Conv(features, 3, bias=false) * 2"):
+        spec = SIDES.replace("Conv(features, window, padding=pad)", other)
+        spec = spec.replace("        pad = window // 2\n", "")
+        assert mistakes(spec) == ["N202"]
+
+
+def test_layers_of_one_name_exclude_each_other() -> None:
+    both = SIDES.replace("    else:\n", "    if window > 1:\n")
+    assert mistakes(both) == ["N202"]
+    given = """
+model Net(n = 8):
+    input x: [B, 4], y: [B, 4] = none
+    if y != none:
+        z = y -> Linear(n) as head
+    else:
+        z = x -> Linear(n) as head
+    return x + z
+"""
+    assert mistakes(given)[0] == "N202"
+
+
+def test_what_one_side_constructs_is_not_there_afterwards() -> None:
+    after = SIDES.replace("x -> LayerNorm as norm", "x -> conv")
+    assert mistakes(after) != []

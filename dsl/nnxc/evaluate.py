@@ -358,7 +358,7 @@ def _zip(*lists: Value) -> tuple[Value, ...]:
 
 def _divisible(value: Value, by: Value, least: Value | None = None) -> int:
     """The nearest multiple, but at least `least` and no less than nine tenths of the value."""
-    near = max(by if least is None else least, int(value + by / 2) // by * by)
+    near: int = max(by if least is None else least, int(value + by / 2) // by * by)
     return near if near >= 0.9 * value else near + by
 
 

@@ -65,7 +65,31 @@ def prune(nodes: Sequence[Node], needed: set[str]) -> list[Written]:
         if written is not None:
             kept.append(written)
             needed.update(written.uses)
-    return kept[::-1]
+    return _without_alike(kept[::-1])
+
+
+def _without_alike(nodes: Sequence[Written]) -> list[Written]:
+    """An `if` whose sides differ in what they construct alone is none in the call."""
+    out: list[Written] = []
+    for node in nodes:
+        match out[-1:], node:
+            case [Block(head_, body)], Block("else:", other) if head_.startswith("if "):
+                if _plain(body) == _plain(other):
+                    out[-1:] = body
+                    continue
+        out.append(node)
+    return out
+
+
+def _plain(nodes: Iterable[Written]) -> list[str]:
+    """The lines without their comments."""
+    found: list[str] = []
+    for node in nodes:
+        if isinstance(node, Line):
+            found.append(node.text)
+        else:
+            found += [node.head, *(INDENT + line for line in _plain(node.body))]
+    return found
 
 
 def _prune(node: Node, needed: set[str], has_else: bool) -> Written | None:
