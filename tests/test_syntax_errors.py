@@ -143,7 +143,7 @@ FILES = {
     "shard M over data:\n    B: [data]\n": "N190 1:1",
     "shard Net over data:\n    B: data\n": "N190 1:1",
     'extern "a.py" f(T)\n': "N120 1:19",
-    'extern f(T) -> int[T]\n': "N120 1:8",
+    "extern f(T) -> int[T]\n": "N120 1:8",
     'extern "a.py" f(t: int) -> \n': "N125 1:25",
     "#" * (MAX_SIZE + 1): "N102 1:1",
     "model M:\n" + "".join(f"{'    ' * n}if a:\n" for n in range(1, 30)): "N117 22:85",

@@ -185,7 +185,8 @@ class _Body(Scope):
             case ir.Declare(layer):
                 self.declare(layer)
             case ir.Variable(name, type, init, state, span):
-                self.argument(init, span)
+                if not isinstance(init, ir.Expr):
+                    self.argument(init, span)
                 path = self.indexed(name)
                 self.weights.append(
                     self.weight(path, type.sizes, type.dtype, state, span)

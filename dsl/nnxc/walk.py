@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import assert_never
 
 from . import ir
@@ -38,6 +38,15 @@ def operands(expr: ir.Expr) -> tuple[ir.Expr, ...]:
         case ir.Let(value=value, body=body):
             return value, body
     assert_never(expr)
+
+
+def walk(expr: ir.Expr) -> Iterator[ir.Expr]:
+    """The expression and all below it."""
+    rest = [expr]
+    while rest:
+        expr = rest.pop()
+        yield expr
+        rest.extend(reversed(operands(expr)))
 
 
 def rebuilt(expr: ir.Expr, parts: Sequence[ir.Expr]) -> ir.Expr:

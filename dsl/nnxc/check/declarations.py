@@ -10,8 +10,8 @@ from ..syntax import tree
 from . import types
 from .absent import fill, is_none
 from .context import Context
-from .converters import initializer
 from .expressions import expr, static
+from .initial import initial
 from .values import BAD, Fault, Tensor
 
 RESERVED = frozenset({"self", "nnx", "jax", "jnp", "optax", "rngs"})
@@ -92,7 +92,7 @@ def _variable(ctx: Context, field: tree.Field, state: bool) -> None:
             field.span,
             help=f"write `{what} {field.name}: ... = zeros`",
         )
-    init = initializer(ctx, field.default)
+    init = initial(ctx, field.default, kind, f"the {what} `{field.name}`")
     _initialisable(ctx, init, kind, field.default.span)
     ctx.body.append(ir.Variable(field.name, kind, init, state, field.name_span))
     ctx.states.update({field.name: kind} if state else {})
@@ -105,7 +105,7 @@ def _variable(ctx: Context, field: tree.Field, state: bool) -> None:
     )
 
 
-def _initialisable(ctx: Context, init: ir.Static, kind: TensorType, span: Span) -> None:
+def _initialisable(ctx: Context, init: object, kind: TensorType, span: Span) -> None:
     """Fan-in initialisers need two axes."""
     scaled = (
         "lecun",

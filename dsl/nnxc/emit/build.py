@@ -95,34 +95,3 @@ def _chosen(choices: Mapping[str, str], text: Text) -> Text:
         return text
     table = ", ".join(f"{t.quoted(s)}: {p}" for s, p in choices.items())
     return Text(f"{{{table}}}[{text}]")
-
-
-def variable(var: ir.Variable, scope: Scope) -> str:
-    """The Flax variable of a `param` or `state`."""
-    shape = t.tuple_of([size(s, scope).text for s in var.type.sizes]).text
-    dtype = (
-        "jnp.float32" if var.type.dtype == "float" else scope.dtype_text(var.type.dtype)
-    )
-    kind = "nnx.BatchStat" if var.state else "nnx.Param"
-    return f"{kind}({_initial(var.init, shape, dtype, scope)})"
-
-
-def _initial(init: ir.Static, shape: str, dtype: str, scope: Scope) -> str:
-    typed = "" if dtype == "jnp.float32" else f", {dtype}"
-    plain = {"zeros": "jnp.zeros", "ones": "jnp.ones"}
-    match init:
-        case ir.Initializer(op, ()) if op.name in plain:
-            return f"{plain[op.name]}({shape}{typed})"
-        case ir.Initializer():
-            return f"{static(init, scope).at(t.ATOM)}(rngs.params(), {shape}{typed})"
-        case ir.Literal(0 | 1 as value) if not isinstance(value, bool):
-            return f"jnp.{'ones' if value else 'zeros'}({shape}{typed})"
-    return f"jnp.full({shape}, {static(init, scope)}, {dtype})"
-
-
-def needs_rngs(var: ir.Variable) -> bool:
-    """Whether a variable is initialised at random."""
-    match var.init:
-        case ir.Initializer(op, args):
-            return bool(args) or op.name not in ("zeros", "ones")
-    return False

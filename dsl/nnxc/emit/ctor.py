@@ -12,18 +12,19 @@ from ..dims import Dim
 from ..ops.base import Op
 from . import copies
 from . import text as t
-from .build import construct, variable
+from .build import construct
 from .columns import Columns
 from .kinds import Kinds
 from .loops import source
 from .names import Namespace
 from .nodes import Line, Loop, Node, Suite, Written, all_uses, comprehend, prune
 from .options import Options
-from .reads import declared, givens, mentions
+from .reads import declared, givens, mentions, only_declares
 from .requires import broken, fact, negated
 from .scope import Scope
 from .signature import Names, Signature, is_scanned, random
 from .statics import as_size, size, static
+from .variables import variable
 
 _LOCAL = 3  # a field of the Config used so often gets a local name
 _ROOM = 80
@@ -342,27 +343,10 @@ class _Constructor:
     def _if(self, stmt: ir.If) -> list[Node]:
         if givens(stmt.condition) or not self._constructible(stmt.condition):
             return self._all((*stmt.then, *stmt.orelse))
-        arms = self._arm(stmt.then), self._arm(stmt.orelse)
+        arms = only_declares(stmt.then), only_declares(stmt.orelse)
         if arms[0] is not None and arms[1] is not None:
             return self._ternaries(stmt, arms[0], arms[1])
         return self._branches(stmt)
-
-    def _arm(self, body: Sequence[ir.Stmt]) -> dict[str, ir.Layer | ir.Variable] | None:
-        """What an arm declares, where it does nothing else in the constructor."""
-        found: dict[str, ir.Layer | ir.Variable] = {}
-        for stmt in body:
-            match stmt:
-                case ir.Declare(layer):
-                    found[layer.name] = layer
-                case ir.Variable():
-                    found[stmt.name] = stmt
-                case ir.Assign() | ir.UpdateState() | ir.Return():
-                    continue
-                case ir.Require(call_time=True):
-                    continue
-                case _:
-                    return None
-        return found
 
     def _ternaries(
         self,

@@ -76,7 +76,9 @@ def _as_values(program: ir.Program) -> Iterator[tuple[Op, Call | str]]:
 
 
 def _tops(body: Sequence[ir.Stmt]) -> list[ir.Expr]:
-    return [expr for stmt in statements(body) for expr in expressions(stmt)]
+    found = [expr for stmt in statements(body) for expr in expressions(stmt)]
+    begun = (v.init for v in declared(body) if isinstance(v, ir.Variable))
+    return [*found, *(init for init in begun if isinstance(init, ir.Expr))]
 
 
 def _called(exprs: Iterable[ir.Expr]) -> Iterator[tuple[Op, Call | str]]:

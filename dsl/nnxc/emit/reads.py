@@ -8,15 +8,7 @@ from .. import ir
 from ..record import replace
 from ..walk import operands as children
 from ..walk import rebuilt
-
-
-def walk(expr: ir.Expr) -> Iterator[ir.Expr]:
-    """The expression and all below it."""
-    rest = [expr]
-    while rest:
-        expr = rest.pop()
-        yield expr
-        rest.extend(reversed(children(expr)))
+from ..walk import walk as walk
 
 
 def reads(expr: ir.Expr) -> set[str]:
@@ -121,6 +113,26 @@ def declared(body: Sequence[ir.Stmt]) -> list[ir.Layer | ir.Variable]:
         for s in statements(body)
         if isinstance(s, ir.Declare | ir.Variable)
     ]
+
+
+def only_declares(
+    body: Sequence[ir.Stmt],
+) -> dict[str, ir.Layer | ir.Variable] | None:
+    """What statements declare, where they do nothing else in the constructor."""
+    found: dict[str, ir.Layer | ir.Variable] = {}
+    for stmt in body:
+        match stmt:
+            case ir.Declare(layer):
+                found[layer.name] = layer
+            case ir.Variable():
+                found[stmt.name] = stmt
+            case ir.Assign() | ir.UpdateState() | ir.Return():
+                continue
+            case ir.Require(call_time=True):
+                continue
+            case _:
+                return None
+    return found
 
 
 def live_before(stmt: ir.Stmt, after: frozenset[str]) -> frozenset[str]:

@@ -10,7 +10,6 @@ from ..dims import Dim
 from ..ops.base import Call, Op, Origin
 from ..ops.stepwise_helpers import STEPWISE
 from ..record import Record
-from .build import needs_rngs
 from .entries import helpers_of
 from .entries import origins as origins_of
 from .found import asked
@@ -164,10 +163,18 @@ def _unique(definition: ir.Definition) -> list[ir.Layer | ir.Variable]:
 def random(item: ir.Layer | ir.Variable, known: Mapping[str, Signature]) -> bool:
     """Whether making it takes random numbers."""
     if isinstance(item, ir.Variable):
-        return needs_rngs(item)
+        return _begins_at_random(item)
     if isinstance(item.callee, Op):
         return item.callee.takes_rngs
     return known[item.callee].takes_rngs
+
+
+def _begins_at_random(var: ir.Variable) -> bool:
+    """Whether a variable is initialised at random."""
+    match var.init:
+        case ir.Initializer(op, args):
+            return bool(args) or op.name not in ("zeros", "ones")
+    return False
 
 
 def _stateful(item: ir.Layer | ir.Variable, known: Mapping[str, Signature]) -> bool:

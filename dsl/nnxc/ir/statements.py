@@ -45,7 +45,9 @@ class Variable(Record):
 
     name: str
     type: TensorType
-    init: Static  # Initializer, or a number
+    init: (
+        Static | Expr
+    )  # an Initializer, a number, or a tensor computed at construction
     state: bool
     span: Span
 

@@ -1,0 +1,69 @@
+"""What a `param` or `state` begins as: an initialiser, a number, or a tensor computed once."""
+
+from __future__ import annotations
+
+from .. import ir
+from ..ops import INITIALIZERS
+from ..shapes import TensorType
+from ..syntax import tree
+from ..walk import walk
+from . import types
+from .apply import static_dims
+from .context import Context
+from .converters import NUMBERS, initializer
+from .statics import ARITY
+from .values import Bad, Fault, Static, Tensor
+
+
+def initial(
+    ctx: Context, node: tree.Expr, kind: TensorType, what: str
+) -> ir.Static | ir.Expr:
+    """The initial value of a variable of that type. Raises `Fault` after reporting."""
+    from .expressions import expr
+
+    if _names_an_initializer(ctx, node):
+        return initializer(ctx, node)
+    value = expr(ctx, node)
+    if isinstance(value, Bad):
+        raise Fault
+    if isinstance(value, Static) and value.flavor in NUMBERS:
+        return value.node
+    if not isinstance(value, Tensor):
+        text = "an initialiser such as `normal(0.02)`, a number or a tensor must stand here"
+        ctx.fail("N207", text, node.span)
+    _known_at_construction(ctx, value.expr, what)
+    types.check_type(ctx, value.type, kind, node.span, f"what {what} begins as")
+    return value.expr
+
+
+def _names_an_initializer(ctx: Context, node: tree.Expr) -> bool:
+    """Also where an unknown name stands, which is more likely one than anything else."""
+    match node:
+        case tree.Name(name) | tree.Call(tree.Name(name)):
+            if name in INITIALIZERS:
+                return True
+            return not (name in ctx.scope or name in ctx.functions or name in ARITY)
+    return False
+
+
+def _known_at_construction(ctx: Context, value: ir.Expr, what: str) -> None:
+    bound = {part.name for part in walk(value) if isinstance(part, ir.Let)}
+    for part in walk(value):
+        match part:
+            case ir.Var(name) if name in bound:
+                continue
+            case ir.Scalar(static):
+                ctx.build_from_static(static, part.span, what)
+            case ir.OpCall(op=op, args=args) if not op.streams:
+                for _, arg in args:
+                    ctx.build_from(static_dims(arg), part.span, what)
+            case ir.OpCall():
+                help = "write an initialiser alone, such as `normal(0.02)`"
+                ctx.fail(
+                    "N207", "this is drawn anew at every call", part.span, help=help
+                )
+            case ir.Var() | ir.Apply() | ir.Invoke() | ir.ModelCall():
+                text = f"{what} begins as what is known when the model is built"
+                ctx.fail("N207", text, part.span, "this is known when it is called")
+        if isinstance(part.type, TensorType):
+            ctx.build_from(part.type.sizes, part.span, what)

@@ -1,0 +1,44 @@
+"""What `param` and `state` begin as, where that is computed."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from emitting import load, text_of
+from flax import nnx
+
+SPEC = """
+block Scale(n, start = 2.0):
+    input x: [B, d]
+    param slopes: [d, n] = log(broadcast(1.0 + arange(n), [d, n]))
+    param factor: [] = start
+    state index: int[n] = arange(n) // 2
+    return x * factor + sum(slopes, axis=n) * sum(index)
+
+model Net(d = 4, places = 3):
+    input x: [B, d]
+    param positions: [places, d] = arange(places)[:, none] * 2.0**-arange(d // 2) -> (sin | cos) -> concat
+    return (x -> Scale(5) as scale) + positions[0]
+"""
+
+
+@pytest.mark.parametrize("bf16", [False, True])
+def test_variables_begin_as_computed(bf16: bool) -> None:
+    train = """
+train Net:
+    batch x: [B, d], y: [B, d]
+    loss = mse(model(x), y)
+    optimizer = adam(1e-3)
+    precision = bf16
+"""
+    module = load(text_of(SPEC + train * bf16))
+    model = module.create_model() if bf16 else module.Net(rngs=nnx.Rngs(0))
+    angles = np.outer(np.arange(3), 2.0 ** -np.arange(2))
+    due = np.concatenate([np.sin(angles), np.cos(angles)], axis=-1)
+    np.testing.assert_allclose(model.positions[...], due, rtol=1e-6)
+    np.testing.assert_allclose(model.scale.slopes[...][1], np.log(1 + np.arange(5)))
+    np.testing.assert_array_equal(model.scale.index[...], [0, 0, 1, 1, 2])
+    assert model.scale.factor[...] == 2
+    assert model.positions.dtype == jnp.float32
+    assert model(jnp.ones((2, 4))).shape == (2, 4)
