@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 import builtins
 import inspect
+import re
 import signal
 import sys
 import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import black
@@ -25,6 +27,7 @@ from nnxc.driver import analyse
 from nnxc.instance import instantiate
 from nnxc.ir import Program
 from nnxc.shapes import TensorType
+from nnxc.syntax.format import format_file
 
 SECONDS = 10
 TRAIN_PARTS = (
@@ -69,7 +72,7 @@ def check_any(data: bytes) -> bool:
         check_diagnostic(diagnostic)
     holds(bool(output.files) == output.ok, "files exactly where there are no errors")
     for text in output.files.values():
-        check_safe(text)
+        check_safe(text, data.decode("utf-8", "replace"))
     return not output.ok
 
 
@@ -85,15 +88,22 @@ def check_diagnostic(diagnostic: nnxc.Diagnostic) -> None:
 
 
 MODULES = {
-    "__future__", "collections.abc", "dataclasses", "flax", "functools", "itertools", "jax",
+    "__future__", "importlib.util", "pathlib", "sys", "collections.abc", "dataclasses", "flax", "functools", "itertools", "jax",
     "jax.numpy", "math", "optax", "typing",
 }  # fmt: skip
 BUILTINS = {
-    "ValueError", "TypeError", "abs", "bool", "dict", "enumerate", "float", "int", "isinstance",
+    "ImportError", "ValueError", "TypeError", "all", "getattr", "map", "abs", "bool", "dict", "enumerate", "float", "int", "isinstance",
     "len", "list", "max", "min", "object", "range", "reversed", "round", "sorted", "str", "sum",
     "super", "tuple", "type", "zip", "property", "classmethod", "staticmethod", "None",
 }  # fmt: skip
-DUNDERS = {"__init__", "__call__", "__future__", "__post_init__"}
+DUNDERS = {
+    "__file__",
+    "__name__",
+    "__init__",
+    "__call__",
+    "__future__",
+    "__post_init__",
+}
 MODULE_CALLS = {
     "dataclass",
     "dataclasses",
@@ -105,19 +115,21 @@ MODULE_CALLS = {
 }
 
 
-def check_safe(text: str) -> None:
-    """Generated text does nothing on import but define, and reaches for nothing unusual."""
+def check_safe(text: str, spec: str) -> None:
+    """Generated text does nothing on import but define, and reaches for nothing unusual, nor for
+    Python code that no `extern` of the spec names."""
     tree = ast.parse(text)
+    brought = re.findall(r"""\bextern\s*["'](.*?)["']""", spec)
     defined = {
         n.name for n in tree.body if isinstance(n, (ast.ClassDef, ast.FunctionDef))
     }
     for statement in tree.body:
-        check_statement(statement, defined)
+        check_statement(statement, defined, {*MODULES, *brought})
     for node in ast.walk(tree):
         match node:
             case ast.Name(id=name):
-                hidden = name.startswith("__")
-                odd = name in dir(builtins) and name not in BUILTINS
+                hidden = name.startswith("__") and name not in DUNDERS
+                odd = name in dir(builtins) and name not in BUILTINS | DUNDERS
                 bound = isinstance(node.ctx, ast.Store)
                 holds(not hidden, "no hidden names", name)
                 holds(bound or not odd or is_local(tree, name), "no odd builtins", name)
@@ -134,15 +146,14 @@ def is_local(tree: ast.Module, name: str) -> bool:
     )
 
 
-def check_statement(statement: ast.stmt, defined: set[str]) -> None:
+def check_statement(statement: ast.stmt, defined: set[str], modules: set[str]) -> None:
     """A statement of a module: an import, a definition, or a value built by known calls."""
     match statement:
         case ast.Import(names=names):
-            holds(
-                {n.name for n in names} <= MODULES, "known imports", ast.dump(statement)
-            )
+            known = {n.name for n in names} <= MODULES
+            holds(known, "known imports", ast.dump(statement))
         case ast.ImportFrom(module=module):
-            holds(module in MODULES, "known imports", module)
+            holds(module in modules, "known imports", module)
         case ast.ClassDef() | ast.FunctionDef():
             check_calls([*statement.decorator_list, *defaults_of(statement)], defined)
         case ast.Assign(value=value) | ast.AnnAssign(value=ast.expr() as value):
@@ -184,7 +195,8 @@ def check_valid(spec: Spec, *, tree_mode: bool = False, scan: bool = False) -> N
     found = [f"{d.code} {d.message}" for d in output.diagnostics]
     holds(not found, "no diagnostics", found)
     (generated,) = output.files.values()
-    check_safe(generated)
+    used = spec.used and format_file(spec.used)
+    check_safe(generated, f"{text}\n{used}")
     check_black(generated)
     program = analyse(text, path="spec.nnx", read=spec.read).program
     assert program is not None
@@ -205,6 +217,7 @@ def check_black(text: str) -> None:
 def loaded(text: str) -> types.ModuleType:
     """Generated text as a module."""
     module = types.ModuleType("generated_by_fuzz")
+    module.__file__ = str(Path(__file__).with_name("spec.py"))
     sys.modules[module.__name__] = module
     exec(compile(text, "spec.py", "exec"), module.__dict__)
     return module
@@ -226,6 +239,7 @@ def check_model(
         listed = {
             n.replace("_.", ".").rstrip("_"): tuple(s.value for s in w.sizes)
             for n, w in predicted.weights().items()
+            if not n.endswith("*")  # what Python code has
         }
         if not stacked:
             holds(weights == listed, "weights", {"jax": weights, "predicted": listed})

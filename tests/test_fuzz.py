@@ -66,11 +66,13 @@ def test_any_text_is_refused_with_a_place(text: str) -> None:
 )
 def test_unsafe_text_would_be_found(text: str) -> None:
     with pytest.raises(Broken):
-        check_safe(text)
+        check_safe(text, "")
 
 
 def test_safe_text_passes() -> None:
-    check_safe('"""A."""\nimport jax\n\n\n@jax.jit\ndef f(x):\n    return max(x, 1)\n')
+    check_safe(
+        '"""A."""\nimport jax\n\n\n@jax.jit\ndef f(x):\n    return max(x, 1)\n', ""
+    )
 
 
 LINEAR = """

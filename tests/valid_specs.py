@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import spec_extern as extern
 import spec_layers as layers
 import spec_more as more
 import spec_steps as steps
@@ -30,6 +31,7 @@ STEPS = (
     structures.parted, structures.several_ways,
     more.halved, more.halved, more.doubled, more.shifted, more.counted, more.stacked,
     more.divided, more.dropped, more.masked, more.remembered, more.shortcut, more.chosen,
+    extern.brought,
 )  # fmt: skip
 KEEPING = (
     steps.residual, structures.loop, structures.choice, structures.shared, layers.inside,
@@ -172,7 +174,9 @@ def with_used(
     names = [d.name for d in moved if isinstance(d, tree.Definition)]
     text = format_file(tree.File(tuple(items)))
     used = tuple(n for n in names if re.search(rf"-> {n.id}\b", text))
+    brings = extern.with_declarations
     if not used:
-        return Spec(tree.File((*moved, *items)), tuple(cases))
+        return Spec(tree.File(brings((*moved, *items))), tuple(cases))
     use = tree.Use(used, tree.String("blocks.nnx"))
-    return Spec(tree.File((use, *items)), tuple(cases), tree.File(tuple(moved)))
+    other = tree.File(brings(tuple(moved)))
+    return Spec(tree.File((use, *brings(tuple(items)))), tuple(cases), other)

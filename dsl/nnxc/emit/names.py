@@ -32,6 +32,7 @@ TRAIN = (
 )  # fmt: skip
 WEIGHTS = ("STORED", "load_pretrained", "read_config", "save_pretrained")
 # What modules that bring Python code along refer to besides.
+EXTERN_BUILTINS = ("ImportError", "TypeError", "all", "getattr", "isinstance", "map", "type")
 EXTERN = ("Path", "cache", "module_from_spec", "spec_from_file_location", "sys")
 BUILTINS = (
     "ValueError", "abs", "bool", "enumerate", "float", "int", "len", "list", "max", "min",

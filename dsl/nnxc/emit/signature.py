@@ -17,6 +17,7 @@ from .names import (
     ATTRIBUTES,
     CHECKPOINT,
     EXTERN,
+    EXTERN_BUILTINS,
     GENERATE,
     MORE_MODULES,
     TRAIN,
@@ -75,6 +76,7 @@ def assign_names(program: ir.Program) -> Names:
     origins = origins_of(program)
     taken: tuple[str, ...] = (*MORE_MODULES, *CHECKPOINT) if program.weights else ()
     taken += (*MORE_MODULES, *GENERATE) if program.generates else ()
+    taken += EXTERN_BUILTINS if origins else ()
     fixed = ("Trainer", *helpers, *(EXTERN if origins else ()))
     module = Namespace(["Config", *fixed, *taken])
     classes = {d.name: module.give(d.name) for d in program.definitions}
