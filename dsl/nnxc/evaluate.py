@@ -255,6 +255,11 @@ def _unary(op: str, value: Value) -> Value:
 
 
 def _binary(op: str, left: Value, right: Value) -> Value:
+    if op == "in":
+        return any(
+            truth(_binary("==", left, item))
+            for item in _sequence(right, "what is right of `in`")
+        )
     if isinstance(left, Dim) or isinstance(right, Dim):
         return _over_axes(op, left, right)
     if op in ("==", "!="):

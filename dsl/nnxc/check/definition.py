@@ -85,7 +85,7 @@ def _numbers(node: tree.Definition) -> set[str]:
     for binary in nodes_in(node.body, tree.Binary):
         sides = binary.left, binary.right
         compares = binary.op in statics.COMPARISONS
-        if binary.op in ("and", "or"):
+        if binary.op in ("and", "or", "in"):
             continue
         if not compares or any(isinstance(side, tree.Number) for side in sides):
             found |= {side.id for side in sides if isinstance(side, tree.Name)}

@@ -68,6 +68,9 @@ def tensors(
     from .expressions import as_tensor
 
     _no_layers(ctx, op, left, right, node)
+    if op == "in":
+        text = "`in` looks for a value in a list, both known at construction"
+        ctx.fail("N230", text, node.span, "one of these is a tensor")
     a = as_tensor(ctx, left, node.left, f"the left of `{op}`").expr
     b = as_tensor(ctx, right, node.right, f"the right of `{op}`").expr
     assert isinstance(a.type, TensorType) and isinstance(b.type, TensorType)

@@ -93,6 +93,11 @@ def binary(ctx: Context, op: str, left: Static, right: Static, span: Span) -> St
         for side in (left, right):
             _need_condition(ctx, op, side, span)
         return Static(node, "bool")
+    if op == "in":
+        _need_list(ctx, right, op, span)
+        if left.param is not None and left.param.kind is None and right.element:
+            left.param.kind = Kind.TEXT if right.element.flavor == "text" else Kind.INT
+        return Static(node, "bool")
     if op in ("==", "!="):
         _comparable(ctx, op, left, right, span)
         known = left.known and right.known

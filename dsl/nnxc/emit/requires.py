@@ -13,7 +13,15 @@ from .scope import Scope
 from .statics import size, static
 
 _LONG = 80
-_NEGATED = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
+_NEGATED = {
+    "==": "!=",
+    "!=": "==",
+    "<": ">=",
+    ">=": "<",
+    ">": "<=",
+    "<=": ">",
+    "in": "not in",
+}
 
 
 def fact(condition: ir.Static, env: Mapping[str, Dim]) -> object:

@@ -115,6 +115,8 @@ def _unary(op: str, operand: ir.Static, scope: Scope) -> Text:
     match operand:
         case ir.StaticBinary("==" | "!=" as inner, left, right):
             return _binary("!=" if inner == "==" else "==", left, right, scope)
+        case ir.StaticBinary("in", left, right):
+            return _binary("not in", left, right, scope)
         case ir.StaticUnary("not", inner):
             return static(inner, scope)
         case ir.Given(name):

@@ -32,7 +32,7 @@ _LEVELS = {
     "or": OR, "and": AND, "|": BITOR, "&": BITAND, "+": ADD, "-": ADD,
     "*": MULTIPLY, "/": MULTIPLY, "//": MULTIPLY, "%": MULTIPLY,
 }  # fmt: skip
-COMPARISONS = ("==", "!=", "<", "<=", ">", ">=", "is", "is not")
+COMPARISONS = ("==", "!=", "<", "<=", ">", ">=", "is", "is not", "in", "not in")
 
 
 def binary(op: str, left: Text, right: Text) -> Text:

@@ -19,7 +19,9 @@ _EACH = Soft()
 _BINARY = {
     "or": (_OR, _OR, _AND),
     "and": (_AND, _AND, _NOT),
-    **dict.fromkeys(("==", "!=", "<", "<=", ">", ">="), (_COMPARISON, _SUM, _SUM)),
+    **dict.fromkeys(
+        ("==", "!=", "<", "<=", ">", ">=", "in"), (_COMPARISON, _SUM, _SUM)
+    ),
     **dict.fromkeys(("+", "-"), (_SUM, _SUM, _TERM)),
     **dict.fromkeys(("*", "/", "//", "%"), (_TERM, _TERM, _UNARY)),
     "**": (_POWER, PATH, _UNARY),
