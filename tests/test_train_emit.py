@@ -443,6 +443,28 @@ train Policy:
     assert losses[-1] < losses[0]
 
 
+def test_sizes_that_are_sums_or_products_come_from_tensors_too() -> None:
+    spec = """
+model Denoiser(k = 2):
+    input x: [B, k * n + 1, 3]
+    return x -> Linear(3)
+
+train Denoiser:
+    batch x: [B, k * n + 1, 3]
+    noise = normal([B, k * n + 1, 3], rng=noise)
+    half = uniform([n, 3], rng=noise)
+    error = model(x + noise) - noise
+    x = x[:, 1:]
+    again = normal([B, k * n + 1, 3], rng=noise)
+    loss = mean(error**2) + mean(half) + mean(x) + 0 * mean(again)
+    optimizer = adam(1e-2)
+"""
+    text = body(generate(spec), "loss_fn")
+    assert "noise(), (x.shape[0], x.shape[1], 3))" in text
+    assert "((x.shape[1] - 1) // model.k)" in text
+    assert len(losses_by_step(load(spec), 2, jnp.ones((2, 5, 3)))) == 2
+
+
 def test_the_transformation_is_made_once() -> None:
     text = generate(DEEP + "    clip = 1.0\n    accumulate = 4\n")
     assert text.count("optax.MultiSteps(") == 1

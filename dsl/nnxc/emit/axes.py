@@ -58,6 +58,14 @@ def axis_sources(definition: ir.Definition) -> dict[str, AxisSource]:
     return found
 
 
+def axis_texts(tensor: str, type_: ir.Type) -> Iterator[tuple[Dim, str]]:
+    """How the sizes of a tensor that are no symbol by themselves are read from it."""
+    if isinstance(type_, TensorType):
+        for i, size in enumerate(type_.sizes, -type_.rank if type_.lead else 0):
+            if size.value is None and size.name is None:
+                yield size, f"{tensor}.shape[{i}]"
+
+
 def source_in(
     types: Mapping[str, ir.Type], name: str, known: set[str]
 ) -> AxisSource | None:

@@ -11,7 +11,7 @@ from ..source import NOWHERE
 from ..walk import operands as children
 from ..walk import rebuilt
 from . import text as t
-from .axes import source_in
+from .axes import axis_texts, source_in
 from .expr import render
 from .names import Namespace
 from .reads import walk
@@ -53,7 +53,7 @@ class _Body:
         self.train, self.taken = train, taken
         signature = self.signature = names.signatures[train.model]
         self.values = dict(batch)
-        self.types: dict[str, ir.Type] = {f.name: f.type for f in train.batch}
+        self.types: dict[str, ir.Type] = {}
         self.lines: list[str] = []
         self.statics: dict[str, str] = {}
         self.stored: list[str] = []
@@ -62,6 +62,8 @@ class _Body:
         self.scope = Scope(
             self._symbol, self.values, model=_callee(signature), externs=names.externs
         )
+        for field in train.batch:
+            self._name(field.name, field.type)
 
     def loss(self) -> Loss:
         """Write the statements in order; metrics reuse the model's outputs of the loss."""
@@ -207,13 +209,18 @@ class _Body:
         self.types[name] = type_
         if name not in self.values:
             self.values[name] = self.taken.give(name)
-        return self.values[name]
+        known, python = self.scope.sizes, self.values[name]
+        for size in [s for s, text in known.items() if text.startswith(f"{python}.")]:
+            del known[size]
+        for size, text in axis_texts(python, type_):
+            known.setdefault(size, text)
+        return python
 
     def _symbol(self, name: str) -> str:
         """A static local, or a size: read from a tensor that has it as an axis, else from the
         model."""
-        if name in self.statics:
-            return self.statics[name]
+        if name in self.statics or not name.isidentifier():
+            return self.statics.get(name, name)
         params = {p.name for p in self.signature.definition.params}
         source = source_in(self.types, name, params - {name})
         if source and (source.plain or name not in params):
