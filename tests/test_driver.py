@@ -144,6 +144,19 @@ def test_what_is_named_of_a_used_file_is_all_that_is_taken() -> None:
     assert re.findall(r"class (\w+)\(nnx.Module\)", text) == ["Inner", "Block", "Net"]
 
 
+def test_of_definitions_that_become_classes_no_two_have_one_name() -> None:
+    inner = BLOCK.replace("Block", "Inner")
+    texts = {"lib/block.nnx": f"{inner}\n{BLOCK}"}
+    mine = USING.replace("model", inner.replace("Linear", "Block") + "\nmodel")
+    mine = mine.replace("-> Block(hidden)\n", "-> Inner(hidden)\n", 1)
+    output = nnxc.compile(mine, read=lambda name: texts[name].encode())
+    [text] = output.files.values()
+    assert re.findall(r"class (\w+)\(nnx.Module\)", text) == ["Block", "Inner", "Net"]
+    texts["lib/block.nnx"] = f"{inner}\n{BLOCK.replace('Linear', 'Inner')}"
+    output = nnxc.compile(mine, read=lambda name: texts[name].encode())
+    assert codes(output.diagnostics) == ["N202"]
+
+
 @pytest.mark.parametrize("path", ["/etc/passwd", "no.nnx", "."])
 def test_a_used_file_that_cannot_be_read_is_an_error_at_its_use(path: str) -> None:
     source = USING.replace("lib/block.nnx", path)

@@ -125,6 +125,12 @@ model Parts(n = 2, k = 3):
     return x[:, 1:] -> [B, h, n**2 * k * d], zeros([w]), mean(y)
 """
 
+LATENT = """
+model Latent(n = 2):
+    input x: [B, n * h, 4], eps: [B, h, 4] = 0
+    return (x -> [B, h, n, 4] -> mean(axis=2)) + eps, zeros([h])
+"""
+
 GROWING = """
 model Growing(layers = 2, head_dim = none):
     input x: [B, H, W, 4]
@@ -177,6 +183,7 @@ model Growing(layers = 2, head_dim = none):
         (NESTED, {"axes": {"B": 2, "d": 3}, "remat": True}),
         (NOISE, {"axes": {"B": 2}}),
         (MANY, {"axes": {"B": 2}}),
+        (LATENT, {"axes": {"B": 2, "h": 3}}),
         (PARTS, {"axes": {"B": 2, "h": 2, "w": 3, "d": 4}}),
         (STACKS, {"axes": {"B": 2}}),
         (STACKS, {"axes": {"B": 2}, "stack": "scan"}),

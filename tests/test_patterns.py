@@ -66,6 +66,24 @@ def test_layers_are_named_after_the_parameter() -> None:
     assert "self.norm = nnx.RMSNorm(4 * features" in text and "self.block = " in text
 
 
+def test_an_axis_as_an_argument_is_no_block() -> None:
+    spec = """
+block Inner(width):
+    input x: [B, C]
+    return x -> Linear(width)
+
+model Net(norm = LayerNorm):
+    input x: [B, 4]
+    return x -> Outer(norm)
+
+block Outer(norm):
+    input x: [B, C]
+    return x -> Inner(C) -> norm
+"""
+    names = [d.name for d in program(spec).definitions]
+    assert names == ["Inner", "LayerNormOuter", "Net"]
+
+
 def test_patterns_of_another_file() -> None:
     parts = SPEC.split("\nmodel")[0]
     main = (

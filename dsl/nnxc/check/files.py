@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from ..diagnostics import Label, Sink, did_you_mean
@@ -91,16 +91,6 @@ def _define(
     if _taken(files.sink, name, node.name.span, spans):
         return
     key = name if name not in files.known else f"{name}@{node.span.source.path}"
-    if key in files.known or key != name:
-        files.sink.error(
-            "N202",
-            f"there are two definitions `{name}`",
-            node.name.span,
-            related=(Label(files.known[name].node.name.span, "the first"),),
-            help="both would become classes of one module; rename one",
-        )
-        files.missing.add(name)
-        return
     files.known[key] = Known(node, defaults, visible, node is first, lossy)
     visible[name] = key
 
@@ -128,6 +118,21 @@ def _beside(file: str, path: str, spec: str) -> str:
         posixpath.dirname(path) or ".", posixpath.dirname(spec) or "."
     )
     return posixpath.normpath(posixpath.join(folder, file))
+
+
+def one_class_each(files: Files, keys: Collection[str]) -> None:
+    """Of those definitions that become classes, no two have one name."""
+    seen: dict[str, Span] = {}
+    for name in (files.known[k].node.name for k in files.known if k in keys):
+        if name.id in seen:
+            files.sink.error(
+                "N202",
+                f"there are two definitions `{name.id}`",
+                name.span,
+                related=(Label(seen[name.id], "the first"),),
+                help="both would become classes of one module; rename one",
+            )
+        seen.setdefault(name.id, name.span)
 
 
 def _taken(sink: Sink, name: str, span: Span, spans: dict[str, Span]) -> bool:

@@ -22,6 +22,7 @@ MOST = 256  # definitions that patterns may make
 
 Chosen = dict[str, tree.Name]
 Visible = dict[str, str]
+Axes = frozenset[str]
 
 
 def specialise(
@@ -44,6 +45,7 @@ class Patterns:
     def __init__(self, files: Files):
         self.files, self.written = files, dict(files.known)
         self.takes: dict[str, set[str]] = {}
+        self.axes = {k: axes_of(known.node) for k, known in self.written.items()}
         self.made = 0
 
     # ---------------------------------------------------------------- finding
@@ -69,7 +71,7 @@ class Patterns:
         known = self.takes.get(home, set())
         for param, arg in bound(self.written[key].node, call):
             passed_on = isinstance(arg.value, tree.Name) and arg.value.id in known
-            if is_block(arg.value) or passed_on:
+            if is_block(arg.value, self.axes.get(home, frozenset())) or passed_on:
                 held = self.takes.setdefault(key, set())
                 new |= param.name not in held
                 held.add(param.name)
@@ -105,7 +107,8 @@ class Patterns:
     def _made(self, known: Known, name: str, chosen: Chosen) -> Known:
         node = known.node
         body = changed(node.body, tree.Name, lambda n: _put(n, chosen))
-        body = changed(body, tree.Call, lambda c: self.call(c, known.visible))
+        axes = axes_of(node)
+        body = changed(body, tree.Call, lambda c: self.call(c, known.visible, axes))
         for left in names_in(body):
             if self._lacks(known.visible.get(left.id)):
                 text = f"`{left.id}` needs a block"
@@ -126,7 +129,9 @@ class Patterns:
                 text = f"parameter `{param.name}` is not used"
                 self._error("N260", text, param.name_span, "use it, or remove it")
 
-    def call(self, call: tree.Call, visible: Visible) -> tree.Call:
+    def call(
+        self, call: tree.Call, visible: Visible, axes: Axes = frozenset()
+    ) -> tree.Call:
         """A call without the blocks that it gives, of the definition that they make."""
         key = self._key(call, visible)
         if key is None or key not in self.takes:
@@ -137,7 +142,7 @@ class Patterns:
         ]
         chosen = self._defaults(key)
         for param, arg in given:
-            if not is_block(arg.value):
+            if not is_block(arg.value, axes):
                 text = f"`{param.name}` is a block or a layer"
                 self._error("N207", text, arg.span, "name one, such as `LayerNorm`")
                 return self._lost(call, key)
@@ -166,13 +171,13 @@ class Patterns:
             for p in known.node.params
             if p.name in chosen and chosen[p.name] != usual.get(p.name)
         ]
-        name = "".join([*order, known.node.name.id])
-        visible[name] = name
-        if name not in self.files.known and not self._too_many(span):
+        name, made = ("".join([*order, n]) for n in (known.node.name.id, key))
+        visible[name] = made
+        if made not in self.files.known and not self._too_many(span):
             brought = {n: visible[n] for n in order if n in visible}
             inside = replace_visible(known, {**known.visible, **brought})
-            self.files.known[name] = inside  # a block that contains itself ends here
-            self.files.known[name] = self._made(inside, name, chosen)
+            self.files.known[made] = inside  # a block that contains itself ends here
+            self.files.known[made] = self._made(inside, name, chosen)
         return name
 
     # --------------------------------------------------------------- mistakes
@@ -218,9 +223,15 @@ def replace_visible(known: Known, visible: Visible) -> Known:
     return Known(known.node, known.defaults, visible, known.first, known.lossy)
 
 
-def is_block(node: tree.Expr | None) -> bool:
-    """Whether an argument is the name of a block or layer."""
-    return isinstance(node, tree.Name) and node.id[:1].isupper()
+def is_block(node: tree.Expr | None, axes: Axes = frozenset()) -> bool:
+    """Whether an argument is the name of a block or layer, not that of an axis."""
+    return isinstance(node, tree.Name) and node.id[:1].isupper() and node.id not in axes
+
+
+def axes_of(node: tree.Definition) -> Axes:
+    """The names that stand in the shapes of a definition's inputs."""
+    fields = (s.fields for s in node.body if isinstance(s, tree.Declare))
+    return frozenset(n.id for f in fields for n in names_in(f))
 
 
 def bound(

@@ -13,7 +13,7 @@ from ..syntax.walk import names_in
 from .calls import evaluate_block_params, sort_out_block
 from .context import Context
 from .definition import check_definition, file_doc
-from .files import Files, Known, Loader, gather, unused_uses
+from .files import Files, Known, Loader, gather, one_class_each, unused_uses
 from .generate import check_generate, one_each, report_problems
 from .invoke import is_camel
 from .patterns import specialise
@@ -57,9 +57,10 @@ def check_program(file: tree.File, sink: Sink, loader: Loader) -> ir.Program | N
     ]
     one_each(sink, file)
     unused_uses(files, file)
+    wanted = _reached(files, [*visible.values(), *(c.model for c in configs)])
+    one_class_each(files, wanted)
     if any(d.severity == "error" for d in sink.diagnostics):
         return None
-    wanted = _reached(files, [*visible.values(), *(c.model for c in configs)])
     definitions = tuple(s.definition for k, s in signatures.items() if k in wanted)
     program = ir.Program(
         file.span.source.path,

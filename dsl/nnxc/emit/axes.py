@@ -43,18 +43,21 @@ class AxisSource(Record):
 
 
 def axis_sources(definition: ir.Definition) -> dict[str, AxisSource]:
-    """Where each axis of a definition is found: in plain axes of required inputs if possible."""
+    """Where each axis of a definition is found: in required inputs if possible, and plain there."""
     known = {p.name for p in definition.params}
     found: dict[str, AxisSource] = {}
-    inputs = sorted(definition.inputs, key=lambda i: i.optional)
-    for plain in chain((True,), repeat(False)):
-        before = len(found)
-        for item in inputs:
-            for name, source in _sources(item.name, item.type, known | found.keys()):
-                if source.plain or not plain:
-                    found.setdefault(name, source)
-        if not plain and len(found) == before:
-            break
+    for optional in (False, True):
+        inputs = [i for i in definition.inputs if i.optional == optional]
+        for plain in chain((True,), repeat(False)):
+            before = len(found)
+            for item in inputs:
+                for name, source in _sources(
+                    item.name, item.type, known | found.keys()
+                ):
+                    if source.plain or not plain:
+                        found.setdefault(name, source)
+            if not plain and len(found) == before:
+                break
     return found
 
 
