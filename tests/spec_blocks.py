@@ -4,7 +4,8 @@ A ```` ```nnx ```` block compiles clean but for the lines that end in `# error: 
 carry a comment says so in the info string: `nnx error=N112@3` (line 3), `nnx error=N130` (any line).
 `nnx file=blocks.nnx` gives the following blocks of its section a file to `use`. A comment
 `# revealed: [B, T, d]` is the type of the value assigned or returned on its line. What no text
-can show is said too: `encoding=latin-1`, `times=50000` (the text repeated), `append=00` (bytes).
+can show is said too: `encoding=latin-1`, `times=50000` (the text repeated), `append=00` (bytes);
+and `interface=tunix`, how the block is built.
 """
 
 from __future__ import annotations
@@ -53,6 +54,11 @@ class Block:
         return text.encode(said.get("encoding", "utf-8")) + bytes.fromhex(
             said.get("append", "")
         )
+
+    @property
+    def interface(self) -> str | None:
+        """The interface that the block is built for."""
+        return self.said.get("interface")
 
     @property
     def id(self) -> str:

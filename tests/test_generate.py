@@ -111,7 +111,7 @@ def mode(request: pytest.FixtureRequest) -> Iterator[bool]:
 
 def made(layer: str, **options: Any) -> tuple[ModuleType, nnx.Module]:
     module = load(text_of(LAYERS[layer] + HEAD, black=False, **options))
-    return module, module.Net(23, 8, rngs=nnx.Rngs(3))
+    return module, module.Net(module.Config(), rngs=nnx.Rngs(3))
 
 
 @pytest.fixture(autouse=True)
@@ -240,7 +240,7 @@ def test_a_stack_with_a_cache_is_a_loop() -> None:
 def test_dropout_is_off_while_decoding() -> None:
     spec = LAYERS["Attention"].replace(" as attn)", " as attn -> Dropout(0.5))") + HEAD
     module = load(text_of(spec, black=False))
-    model = module.Net(23, 8, rngs=nnx.Rngs(3))
+    model = module.Net(module.Config(), rngs=nnx.Rngs(3))
     want = greedy(nnx.view(model, deterministic=True), [1, 2], 3)
     assert module.generate(model, [[1, 2]], max_new_tokens=3) == [want]
 
@@ -254,7 +254,7 @@ def test_the_output_that_scores(outputs: str) -> None:
     line = f"return {outputs.format(head)}"
     spec = LAYERS["GRU"] + HEAD.replace(f"return {head}", line)
     module = load(text_of(spec, black=False))
-    model = module.Net(23, 8, rngs=nnx.Rngs(3))
+    model = module.Net(module.Config(), rngs=nnx.Rngs(3))
     assert len(module.generate(model, [[1, 2]], max_new_tokens=3)[0]) == 3
 
 

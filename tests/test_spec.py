@@ -26,7 +26,10 @@ def reader(block: Block):
 
 @EVERY
 def test_a_block_is_accepted_or_refused_as_marked(block: Block) -> None:
-    output = nnxc.compile(block.data, path="spec.nnx", read=reader(block))
+    options = nnxc.Options(interface=block.interface)
+    output = nnxc.compile(
+        block.data, path="spec.nnx", read=reader(block), options=options
+    )
     found = [
         (d.code, d.primary.span.source.position(d.primary.span.start)[0])
         for d in output.diagnostics

@@ -161,6 +161,7 @@ CODES: dict[str, str] = {
     # N7xx: generation
     "N700": "model that does not generate",
     "N701": "no step by step",
+    "N702": "no interface",
     "N901": "file cannot be read",
     "N902": "output edited by hand",
     "N903": "file cannot be written",

@@ -60,6 +60,9 @@ def compile(
     analysis = analyse(source, path=path, read=read)
     if analysis.program is None:
         return Output(MappingProxyType({}), analysis.diagnostics)
+    found = _interface_problems(analysis, options)
+    if found:
+        return Output(MappingProxyType({}), (*analysis.diagnostics, *found))
     from .emit import emit
 
     body = emit(analysis.program, options)
@@ -69,6 +72,18 @@ def compile(
     text = with_header(body, path, __version__, parts)
     files = {f"{module_name(path)}.py": text}
     return Output(MappingProxyType(files), analysis.diagnostics)
+
+
+def _interface_problems(analysis: Analysis, options: Options) -> tuple[Diagnostic, ...]:
+    """What keeps a spec from the interface that is asked for."""
+    if options.interface != "tunix" or analysis.program is None:
+        return ()
+    from .check.generate import tunix_problems
+
+    sink = Sink()
+    assert analysis.source is not None
+    tunix_problems(analysis.program, Span(analysis.source, 0, 0), sink)
+    return sink.diagnostics
 
 
 def options_key(options: Options) -> str:

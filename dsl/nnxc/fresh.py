@@ -26,7 +26,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-DEFAULTS: Mapping[str, object] = {"black": True, "remat": False, "stack": "loop"}
+DEFAULTS: Mapping[str, object] = {
+    "black": True,
+    "interface": None,
+    "remat": False,
+    "stack": "loop",
+}
 SUFFIX = ".nnx"
 _REGULAR = 0o100000
 _KIND = 0o170000
@@ -43,7 +48,8 @@ def digest(*parts: bytes) -> str:
 
 def options_key(options: Mapping[str, object]) -> str:
     """Options as text, the same for the same choices."""
-    return " ".join(f"{name}={value}" for name, value in sorted(options.items()))
+    given = {name: value for name, value in options.items() if value is not None}
+    return " ".join(f"{name}={value}" for name, value in sorted(given.items()))
 
 
 def specs_below(folder: str) -> list[str]:
@@ -162,6 +168,8 @@ def _parse(
                 out = next(rest, None)
             case "--stack":
                 options["stack"] = next(rest, None)
+            case "--interface":
+                options["interface"] = next(rest, None)
             case "--remat":
                 options["remat"] = True
             case "--no-black":

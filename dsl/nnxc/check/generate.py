@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from .. import ir
 from ..diagnostics import Label, Sink
-from ..stepwise import logits_of, stepwise, time_of
+from ..source import Span
+from ..stepwise import foreign, logits_of, parts_of, stepwise, time_of
 from ..syntax import tree
 
 
@@ -49,3 +50,22 @@ def report_problems(program: ir.Program, sink: Sink) -> None:
     if program.generates:
         for problem in stepwise(program).problems:
             sink.error("N701", problem.message, problem.span, help=problem.help)
+
+
+def tunix_problems(program: ir.Program, start: Span, sink: Sink) -> None:
+    """Say what keeps the model of a sound spec from Tunix's interface."""
+    if not program.generates:
+        help = "write `generate Model`"
+        sink.error("N702", "no model of this spec generates", start, help=help)
+    stepping = stepwise(program).program
+    kept = foreign(stepping)
+    if kept is not None:
+        what = "Tunix's cache holds keys and values only"
+        sink.error("N702", what, kept.span, "this keeps something else")
+    for section in program.generates:
+        if parts_of(stepping.definition(section.model)) is None:
+            what = (
+                f"the head of `{section.model}` cannot be told from what comes before"
+            )
+            help = "make scores of one value: `x -> Linear(vocab)`"
+            sink.error("N702", what, section.span, help=help)

@@ -36,6 +36,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--remat", action="store_true", help="recompute a stack's activations"
     )
     parser.add_argument(
+        "--interface",
+        choices=("tunix",),
+        help="add what a library for training calls of a language model",
+    )
+    parser.add_argument(
         "--no-black",
         dest="black",
         action="store_false",
@@ -45,7 +50,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, console: Console) -> int:
     """Build, and tell what was written."""
-    options = Options(stack=args.stack, remat=args.remat, black=args.black)
+    options = Options(
+        stack=args.stack,
+        remat=args.remat,
+        black=args.black,
+        interface=args.interface,
+    )
     result = build(
         args.specs,
         args.out,

@@ -437,6 +437,79 @@ def trainer() -> str:
     return "".join(out)
 
 
+def tunix(tunix: Any) -> str:
+    """tunix.py.j2."""
+    out: list[str] = []
+    out.append(
+        'class TunixSharding(NamedTuple):\n    """How the weights of a critic\'s head are split: they are not."""\n\n    score_weight_d1: tuple[str | None, ...] = (None, None)\n\n\n@dataclass\nclass TunixConfig:\n    """What Tunix asks of a model."""\n\n    num_layers: int\n    num_kv_heads: int\n    head_dim: int\n    embed_dim: int\n    dtype: jax.typing.DTypeLike = jnp.float32\n    remat_config: Any = None\n    shd_config: TunixSharding = TunixSharding()\n\n\nclass '
+    )
+    out.append(tunix.name)
+    out.append("(")
+    out.append(tunix.model)
+    out.append('):\n    """')
+    out.append(tunix.model)
+    out.append(
+        ' as Tunix calls it: with positions, a mask, segments and a cache from outside."""\n\n    def __init__(self, cfg: '
+    )
+    out.append(tunix.config)
+    out.append(
+        ", *, rngs: nnx.Rngs):\n        super().__init__(cfg, rngs=rngs)\n        first = self.attentions()[0]\n        self.config = TunixConfig(\n            len(self.attentions()), first.kv_heads, first.widths[0], "
+    )
+    out.append(tunix.width)
+    out.append("\n        )\n        self.embed_dim, self.num_embed = ")
+    out.append(tunix.width)
+    out.append(", ")
+    out.append(tunix.vocab)
+    out.append(
+        '\n\n    def attentions(self) -> list[TunixAttention]:\n        """The layers that have a cache, in order."""\n        layers = (layer for _, layer in nnx.iter_modules(self))\n        return [layer for layer in layers if isinstance(layer, TunixAttention)]\n\n'
+    )
+    out.append(tunix_call(tunix))
+    out.append("\n")
+    out.append(tunix_cache(tunix))
+    for method in tunix.methods:
+        out.append("\n    ")
+        out.append(method.head)
+        out.append("\n")
+        for line in method.body:
+            out.append(line)
+            out.append("\n")
+    return "".join(out)
+
+
+def tunix_cache(tunix: Any) -> str:
+    """tunix_cache.py.j2."""
+    out: list[str] = []
+    out.append(
+        '    def init_cache(\n        self, batch_size: int, cache_size: int, dtype: jax.typing.DTypeLike\n    ) -> dict[str, dict[str, jax.Array]]:\n        """Empty caches for so many sequences of so many tokens, by layer."""\n\n        def empty(layer: TunixAttention) -> dict[str, jax.Array]:\n            shape = (batch_size, cache_size, layer.kv_heads)\n            key_dim, value_dim = layer.widths\n            return {\n                "k": jnp.zeros((*shape, key_dim), dtype),\n                "v": jnp.zeros((*shape, value_dim), dtype),\n                "end_index": jnp.zeros((batch_size,), jnp.int32),\n            }\n\n        return {f"layer_{n}": empty(layer) for n, layer in enumerate(self.attentions())}\n\n    def get_model_input(self) -> dict[str, Any]:\n        """Arguments of a call, for those who need some."""\n        ones = jnp.ones((2, 4), jnp.int32)\n        return {\n            "'
+    )
+    out.append(tunix.tokens)
+    out.append(
+        '": ones,\n            "positions": ones,\n            "cache": None,\n            "attention_mask": jnp.ones((2, 4, 4), bool),\n        }\n'
+    )
+    return "".join(out)
+
+
+def tunix_call(tunix: Any) -> str:
+    """tunix_call.py.j2."""
+    out: list[str] = []
+    out.append("    def __call__(\n        self,\n        ")
+    out.append(tunix.tokens)
+    out.append(
+        ': jax.Array,\n        positions: jax.Array | None = None,\n        cache: dict[str, dict[str, jax.Array]] | None = None,\n        attention_mask: jax.Array | None = None,\n        segment_ids: jax.Array | None = None,\n        output_hidden_states: bool = False,\n        skip_lm_head: bool = False,\n    ) -> tuple[jax.Array, dict[str, dict[str, jax.Array]] | None]:\n        """Scores (or what they are made of), and the cache with these tokens in it."""\n        if positions is None:\n            positions = jnp.broadcast_to(jnp.arange('
+    )
+    out.append(tunix.tokens)
+    out.append(".shape[1]), ")
+    out.append(tunix.tokens)
+    out.append(
+        '.shape)\n        layers = [layer for _, layer in nnx.iter_modules(self) if isinstance(layer, Stepwise)]\n        for layer in layers:\n            layer.asked = Asked(positions, attention_mask, segment_ids)\n        asked = [layer.asked for layer in self.attentions()]\n        for number, one in enumerate(asked):\n            one.cache = None if cache is None else cache[f"layer_{number}"]\n        try:\n            x = self.features('
+    )
+    out.append(tunix.tokens)
+    out.append(
+        ')\n        finally:\n            for layer in layers:\n                del layer.asked\n        if output_hidden_states:\n            self.sow(nnx.Intermediate, "all_hidden_states", x)\n        if cache is not None:\n            cache = {f"layer_{number}": one.cache for number, one in enumerate(asked)}\n        return x if skip_lm_head else self.compute_final_logits(x), cache\n'
+    )
+    return "".join(out)
+
+
 def weights(weights: Any) -> str:
     """weights.py.j2."""
     out: list[str] = []

@@ -7,7 +7,7 @@ import re
 from .. import ir
 from ..ops.base import Helper
 from ..ops.rounding import DIVISIBLE
-from ..stepwise import stepwise
+from ..stepwise import for_tunix, parts_of, stepwise
 from . import _templates as templates
 from .docs import module_doc
 from .entries import helpers_of
@@ -19,6 +19,7 @@ from .render import BETWEEN, Part, stable
 from .signature import Names, assign_names
 from .text import quoted
 from .train import train_view
+from .tunix import tunix_view
 from .view import ModuleView
 from .weights import asked_of_model, weights_view
 
@@ -27,6 +28,8 @@ def module_text(program: ir.Program, options: Options) -> str:
     """The Python module of a program, from its docstring on."""
     if program.generates:
         program = stepwise(program).program
+    if options.interface == "tunix":
+        program = for_tunix(program)
     names = assign_names(program)
     parts = _parts(program, names, options)
     texts = [stable(p) if options.black else p.text.strip("\n") for p in parts]
@@ -69,6 +72,10 @@ def _parts(program: ir.Program, names: Names, options: Options) -> list[Part]:
     for generated in program.generates:
         text = templates.generation(generate_view(generated, program, names))
         parts += [Part(t) for t in text.split(BETWEEN)]
+        split = parts_of(program.definition(generated.model))
+        if options.interface == "tunix" and split is not None:
+            view_ = tunix_view(generated, split, names, options)
+            parts += [Part(t) for t in templates.tunix(view_).split(BETWEEN)]
     if program.weights:
         parts += weights_parts(program, names, options)
     if any(f"{DIVISIBLE.name}(" in part.text for part in parts[before:]):

@@ -21,7 +21,7 @@ CHECKPOINT = (
 )  # fmt: skip
 # What modules that generate refer to besides.
 GENERATE = (
-    "Decoding", "decode", "generate", "init_cache", "padded", "prefill", "sample", "upto",
+    "Asked", "TunixConfig", "TunixSharding", "Decoding", "decode", "generate", "init_cache", "padded", "prefill", "sample", "upto",
 )  # fmt: skip
 # What both import.
 MORE_MODULES = ("Iterator", "Path", "fnmatchcase", "json", "np", "re")
@@ -32,7 +32,15 @@ TRAIN = (
 )  # fmt: skip
 WEIGHTS = ("STORED", "load_pretrained", "read_config", "save_pretrained")
 # What modules that bring Python code along refer to besides.
-EXTERN_BUILTINS = ("ImportError", "TypeError", "all", "getattr", "isinstance", "map", "type")
+EXTERN_BUILTINS = (
+    "ImportError",
+    "TypeError",
+    "all",
+    "getattr",
+    "isinstance",
+    "map",
+    "type",
+)
 EXTERN = ("Path", "cache", "module_from_spec", "spec_from_file_location", "sys")
 BUILTINS = (
     "ValueError", "abs", "bool", "enumerate", "float", "int", "len", "list", "max", "min",

@@ -115,6 +115,7 @@ def assign_names(program: ir.Program) -> Names:
 def _config_names(program: ir.Program, module: Namespace) -> dict[str, str]:
     """A Config for each model with more than three parameters, with configs or weights."""
     named = {c.model for c in program.configs} | {w.model for w in program.weights}
+    named |= {g.model for g in program.generates}
     wanted = [
         d.name
         for d in program.definitions

@@ -1,0 +1,175 @@
+"""A program as Tunix calls its model: with layers that take masks and caches from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from .. import ir
+from ..dims import Dim
+from ..ops.base import Call, Op
+from ..ops.tunix import IN_PLACE_OF
+from ..record import Record, replace
+from ..shapes import TensorType
+from ..walk import operands, rebuilt
+from .program import logits_of, time_of
+from .time import timed
+
+
+class Parts(Record):
+    """A model in two: what comes before its head, and the head, of what comes before."""
+
+    features: ir.Definition
+    head: ir.Definition
+
+
+def for_tunix(program: ir.Program) -> ir.Program:
+    """The program, once it goes step by step, with the layers that Tunix needs."""
+    definitions = tuple(
+        replace(d, body=tuple(map(_swapped, d.body))) for d in program.definitions
+    )
+    return replace(program, definitions=definitions)
+
+
+def foreign(program: ir.Program) -> ir.Layer | None:
+    """A layer that keeps what Tunix's cache has no place for; None where there is none."""
+    return next(
+        (
+            layer
+            for d in program.definitions
+            for layer in _layers(d.body)
+            if isinstance(layer.callee, Op)
+            and layer.callee.helper is not None
+            and any(h.name == "Stepwise" for h in layer.callee.helper.needs)
+            and layer.callee.helper.name not in IN_PLACE_OF
+        ),
+        None,
+    )
+
+
+def _layers(body: Sequence[ir.Stmt]) -> Iterator[ir.Layer]:
+    for stmt in body:
+        match stmt:
+            case ir.Declare(layer):
+                yield layer
+            case ir.For(body=inner) | ir.Scan(body=inner):
+                yield from _layers(inner)
+            case ir.If(then=then, orelse=orelse):
+                yield from _layers((*then, *orelse))
+
+
+def _swapped(stmt: ir.Stmt) -> ir.Stmt:
+    match stmt:
+        case ir.Declare(ir.Layer(callee=Op(helper=helper) as op) as layer) if (
+            helper is not None and helper.name in IN_PLACE_OF
+        ):
+            new = IN_PLACE_OF[helper.name]
+            assert isinstance(op.build, Call)
+            build = replace(op.build, target=new.name)
+            return ir.Declare(
+                replace(layer, callee=replace(op, helper=new, build=build))
+            )
+        case ir.For(body=body) | ir.Scan(body=body):
+            return replace(stmt, body=tuple(map(_swapped, body)))
+        case ir.If(then=then, orelse=orelse):
+            return replace(
+                stmt,
+                then=tuple(map(_swapped, then)),
+                orelse=tuple(map(_swapped, orelse)),
+            )
+    return stmt
+
+
+# ----------------------------------------------------------------------- head
+
+
+def parts_of(model: ir.Definition) -> Parts | None:
+    """The model in two; None where its scores are not made of one value alone."""
+    index = logits_of(model)
+    assert index is not None
+    time = time_of(model)
+    at = next(
+        (n for n, s in enumerate(model.body) if _heads(s, model, index, time)), None
+    )
+    if at is None:
+        return None
+    found = {id(e): e for s in model.body[at:] for e in _heads(s, model, index, time)}
+    features = [operands(e)[0] for e in found.values()]
+    if any(f != features[0] for f in features):
+        return None
+    value = features[0]
+    before = (*model.body[:at], ir.Return((value,), value.span))
+    given = ir.ModelInput("x", value.type, False, value.span)  # type: ignore[arg-type]
+    taken = ir.Var("x", value.type, value.span)
+    made = tuple(s for s in model.body[:at] if isinstance(s, ir.Declare | ir.Variable))
+    rest = (_headed(s, value, taken, index) for s in model.body[at:])
+    after = (*made, *rest)
+    return Parts(
+        replace(model, body=before, outputs=(value.type,)),
+        replace(model, inputs=(given,), body=after, outputs=(model.outputs[index],)),
+    )
+
+
+def _heads(
+    stmt: ir.Stmt, model: ir.Definition, index: int, time: str
+) -> list[ir.Apply]:
+    """Layers that make scores: of as many entries as the scores, from another width."""
+    scores = model.outputs[index]
+    assert isinstance(scores, TensorType)
+    return [
+        part
+        for expr in _expressions(stmt)
+        for part in _walk(expr)
+        if isinstance(part, ir.Apply) and _scores(part, scores.sizes[-1], time)
+    ]
+
+
+def _scores(part: ir.Apply, width: Dim, time: str) -> bool:
+    """Whether a layer gives each token of a sequence that many values, of one input."""
+    given = operands(part)
+    return (
+        isinstance(part.type, TensorType)
+        and part.type.rank == 3
+        and part.type.sizes[-1] == width
+        and len(given) == 1
+        and timed(given[0].type, time)
+    )
+
+
+def _walk(expr: ir.Expr) -> Iterator[ir.Expr]:
+    yield expr
+    for part in operands(expr):
+        yield from _walk(part)
+
+
+def _expressions(stmt: ir.Stmt) -> Iterator[ir.Expr]:
+    match stmt:
+        case ir.Assign(value=value):
+            yield value
+        case ir.Return(values):
+            yield from values
+        case ir.If(then=then, orelse=orelse):
+            for inner in (*then, *orelse):
+                yield from _expressions(inner)
+
+
+def _headed(stmt: ir.Stmt, value: ir.Expr, by: ir.Expr, index: int) -> ir.Stmt:
+    """A statement of the head alone: of the outputs, only the scores are left."""
+    match stmt:
+        case ir.Assign():
+            return replace(stmt, value=_with(stmt.value, value, by))
+        case ir.Return(values):
+            return replace(stmt, values=(_with(values[index], value, by),))
+        case ir.If(then=then, orelse=orelse):
+            return replace(
+                stmt,
+                then=tuple(_headed(s, value, by, index) for s in then),
+                orelse=tuple(_headed(s, value, by, index) for s in orelse),
+            )
+    return stmt
+
+
+def _with(expr: ir.Expr, value: ir.Expr, by: ir.Expr) -> ir.Expr:
+    if expr == value:
+        return by
+    parts = operands(expr)
+    return rebuilt(expr, [_with(p, value, by) for p in parts]) if parts else expr
