@@ -50,6 +50,28 @@ model M(layers = 3):
     z = hidden -> concat(axis=-1) -> Linear(8)
     return x + hidden[-1] + y + z, hidden
 """
+TABLE = """
+model Table(counts = [5, 7, 3], widths = [3, 2, 4], d = 4):
+    input x: int[B, 3]
+    vectors = []
+    for i, count in enumerate(counts):
+        vectors.append(x[:, i] -> Embed(count, widths[i]) as embed)
+    y = concat(vectors)
+    z = y -> rearrange("b (k n) -> b n k", k=3)
+    return y -> Linear(d), z : [B, 3, 3]
+"""
+PICKED = """
+model Picked(picks = [2, 0], layers = 3):
+    input x: [B, 8]
+    states = [x]
+    for i in range(layers):
+        x = tanh(x)
+        states.append(x)
+    total = zeros([B, 8])
+    for i, pick in enumerate(picks):
+        total += (states[pick] -> Linear(8) as mix) * states[i + 1]
+    return total
+"""
 CHOSEN = """
 model M(n = 3, width = 4):
     input x: [B, 8]
@@ -85,6 +107,22 @@ def test_a_unet_of_lists_trains() -> None:
     first, _ = module.train_step(model, optimizer, *batch)
     later, _ = module.train_step(model, optimizer, *batch)
     assert float(later) < float(first)
+
+
+def test_tensors_that_differ_are_joined_end_to_end():
+    run(TABLE, axes={"B": 2})
+    text = class_of(TABLE, "Table")
+    assert "vectors_features = sum(vectors_size_1)" in text
+
+
+def test_an_index_may_come_from_a_loop():
+    run(PICKED, axes={"B": 2})
+    assert "mix(states[pick])" in class_of(PICKED, "Picked")
+
+
+def test_an_index_outside_of_a_list_is_found_at_the_defaults():
+    (found,) = instantiate(program(PICKED), "Picked", {"picks": (4,)}).failures
+    assert found.message == "index 4 is outside a list of 4"
 
 
 def test_weights_of_an_instance_are_those_of_the_model() -> None:

@@ -206,6 +206,8 @@ class _Body(Scope):
                 self.append(name, value)
             case ir.Pop():
                 self.pop(statement)
+            case ir.Total():
+                self.total(statement)
             case ir.For():
                 self.loop(statement)
             case ir.Scan():
@@ -342,6 +344,9 @@ class _Body(Scope):
         match expr:
             case ir.Apply():
                 self.apply_layer(expr)
+            case ir.Element(ir.Var(name), index, span=span):
+                if text := self.outside(name, index, span):
+                    self.fail(Failure(text, span))
             case ir.OpCall(op, args=args, flops=flops, span=span):
                 for _, static in args:
                     self.argument(static, span)

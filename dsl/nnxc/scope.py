@@ -157,6 +157,21 @@ class Scope:
             size = taken.sizes[index]
             self.env[name] = size if size.value is None else size.value
 
+    def outside(self, name: str, index: ir.Static, span: Span) -> str | None:
+        """What is wrong with the index of a list, if anything."""
+        at, count = self.argument(index, span), len(self.lists.get(name, ()))
+        if name not in self.lists or not isinstance(at, int) or -count <= at < count:
+            return None
+        return f"index {at} is outside a list of {count}"
+
+    def total(self, statement: ir.Total) -> None:
+        """The length of all tensors of a list together."""
+        found = const(0)
+        for held in self.lists[statement.name]:
+            assert isinstance(held, TensorType)
+            found += held.sizes[statement.axis]
+        self.env[statement.symbol] = found if found.value is None else found.value
+
     def compared(self, statement: ir.Require) -> str:
         """What is required, and the sizes at hand: `... (14 and 15)`."""
         match statement.condition:

@@ -30,6 +30,7 @@ def operands(expr: ir.Expr) -> tuple[ir.Expr, ...]:
             ir.Reshape(value=value)
             | ir.Cast(value=value)
             | ir.Item(value=value)
+            | ir.Element(value=value)
             | ir.Invoke(value=value)
         ):
             return (value,)
@@ -76,7 +77,7 @@ def rebuilt(expr: ir.Expr, parts: Sequence[ir.Expr]) -> ir.Expr:
             value = next(rest)
             new_items = (next(rest) if isinstance(i, _EXPR) else i for i in items)
             return replace(expr, value=value, items=tuple(new_items))
-        case ir.Invoke() | ir.Reshape() | ir.Cast() | ir.Item():
+        case ir.Invoke() | ir.Reshape() | ir.Cast() | ir.Item() | ir.Element():
             return replace(expr, value=next(rest))
         case ir.TupleOf():
             return replace(expr, items=tuple(rest))
@@ -100,6 +101,7 @@ _EXPR = (
     ir.Cast,
     ir.TupleOf,
     ir.Item,
+    ir.Element,
     ir.Choose,
     ir.Let,
     ir.ModelCall,

@@ -44,6 +44,7 @@ from .values import (
     Tensor,
     Value,
 )
+from .whole_lists import as_input, shape_of_list
 
 Given: TypeAlias = Tensor | tuple[Tensor, ...] | Listed
 
@@ -64,7 +65,7 @@ def function(
     for name, (node, value) in params.items():
         if isinstance(value, OpenWindow) and subject is not None:
             params[name] = (node, value.over(subject))
-    rule = lists.shape_of_list if _has_list(inputs) else shape
+    rule = shape_of_list if _has_list(inputs) else shape
     shaped = rule(
         ctx, op, inputs, dims_of(params), span, {**written.spans, **_spans(inputs)}
     )
@@ -155,7 +156,7 @@ def _fill(
         return
     whole = _whole(ctx, values[0]) if len(values) == 1 else None
     if whole is not None:
-        into[spec.name] = lists.as_input(ctx, whole, whole.expr.span)
+        into[spec.name] = as_input(ctx, whole, whole.expr.span)
         return
     tensors: list[Tensor] = []
     for value in values:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from .. import ir
 from ..diagnostics import Label
 from ..dims import Dim, const, func, symbol
-from ..ops.base import Op, Shaped
 from ..record import replace
 from ..shapes import OPEN, Axis, ListType, TensorType
 from ..source import Span
@@ -343,8 +341,11 @@ def item(ctx: Context, value: Listed, node: tree.Index) -> Tensor:
     if len(node.items) != 1 or isinstance(node.items[0], (tree.Slice, tree.Dots)):
         ctx.fail("N220", "a list is indexed by one int", node.span)
     at = static(ctx, node.items[0], "an index")
-    if not at.known or not isinstance(at.value, int):
-        ctx.fail("N223", "the index of a list of tensors is a number", node.span)
+    if at.flavor not in ("int", "unknown"):
+        ctx.fail("N220", "a list is indexed by one int", node.span)
+    if not at.known:
+        element = uniform(ctx, value, node.span).element
+        return Tensor(ir.Element(value.expr, at.node, element, node.span))
     index = at.value
     if value.items is not None:
         if not -len(value.items) <= index < len(value.items):
@@ -360,43 +361,3 @@ def one_by_one(value: Listed, span: Span) -> list[Tensor]:
     """The tensors of a list that are all known."""
     assert value.items is not None
     return [Tensor(ir.Item(value.expr, i, t, span)) for i, t in enumerate(value.items)]
-
-
-def as_input(ctx: Context, value: Listed, span: Span) -> Listed:
-    """A whole list as the input of a function that takes any number of tensors."""
-    if value.items:
-        return value
-    type = uniform(ctx, value, span)
-    if type.count is None:
-        ctx.fail("N311", "cannot tell how many tensors this list has", span)
-    return Listed(replace(value.expr, type=type), type.element, None, type.count)
-
-
-def shape_of_list(
-    ctx: Context,
-    op: Op,
-    inputs: Mapping[str, Any],
-    args: Mapping[str, Any],
-    span: Span,
-    spans: Mapping[str, Span],
-) -> Shaped:
-    """What a function makes of a list. Where the number of tensors is a symbol, the rule is asked
-    for two and for three of them: what grows does so evenly."""
-    from .apply import shape
-
-    name, value = next((n, v) for n, v in inputs.items() if isinstance(v, Listed))
-
-    def ask(tensors: tuple[Tensor, ...]) -> Shaped:
-        return shape(ctx, op, {**inputs, name: tensors}, args, span, spans)
-
-    if value.items:
-        return ask(tuple(one_by_one(value, span)))
-    assert value.element is not None and value.count is not None
-    one = Tensor(ir.Item(value.expr, 0, value.element, span))
-    two, three = ask((one,) * 2), ask((one,) * 3)
-    assert isinstance(two.out, TensorType) and isinstance(three.out, TensorType)
-    axes = tuple(
-        Axis(a.size + (b.size - a.size) * (value.count - 2), a.label)
-        for a, b in zip(two.out.axes, three.out.axes, strict=True)
-    )
-    return replace(two, out=two.out.with_axes(axes), flops=None)

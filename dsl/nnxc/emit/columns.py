@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import TypeAlias
 
 from .. import ir
 from ..dims import Dim
 from ..shapes import TensorType
 from .nodes import Line, Node
-from .reads import popped
+from .reads import popped, totals
 from .scope import Scope
 from .statics import size
+
+Changes: TypeAlias = ir.NewList | ir.Append | ir.Pop | ir.Total
 
 
 class Columns:
@@ -30,15 +33,16 @@ class Columns:
             for axis, _ in taken.sizes:
                 name = f"{taken.name}_{taken.type.axis_name(axis)}"
                 self.of.setdefault(taken.name, {}).setdefault(axis, name)
+        for total in totals(definition.body):
+            columns = self.of.setdefault(total.name, {})
+            columns.setdefault(total.axis, f"{total.name}_size_{total.axis}")
 
-    def lines(self, stmt: ir.NewList | ir.Append | ir.Pop) -> list[Node]:
+    def lines(self, stmt: Changes) -> list[Node]:
         """What a statement about a list does to its sizes."""
         columns = self.of.get(stmt.name, {})
         return list(self._lines(stmt, columns))
 
-    def _lines(
-        self, stmt: ir.NewList | ir.Append | ir.Pop, columns: dict[int, str]
-    ) -> Iterator[Line]:
+    def _lines(self, stmt: Changes, columns: dict[int, str]) -> Iterator[Line]:
         taken = dict(stmt.sizes) if isinstance(stmt, ir.Pop) else {}
         for axis, name in columns.items():
             column = self.local(name)
@@ -52,6 +56,11 @@ class Columns:
                     yield from self._append(column, value.type, axis)
                 case ir.Pop():
                     yield self._pop(column, taken.get(axis))
+                case ir.Total(symbol) if stmt.axis == axis:
+                    total = self.local(symbol)
+                    yield Line(
+                        f"{total} = sum({column})", (column,), frozenset((total,))
+                    )
 
     def _append(self, column: str, type: ir.Type, axis: int) -> Iterator[Line]:
         assert isinstance(type, TensorType)

@@ -164,7 +164,7 @@ class _Constructor:
                 return self._all(stmt.body)
             case ir.If():
                 return self._if(stmt)
-            case ir.NewList() | ir.Append() | ir.Pop():
+            case ir.NewList() | ir.Append() | ir.Pop() | ir.Total():
                 return self.columns.lines(stmt)
             case ir.Assign() | ir.UpdateState() | ir.Return():
                 return []

@@ -55,6 +55,8 @@ def text(expr: ir.Expr, scope: Scope) -> Text:
             return t.tuple_of([text(i, scope).text for i in items])
         case ir.Item(ir.TupleOf(items), index):
             return text(items[index], scope)
+        case ir.Element(value, index):
+            return Text(f"{text(value, scope).at(t.ATOM)}[{static(index, scope)}]")
         case ir.Item(value, index):
             whole, kind = text(value, scope).at(t.ATOM), value.type
             if isinstance(kind, Outputs):

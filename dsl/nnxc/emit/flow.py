@@ -31,6 +31,7 @@ from .reads import (
     only_here,
     popped,
     statements,
+    totals,
     walk,
 )
 from .scans import unstacked
@@ -89,6 +90,7 @@ class Flow:
             for s in statements(self.definition.body)
             if isinstance(s, ir.Append | ir.Pop)
         }
+        self.carried |= {t.symbol for t in totals(self.definition.body)}
         self.carried |= self.found
         self.loops = 0
         self.iterated: list[str] = []  # names that differ between the iterations around
@@ -234,6 +236,8 @@ class Flow:
                 self.lower.append(name, value, after)
             case ir.Pop():
                 self._pop(stmt)
+            case ir.Total():
+                self._total(stmt)
             case ir.Return(values, names=given):
                 self.lower.returned(values, self.signature.output, fields(given))
             case ir.StaticLet():
@@ -286,6 +290,11 @@ class Flow:
             local = self._local(symbol)
             text = f"{local} = {taken}.shape[{index - stmt.type.rank * stmt.type.lead}]"
             self.lower.nodes.append(Line(text, (), frozenset((local,))))
+
+    def _total(self, stmt: ir.Total) -> None:
+        local, held = self._local(stmt.symbol), self.locals.text[stmt.name]
+        text = f"{local} = sum(t.shape[{stmt.axis}] for t in {held})"
+        self.lower.nodes.append(Line(text, (), frozenset((local,))))
 
     def _constructible(self, value: ir.Static) -> bool:
         names = mentions(value)

@@ -148,6 +148,8 @@ def live_before(stmt: ir.Stmt, after: frozenset[str]) -> frozenset[str]:
             return after | reads(value) | {name}
         case ir.Pop(target, name):
             return (after - {target}) | {name}
+        case ir.Total(name=name):
+            return after | {name}
         case ir.Return(values):
             return frozenset().union(*(reads(v) for v in values))
         case ir.For(body=body):
@@ -231,6 +233,11 @@ def _targets(stmt: ir.Stmt) -> tuple[str, ...]:
         case ir.Scan():
             return (*stmt.inner, *stmt.outer)
     return ()
+
+
+def totals(body: Sequence[ir.Stmt]) -> list[ir.Total]:
+    """What sums the sizes of lists."""
+    return [s for s in statements(body) if isinstance(s, ir.Total)]
 
 
 def popped(body: Sequence[ir.Stmt]) -> list[ir.Pop]:

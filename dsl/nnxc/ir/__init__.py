@@ -32,6 +32,7 @@ from .statements import Scan as Scan
 from .statements import StaticLet as StaticLet
 from .statements import Step as Step
 from .statements import Stmt as Stmt
+from .statements import Total as Total
 from .statements import UpdateState as UpdateState
 from .statements import Variable as Variable
 from .static import STATIC_FUNCTIONS as STATIC_FUNCTIONS
@@ -52,6 +53,7 @@ from .static import StaticUnary as StaticUnary
 from .tensors import Apply as Apply
 from .tensors import Cast as Cast
 from .tensors import Choose as Choose
+from .tensors import Element as Element
 from .tensors import Expr as Expr
 from .tensors import Invoke as Invoke
 from .tensors import Item as Item

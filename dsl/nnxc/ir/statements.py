@@ -97,6 +97,15 @@ class Pop(Record):
     span: Span
 
 
+class Total(Record):
+    """From here on `symbol` is the sum of the sizes of a list's tensors along an axis."""
+
+    symbol: str
+    name: str
+    axis: int
+    span: Span
+
+
 class UpdateState(Record):
     """A `state` gets its next value."""
 
@@ -205,6 +214,6 @@ class Return(Record):
 
 
 Stmt: TypeAlias = (
-    Declare | Variable | StaticLet | Assign | NewList | Append | Pop | UpdateState
+    Declare | Variable | StaticLet | Assign | NewList | Append | Pop | Total | UpdateState
     | For | Scan | If | Require | Return
 )  # fmt: skip

@@ -138,6 +138,15 @@ class Item(Record):
     span: Span
 
 
+class Element(Record):
+    """A tensor of a list by a number that is known at construction."""
+
+    value: Expr
+    index: Static
+    type: TensorType
+    span: Span
+
+
 class Choose(Record):
     """`then if condition else orelse` over tensors, the condition being static."""
 
@@ -169,5 +178,5 @@ class ModelCall(Record):
 
 Expr: TypeAlias = (
     Var | Scalar | Apply | OpCall | Invoke | Operator | Subscript | Reshape | Cast
-    | TupleOf | Item | Choose | Let | ModelCall
+    | TupleOf | Item | Element | Choose | Let | ModelCall
 )  # fmt: skip

@@ -161,7 +161,14 @@ class _Definition:
                 self._apply(expr)
             case ir.Subscript():
                 self._subscript(expr)
-            case ir.Var() | ir.TupleOf() | ir.Item() | ir.Choose() | ir.Let():
+            case (
+                ir.Var()
+                | ir.TupleOf()
+                | ir.Item()
+                | ir.Element()
+                | ir.Choose()
+                | ir.Let()
+            ):
                 return expr
             case _:
                 self._keeps_time(expr)
