@@ -181,7 +181,8 @@ def _compound(statements: SearchStrategy) -> SearchStrategy:
         tree.If, EXPRESSIONS, body, body, trivia=TRIVIA, else_trivia=TRIVIA
     )
     loop = _with_trivia(tree.For, LOWERS, EXPRESSIONS, body)
-    return alone | either | loop | _scans(body)
+    goal = _with_trivia(tree.Optimize, LOWER, body)
+    return alone | either | loop | goal | _scans(body)
 
 
 STATEMENTS = st.recursive(SIMPLE, _compound, max_leaves=3)

@@ -147,6 +147,7 @@ CODES: dict[str, str] = {
     "N512": "no batch",
     "N513": "no loss or optimizer",
     "N514": "setting depends on the model",
+    "N515": "setting out of its place",
     # N6xx: weights
     "N600": "two sections of weights for one model",
     "N601": "weights without a tensor",

@@ -83,7 +83,9 @@ def _of_train(program: ir.Program, instance: Instance) -> Iterator[Failure]:
     """What the model's train requires of the parameters, and these do not keep."""
     scope = Scope(dict(instance.values), frozenset())
     for train in program.trains:
-        for item in train.body if train.model == instance.name else ():
+        bodies = (train.body, *(o.body for o in train.objectives))
+        own = train.model == instance.name
+        for item in (stmt for body in bodies for stmt in body) if own else ():
             if isinstance(item, ir.StaticLet):
                 scope.let(item.name, item.value, item.span)
             elif isinstance(item, ir.Require) and not _holds(scope, item):

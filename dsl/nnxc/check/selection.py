@@ -10,20 +10,23 @@ from .context import Context
 from .values import Fault, Signature
 
 if TYPE_CHECKING:
-    from .train import Parts
+    from .train import Goal
 
 
-def select(ctx: Context, node: tree.Select, parts: Parts, signature: Signature) -> None:
+def select(ctx: Context, node: tree.Select, goal: Goal, signature: Signature) -> None:
     """`only paths` or `freeze paths`, every path being one of the model."""
     other = "freeze" if node.keyword == "only" else "only"
-    if getattr(parts, other):
+    if getattr(goal, other):
         ctx.fail("N509", "`only` and `freeze` exclude each other", node.span)
-    chosen = getattr(parts, node.keyword)
+    chosen = getattr(goal, node.keyword)
+    broken = False
     for path in node.paths:
         try:
             chosen.append(_chosen(ctx, path, chosen, signature))
         except Fault:
-            parts.broken = True
+            broken = True
+    if broken:
+        raise Fault
 
 
 def _chosen(

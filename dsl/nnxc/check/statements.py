@@ -67,7 +67,7 @@ def statement(ctx: Context, node: tree.Statement) -> None:
                 value.span,
                 help="give it a name, or return it",
             )
-        case tree.Metric() | tree.Select():
+        case tree.Metric() | tree.Select() | tree.Optimize():
             ctx.fail("N242", "this belongs in a train", node.span)
         case _:
             assert_never(node)
@@ -95,7 +95,7 @@ def targets(node: tree.Statement) -> list[tree.Name]:
             return [tree.Name(f.name, f.name_span) for f in fields]
         case tree.Evaluate(tree.Call(tree.Attribute(tree.Name() as name, "append"))):
             return [name]
-        case tree.For(_, _, body):
+        case tree.For(_, _, body) | tree.Optimize(_, body):
             return [t for s in body for t in targets(s)]
         case tree.Scan(names, carries=carries, body=body):
             given = [tree.Name(c.name, c.name_span) for c in carries]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from .. import ir
 from ..diagnostics import Label, Sink, closest
@@ -22,25 +23,45 @@ from .settings import between, count, independent, positive_number, precision, t
 from .statements import abandon, mentioned, statement, targets
 from .values import BAD, Bad, Binding, Fault, ModelRef, Signature, Tensor
 
-SETTINGS = ("loss", "optimizer", "clip", "accumulate", "precision", "ema")
+OWN = ("loss", "optimizer", "clip", "accumulate")  # of each objective
+SHARED = ("precision", "ema")
+SETTINGS = OWN + SHARED
 
 
 @dataclass(slots=True)
-class Parts:
-    """What a train says, as found so far."""
+class Goal:
+    """What a train or one of its objectives says, as found so far."""
 
-    batch: list[ir.ModelInput] = field(default_factory=list)
+    name: str
+    span: Span
     loss: ir.Expr | None = None
     metrics: dict[str, ir.Expr] = field(default_factory=dict)
     optimizer: ir.TrainOp | None = None
     clip: ir.Static | None = None
     accumulate: ir.Static | None = None
-    precision: str | None = None
-    ema: ir.Static | None = None
     only: list[str] = field(default_factory=list)
     freeze: list[str] = field(default_factory=list)
     seen: dict[str, Span] = field(default_factory=dict)
+    body: tuple[ir.Stmt, ...] = ()
+
+
+@dataclass(slots=True)
+class Parts:
+    """What a train says, as found so far: `goal` is the objective at hand."""
+
+    goal: Goal
+    several: bool
+    shared: list[Any] = field(default_factory=list)  # statements before the objectives
+    batch: list[ir.ModelInput] = field(default_factory=list)
+    precision: str | None = None
+    ema: ir.Static | None = None
+    goals: list[Goal] = field(default_factory=list)
     broken: bool = False
+
+    @property
+    def inside(self) -> bool:
+        """Whether the statement at hand is one of several objectives'."""
+        return bool(self.goal.name)
 
 
 def check_train(
@@ -54,35 +75,54 @@ def check_train(
     ctx = Context(sink, "train", signature.definition.name, {}, functions, defaults)
     _model_names(ctx, signature)
     ctx.hints = dict.fromkeys(SETTINGS, "a setting is no value; name what goes into it")
-    parts = Parts()
+    several = any(isinstance(item, tree.Optimize) for item in node.body)
+    parts = Parts(Goal("", node.model.span), several)
     _has_batch(ctx, node, parts)
-    for item in node.body:
+    _statements(ctx, node.body, parts, signature)
+    if not several:
+        parts.goals.append(parts.goal)
+    _complete(ctx, parts)
+    if parts.broken:
+        return None
+    return ir.Train(
+        signature.definition.name,
+        tuple(parts.batch),
+        finish(ctx, ctx.body),
+        tuple(_objective(goal) for goal in parts.goals),
+        parts.precision,
+        parts.ema,
+        tuple(sorted(ctx.streams)),
+        tuple(sorted(ctx.hard_streams)),
+        node.span,
+    )
+
+
+def _statements(
+    ctx: Context, body: tuple[tree.Statement, ...], parts: Parts, signature: Signature
+) -> None:
+    for item in body:
         try:
             _statement(ctx, item, parts, signature)
         except Fault:
             parts.broken = True
             abandon(ctx, item)
             for key in _setting(item):
-                parts.seen.setdefault(key, item.span)
-    _complete(ctx, node, parts)
-    if parts.broken or parts.loss is None or parts.optimizer is None:
-        return None
-    return ir.Train(
-        signature.definition.name,
-        tuple(parts.batch),
-        finish(ctx, ctx.body),
-        parts.loss,
-        tuple(parts.metrics.items()),
-        parts.optimizer,
-        parts.clip,
-        parts.accumulate,
-        parts.precision,
-        parts.ema,
-        tuple(parts.only),
-        tuple(parts.freeze),
-        tuple(sorted(ctx.streams)),
-        tuple(sorted(ctx.hard_streams)),
-        node.span,
+                parts.goal.seen.setdefault(key, item.span)
+
+
+def _objective(goal: Goal) -> ir.Objective:
+    assert goal.loss is not None and goal.optimizer is not None
+    return ir.Objective(
+        goal.name,
+        goal.body,
+        goal.loss,
+        tuple(goal.metrics.items()),
+        goal.optimizer,
+        goal.clip,
+        goal.accumulate,
+        tuple(goal.only),
+        tuple(goal.freeze),
+        goal.span,
     )
 
 
@@ -120,19 +160,22 @@ def _setting(item: tree.Statement) -> list[str]:
 def _statement(
     ctx: Context, node: tree.Statement, parts: Parts, signature: Signature
 ) -> None:
+    _in_place(ctx, node, parts)
     match node:
         case tree.Declare("batch"):
             _batch(ctx, node, parts)
+        case tree.Optimize():
+            _optimize(ctx, node, parts, signature)
         case tree.Metric():
             _metric(ctx, node, parts)
         case tree.Select():
-            select(ctx, node, parts, signature)
+            select(ctx, node, parts.goal, signature)
         case tree.Assign(targets, "=") if (
             len(targets) == 1 and targets[0].id in SETTINGS
         ):
             _assign_setting(ctx, targets[0].id, node, parts)
         case tree.Assign():
-            _suspect_setting(ctx, node, parts)
+            _suspect_setting(ctx, node, parts.goal)
             statement(ctx, node)
         case (
             tree.Declare()
@@ -148,7 +191,55 @@ def _statement(
             statement(ctx, node)
 
 
-def _suspect_setting(ctx: Context, node: tree.Assign, parts: Parts) -> None:
+def _in_place(ctx: Context, node: tree.Statement, parts: Parts) -> None:
+    """Each objective has what is its own; the train has the rest."""
+    match node:
+        case tree.Metric():
+            what, own = "metric", True
+        case tree.Select(keyword):
+            what, own = keyword, True
+        case tree.Declare("batch"):
+            what, own = "batch", False
+        case tree.Optimize():
+            what, own = "optimize", False
+        case tree.Assign((tree.Name(name),), "=") if name in SETTINGS:
+            what, own = name, name in OWN
+        case _:
+            return
+    if parts.inside and not own:
+        text = f"`{what}` belongs to the whole train"
+        ctx.fail("N515", text, node.span, help="move it out of this `optimize`")
+    if parts.several and own and not parts.inside:
+        text = f"`{what}` belongs to one objective"
+        help = "move it into an `optimize`, for each has its own"
+        ctx.fail("N515", text, node.span, help=help)
+
+
+def _optimize(
+    ctx: Context, node: tree.Optimize, parts: Parts, signature: Signature
+) -> None:
+    """`optimize name:`; names that it gives values to are its own."""
+    check_name(ctx, node.name, node.name_span)
+    for other in parts.goals:
+        if other.name == node.name:
+            first = (Label(other.span, "the first"),)
+            text = f"there are two objectives `{node.name}`"
+            ctx.error("N202", text, node.name_span, related=first)
+            parts.broken = True
+    outer, scope = parts.goal, dict(ctx.scope)
+    parts.goal = Goal(node.name, node.name_span)
+    parts.goals.append(parts.goal)
+    parts.shared = ctx.body
+    with ctx.nested() as body:
+        _statements(ctx, node.body, parts, signature)
+    parts.goal.body = finish(ctx, body)
+    if not parts.goal.only and not parts.goal.freeze:
+        path = tree.Name(node.name, node.name_span)
+        select(ctx, tree.Select("only", (path,), node.name_span), parts.goal, signature)
+    parts.goal, ctx.scope = outer, scope
+
+
+def _suspect_setting(ctx: Context, node: tree.Assign, goal: Goal) -> None:
     """`optimiser = adam(...)`: an optimizer or schedule under another name."""
     head = node.value.func if isinstance(node.value, tree.Call) else node.value
     if (
@@ -156,7 +247,7 @@ def _suspect_setting(ctx: Context, node: tree.Assign, parts: Parts) -> None:
         and head.id in {**OPTIMIZERS, **SCHEDULES}
         and head.id not in ctx.functions
     ):
-        parts.seen.setdefault("optimizer", node.span)
+        goal.seen.setdefault("optimizer", node.span)
         ctx.fail(
             "N502",
             f"a train has no `{node.targets[0].id}`",
@@ -205,31 +296,32 @@ def _field(ctx: Context, item: tree.Field, parts: Parts) -> None:
 
 
 def _assign_setting(ctx: Context, name: str, node: tree.Assign, parts: Parts) -> None:
-    if name in parts.seen:
+    goal = parts.goal
+    if name in goal.seen:
         ctx.fail(
             "N202",
             f"`{name}` is given twice",
             node.targets[0].span,
-            related=(Label(parts.seen[name], "the first"),),
+            related=(Label(goal.seen[name], "the first"),),
         )
-    parts.seen[name] = node.targets[0].span
+    goal.seen[name] = node.targets[0].span
     if name != "loss":
         independent(ctx, node.value, name)
     match name:
         case "loss":
-            parts.loss = _scalar(ctx, node.value, "the loss")
-            if not _uses_model(parts.loss):
+            goal.loss = _scalar(ctx, node.value, "the loss")
+            if not _uses_model(goal.loss):
                 _require_model(ctx, node, parts)
         case "optimizer":
-            parts.optimizer = train_op(ctx, node.value, OPTIMIZERS, "optimizer")
+            goal.optimizer = train_op(ctx, node.value, OPTIMIZERS, "optimizer")
         case "precision":
             parts.precision = precision(ctx, node.value)
         case "clip":
-            parts.clip = positive_number(ctx, node.value, "clip")
+            goal.clip = positive_number(ctx, node.value, "clip")
         case "ema":
             parts.ema = between(ctx, node.value)
         case "accumulate":
-            parts.accumulate = count(ctx, node.value)
+            goal.accumulate = count(ctx, node.value)
 
 
 def _scalar(ctx: Context, node: tree.Expr, what: str) -> ir.Expr:
@@ -252,7 +344,8 @@ def _scalar(ctx: Context, node: tree.Expr, what: str) -> ir.Expr:
 
 
 def _require_model(ctx: Context, node: tree.Assign, parts: Parts) -> None:
-    if not any(_uses_model(s.value) for s in ctx.body if isinstance(s, ir.Assign)):
+    before = (s for s in (*parts.shared, *ctx.body) if isinstance(s, ir.Assign))
+    if not any(_uses_model(s.value) for s in before):
         ctx.fail(
             "N505",
             "the loss does not call the model",
@@ -276,27 +369,35 @@ def _uses_model(node: object) -> bool:
 
 def _metric(ctx: Context, node: tree.Metric, parts: Parts) -> None:
     check_name(ctx, node.name, node.name_span)
-    if node.name in parts.metrics or node.name == "loss":
+    named = {name for goal in (*parts.goals, parts.goal) for name in goal.metrics}
+    if node.name in named or node.name == "loss":
         ctx.fail("N202", f"there are two metrics `{node.name}`", node.name_span)
-    parts.metrics[node.name] = _scalar(ctx, node.value, "a metric")
+    parts.goal.metrics[node.name] = _scalar(ctx, node.value, "a metric")
 
 
-def _complete(ctx: Context, node: tree.Train, parts: Parts) -> None:
-    name = node.model.span
+def _around(span: Span, parts: Parts) -> Goal:
+    """The objective in whose statements a place is."""
+    before = [g for g in parts.goals if g.span.start <= span.start]
+    return before[-1] if before else parts.goal
+
+
+def _complete(ctx: Context, parts: Parts) -> None:
     unused = [b for b in ctx.bindings if not b.used]
     for binding in unused:
-        meant = closest(binding.name, [s for s in SETTINGS if s not in parts.seen])
+        goal = _around(binding.span, parts)
+        meant = closest(binding.name, [s for s in SETTINGS if s not in goal.seen])
         if binding.what == "value" and meant:
             text = f"a train has no `{binding.name}`"
             ctx.error("N502", text, binding.span, help=f"did you mean `{meant}`?")
-            parts.seen[meant] = binding.span
+            goal.seen[meant] = binding.span
             parts.broken = True
-    for key in ("loss", "optimizer"):
-        if key not in parts.seen:
-            ctx.error(
-                "N513", f"this train has no {key}", name, help=f"write `{key} = ...`"
-            )
-            parts.broken = True
+    for goal in parts.goals:
+        for key in ("loss", "optimizer"):
+            if key not in goal.seen:
+                what = f"`{goal.name}`" if goal.name else "this train"
+                text, help = f"{what} has no {key}", f"write `{key} = ...`"
+                ctx.error("N513", text, goal.span, help=help)
+                parts.broken = True
     if parts.broken:
         return
     for binding in unused:

@@ -202,12 +202,65 @@ def generation(generate: Any) -> str:
     return "".join(out)
 
 
+def gradients(goal: Any) -> str:
+    """gradients.py.j2."""
+    out: list[str] = []
+    if goal.split:
+        out.append("    graphdef, params, rest = nnx.split(model, ")
+        out.append(goal.wrt)
+        out.append(", ...)\n\n    def ")
+        out.append(goal.split.name)
+        out.append("(")
+        out.append(goal.split.parameters)
+        out.append(
+            ") -> tuple[jax.Array, dict[str, jax.Array]]:\n        model = nnx.merge(graphdef, params, rest)\n        return "
+        )
+        out.append(goal.loss_fn.name)
+        out.append("(")
+        out.append(goal.loss_fn.arguments)
+        out.append(")\n\n    grad_fn = nnx.value_and_grad(")
+        out.append(goal.split.name)
+        out.append(", has_aux=True)\n    (loss, metrics), grads = grad_fn(")
+        out.append(goal.split.arguments)
+        out.append(")\n")
+    else:
+        out.append("    grad_fn = nnx.value_and_grad(")
+        out.append(goal.loss_fn.name)
+        out.append(", has_aux=True)\n    (loss, metrics), grads = grad_fn(")
+        out.append(goal.loss_fn.arguments)
+        out.append(")\n")
+    out.append("    optimizer.update(model, grads)\n")
+    return "".join(out)
+
+
 def held() -> str:
     """held.py.j2."""
     out: list[str] = []
     out.append(
         'def numbered(name: str, positions: tuple[int, ...]) -> str:\n    """A name with `{0}` and `{1+1}` filled in."""\n    return re.sub(\n        r"\\{(\\d+)\\+?(\\d*)\\}", lambda m: str(positions[int(m[1])] + int(m[2] or 0)), name\n    )\n\n\nclass Held(NamedTuple):\n    """What a model has of a row: keys of its state, and names for each position in a stack."""\n\n    stored: Stored\n    keys: list[tuple[Any, ...]]\n    shapes: list[tuple[int, ...]]\n    names: list[list[str]]\n\n\ndef held_weights(\n    model: Any, state: dict[tuple[Any, ...], Any], table: tuple[Stored, ...]\n) -> list[Held]:\n    """The rows of a table as they apply to the variables of a model."""\n    keys = {".".join(map(str, key)): key for key in state}\n    firsts = [re.escape(stored.paths.split()[0]) for stored in table]\n    patterns = [re.compile(text.replace(r"\\{\\}", r"(\\d+)")) for text in firsts]\n    held = []\n    for path in keys:\n        for pattern, stored in zip(patterns, table, strict=True):\n            if match := pattern.fullmatch(path):\n                positions = match.groups()\n                mine = [keys[p.format(*positions)] for p in stored.paths.split()]\n                shapes = [tuple(state[key].shape) for key in mine]\n                inside = stored.inside(model, shapes, positions)\n                held.append(Held(stored, mine, *inside))\n                break\n    return held\n'
     )
+    return "".join(out)
+
+
+def loss_fn(goal: Any) -> str:
+    """loss_fn.py.j2."""
+    out: list[str] = []
+    out.append("def ")
+    out.append(goal.loss_fn.name)
+    out.append("(")
+    out.append(goal.loss_fn.parameters)
+    out.append(') -> tuple[jax.Array, dict[str, jax.Array]]:\n    """The loss of ')
+    out.append(goal.title)
+    out.append(', and its metrics."""\n')
+    for line in goal.loss.lines:
+        out.append("    ")
+        out.append(line)
+        out.append("\n")
+    out.append("    return ")
+    out.append(goal.loss.result)
+    out.append(", ")
+    out.append(goal.loss.metrics)
+    out.append("\n")
     return "".join(out)
 
 
@@ -301,15 +354,16 @@ def stored_unpack() -> str:
 def train(train: Any) -> str:
     """train.py.j2."""
     out: list[str] = []
-    out.append(train.tx)
-    out.append(" = ")
-    out.append(train.transformation)
-    out.append("\n")
-    if train.selection:
-        out.append(train.trainable)
+    for goal in train.goals:
+        out.append(goal.tx)
         out.append(" = ")
-        out.append(train.selection)
+        out.append(goal.transformation)
         out.append("\n")
+        if goal.selection:
+            out.append(goal.trainable)
+            out.append(" = ")
+            out.append(goal.selection)
+            out.append("\n")
     out.append("\n\ndef ")
     out.append(train.create_model.name)
     out.append("(")
@@ -320,17 +374,19 @@ def train(train: Any) -> str:
     out.append(train.model)
     out.append("(")
     out.append(train.create_model.arguments)
-    out.append(")\n\n\ndef ")
-    out.append(train.create_optimizer)
-    out.append("(model: ")
-    out.append(train.model)
-    out.append(") -> nnx.Optimizer[")
-    out.append(train.model)
-    out.append("]:\n    return nnx.Optimizer(model, ")
-    out.append(train.tx)
-    out.append(", wrt=")
-    out.append(train.wrt)
     out.append(")\n")
+    for goal in train.goals:
+        out.append("\n\ndef ")
+        out.append(goal.create_optimizer)
+        out.append("(model: ")
+        out.append(train.model)
+        out.append(") -> nnx.Optimizer[")
+        out.append(train.model)
+        out.append("]:\n    return nnx.Optimizer(model, ")
+        out.append(goal.tx)
+        out.append(", wrt=")
+        out.append(goal.wrt)
+        out.append(")\n")
     if train.decay:
         out.append("\n\ndef ")
         out.append(train.create_ema)
@@ -339,7 +395,7 @@ def train(train: Any) -> str:
         out.append(") -> nnx.EMA:\n    return nnx.EMA(model, ")
         out.append(train.decay)
         out.append(", only=")
-        out.append(train.wrt)
+        out.append(train.averaged)
         out.append(")\n")
     if train.streams:
         out.append("\n\ndef ")
@@ -348,29 +404,69 @@ def train(train: Any) -> str:
         out.append(train.streams)
         out.append(")\n")
     out.append("\n\n")
-    out.append(train_step(train))
+    if train.several:
+        out.append(train_steps(train))
+    else:
+        out.append(train_step(train))
     return "".join(out)
 
 
 def train_step(train: Any) -> str:
     """train_step.py.j2."""
     out: list[str] = []
-    out.append("def ")
-    out.append(train.loss_fn.name)
-    out.append("(")
-    out.append(train.loss_fn.parameters)
-    out.append(
-        ') -> tuple[jax.Array, dict[str, jax.Array]]:\n    """The loss of a batch, and its metrics."""\n'
-    )
-    for line in train.loss.lines:
-        out.append("    ")
-        out.append(line)
-        out.append("\n")
-    out.append("    return ")
-    out.append(train.loss.result)
-    out.append(", ")
-    out.append(train.loss.metrics)
-    out.append("\n\n\n@nnx.jit")
+    for goal in train.goals:
+        out.append(loss_fn(goal))
+        out.append("\n\n@nnx.jit")
+        if train.donated:
+            out.append("(donate_argnames=")
+            out.append(train.donated)
+            out.append(")")
+        out.append("\ndef ")
+        out.append(train.train_step.name)
+        out.append("(")
+        out.append(train.train_step.parameters)
+        out.append(
+            ') -> tuple[jax.Array, dict[str, jax.Array]]:\n    """Take one step; the objects change in place."""\n'
+        )
+        out.append(gradients(goal))
+        if train.decay:
+            out.append("    ema.update(model)\n")
+        out.append("    return loss, metrics\n\n\n@nnx.jit\ndef ")
+        out.append(train.eval_step.name)
+        out.append("(")
+        out.append(train.eval_step.parameters)
+        out.append(
+            ') -> tuple[jax.Array, dict[str, jax.Array]]:\n    """Loss and metrics of the model as it is used, not as it is trained."""\n'
+        )
+        if train.modes:
+            out.append("    model = nnx.view(model, ")
+            out.append(train.modes)
+            out.append(")\n")
+        out.append("    return ")
+        out.append(goal.loss_fn.name)
+        out.append("(")
+        out.append(goal.evaluated)
+        out.append(")\n")
+    return "".join(out)
+
+
+def train_steps(train: Any) -> str:
+    """train_steps.py.j2."""
+    out: list[str] = []
+    for goal in train.goals:
+        out.append(loss_fn(goal))
+        out.append("\n\ndef ")
+        out.append(goal.step.name)
+        out.append("(")
+        out.append(goal.step.parameters)
+        out.append(
+            ') -> tuple[jax.Array, dict[str, jax.Array]]:\n    """Take a step for '
+        )
+        out.append(goal.title)
+        out.append('; the objects change in place."""\n')
+        out.append(gradients(goal))
+        out.append("    return loss, metrics\n\n\n")
+    out.append("@nnx.jit")
     if train.donated:
         out.append("(donate_argnames=")
         out.append(train.donated)
@@ -380,59 +476,58 @@ def train_step(train: Any) -> str:
     out.append("(")
     out.append(train.train_step.parameters)
     out.append(
-        ') -> tuple[jax.Array, dict[str, jax.Array]]:\n    """Take one step; the objects change in place."""\n'
+        ') -> tuple[dict[str, jax.Array], dict[str, jax.Array]]:\n    """Take a step for each in turn; the objects change in place."""\n'
     )
-    if train.split:
-        out.append("    graphdef, params, rest = nnx.split(model, ")
-        out.append(train.wrt)
-        out.append(", ...)\n\n    def ")
-        out.append(train.split.name)
+    for goal in train.goals:
+        out.append("    ")
+        out.append(goal.result)
+        out.append(" = ")
+        out.append(goal.step.name)
         out.append("(")
-        out.append(train.split.parameters)
-        out.append(
-            ") -> tuple[jax.Array, dict[str, jax.Array]]:\n        model = nnx.merge(graphdef, params, rest)\n        return "
-        )
-        out.append(train.loss_fn.name)
-        out.append("(")
-        out.append(train.train_step.arguments)
-        out.append(")\n\n    grad_fn = nnx.value_and_grad(")
-        out.append(train.split.name)
-        out.append(", has_aux=True)\n    (loss, metrics), grads = grad_fn(")
-        out.append(train.split.arguments)
+        out.append(goal.step.arguments)
         out.append(")\n")
-    else:
-        out.append("    grad_fn = nnx.value_and_grad(")
-        out.append(train.loss_fn.name)
-        out.append(", has_aux=True)\n    (loss, metrics), grads = grad_fn(")
-        out.append(train.train_step.arguments)
-        out.append(")\n")
-    out.append("    optimizer.update(model, grads)\n")
     if train.decay:
         out.append("    ema.update(model)\n")
-    out.append("    return loss, metrics\n\n\n@nnx.jit\ndef ")
+    out.append("    return ")
+    out.append(train.losses)
+    out.append(", ")
+    out.append(train.metrics)
+    out.append("\n\n\n@nnx.jit\ndef ")
     out.append(train.eval_step.name)
     out.append("(")
     out.append(train.eval_step.parameters)
     out.append(
-        ') -> tuple[jax.Array, dict[str, jax.Array]]:\n    """Loss and metrics of the model as it is used, not as it is trained."""\n'
+        ') -> tuple[dict[str, jax.Array], dict[str, jax.Array]]:\n    """Losses and metrics of the model as it is used, not as it is trained."""\n'
     )
     if train.modes:
         out.append("    model = nnx.view(model, ")
         out.append(train.modes)
         out.append(")\n")
+    for goal in train.goals:
+        out.append("    ")
+        out.append(goal.result)
+        out.append(" = ")
+        out.append(goal.loss_fn.name)
+        out.append("(")
+        out.append(goal.evaluated)
+        out.append(")\n")
     out.append("    return ")
-    out.append(train.loss_fn.name)
-    out.append("(")
-    out.append(train.eval_step.arguments)
-    out.append(")\n")
+    out.append(train.losses)
+    out.append(", ")
+    out.append(train.metrics)
+    out.append("\n")
     return "".join(out)
 
 
-def trainer() -> str:
+def trainer(losses: Any) -> str:
     """trainer.py.j2."""
     out: list[str] = []
     out.append(
-        'class Trainer:\n    """Takes steps without Flax\'s cost per call: `Trainer(train_step, model, optimizer, ...)`.\n\n    The arrays live here, donated from step to step; `sync` puts them into the objects.\n    """\n\n    def __init__(self, train_step: Callable[..., Any], *objects: Any) -> None:\n        self.objects = objects\n        graphdef, state = nnx.split(objects)\n        self.leaves, self.treedef = jax.tree.flatten(state)\n\n        @partial(jax.jit, donate_argnums=0)\n        def run(leaves: list[jax.Array], *batch: jax.Array) -> Any:\n            objects = nnx.merge(graphdef, jax.tree.unflatten(self.treedef, leaves))\n            result = train_step(*objects, *batch)\n            return result, jax.tree.leaves(nnx.state(objects))\n\n        self.run = run\n\n    def step(self, *batch: jax.Array) -> tuple[jax.Array, dict[str, jax.Array]]:\n        """Take one step, as `train_step` does."""\n        result, self.leaves = self.run(self.leaves, *batch)\n        return result\n\n    def sync(self) -> None:\n        """Bring the objects up to date, to evaluate or save them."""\n        nnx.update(self.objects, jax.tree.unflatten(self.treedef, self.leaves))\n'
+        'class Trainer:\n    """Takes steps without Flax\'s cost per call: `Trainer(train_step, model, optimizer, ...)`.\n\n    The arrays live here, donated from step to step; `sync` puts them into the objects.\n    """\n\n    def __init__(self, train_step: Callable[..., Any], *objects: Any) -> None:\n        self.objects = objects\n        graphdef, state = nnx.split(objects)\n        self.leaves, self.treedef = jax.tree.flatten(state)\n\n        @partial(jax.jit, donate_argnums=0)\n        def run(leaves: list[jax.Array], *batch: jax.Array) -> Any:\n            objects = nnx.merge(graphdef, jax.tree.unflatten(self.treedef, leaves))\n            result = train_step(*objects, *batch)\n            return result, jax.tree.leaves(nnx.state(objects))\n\n        self.run = run\n\n    def step(self, *batch: jax.Array) -> tuple['
+    )
+    out.append(losses)
+    out.append(
+        ', dict[str, jax.Array]]:\n        """Take one step, as `train_step` does."""\n        result, self.leaves = self.run(self.leaves, *batch)\n        return result\n\n    def sync(self) -> None:\n        """Bring the objects up to date, to evaluate or save them."""\n        nnx.update(self.objects, jax.tree.unflatten(self.treedef, self.leaves))\n'
     )
     return "".join(out)
 

@@ -59,8 +59,10 @@ def ops(program: ir.Program) -> Iterator[tuple[Op, Call | str]]:
                 yield item.callee, item.callee.build_for(dict(item.args))
         yield from _called(_tops(definition.body))
     for train in program.trains:
-        metrics = [value for _, value in train.metrics]
-        yield from _called([*_tops(train.body), train.loss, *metrics])
+        yield from _called(_tops(train.body))
+        for goal in train.objectives:
+            metrics = [value for _, value in goal.metrics]
+            yield from _called([*_tops(goal.body), goal.loss, *metrics])
 
 
 def _as_values(program: ir.Program) -> Iterator[tuple[Op, Call | str]]:

@@ -55,7 +55,8 @@ def _parts(program: ir.Program, names: Names, options: Options) -> list[Part]:
     before = len(parts)
     for definition in program.definitions:
         signature = names.signatures[definition.name]
-        wanted = {n for v in trains if v.model == signature.name for n in v.loss.stored}
+        goals = (g for v in trains if v.model == signature.name for g in v.goals)
+        wanted = {n for goal in goals for n in goal.loss.stored}
         for section in program.weights:
             if section.model == definition.name:
                 wanted |= asked_of_model(section)
@@ -68,7 +69,9 @@ def _parts(program: ir.Program, names: Names, options: Options) -> list[Part]:
         texts = templates.train(train).split(BETWEEN)
         parts += [Part(text, simple=_is_short(text)) for text in texts]
     if trains:
-        parts.append(Part(templates.trainer(), done=True))
+        kinds = {"dict[str, jax.Array]" if v.several else "jax.Array" for v in trains}
+        losses = kinds.pop() if len(kinds) == 1 else "Any"
+        parts.append(Part(templates.trainer(losses), done=losses == "jax.Array"))
     for generated in program.generates:
         text = templates.generation(generate_view(generated, program, names))
         parts += [Part(t) for t in text.split(BETWEEN)]

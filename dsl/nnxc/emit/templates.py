@@ -72,9 +72,10 @@ def _function(
 def _variables(tree: nodes.Template, named: Mapping[str, nodes.Template]) -> list[str]:
     """The variables that a template takes, for those that it includes too."""
     found = jinja2.meta.find_undeclared_variables(tree)
+    given = {loop.target.name for loop in tree.find_all(nodes.For)}
     for name in jinja2.meta.find_referenced_templates(tree):
         assert name is not None
-        found |= {*_variables(named[name], named)}
+        found |= {*_variables(named[name], named)} - given
     return sorted(found)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from .. import ir
 from ..record import Record
@@ -13,9 +13,8 @@ from .names import TRAIN, Namespace, snake
 from .scope import Scope
 from .signature import Names, Signature
 from .statics import static
-from .train_loss import Loss, loss_body
-from .train_select import evaluation, keeps_all, selection
-from .train_tx import transformation
+from .train_goals import OF_GOAL, Draws, Function, GoalView, gathered, goal_view, listed
+from .train_select import evaluation, keeps_all
 
 _LOCALS = (
     "model", "optimizer", "ema", "rngs", "grad_fn", "grads", "loss", "metrics",
@@ -23,117 +22,127 @@ _LOCALS = (
 _SPLIT_LOCALS = ("graphdef", "params", "rest", "compute")
 
 
-class Function(Record):
-    """One generated function: its name, its parameters, what its body passes on."""
-
-    name: str
-    parameters: str
-    arguments: str = ""
-
-
 class TrainView(Record):
     """One train, as the templates write it."""
 
     model: str  # its class
-    tx: str
-    transformation: str
-    trainable: str
-    selection: str | None  # the filter of the weights that train
+    goals: tuple[GoalView, ...]
+    several: bool
     create_model: Function
-    create_optimizer: str
     create_ema: str
+    averaged: str  # the filter of the weights that are averaged
     decay: str | None  # of the moving average
     create_rngs: str
     streams: str | None  # keywords of `nnx.Rngs`
-    loss_fn: Function
-    loss: Loss
     train_step: Function
-    split: Function | None  # where weights must be told from the rest
     donated: str | None
     eval_step: Function
     modes: str | None  # keywords of `nnx.view`
-
-    @property
-    def wrt(self) -> str:
-        """The filter of the weights that train, by name where it has one."""
-        return self.trainable if self.selection else "nnx.Param"
+    losses: str  # of several objectives
+    metrics: str
 
 
 def train_view(program: ir.Program, train: ir.Train, names: Names) -> TrainView:
     """Decide everything about one train that the templates write."""
     signature = names.signatures[train.model]
-    called = _function_names(program, train, names)
-    splits = bool(train.only or train.freeze) or not keeps_all(program, train.model)
-    outer = [*called.values(), *(h.name for h in helpers_of(program))]
-    outer += [*names.externs.values(), *(s.name for s in names.signatures.values())]
-    local = Namespace([*_LOCALS, *outer, *(_SPLIT_LOCALS if splits else ())])
-    batch = [local.give(f.name) for f in train.batch]
-    fields = dict(zip((f.name for f in train.batch), batch, strict=True))
-    loss_fn, train_step, split, eval_step = _steps(train, signature.name, called, batch)
+    suffix = f"_{snake(train.model)}" if len(program.trains) > 1 else ""
+    several = bool(train.objectives[0].name)
+    shared = [n for n in TRAIN if not (several and n in OF_GOAL)]
+    called = {name: names.module.give(f"{name}{suffix}") for name in shared}
+    own = [_called(g, called, names, suffix) for g in train.objectives]
+    picks = any(g.only or g.freeze for g in train.objectives)
+    splits = picks or not keeps_all(program, train.model)
+    taken = [*_LOCALS, *called.values(), *(n for c in own for n in c.values())]
+    taken += [h.name for h in helpers_of(program)]
+    taken += [*names.externs.values(), *(s.name for s in names.signatures.values())]
+    taken += _SPLIT_LOCALS if splits else ()
+    taken += [f"{g.name}_{w}" for g in train.objectives for w in _OF_STEP if g.name]
+    local = Namespace(taken)
+    batch = {f.name: local.give(f.name) for f in train.batch}
+    draws = _draws(train)
+    goals = tuple(
+        goal_view(train, goal, names, mine, batch, taken, draws, splits)
+        for goal, mine in zip(train.objectives, own, strict=True)
+    )
+    losses, metrics = gathered(train.objectives)
     return TrainView(
         model=signature.name,
-        tx=called["tx"],
-        transformation=transformation(train),
-        trainable=called["trainable"],
-        selection=selection(train, names),
+        goals=goals,
+        several=several,
         create_model=_create_model(called["create_model"], signature, train.precision),
-        create_optimizer=called["create_optimizer"],
         create_ema=called["create_ema"],
+        averaged="nnx.Param" if several else goals[0].wrt,
         decay=None if train.ema is None else static(train.ema, Scope()).text,
         create_rngs=called["create_rngs"],
         streams=_streams(train.streams),
-        loss_fn=loss_fn,
-        loss=loss_body(train, names, fields, local),
-        train_step=train_step,
-        split=split if splits else None,
-        donated=_donated(train, splits),
-        eval_step=eval_step,
+        train_step=_train_step(
+            train, called["train_step"], goals, batch, draws, signature
+        ),
+        donated=_donated(train, goals, splits),
+        eval_step=_eval_step(called["eval_step"], batch, draws, signature),
         modes=evaluation(program, train.model),
+        losses=losses,
+        metrics=metrics,
     )
 
 
-def _function_names(
-    program: ir.Program, train: ir.Train, names: Names
+_OF_STEP = ("optimizer", "loss", "metrics")
+
+
+def _called(
+    goal: ir.Objective, shared: Mapping[str, str], names: Names, suffix: str
 ) -> Mapping[str, str]:
-    """The module's names for this train, with the model's where there are several trains."""
-    suffix = f"_{snake(train.model)}" if len(program.trains) > 1 else ""
-    return {name: names.module.give(f"{name}{suffix}") for name in TRAIN}
+    """The module's names for an objective, with the model's where there are several trains."""
+    if not goal.name:
+        return {name: shared[name] for name in OF_GOAL}
+    wanted = {
+        "tx": f"{goal.name}_tx",
+        "trainable": f"{goal.name}_trainable",
+        "create_optimizer": f"create_{goal.name}_optimizer",
+        "loss_fn": f"{goal.name}_loss_fn",
+        "step": f"{goal.name}_step",
+    }
+    return {key: names.module.give(f"{name}{suffix}") for key, name in wanted.items()}
 
 
-def _steps(
-    train: ir.Train, model: str, called: Mapping[str, str], batch: Sequence[str]
-) -> tuple[Function, Function, Function, Function]:
-    """`loss_fn`, `train_step`, what it differentiates where weights are split off, `eval_step`."""
-    fields = [f"{name}: jax.Array" for name in batch]
-    first = f"model: {model}"
-    draws, eval_draws = bool(train.streams), bool(train.eval_streams)
-    rngs = ["rngs: nnx.Rngs"] if draws else []
-    maybe_rngs = ["rngs: nnx.Rngs | None"] if draws and not eval_draws else rngs
-    ema = [] if train.ema is None else ["ema: nnx.EMA"]
-    optimizer = f"optimizer: nnx.Optimizer[{model}]"
-    given = ["rngs"] if draws else []
-    in_use = ["None"] if draws and not eval_draws else given
-    return (
-        Function(called["loss_fn"], _list(first, *maybe_rngs, *fields)),
-        Function(
-            called["train_step"],
-            _list(first, optimizer, *ema, *rngs, *fields),
-            _list("model", *given, *batch),
-        ),
-        Function("compute", _list(*_PARTS, *rngs), _list("params", "rest", *given)),
-        Function(
-            called["eval_step"],
-            _list(first, *(rngs if eval_draws else []), *fields),
-            _list("model", *in_use, *batch),
-        ),
+def _draws(train: ir.Train) -> Draws:
+    draws, always = bool(train.streams), bool(train.eval_streams)
+    rngs = ("rngs: nnx.Rngs",) if draws else ()
+    maybe = ("rngs: nnx.Rngs | None",) if draws and not always else rngs
+    given = ("rngs",) if draws else ()
+    return Draws(
+        step=rngs,
+        loss=maybe,
+        evaluation=rngs if always else (),
+        given=given,
+        evaluated=("None",) if draws and not always else given,
     )
 
 
-_PARTS = ("params: nnx.State", "rest: nnx.State")
+def _train_step(
+    train: ir.Train,
+    name: str,
+    goals: tuple[GoalView, ...],
+    batch: Mapping[str, str],
+    draws: Draws,
+    signature: Signature,
+) -> Function:
+    fields = [f"{field}: jax.Array" for field in batch.values()]
+    optimizers = [f"{g.optimizer}: nnx.Optimizer[{signature.name}]" for g in goals]
+    ema = [] if train.ema is None else ["ema: nnx.EMA"]
+    first = f"model: {signature.name}"
+    return Function(name, listed(first, *optimizers, *ema, *draws.step, *fields))
 
 
-def _list(*items: str) -> str:
-    return ", ".join(items)
+def _eval_step(
+    name: str,
+    batch: Mapping[str, str],
+    draws: Draws,
+    signature: Signature,
+) -> Function:
+    fields = [f"{field}: jax.Array" for field in batch.values()]
+    first = f"model: {signature.name}"
+    return Function(name, listed(first, *draws.evaluation, *fields))
 
 
 def _streams(streams: Iterable[str]) -> str | None:
@@ -145,10 +154,11 @@ def _streams(streams: Iterable[str]) -> str | None:
     return ", ".join(keywords) or None
 
 
-def _donated(train: ir.Train, splits: bool) -> str | None:
+def _donated(train: ir.Train, goals: tuple[GoalView, ...], splits: bool) -> str | None:
     """What a step replaces entirely; a donated array that is not replaced would be lost."""
     names = [] if splits else ["model"]
-    names += [] if train.optimizer.op.state else ["optimizer"]
+    pairs = zip(train.objectives, goals, strict=True)
+    names += [view.optimizer for goal, view in pairs if not goal.optimizer.op.state]
     names += [] if train.ema is None else ["ema"]
     quoted = [f'"{name}"' for name in names]
     if not quoted:
@@ -174,6 +184,6 @@ def _create_model(name: str, signature: Signature, precision: str | None) -> Fun
         passed += [dtype] if dtype else []
     return Function(
         name,
-        _list(*(f"{n}: int" for n in inferred), *parameters, "*", "seed: int = 0"),
-        _list(*inferred, *passed, "rngs=nnx.Rngs(seed)"),
+        listed(*(f"{n}: int" for n in inferred), *parameters, "*", "seed: int = 0"),
+        listed(*inferred, *passed, "rngs=nnx.Rngs(seed)"),
     )

@@ -14,12 +14,13 @@ from . import text as t
 from .axes import axis_texts, source_in
 from .expr import render
 from .names import Namespace
-from .reads import walk
+from .reads import live_through, reads, walk
 from .scope import Callee, Scope
 from .signature import Names, Signature
 from .statics import static
 
 _WIDTH = 84  # of a statement inside a function
+UNREAD = "_"
 
 
 class Loss(Record):
@@ -36,21 +37,26 @@ class UnknownSize(KeyError):
 
 
 def loss_body(
-    train: ir.Train, names: Names, batch: Mapping[str, str], taken: Namespace
+    train: ir.Train,
+    goal: ir.Objective,
+    names: Names,
+    batch: Mapping[str, str],
+    taken: Namespace,
 ) -> Loss:
-    """Lay out a train's expressions. `batch` names the fields; `taken` gives local names."""
-    return _Body(train, names, batch, taken).loss()
+    """Lay out an objective's expressions. `batch` names the fields; `taken` gives local names."""
+    return _Body(train, goal, names, batch, taken).loss()
 
 
 class _Body:
     def __init__(
         self,
         train: ir.Train,
+        goal: ir.Objective,
         names: Names,
         batch: Mapping[str, str],
         taken: Namespace,
     ):
-        self.train, self.taken = train, taken
+        self.train, self.goal, self.taken = train, goal, taken
         signature = self.signature = names.signatures[train.model]
         self.values = dict(batch)
         self.types: dict[str, ir.Type] = {}
@@ -67,17 +73,22 @@ class _Body:
 
     def loss(self) -> Loss:
         """Write the statements in order; metrics reuse the model's outputs of the loss."""
-        for stmt in self.train.body:
+        body = (*self.train.body, *self.goal.body)
+        lives = live_through(body, _read(self.goal))[1:]
+        for stmt, live in zip(body, lives, strict=True):
             match stmt:
+                case ir.Assign(targets) if live.isdisjoint(targets):
+                    pass  # for other objectives
                 case ir.Assign(targets, value):
-                    self._assign(targets, value)
+                    kept = (n if n in live else UNREAD for n in targets)
+                    self._assign(tuple(kept), value)
                 case ir.StaticLet(name, value):
                     self.statics[name] = static(value, self.scope).at(t.ATOM)
                 case ir.Require():
                     pass  # of the model's parameters: its constructor checks them
                 case _:
                     raise TypeError(f"no statement of a train: {stmt}")
-        loss, metrics = self.train.loss, dict(self.train.metrics)
+        loss, metrics = self.goal.loss, dict(self.goal.metrics)
         shared = [c for c in _model_calls(loss) if _occurs(c, metrics.values())]
         for call in shared:
             self._bind_call(call, _role(loss, call))
@@ -113,7 +124,11 @@ class _Body:
         self.whole |= {n for n, ty in pairs if isinstance(ty, tuple)}
         names, types = [self._name(n, ty) for n, ty in pairs], [ty for _, ty in pairs]
         left = ", ".join(names)
-        half = [n for n, ty in zip(names, types, strict=True) if _is_model_float(ty)]
+        half = [
+            n
+            for n, ty in zip(names, types, strict=True)
+            if _is_model_float(ty) and n != UNREAD
+        ]
         if not (self.train.precision and half):
             self.lines.append(f"{left} = {text}")
         elif len(names) == 1 and isinstance(types[0], TensorType):
@@ -206,6 +221,8 @@ class _Body:
     # --------------------------------------------------------------- names
 
     def _name(self, name: str, type_: ir.Type) -> str:
+        if name == UNREAD:
+            return name
         self.types[name] = type_
         if name not in self.values:
             self.values[name] = self.taken.give(name)
@@ -241,6 +258,12 @@ def _apart(targets: tuple[str, ...], type_: ir.Type) -> list[tuple[str, ir.Type]
     types = type_ if apart else (type_,)
     assert isinstance(types, tuple)
     return list(zip(targets, types, strict=True))
+
+
+def _read(goal: ir.Objective) -> frozenset[str]:
+    """The tensors that a loss and its metrics read."""
+    values = (goal.loss, *(value for _, value in goal.metrics))
+    return frozenset().union(*map(reads, values))
 
 
 def _callee(signature: Signature) -> Callee:

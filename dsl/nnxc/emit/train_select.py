@@ -13,14 +13,14 @@ from .signature import Names, Signature
 from .text import quoted
 
 
-def selection(train: ir.Train, names: Names) -> str | None:
+def selection(goal: ir.Objective, model: str, names: Names) -> str | None:
     """The filter of the weights that train, as text; None for all of them."""
-    paths = train.only or train.freeze
+    paths = goal.only or goal.freeze
     if not paths:
         return None
-    root = names.signatures[train.model]
+    root = names.signatures[model]
     keys = dict.fromkeys(_keys(path, root, names) for path in paths)
-    condition = _condition(list(keys), negated=not train.only)
+    condition = _condition(list(keys), negated=not goal.only)
     return f"nnx.All(nnx.Param, lambda path, _: {condition})"
 
 

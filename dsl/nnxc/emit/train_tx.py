@@ -1,4 +1,4 @@
-"""The Optax transformation of a train, as text."""
+"""The Optax transformation of an objective, as text."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from .statics import default, static
 from .text import Text
 
 
-def transformation(train: ir.Train) -> str:
+def transformation(goal: ir.Objective) -> str:
     """Clipping, optimizer and accumulation in one expression, for the module's top level."""
     scope = Scope()
-    text = train_op(train.optimizer, scope).text
-    if train.clip is not None:
-        limit = static(train.clip, scope)
+    text = train_op(goal.optimizer, scope).text
+    if goal.clip is not None:
+        limit = static(goal.clip, scope)
         text = f"optax.chain(optax.clip_by_global_norm({limit}), {text})"
-    if train.accumulate is not None:
-        count = static(train.accumulate, scope)
+    if goal.accumulate is not None:
+        count = static(goal.accumulate, scope)
         text = f"optax.MultiSteps({text}, {count}).gradient_transformation()"
     return text
 

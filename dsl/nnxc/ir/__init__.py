@@ -12,6 +12,7 @@ from .program import Config as Config
 from .program import Definition as Definition
 from .program import Generate as Generate
 from .program import ModelInput as ModelInput
+from .program import Objective as Objective
 from .program import Parameter as Parameter
 from .program import Program as Program
 from .program import Train as Train

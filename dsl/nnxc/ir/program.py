@@ -81,23 +81,32 @@ class TrainOp(Record):
     args: tuple[tuple[str, Static | TrainOp], ...]
 
 
-class Train(Record):
-    """A train section. `body` holds the assignments before the loss, in order."""
+class Objective(Record):
+    """What weights train for. `body` holds the assignments before the loss, in order."""
 
-    model: str
-    batch: tuple[ModelInput, ...]
+    name: str  # empty where a train has one alone
     body: tuple[Stmt, ...]
     loss: Expr
     metrics: tuple[tuple[str, Expr], ...]
     optimizer: TrainOp
     clip: Static | None
     accumulate: Static | None
-    precision: str | None  # a key of shapes.DTYPES
-    ema: Static | None
     only: tuple[
         str, ...
     ]  # dotted attribute paths of the weights that train; empty means all
     freeze: tuple[str, ...]
+    span: Span
+
+
+class Train(Record):
+    """A train section. `body` holds what its objectives share; a step is one of each, in order."""
+
+    model: str
+    batch: tuple[ModelInput, ...]
+    body: tuple[Stmt, ...]
+    objectives: tuple[Objective, ...]
+    precision: str | None  # a key of shapes.DTYPES
+    ema: Static | None
     streams: tuple[str, ...]  # drawn from in training
     eval_streams: tuple[
         str, ...

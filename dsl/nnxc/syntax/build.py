@@ -241,6 +241,11 @@ class TreeBuilder(ItemBuilder):
         span, trivia = self.span(start, end), self.line.trivia
         return tree.For(self.lowers(targets), iterable, (), span, trivia)
 
+    def optimize_head(self, children: Children, start: int, end: int) -> tree.Optimize:
+        name = self.lower(children[0])
+        span, trivia = self.span(start, end), self.line.trivia
+        return tree.Optimize(name.id, (), span, name.span, trivia)
+
     def sources(self, children: Children, start: int, end: int) -> tuple[Any, ...]:
         return tuple(children)
 

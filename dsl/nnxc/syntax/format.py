@@ -147,6 +147,9 @@ def _statement(statement: tree.Statement, indent: int) -> Iterator[str]:
         case tree.Scan(body=body):
             yield from _lines(statement.trivia, indent, _scan_head(statement))
             yield from _body(body, indent + STEP)
+        case tree.Optimize(name, body):
+            yield from _lines(statement.trivia, indent, f"optimize {name}:")
+            yield from _body(body, indent + STEP)
         case tree.If():
             yield from _choice(statement, indent)
         case _:

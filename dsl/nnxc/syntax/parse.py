@@ -225,7 +225,7 @@ class _Blocks:
             return None
         node = self.take(line, "body_line")
         match node:
-            case tree.For() | tree.Scan():
+            case tree.For() | tree.Scan() | tree.Optimize():
                 return replace(node, body=self.body(line))
             case _ if line.word in ("if", "elif", "else"):
                 return self.choice(line, node)

@@ -297,9 +297,19 @@ class Select(Record):
     trivia: Trivia = NO_TRIVIA
 
 
+class Optimize(Record):
+    """`optimize name:` in a train: what some of the weights learn by a loss of their own."""
+
+    name: str
+    body: tuple[Statement, ...]
+    span: Span = field(default=NOWHERE, compare=False)
+    name_span: Span = field(default=NOWHERE, compare=False)
+    trivia: Trivia = NO_TRIVIA
+
+
 Statement: TypeAlias = (
     Rngs | Declare | Assign | For | Scan | Collect | If | Require | Return | Evaluate
-    | Metric | Select
+    | Metric | Select | Optimize
 )  # fmt: skip
 
 # ------------------------------------------------------------------ top level

@@ -37,8 +37,8 @@ TOP = _first("top_line")
 BODY = _first("body_line") - {"true", "false", "none", "not"} | {"elif", "else"}
 WEIGHTS = _first("weights_line")
 HEADS = frozenset(
-    ("block", "elif", "else", "for", "if", "model", "scan", "train", "weights")
-)
+    ("block", "elif", "else", "for", "if", "model", "optimize", "scan", "train")
+) | {"weights"}
 """Words of the lines that end with `:`."""
 
 UNSUPPORTED = frozenset(("shard",))

@@ -1,0 +1,120 @@
+"""Plans the objectives of a train: the loss of each, and the step that it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from .. import ir
+from ..record import Record
+from .names import Namespace
+from .signature import Names
+from .train_loss import Loss, loss_body
+from .train_select import selection
+from .train_tx import transformation
+
+OF_GOAL = ("tx", "trainable", "create_optimizer", "loss_fn")
+_PARTS = ("params: nnx.State", "rest: nnx.State")
+
+
+class Function(Record):
+    """One generated function: its name, its parameters, what its body passes on."""
+
+    name: str
+    parameters: str
+    arguments: str = ""
+
+
+class Draws(Record):
+    """What a train's functions take of streams: their parameters, and what is passed on."""
+
+    step: tuple[str, ...]
+    loss: tuple[str, ...]
+    evaluation: tuple[str, ...]
+    given: tuple[str, ...]
+    evaluated: tuple[str, ...]
+
+
+class GoalView(Record):
+    """One objective, as the templates write it."""
+
+    title: str
+    tx: str
+    transformation: str
+    trainable: str
+    selection: str | None  # the filter of the weights that train
+    create_optimizer: str
+    optimizer: str  # what the step calls it
+    loss_fn: Function
+    loss: Loss
+    step: Function
+    split: Function | None  # where weights must be told from the rest
+    result: str  # what the whole step calls its loss and metrics
+    evaluated: str  # the arguments of the loss in evaluation
+
+    @property
+    def wrt(self) -> str:
+        """The filter of the weights that train, by name where it has one."""
+        return self.trainable if self.selection else "nnx.Param"
+
+
+def goal_view(
+    train: ir.Train,
+    goal: ir.Objective,
+    names: Names,
+    called: Mapping[str, str],
+    batch: Mapping[str, str],
+    taken: Sequence[str],
+    draws: Draws,
+    splits: bool,
+) -> GoalView:
+    """Decide everything about one objective. `called` are the module's names for it, `batch` the
+    names of the fields, `taken` what no local name may hide."""
+    first = f"model: {names.signatures[train.model].name}"
+    fields = [f"{name}: jax.Array" for name in batch.values()]
+    optimizer = f"optimizer: nnx.Optimizer[{names.signatures[train.model].name}]"
+    local = Namespace([*taken, *batch.values()])
+    split = Function(
+        "compute",
+        listed(*_PARTS, *draws.step),
+        listed("params", "rest", *draws.given),
+    )
+    return GoalView(
+        title=f"the {goal.name}" if goal.name else "a batch",
+        tx=called["tx"],
+        transformation=transformation(goal),
+        trainable=called["trainable"],
+        selection=selection(goal, train.model, names),
+        create_optimizer=called["create_optimizer"],
+        optimizer=f"{goal.name}_optimizer" if goal.name else "optimizer",
+        loss_fn=Function(
+            called["loss_fn"],
+            listed(first, *draws.loss, *fields),
+            listed("model", *draws.given, *batch.values()),
+        ),
+        loss=loss_body(train, goal, names, batch, local),
+        step=Function(
+            called.get("step", ""),
+            listed(first, optimizer, *draws.step, *fields),
+            listed("model", f"{goal.name}_optimizer", *draws.given, *batch.values()),
+        ),
+        split=split if splits else None,
+        result=f"{goal.name}_loss, {f'{goal.name}_metrics' if goal.metrics else '_'}",
+        evaluated=listed("model", *draws.evaluated, *batch.values()),
+    )
+
+
+def gathered(goals: Sequence[ir.Objective]) -> tuple[str, str]:
+    """The losses and metrics of several objectives, as texts of dicts."""
+    losses = ", ".join(f'"{g.name}": {g.name}_loss' for g in goals)
+    metrics = [f"{g.name}_metrics" for g in goals if g.metrics]
+    whole = (
+        metrics[0]
+        if len(metrics) == 1
+        else f"{{{listed(*(f'**{m}' for m in metrics))}}}"
+    )
+    return f"{{{losses}}}", whole
+
+
+def listed(*items: str) -> str:
+    """Parameters or arguments."""
+    return ", ".join(items)
