@@ -72,7 +72,8 @@ def _function(
 def _variables(tree: nodes.Template, named: Mapping[str, nodes.Template]) -> list[str]:
     """The variables that a template takes, for those that it includes too."""
     found = jinja2.meta.find_undeclared_variables(tree)
-    given = {loop.target.name for loop in tree.find_all(nodes.For)}
+    targets = (loop.target for loop in tree.find_all(nodes.For))
+    given = {target.name for target in targets if isinstance(target, nodes.Name)}
     for name in jinja2.meta.find_referenced_templates(tree):
         assert name is not None
         found |= {*_variables(named[name], named)} - given
