@@ -111,6 +111,9 @@ def test_config_json_fills_the_config(tmp_path: Path, config: Any, hidden: int) 
         ('"a" or 2 * hidden + "b"', {"b": 1}, 9),
         ('"a" if "kind" == "wide" else 6', {"a": 2, "kind": "wide"}, 2),
         ('("a" if "wide" else 6) + 1', {"a": 2, "wide": True}, 3),
+        ('"widths"[-1] + "widths"[0]', {"widths": [3, 4]}, 7),
+        ('max(["a", "b" + 1])', {"a": 2, "b": 4}, 5),
+        ('["a", "b"][1] or 3', {"a": 2}, 3),
     ],
 )
 def test_arithmetic_on_what_config_json_says(

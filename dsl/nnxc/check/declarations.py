@@ -12,7 +12,7 @@ from .absent import fill, is_none
 from .context import Context
 from .expressions import expr, static
 from .initial import initial
-from .values import BAD, Fault, Tensor
+from .values import BAD, Binding, Fault, Tensor
 
 RESERVED = frozenset({"self", "nnx", "jax", "jnp", "optax", "rngs"})
 
@@ -39,6 +39,8 @@ def input_(ctx: Context, field: tree.Field) -> None:
     """One input. Raises `Fault` after reporting."""
     check_name(ctx, field.name, field.name_span)
     _not_taken(ctx, field.name, field.name_span)
+    for axis in _axes(ctx):
+        axis.used = True  # its own place in a shape is no use
     kind = types.bind_axes(ctx, field.type, expr)
     optional = field.default is not None
     filled = optional and not is_none(field.default)
@@ -55,7 +57,14 @@ def input_(ctx: Context, field: tree.Field) -> None:
     ctx.inputs.append(ir.ModelInput(field.name, kind, optional, field.name_span))
     absent = optional and not filled
     value = Tensor(ir.Var(field.name, kind, field.name_span), absent)
-    ctx.bind(field.name, value, field.name_span, "input")
+    held = ctx.bind(field.name, value, field.name_span, "input")
+    for axis in _axes(ctx):
+        axis.used, axis.parents = False, axis.parents or [held]
+
+
+def _axes(ctx: Context) -> list[Binding]:
+    """The axes so far. Who reads one reads the input that brings it."""
+    return [binding for binding in ctx.scope.values() if binding.what == "axis"]
 
 
 def variables(ctx: Context, node: tree.Declare) -> None:

@@ -212,10 +212,13 @@ def _of_one_name(ctx: Context) -> None:
             )
 
 
+_UNREAD = ("axis", "layer", "loop variable")  # may be declared and not used
+
+
 def _unused(ctx: Context) -> None:
     """Whatever is declared is used; an ignored parameter is a model that differs from its spec."""
     for binding in ctx.bindings:
-        if ctx.lost or binding.used or binding.what in ("layer", "loop variable"):
+        if ctx.lost or binding.used or binding.what in _UNREAD:
             continue
         if binding.what == "list" and binding.parents:
             continue

@@ -88,6 +88,13 @@ def _recorded(ctx: Context, node: tree.Expr, own: ir.Parameter) -> ir.Recorded:
         case tree.IfElse(condition, then, orelse):
             chosen = (_recorded(ctx, side, own) for side in (then, orelse))
             return ir.Computed("if", (_recorded(ctx, condition, plain), *chosen))
+        case tree.ListOf(items) if items:
+            return ir.Computed(",", tuple(_recorded(ctx, i, plain) for i in items))
+        case tree.Unary("-", tree.Number(value)):
+            return ir.Value(-value)
+        case tree.Index(inner, (place,)) if not isinstance(place, tree.Slice):
+            pair = (_recorded(ctx, part, plain) for part in (inner, place))
+            return ir.Computed("[]", tuple(pair))
     ctx.fail(
         "N607",
         "this cannot be read from `config.json`",

@@ -201,6 +201,10 @@ def _computed_from(
         return t.ternary(both, *texts)
     if op == "if":
         return t.ternary(*texts)
+    if op == ",":
+        return t.tuple_of([text.text for text in texts])
+    if op == "[]":
+        return Text(f"{texts[0].at(t.ATOM)}[{texts[1].text}]")
     if op in ("or", "and") or not op.isidentifier():
         return t.binary(op, *texts)
     return static_call(op, [text.text for text in texts])
