@@ -574,6 +574,24 @@ def test_names_without_what_is_optional(tmp_path: Path) -> None:
         module.load_pretrained(path)
 
 
+def test_older_names_are_understood(tmp_path: Path) -> None:
+    more = (
+        '    optional "net."\n    rename "*.w" as "*.weight", "*top.*" as "*down.*"\n'
+    )
+    module = module_of(MLP + more)
+    for prefix in ("", "net."):
+        old = {
+            name.replace("down", "top").replace("weight", "w"): array
+            for name, array in mlp(prefix).items()
+        }
+        config = {"width": 1, "classes": 3}
+        model = module.load_pretrained(folder(tmp_path / "a", old, config))
+        module.save_pretrained(model, tmp_path / "b")
+        saved = load_file(tmp_path / "b/model.safetensors")
+        assert saved.keys() == mlp().keys()
+        np.testing.assert_array_equal(saved["net.down.bias"], mlp()["net.down.bias"])
+
+
 def test_all_that_does_not_fit_is_one_error(tmp_path: Path) -> None:
     tensors = mlp()
     del tensors["net.up.bias"]

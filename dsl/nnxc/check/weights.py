@@ -26,6 +26,7 @@ class Parts:
     targets: list[Target] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
     optional: str = ""
+    renamed: dict[str, str] = field(default_factory=dict)
     config: dict[str, ir.Recorded] = field(default_factory=dict)
     broken: bool = False
 
@@ -57,6 +58,7 @@ def check_weights(
         tuple(rows),
         tuple(parts.ignored),
         parts.optional,
+        tuple(parts.renamed.items()),
         tuple(parts.config.items()),
         any(slot.spare and slot.path not in taken for slot in slots.values()),
         node.span,
@@ -76,8 +78,21 @@ def _line(
             if parts.optional:
                 ctx.fail("N603", "there are two lines `optional`", line.span)
             parts.optional = prefix.value
+        case tree_weights.Rename(pairs):
+            for old, new in pairs:
+                _rename(ctx, old, new, parts)
         case tree_weights.Read():
             read(ctx, line, parts.config, signature)
+
+
+def _rename(ctx: Context, old: tree.String, new: tree.String, parts: Parts) -> None:
+    """A name that a file may have; what `*` stands for stays."""
+    if old.value in parts.renamed:
+        ctx.fail("N603", f"{old.span.text} is renamed twice", old.span)
+    if old.value.count("*") != new.value.count("*"):
+        text = f"{old.span.text} has as many `*` as its new name"
+        ctx.fail("N604", text, new.span)
+    parts.renamed[old.value] = new.value
 
 
 def _stored(

@@ -18,6 +18,7 @@ MODULES = (
 CHECKPOINT = (
     "DTYPES", "Held", "Settings", "Stored", "checkpoint_files", "held_weights", "load_checkpoint",
     "misfits", "numbered", "open_checkpoint", "read_settings", "read_weights", "save_checkpoint",
+    "spellings",
 )  # fmt: skip
 # What modules that generate refer to besides.
 GENERATE = (

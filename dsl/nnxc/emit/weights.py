@@ -31,7 +31,7 @@ class WeightsView(Record):
     parameters: str
     arguments: str
     ignored: str
-    optional: str
+    renamed: str
     save: str
 
 
@@ -59,9 +59,15 @@ def weights_view(
         parameters=_parameters(section, signature, inferred),
         arguments=", ".join([*inferred, "cfg", "rngs=nnx.Rngs(0)"]),
         ignored=t.tuple_of([t.quoted(glob) for glob in section.ignored]).text,
-        optional=t.quoted(section.optional),
+        renamed=_renamed(section).text,
         save=give(f"save_pretrained{suffix}"),
     )
+
+
+def _renamed(section: ir.Weights) -> Text:
+    """Names that a file may have, each with the one that is meant."""
+    prefix = section.optional
+    return t.literal((*section.renamed, *([("*", f"{prefix}*")] if prefix else [])))
 
 
 def _parameters(section: ir.Weights, signature: Signature, inferred: list[str]) -> str:

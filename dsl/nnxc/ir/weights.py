@@ -64,12 +64,14 @@ Recorded: TypeAlias = Key | Value | Default | Computed
 
 class Weights(Record):
     """A weights section. The first rows go before later ones; `ignored` are globs; `optional` begins
-    names that a file may have without it."""
+    names that a file may have without it; `renamed` are old names and new ones, with `*` in both.
+    """
 
     model: str
     rows: tuple[Row, ...]
     ignored: tuple[str, ...]
     optional: str
+    renamed: tuple[tuple[str, str], ...]
     config: tuple[tuple[str, Recorded], ...]  # by parameter
     loose: bool  # the model has state that no row names
     span: Span

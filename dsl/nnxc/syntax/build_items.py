@@ -36,6 +36,13 @@ class ItemBuilder(LineBuilder):
             children[0], self.line.trivia, self.span(start, end)
         )
 
+    def renamed(self, children: Children, start: int, end: int) -> tuple[Any, ...]:
+        return tuple(children)
+
+    def rename(self, children: Children, start: int, end: int) -> tree_weights.Rename:
+        span = self.span(start, end)
+        return tree_weights.Rename(tuple(children), self.line.trivia, span)
+
     def read(self, children: Children, start: int, end: int) -> tree_weights.Read:
         names, *values = children
         span, trivia = self.span(start, end), self.line.trivia

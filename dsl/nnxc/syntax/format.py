@@ -111,6 +111,9 @@ def _weights_line(line: tree_weights.WeightsLine) -> Doc:
             return f"ignore {', '.join(quoted(glob.value) for glob in globs)}"
         case tree_weights.Lacking(prefix):
             return f"optional {quoted(prefix.value)}"
+        case tree_weights.Rename(pairs):
+            renamed = (f"{quoted(a.value)} as {quoted(b.value)}" for a, b in pairs)
+            return f"rename {', '.join(renamed)}"
         case tree_weights.Read(names, values):
             return (f"config {_names(names)} = ", _listed(values, CONDITION))
         case tree_weights.Stored(paths, values):

@@ -27,6 +27,14 @@ class Lacking(Record):
     span: Span = field(default=NOWHERE, compare=False)
 
 
+class Rename(Record):
+    """`rename "*.gamma" as "*.weight"`: what a file may call otherwise; old names, and new ones."""
+
+    pairs: tuple[tuple[String, String], ...]
+    trivia: Trivia
+    span: Span = field(default=NOWHERE, compare=False)
+
+
 class Read(Record):
     """`config d, heads = "n_embd", "n_head"`."""
 
@@ -45,7 +53,7 @@ class Stored(Record):
     span: Span = field(default=NOWHERE, compare=False)
 
 
-WeightsLine: TypeAlias = Ignore | Lacking | Read | Stored
+WeightsLine: TypeAlias = Ignore | Lacking | Rename | Read | Stored
 
 
 class Weights(Record):
