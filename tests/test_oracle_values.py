@@ -491,3 +491,25 @@ def test_operations_are_counted_as_xla_counts_them(
     arrays = [np.zeros([s.value for s in t.sizes], np.float32) for t in flat]
     cost = jax.jit(run).lower(*arrays).compile().cost_analysis()["flops"]
     assert predict(case).flops.value == pytest.approx(cost, rel=0.2)
+
+
+# -------------------------------------------------------------------- spectra
+
+
+@pytest.mark.parametrize("norm", ["backward", "ortho"])
+def test_fourier_transforms_are_those_of_numpy(norm: str) -> None:
+    args = {"axis": 1, "norm": norm}
+    x, y = draw(2, 7, 3), draw(2, 7, 3)
+    z = x + 1j * y
+    for name in ("fft", "ifft"):
+        _, run = made(name, args, "B 7 e", im="B 7 e")
+        wanted = getattr(np.fft, name)(z, axis=1, norm=norm)
+        re, im = run(x, y)
+        close(re, wanted.real)
+        close(im, wanted.imag)
+    _, run = made("rfft", args, "B 7 e")
+    re, im = run(x)
+    close(re, np.fft.rfft(x, axis=1, norm=norm).real)
+    close(im, np.fft.rfft(x, axis=1, norm=norm).imag)
+    _, run = made("irfft", args | {"n": 7}, "B 4 e", "B 4 e")
+    close(run(re, im), x)

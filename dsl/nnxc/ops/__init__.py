@@ -29,6 +29,7 @@ from . import (
     recurrent,
     reductions,
     schedules,
+    spectral,
     sequence,
 )
 from .base import Op
@@ -58,6 +59,7 @@ _MODULES = (
     recurrent,
     reductions,
     schedules,
+    spectral,
     sequence,
 )
 ALL: tuple[Op, ...] = tuple(op for module in _MODULES for op in module.ENTRIES)
