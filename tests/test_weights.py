@@ -567,6 +567,34 @@ def test_several_files(tmp_path: Path) -> None:
         module_of(MLP).load_pretrained(path)
 
 
+def test_names_that_have_changed(tmp_path: Path) -> None:
+    spec = """
+model Net(d = 4):
+    input x: [B, T, 2]
+    return x -> Conv(d, 3, weight_norm="out") as conv -> LayerNorm as norm
+
+weights Net from "net.{path}":
+    optional "net."
+    rename "*.gamma" as "*.weight", "*old.beta" as "*norm.bias"
+"""
+    tensors = {
+        "conv.weight_g": random((4, 1, 1)),
+        "conv.weight_v": random((4, 2, 3)),
+        "conv.bias": random((4,)),
+        "net.norm.gamma": random((4,)),
+        "net.old.beta": 1 + random((4,)),
+    }
+    save_file(tensors, tmp_path / "old.safetensors")
+    module = module_of(spec)
+    model = module.load_pretrained(tmp_path / "old.safetensors")
+    np.testing.assert_array_equal(model.norm.bias[...], tensors["net.old.beta"])
+    module.save_pretrained(model, tmp_path / "new.safetensors")
+    saved = load_file(tmp_path / "new.safetensors")
+    lengths = saved["net.conv.parametrizations.weight.original0"]
+    np.testing.assert_array_equal(lengths, tensors["conv.weight_g"])
+    np.testing.assert_array_equal(saved["net.norm.weight"], tensors["net.norm.gamma"])
+
+
 def test_names_without_what_is_optional(tmp_path: Path) -> None:
     module = module_of(MLP + '    optional "net."\n')
     for prefix in ("", "net."):

@@ -61,7 +61,8 @@ def construct(
 
 
 def _one_of_both(ctx: Context, first: LayerInfo, second: LayerInfo) -> None:
-    """The sides of an `if` may give one name to two layers of a kind, of which one exists."""
+    """The sides of an `if` may give one name to two layers that are used alike, of which one
+    exists."""
     name, related = second.name, (Label(first.span, "the first"),)
     sides = dict(first.sides)
     if all(sides.get(span, holds) == holds for span, holds in second.sides):
@@ -72,7 +73,7 @@ def _one_of_both(ctx: Context, first: LayerInfo, second: LayerInfo) -> None:
             related=related,
             help="give one of them another name with `as`",
         )
-    if kind_of(first) != kind_of(second):
+    if _use(first) != _use(second):
         ctx.fail(
             "N202",
             f"`{name}` is a layer of another kind on the other side",
@@ -83,11 +84,11 @@ def _one_of_both(ctx: Context, first: LayerInfo, second: LayerInfo) -> None:
     ctx.layers[f"{name} {len(ctx.layers)}"] = first
 
 
-def kind_of(info: LayerInfo) -> str:
-    """The name of the entry or block that a layer is of."""
+def _use(info: LayerInfo) -> object:
+    """What calls of a layer go by: the block, or the inputs and streams of an entry."""
     if isinstance(info.callee, Signature):
         return info.callee.definition.name
-    return info.callee.name
+    return info.callee.inputs, info.callee.streams
 
 
 def _construct_args(

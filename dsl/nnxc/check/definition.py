@@ -197,10 +197,11 @@ def _of_one_name(ctx: Context) -> None:
     seen: dict[str, LayerInfo] = {}
     for layer in ctx.layers.values():
         other = seen.setdefault(layer.name, layer)
-        ranks = [
-            {n: len(w.sizes) for n, w in i.weights.items()} for i in (layer, other)
+        forms = [
+            {n: (len(w.sizes), w.tensor) for n, w in i.weights.items()}
+            for i in (layer, other)
         ]
-        alike = all(ranks[1].get(n, rank) == rank for n, rank in ranks[0].items())
+        alike = all(forms[1].get(n, form) == form for n, form in forms[0].items())
         several = [(i.count is None, i.each is None) for i in (layer, other)]
         if not alike or several[0] != several[1]:
             ctx.error(

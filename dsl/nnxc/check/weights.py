@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 
 from .. import ir
 from ..diagnostics import Label, Sink
+from ..ops.tensors import name_of
 from ..source import Span
 from ..syntax import tree, tree_weights
 from .context import Context
@@ -58,7 +59,7 @@ def check_weights(
         tuple(rows),
         tuple(parts.ignored),
         parts.optional,
-        tuple(parts.renamed.items()),
+        tuple((_older(slots.values()) | parts.renamed).items()),
         tuple(parts.config.items()),
         any(slot.spare and slot.path not in taken for slot in slots.values()),
         node.span,
@@ -93,6 +94,17 @@ def _rename(ctx: Context, old: tree.String, new: tree.String, parts: Parts) -> N
         text = f"{old.span.text} has as many `*` as its new name"
         ctx.fail("N604", text, new.span)
     parts.renamed[old.value] = new.value
+
+
+def _older(slots: Iterable[Slot]) -> dict[str, str]:
+    """Former names of what the layers of a model have."""
+    found = {}
+    for slot in slots:
+        if slot.op is not None:
+            name = name_of(slot.op, ".".join(map(str, slot.path[-slot.inner :])))
+            if name in slot.op.older:
+                found[f"*.{slot.op.older[name]}"] = f"*.{name}"
+    return found
 
 
 def _stored(

@@ -68,6 +68,7 @@ class _Constructor:
         self.namespace = Namespace([*taken, *names.reserved])
         self.scope = Scope(self._symbol, externs=names.externs)
         self.checked: set[object] = set()
+        self.annotated: set[str] = set()
         self.kinds = Kinds(names.signatures, options)
         self.columns = Columns(
             signature.definition, self.scope, self._local, self._known
@@ -368,11 +369,8 @@ class _Constructor:
                     static(condition, self.scope), t.Text(first), t.Text(second)
                 )
             kinds = self.kinds.possible(name, (stmt,))
-            annotation = (
-                f": {' | '.join(kinds)}"
-                if len(kinds) > 1 and "None" not in kinds
-                else ""
-            )
+            new = len(kinds) > 1 and "None" not in kinds and name not in self.annotated
+            annotation = f": {' | '.join(kinds)}" if new else ""
             nodes.append(self._keep(name, choice.text, tuple(uses), annotation))
         return nodes
 
@@ -380,15 +378,18 @@ class _Constructor:
         with self.scope.recording() as uses:
             condition = static(stmt.condition, self.scope).text
         names = list({item.name: None for item in declared((stmt,))})
+        free = [n for n in names if n not in self.holders and n not in self.annotated]
+        annotations = [self._annotate(name, stmt) for name in free]
         then, orelse = self._branch(stmt.then, names), self._branch(stmt.orelse, names)
         return [
-            *(self._annotate(name, stmt) for name in names if name not in self.holders),
+            *annotations,
             Suite(f"if {condition}:", tuple(then), tuple(uses)),
             *([Suite("else:", tuple(orelse))] if orelse else []),
         ]
 
     def _annotate(self, name: str, stmt: ir.If) -> Line:
         kinds = " | ".join(self.kinds.possible(name, (stmt,)))
+        self.annotated.add(name)
         return Line(f"self.{self.signature.attributes[name]}: {kinds}")
 
     def _branch(self, body: Sequence[ir.Stmt], names: Sequence[str]) -> list[Node]:

@@ -230,6 +230,9 @@ class Op(Record):
     tensors: Mapping[str, str] = field(
         default_factory=dict
     )  # of weights in a checkpoint where `tensors.LEAVES` does not say
+    older: Mapping[str, str] = field(
+        default_factory=dict
+    )  # former names of these tensors: name -> what it was
     origin: Origin | None = None  # of what is no entry, but brought by `extern`
     variants: Mapping[str, Call | str] = field(
         default_factory=dict

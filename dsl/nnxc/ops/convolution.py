@@ -23,7 +23,7 @@ from .base import (
 )
 from .linear import BIAS, BIAS_INIT, KERNEL_INIT
 from .pattern import divides, weight
-from .weight_norm import HELPER, TENSORS, WEIGHT_NORM, weight_normed
+from .weight_norm import HELPER, OLDER, TENSORS, WEIGHT_NORM, weight_normed
 from .window import PADDINGS, STRIDE, WINDOW, per_axis, slide, spatial, tuple_text
 
 FEATURES = Param("features", Kind.SIZE, doc="how many channels come out")
@@ -202,6 +202,7 @@ ENTRIES: tuple[Op, ...] = (
         shape=_conv,
         dtype_aware=True,
         tensors=TENSORS,
+        older=OLDER,
         helper=HELPER,
         examples=(
             Example({"features": 6, "window": (3, 3)}, ("B H W 4",)),
@@ -266,6 +267,7 @@ ENTRIES: tuple[Op, ...] = (
         shape=_conv_transpose,
         dtype_aware=True,
         tensors=TENSORS,
+        older=OLDER,
         helper=HELPER,
         examples=(
             Example({"features": 6, "window": (2, 2), "stride": 2}, ("B H W C",)),

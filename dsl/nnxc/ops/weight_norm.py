@@ -21,6 +21,10 @@ TENSORS = {
     "layer.bias": "bias",
     "scale": "parametrizations.weight.original0",
 }
+OLDER = {
+    "parametrizations.weight.original1": "weight_v",
+    "parametrizations.weight.original0": "weight_g",
+}
 HELPER = Helper(
     "WeightNorm",
     '''class WeightNorm(nnx.Module):
