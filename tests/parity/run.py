@@ -45,7 +45,7 @@ class Subject:
         self.module = family.module(folder)
         self.config = config_of(family, self.module)
         given = () if self.config is None else (self.config,)
-        self.model = self.module.load_pretrained(family.folder, *given)
+        self.model = self.module.load_pretrained(family.checkpoint, *given)
         self.inputs = dict(self._inputs())
 
     def _inputs(self) -> Iterator[tuple[str, jax.Array]]:
@@ -146,7 +146,7 @@ class Subject:
         path = self.folder / "again.safetensors"
         self.module.save_pretrained(self.model, path)
         saved = load_file(path)
-        for file in self.family.folder.glob("*model*.safetensors"):
+        for file in self.family.checkpoint.glob("*model*.safetensors"):
             for name, tensor in load_file(file).items():
                 if name in saved and not np.array_equal(saved[name], tensor):
                     yield missing(f"saved {name}", "is not what was given")
@@ -222,8 +222,8 @@ def config_of(family: Family, module: ModuleType) -> Any:
     """What `config.json` says; the defaults where there is none; None for a model without."""
     if not hasattr(module, "Config"):
         return None
-    if hasattr(module, "read_config") and (family.folder / "config.json").exists():
-        return module.read_config(family.folder)
+    if hasattr(module, "read_config") and (family.checkpoint / "config.json").exists():
+        return module.read_config(family.checkpoint)
     return module.Config()
 
 
