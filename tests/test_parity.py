@@ -98,6 +98,17 @@ def test_says_what_falls_short(
     assert rows[-1] == "parity: 0 of 1 families"
 
 
+def test_a_reference_is_as_exact_as_its_inputs(folder: Path) -> None:
+    """Twice a sine of 8000 x: its last bits are those of the angle."""
+    spec = folder / "doubled/spec.nnx"
+    spec.write_text(spec.read_text().replace("x * scale", "scale * sin(8000 * x)"))
+    x = np.array([[0.1, 0.2, 0.3], [0.7, 0.6, 0.9]], np.float32)
+    exact = 2 * np.sin(8000.0 * x.astype(np.float64))
+    for name, y, near in (("rounded", exact, True), ("wrong", exact + 0.002, False)):
+        np.savez(folder / "doubled/ref.npz", **{"in/x": x, "out/y": y})
+        assert (main(["doubled"]) == 0) is near, name
+
+
 def test_finds_no_references_in_an_empty_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
