@@ -13,8 +13,9 @@ from .values import Found, LayerInfo, Signature
 
 
 def found_sizes(ctx: Context) -> dict[Dim, Found]:
-    """The sizes of what is returned that follow from a loop, or have no form. One that is made
-    of others that are there as well follows from those."""
+    """The sizes of what is returned that follow from a loop, or have no form: names of this
+    definition's own that its object knows, or that are the size of an axis; else whole sizes.
+    """
     known = ctx.params.keys() | ctx.axes.keys() | OPEN.symbols
     named = [
         (size, type.axis_name(i))
@@ -23,12 +24,12 @@ def found_sizes(ctx: Context) -> dict[Dim, Found]:
         for i, size in enumerate(type.sizes)
         if not size.symbols <= known
     ]
-    alone = {size.name for size, _ in named if size.name}
-    return {
-        size: Found(size.name or name, ctx.roots(size.symbols) & known)
-        for size, name in named
-        if size.name or not size.symbols - known <= alone
-    }
+    own = {name for size, _ in named for name in size.symbols} - known
+    alone = {str(size.name) for size, _ in named if size.name}
+    built = {n for n in own if ctx.roots((n,)) & ctx.axes.keys() <= ctx.inferred.keys()}
+    found = {symbol(n): n for n in sorted(alone | built)}
+    found |= {s: name for s, name in named if not s.symbols - known <= alone | built}
+    return {s: Found(name, ctx.roots(s.symbols) & known) for s, name in found.items()}
 
 
 def tensor_types(kind: ir.Type) -> list[TensorType]:

@@ -12,7 +12,7 @@ from ..ops.base import Op
 from ..shapes import TensorType
 from .axes import AXIS, AXIS_LATE, AxisSource, axis_sources
 from .expr import render
-from .found import found_here, places
+from .found import found_here, places, unread
 from .labels import Labels
 from .locals import Locals
 from .loops import Part, part, source
@@ -80,6 +80,7 @@ class Flow:
         give = self.locals.namespace.give
         self.bound = {n: give(n.lower(), n) for n in sorted(bound)}
         self.found = found_here(self.definition)
+        self.given = self._given()
         self.env |= {n: self.bound[n] for n in sorted(self.found & bound)}
         self.labels = Labels(self.definition)
         loops = (s for s in statements(self.definition.body) if isinstance(s, ir.For))
@@ -123,6 +124,9 @@ class Flow:
             return self.env[name]
         if name in self.sources:
             return self._axis(name)
+        if name in self.given:
+            layer, attribute = self.given[name]
+            return f"{self.access[layer]}.{attribute}"
         if name in self.found:
             self.scope.uses.append(FOUND + name)
             return name.lower()
@@ -171,6 +175,17 @@ class Flow:
         known = self.names.signatures
         count = size(layer.copies, self.scope).text if layer_draws(layer, known) else ""
         return Copies(count, layer_draws(layer, known), has_state(layer, known))
+
+    def _given(self) -> dict[str, tuple[str, str]]:
+        """The sizes that are asked of a layer: which, and its attribute."""
+        names = unread(self.definition)
+        return {
+            name: (layer.name, self.names.signatures[layer.callee].sizes[dim])
+            for layer in self.layers.values()
+            if isinstance(layer.callee, str)
+            for dim, name in layer.gives
+            if name in names
+        }
 
     def _measured(self, expr: ir.Apply) -> list[tuple[str, str]]:
         """The sizes to be read from what a block gives: names, and where each is."""

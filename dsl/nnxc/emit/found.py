@@ -16,6 +16,7 @@ def asked(program: ir.Program) -> Mapping[str, list[Dim]]:
     for definition in reversed(program.definitions):  # callers before what they call
         here = found[definition.name]
         needed = set(_in_constructor(definition)).union(*(d.symbols for d in here))
+        needed |= unread(definition)
         for layer in declared(definition.body):
             if isinstance(layer, ir.Layer) and isinstance(layer.callee, str):
                 given = {size: None for size, name in layer.gives if name in needed}
@@ -71,6 +72,20 @@ def _tensors(type_: ir.Type, place: str) -> Iterator[tuple[str, TensorType]]:
 
 def found_here(definition: ir.Definition) -> frozenset[str]:
     """The names that a definition has for what its blocks find."""
-    values = (v for stmt in statements(definition.body) for v in expressions(stmt))
-    applied = (e for v in values for e in walk(v) if isinstance(e, ir.Apply))
-    return frozenset(name for apply in applied for _, name in apply.found)
+    return frozenset(name for e in _applied(definition) for _, name in e.found)
+
+
+def unread(definition: ir.Definition) -> set[str]:
+    """Those that are no size of an axis by themselves."""
+    return {
+        name
+        for e in _applied(definition)
+        if e.found
+        for name in {n for _, n in e.found} - places(e).keys()
+    }
+
+
+def _applied(definition: ir.Definition) -> Iterator[ir.Apply]:
+    for stmt in statements(definition.body):
+        for value in expressions(stmt):
+            yield from (e for e in walk(value) if isinstance(e, ir.Apply))

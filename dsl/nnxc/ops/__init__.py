@@ -29,8 +29,8 @@ from . import (
     recurrent,
     reductions,
     schedules,
-    spectral,
     sequence,
+    spectral,
 )
 from .base import Op
 from .pattern import shape_of as shape_of
