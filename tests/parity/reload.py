@@ -1,0 +1,91 @@
+"""`python -m tests.parity.reload [FAMILY ...]`: reference libraries load what our models save.
+
+Needs a Python with torch and the libraries, named by REFERENCE_PYTHON; the one that runs otherwise.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from .families import Family, Missing, families
+from .judge import deviation
+from .run import config_of
+
+THEIRS = Path(__file__).with_name("theirs.py")
+PYTHON = os.environ.get("REFERENCE_PYTHON", sys.executable)
+NAMES = {"transformers": "model", "diffusers": "diffusion_pytorch_model"}
+
+
+def shortfall(family: Family) -> str | None:
+    """What the reference library does not load, or computes otherwise; None where all is well."""
+    kind = family.meta.get("kind", "")
+    if kind not in NAMES:
+        return None
+    with tempfile.TemporaryDirectory() as out:
+        folder = Path(out) / "saved"
+        folder.mkdir()
+        saved(family, folder / f"{NAMES[kind]}.safetensors")
+        for name in ("config.json", "ref.npz", "meta.json"):
+            shutil.copy(family.folder / name, folder)
+        command = [PYTHON, str(THEIRS), str(folder)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            return (done.stdout or done.stderr).strip().splitlines()[-1][:300]
+        with np.load(folder / "theirs.npz") as arrays:
+            return worst(family, dict(arrays))
+
+
+def saved(family: Family, path: Path) -> None:
+    """Load the reference's checkpoint and save it; raises Missing."""
+    with tempfile.TemporaryDirectory() as out:
+        module = family.module(Path(out))
+        config = config_of(family, module)
+        given = () if config is None else (config,)
+        module.save_pretrained(module.load_pretrained(family.folder, *given), path)
+
+
+def worst(family: Family, got: dict[str, np.ndarray]) -> str | None:
+    """The output that is furthest from the reference, if any is beyond tolerance."""
+    noise = family.meta.get("noise") or {}
+    wanted = {
+        name[4:]: array
+        for name, array in family.reference.items()
+        if name.startswith("out/") and name not in ("out/loss", "out/greedy")
+    }
+    known = [name for name in wanted if name in got]
+    if not known:
+        return f"no output of the reference among {', '.join(sorted(got))[:200]}"
+    found = [deviation(n, got[n], wanted[n], noise.get(n)) for n in known]
+    most = max(found, key=lambda d: d.excess)
+    return None if most.ok else str(most)
+
+
+def main(names: list[str]) -> int:
+    """Judge the families of these names, or all with a reference library; 1 where one falls short."""
+    has_torch = subprocess.run([PYTHON, "-c", "import torch, transformers"], capture_output=True)
+    if has_torch.returncode:
+        print(f"{PYTHON} has no torch and transformers: name one that has by REFERENCE_PYTHON")
+        return 2
+    known = families()
+    chosen = names or [n for n, f in known.items() if f.meta.get("kind") in NAMES]
+    good = 0
+    for name in chosen:
+        try:
+            short = shortfall(known[name])
+        except Missing as missing:
+            short = str(missing)
+        good += short is None
+        print(f"{name:<22} {short or 'loads what we save'}", flush=True)
+    print(f"reload: {good} of {len(chosen)} families")
+    return 0 if good == len(chosen) else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
