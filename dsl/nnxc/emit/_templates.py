@@ -18,6 +18,8 @@ def checkpoint() -> str:
     out.append("\n\n")
     out.append(held())
     out.append("\n\n")
+    out.append(held_weights())
+    out.append("\n\n")
     out.append(checkpoint_files())
     out.append("\n\n")
     out.append(checkpoint_open())
@@ -28,7 +30,11 @@ def checkpoint() -> str:
     out.append("\n\n")
     out.append(checkpoint_load())
     out.append("\n\n")
+    out.append(checkpoint_rest())
+    out.append("\n\n")
     out.append(checkpoint_save())
+    out.append("\n\n")
+    out.append(checkpoint_write())
     return "".join(out)
 
 
@@ -36,7 +42,7 @@ def checkpoint_check() -> str:
     """checkpoint_check.py.j2."""
     out: list[str] = []
     out.append(
-        'def misfits(\n    held: list[Held], tensors: dict[str, Any], ignored: tuple[str, ...]\n) -> Iterator[str]:\n    """What keeps tensors from being these weights."""\n    left = set(tensors)\n    for row in held:\n        shapes = row.stored.tensor_shapes(row.shapes, len(row.names[0]))\n        for name, shape in (\n            (n, s) for ns in row.names for n, s in zip(ns, shapes, strict=True)\n        ):\n            left.discard(name)\n            if name not in tensors:\n                yield f"{name} is missing"\n                continue\n            file, own = tensors[name]\n            found = file.get_slice(own)\n            if found.get_shape() != shape:\n                yield f"{name} is {found.get_shape()}, the model needs {shape}"\n            if found.get_dtype() not in DTYPES.values():\n                yield f"{name} is of dtype {found.get_dtype()}, which is not supported"\n    for name in sorted(left):\n        if not any(fnmatchcase(name, glob) for glob in ignored):\n            yield f"{name} is used by nothing"\n'
+        'def misfits(\n    held: list[Held],\n    state: dict[tuple[Any, ...], Any],\n    tensors: dict[str, Any],\n    ignored: tuple[str, ...],\n) -> Iterator[str]:\n    """What keeps tensors from being these weights."""\n    left = set(tensors)\n    for row in held:\n        floating = jnp.issubdtype(state[row.keys[0]].dtype, jnp.floating)\n        for name, shape in row.tensors():\n            left.discard(name)\n            if name not in tensors:\n                yield f"{name} is missing"\n                continue\n            file, own = tensors[name]\n            found = file.get_slice(own)\n            if found.get_shape() != shape:\n                yield f"{name} is {found.get_shape()}, the model needs {shape}"\n            dtype = found.get_dtype()\n            known = next((n for n, d in DTYPES.items() if d == dtype), None)\n            if known is None:\n                yield f"{name} is of dtype {dtype}, which is not supported"\n            elif floating != ("float" in known):\n                yield f"{name} is of dtype {dtype}, the model needs another kind"\n    for name in sorted(left):\n        if not is_ignored(name, ignored):\n            yield f"{name} is used by nothing"\n\n\ndef is_ignored(name: str, globs: tuple[str, ...]) -> bool:\n    """Whether a tensor is one that no weight takes."""\n    return any(fnmatchcase(name, glob) for glob in globs)\n'
     )
     return "".join(out)
 
@@ -45,7 +51,7 @@ def checkpoint_files() -> str:
     """checkpoint_files.py.j2."""
     out: list[str] = []
     out.append(
-        'DTYPES = {\n    "bool": "BOOL",\n    "int8": "I8",\n    "uint8": "U8",\n    "int32": "I32",\n    "int64": "I64",\n    "float16": "F16",\n    "bfloat16": "BF16",\n    "float32": "F32",\n    "float64": "F64",\n}\n\n\ndef checkpoint_files(path: Path) -> list[Path]:\n    """The files of a checkpoint: one, those of an index, or what a folder has of these."""\n    if path.is_dir():\n        globs = (\n            "*.safetensors.index.json",\n            "model.safetensors",\n            "*model.safetensors",\n            "*.safetensors",\n        )\n        found = next((f for g in globs if (f := sorted(path.glob(g)))), [])\n        if len(found) != 1:\n            raise FileNotFoundError(f"{path} has {len(found)} checkpoints, not one")\n        path = found[0]\n    if path.suffix == ".json":\n        index = json.loads(path.read_text(encoding="utf-8"))\n        return sorted({path.parent / name for name in index["weight_map"].values()})\n    return [path]\n'
+        'DTYPES = {\n    "bool": "BOOL",\n    "int8": "I8",\n    "uint8": "U8",\n    "int16": "I16",\n    "uint16": "U16",\n    "int32": "I32",\n    "uint32": "U32",\n    "int64": "I64",\n    "uint64": "U64",\n    "float16": "F16",\n    "bfloat16": "BF16",\n    "float32": "F32",\n    "float64": "F64",\n}\n\n\ndef checkpoint_files(path: Path) -> list[Path]:\n    """The files of a checkpoint: one, those of an index, or what a folder has of these."""\n    if not path.exists():\n        raise FileNotFoundError(f"there is no checkpoint {path}")\n    if path.is_dir():\n        globs = ("*.safetensors.index.json", "model.safetensors", "*.safetensors")\n        found = next((f for g in globs if (f := sorted(path.glob(g)))), [])\n        if len(found) != 1:\n            raise FileNotFoundError(f"{path} has {len(found)} checkpoints, not one")\n        path = found[0]\n    if path.suffix != ".json":\n        return [path]\n    try:\n        index = json.loads(path.read_text(encoding="utf-8"))\n        return sorted({path.parent / name for name in index["weight_map"].values()})\n    except (AttributeError, LookupError, TypeError, ValueError) as error:\n        raise ValueError(f"{path} is no index of a checkpoint: {error!r}") from None\n'
     )
     return "".join(out)
 
@@ -54,7 +60,7 @@ def checkpoint_load() -> str:
     """checkpoint_load.py.j2."""
     out: list[str] = []
     out.append(
-        'def load_checkpoint(\n    make: Callable[[], Any],\n    path: str | Path,\n    table: tuple[Stored, ...],\n    ignored: tuple[str, ...],\n    renamed: tuple[tuple[str, str], ...],\n    dtype: jax.typing.DTypeLike | None,\n) -> Any:\n    """A model with the weights of a checkpoint, read tensor by tensor."""\n    model = nnx.eval_shape(make)\n    state = dict(nnx.to_flat_state(nnx.state(model)))\n    held = held_weights(model, state, table)\n    wanted = {name for row in held for names in row.names for name in names}\n    tensors = open_checkpoint(Path(path), wanted, renamed)\n    problems = list(misfits(held, tensors, ignored))\n    if problems:\n        head = f"{path} does not fit {type(model).__name__}:"\n        raise ValueError("\\n  ".join([head, *problems]))\n    values = {}\n    for row in held:\n        for key, weight in read_weights(row, tensors):\n            kept = state[key].dtype\n            cast = dtype if jnp.issubdtype(kept, jnp.floating) else None\n            values[key] = jnp.array(weight.reshape(state[key].shape), cast or kept)\n    rest = [key for key in state if key not in values]\n    if rest:  # what no checkpoint holds starts as in a new model\n\n        def fresh() -> list[jax.Array]:\n            made = dict(nnx.to_flat_state(nnx.state(make())))\n            return [made[key].get_value() for key in rest]\n\n        values |= zip(rest, jax.jit(fresh)(), strict=True)\n    nnx.update(model, nnx.from_flat_state(values.items()))\n    return model\n'
+        'def load_checkpoint(\n    make: Callable[[], Any],\n    path: str | Path,\n    table: tuple[Stored, ...],\n    ignored: tuple[str, ...],\n    renamed: tuple[tuple[str, str], ...],\n    dtype: jax.typing.DTypeLike | None,\n    sharding: Placement,\n) -> Any:\n    """A model with the weights of a checkpoint, read tensor by tensor."""\n    model = nnx.eval_shape(make)\n    state = dict(nnx.to_flat_state(nnx.state(model)))\n    held = held_weights(model, state, table)\n    wanted = {name for row in held for names in row.names for name in names}\n    tensors = open_checkpoint(Path(path), wanted, renamed)\n    problems = list(misfits(held, state, tensors, ignored))\n    if problems:\n        head = f"{path} does not fit {type(model).__name__}:"\n        raise ValueError("\\n  ".join([head, *problems]))\n\n    def cast(kept: Any) -> Any:\n        floating = jnp.issubdtype(kept, jnp.floating)\n        return dtype if floating and dtype is not None else kept\n\n    def placed(key: tuple[Any, ...], value: Any) -> jax.Array:\n        place = sharding(".".join(map(str, key))) if callable(sharding) else sharding\n        return jax.device_put(value.reshape(state[key].shape), place)\n\n    values: dict[tuple[Any, ...], jax.Array] = {}\n    for row in held:\n        weights = read_weights(row, tensors, [cast(state[k].dtype) for k in row.keys])\n        values |= zip(row.keys, map(placed, row.keys, weights), strict=True)\n        del weights  # before the next are read\n    return completed(model, make, values, placed)\n'
     )
     return "".join(out)
 
@@ -63,7 +69,7 @@ def checkpoint_open() -> str:
     """checkpoint_open.py.j2."""
     out: list[str] = []
     out.append(
-        'def spellings(name: str, renamed: tuple[tuple[str, str], ...]) -> list[str]:\n    """What a model may call a tensor of this name: old names become new ones, `*` stays."""\n    found = [name]\n    for old, new in renamed:\n        pattern = re.compile(re.escape(old).replace(r"\\*", "(.*)"))\n        matches = [pattern.fullmatch(n) for n in found]\n        found += [new.replace("*", "%s") % m.groups() for m in matches if m]\n    return found\n\n\ndef open_checkpoint(\n    path: Path, wanted: set[str], renamed: tuple[tuple[str, str], ...]\n) -> dict[str, Any]:\n    """The file and the name in it of each tensor, by the name that the model has for it."""\n    from safetensors import SafetensorError, safe_open\n\n    tensors: dict[str, Any] = {}\n    problems = []\n    for file in checkpoint_files(path):\n        try:\n            opened = safe_open(file, "np")\n        except (OSError, SafetensorError) as error:\n            problems.append(f"{file}: {error}")\n            continue\n        names = opened.keys()\n        for name in names:\n            known = (s for s in spellings(name, renamed) if s in wanted)\n            tensors[next(known, name)] = opened, name\n    if problems:\n        raise ValueError("\\n  ".join([f"{path} cannot be read:", *problems]))\n    return tensors\n'
+        'def spellings(name: str, renamed: tuple[tuple[str, str], ...]) -> list[str]:\n    """What a model may call a tensor of this name: old names become new ones, `*` stays."""\n    found = [name]\n    for old, new in renamed:\n        pattern = re.compile(re.escape(old).replace(r"\\*", "(.*)"))\n        matches = [pattern.fullmatch(n) for n in found]\n        found += [new.replace("*", "%s") % m.groups() for m in matches if m]\n    return found\n\n\ndef open_checkpoint(\n    path: Path, wanted: set[str], renamed: tuple[tuple[str, str], ...]\n) -> dict[str, Any]:\n    """The file and the name in it of each tensor, by the name that the model has for it."""\n    from safetensors import SafetensorError, safe_open\n\n    tensors: dict[str, Any] = {}\n    problems = []\n    for file in checkpoint_files(path):\n        try:\n            opened = safe_open(file, "np")\n        except (OSError, SafetensorError) as error:\n            problems.append(f"{file}: {error}")\n            continue\n        names = opened.keys()\n        for name in names:\n            known = (s for s in spellings(name, renamed) if s in wanted)\n            meant = next(known, name)\n            if meant in tensors:\n                problems.append(f"{file}: {meant} is there twice")\n            tensors[meant] = opened, name\n    if problems:\n        raise ValueError("\\n  ".join([f"{path} cannot be read:", *problems]))\n    return tensors\n'
     )
     return "".join(out)
 
@@ -72,7 +78,16 @@ def checkpoint_read() -> str:
     """checkpoint_read.py.j2."""
     out: list[str] = []
     out.append(
-        'def read_weights(\n    row: Held, tensors: dict[str, Any]\n) -> Iterator[tuple[tuple[Any, ...], np.ndarray]]:\n    """The weights of a row, each with its key."""\n    parts = []\n    for names in row.names:\n        read = [file.get_tensor(own) for file, own in (tensors[n] for n in names)]\n        parts.append(row.stored.unpack(read, row.shapes))\n    for key, weights in zip(row.keys, zip(*parts, strict=True), strict=True):\n        yield key, np.stack(weights) if row.stored.stacked else weights[0]\n'
+        'Placement = jax.sharding.Sharding | Callable[[str], jax.sharding.Sharding | None] | None\n\n\ndef read_weights(\n    row: Held, tensors: dict[str, Any], dtypes: list[Any]\n) -> list[np.ndarray]:\n    """The weights of a row, converted as they are read, tensor by tensor."""\n    weights = [\n        np.empty((len(row.names), *shape), dtype)\n        for shape, dtype in zip(row.shapes, dtypes, strict=True)\n    ]\n\n    def fill(at: int, names: list[str]) -> None:\n        read = [file.get_tensor(own) for file, own in (tensors[n] for n in names)]\n        parts = row.stored.unpack(read, row.shapes)\n        for weight, part in zip(weights, parts, strict=True):\n            weight[at] = part\n\n    for at, names in enumerate(row.names):\n        fill(at, names)\n    return weights\n'
+    )
+    return "".join(out)
+
+
+def checkpoint_rest() -> str:
+    """checkpoint_rest.py.j2."""
+    out: list[str] = []
+    out.append(
+        'def completed(\n    model: Any,\n    make: Callable[[], Any],\n    values: dict[tuple[Any, ...], jax.Array],\n    placed: Callable[[tuple[Any, ...], Any], jax.Array],\n) -> Any:\n    """The model with these values; what no checkpoint holds starts as in a new model."""\n    state = dict(nnx.to_flat_state(nnx.state(model)))\n    rest = [key for key in state if key not in values]\n\n    def fresh() -> list[jax.Array]:\n        made = dict(nnx.to_flat_state(nnx.state(make())))\n        return [made[key].get_value() for key in rest]\n\n    if rest:\n        values |= zip(rest, map(placed, rest, jax.jit(fresh)()), strict=True)\n    nnx.update(model, nnx.from_flat_state(values.items()))\n    return model\n'
     )
     return "".join(out)
 
@@ -81,7 +96,16 @@ def checkpoint_save() -> str:
     """checkpoint_save.py.j2."""
     out: list[str] = []
     out.append(
-        'def save_checkpoint(\n    model: nnx.Module, path: str | Path, table: tuple[Stored, ...]\n) -> None:\n    """Write a model\'s weights tensor by tensor, named and laid out as they were published."""\n    path = Path(path)\n    if path.suffix != ".safetensors":\n        path.mkdir(parents=True, exist_ok=True)\n        path /= "model.safetensors"\n    state = dict(nnx.to_flat_state(nnx.state(model)))\n    held = held_weights(model, state, table)\n    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}\n    end = 0\n    for row in held:\n        dtype = state[row.keys[0]].dtype\n        shapes = row.stored.tensor_shapes(row.shapes, len(row.names[0]))\n        for name, shape in (\n            (n, s) for ns in row.names for n, s in zip(ns, shapes, strict=True)\n        ):\n            start, end = end, end + math.prod(shape) * dtype.itemsize\n            header[name] = {\n                "dtype": DTYPES[dtype.name],\n                "shape": shape,\n                "data_offsets": [start, end],\n            }\n    head = json.dumps(header).encode()\n    head += b" " * (-len(head) % 8)\n    unfinished = path.with_name(path.name + ".part")\n    with unfinished.open("wb") as file:\n        file.write(len(head).to_bytes(8, "little") + head)\n        for row in held:\n            weights = [np.asarray(state[key].get_value()) for key in row.keys]\n            stacks = [\n                w.reshape(-1, *s) for w, s in zip(weights, row.shapes, strict=True)\n            ]\n            for at, names in enumerate(row.names):\n                part = [w[at] for w in stacks]\n                for tensor in row.stored.pack(part, len(names)):\n                    file.write(tensor.tobytes())\n    unfinished.replace(path)\n'
+        'def save_checkpoint(\n    model: nnx.Module,\n    path: str | Path,\n    table: tuple[Stored, ...],\n    ignored: tuple[str, ...],\n    like: str | Path | None,\n) -> None:\n    """Write a model\'s weights, named and laid out as they were published."""\n    path = Path(path)\n    if path.suffix != ".safetensors":\n        path.mkdir(parents=True, exist_ok=True)\n        path /= "model.safetensors"\n    state = dict(nnx.to_flat_state(nnx.state(model)))\n    groups = []\n    for row in held_weights(model, state, table):\n        dtype = DTYPES[state[row.keys[0]].dtype.name]\n        entries = [(name, dtype, shape) for name, shape in row.tensors()]\n        groups.append(Written(entries, partial(row_tensors, row, state)))\n    written = {name for group in groups for name, _, _ in group.entries}\n    found = {} if like is None else open_checkpoint(Path(like), set(), ())\n    for name, (file, _) in found.items():\n        if name not in written and is_ignored(name, ignored):\n            part = file.get_slice(name)\n            entries = [(name, part.get_dtype(), part.get_shape())]\n            groups.append(Written(entries, partial(file_tensors, file, name)))\n    write_checkpoint(path, groups)\n\n\ndef row_tensors(row: Held, state: dict[tuple[Any, ...], Any]) -> Iterator[np.ndarray]:\n    """The tensors of a row; the model keeps no copy of what goes to the host."""\n    held = [state[key].get_value() for key in row.keys]\n    weights = [np.asarray(jax.device_put(w, w.sharding, may_alias=False)) for w in held]\n    stacks = [w.reshape(-1, *s) for w, s in zip(weights, row.shapes, strict=True)]\n    for at, names in enumerate(row.names):\n        yield from row.stored.pack([w[at] for w in stacks], len(names))\n\n\ndef file_tensors(file: Any, name: str) -> Iterator[np.ndarray]:\n    """One tensor of another file."""\n    yield file.get_tensor(name)\n'
+    )
+    return "".join(out)
+
+
+def checkpoint_write() -> str:
+    """checkpoint_write.py.j2."""
+    out: list[str] = []
+    out.append(
+        'class Written(NamedTuple):\n    """Tensors of one dtype that follow each other in a file."""\n\n    entries: list[tuple[str, str, list[int]]]  # name, dtype, shape\n    tensors: Callable[[], Iterator[np.ndarray]]\n\n    @property\n    def itemsize(self) -> int:\n        """The bytes of an element."""\n        return int(re.sub(r"\\D", "", self.entries[0][1]) or 8) // 8\n\n\ndef write_checkpoint(path: Path, groups: list[Written]) -> None:\n    """Write a file of safetensors, tensor by tensor; it is whole, or not there."""\n    groups = sorted(groups, key=lambda g: -g.itemsize)  # each is aligned\n    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}\n    end = 0\n    for group in groups:\n        for name, dtype, shape in group.entries:\n            place = [end, end := end + math.prod(shape) * group.itemsize]\n            header[name] = {"dtype": dtype, "shape": shape, "data_offsets": place}\n    head = json.dumps(header).encode()\n    head += b" " * (-len(head) % 8)\n    unfinished = path.with_name(path.name + ".part")\n    with unfinished.open("wb") as file:\n        file.write(len(head).to_bytes(8, "little") + head)\n        for group in groups:\n            for tensor in group.tensors():\n                write_tensor(file, np.atleast_1d(tensor))\n                del tensor  # before the next is made\n    unfinished.replace(path)\n\n\ndef write_tensor(file: Any, tensor: np.ndarray) -> None:\n    """Write a tensor in parts, without a copy of the whole."""\n    step = max(1, 2**22 * len(tensor) // max(tensor.nbytes, 1))\n    for start in range(0, len(tensor), step):\n        part = np.ascontiguousarray(tensor[start : start + step])\n        file.write(part.reshape(-1).view(np.uint8))\n'
     )
     return "".join(out)
 
@@ -237,7 +261,16 @@ def held() -> str:
     """held.py.j2."""
     out: list[str] = []
     out.append(
-        'def numbered(name: str, positions: tuple[int, ...]) -> str:\n    """A name with `{0}` and `{1+1}` filled in."""\n    return re.sub(\n        r"\\{(\\d+)\\+?(\\d*)\\}", lambda m: str(positions[int(m[1])] + int(m[2] or 0)), name\n    )\n\n\nclass Held(NamedTuple):\n    """What a model has of a row: keys of its state, and names for each position in a stack."""\n\n    stored: Stored\n    keys: list[tuple[Any, ...]]\n    shapes: list[tuple[int, ...]]\n    names: list[list[str]]\n\n\ndef held_weights(\n    model: Any, state: dict[tuple[Any, ...], Any], table: tuple[Stored, ...]\n) -> list[Held]:\n    """The rows of a table as they apply to the variables of a model."""\n    keys = {".".join(map(str, key)): key for key in state}\n    firsts = [re.escape(stored.paths.split()[0]) for stored in table]\n    patterns = [re.compile(text.replace(r"\\{\\}", r"(\\d+)")) for text in firsts]\n    held = []\n    for path in keys:\n        for pattern, stored in zip(patterns, table, strict=True):\n            if match := pattern.fullmatch(path):\n                positions = match.groups()\n                mine = [keys[p.format(*positions)] for p in stored.paths.split()]\n                shapes = [tuple(state[key].shape) for key in mine]\n                inside = stored.inside(model, shapes, positions)\n                held.append(Held(stored, mine, *inside))\n                break\n    return held\n'
+        'def numbered(name: str, positions: tuple[int, ...]) -> str:\n    """A name with `{0}` and `{1+1}` filled in."""\n    return re.sub(\n        r"\\{(\\d+)\\+?(\\d*)\\}", lambda m: str(positions[int(m[1])] + int(m[2] or 0)), name\n    )\n\n\nclass Held(NamedTuple):\n    """What a model has of a row: keys of its state, and names for each position in a stack."""\n\n    stored: Stored\n    keys: list[tuple[Any, ...]]\n    shapes: list[tuple[int, ...]]\n    names: list[list[str]]\n\n    def tensors(self) -> Iterator[tuple[str, list[int]]]:\n        """The names and shapes of all tensors."""\n        shapes = self.stored.tensor_shapes(self.shapes, len(self.names[0]))\n        for names in self.names:\n            yield from zip(names, shapes, strict=True)\n'
+    )
+    return "".join(out)
+
+
+def held_weights() -> str:
+    """held_weights.py.j2."""
+    out: list[str] = []
+    out.append(
+        'def held_weights(\n    model: Any, state: dict[tuple[Any, ...], Any], table: tuple[Stored, ...]\n) -> list[Held]:\n    """The rows of a table as they apply to the variables of a model."""\n    keys = {".".join(map(str, key)): key for key in state}\n    firsts = [re.escape(stored.paths.split()[0]) for stored in table]\n    patterns = [re.compile(text.replace(r"\\{\\}", r"(\\d+)")) for text in firsts]\n    held = []\n    for path in keys:\n        for pattern, stored in zip(patterns, table, strict=True):\n            if match := pattern.fullmatch(path):\n                positions = match.groups()\n                mine = [keys[p.format(*positions)] for p in stored.paths.split()]\n                shapes = [tuple(state[key].shape) for key in mine]\n                inside = stored.inside(model, shapes, positions)\n                held.append(Held(stored, mine, *inside))\n                break\n    return held\n'
     )
     return "".join(out)
 
@@ -310,7 +343,16 @@ def settings() -> str:
     """settings.py.j2."""
     out: list[str] = []
     out.append(
-        'class Settings(dict[str, Any]):\n    """What a `config.json` says, by dotted keys."""\n\n    def __missing__(self, key: str) -> Any:\n        raise ValueError(f"config.json says nothing of {key}")\n\n\ndef read_settings(path: Path) -> Settings:\n    """The settings beside a checkpoint, those that are null left out."""\n    folder = path if path.is_dir() else path.parent\n    text = (folder / "config.json").read_text(encoding="utf-8")\n    waiting = [("", json.loads(text))]\n    found = Settings()\n    for prefix, values in waiting:\n        for key, value in values.items():\n            if isinstance(value, dict):\n                waiting.append((f"{prefix}{key}.", value))\n            if value is not None:\n                found[prefix + key] = tuple(value) if isinstance(value, list) else value\n    return found\n'
+        'class Settings(dict[str, Any]):\n    """What a `config.json` says, by dotted keys; a position in a list is a key too."""\n\n    def __init__(self, file: Path, whole: Any):\n        self.file = file\n        waiting = [("", whole)]\n        for prefix, values in waiting:\n            several = values.items() if isinstance(values, dict) else enumerate(values)\n            for key, value in several:\n                if isinstance(value, dict | list):\n                    waiting.append((f"{prefix}{key}.", value))\n                if value is not None:\n                    self[f"{prefix}{key}"] = frozen(value)\n\n    def __missing__(self, key: str) -> Any:\n        raise ValueError(f"{self.file} says nothing of {key}")\n\n    def filling(self, make: Callable[[], Any]) -> Any:\n        """A Config, where what is said has the types of its fields."""\n        try:\n            cfg = make()\n        except (ArithmeticError, AttributeError, LookupError, TypeError) as error:\n            raise ValueError(f"{self.file} does not fit: {error}") from error\n        wrong = [\n            f"{field.name} would be {value!r}, not {field.type}"\n            for field in fields(cfg)\n            if field.name != "dtype"\n            if not has_type(value := getattr(cfg, field.name), field.type)\n        ]\n        if wrong:\n            raise ValueError("\\n  ".join([f"{self.file} does not fit:", *wrong]))\n        return cfg\n'
+    )
+    return "".join(out)
+
+
+def settings_read() -> str:
+    """settings_read.py.j2."""
+    out: list[str] = []
+    out.append(
+        'def frozen(value: Any) -> Any:\n    """Lists as tuples, inside too."""\n    return tuple(map(frozen, value)) if isinstance(value, list) else value\n\n\ndef has_type(value: Any, kind: Any) -> bool:\n    """Whether a value is of a field\'s type; an int is a float, a bool is no int."""\n    if isinstance(kind, UnionType):\n        return any(has_type(value, choice) for choice in get_args(kind))\n    plain = get_origin(kind) or kind\n    if plain is tuple and isinstance(value, tuple):\n        return all(has_type(item, k) for item in value for k in get_args(kind)[:1])\n    if isinstance(value, bool):\n        return plain is bool\n    return isinstance(value, int | float if plain is float else plain)\n\n\ndef read_settings(path: Path) -> Settings:\n    """The settings beside a checkpoint, those that are null left out."""\n    file = (path if path.is_dir() else path.parent) / "config.json"\n    try:\n        whole = json.loads(file.read_text(encoding="utf-8"))\n    except FileNotFoundError:\n        raise FileNotFoundError(f"{file} is not there: pass a Config") from None\n    except ValueError as error:\n        raise ValueError(f"{file} is no JSON: {error}") from None\n    if not isinstance(whole, dict):\n        raise ValueError(f"{file} is no JSON object")\n    return Settings(file, whole)\n'
     )
     return "".join(out)
 
@@ -319,7 +361,7 @@ def stored() -> str:
     """stored.py.j2."""
     out: list[str] = []
     out.append(
-        'class Stored(NamedTuple):\n    """Weights, and the tensors of a checkpoint that hold them.\n\n    `{}` in a path is a position in a list of layers; `{0}` in a name is the first of them. Names\n    may also be computed from the model and its positions.\n    """\n\n    paths: str  # several, with spaces between, share a tensor\n    names: str | Callable[..., str]  # several make one weight\n    axes: tuple[tuple[int, ...], ...] | None = None  # of the weight, for each axis\n    join: str = ""  # how several lie in one\n    axis: int = 0  # of the tensors, along which they do\n    flip: bool = False  # axes from the third on run backwards\n    stacked: int = 0  # leading axes of the weight that are positions too\n\n    def inside(\n        self, model: Any, shapes: list[tuple[int, ...]], positions: tuple[str, ...]\n    ) -> tuple[list[tuple[int, ...]], list[list[str]]]:\n        """The shapes below the leading axes, and the names of the tensors at each position."""\n        inner = [shape[self.stacked :] for shape in shapes]\n        ends = [(i,) for i in range(inner[0][0])] if self.join == "stack" else [()]\n        names = [\n            [\n                name\n                for end in ends\n                for name in self.named(model, *map(int, positions), *at, *end)\n            ]\n            for at in np.ndindex(shapes[0][: self.stacked])\n        ]\n        return inner, names\n\n    def named(self, model: Any, *positions: int) -> list[str]:\n        """The names at these positions."""\n        if callable(self.names):\n            return self.names(model, *positions).split()\n        return numbered(self.names, positions).split()\n'
+        'class Stored(NamedTuple):\n    """Weights, and the tensors of a checkpoint that hold them.\n\n    `{}` in a path is a position in a list of layers; `{0}` in a name is the first of them. Names\n    may also be computed from the model and its positions.\n    """\n\n    paths: str  # several, with spaces between, share a tensor\n    names: str | Callable[..., str]  # several make one weight\n    axes: tuple[tuple[int, ...], ...] | None = None  # of the weight, for each axis\n    join: str = ""  # how several lie in one\n    axis: int = 0  # of the tensors, along which they do\n    flip: bool = False  # axes from the third on run backwards\n    stacked: int = 0  # leading axes of the weight that are positions too\n\n    def inside(\n        self, model: Any, shapes: list[tuple[int, ...]], positions: tuple[str, ...]\n    ) -> tuple[list[tuple[int, ...]], list[list[str]]]:\n        """The shapes below the leading axes, and the names of the tensors at each position."""\n        names = [\n            self.named(model, *map(int, positions), *at)\n            for at in np.ndindex(shapes[0][: self.stacked])\n        ]\n        return [shape[self.stacked :] for shape in shapes], names\n\n    def named(self, model: Any, *positions: int) -> list[str]:\n        """The names at these positions."""\n        if callable(self.names):\n            return self.names(model, *positions).split()\n        return numbered(self.names, positions).split()\n'
     )
     return "".join(out)
 
@@ -328,7 +370,7 @@ def stored_pack() -> str:
     """stored_pack.py.j2."""
     out: list[str] = []
     out.append(
-        '    def pack(self, weights: list[np.ndarray], count: int) -> list[np.ndarray]:\n        """The tensors of weights."""\n        shapes = [w.shape for w in weights]\n        if self.join == "stack":\n            weights, shapes = list(weights[0]), [weights[0].shape[1:]] * count\n        order = [a for axes in self.axes or () for a in axes]\n        parts = [\n            (w.transpose(order) if order else w).reshape(layout)\n            for w, layout in zip(weights, self.layouts(shapes), strict=True)\n        ]\n        if self.flip:\n            parts = [np.flip(p, tuple(range(2, p.ndim))) for p in parts]\n        match self.join:\n            case "split":\n                return [np.concatenate(parts, self.axis)]\n            case "interleave":\n                turns = self.groups(shapes)\n                split = [np.split(p, turns, self.axis) for p in parts]\n                return [\n                    np.concatenate(\n                        [t for turn in zip(*split, strict=True) for t in turn],\n                        self.axis,\n                    )\n                ]\n            case "concat":\n                return np.split(parts[0], count, self.axis)\n            case "sum":\n                return [parts[0], *[np.zeros_like(parts[0])] * (count - 1)]\n        return parts\n'
+        '    def pack(self, weights: list[np.ndarray], count: int) -> list[np.ndarray]:\n        """The tensors of weights."""\n        shapes = [w.shape for w in weights]\n        order = [a for axes in self.axes or () for a in axes]\n        parts = [\n            (w.transpose(order) if order else w).reshape(layout)\n            for w, layout in zip(weights, self.layouts(shapes), strict=True)\n        ]\n        if self.flip:\n            parts = [np.flip(p, tuple(range(2, p.ndim))) for p in parts]\n        match self.join:\n            case "split":\n                return [np.concatenate(parts, self.axis)]\n            case "interleave":\n                turns = self.groups(shapes)\n                split = [np.split(p, turns, self.axis) for p in parts]\n                return [\n                    np.concatenate(\n                        [t for turn in zip(*split, strict=True) for t in turn],\n                        self.axis,\n                    )\n                ]\n            case "concat":\n                return np.split(parts[0], count, self.axis)\n            case "sum":\n                return [parts[0], *[np.zeros_like(parts[0])] * (count - 1)]\n        return parts\n'
     )
     return "".join(out)
 
@@ -337,7 +379,7 @@ def stored_shapes() -> str:
     """stored_shapes.py.j2."""
     out: list[str] = []
     out.append(
-        '    def layouts(self, shapes: list[tuple[int, ...]]) -> list[list[int]]:\n        """The shapes of weights, laid out as in a tensor."""\n        return [\n            [\n                math.prod(s[a] for a in axes)\n                for axes in self.axes or [(i,) for i in range(len(s))]\n            ]\n            for s in shapes\n        ]\n\n    def groups(self, shapes: list[tuple[int, ...]]) -> int:\n        """How often interleaved weights take turns: by the first axis that they have there."""\n        axis = self.axes[self.axis][0] if self.axes else self.axis\n        return min(shape[axis] for shape in shapes)\n\n    def tensor_shapes(\n        self, shapes: list[tuple[int, ...]], count: int\n    ) -> list[list[int]]:\n        """The shapes of the tensors that weights of these shapes make."""\n        if self.join == "stack":\n            shapes = [shapes[0][1:]]\n        first, *others = self.layouts(shapes)\n        if self.join in ("split", "interleave"):\n            first[self.axis] += sum(layout[self.axis] for layout in others)\n        elif self.join == "concat":\n            first[self.axis] //= count\n        return [first] * count\n'
+        '    def layouts(self, shapes: list[tuple[int, ...]]) -> list[list[int]]:\n        """The shapes of weights, laid out as in a tensor."""\n        return [\n            [\n                math.prod(s[a] for a in axes)\n                for axes in self.axes or [(i,) for i in range(len(s))]\n            ]\n            for s in shapes\n        ]\n\n    def groups(self, shapes: list[tuple[int, ...]]) -> int:\n        """How often interleaved weights take turns: by the first axis that they have there."""\n        axis = self.axes[self.axis][0] if self.axes else self.axis\n        return min(shape[axis] for shape in shapes)\n\n    def tensor_shapes(\n        self, shapes: list[tuple[int, ...]], count: int\n    ) -> list[list[int]]:\n        """The shapes of the tensors that weights of these shapes make."""\n        first, *others = self.layouts(shapes)\n        if self.join in ("split", "interleave"):\n            first[self.axis] += sum(layout[self.axis] for layout in others)\n        elif self.join == "concat":\n            first[self.axis] //= count\n        return [first] * count\n'
     )
     return "".join(out)
 
@@ -346,7 +388,7 @@ def stored_unpack() -> str:
     """stored_unpack.py.j2."""
     out: list[str] = []
     out.append(
-        '    def unpack(\n        self, tensors: list[np.ndarray], shapes: list[tuple[int, ...]]\n    ) -> list[np.ndarray]:\n        """The weights of tensors."""\n        parts = self.taken_apart(tensors, shapes)\n        if self.flip:\n            parts = [np.flip(p, tuple(range(2, p.ndim))) for p in parts]\n        if self.join == "stack":\n            return [np.stack([self.restored(p, shapes[0][1:]) for p in parts])]\n        return [self.restored(p, s) for p, s in zip(parts, shapes, strict=True)]\n\n    def taken_apart(\n        self, tensors: list[np.ndarray], shapes: list[tuple[int, ...]]\n    ) -> list[np.ndarray]:\n        """The part of each weight."""\n        match self.join:\n            case "split" | "interleave":\n                turns = self.groups(shapes) if self.join == "interleave" else 1\n                sizes = [layout[self.axis] // turns for layout in self.layouts(shapes)]\n                ends = np.cumsum(sizes * turns)[:-1]\n                pieces = np.split(tensors[0], ends, self.axis)\n                each = len(sizes)\n                return [np.concatenate(pieces[i::each], self.axis) for i in range(each)]\n            case "concat":\n                return [np.concatenate(tensors, self.axis)]\n            case "sum":\n                return [sum(tensors[1:], tensors[0])]\n        return tensors\n\n    def restored(self, part: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:\n        """A weight from how it is laid out."""\n        order = [a for axes in self.axes or () for a in axes]\n        if not order:\n            return part.reshape(shape)\n        return part.reshape([shape[a] for a in order]).transpose(np.argsort(order))\n'
+        '    def unpack(\n        self, tensors: list[np.ndarray], shapes: list[tuple[int, ...]]\n    ) -> list[np.ndarray]:\n        """The weights of tensors."""\n        parts = self.taken_apart(tensors, shapes)\n        if self.flip:\n            parts = [np.flip(p, tuple(range(2, p.ndim))) for p in parts]\n        return [self.restored(p, s) for p, s in zip(parts, shapes, strict=True)]\n\n    def taken_apart(\n        self, tensors: list[np.ndarray], shapes: list[tuple[int, ...]]\n    ) -> list[np.ndarray]:\n        """The part of each weight."""\n        match self.join:\n            case "split" | "interleave":\n                turns = self.groups(shapes) if self.join == "interleave" else 1\n                sizes = [layout[self.axis] // turns for layout in self.layouts(shapes)]\n                ends = np.cumsum(sizes * turns)[:-1]\n                pieces = np.split(tensors[0], ends, self.axis)\n                if turns == 1:\n                    return pieces\n                each = len(sizes)\n                return [np.concatenate(pieces[i::each], self.axis) for i in range(each)]\n            case "concat":\n                return [np.concatenate(tensors, self.axis)]\n            case "sum":\n                return [sum(tensors[1:], tensors[0])]\n        return tensors\n\n    def restored(self, part: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:\n        """A weight from how it is laid out."""\n        order = [a for axes in self.axes or () for a in axes]\n        if not order:\n            return part.reshape(shape)\n        return part.reshape([shape[a] for a in order]).transpose(np.argsort(order))\n'
     )
     return "".join(out)
 
@@ -621,12 +663,12 @@ def weights(weights: Any) -> str:
         out.append("(path: str | Path) -> ")
         out.append(weights.config)
         out.append(
-            ':\n    """What the `config.json` of a checkpoint says."""\n    given = read_settings(Path(path))\n    return '
+            ':\n    """What the `config.json` of a checkpoint says."""\n    given = read_settings(Path(path))\n    return given.filling(lambda: '
         )
         out.append(weights.config)
         out.append("(")
         out.append(weights.settings)
-        out.append(")\n\n\n")
+        out.append("))\n\n\n")
     out.append("def ")
     out.append(weights.load)
     out.append("(")
@@ -634,7 +676,7 @@ def weights(weights: Any) -> str:
     out.append(") -> ")
     out.append(weights.model)
     out.append(
-        ':\n    """Load a checkpoint: a folder, a file of safetensors or an index of several.\n\n    Weights are cast to `dtype`. What does not fit is one error, and nothing is loaded.\n    """\n'
+        ':\n    """Load a checkpoint: a folder, a file of safetensors or an index of several.\n\n    Weights are cast to `dtype` and lie where `sharding` says: one for all, or a function\n    of a weight\'s path. What does not fit is one error, and nothing is loaded.\n    """\n'
     )
     if weights.settings:
         out.append("    cfg = ")
@@ -650,15 +692,19 @@ def weights(weights: Any) -> str:
     out.append(weights.ignored)
     out.append(", ")
     out.append(weights.renamed)
-    out.append(", dtype\n    )\n\n\ndef ")
+    out.append(", dtype, sharding\n    )\n\n\ndef ")
     out.append(weights.save)
     out.append("(model: ")
     out.append(weights.model)
-    out.append(', path: str | Path) -> None:\n    """Save the weights as `')
+    out.append(
+        ', path: str | Path, *, like: str | Path | None = None) -> None:\n    """Save the weights as `'
+    )
     out.append(weights.load)
     out.append(
-        '` reads them, in a folder or a file."""\n    save_checkpoint(model, path, '
+        '` reads them, in a folder or a file.\n\n    What no weight takes, such as counters, is copied from the checkpoint `like`.\n    """\n    save_checkpoint(model, path, '
     )
     out.append(weights.table)
-    out.append(")\n")
+    out.append(", ")
+    out.append(weights.ignored)
+    out.append(", like)\n")
     return "".join(out)

@@ -116,6 +116,7 @@ def weights_parts(program: ir.Program, names: Names, options: Options) -> list[P
     parts = [Part(templates.checkpoint(), done=True)]
     if any(w.config for w in program.weights):
         parts.append(Part(templates.settings(), done=True))
+        parts.append(Part(templates.settings_read(), done=True))
     for section in program.weights:
         view = weights_view(section, names, options, len(program.weights) > 1)
         parts += [Part(t) for t in templates.weights(view).split(BETWEEN)]

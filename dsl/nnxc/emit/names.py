@@ -16,16 +16,20 @@ MODULES = (
 )  # fmt: skip
 # What modules that read checkpoints refer to besides.
 CHECKPOINT = (
-    "DTYPES", "Held", "Settings", "Stored", "checkpoint_files", "held_weights", "load_checkpoint",
-    "misfits", "numbered", "open_checkpoint", "read_settings", "read_weights", "save_checkpoint",
-    "spellings",
+    "DTYPES", "Held", "Placement", "Settings", "Stored", "Written", "checkpoint_files", "completed",
+    "file_tensors", "frozen", "has_type", "held_weights", "is_ignored", "load_checkpoint", "misfits",
+    "numbered", "open_checkpoint", "read_settings", "read_weights", "row_tensors", "save_checkpoint",
+    "spellings", "write_checkpoint", "write_tensor",
 )  # fmt: skip
 # What modules that generate refer to besides.
 GENERATE = (
     "Asked", "TunixConfig", "TunixSharding", "Decoding", "decode", "generate", "init_cache", "padded", "prefill", "sample", "upto",
 )  # fmt: skip
 # What both import.
-MORE_MODULES = ("Iterator", "Path", "fnmatchcase", "json", "np", "re")
+MORE_MODULES = (
+    "Iterator", "Path", "UnionType", "fields", "fnmatchcase", "get_args", "get_origin", "json",
+    "np", "re",
+)  # fmt: skip
 # What a train makes, and what weights make, unless there are several of them.
 TRAIN = (
     "tx", "trainable", "create_model", "create_optimizer", "create_ema", "create_rngs",

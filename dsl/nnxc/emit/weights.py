@@ -80,6 +80,7 @@ def _parameters(section: ir.Weights, signature: Signature, inferred: list[str]) 
         cfg += f" = {signature.config}()"
     keywords = [f"{n}: int" for n in inferred]
     keywords.append("dtype: jax.typing.DTypeLike | None = None")
+    keywords.append("sharding: Placement = None")
     return ", ".join(["path: str | Path", cfg, "*", *keywords])
 
 
@@ -98,9 +99,10 @@ def _row(row: ir.Row, root: Signature, names: Names, options: Options) -> str:
         axes = [t.tuple_of([str(a) for a in group]).text for group in row.tensor.axes]
         args.append(t.tuple_of(axes).text)
         args += ["flip=True"] if row.tensor.flipped else []
-    args += [f'join="{row.join}"'] if row.join else []
-    args += [f"axis={row.axis}"] if row.axis and row.join else []
-    stacked = sum(scanned for scanned in order)
+    join = row.join.replace("stack", "")  # its tensors are positions
+    args += [f'join="{join}"'] if join else []
+    args += [f"axis={row.axis}"] if row.axis and join else []
+    stacked = sum(order) + (row.join == "stack")
     args += [f"stacked={stacked}"] if stacked else []
     return f"Stored({', '.join(args)})"
 
