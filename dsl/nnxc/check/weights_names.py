@@ -20,13 +20,15 @@ _ALONG = ("split", "interleave", "concat")
 
 
 class Conversion(Record):
-    """What the arrows say: how often axes are swapped before and after `join`."""
+    """What the arrows say: which axes of size 1 go first (`ones`, as written), and how often axes
+    are swapped before and after `join`."""
 
     join: str = ""
     axis: int = 0
     before: bool = False
     after: bool = False
     span: Span | None = None
+    ones: tuple[int, ...] = ()
 
 
 class Target(Record):
@@ -231,15 +233,44 @@ def _stage(ctx: Context, node: tree.Expr, so_far: Conversion) -> Conversion:
             after = not after
         else:
             before = not before
-        return Conversion(so_far.join, so_far.axis, before, after, so_far.span)
-    known = ("transpose", *PARTS, *WHOLES)
+        return replace(so_far, before=before, after=after)
+    known = ("squeeze", "transpose", *PARTS, *WHOLES)
     if name not in known:
         suggestion = ctx.suggest(name, known) or {"help": f"one of {', '.join(known)}"}
         ctx.fail("N606", "there is no such conversion", call.func.span, **suggestion)
     if so_far.join:
         ctx.fail("N606", f"`{name}` after `{so_far.join}`", node.span)
+    if name == "squeeze":
+        return _squeezed(ctx, call, so_far)
     axis = _axis(ctx, name, call.args)
-    return Conversion(name, axis, so_far.before, so_far.after, node.span)
+    return replace(so_far, join=name, axis=axis, span=node.span)
+
+
+def _squeezed(ctx: Context, call: tree.Call, so_far: Conversion) -> Conversion:
+    """`squeeze(axis=[2, 3])`: before all else, since it says what the file has."""
+    if so_far != Conversion():
+        ctx.fail("N606", "`squeeze` stands first", call.span)
+    match call.args:
+        case (tree.Arg("axis", tree.ListOf(items)),) if items:
+            numbers = [_whole(item) for item in items]
+        case (tree.Arg("axis", item),):
+            numbers = [_whole(item)]
+        case _:
+            numbers = [None]
+    ones = tuple(n for n in numbers if n is not None)
+    if len(set(ones)) != len(numbers):
+        help = "it takes `axis`, one number or several: `squeeze(axis=[2, 3])`"
+        ctx.fail("N606", "`squeeze` needs axes", call.span, help=help)
+    return Conversion(ones=ones, span=call.span)
+
+
+def _whole(node: tree.Expr) -> int | None:
+    match node:
+        case tree.Number(int() as number):
+            return number
+        case tree.Unary("-", tree.Number(int() as number)):
+            return -number
+    return None
 
 
 def _axis(ctx: Context, name: str, args: tuple[tree.Arg, ...]) -> int:
@@ -247,11 +278,9 @@ def _axis(ctx: Context, name: str, args: tuple[tree.Arg, ...]) -> int:
         case ():
             return 0
         case (tree.Arg("axis", value),) if name in _ALONG:
-            match value:
-                case tree.Number(int() as axis):
-                    return axis
-                case tree.Unary("-", tree.Number(int() as axis)):
-                    return -axis
+            axis = _whole(value)
+            if axis is not None:
+                return axis
     help = "it takes `axis` at most, a number" if name in _ALONG else "it takes none"
     ctx.fail("N606", f"`{name}` has no such argument", args[0].span, help=help)
 

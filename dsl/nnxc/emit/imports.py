@@ -33,12 +33,12 @@ _MORE = {
     "json": "import json",
     "re": "import re",
     "Iterator": "collections.abc",
-    "fields": "dataclasses",
     "fnmatchcase": "fnmatch",
     "Path": "pathlib",
     "UnionType": "types",
     "get_args": "typing",
     "get_origin": "typing",
+    "get_type_hints": "typing",
 }
 _MORE_OTHERS = {"np": "import numpy as np"}
 # The same in modules that bring Python code along.

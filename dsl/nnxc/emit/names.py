@@ -27,8 +27,8 @@ GENERATE = (
 )  # fmt: skip
 # What both import.
 MORE_MODULES = (
-    "Iterator", "Path", "UnionType", "fields", "fnmatchcase", "get_args", "get_origin", "json",
-    "np", "re",
+    "Iterator", "Path", "UnionType", "fnmatchcase", "get_args", "get_origin", "get_type_hints",
+    "json", "np", "re",
 )  # fmt: skip
 # What a train makes, and what weights make, unless there are several of them.
 TRAIN = (
