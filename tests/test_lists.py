@@ -148,6 +148,46 @@ def test_a_list_in_a_straight_line() -> None:
     run(STRAIGHT, axes={"B": 2})
 
 
+PYRAMID = """
+block Level(d):
+    input x: [B, H, W, C], like: [B, h, w, D]
+    return x -> Linear(d) as proj -> resize([h, w], "bilinear")
+
+model M(widths = [4, 8, 6], at = -1):
+    input x: [B, H, W, 3]
+    maps = []
+    for width in widths:
+        x = x -> Conv(width, 3x3, stride=2) as down
+        maps.append(x)
+    first = maps[0]
+    levels = []
+    for i in range(len(widths)):
+        levels.append(maps[i] -> Level(5, like=first) as level)
+    chosen = mean(maps[at], axis=[1, 2]) -> Linear(2) as head
+    return levels[at], concat(levels[::-1]) -> Linear(2), chosen, maps[1:]
+"""
+
+
+@pytest.mark.parametrize("at", [0, 1, -1])
+def test_tensors_of_several_shapes_are_picked(at: int) -> None:
+    module = load(text_of(PYRAMID))
+    model = module.M(at=at, rngs=nnx.Rngs(0))
+    picked, joined, chosen, rest = model(jnp.ones((2, 16, 9, 3)))
+    assert (picked.shape, joined.shape) == ((2, 8, 5, 5), (2, 8, 5, 2))
+    assert chosen.shape == (2, 2)
+    assert model.head.kernel.shape[0] == (4, 8, 6)[at]
+    assert [m.shape for m in rest] == [(2, 4, 3, 8), (2, 2, 2, 6)]
+    meaning = instantiate(program(PYRAMID), "M", {"at": at})
+    leaves = jax.tree.leaves(nnx.state(model, nnx.Param))
+    assert meaning.root.parameters == sum(leaf.size for leaf in leaves)
+
+
+def test_an_index_beyond_a_list() -> None:
+    text = PYRAMID.replace("at = -1", "at = 3")
+    (found,) = nnxc.compile(text).diagnostics
+    assert found.code == "N322" and "index 3 is outside a list of 3" in found.message
+
+
 def test_a_list_is_returned_joined_and_indexed() -> None:
     module = load(text_of(HIDDEN))
     model = module.M(rngs=nnx.Rngs(0))

@@ -18,6 +18,7 @@ from .evaluate import (
     truth,
 )
 from .nodes import InstanceError, TooLarge
+from .record import replace
 from .shapes import Axis, ListType, TensorType, like
 from .source import Span
 
@@ -98,7 +99,21 @@ class Scope:
                 return tuple(self.type_of(item) for item in items)
             case ir.Item(value, index):
                 return part(self.type_of(value), index)
+            case ir.ListPart(value):
+                return self._part(expr, self.type_of(value))
         return self.type(expr.type, expr.span)
+
+    def _part(self, expr: ir.ListPart, whole: ir.Type) -> ListType:
+        """A part of a list: the tensors in it, and how many there are."""
+        assert isinstance(whole, ListType)
+        if whole.items is None:
+            return replace(whole, count=None)
+        bounds = [
+            None if bound is None else self.known(bound, expr.span)
+            for bound in (expr.start, expr.stop, expr.step)
+        ]
+        items = whole.items[slice(*bounds)]
+        return replace(whole, count=const(len(items)), items=items)
 
     def _list(self, expr: ir.Var) -> ListType:
         items = tuple(self.lists[expr.name])
@@ -150,9 +165,12 @@ class Scope:
 
     def pop(self, statement: ir.Pop) -> None:
         """The sizes of the tensor that a list gives."""
-        if not self.lists[statement.name]:
-            raise InstanceError(f"`{statement.name}` is empty here", statement.span)
-        taken = self.lists[statement.name].pop()
+        held, span, at = self.lists[statement.name], statement.span, statement.index
+        if not held:
+            raise InstanceError(f"`{statement.name}` is empty here", span)
+        if at is not None and (wrong := self.outside(statement.name, at, span)):
+            raise InstanceError(wrong, span)
+        taken = held.pop() if at is None else held[self.known(at, span)]
         for index, name in statement.sizes:
             size = taken.sizes[index]
             self.env[name] = size if size.value is None else size.value

@@ -31,6 +31,7 @@ def operands(expr: ir.Expr) -> tuple[ir.Expr, ...]:
             | ir.Cast(value=value)
             | ir.Item(value=value)
             | ir.Element(value=value)
+            | ir.ListPart(value=value)
             | ir.Invoke(value=value)
         ):
             return (value,)
@@ -77,7 +78,14 @@ def rebuilt(expr: ir.Expr, parts: Sequence[ir.Expr]) -> ir.Expr:
             value = next(rest)
             new_items = (next(rest) if isinstance(i, _EXPR) else i for i in items)
             return replace(expr, value=value, items=tuple(new_items))
-        case ir.Invoke() | ir.Reshape() | ir.Cast() | ir.Item() | ir.Element():
+        case (
+            ir.Invoke()
+            | ir.Reshape()
+            | ir.Cast()
+            | ir.Item()
+            | ir.Element()
+            | ir.ListPart()
+        ):
             return replace(expr, value=next(rest))
         case ir.TupleOf():
             return replace(expr, items=tuple(rest))
@@ -102,6 +110,7 @@ _EXPR = (
     ir.TupleOf,
     ir.Item,
     ir.Element,
+    ir.ListPart,
     ir.Choose,
     ir.Let,
     ir.ModelCall,

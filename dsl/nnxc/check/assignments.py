@@ -167,7 +167,8 @@ def store(ctx: Context, target: tree.Name, value: Value, span: Span) -> None:
         case Tensor(made, optional):
             if optional:
                 as_tensor(ctx, value, target)
-            ctx.body.append(ir.Assign((target.id,), made, span))
+            if not lists.renamed(ctx, made, target.id):
+                ctx.body.append(ir.Assign((target.id,), made, span))
             ctx.bind(
                 target.id,
                 Tensor(ir.Var(target.id, value.type, target.span)),

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from .. import ir
-from ..dims import Dim, const, symbol
+from ..dims import Dim, const, func, symbol
 from ..shapes import Axis, TensorType
 from .context import Context
 from .values import Binding, Static, Tensor
@@ -55,6 +55,8 @@ def size(ctx: Context, node: ir.Static) -> Dim | None:
             if binding is not None and isinstance(binding.value, Static):
                 return binding.value.dim
             return symbol(name) if name in ctx.params else None
+        case ir.StaticCall("len", (ir.Ref(name),)):
+            return func("len", symbol(name))
         case ir.StaticBinary("+" | "-" | "*" | "//" as op, left, right):
             a, b = size(ctx, left), size(ctx, right)
             if a is None or b is None:

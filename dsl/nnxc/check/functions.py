@@ -172,11 +172,19 @@ def _whole(ctx: Context, given: Value | tree.Expr) -> Listed | None:
             return None
         held.use()
         return replace(held.value, expr=replace(held.value.expr, span=given.span))
-    if _is_path(given):
+    if _is_path(given) or _is_part(ctx, given):
         from .expressions import expr
 
         given = expr(ctx, given)  # type: ignore[arg-type]
     return given if isinstance(given, Listed) else None
+
+
+def _is_part(ctx: Context, node: object) -> bool:
+    """Whether an expression is a part of a list, `maps[1:]`."""
+    match node:
+        case tree.Index(value, (tree.Slice(),)):
+            return _whole(ctx, value) is not None
+    return False
 
 
 def _is_path(node: object) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from typing import NoReturn
 
 from .. import ir
@@ -66,7 +67,8 @@ def _new(
 ) -> None:
     from .expressions import tensor
 
-    held = Listed(ir.Var(target.id, (), target.span), None, (), const(0))
+    var, steady = ir.Var(target.id, (), target.span), frozenset(ctx.locals)
+    held = Listed(var, None, (), const(0), steady=steady)
     values = [tensor(ctx, item, "what a list holds") for item in items]
     for value in values:
         held = _with(ctx, target.id, held, value)
@@ -93,7 +95,7 @@ def append(ctx: Context, node: tree.Call) -> bool:
 
 def _with(ctx: Context, name: str, held: Listed, value: Tensor) -> Listed:
     """The list with one more tensor."""
-    element = _merged(ctx, name, held.element, value.type)
+    element = _merged(ctx, name, held, value.type)
     if element is None:
         ctx.fail(
             "N257",
@@ -112,8 +114,7 @@ def pop(ctx: Context, node: tree.Expr) -> Tensor | None:
     name = _owner(ctx, node, POP)
     if name is None:
         return None
-    short = name.removesuffix("s")
-    target = ctx.unused_name(short if short != name else f"{name}_item")
+    target = ctx.unused_name(_one_of(name))
     return _pop(ctx, name, node, target)
 
 
@@ -125,7 +126,7 @@ def _pop(ctx: Context, name: str, node: tree.Expr, target: str) -> Tensor:
     ctx.scope[name].use()
     if held.element is None or held.items == ():
         ctx.fail("N256", f"`{name}` is empty here", node.span)
-    type, sizes = _last(ctx, held, target, node.span)
+    type, sizes = _typed(ctx, held, target, node.span)
     items = held.items[:-1] if held.items else None
     count = None if held.count is None else held.count - 1
     ctx.body.append(ir.Pop(target, name, type, sizes, node.span))
@@ -133,7 +134,35 @@ def _pop(ctx: Context, name: str, node: tree.Expr, target: str) -> Tensor:
     return Tensor(ir.Var(target, type, node.span))
 
 
-def _last(
+def taken(
+    ctx: Context, name: str, held: Listed, index: ir.Static, span: Span
+) -> Tensor:
+    """`maps[i]`, read before its statement."""
+    target = ctx.unused_name(_one_of(name))
+    type, sizes = _typed(ctx, held, target, span)
+    ctx.body.append(ir.Pop(target, name, type, sizes, span, index))
+    return Tensor(ir.Var(target, type, span))
+
+
+def renamed(ctx: Context, value: ir.Expr, target: str) -> bool:
+    """`first = maps[0]`: what was just taken from a list gets its name at once; False for any other
+    value."""
+    last = ctx.body[-1] if ctx.body else None
+    match value, last:
+        case ir.Var(name), ir.Pop(taken) if name == taken and name in ctx.temporaries:
+            ctx.body[-1] = replace(last, target=target)
+            return True
+    return False
+
+
+def _one_of(name: str) -> str:
+    short = name.removesuffix("s")
+    if short == name:
+        return f"{name}_item"
+    return f"{short}_" if hasattr(builtins, short) else short
+
+
+def _typed(
     ctx: Context, held: Listed, target: str, span: Span
 ) -> tuple[TensorType, tuple[tuple[int, str], ...]]:
     """The type of the tensor that is taken; sizes that differ get names of their own."""
@@ -142,7 +171,7 @@ def _last(
     axes = list(held.items[-1].axes if held.items else held.element.axes)
     for i, axis in enumerate(held.element.axes):
         if held.given and held.items is None and axis.size.name in ctx.varying:
-            _differ(ctx, i, span)
+            differ(ctx, i, span)
         if not held.given and axis.size.name in ctx.varying:
             name = ctx.unused_name(f"{target}_{held.element.axis_name(i)}")
             ctx.locals[name] = axis.size.symbols
@@ -225,20 +254,20 @@ def no_method(ctx: Context, node: tree.Attribute) -> NoReturn:
 
 
 def _merged(
-    ctx: Context, name: str, element: TensorType | None, kind: TensorType
+    ctx: Context, name: str, held: Listed, kind: TensorType
 ) -> TensorType | None:
     """What the tensors of a list have in common with one more; None where too little."""
-    before = element or kind
+    before = held.element or kind
     if (before.dtype, before.rank, before.lead) != (kind.dtype, kind.rank, kind.lead):
         return None
-    known = ctx.params.keys() | ctx.axes.keys()
+    known = ctx.params.keys() | ctx.axes.keys() | held.steady
     axes = []
     for i, (a, b) in enumerate(zip(before.axes, kind.axes, strict=True)):
         both = a.size
         if a.size != b.size or not b.size.symbols <= known:
             both = symbol(f"{name}.{i}")
-            held = ctx.varying.get(f"{name}.{i}", frozenset())
-            found = held | a.size.symbols | b.size.symbols
+            others = ctx.varying.get(f"{name}.{i}", frozenset())
+            found = others | a.size.symbols | b.size.symbols
             ctx.varying[f"{name}.{i}"] = found - both.symbols
         axes.append(Axis(both, a.label or b.label))
     return before.with_axes(tuple(axes))
@@ -248,12 +277,13 @@ def joined(ctx: Context, name: str, a: Listed, b: Listed) -> Listed | None:
     """A list that an `if` has changed; None where its sides do not go together."""
     element = a.element or b.element
     if a.element and b.element:
-        element = _merged(ctx, name, a.element, b.element)
+        element = _merged(ctx, name, a, b.element)
         if element is None:
             return None
     items = a.items if a.items == b.items else None
     count = a.count if a.count == b.count else None
-    return Listed(a.expr, element, items, count, a.given or b.given)
+    given = a.given or b.given
+    return replace(a, element=element, items=items, count=count, given=given)
 
 
 def widened(start: object, last: object) -> Listed | None:
@@ -314,11 +344,12 @@ def uniform(ctx: Context, value: Listed, span: Span) -> ListType:
     """The type of a whole list whose tensors have one shape."""
     type = whole(ctx, value, span)
     if type.differs:
-        _differ(ctx, type.element.sizes.index(OPEN), span)
+        differ(ctx, type.element.sizes.index(OPEN), span)
     return type
 
 
-def _differ(ctx: Context, axis: int, span: Span) -> NoReturn:
+def differ(ctx: Context, axis: int, span: Span) -> NoReturn:
+    """Report a list of tensors of several shapes where one shape is needed."""
     ctx.fail(
         "N257",
         "the tensors of this list differ in shape",
@@ -332,29 +363,6 @@ def returned(ctx: Context, value: Listed, node: tree.Expr) -> Listed:
     """`return x, hidden`."""
     type = whole(ctx, value, node.span)
     return replace(value, expr=replace(value.expr, type=type))
-
-
-def item(ctx: Context, value: Listed, node: tree.Index) -> Tensor:
-    """`hidden[-1]`."""
-    from .expressions import static
-
-    if len(node.items) != 1 or isinstance(node.items[0], (tree.Slice, tree.Dots)):
-        ctx.fail("N220", "a list is indexed by one int", node.span)
-    at = static(ctx, node.items[0], "an index")
-    if at.flavor not in ("int", "unknown"):
-        ctx.fail("N220", "a list is indexed by one int", node.span)
-    if not at.known:
-        element = uniform(ctx, value, node.span).element
-        return Tensor(ir.Element(value.expr, at.node, element, node.span))
-    index = at.value
-    if value.items is not None:
-        if not -len(value.items) <= index < len(value.items):
-            text = f"the list has {len(value.items)} elements"
-            ctx.fail("N222", text, node.span)
-        type = value.items[index]
-    else:
-        type = uniform(ctx, value, node.span).element
-    return Tensor(ir.Item(value.expr, index, type, node.span))
 
 
 def one_by_one(value: Listed, span: Span) -> list[Tensor]:

@@ -12,7 +12,7 @@ from ..record import Record, replace
 from ..shapes import Axis, TensorType, is_int
 from ..source import Span
 from ..syntax import tree
-from . import lists, operators, statics
+from . import listed, operators, statics
 from .context import Context
 from .values import BAD, Bad, Fault, Listed, Several, Static, Tensor, Value
 
@@ -30,7 +30,7 @@ def index(ctx: Context, node: tree.Index) -> Value:
     if isinstance(value, Static):
         return _static_index(ctx, value, node)
     if isinstance(value, Listed):
-        return lists.item(ctx, value, node)
+        return listed.item(ctx, value, node)
     if isinstance(value, Several):
         ctx.fail(
             "N234",
@@ -61,14 +61,7 @@ def _static_index(ctx: Context, value: Static, node: tree.Index) -> Value:
 
 def _static_slice(ctx: Context, value: Static, node: tree.Slice) -> Static:
     """A part of a list: what its elements are like stays; how many there are is left open."""
-    from .expressions import static
-
-    bounds: list[ir.Static | None] = []
-    for bound in (node.lower, node.upper, node.step):
-        at = None if bound is None else static(ctx, bound, "the bound of a slice")
-        if at is not None and at.flavor not in ("int", "unknown"):
-            ctx.fail("N220", "the bound of a slice is a whole number", node.span)
-        bounds.append(None if at is None else at.node)
+    bounds = [None if b is None else b.node for b in listed.bounds_of(ctx, node)]
     cut = ir.StaticSlice(value.node, *bounds)
     element = value.element or statics.common(value.items)
     if value.flavor == "window":

@@ -86,6 +86,7 @@ class Listed(Record):
     items: tuple[TensorType, ...] | None = None
     count: Dim | None = None
     given: bool = False
+    steady: frozenset[str] = frozenset()  # local sizes that stay while it grows
 
 
 @dataclass(slots=True, eq=False)

@@ -11,7 +11,7 @@ from ..shapes import TensorType
 from .nodes import Line, Node
 from .reads import popped, totals
 from .scope import Scope
-from .statics import size
+from .statics import size, static
 
 Changes: TypeAlias = ir.NewList | ir.Append | ir.Pop | ir.Total
 
@@ -54,8 +54,10 @@ class Columns:
                         yield from self._append(column, item.type, axis)
                 case ir.Append(_, value):
                     yield from self._append(column, value.type, axis)
-                case ir.Pop():
+                case ir.Pop(index=None):
                     yield self._pop(column, taken.get(axis))
+                case ir.Pop(index=at) if at is not None and axis in taken:
+                    yield self._item(column, taken[axis], at)
                 case ir.Total(symbol) if stmt.axis == axis:
                     total = self.local(symbol)
                     yield Line(
@@ -68,6 +70,11 @@ class Columns:
             with self.scope.recording() as uses:
                 text = f"{column}.append({size(type.sizes[axis], self.scope)})"
             yield Line(text, (column, *uses), frozenset((column,)))
+
+    def _item(self, column: str, symbol: str, at: ir.Static) -> Line:
+        with self.scope.recording() as uses:
+            text = f"{self.local(symbol)} = {column}[{static(at, self.scope)}]"
+        return Line(text, (column, *uses), frozenset((self.local(symbol),)))
 
     def _pop(self, column: str, symbol: str | None) -> Line:
         if symbol is None:

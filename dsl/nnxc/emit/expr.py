@@ -14,7 +14,7 @@ from . import text as t
 from .build import call
 from .names import fields
 from .scope import Callee, Scope
-from .statics import size, static
+from .statics import size, slice_of, static
 from .text import Text
 
 _BITWISE = {"and": "&", "or": "|"}
@@ -62,6 +62,9 @@ def text(expr: ir.Expr, scope: Scope) -> Text:
             if isinstance(kind, Outputs):
                 return Text(f"{whole}.{fields(kind.names)[index]}")
             return Text(f"{whole}[{index}]")
+        case ir.ListPart(value, start, stop, step):
+            part = slice_of(start, stop, step, scope)
+            return Text(f"{text(value, scope).at(t.ATOM)}[{part}]")
         case ir.Choose(condition, then, orelse):
             parts = static(condition, scope), text(then, scope), text(orelse, scope)
             return t.ternary(*parts)

@@ -89,7 +89,7 @@ class Flow:
         self.growing = {
             s.name
             for s in statements(self.definition.body)
-            if isinstance(s, ir.Append | ir.Pop)
+            if isinstance(s, ir.Append) or (isinstance(s, ir.Pop) and s.index is None)
         }
         self.carried |= {t.symbol for t in totals(self.definition.body)}
         self.carried |= self.found
@@ -297,9 +297,14 @@ class Flow:
     def _pop(self, stmt: ir.Pop) -> None:
         """Sizes that differ from tensor to tensor are read from the one that is taken."""
         taken = self.locals.text[stmt.target]
-        self.lower.nodes.append(
-            Line(f"{taken} = {self.locals.text[stmt.name]}.pop()", (stmt.name,))
-        )
+        with self.scope.recording() as uses:
+            at = (
+                ".pop()"
+                if stmt.index is None
+                else f"[{static(stmt.index, self.scope)}]"
+            )
+        text = f"{taken} = {self.locals.text[stmt.name]}{at}"
+        self.lower.nodes.append(Line(text, (stmt.name, *uses)))
         self.locals.written.add(stmt.target)
         for index, symbol in stmt.sizes:
             local = self._local(symbol)

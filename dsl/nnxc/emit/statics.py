@@ -48,9 +48,8 @@ def static(value: ir.Static, scope: Scope) -> Text:
         case ir.StaticIndex(inner, index):
             return Text(f"{static(inner, scope).at(t.ATOM)}[{static(index, scope)}]")
         case ir.StaticSlice(inner, start, stop, step):
-            bounds = [static(b, scope).text if b else "" for b in (start, stop)]
-            bounds += [static(step, scope).text] if step else []
-            return Text(f"{static(inner, scope).at(t.ATOM)}[{':'.join(bounds)}]")
+            part = slice_of(start, stop, step, scope)
+            return Text(f"{static(inner, scope).at(t.ATOM)}[{part}]")
         case ir.Given(name):
             return Text(f"{scope.given(name)} is not None", t.COMPARE)
         case ir.Function(op, args):
@@ -59,6 +58,17 @@ def static(value: ir.Static, scope: Scope) -> Text:
             return initializer(op, dict(args), scope)
         case _:
             assert_never(value)
+
+
+def slice_of(
+    start: ir.Static | None,
+    stop: ir.Static | None,
+    step: ir.Static | None,
+    scope: Scope,
+) -> str:
+    """`start:stop:step`, for between brackets."""
+    bounds = [static(b, scope).text if b else "" for b in (start, stop)]
+    return ":".join(bounds + ([static(step, scope).text] if step else []))
 
 
 def function(op: Op, args: Mapping[str, ir.Static], scope: Scope) -> Text:

@@ -86,8 +86,9 @@ class Append(Record):
 
 
 class Pop(Record):
-    """`target = skips.pop()`. `sizes` are those that differ from one tensor of the list to the next:
-    axis and symbol; from here on the symbol is the size of the tensor that was taken.
+    """`target = skips.pop()`; with an `index`, `target = skips[index]`, which leaves the list as it is.
+    `sizes` are those that differ from one tensor of the list to the next: axis and symbol; from
+    here on the symbol is the size of the tensor that was taken.
     """
 
     target: str
@@ -95,6 +96,7 @@ class Pop(Record):
     type: TensorType
     sizes: tuple[tuple[int, str], ...]
     span: Span
+    index: Static | None = None
 
 
 class Total(Record):

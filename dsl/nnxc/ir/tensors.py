@@ -147,6 +147,17 @@ class Element(Record):
     span: Span
 
 
+class ListPart(Record):
+    """`values[start:stop:step]` of a list of tensors; a part that is absent is None."""
+
+    value: Expr
+    start: Static | None
+    stop: Static | None
+    step: Static | None
+    type: ListType
+    span: Span
+
+
 class Choose(Record):
     """`then if condition else orelse` over tensors, the condition being static."""
 
@@ -178,5 +189,5 @@ class ModelCall(Record):
 
 Expr: TypeAlias = (
     Var | Scalar | Apply | OpCall | Invoke | Operator | Subscript | Reshape | Cast
-    | TupleOf | Item | Element | Choose | Let | ModelCall
+    | TupleOf | Item | Element | ListPart | Choose | Let | ModelCall
 )  # fmt: skip

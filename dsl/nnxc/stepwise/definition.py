@@ -166,6 +166,7 @@ class _Definition:
                 | ir.TupleOf()
                 | ir.Item()
                 | ir.Element()
+                | ir.ListPart()
                 | ir.Choose()
                 | ir.Let()
             ):
