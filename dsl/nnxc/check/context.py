@@ -13,6 +13,7 @@ from ..dims import Comparison, Dim, compare, reduced, symbol
 from ..ops.base import Op
 from ..shapes import OPEN
 from ..source import Span
+from . import foreign
 from .values import (
     BAD,
     Bad,
@@ -163,7 +164,8 @@ class Context:
 
     def suggest(self, name: str, candidates: Iterable[str]) -> dict[str, Any]:
         """`help` for a misspelt name."""
-        close = closest(name, candidates)
+        known = list(candidates)
+        close = foreign.argument(name, known) or closest(name, known)
         return {"help": f"did you mean `{close}`?"} if close else {}
 
     # ------------------------------------------------------ sizes and facts

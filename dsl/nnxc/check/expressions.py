@@ -10,7 +10,7 @@ from ..ops import ALL
 from ..record import replace
 from ..shapes import Outputs, TensorType, is_float
 from ..syntax import tree
-from . import lists, operators, statics, types
+from . import foreign, lists, operators, statics, types
 from .context import Context
 from .values import (
     BAD,
@@ -25,6 +25,7 @@ from .values import (
     Static,
     Tensor,
     Value,
+    number,
 )
 
 
@@ -74,8 +75,9 @@ def expr(ctx: Context, node: tree.Expr) -> Value:
     assert_never(node)
 
 
-def name(ctx: Context, node: tree.Name) -> Value:
-    """What a name stands for: something in scope, an entry, a block."""
+def name(ctx: Context, node: tree.Name, parent: tree.Expr | None = None) -> Value:
+    """What a name stands for: something in scope, an entry, a block, a constant. `parent` is what
+    it is the beginning of."""
     binding = ctx.scope.get(node.id)
     if binding is not None:
         binding.use()
@@ -88,7 +90,9 @@ def name(ctx: Context, node: tree.Name) -> Value:
         return OpRef(ctx.functions[node.id])
     if node.id in ctx.forbidden:
         return BAD
-    unknown_name(ctx, node)
+    if node.id in statics.CONSTANTS:
+        return number(statics.CONSTANTS[node.id])
+    unknown_name(ctx, node, parent)
     return BAD
 
 
@@ -102,8 +106,10 @@ def _used_here(value: Value, node: tree.Name) -> Value:
     return value
 
 
-def unknown_name(ctx: Context, node: tree.Name) -> None:
-    """Report a name that nothing has."""
+def unknown_name(
+    ctx: Context, node: tree.Name, parent: tree.Expr | None = None
+) -> None:
+    """Report a name that nothing has; `parent` is what it is the beginning of."""
     from .invoke import is_camel
 
     pool = ctx.names()
@@ -134,7 +140,9 @@ def unknown_name(ctx: Context, node: tree.Name) -> None:
         "N200",
         f"there is no {kind} `{node.id}`",
         node.span,
-        help=ctx.hints.get(node.id) or (f"did you mean `{close}`?" if close else None),
+        help=ctx.hints.get(node.id)
+        or foreign.named(node, parent)
+        or (f"did you mean `{close}`?" if close else None),
     )
 
 
@@ -274,7 +282,10 @@ def scalar(value: Static, node: tree.Expr) -> ir.Scalar:
 
 def attribute(ctx: Context, node: tree.Attribute) -> Value:
     """`wte.attend`: a method of a declared layer."""
-    owner = expr(ctx, node.value)
+    if isinstance(node.value, tree.Name):
+        owner = name(ctx, node.value, node)
+    else:
+        owner = expr(ctx, node.value)
     if isinstance(owner, Bad):
         return BAD
     if isinstance(owner, Listed):
@@ -293,7 +304,10 @@ def attribute(ctx: Context, node: tree.Attribute) -> Value:
             help=_method_help(ctx, node.name, methods),
         )
     ctx.fail(
-        "N214", f"`{node.value.span.text[:40]}` has no `{node.name}`", node.name_span
+        "N214",
+        f"`{node.value.span.text[:40]}` has no `{node.name}`",
+        node.name_span,
+        help=foreign.part(node.name, ctx.functions),
     )
 
 

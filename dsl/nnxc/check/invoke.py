@@ -90,7 +90,7 @@ def bind_layer(ctx: Context, node: tree.Named, layer: LayerInfo | None) -> None:
     ):
         ctx.fail(
             "N202",
-            f"`{node.name}` already names a {held.what}",
+            f"`{node.name}` already names {with_article(held.what)}",
             node.name_span,
             related=(Label(held.span, "here"),),
         )
@@ -113,7 +113,9 @@ def _looks_static(ctx: Context, node: tree.Expr) -> bool:
             return True
         case tree.Name(name):
             held = ctx.scope.get(name)
-            return held is not None and isinstance(held.value, Static)
+            if held is None:
+                return name in statics.CONSTANTS
+            return isinstance(held.value, Static)
         case tree.Binary(_, a, b):
             return _looks_static(ctx, a) and _looks_static(ctx, b)
         case tree.Unary(_, a):

@@ -159,7 +159,7 @@ def _changing(ctx: Context, name: str, value: Value) -> Value:
 
 
 def _bind_targets(ctx: Context, loop: Loop) -> None:
-    from .declarations import check_name
+    from .declarations import check_name, with_article
 
     targets, element = loop.node.targets, loop.iterable.element
     elements = _elements(ctx, loop, element, len(targets))
@@ -170,7 +170,7 @@ def _bind_targets(ctx: Context, loop: Loop) -> None:
             held = loop.entry[target.id]
             ctx.fail(
                 "N202",
-                f"`{target.id}` already names a {held.what}",
+                f"`{target.id}` already names {with_article(held.what)}",
                 target.span,
                 related=(Label(held.span, "here"),),
             )

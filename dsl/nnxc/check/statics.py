@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from .. import ir
 from ..dims import Dim, DimError, const, func, symbol
@@ -341,6 +342,7 @@ def call(ctx: Context, name: str, args: tuple[Static, ...], span: Span) -> Stati
     return Static(node, "float")
 
 
+CONSTANTS: Final = {"pi": math.pi}
 ARITY = {
     "range": (1, 3),
     "enumerate": (1, 1),

@@ -95,7 +95,8 @@ def axes_of(
 def positive(ctx: Context, size: Dim, span: Span) -> None:
     """A size that is a number must be at least 1."""
     if size.value is not None and size.value < 1:
-        ctx.fail("N315", f"a size is at least 1, not {size.value}", span)
+        help = "write what the size is, such as `T * d`" if size.value == -1 else None
+        ctx.fail("N315", f"a size is at least 1, not {size.value}", span, help=help)
 
 
 def bind_axes(ctx: Context, node: tree.TypeOf, evaluate: Evaluate) -> TensorType:

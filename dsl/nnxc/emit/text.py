@@ -81,6 +81,8 @@ def literal(value: Any) -> Text:
             return Text(str(value))
         case int():
             return _signed(f"{value:_}" if abs(value) >= 100_000 else str(value))
+        case math.pi:
+            return Text("math.pi")
         case float():
             return _float(value)
         case str():

@@ -259,6 +259,15 @@ def _unary_plus(fault: Fault) -> Diagnostic | None:
     return fault.report("N120", "unexpected `+`", "there is no sign `+`; leave it out")
 
 
+def _comprehension(fault: Fault) -> Diagnostic | None:
+    if fault.kind != "FOR" or not fault.inside:
+        return None
+    help = (
+        "a `for` of its own fills a list: `xs = []`, and in the loop `xs.append(...)`"
+    )
+    return fault.report("N120", "unexpected `for`", help)
+
+
 def _unexpected(fault: Fault) -> Diagnostic:
     end = fault.kind == END
     what = "end of line" if end else f"`{fault.token.text}`"
@@ -308,4 +317,5 @@ _EXPLANATIONS: tuple[Explanation, ...] = (
     _untyped_field,
     _several_values,
     _unary_plus,
+    _comprehension,
 )
