@@ -416,6 +416,45 @@ def test_batch_norm_keeps_the_unbiased_variance_and_divides_by_the_biased(
     close(still.var[...], var)
 
 
+@pytest.mark.parametrize(("window", "stride", "pad"), [(3, 2, 0), (2, 3, 1), (3, 2, 1)])
+def test_max_pool_may_reach_beyond_the_end(window: int, stride: int, pad: int) -> None:
+    for size in range(4, 12):
+        args = {"window": (window,), "stride": stride, "padding": pad, "ceil": True}
+        _, run = made("max_pool", args, f"1 {size} 1")
+        x = draw(1, size, 1)
+        starts = range(-pad, size, stride)  # each window begins in the input or before
+        while starts[-1] - stride + window >= size + pad:
+            starts = starts[:-1]
+        wanted = [x[0, max(s, 0) : s + window, 0].max() for s in starts]
+        close(np.asarray(run(x))[0, :, 0], wanted)
+
+
+def test_avg_pool_may_leave_out_what_was_added() -> None:
+    args = {"window": (3,), "stride": 1, "padding": 1, "count_padding": False}
+    _, run = made("avg_pool", args, "1 5 1")
+    x = draw(1, 5, 1)
+    wanted = [x[0, max(i - 1, 0) : i + 2, 0].mean() for i in range(5)]
+    close(np.asarray(run(x))[0, :, 0], wanted)
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        {"stride": 2, "padding": "valid"},
+        {"stride": (1, 2), "padding": (1, 0), "groups": 2, "dilation": 2},
+    ],
+)
+def test_convolve_is_what_conv_does(args: dict[str, Any]) -> None:
+    layer, run = made(
+        "Conv", {"features": 4, "window": (2, 3), "bias": False, **args}, "2 9 8 6"
+    )
+    kernel = np.asarray(layer.kernel[...])
+    axes = " ".join(map(str, kernel.shape))
+    _, same = made("convolve", args, "2 9 8 6", axes)
+    x = draw(2, 9, 8, 6)
+    close(same(x, kernel), run(x))
+
+
 def test_embed_attend_scores_every_id() -> None:
     layer, run = made("Embed", {"vocab": 11, "d": 6}, "int:B T")
     ids = RNG.integers(0, 11, (2, 5))

@@ -12,6 +12,7 @@ from ..syntax import tree, tree_weights
 from .context import Context
 from .values import Param
 from .weights_holes import HOLE, WHOLE, computed, mentioned, plain
+from .weights_layout import Layout, layout_of
 from .weights_slots import shown
 
 PARTS = ("split", "interleave")  # of one tensor, to several weights
@@ -20,8 +21,8 @@ _ALONG = ("split", "interleave", "concat")
 
 
 class Conversion(Record):
-    """What the arrows say: which axes of size 1 go first (`ones`, as written), and how often axes
-    are swapped before and after `join`."""
+    """What the arrows say: which axes of size 1 go first (`ones`, as written), how often axes are
+    swapped before and after `join`, or their `layout`."""
 
     join: str = ""
     axis: int = 0
@@ -29,6 +30,7 @@ class Conversion(Record):
     after: bool = False
     span: Span | None = None
     ones: tuple[int, ...] = ()
+    layout: Layout | None = None
 
 
 class Target(Record):
@@ -234,12 +236,15 @@ def _stage(ctx: Context, node: tree.Expr, so_far: Conversion) -> Conversion:
         else:
             before = not before
         return replace(so_far, before=before, after=after)
-    known = ("squeeze", "transpose", *PARTS, *WHOLES)
+    if name == "rearrange" and so_far == Conversion():
+        return Conversion(span=node.span, layout=_layout(ctx, call))
+    known = ("squeeze", "transpose", "rearrange", *PARTS, *WHOLES)
     if name not in known:
         suggestion = ctx.suggest(name, known) or {"help": f"one of {', '.join(known)}"}
         ctx.fail("N606", "there is no such conversion", call.func.span, **suggestion)
-    if so_far.join:
-        ctx.fail("N606", f"`{name}` after `{so_far.join}`", node.span)
+    if so_far.join or name == "rearrange":
+        before = so_far.join or "another"
+        ctx.fail("N606", f"`{name}` after `{before}`", node.span)
     if name == "squeeze":
         return _squeezed(ctx, call, so_far)
     axis = _axis(ctx, name, call.args)
@@ -271,6 +276,18 @@ def _whole(node: tree.Expr) -> int | None:
         case tree.Unary("-", tree.Number(int() as number)):
             return -number
     return None
+
+
+def _layout(ctx: Context, call: tree.Call) -> Layout:
+    match call.args:
+        case (tree.Arg(None, tree.String(pattern)),) if found := layout_of(pattern):
+            return found
+    ctx.fail(
+        "N606",
+        "`rearrange` names the axes of the tensor, then those of the weight",
+        call.span,
+        help='such as `rearrange("o i h w -> h w i o")`; an axis of size 1 is `1`',
+    )
 
 
 def _axis(ctx: Context, name: str, args: tuple[tree.Arg, ...]) -> int:

@@ -126,6 +126,15 @@ def _layout(
     conversion: Conversion,
 ) -> tuple[Tensor | None, int]:
     """The form and the axis in the file as it is, before any `transpose`."""
+    if conversion.layout is not None:
+        named = len(conversion.layout.weight)
+        if named != axes:
+            ctx.fail(
+                "N605",
+                f"the weight has {axes} axes, the pattern {named}",
+                conversion.span or target.value_span,
+            )
+        tensor = conversion.layout.form(bool(tensor and tensor.flipped))
     groups = list(tensor.axes if tensor else ((i,) for i in range(axes)))
     rank = len(groups)
     axis = conversion.axis if rank > 1 else 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..dims import Dim, const
+from ..dims import Dim, const, func
 from ..shapes import Axis, TensorType
 from .base import (
     Call,
@@ -38,6 +38,23 @@ METHODS = {m: f'"{m}"' for m in ("nearest", "bilinear", "bicubic")}
 METHOD = Param("method", Kind.TEXT, "nearest", "how to fill in between", METHODS)
 
 
+CEIL = Param(
+    "ceil",
+    Kind.BOOL,
+    False,
+    "whether a window may reach beyond the end, as in PyTorch's `ceil_mode`",
+    literal=True,
+    positional=False,
+)
+COUNT = Param(
+    "count_padding",
+    Kind.BOOL,
+    True,
+    "whether what was added counts in the mean",
+    positional=False,
+)
+
+
 def _pool(target: str) -> Rule:
     def rule(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
         x: TensorType = inputs[0]
@@ -45,13 +62,19 @@ def _pool(target: str) -> Rule:
         rank = len(window)
         stride = per_axis("stride", args["stride"] or window, rank)
         old = x.axes[-rank - 1 : -1]
-        axes = slide(old, window, stride, (const(1),) * rank, args["padding"])
+        pads = _paddings(args["padding"], rank, bool(args.get("ceil")))
         sizes = _named("window", window) | _named("stride", stride)
-        padding = "padding"
-        if not isinstance(args["padding"], str):
-            sizes |= _named("pad", per_axis("padding", args["padding"], rank))
-            padding = _pairs(rank)
-        options = {"strides": tuple_text(_names("stride", rank)), "padding": padding}
+        if args.get("ceil") and pads:
+            axes, ends = _beyond(old, window, stride, pads)
+            sizes |= _named("end", ends)
+        else:
+            axes = slide(old, window, stride, (const(1),) * rank, args["padding"])
+        options = {"strides": tuple_text(_names("stride", rank)), "padding": "padding"}
+        if pads:
+            sizes |= _named("pad", pads)
+            options["padding"] = _pairs(rank, "end" if "end_0" in sizes else "pad")
+        if "count_padding" in args:
+            options["count_include_pad"] = "count_padding"
         return Shaped(
             out=x.with_axes((*x.axes[: -rank - 1], *axes, x.axes[-1])),
             sizes=sizes,
@@ -59,6 +82,40 @@ def _pool(target: str) -> Rule:
         )
 
     return rule
+
+
+def _paddings(padding: str | Sequence[Dim], rank: int, ceil: bool) -> tuple[Dim, ...]:
+    """How much is added at each side; nothing where a word says it."""
+    if isinstance(padding, str):
+        return (const(0),) * rank if ceil and padding == "valid" else ()
+    return per_axis("padding", padding, rank)
+
+
+def _beyond(
+    axes: Sequence[Axis],
+    window: Sequence[Dim],
+    stride: Sequence[Dim],
+    pads: Sequence[Dim],
+) -> tuple[tuple[Axis, ...], tuple[Dim, ...]]:
+    """The axes where the last window may reach beyond the end, and what is added there."""
+    found = [
+        _reaching(axis.size, *row)
+        for axis, *row in zip(axes, window, stride, pads, strict=True)
+    ]
+    return (
+        tuple(Axis(n, axis.label) for axis, (n, _) in zip(axes, found, strict=True)),
+        tuple(end for _, end in found),
+    )
+
+
+def _reaching(size: Dim, window: Dim, stride: Dim, pad: Dim) -> tuple[Dim, Dim]:
+    """How many windows begin inside, and what the last of them needs after the end."""
+    count = (size + 2 * pad - window + stride - 1) // stride + 1
+    gap = (window - pad - stride).value
+    if gap is not None and gap >= 0:
+        return count, (count - 1) * stride + window - size - pad
+    count = func("min", count, (size + pad + stride - 1) // stride)
+    return count, func("max", (count - 1) * stride + window - size - pad, const(0))
 
 
 def _names(name: str, rank: int) -> list[str]:
@@ -69,8 +126,8 @@ def _named(name: str, sizes: Sequence[Dim]) -> dict[str, Dim]:
     return dict(zip(_names(name, len(sizes)), sizes, strict=True))
 
 
-def _pairs(rank: int) -> str:
-    pairs = ", ".join(f"({{pad_{i}}}, {{pad_{i}}})" for i in range(rank))
+def _pairs(rank: int, end: str = "pad") -> str:
+    pairs = ", ".join(f"({{pad_{i}}}, {{{end}_{i}}})" for i in range(rank))
     return f"=({pairs}{',' if rank == 1 else ''})"
 
 
@@ -144,22 +201,33 @@ _POOLS = (
 )
 
 
-def _pooling(name: str, doc: str) -> Op:
+def _pooling(name: str, doc: str, more: Param, *examples: Example) -> Op:
     return Op(
         name,
         "function",
         doc,
         Call(f"nnx.{name}", ("x", "window")),
-        params=(WINDOW, STRIDE, PADDING),
+        params=(WINDOW, STRIDE, PADDING, more),
         inputs=INPUT,
         shape=_pool(f"nnx.{name}"),
-        examples=_POOLS,
+        examples=(*_POOLS, *examples),
     )
 
 
 ENTRIES: tuple[Op, ...] = (
-    _pooling("max_pool", "The largest value in each window."),
-    _pooling("avg_pool", "The mean of each window, padding included."),
+    _pooling(
+        "max_pool",
+        "The largest value in each window.",
+        CEIL,
+        Example({"window": 3, "stride": 2, "ceil": True}, ("B H W C",)),
+        Example({"window": (2,), "stride": 3, "padding": 1, "ceil": True}, ("B T d",)),
+    ),
+    _pooling(
+        "avg_pool",
+        "The mean of each window.",
+        COUNT,
+        Example({"window": 3, "padding": "same", "count_padding": False}, ("B T d",)),
+    ),
     Op(
         "adaptive_avg_pool",
         "function",

@@ -1,0 +1,98 @@
+"""Layouts of tensors that a spec says by the names of their axes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_weights import exchanged, random
+
+from nnxc import driver
+
+PARAM = """
+model Net:
+    input x: [B, 4]
+    param w: [{shape}] = normal(1.0)
+    return {use}
+
+weights Net:
+    w = "w" -> rearrange("{pattern}")
+"""
+
+
+@pytest.mark.parametrize(
+    ("shape", "use", "pattern", "file", "move"),
+    [
+        ("4, 5", "matmul(x, w)", "o i -> i o", (5, 4), lambda t: t.T),
+        (
+            "4, 5",
+            "matmul(x, w)",
+            "o i 1 1 -> i o",
+            (5, 4, 1, 1),
+            lambda t: t[..., 0, 0].T,
+        ),
+        ("1, 1, 4", "x + w", "d -> 1 1 d", (4,), lambda t: t[None, None]),
+        ("4", "x * w", "1 d 1 -> d", (1, 4, 1), lambda t: t[0, :, 0]),
+        (
+            "2, 4, 3",
+            'einsum("b d, h d k -> b h k", x, w)',
+            "(h k) d -> h d k",
+            (6, 4),
+            lambda t: t.reshape(2, 3, 4).transpose(0, 2, 1),
+        ),
+    ],
+)
+def test_axes_are_moved_and_taken_apart(
+    tmp_path: Path,
+    shape: str,
+    use: str,
+    pattern: str,
+    file: tuple[int, ...],
+    move: object,
+) -> None:
+    spec = PARAM.format(shape=shape, use=use, pattern=pattern)
+    tensors = {"w": random(file)}
+    got = exchanged(spec, tensors, tmp_path)
+    np.testing.assert_array_equal(got["w"], move(tensors["w"]))  # type: ignore[operator]
+
+
+def test_a_matrix_from_a_convolution_of_one_point(tmp_path: Path) -> None:
+    spec = """
+model Net(experts = 3, out = 5):
+    input x: [B, 4]
+    param up: [experts, 4, out] = lecun_normal
+    return einsum("b d, e d f -> b f", x, up) -> Linear(2) as down
+
+weights Net from "{path}":
+    up = "up.{e}" -> rearrange("o i 1 -> i o") -> stack
+    down.kernel = "down.weight" -> rearrange("o i 1 -> i o")
+"""
+    tensors = {f"up.{e}": e + random((5, 4, 1)) for e in range(3)}
+    tensors |= {"down.weight": random((2, 5, 1)), "down.bias": random((2,))}
+    got = exchanged(spec, tensors, tmp_path)
+    np.testing.assert_array_equal(got["up"][1], tensors["up.1"][..., 0].T)
+    np.testing.assert_array_equal(got["down.kernel"], tensors["down.weight"][..., 0].T)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "code"),
+    [
+        ("o i", "N606"),
+        ("o i -> i", "N606"),
+        ("o i -> i o o", "N606"),
+        ("(o i -> i o", "N606"),
+        ("2 o i -> i o", "N606"),
+        ("o i h -> i o h", "N605"),
+    ],
+)
+def test_mistakes(pattern: str, code: str) -> None:
+    spec = PARAM.format(shape="4, 5", use="matmul(x, w)", pattern=pattern)
+    found = driver.analyse(spec).diagnostics
+    assert [d.code for d in found] == [code]
+
+
+def test_no_second_layout() -> None:
+    spec = PARAM.format(shape="4, 5", use="matmul(x, w)", pattern="o i -> i o")
+    twice = spec.replace('i o")', 'i o") -> rearrange("o i -> i o")')
+    assert [d.code for d in driver.analyse(twice).diagnostics] == ["N606"]
