@@ -408,7 +408,7 @@ model Net(sizes = [2, 2], kind = "a", deep = true, rate = 0.5, window = none, ac
 weights Net from "{path}":
     config sizes, kind, deep, rate = "a.sizes", "kind", "deep", "rate"
     config window, act = "window" or none, "act"
-    config patch = "patch.0" or "patch"
+    config patch = "patch"[0] or "patch"
 """
     module = module_of(spec)
     config = {

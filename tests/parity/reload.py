@@ -48,7 +48,8 @@ def saved(family: Family, path: Path) -> None:
         module = family.module(Path(out))
         config = config_of(family, module)
         given = () if config is None else (config,)
-        module.save_pretrained(module.load_pretrained(family.folder, *given), path)
+        model = module.load_pretrained(family.folder, *given)
+        module.save_pretrained(model, path, like=family.folder)
 
 
 def worst(family: Family, got: dict[str, np.ndarray]) -> str | None:
@@ -69,9 +70,13 @@ def worst(family: Family, got: dict[str, np.ndarray]) -> str | None:
 
 def main(names: list[str]) -> int:
     """Judge the families of these names, or all with a reference library; 1 where one falls short."""
-    has_torch = subprocess.run([PYTHON, "-c", "import torch, transformers"], capture_output=True)
+    has_torch = subprocess.run(
+        [PYTHON, "-c", "import torch, transformers"], capture_output=True
+    )
     if has_torch.returncode:
-        print(f"{PYTHON} has no torch and transformers: name one that has by REFERENCE_PYTHON")
+        print(
+            f"{PYTHON} has no torch and transformers: name one that has by REFERENCE_PYTHON"
+        )
         return 2
     known = families()
     chosen = names or [n for n, f in known.items() if f.meta.get("kind") in NAMES]

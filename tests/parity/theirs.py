@@ -15,8 +15,6 @@ from typing import Any
 
 import numpy as np
 
-COUNTER = "num_batches_tracked"
-
 
 def main(folder: Path) -> int:
     """Load, run, write; 1 where tensors were missing, unexpected or misshapen."""
@@ -39,9 +37,8 @@ def loaded(folder: Path, kind: str, name: str) -> tuple[Any, list[str]]:
     cls = getattr(importlib.import_module(kind), name)
     eager = {"attn_implementation": "eager"} if kind == "transformers" else {}
     model, info = cls.from_pretrained(folder, output_loading_info=True, **eager)
-    # Counters of batches, which PyTorch begins at 0 where a checkpoint has none.
-    found = {k: [n for n in map(str, v) if COUNTER not in n] for k, v in info.items()}
-    return model.eval(), [f"{key}: {sorted(n)}" for key, n in found.items() if n]
+    found = {key: names for key, names in info.items() if names}
+    return model.eval(), [f"{key}: {sorted(map(str, n))}" for key, n in found.items()]
 
 
 def run(model: Any, given: dict[str, Any], hidden: bool) -> dict[str, Any]:

@@ -92,6 +92,8 @@ def _recorded(ctx: Context, node: tree.Expr, own: ir.Parameter) -> ir.Recorded:
             return ir.Computed(",", tuple(_recorded(ctx, i, plain) for i in items))
         case tree.Unary("-", tree.Number(value)):
             return ir.Value(-value)
+        case tree.Index(tree.String(key), (tree.Number(int() as place),)):
+            return ir.Key(f"{key}.{place}")
         case tree.Index(inner, (place,)) if not isinstance(place, tree.Slice):
             pair = (_recorded(ctx, part, plain) for part in (inner, place))
             return ir.Computed("[]", tuple(pair))
