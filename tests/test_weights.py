@@ -159,6 +159,26 @@ def test_config_json_is_computed_with(tmp_path: Path) -> None:
     assert model.down.kernel.shape == (4, 3)
 
 
+@pytest.mark.parametrize("heads", [3, [3, 3]])
+def test_a_number_in_place_of_a_list(tmp_path: Path, heads: object) -> None:
+    spec = """
+model Net(widths = [8, 8], heads = [2, 2]):
+    input x: [B, 6]
+    total = zeros([B])
+    for i in range(len(widths)):
+        total += sum(x -> Linear(widths[i], heads[i]) as lines, axis=[1, 2])
+    return total
+
+weights Net from "{path}":
+    config widths = "widths"
+    config heads = listed("num_heads" or "heads", len("widths"))
+"""
+    made = {f"lines.{i}.weight": random((3 * w, 6)) for i, w in enumerate((4, 8))}
+    made |= {f"lines.{i}.bias": random((3 * w,)) for i, w in enumerate((4, 8))}
+    path = folder(tmp_path / "a", made, {"widths": [4, 8], "heads": heads})
+    assert module_of(spec).load_pretrained(path).lines[1].kernel.shape == (6, 8, 3)
+
+
 def test_a_config_stands_above_the_file(tmp_path: Path) -> None:
     module = module_of(MLP)
     path = folder(tmp_path / "a", mlp(hidden=6), {"classes": 9, "width": 9})
@@ -601,6 +621,31 @@ def test_dtypes(tmp_path: Path) -> None:
             tmp_path / "b", module.Config(), dtype=jnp.bfloat16
         )
         assert (again.up.kernel[...] == half.up.kernel[...]).all()
+
+
+@pytest.mark.parametrize("linear", [True, False])
+def test_one_tensor_of_layers_on_the_two_sides_of_an_if(
+    tmp_path: Path, linear: bool
+) -> None:
+    spec = f"""
+block Project(linear):
+    input x: [B, H, W, C]
+    if linear:
+        x = x -> Linear(C) as lines
+    else:
+        x = x -> Conv(C, 1x1) as conv
+    return x
+
+model Net(linear = {str(linear).lower()}):
+    input x: [B, 2, 2, 3]
+    return x -> Project(linear) as body
+
+weights Net from "{{path}}":
+    Project.lines, Project.conv = "proj", "proj"
+"""
+    shape = (3, 3) if linear else (3, 3, 1, 1)
+    tensors = {"body.proj.weight": random(shape), "body.proj.bias": random((3,))}
+    exchanged(spec, tensors, tmp_path)
 
 
 def test_several_files(tmp_path: Path) -> None:

@@ -298,7 +298,10 @@ def sort_out_block(
 def evaluate_block_params(
     ctx: Context, signature: Signature, written: Written, span: Span
 ) -> dict[str, Converted]:
-    """Convert a block's arguments by the kinds that its body gave them."""
+    """Convert a block's arguments by the kinds that its body gave them; one whose kind was lost to
+    a mistake may be anything."""
+    from .expressions import static_or_name
+
     done: dict[str, Converted] = {}
     broken = False
     for name, param in signature.params.items():
@@ -308,6 +311,11 @@ def evaluate_block_params(
                     text = f"`{signature.definition.name}` needs `{name}`"
                     ctx.error("N211", text, span)
                 broken = True
+            continue
+        if param.kind is None:
+            given = written.params[name]
+            ctx.attempt(lambda g=given: static_or_name(ctx, g))  # type: ignore[misc]
+            broken = True
             continue
         try:
             one = convert_one(ctx, as_entry(param), written.params[name], None)

@@ -282,9 +282,8 @@ def _has_weights(layer: LayerInfo) -> bool:
 def _signature(
     ctx: Context, node: tree.Definition, first: tree.Definition | None
 ) -> Signature:
-    for param in ctx.params.values():
-        if param.kind is None:
-            param.kind = Kind.NUMBER
+    for param in () if ctx.faulty else ctx.params.values():
+        param.kind = param.kind or Kind.NUMBER
     definition = ir.Definition(
         node.name.id,
         node.kind == "model",

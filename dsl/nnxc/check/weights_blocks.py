@@ -87,7 +87,7 @@ Owner = tuple[ir.Path, Signature | ir.Layer]
 
 def _owners(signature: Signature, prefix: ir.Path) -> Iterator[Owner]:
     """Every layer and block of a model with its path, lists counted once."""
-    for item, depth in declared(signature.definition.body, 0):
+    for item, depth, _ in declared(signature.definition.body, 0):
         if isinstance(item, ir.Variable):
             continue
         path = (*prefix, item.name, *[None] * (depth + (item.count is not None)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import NoReturn
 
 from .. import ir
 from ..diagnostics import Label
@@ -41,7 +42,7 @@ def rows_of(
     if missing:
         _report_missing(ctx, model, missing)
     rows = [row for match in matches for row in _row(ctx, match, slots)]
-    _unique_names(ctx, rows)
+    _unique_names(ctx, rows, slots)
     return [row for _, row in sorted(rows, key=lambda r: _generality(r[1]))]
 
 
@@ -202,23 +203,38 @@ def _check_group(
             )
 
 
-def _unique_names(ctx: Context, rows: Sequence[tuple[Target, ir.Row]]) -> None:
-    """No tensor is taken by two rows."""
-    seen: dict[object, tuple[Target, ir.Row]] = {}
+def _unique_names(
+    ctx: Context,
+    rows: Sequence[tuple[Target, ir.Row]],
+    slots: Mapping[ir.Path, Slot],
+) -> None:
+    """No tensor is taken by two rows, unless no model has both."""
+    seen: dict[object, list[tuple[Target, ir.Row]]] = {}
     for target, row in rows:
         for name in row.names:
             key = name, row.holes if "{=" in name else ()
-            first, other = seen.setdefault(key, (target, row))
-            if other is row:
-                continue
-            weight, taken = shown(row.paths[0]), shown(other.paths[0])
-            ctx.fail(
-                "N608",
-                f"`{weight}` and `{taken}` would be the same tensor",
-                target.value_span,
-                name,
-                related=(
-                    () if first is target else (Label(first.value_span, "the first"),)
-                ),
-                help="share the layer if they are tied; else name another tensor",
-            )
+            for first, other in seen.setdefault(key, []):
+                if other is not row and not _slot(row, slots).excludes(
+                    _slot(other, slots)
+                ):
+                    _same_tensor(ctx, target, row, first, other, name)
+            seen[key].append((target, row))
+
+
+def _slot(row: ir.Row, slots: Mapping[ir.Path, Slot]) -> Slot:
+    return slots[tuple(None if isinstance(p, int) else p for p in row.paths[0])]
+
+
+def _same_tensor(
+    ctx: Context, target: Target, row: ir.Row, first: Target, other: ir.Row, name: str
+) -> NoReturn:
+    weight, taken = shown(row.paths[0]), shown(other.paths[0])
+    same = first is target
+    ctx.fail(
+        "N608",
+        f"`{weight}` and `{taken}` would be the same tensor",
+        target.value_span,
+        name,
+        related=() if same else (Label(first.value_span, "the first"),),
+        help="share the layer if they are tied; else name another tensor",
+    )

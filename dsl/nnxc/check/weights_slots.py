@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TypeAlias
 
 from .. import ir
 from ..ops.base import Op, Tensor
 from ..ops.tensors import leaf_name, name_of
-from ..record import Record
+from ..record import Record, replace
+from ..source import Span
 from .values import Signature
+
+Side: TypeAlias = tuple[ir.Path, Span, bool]
 
 
 class Slot(Record):
     """A weight: its path, the last `inner` parts of which belong to the layer `op` (None for a
-    `param` or `state`). `spare`: a `state`, which needs no tensor."""
+    `param` or `state`). `spare`: a `state`, which needs no tensor. `sides` are those of an `if` on
+    which it is declared: the definition's path, the place of the `if`, and which side.
+    """
 
     path: ir.Path
     axes: int
@@ -21,6 +27,11 @@ class Slot(Record):
     op: Op | None = None
     inner: int = 1
     spare: bool = False
+    sides: tuple[Side, ...] = ()
+
+    def excludes(self, other: Slot) -> bool:
+        """Whether no model has both."""
+        return any((*at, not side) in other.sides for *at, side in self.sides)
 
     def tail(self, skipped: int) -> str:
         """What its tensor is called after the first `skipped` parts of the path; `{}` stands
@@ -37,10 +48,11 @@ class Slot(Record):
 def slots_of(signature: Signature, prefix: ir.Path = ()) -> dict[ir.Path, Slot]:
     """Every variable of a definition by its path."""
     found: dict[ir.Path, Slot] = {}
-    for item, depth in declared(signature.definition.body, 0):
+    for item, depth, sides in declared(signature.definition.body, 0):
         path = (*prefix, item.name, *[None] * depth)
+        here = tuple((prefix, span, side) for span, side in sides)
         for slot in _slots(item, path, signature):
-            found.setdefault(slot.path, slot)
+            found.setdefault(slot.path, replace(slot, sides=here + slot.sides))
     return found
 
 
@@ -70,19 +82,20 @@ def layer_slots(layer: ir.Layer, prefix: ir.Path = ()) -> dict[ir.Path, Slot]:
 
 
 def declared(
-    body: Sequence[ir.Stmt], depth: int
-) -> Iterator[tuple[ir.Layer | ir.Variable, int]]:
-    """What is declared, and in how many loops."""
+    body: Sequence[ir.Stmt], depth: int, sides: tuple[tuple[Span, bool], ...] = ()
+) -> Iterator[tuple[ir.Layer | ir.Variable, int, tuple[tuple[Span, bool], ...]]]:
+    """What is declared, in how many loops, and on which sides of an `if`."""
     for stmt in body:
         match stmt:
             case ir.Declare(layer):
-                yield layer, depth
+                yield layer, depth, sides
             case ir.Variable():
-                yield stmt, depth
+                yield stmt, depth, sides
             case ir.For(body=inner):
-                yield from declared(inner, depth + 1)
-            case ir.If(then=then, orelse=orelse):
-                yield from declared((*then, *orelse), depth)
+                yield from declared(inner, depth + 1, sides)
+            case ir.If(then=then, orelse=orelse, span=span):
+                yield from declared(then, depth, (*sides, (span, True)))
+                yield from declared(orelse, depth, (*sides, (span, False)))
 
 
 def shown(path: ir.Path) -> str:

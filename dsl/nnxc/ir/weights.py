@@ -53,7 +53,8 @@ class Default(Record):
 class Computed(Record):
     """`left op right`; with `or`, the first that the file has; with a function's name, its call; with
     `if`, of three operands the second where the first holds, else the third; with `,`, the list of
-    them; with `[]`, the entry of the first that the second says."""
+    them; with `[]`, the entry of the first that the second says; with `listed`, the first as a list.
+    """
 
     op: str
     operands: tuple[Recorded, ...]
