@@ -212,9 +212,9 @@ def _computed_from(
     if op == ",":
         return t.tuple_of([text.text for text in texts])
     if op == "listed":
-        known = Text(f"isinstance(one := {texts[0]}, tuple)")
+        is_list = Text(f"isinstance(one := {texts[0]}, tuple)")
         many = Text(f"(one,) * {texts[1].at(t.MULTIPLY)}", t.MULTIPLY)
-        return t.ternary(known, Text("one"), many)
+        return t.ternary(is_list, Text("one"), many)
     if op == "[]":
         return Text(f"{texts[0].at(t.ATOM)}[{texts[1].text}]")
     if op in ("or", "and") or not op.isidentifier():
