@@ -183,7 +183,7 @@ def test_helpers_are_black_stable():
 
 
 def test_the_trainer_is_black_stable():
-    source = _templates.trainer().strip("\n")
+    source = _templates.trainer("jax.Array").strip("\n")
     assert render.stable(render.Part(source)) == source
 
 

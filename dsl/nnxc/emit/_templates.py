@@ -324,7 +324,6 @@ def output(view: Any) -> str:
     out.append(view.doc)
     out.append('"""\n\n')
     for line in view.fields:
-        out.append("    ")
         out.append(line)
         out.append("\n")
     return "".join(out)

@@ -114,6 +114,9 @@ def _invoke(
     if callee.draws and method is None:
         keywords.append(f"rngs={scope.rngs}")
     target = f"{callee.text}.{method}" if method else callee.text
+    if callee.rematted:
+        target = f"nnx.remat({callee.rematted}.__call__, graph=False)"
+        args.insert(0, callee.text)
     return Text(f"{target}({', '.join(args + keywords)})")
 
 

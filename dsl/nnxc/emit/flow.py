@@ -9,15 +9,17 @@ from typing import assert_never
 from .. import ir
 from ..dims import Dim
 from ..ops.base import Op
+from ..record import replace
 from ..shapes import TensorType
 from .axes import AXIS, AXIS_LATE, AxisSource, axis_sources
 from .expr import render
 from .found import found_here, places, unread
+from .gather import Iteration, iteration
 from .labels import Labels
 from .locals import Locals
 from .loops import Part, part, source
 from .lower import Lowering
-from .names import ATTRIBUTES, Namespace, fields, snake
+from .names import ATTRIBUTES, Namespace, fields, singular, snake
 from .nodes import Line, Loop, Node, Suite, Written, prune
 from .options import Options
 from .reads import (
@@ -93,6 +95,7 @@ class Flow:
         }
         self.carried |= {t.symbol for t in totals(self.definition.body)}
         self.carried |= self.found
+        self.rematted = self._rematted_layers() if options.remat else NOTHING
         self.loops = 0
         self.iterated: list[str] = []  # names that differ between the iterations around
         self.rebound = NOTHING  # the tensors that those iterations assign
@@ -165,9 +168,17 @@ class Flow:
         if isinstance(layer.callee, Op):
             return of_entry(self.access[name], layer.callee, drawing, copies)
         block = self.names.signatures[layer.callee]
-        return Callee(
+        made = Callee(
             self.access[name], drawing, block.optional_inputs, block.inputs, copies
         )
+        return replace(made, rematted=block.name) if name in self.rematted else made
+
+    def _rematted_layers(self) -> frozenset[str]:
+        """The blocks in loops; those of stacks have a way of their own."""
+        loops = (s for s in statements(self.definition.body) if isinstance(s, ir.For))
+        inside = (i for loop in loops for i in declared(loop.body))
+        layers = (i for i in inside if isinstance(i, ir.Layer))
+        return frozenset(i.name for i in layers if i.count is None and i.copies is None)
 
     def _copies(self, layer: ir.Layer) -> Copies | None:
         if layer.copies is None:
@@ -257,6 +268,8 @@ class Flow:
                 self.lower.returned(values, self.signature.output, fields(given))
             case ir.StaticLet():
                 self._let(stmt)
+            case ir.For(over=str()):
+                self._over(stmt, after)
             case ir.For():
                 self._for(stmt, after)
             case ir.Scan():
@@ -349,6 +362,12 @@ class Flow:
         self.loops -= 1
         self.lower.nodes.append(Loop(targets, over, tuple(elements), tuple(body)))
 
+    def _over(self, stmt: ir.For, after: frozenset[str]) -> None:
+        """A loop over a stack."""
+        made = iteration(stmt.body)
+        assert made is not None
+        self.lower.over(made, after)
+
     def _carry(self, sizes: Sequence[tuple[str, Dim]]) -> None:
         with self.scope.recording() as uses:
             values = [size(dim, self.scope).text for _, dim in sizes]
@@ -368,8 +387,13 @@ class Flow:
         variables = {n: t for n, t in self.locals.text.items() if t.startswith("self.")}
         needed = in_use(stmt.body)
         items = {i.name: i for i in declared(stmt.body) if i.name in needed}
+        loops = [s for s in statements(stmt.body) if isinstance(s, ir.For)]
+        inner = {i.name for i in declared(loops)}
+        inner |= {n for n, i in items.items() if isinstance(i, ir.Layer) and i.count}
         for name, item in items.items():
-            element = self.locals.namespace.give(self.signature.attributes[name])
+            attribute = self.signature.attributes[name]
+            one = attribute if name in inner else singular(attribute)
+            element = self.locals.namespace.give(one, attribute)
             elements.append((element, before[name]))
             self.access[name] = element
             if isinstance(item, ir.Variable):
@@ -420,11 +444,17 @@ class Flow:
     def _is_stack(self, name: str) -> bool:
         return self.layers[name].count is not None
 
-    def _stack(self, step: ir.Apply, name: str) -> list[Node]:
+    def _stack(self, step: ir.Apply, name: str, made: Iteration | None) -> list[Node]:
         layer, known = self.layers[step.layer], self.names.signatures
         callee = layer.callee.name if isinstance(layer.callee, Op) else layer.callee
         give = self.locals.namespace.give
-        free = [give(snake(callee)), give("body"), give("keys"), give("r")]
+        free = [
+            give(snake(callee)),
+            give("body"),
+            give("keys"),
+            give("r"),
+            give("every"),
+        ]
         scanned = is_scanned(layer, known, self.options)
         holder = self.access[step.layer]
         self.scope.rngs = free[3] if scanned else "rngs"
@@ -438,6 +468,8 @@ class Flow:
             layer_draws(layer, known),
             part(layer.count or ir.Literal(None), self.scope),
             self.options.remat,
+            self.locals.text[made.gathered] if made and made.gathered else None,
+            made is not None and made.before,
         )
         self.access[step.layer], self.scope.rngs = holder, "rngs"
         for lent in (free[0], *free[2:]):  # a second `def body` would hide the first

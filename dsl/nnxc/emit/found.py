@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from .. import ir
 from ..dims import Dim
-from ..shapes import ListType, TensorType
+from ..shapes import ListType, Outputs, TensorType
+from .names import fields
 from .reads import declared, expressions, mentions, statements, walk
 
 
@@ -66,8 +67,10 @@ def _tensors(type_: ir.Type, place: str) -> Iterator[tuple[str, TensorType]]:
             for i, item in enumerate(items or (element,)):
                 yield f"{place}[{i}]", item
         case _:
+            names = fields(type_.names) if isinstance(type_, Outputs) else ()
             for i, part in enumerate(type_):
-                yield from _tensors(part, f"{place}[{i}]")
+                own = f".{names[i]}" if names else f"[{i}]"
+                yield from _tensors(part, place + own)
 
 
 def found_here(definition: ir.Definition) -> frozenset[str]:

@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager
 
 from .. import ir
+from ..record import replace
 from ..walk import operands as children
 from ..walk import rebuilt
 from . import depth as d
 from .calls import holes
 from .expr import render
+from .gather import Iteration
 from .locals import Locals
 from .nodes import INDENT, WIDTH, Line, Node, Suite
 from .reads import reads, shared, substitute, walk, with_items
@@ -30,7 +32,7 @@ class Lowering:
         scope: Scope,
         locals: Locals,
         is_stack: Callable[[str], bool],
-        stack: Callable[[ir.Apply, str], list[Node]],
+        stack: Callable[[ir.Apply, str, Iteration | None], list[Node]],
         comment: Callable[[ir.Expr], str],
         measured: Callable[[ir.Apply], list[tuple[str, str]]],
     ):
@@ -267,9 +269,18 @@ class Lowering:
         carried = ir.Var(name, value.type, value.span)
         args = ((first, carried), *extra)
         step = ir.Apply(expr.layer, args, expr.method, expr.type, expr.span)
-        self.nodes.extend(self.stack(step, name))
+        self.nodes.extend(self.stack(step, name, None))
         self.locals.written.add(name)
         return carried
+
+    def over(self, made: Iteration, after: Names) -> None:
+        """A loop over a stack whose iterations are all alike."""
+        first, *others = made.call.args
+        taken = after | {made.target}
+        extra = [(name, self._bind(other, taken, None)) for name, other in others]
+        step = replace(made.call, args=(first, *extra))
+        self.nodes.extend(self.stack(step, made.target, made))
+        self.locals.written.add(made.target)
 
     def _measure(self, expr: ir.Apply, avoid: Names, hint: str | None) -> ir.Var:
         """A name for what a block gives, and for sizes of it."""

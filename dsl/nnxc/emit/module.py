@@ -11,6 +11,7 @@ from ..stepwise import for_tunix, parts_of, stepwise
 from . import _templates as templates
 from .docs import module_doc
 from .entries import helpers_of
+from .gather import stacked
 from .generate import generate_view
 from .imports import imports
 from .options import Options
@@ -26,6 +27,8 @@ from .weights import asked_of_model, weights_view
 
 def module_text(program: ir.Program, options: Options) -> str:
     """The Python module of a program, from its docstring on."""
+    if options.stack == "scan":
+        program = stacked(program)
     if program.generates:
         program = stepwise(program).program
     if options.interface == "tunix":

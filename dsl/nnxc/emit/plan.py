@@ -12,7 +12,7 @@ from .ctor import constructor
 from .docs import class_doc
 from .labels import Labels
 from .names import fields as fields_of
-from .nodes import flatten
+from .nodes import Line, flatten
 from .options import Options
 from .scope import Scope
 from .signature import Draws, Names, Signature
@@ -107,19 +107,19 @@ def output_view(signature: Signature, names: Names) -> OutputView | None:
         return None
     labels = Labels(signature.definition)
     lines = [
-        f"{name}: {_python_type(type_, names)}{_comment(type_, labels)}"
+        Line(f"{name}: {_python_type(type_, names)}", comment=_comment(type_, labels))
         for name, type_ in zip(fields_of(outputs.names), outputs, strict=True)
     ]
     doc = f"What {signature.name} returns."
-    return OutputView(str(signature.output), doc, tuple(lines))
+    return OutputView(str(signature.output), doc, tuple(flatten(lines, 1)))
 
 
 def _comment(type_: ir.Type, labels: Labels) -> str:
     match type_:
         case TensorType():
-            return f"  # {labels.shape(type_)}"
+            return labels.shape(type_)
         case ListType(element):
-            return f"  # each {labels.shape(element)}"
+            return f"each {labels.shape(element)}"
     return ""
 
 

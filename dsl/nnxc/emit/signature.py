@@ -175,8 +175,8 @@ def random(item: ir.Layer | ir.Variable, known: Mapping[str, Signature]) -> bool
 def _begins_at_random(var: ir.Variable) -> bool:
     """Whether a variable is initialised at random."""
     match var.init:
-        case ir.Initializer(op, args):
-            return bool(args) or op.name not in ("zeros", "ones")
+        case ir.Initializer(op):
+            return op.name not in ("zeros", "ones", "constant")
     return False
 
 

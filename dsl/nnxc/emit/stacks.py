@@ -11,7 +11,8 @@ from .signature import Draws
 
 
 class Stack(Record):
-    """`call` applies `element`, one layer of `holder`, to `carried` with the streams in `rngs`."""
+    """`call` applies `element`, one layer of `holder`, to `carried` with the streams in `rngs`.
+    What each gives goes to the list `gathered`, or with `before` what each gets."""
 
     holder: str
     element: str
@@ -20,14 +21,29 @@ class Stack(Record):
     draws: Draws
     count: Part
     remat: bool
+    gathered: str | None = None
+    before: bool = False
 
 
 def loop(stack: Stack) -> list[Node]:
     """`for block in self.blocks: x = block(x)`."""
     text, uses = stack.call
-    body = Line(f"{stack.carried} = {text}", uses)
+    body = [Line(f"{stack.carried} = {text}", uses)]
+    if stack.gathered:
+        append = Line(f"{stack.gathered}.append({stack.carried})")
+        body.insert(0 if stack.before else 1, append)
     elements = ((stack.element, stack.holder),)
-    return [Loop((), Source((stack.holder, ())), elements, (body,))]
+    return [Loop((), Source((stack.holder, ())), elements, tuple(body))]
+
+
+def _ends(stack: Stack) -> tuple[list[Line], str]:
+    """The end of a function of one layer: what it hands on, and what is gathered."""
+    text, uses = stack.call
+    if stack.gathered and not stack.before:
+        return [
+            Line(f"{stack.carried} = {text}", uses)
+        ], f"{stack.carried}, {stack.carried}"
+    return [], f"{text}, {stack.carried}"
 
 
 def rematted(call: str, element: str, owner: str) -> str:
@@ -36,40 +52,54 @@ def rematted(call: str, element: str, owner: str) -> str:
     return f"nnx.remat({owner}.__call__, graph=False)({element}, {arguments}"
 
 
-def scan(stack: Stack, body: str, streams: str, key: str) -> list[Node]:
-    """`jax.lax.scan` over the layers; `body`, `streams` and `key` are free names. A layer without
-    state needs no more."""
+def scan(stack: Stack, body: str, streams: str, key: str, every: str) -> list[Node]:
+    """`jax.lax.scan` over the layers; the other arguments are free names. A layer without state
+    needs no more."""
     text, uses = stack.call
     each, over = stack.element, stack.holder
     lines: list[Node] = []
     if stack.draws:
         lines.append(Line(f"{each}, {key} = xs"))
         each, over = "xs", f"({stack.holder}, {streams})"
-    lines.append(Line(f"return {text}, None", uses))
+    more, end = _ends(stack) if stack.gathered else ([], f"{text}, None")
+    lines += [*more, Line(f"return {end}", uses)]
     run = f"jax.checkpoint({body})" if stack.remat else body
-    call = f"{stack.carried}, _ = jax.lax.scan({run}, {stack.carried}, {over})"
+    left = every if stack.gathered else "_"
+    call = f"{stack.carried}, {left} = jax.lax.scan({run}, {stack.carried}, {over})"
     return [
         *function(f"def {body}({stack.carried}, {each}):", lines),
         *keys(stack.draws, stack.count, streams),
         Line(call),
+        *_extended(stack, every),
     ]
 
 
-def stateful_scan(stack: Stack, body: str, streams: str, key: str) -> list[Node]:
+def stateful_scan(
+    stack: Stack, body: str, streams: str, key: str, every: str
+) -> list[Node]:
     """`nnx.scan` over layers whose state changes."""
     text, uses = stack.call
     drawing = bool(stack.draws)
     parameters = [stack.carried, stack.element, *([key] if drawing else [])]
     arguments = [stack.carried, stack.holder, *([streams] if drawing else [])]
     axes = ", ".join(["nnx.Carry", *["0"] * (len(arguments) - 1)])
-    decorators = [f"@nnx.scan(in_axes=({axes}), out_axes=nnx.Carry, graph=False)"]
+    outs = "(nnx.Carry, 0)" if stack.gathered else "nnx.Carry"
+    decorators = [f"@nnx.scan(in_axes=({axes}), out_axes={outs}, graph=False)"]
     decorators += ["@nnx.remat(graph=False)"] if stack.remat else []
     head = f"def {body}({', '.join(parameters)}):"
+    more, end = _ends(stack) if stack.gathered else ([], text)
+    left = f"{stack.carried}, {every}" if stack.gathered else stack.carried
     return [
-        *function(head, [Line(f"return {text}", uses)], decorators),
+        *function(head, [*more, Line(f"return {end}", uses)], decorators),
         *keys(stack.draws, stack.count, streams),
-        Line(f"{stack.carried} = {body}({', '.join(arguments)})"),
+        Line(f"{left} = {body}({', '.join(arguments)})"),
+        *_extended(stack, every),
     ]
+
+
+def _extended(stack: Stack, every: str) -> list[Line]:
+    """What the layers gave, as further tensors of the list."""
+    return [Line(f"{stack.gathered}.extend({every})")] if stack.gathered else []
 
 
 def function(

@@ -42,6 +42,8 @@ def _initial(init: ir.Static, shape: str, dtype: str, scope: Scope) -> str:
     match init:
         case ir.Initializer(op, ()) if op.name in plain:
             return f"{plain[op.name]}({shape}{typed})"
+        case ir.Initializer(op, ((_, value),)) if op.name == "constant":
+            return _initial(value, shape, dtype, scope)
         case ir.Initializer():
             return f"{static(init, scope).at(t.ATOM)}(rngs.params(), {shape}{typed})"
         case ir.Literal(0 | 1 as value) if not isinstance(value, bool):

@@ -134,6 +134,7 @@ class For(Record):
     body: tuple[Stmt, ...]
     carried: tuple[Carried, ...]
     span: Span
+    over: str | None = None  # emission: the stack of which each iteration has a layer
 
 
 class Step(Record):
