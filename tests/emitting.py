@@ -6,30 +6,32 @@ import itertools
 import sys
 import types
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from nnxc import check, emit, ir
-from nnxc.diagnostics import Sink
+import nnxc
+from nnxc import emit, ir
+from nnxc.driver import analyse
 from nnxc.emit.signature import Draws, assign_names
 from nnxc.instance import instantiate
 from nnxc.shapes import DTYPES, ListType, TensorType, is_int
-from nnxc.source import Source
-from nnxc.syntax.parse import parse
 
+ZOO = Path(nnxc.__file__).parent / "zoo/pretrained"
 _numbers = itertools.count()
 
 
 def program(text: str) -> ir.Program:
-    """The meaning of a spec without mistakes."""
-    sink = Sink()
-    checked = check.check(parse(Source("spec.nnx", text), sink), sink, lambda *_: None)
-    found = [(d.code, d.message, d.primary.span.text) for d in sink.found.values()]
-    assert checked is not None and not found, found
-    return checked
+    """The meaning of a spec without mistakes; it may use the published models of the zoo."""
+    analysis = analyse(
+        text, path="spec.nnx", read=lambda name: (ZOO / name).read_bytes()
+    )
+    found = [(d.code, d.message, d.primary.span.text) for d in analysis.diagnostics]
+    assert analysis.program is not None and not found, found
+    return analysis.program
 
 
 def text_of(spec: str, **options: Any) -> str:
