@@ -499,6 +499,38 @@ weights Net:
     exchanged(spec, tensors, tmp_path)
 
 
+def test_one_name_for_blocks_that_are_used_alike(tmp_path: Path) -> None:
+    spec = """
+block Plain:
+    input x: [B, d]
+    return x -> Linear(d, bias=false) as mix
+
+block Gated:
+    input x: [B, d]
+    return x * sigmoid((x -> Linear(d, bias=false) as mix) + (x -> Linear(d, bias=false) as gate))
+
+model Net(d = 2, gated = true):
+    input x: [B, d]
+    if gated:
+        x = x -> Gated as body
+    else:
+        x = x -> Plain as body
+    return x
+
+weights Net from "net.{path}":
+    config gated = "gated"
+"""
+    tensors = {"net.body.mix.weight": random((2, 2))}
+    module = module_of(spec)
+    for gated, gate in ((False, {}), (True, {"net.body.gate.weight": random((2, 2))})):
+        path = folder(tmp_path / str(gated), tensors | gate, {"gated": gated})
+        model = module.load_pretrained(path)
+        assert type(model.body).__name__ == ("Gated" if gated else "Plain")
+        mix = tensors["net.body.mix.weight"]
+        np.testing.assert_array_equal(model.body.mix.kernel[...], mix.T)
+        assert model(jnp.ones((1, 2))).shape == (1, 2)
+
+
 NUMBERED = """
 block Stage(depth):
     input x: [B, d]

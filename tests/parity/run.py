@@ -222,7 +222,9 @@ def meant(got: Mapping[str, Any], name: str) -> Any:
 
 def difference(one: Any, other: Any) -> float:
     """The largest between two arrays, nothing where there is none."""
-    return 0.0 if one is None else float(np.abs(one - other).max(initial=0))
+    if one is None:
+        return 0.0
+    return float(np.abs(np.asarray(one, "f8") - np.asarray(other)).max(initial=0))
 
 
 def one_bit_off(inputs: Mapping[str, jax.Array]) -> dict[str, jax.Array]:

@@ -85,9 +85,11 @@ def _one_of_both(ctx: Context, first: LayerInfo, second: LayerInfo) -> None:
 
 
 def _use(info: LayerInfo) -> object:
-    """What calls of a layer go by: the block, or the inputs and streams of an entry."""
+    """What calls of a layer go by."""
     if isinstance(info.callee, Signature):
-        return info.callee.definition.name
+        definition = info.callee.definition
+        inputs = [(i.name, i.optional) for i in definition.inputs]
+        return inputs, set(definition.streams)
     return info.callee.inputs, info.callee.streams
 
 

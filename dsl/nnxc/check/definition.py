@@ -31,6 +31,7 @@ from .values import (
     Signature,
     Static,
 )
+from .weights_slots import slots_of
 
 
 def check_definition(
@@ -197,10 +198,7 @@ def _of_one_name(ctx: Context) -> None:
     seen: dict[str, LayerInfo] = {}
     for layer in ctx.layers.values():
         other = seen.setdefault(layer.name, layer)
-        forms = [
-            {n: (len(w.sizes), w.tensor) for n, w in i.weights.items()}
-            for i in (layer, other)
-        ]
+        forms = [_forms(i) for i in (layer, other)]
         alike = all(forms[1].get(n, form) == form for n, form in forms[0].items())
         several = [(i.count is None, i.each is None) for i in (layer, other)]
         if not alike or several[0] != several[1]:
@@ -214,6 +212,14 @@ def _of_one_name(ctx: Context) -> None:
 
 
 _UNREAD = ("axis", "layer", "loop variable")  # may be declared and not used
+
+
+def _forms(layer: LayerInfo) -> dict[object, object]:
+    """How the weights of a layer lie in checkpoints."""
+    if isinstance(layer.callee, Op):
+        return {n: (len(w.sizes), w.tensor) for n, w in layer.weights.items()}
+    slots = slots_of(layer.callee)
+    return {path: (slot.axes, slot.tensor) for path, slot in slots.items()}
 
 
 def _unused(ctx: Context) -> None:
