@@ -81,6 +81,7 @@ CODES: dict[str, str] = {
     "N245": "several targets of `+=`",
     "N246": "second name of a layer",
     "N247": "`return` inside `if`, `for` or `scan`",
+    "N248": "no gradient",
     "N249": "nothing returned",
     "N250": "no input",
     "N251": "too many levels or files",

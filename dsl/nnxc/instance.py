@@ -367,7 +367,8 @@ class _Body(Scope):
                 text = f"a size below 1: the output would be {output}"
                 self.fail(Failure(text, expr.span))
         built.outputs.append(output)
-        self.results[id(expr)] = output
+        whole = expr.method != ir.GRADIENT
+        self.results[id(expr)] = output if whole else self.type(expr.type, expr.span)
         if expr.flops is not None:
             built.flops.append(times(self.work(expr.flops), self.times))
 

@@ -12,6 +12,7 @@ from ..shapes import Outputs, TensorType, is_float
 from ..syntax import tree
 from . import foreign, lists, operators, statics, types
 from .context import Context
+from .gradients import GRADIENT
 from .values import (
     BAD,
     Applied,
@@ -296,6 +297,8 @@ def attribute(ctx: Context, node: tree.Attribute) -> Value:
         methods = getattr(owner.layer.callee, "methods", {})
         if node.name in methods:
             return Method(owner.layer, methods[node.name])
+        if node.name == GRADIENT.name:
+            return Method(owner.layer, GRADIENT)
         owner.layer.used = True
         ctx.fail(
             "N214",

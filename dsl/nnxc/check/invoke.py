@@ -19,6 +19,7 @@ from .calls import Written, sort_out, sort_out_block
 from .context import Context
 from .declarations import with_article
 from .functions import function, invoke
+from .gradients import GRADIENT, gradient
 from .inputs import check_arguments, tensor_input, wrap
 from .values import (
     BAD,
@@ -219,6 +220,9 @@ def apply(
     piped: Value | None,
 ) -> Value:
     """Apply a declared layer to its arguments."""
+    if method is GRADIENT:
+        value = apply(ctx, layer, None, args, span, piped)
+        return value if isinstance(value, Bad) else gradient(ctx, layer, value, span)
     names = _input_names(layer, method)
     given: dict[str, Value | tree.Expr] = {}
     if piped is not None and names:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import assert_never
 
@@ -113,11 +114,21 @@ def _invoke(
             args.append(python)
     if callee.draws and method is None:
         keywords.append(f"rngs={scope.rngs}")
+    if method == ir.GRADIENT:
+        return _gradient(callee.text, args, keywords)
     target = f"{callee.text}.{method}" if method else callee.text
     if callee.rematted:
         target = f"nnx.remat({callee.rematted}.__call__, graph=False)"
         args.insert(0, callee.text)
     return Text(f"{target}({', '.join(args + keywords)})")
+
+
+def _gradient(target: str, args: Sequence[str], keywords: Sequence[str]) -> Text:
+    first, *others = args
+    rest = ", ".join((*others, *keywords))
+    name = next(n for n in "xyzuvw" if not re.search(rf"\b{n}\b", rest))
+    call = f"{target}({', '.join((name, *others, *keywords))})"
+    return Text(f"jax.grad(lambda {name}: {call}.sum())({first})")
 
 
 def _operator(op: str, operands: Sequence[Text]) -> Text:

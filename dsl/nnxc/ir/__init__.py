@@ -51,6 +51,7 @@ from .static import StaticIndex as StaticIndex
 from .static import StaticList as StaticList
 from .static import StaticSlice as StaticSlice
 from .static import StaticUnary as StaticUnary
+from .tensors import GRADIENT as GRADIENT
 from .tensors import Apply as Apply
 from .tensors import Cast as Cast
 from .tensors import Choose as Choose

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from ..dims import Dim
 from ..ops.base import Op
@@ -31,13 +31,18 @@ class Scalar(Record):
     span: Span
 
 
+GRADIENT: Final = "gradient"
+
+
 class Apply(Record):
     """A declared layer applied. `layer` names a `Layer` of this definition (inside a loop: the
     one of this iteration). `args` by input name, absent optional inputs left out."""
 
     layer: str
     args: tuple[tuple[str, Expr], ...]
-    method: str | None  # `attend` of an Embed
+    method: (
+        str | None
+    )  # `attend` of an Embed; GRADIENT, of the sum, to the first argument
     type: Type
     span: Span
     flops: Dim | None = None  # of an entry; None for blocks (count theirs)
