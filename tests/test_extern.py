@@ -511,3 +511,10 @@ model Net(d = 2):
     np.testing.assert_allclose(
         module.Net(rngs=nnx.Rngs(0))(x), jax.nn.gelu(x, approximate=False)
     )
+
+
+def test_what_is_inside_of_a_module_has_no_paths() -> None:
+    frozen = GATED.replace("freeze tail", "freeze tail.up")
+    assert codes(frozen) == ["N511"]
+    weights = '\nweights Net from "{path}":\n    gate.up = "up"\n'
+    assert codes(GATED + weights) == ["N602"]

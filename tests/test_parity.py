@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.parity import reload
 from tests.parity.__main__ import main, shortfall
 from tests.parity.families import OWN, Family, families
 from tests.parity.judge import deviation, gradient_deviations
@@ -116,3 +117,14 @@ def test_finds_no_references_in_an_empty_folder(
     assert main([]) == 2
     assert main(["bert"]) == 2
     assert "bert" in capsys.readouterr().out
+
+
+def test_without_a_reference_library_it_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\nexit 1\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(reload, "PYTHON", str(python))
+    assert reload.main(["bert"]) == 2
+    assert "has no torch and transformers" in capsys.readouterr().out

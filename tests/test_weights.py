@@ -14,8 +14,6 @@ import pytest
 from emitting import load, text_of
 from flax import nnx
 
-import nnxc
-
 pytest.importorskip("safetensors")
 from safetensors.numpy import load_file, save_file
 
@@ -294,60 +292,6 @@ weights Net:
     np.testing.assert_array_equal(got["up"][2], tensors["experts.2.w1"].T)
     kernel = np.concatenate([tensors["gate.weight"], tensors["value.weight"]]).T
     np.testing.assert_array_equal(got["gates.kernel"], kernel)
-
-
-def test_axes_of_size_one(tmp_path: Path) -> None:
-    spec = """
-model Net(d = 2, out = 4):
-    input x: [B, 3]
-    param shift: [d] = zeros
-    y = (x -> Linear(d) as first) + shift
-    return [y -> Linear(out) as a, y -> Linear(out) as b] -> concat(axis=-1) -> Linear(5) as last
-
-weights Net:
-    first = "first" -> squeeze(axis=[2, 3])
-    a, b = "both" -> squeeze(axis=-1) -> transpose -> split
-    last.kernel = "last.weight" -> squeeze(axis=0) -> transpose
-    last.bias = "last.bias" -> squeeze(axis=0)
-    shift = "shift" -> squeeze(axis=[0, 1])
-"""
-    tensors = {
-        "first.weight": random((2, 3, 1, 1)),
-        "first.bias": random((2,)),
-        "both.weight": random((2, 8, 1)),
-        "both.bias": random((8,)),
-        "last.weight": random((1, 8, 5)),
-        "last.bias": random((1, 5)),
-        "shift": random((1, 1, 2)),
-    }
-    got = exchanged(spec, tensors, tmp_path)
-    first = tensors["first.weight"][:, :, 0, 0]
-    np.testing.assert_array_equal(got["first.kernel"], first.T)
-    np.testing.assert_array_equal(got["b.kernel"], tensors["both.weight"][:, 4:, 0])
-    np.testing.assert_array_equal(got["last.bias"], tensors["last.bias"][0])
-
-
-@pytest.mark.parametrize(
-    ("value", "code"),
-    [
-        ('"a" -> transpose -> squeeze(axis=0)', "N606"),
-        ('"a" -> squeeze(axis=0) -> squeeze(axis=0)', "N606"),
-        ('"a" -> squeeze', "N606"),
-        ('"a" -> squeeze(axis=[])', "N606"),
-        ('"a" -> squeeze(axis=[0, 0])', "N606"),
-        ('"a" -> squeeze(axis=x)', "N606"),
-        ('"a" -> squeeze(2)', "N606"),
-        ('"a" -> squeeze(axis=3)', "N605"),
-        ('"a" -> squeeze(axis=[0, -4])', "N605"),
-        ('"a" -> squeeze(axis=-4)', "N605"),
-    ],
-)
-def test_axes_of_size_one_that_cannot_be(value: str, code: str) -> None:
-    spec = (
-        "model Net(d = 2):\n    input x: [B, 3]\n    return x -> Linear(d) as head\n\n"
-    )
-    output = nnxc.compile(f"{spec}weights Net:\n    head = {value}\n")
-    assert [d.code for d in output.diagnostics] == [code]
 
 
 # ------------------------------------------------------------------------ layouts

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from .train import Goal
 
 
+UNKNOWN = ("*",)  # the weights of Python code
+
+
 def select(ctx: Context, node: tree.Select, goal: Goal, signature: Signature) -> None:
     """`only paths` or `freeze paths`, every path being one of the model."""
     other = "freeze" if node.keyword == "only" else "only"
@@ -71,6 +74,9 @@ def _exists(
         if here is None and position + 1 < len(path):
             weights = inner if isinstance(inner, tuple) else ()
             rest = ".".join(path[position + 1 :])
+            if inner == UNKNOWN:
+                help = f"what is inside of Python code is not known here; name `{name}`"
+                ctx.fail("N511", f"`{name}` is an `extern`", node.span, help=help)
             if rest not in weights:
                 ctx.fail(
                     "N511",
@@ -89,10 +95,10 @@ def _members(signature: Signature) -> tuple[dict[str, str | tuple[str, ...]], se
     while todo:
         match todo.pop():
             case ir.Declare(layer):
-                block = isinstance(layer.callee, str)
-                layers[layer.name] = (
-                    str(layer.callee) if block else tuple(layer.weights)
-                )
+                callee = layer.callee
+                inside = callee if isinstance(callee, str) else tuple(layer.weights)
+                brought = not isinstance(callee, str) and callee.origin is not None
+                layers[layer.name] = UNKNOWN if brought else inside
             case ir.Variable(name):
                 variables.add(name)
             case ir.For(body=body) | ir.Scan(body=body):

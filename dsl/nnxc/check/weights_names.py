@@ -21,15 +21,13 @@ _ALONG = ("split", "interleave", "concat")
 
 
 class Conversion(Record):
-    """What the arrows say: which axes of size 1 go first (`ones`, as written), how often axes are
-    swapped before and after `join`, or their `layout`."""
+    """What the arrows say: how often axes are swapped before and after `join`, or their `layout`."""
 
     join: str = ""
     axis: int = 0
     before: bool = False
     after: bool = False
     span: Span | None = None
-    ones: tuple[int, ...] = ()
     layout: Layout | None = None
 
 
@@ -238,35 +236,15 @@ def _stage(ctx: Context, node: tree.Expr, so_far: Conversion) -> Conversion:
         return replace(so_far, before=before, after=after)
     if name == "rearrange" and so_far == Conversion():
         return Conversion(span=node.span, layout=_layout(ctx, call))
-    known = ("squeeze", "transpose", "rearrange", *PARTS, *WHOLES)
+    known = ("transpose", "rearrange", *PARTS, *WHOLES)
     if name not in known:
         suggestion = ctx.suggest(name, known) or {"help": f"one of {', '.join(known)}"}
         ctx.fail("N606", "there is no such conversion", call.func.span, **suggestion)
     if so_far.join or name == "rearrange":
-        before = so_far.join or "another"
-        ctx.fail("N606", f"`{name}` after `{before}`", node.span)
-    if name == "squeeze":
-        return _squeezed(ctx, call, so_far)
+        other = so_far.join or "another"
+        ctx.fail("N606", f"`{name}` after `{other}`", node.span)
     axis = _axis(ctx, name, call.args)
     return replace(so_far, join=name, axis=axis, span=node.span)
-
-
-def _squeezed(ctx: Context, call: tree.Call, so_far: Conversion) -> Conversion:
-    """`squeeze(axis=[2, 3])`: before all else, since it says what the file has."""
-    if so_far != Conversion():
-        ctx.fail("N606", "`squeeze` stands first", call.span)
-    match call.args:
-        case (tree.Arg("axis", tree.ListOf(items)),) if items:
-            numbers = [_whole(item) for item in items]
-        case (tree.Arg("axis", item),):
-            numbers = [_whole(item)]
-        case _:
-            numbers = [None]
-    ones = tuple(n for n in numbers if n is not None)
-    if len(set(ones)) != len(numbers):
-        help = "it takes `axis`, one number or several: `squeeze(axis=[2, 3])`"
-        ctx.fail("N606", "`squeeze` needs axes", call.span, help=help)
-    return Conversion(ones=ones, span=call.span)
 
 
 def _whole(node: tree.Expr) -> int | None:

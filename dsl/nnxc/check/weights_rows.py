@@ -112,8 +112,6 @@ def _row(
     names = [fill(target, name, match.path, end) for name in target.names]
     axes = slot.axes - (join == "stack")
     tensor, axis = _layout(ctx, target, slot.tensor, axes, conversion)
-    if conversion.ones and not (tail and axes == 1):  # a layer's bias has none
-        tensor, axis = _with_ones(ctx, target, tensor, axes, axis)
     yield target, ir.Row(
         tuple(group), tuple(names), tensor, join, axis, target.holes, target.indices
     )
@@ -154,31 +152,6 @@ def _layout(
     flipped = bool(tensor and tensor.flipped)
     if tuple(groups) == plain and not flipped:
         return None, axis
-    return Tensor(tuple(groups), flipped), axis
-
-
-def _with_ones(
-    ctx: Context, target: Target, tensor: Tensor | None, axes: int, axis: int
-) -> tuple[Tensor, int]:
-    """The form where the file has axes of size 1 besides."""
-    groups = list(tensor.axes if tensor else ((i,) for i in range(axes)))
-    flipped = bool(tensor and tensor.flipped)
-    rank = len(groups) + len(target.conversion.ones)
-    ones = sorted({one % rank for one in target.conversion.ones})
-    inside = all(-rank <= one < rank for one in target.conversion.ones)
-    if (
-        not inside
-        or len(ones) != len(target.conversion.ones)
-        or (flipped and ones[0] < 2)
-    ):
-        ctx.fail(
-            "N605",
-            f"a tensor of {rank} axes has no such axes of size 1",
-            target.conversion.span or target.value_span,
-        )
-    for one in ones:
-        groups.insert(one, ())
-        axis += one <= axis
     return Tensor(tuple(groups), flipped), axis
 
 
