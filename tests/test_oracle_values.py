@@ -368,6 +368,31 @@ def test_pools() -> None:
     close(made("adaptive_avg_pool", {"size": (2, 3)}, "B 4 6 C")[1](x), expected)
 
 
+def test_padding_need_not_count_in_a_mean() -> None:
+    args = {"window": 3, "stride": 1, "padding": 1, "count_padding": False}
+    x = draw(2, 5, 3)
+    expected = [x[:, max(i - 1, 0) : i + 2].mean(axis=1) for i in range(5)]
+    close(made("avg_pool", args, "B 5 C")[1](x), np.stack(expected, axis=1))
+
+
+@pytest.mark.parametrize("size", [1, 3, 5, 9])
+def test_corners_stay_where_they_are(size: int) -> None:
+    args = {"size": (size,), "method": "bilinear", "corners": True}
+    x = draw(2, 5, 3)
+    at = np.linspace(0, 4, size)
+    rows = [[np.interp(at, range(5), x[b, :, c]) for c in range(3)] for b in range(2)]
+    expected = np.swapaxes(np.array(rows), 1, 2)
+    close(made("resize", args, "B 5 C")[1](x), expected)
+
+
+def test_what_becomes_smaller_is_smoothed_or_not() -> None:
+    x = draw(2, 8, 3)
+    args = {"size": (2,), "method": "bilinear"}
+    sharp = made("resize", args | {"antialias": False}, "B 8 C")[1](x)
+    close(sharp, (x[:, 1::4] + x[:, 2::4]) / 2)
+    assert np.abs(made("resize", args, "B 8 C")[1](x) - sharp).max() > 0.01
+
+
 # --------------------------------------------------------------------- dropping
 
 

@@ -10,6 +10,7 @@ from ..shapes import Axis, TensorType
 from .base import (
     Call,
     Example,
+    Helper,
     Input,
     Inputs,
     Kind,
@@ -36,6 +37,32 @@ PADDING = Param(
 )
 METHODS = {m: f'"{m}"' for m in ("nearest", "bilinear", "bicubic")}
 METHOD = Param("method", Kind.TEXT, "nearest", "how to fill in between", METHODS)
+ANTIALIAS = Param(
+    "antialias",
+    Kind.BOOL,
+    True,
+    "whether to smooth what becomes smaller",
+    positional=False,
+)
+CORNERS = Param(
+    "corners",
+    Kind.BOOL,
+    False,
+    "whether the outermost entries stay where they are",
+    literal=True,
+    positional=False,
+)
+RESIZE_CORNERS = Helper(
+    "resize_corners",
+    '''def resize_corners(x: jax.Array, shape: tuple[int, ...], method: str) -> jax.Array:
+    """Interpolated to another shape; the outermost entries stay where they are."""
+    axes = [i for i, size in enumerate(shape) if size != x.shape[i]]
+    scale = [max(shape[i] - 1, 1) / max(x.shape[i] - 1, 1) for i in axes]
+    scales = jnp.array(scale, jnp.float32)
+    return jax.image.scale_and_translate(
+        x, shape, axes, scales, (1 - scales) / 2, method, antialias=False
+    )''',
+)
 
 
 CEIL = Param(
@@ -158,7 +185,7 @@ def _adaptive(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
 
 def _resize(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
     x: TensorType = inputs[0]
-    return _resized(x, spatial("resize", x, args["size"]))
+    return _resized(x, spatial("resize", x, args["size"]), args)
 
 
 def _upsample(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
@@ -167,30 +194,26 @@ def _upsample(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
     factors = spatial("upsample", x, args["factor"])
     old = x.axes[-len(factors) - 1 : -1]
     sizes = [a.size * n for a, n in zip(old, factors, strict=True)]
-    made = _resized(x, sizes)
-    if args["method"] != "nearest":
+    made = _resized(x, sizes, args)
+    if args["method"] != "nearest" or args["corners"]:
         return made
     names, first = _named("factor", factors), x.rank - 1 - len(factors)
     repeats = (f".repeat({{{n}}}, axis={first + i})" for i, n in enumerate(names))
     return Shaped(out=made.out, sizes=names, build="{x}" + "".join(repeats))
 
 
-def _resized(x: TensorType, sizes: Sequence[Dim]) -> Shaped:
+def _resized(x: TensorType, sizes: Sequence[Dim], args: Mapping[str, Any]) -> Shaped:
     """Interpolated to other sizes of the axes before the last."""
     expect_known("x", x, "resize")
     first = x.rank - 1 - len(sizes)
     axes = (Axis(n, a.label) for n, a in zip(sizes, x.axes[first:-1], strict=True))
     out = x.with_axes((*x.axes[:first], *axes, x.axes[-1]))
-    return Shaped(
-        out=out,
-        sizes=_named("shape", out.sizes),
-        build=Call(
-            "jax.image.resize",
-            ("x", tuple_text(_names("shape", x.rank))),
-            {"method": "method"},
-            ("method",),
-        ),
-    )
+    shape = ("x", tuple_text(_names("shape", x.rank)))
+    options = {"method": "method", "antialias": "antialias"}
+    build = Call("jax.image.resize", shape, options, ("method",))
+    if args["corners"]:
+        build = Call("resize_corners", (*shape, "method"))
+    return Shaped(out=out, sizes=_named("shape", out.sizes), build=build)
 
 
 INPUT = (Input("x", "float", scalar=False),)
@@ -246,11 +269,21 @@ ENTRIES: tuple[Op, ...] = (
         "function",
         "An image, interpolated to other sizes.",
         Call("jax.image.resize", ("x", "size"), {"method": "method"}),
-        params=(Param("size", Kind.WINDOW, doc="the new sizes"), METHOD),
+        params=(
+            Param("size", Kind.WINDOW, doc="the new sizes"),
+            *(METHOD, ANTIALIAS, CORNERS),
+        ),
         inputs=INPUT,
         shape=_resize,
+        helper=RESIZE_CORNERS,
         examples=(
             Example({"size": (8, 6)}, ("B H W C",)),
+            Example(
+                {"size": (8, 6), "method": "bilinear", "corners": True}, ("B H W C",)
+            ),
+            Example(
+                {"size": (8, 6), "method": "bilinear", "antialias": False}, ("B H W C",)
+            ),
             Example({"size": 8, "method": "bilinear"}, ("B H W C",)),
         ),
     ),
@@ -259,13 +292,18 @@ ENTRIES: tuple[Op, ...] = (
         "function",
         "An image, so many times as large.",
         Call("jax.image.resize", ("x", "factor"), {"method": "method"}),
-        params=(Param("factor", Kind.WINDOW, doc="how many times as large"), METHOD),
+        params=(
+            Param("factor", Kind.WINDOW, doc="how many times as large"),
+            *(METHOD, CORNERS),
+        ),
         inputs=INPUT,
         shape=_upsample,
+        helper=RESIZE_CORNERS,
         examples=(
             Example({"factor": 2}, ("B H W C",)),
             Example({"factor": (2, 3)}, ("B H W C",)),
             Example({"factor": (2,), "method": "bilinear"}, ("B T d",)),
+            Example({"factor": 2, "corners": True, "method": "bilinear"}, ("B H W C",)),
         ),
     ),
 )
