@@ -759,3 +759,29 @@ model Net:
 weights Net from "net.{path}"
 """
     exchanged(spec, {"net.outer.inner.shift": random((3,))}, tmp_path)
+
+
+def test_a_line_for_a_kind_has_positions_of_its_own(tmp_path: Path) -> None:
+    spec = """
+block Inner(depth):
+    input x: [B, 3]
+    for i in range(depth):
+        x = x -> Linear(3, bias=false) as layer
+    return x
+
+model Net(depths = [1, 2]):
+    input x: [B, 3]
+    for depth in depths:
+        x = x -> Inner(depth) as stages
+    return x
+
+weights Net:
+    stages[i] = "stage.{i + 1}"
+    Inner.layer[i] = "inner.{i}.linear"
+"""
+    names = ["stage.1.inner.0", "stage.2.inner.0", "stage.2.inner.1"]
+    tensors = {f"{name}.linear.weight": random((3, 3)) + i for i, name in enumerate(names)}
+    got = exchanged(spec, tensors, tmp_path)
+    np.testing.assert_array_equal(
+        got["stages.1.layer.0.kernel"], tensors["stage.2.inner.0.linear.weight"].T
+    )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from .. import ir
 from ..ops.base import Op
@@ -190,11 +191,14 @@ def shape(path: tuple[Part, ...]) -> ir.Path:
 def _at(
     ctx: Context, line: tree_weights.Stored, path: ir.Path, cover: Cover
 ) -> tree_weights.Stored:
-    """The line for the block at one path."""
-    taken = {part.id for part in cover.path if isinstance(part, tree.Name)}
-    for node in line.paths:
-        taken |= {p.id for p in _path(ctx, node) if isinstance(p, tree.Name)}
-    free = (f"i{n}" for n in range(len(path) + len(taken)) if f"i{n}" not in taken)
+    """The line for the block at one path. Positions of the line get other names where the block's
+    have theirs."""
+    outer = {part.id for part in cover.path if isinstance(part, tree.Name)}
+    inner = {p.id for n in line.paths for p in _path(ctx, n) if isinstance(p, tree.Name)}
+    taken = outer | inner
+    count = len(path) + 2 * len(taken)
+    free = (f"i{n}" for n in range(count) if f"i{n}" not in taken)
+    line = _renamed(line, {name: next(free) for name in sorted(outer & inner)})
     rest: list[Part] = []
     for part in path[len(cover.path) :]:
         span = line.paths[0].span
@@ -205,6 +209,38 @@ def _at(
         paths=tuple(_under((*cover.path, *rest), node) for node in line.paths),
         values=tuple(_prefixed(begin, value) for value in line.values),
     )
+
+
+def _renamed(
+    line: tree_weights.Stored, names: Mapping[str, str]
+) -> tree_weights.Stored:
+    """The line with other names for its positions."""
+    if not names:
+        return line
+    word = re.compile(rf"\b(?:{'|'.join(names)})\b")
+
+    def text(value: str) -> str:
+        return re.sub(
+            r"\{[^{}]*\}", lambda m: word.sub(lambda n: names[n[0]], m[0]), value
+        )
+
+    return replace(
+        line,
+        paths=tuple(_positions(node, names) for node in line.paths),
+        values=tuple(_mapped(value, text) for value in line.values),
+    )
+
+
+def _positions(node: tree.Expr, names: Mapping[str, str]) -> tree.Expr:
+    match node:
+        case tree.Attribute(value):
+            return replace(node, value=_positions(value, names))
+        case tree.Index(value, (tree.Name(name, span),)) if name in names:
+            items = (tree.Name(names[name], span),)
+            return replace(node, value=_positions(value, names), items=items)
+        case tree.Index(value):
+            return replace(node, value=_positions(value, names))
+    return node
 
 
 def _called(name: str, rest: Sequence[Part]) -> str:
@@ -240,11 +276,16 @@ def _under(path: Sequence[Part], node: tree.Expr) -> tree.Expr:
 
 def _prefixed(begin: str, node: tree.Expr) -> tree.Expr:
     """The names on the right, begun as the block's."""
+    return _mapped(node, lambda name: f"{begin}.{name}" if begin else name)
+
+
+def _mapped(node: tree.Expr, change: Callable[[str], str]) -> tree.Expr:
+    """The right side with other names."""
     match node:
         case tree.String(value):
-            return replace(node, value=f"{begin}.{value}" if begin else value)
+            return replace(node, value=change(value))
         case tree.ListOf(items):
-            return replace(node, items=tuple(_prefixed(begin, i) for i in items))
+            return replace(node, items=tuple(_mapped(i, change) for i in items))
         case tree.Pipe(source):
-            return replace(node, source=_prefixed(begin, source))
+            return replace(node, source=_mapped(source, change))
     return node
