@@ -131,6 +131,37 @@ model Latent(n = 2):
     return (x -> [B, h, n, 4] -> mean(axis=2)) + eps, zeros([h])
 """
 
+AGAIN = """
+model Again(a = true, deep = true):
+    input x: [B, T, d], mask: bool[B, T] = none
+    if a and deep:
+        z = mean(x, axis=T)
+        k = 3 * T
+    if mask != none:
+        m = mask[..., none]
+    scan xt in x over T with h = zeros([B, d]):
+        if not (not deep or not a):
+            h = h + z
+        else:
+            h = h + xt
+        collect hs = h
+    for i in range(3):
+        if i > 0:
+            w = hs * i
+        if mask != none:
+            hs = hs * m
+        if i > 0:
+            hs = hs + w
+    if a:
+        if deep:
+            hs = concat(hs, zeros([B, k, d]), axis=1) -> mean(axis=1) -> [B, d]
+        else:
+            hs = hs[:, 0]
+    else:
+        hs = hs[:, 0]
+    return hs
+"""
+
 GROWING = """
 model Growing(layers = 2, head_dim = none):
     input x: [B, H, W, 4]
@@ -183,6 +214,9 @@ model Growing(layers = 2, head_dim = none):
         (NESTED, {"axes": {"B": 2, "d": 3}, "remat": True}),
         (NOISE, {"axes": {"B": 2}}),
         (MANY, {"axes": {"B": 2}}),
+        (AGAIN, {"axes": {"B": 2, "T": 3, "d": 4}}),
+        (AGAIN, {"axes": {"B": 2, "T": 3, "d": 4}, "given": ("mask",)}),
+        (AGAIN, {"axes": {"B": 2, "T": 3, "d": 4}, "params": {"deep": False}}),
         (LATENT, {"axes": {"B": 2, "h": 3}}),
         (PARTS, {"axes": {"B": 2, "h": 2, "w": 3, "d": 4}}),
         (STACKS, {"axes": {"B": 2}}),

@@ -14,6 +14,7 @@ from ..syntax import tree
 from . import lists
 from .conditions import Facts, asks_given, facts, join_types, narrowed
 from .context import Context
+from .kept import keep, merged, under
 from .statics import describe
 from .values import BAD, Applied, Bad, Binding, Listed, Several, Static, Tensor, Value
 
@@ -24,10 +25,11 @@ def if_statement(ctx: Context, node: tree.If) -> None:
     """`if condition:` … `else:` …, decided at construction."""
     condition = condition_of(ctx, node.condition)
     when, unless = facts(ctx, condition)
-    before = dict(ctx.scope)
+    before, kept = dict(ctx.scope), ctx.kept
     then, then_scope = _side(ctx, node, condition, when, True)
-    ctx.scope = dict(before)
+    ctx.scope, then_kept, ctx.kept = dict(before), ctx.kept, kept
     orelse, else_scope = _side(ctx, node, condition, unless, False)
+    ctx.kept = merged(kept, then_kept, ctx.kept)
     ctx.body.append(ir.If(condition.node, then, orelse, node.span))  # type: ignore[arg-type]
     choice = Choice(node, condition.node, when, unless)
     ctx.scope = _join(ctx, choice, before, then_scope, else_scope)
@@ -69,6 +71,7 @@ def _side(
         ctx.nested() as stmts,
         ctx.assuming(known),
         narrowed(ctx, condition.node, holds),
+        under(ctx, condition.node, holds),
     ):
         statements(ctx, node.then if holds else node.orelse)
         scope = dict(ctx.scope)
@@ -91,7 +94,8 @@ def _join(
     for name in [*then, *(n for n in orelse if n not in then)]:
         a, b = then.get(name), orelse.get(name)
         if a is None or b is None:
-            _one_sided(ctx, a or b)
+            one = _one_sided(ctx, a or b)
+            keep(ctx, one, choice.condition, b is None)
         elif a is b or (name in before and _origin(a) is _origin(b)):
             scope[name] = before.get(name, a)
         elif isinstance(a.value, Applied) and isinstance(b.value, Applied):
@@ -117,10 +121,11 @@ def _origin(binding: Binding) -> Binding:
     return binding
 
 
-def _one_sided(ctx: Context, binding: Binding | None) -> None:
+def _one_sided(ctx: Context, binding: Binding | None) -> Binding:
     """A value that one side alone gives is not there afterwards."""
     assert binding is not None
     ctx.partial[binding.name] = binding.span
+    return binding
 
 
 def _joined(ctx: Context, choice: Choice, name: str, a: Binding, b: Binding) -> Value:

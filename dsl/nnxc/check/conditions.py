@@ -67,16 +67,21 @@ def size(ctx: Context, node: ir.Static) -> Dim | None:
     return None
 
 
+def givens(node: ir.Static) -> set[str]:
+    """The optional inputs that a condition asks for."""
+    match node:
+        case ir.Given(name):
+            return {name}
+        case ir.StaticUnary(_, operand):
+            return givens(operand)
+        case ir.StaticBinary(_, left, right):
+            return givens(left) | givens(right)
+    return set()
+
+
 def asks_given(node: ir.Static) -> bool:
     """Whether a condition asks which optional inputs are passed, hence is known only at the call."""
-    match node:
-        case ir.Given():
-            return True
-        case ir.StaticUnary(_, operand):
-            return asks_given(operand)
-        case ir.StaticBinary(_, left, right):
-            return asks_given(left) or asks_given(right)
-    return False
+    return bool(givens(node))
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from ..ops.base import Op
 from ..shapes import OPEN
 from ..source import Span
 from . import foreign
+from .kept import Atoms, Kept, forget
 from .values import (
     BAD,
     Bad,
@@ -88,6 +89,8 @@ class Context:
     partial: dict[str, Span] = field(
         default_factory=dict
     )  # given a value on some ways only
+    kept: dict[str, Kept] = field(default_factory=dict)  # given a value on one side
+    holding: Atoms = frozenset()  # what the conditions around say
     later: dict[str, Span] = field(
         default_factory=dict
     )  # names that get a value further down
@@ -125,6 +128,8 @@ class Context:
         if isinstance(value, Bad) and name in self.scope:
             self.scope[name].use()
         binding = Binding(name, value, span, what, used=isinstance(value, Bad))
+        if self.kept:
+            forget(self, (name,))
         self.scope[name] = binding
         self.bindings.append(binding)
         return binding

@@ -16,6 +16,7 @@ from ..source import Span
 from ..syntax import tree
 from . import lists, statics
 from .context import Context
+from .kept import contained
 from .values import BAD, Bad, Binding, Fault, Listed, Static, Tensor, Value
 
 PASSES = 4
@@ -30,6 +31,7 @@ STATE = (
     "obligations",
     "bindings",
     "temporaries",
+    "kept",
 )
 
 
@@ -66,7 +68,8 @@ def for_statement(ctx: Context, node: tree.For) -> None:
         )
     ctx.build_from_static(iterable.node, node.iterable.span, "the number of iterations")
     loop = Loop(node, iterable, dict(ctx.scope))
-    _settle(ctx, loop)
+    with contained(ctx, _changed(node)):
+        _settle(ctx, loop)
 
 
 def _settle(ctx: Context, loop: Loop) -> None:
@@ -129,14 +132,17 @@ def _run(
     return stmts, end, phis
 
 
-def _phis(ctx: Context, loop: Loop) -> dict[str, Binding]:
-    """What the loop changes, as it is when an iteration begins."""
+def _changed(node: tree.For) -> set[str]:
+    """The names that get values, and the lists that grow or shrink."""
     from .statements import targets
 
-    changed = {t.id for s in loop.node.body for t in targets(s)}
-    changed |= lists.changed(loop.node.body)
+    return {t.id for s in node.body for t in targets(s)} | lists.changed(node.body)
+
+
+def _phis(ctx: Context, loop: Loop) -> dict[str, Binding]:
+    """What the loop changes, as it is when an iteration begins."""
     phis: dict[str, Binding] = {}
-    for name in sorted(changed & loop.entry.keys()):
+    for name in sorted(_changed(loop.node) & loop.entry.keys()):
         first = loop.entry[name]
         if first.what not in ("value", "input", "list"):
             continue

@@ -20,6 +20,7 @@ from .carries import left_behind
 from .context import Context
 from .converters import axis_position, named_size
 from .declarations import check_name, with_article
+from .kept import contained
 from .lists import changed
 from .values import BAD, Bad, Binding, Fault, Tensor
 
@@ -61,7 +62,8 @@ def scan_statement(ctx: Context, node: tree.Scan) -> None:
     lost = _changed_outside(ctx, node, entry)
     lost += sorted(n for n in changed(node.body) & entry.keys() if n not in lost)
     begin = _begin(ctx, node, head)
-    stmts, end, inside = _body(ctx, node, taken)
+    with contained(ctx, {*taken, *(t.id for t in _assigned(node.body))}):
+        stmts, end, inside = _body(ctx, node, taken)
     ctx.scope = entry
     for name, last in end.items():
         if last.what == "layer" and name not in entry:
