@@ -349,6 +349,13 @@ def _function(
     wrong(ctx, p, node, value)
 
 
+def known(ctx: Context, value: Value) -> Value:
+    """An activation as a value that is known at construction; anything else as it is."""
+    if isinstance(value, OpRef) and is_activation(value.op):
+        return Static(activation(ctx, value.op), "function")
+    return value
+
+
 def activation(ctx: Context, op: Op) -> ir.Function:
     """An activation as a value, as the file's `defaults` have it."""
     from .calls import Written, evaluate_params, with_defaults

@@ -10,7 +10,7 @@ from ..ops import ALL
 from ..record import replace
 from ..shapes import Outputs, TensorType, is_float
 from ..syntax import tree
-from . import foreign, lists, operators, statics, types
+from . import converters, foreign, lists, operators, statics, types
 from .context import Context
 from .gradients import GRADIENT
 from .values import (
@@ -344,19 +344,13 @@ def list_value(ctx: Context, items: tuple[tree.Expr, ...]) -> Value:
     values = [ctx.attempt(lambda i=i: expr(ctx, i)) for i in items]  # type: ignore[misc]
     if any(isinstance(v, Bad) for v in values):
         raise Fault
-    if all(isinstance(v, (Static, OpRef)) for v in values):
-        return statics.list_of(ctx, tuple(_element(v) for v in values))
+    values = [converters.known(ctx, v) for v in values]
+    if all(isinstance(v, Static) for v in values):
+        return statics.list_of(ctx, tuple(v for v in values if isinstance(v, Static)))
     tensors = [as_tensor(ctx, v, i) for v, i in zip(values, items, strict=True)]
     kinds = tuple(t.expr.type for t in tensors)
     span = items[0].span.to(items[-1].span)
     return Several(ir.TupleOf(tuple(t.expr for t in tensors), kinds, span), kinds)
-
-
-def _element(value: Value) -> Static:
-    if isinstance(value, OpRef):
-        return Static(ir.Literal(value.op), "function")
-    assert isinstance(value, Static)
-    return value
 
 
 def assertion(ctx: Context, node: tree.Assertion) -> Value:

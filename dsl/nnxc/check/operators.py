@@ -9,6 +9,7 @@ from ..source import Span
 from ..syntax import tree
 from . import lists, statics
 from .context import Context
+from .converters import known
 from .values import (
     BAD,
     Applied,
@@ -225,6 +226,7 @@ def if_else(ctx: Context, node: tree.IfElse) -> Value:
         orelse = ctx.attempt(lambda: expr(ctx, node.orelse))
     if isinstance(then, Bad) or isinstance(orelse, Bad):
         raise Fault
+    then, orelse = known(ctx, then), known(ctx, orelse)
     if isinstance(then, Static) and isinstance(orelse, Static):
         return statics.choose(ctx, condition, then, orelse, node.span)
     if isinstance(then, Several) or isinstance(orelse, Several):

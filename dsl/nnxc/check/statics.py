@@ -209,11 +209,24 @@ def unary(ctx: Context, op: str, operand: Static, span: Span) -> Static:
     return Static(ir.StaticUnary("-", operand.node), operand.flavor, dim)
 
 
+_TOLD = {"function": Kind.FUNCTION, "text": Kind.TEXT, "bool": Kind.BOOL}
+
+
+def _settled(value: Static, other: Static) -> Static:
+    """A parameter of open kind beside a value whose kind is known."""
+    param = value.param
+    if param is None or param.kind is not None or other.flavor not in _TOLD:
+        return value
+    param.kind = _TOLD[other.flavor]
+    return of_param(param)
+
+
 def choose(
     ctx: Context, condition: Static, then: Static, orelse: Static, span: Span
 ) -> Static:
     """`then if condition else orelse`."""
     node = ir.StaticIf(condition.node, then.node, orelse.node)
+    then, orelse = _settled(then, orelse), _settled(orelse, then)
     flavors = {then.flavor, orelse.flavor}
     if then.dim is not None and then.dim == orelse.dim:
         return Static(node, then.flavor, then.dim)

@@ -53,7 +53,8 @@ def written_out(
             own.setdefault(kind, []).append(line)
     if not own:
         return plain
-    found = sorted(_owners(signature, ()), key=lambda owner: len(owner[0]))
+    owners = dict(_owners(signature, ())).items()  # a path once, whichever side has it
+    found = sorted(owners, key=lambda owner: len(owner[0]))
     for kind, group in own.items():
         _check_kind(ctx, kind, group, found)
     covers = [Cover((), rule.value)] if rule else [Cover((), "{path}")]
