@@ -232,8 +232,8 @@ def class_name(layer: ir.Layer, known: Mapping[str, Signature]) -> str | None:
     if isinstance(layer.callee, str):
         return known[layer.callee].name
     match layer.callee.build_for(dict(layer.args)):
-        case Call(target) if "{" not in target:
-            return target
+        case Call(target, around=around) if "{" not in target:
+            return target if around == "{}" else around.split("(")[0]
     return None
 
 

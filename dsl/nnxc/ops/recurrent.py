@@ -57,8 +57,8 @@ LSTM = Helper(
             return kept, jnp.where(keep, h, 0)
 
         start = (zeros if h is None else h, zeros if c is None else c)
-        (h, c), ys = jax.lax.scan(step, start, (inputs, keep), reverse=self.reverse)
-        return jnp.moveaxis(ys, 0, -2), h, c
+        last, ys = jax.lax.scan(step, start, (inputs, keep), reverse=self.reverse)
+        return jnp.moveaxis(ys, 0, -2), *last
 ''',
 )
 
@@ -112,8 +112,8 @@ GRU = Helper(
             return jnp.where(keep, new, h), jnp.where(keep, new, 0)
 
         start = zeros if h is None else h
-        h, ys = jax.lax.scan(step, start, (inputs, keep), reverse=self.reverse)
-        return jnp.moveaxis(ys, 0, -2), h
+        last, ys = jax.lax.scan(step, start, (inputs, keep), reverse=self.reverse)
+        return jnp.moveaxis(ys, 0, -2), last
 ''',
 )
 
