@@ -518,3 +518,35 @@ def test_what_is_inside_of_a_module_has_no_paths() -> None:
     assert codes(frozen) == ["N511"]
     weights = '\nweights Net from "{path}":\n    gate.up = "up"\n'
     assert codes(GATED + weights) == ["N602"]
+
+
+GENERATES = """
+extern "brought.kernels" twice(x: {shape}) -> {shape}
+extern "brought.layers" Attention(x: {module}, d) -> {module}
+extern "brought.tables" zeros({table}) -> [T, 1]
+
+model Net(vocab = 7, d = 4):
+    input tokens: int[B, T]
+    x = tokens -> Embed(vocab, d) as wte
+    x = x -> twice -> Attention as attn
+    return x {plus} -> wte.attend
+
+generate Net
+"""
+
+
+@pytest.mark.parametrize(
+    ("shape", "module", "table", "plus", "found"),
+    [
+        ("[..., d]", "[..., d]", "T", "* mean(zeros(1))", []),
+        ("[B, T, d]", "[..., d]", "T", "* mean(zeros(1))", ["N701"]),
+        ("[..., d]", "[B, T, d]", "T", "* mean(zeros(1))", ["N701"]),
+        ("[..., T, d]", "[..., d]", "T", "* mean(zeros(1))", ["N701"]),
+        ("[..., d]", "[..., d]", "T", "+ zeros(T)", ["N701"]),
+    ],
+)
+def test_what_may_look_back_does_not_generate(
+    shape: str, module: str, table: str, plus: str, found: list[str]
+) -> None:
+    spec = GENERATES.format(shape=shape, module=module, table=table, plus=plus)
+    assert codes(spec) == found

@@ -126,7 +126,10 @@ def _entry(
         "Python code.",
         _call(node, layer, constant=not layer and not declared.inputs),
         params=tuple(params),
-        inputs=tuple(Input(i.name, optional=i.optional) for i in declared.inputs),
+        inputs=tuple(
+            Input(i.name, optional=i.optional, axes=i.type.rank)
+            for i in declared.inputs
+        ),
         shape=rule_of(declared),
         modes=MODES if layer else (),
         takes_rngs=layer,

@@ -195,7 +195,9 @@ def _at(
     """The line for the block at one path. Positions of the line get other names where the block's
     have theirs."""
     outer = {part.id for part in cover.path if isinstance(part, tree.Name)}
-    inner = {p.id for n in line.paths for p in _path(ctx, n) if isinstance(p, tree.Name)}
+    inner = {
+        p.id for n in line.paths for p in _path(ctx, n) if isinstance(p, tree.Name)
+    }
     taken = outer | inner
     count = len(path) + 2 * len(taken)
     free = (f"i{n}" for n in range(count) if f"i{n}" not in taken)

@@ -70,6 +70,7 @@ class Input(Record):
     optional: bool = False
     many: bool = False  # a list of tensors, or all positional tensors: `concat(a, b)`
     scalar: bool = True  # a number may stand for it (functions only)
+    axes: int = 0  # of an `extern`: so many are declared, `...` left out
 
 
 class Requirement(Record):

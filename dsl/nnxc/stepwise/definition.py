@@ -15,6 +15,7 @@ from .time import (
     MOVES,
     axes_named,
     has_time_axis,
+    leads,
     mixes,
     sums_over,
     time_axis,
@@ -182,6 +183,10 @@ class _Definition:
 
     def _call(self, expr: ir.OpCall, along: bool) -> ir.Expr:
         name = expr.op.name
+        if expr.op.origin:
+            given = [(n, v.type) for n, v in expr.inputs if isinstance(v, ir.Expr)]
+            self._brought(expr, expr.op, given if along else [])
+            return expr
         if name in stand_ins.FUNCTIONS and along:
             return self._stand_in(expr)
         if not along:
@@ -223,6 +228,9 @@ class _Definition:
         if isinstance(layer.callee, str):
             self._block_applied(expr, layer, layer.callee)
             return
+        if layer.callee.origin:
+            self._brought(expr, layer.callee, [(n, v.type) for n, v in expr.args])
+            return
         op = stand_ins.of_layer(layer, expr, self.time)
         if isinstance(op, str):
             self._problem(op, expr.span)
@@ -233,6 +241,15 @@ class _Definition:
             self._problem(ALL_AT_ONCE, expr.span)
         else:
             self._keeps_time(expr)
+
+    def _brought(
+        self, expr: ir.Expr, op: Op, given: Sequence[tuple[str, ir.Type]]
+    ) -> None:
+        """Python code: only where it declares `...` it takes each entry by itself."""
+        if not given or not leads(op, given, self.time):
+            help = "declare its tensors as `[..., d]` if it takes each entry by itself"
+            self._problem(f"`{op.name}` may look at all entries", expr.span, help)
+        self._keeps_time(expr)
 
     def _block_applied(self, expr: ir.Apply, layer: ir.Layer, name: str) -> None:
         callee = self.work.known[name]

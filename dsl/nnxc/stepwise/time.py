@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from .. import ir
 from ..dims import Dim
 from ..ops.base import Kind, Op
@@ -87,6 +89,18 @@ ACROSS = frozenset(
 def mixes(op: Op) -> bool:
     """Whether an entry mixes a sequence whatever its arguments."""
     return op.name in ACROSS
+
+
+def leads(op: Op, given: Sequence[tuple[str, ir.Type]], time: str) -> bool:
+    """Whether Python code gets the sequence only where it declares `...`: entry by entry."""
+    for name, type_ in given:
+        axis, spec = time_axis(type_, time), op.input(name)
+        if timed(type_, time) and axis is None:
+            return False
+        rank = type_.rank if isinstance(type_, TensorType) else 0
+        if axis is not None and spec is not None and axis >= rank - spec.axes:
+            return False
+    return True
 
 
 def sums_over(call: ir.OpCall, time: str) -> bool:
