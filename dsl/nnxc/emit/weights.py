@@ -202,6 +202,10 @@ def _recorded(value: ir.Recorded, model: Signature) -> Text:
 def _computed_from(
     op: str, operands: tuple[ir.Recorded, ...], model: Signature
 ) -> Text:
+    match operands:
+        case (ir.Computed("or", (first, second)), third) if op == "or":
+            rest = ir.Computed("or", (second, third))
+            return _computed_from("or", (first, rest), model)
     texts = [_recorded(operand, model) for operand in operands]
     if op == "or" and (keys := _keys(operands[0])):
         known = [Text(f"{t.quoted(key)} in given", t.COMPARE) for key in keys]
