@@ -297,6 +297,18 @@ def test_a_path_that_is_not_there(tmp_path: Path, name: str) -> None:
         module.load_pretrained(tmp_path / name, module.Config())
 
 
+def test_the_checkpoint_among_other_files(tmp_path: Path) -> None:
+    path = folder(tmp_path / "a", mlp(), CONFIG)
+    (path / "model.safetensors").rename(path / "diffusion_pytorch_model.safetensors")
+    module = module_of(MLP)
+    module.load_pretrained(path)
+    save_file({"x": random((1,))}, path / "grad.safetensors")
+    module.load_pretrained(path)
+    (path / "diffusion_pytorch_model.safetensors").rename(path / "weights.safetensors")
+    with pytest.raises(FileNotFoundError, match="has 2 checkpoints, not one"):
+        module.load_pretrained(path)
+
+
 def damaged(header: dict[str, Any], data: bytes = b"") -> bytes:
     head = json.dumps(header).encode()
     return len(head).to_bytes(8, "little") + head + data

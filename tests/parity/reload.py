@@ -86,6 +86,8 @@ def main(names: list[str]) -> int:
             short = shortfall(known[name])
         except Missing as missing:
             short = str(missing)
+        except Exception as error:
+            short = f"fails: {type(error).__name__}: {str(error)[:200]}"
         good += short is None
         print(f"{name:<22} {short or 'loads what we save'}", flush=True)
     print(f"reload: {good} of {len(chosen)} families")

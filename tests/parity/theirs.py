@@ -7,6 +7,7 @@ written there as `theirs.npz`, what did not load is printed. Imports nothing of 
 from __future__ import annotations
 
 import importlib
+import inspect
 import json
 import sys
 from collections.abc import Iterator
@@ -47,6 +48,8 @@ def run(model: Any, given: dict[str, Any], hidden: bool) -> dict[str, Any]:
 
     inputs = {name: torch.from_numpy(array) for name, array in given.items()}
     more = {"output_hidden_states": True} if hidden else {}
+    if "use_cache" in inspect.signature(model.forward).parameters:
+        more["use_cache"] = False
     with torch.no_grad():
         result = model(**inputs, **more)
     return {name: tensor.numpy() for name, tensor in flat(result, "")}

@@ -20,6 +20,8 @@ def checkpoint() -> str:
     out.append("\n\n")
     out.append(held_weights())
     out.append("\n\n")
+    out.append(checkpoint_kinds())
+    out.append("\n\n")
     out.append(checkpoint_files())
     out.append("\n\n")
     out.append(checkpoint_open())
@@ -51,7 +53,16 @@ def checkpoint_files() -> str:
     """checkpoint_files.py.j2."""
     out: list[str] = []
     out.append(
-        'DTYPES = {\n    "bool": "BOOL",\n    "int8": "I8",\n    "uint8": "U8",\n    "int16": "I16",\n    "uint16": "U16",\n    "int32": "I32",\n    "uint32": "U32",\n    "int64": "I64",\n    "uint64": "U64",\n    "float16": "F16",\n    "bfloat16": "BF16",\n    "float32": "F32",\n    "float64": "F64",\n}\n\n\ndef checkpoint_files(path: Path) -> list[Path]:\n    """The files of a checkpoint: one, those of an index, or what a folder has of these."""\n    if not path.exists():\n        raise FileNotFoundError(f"there is no checkpoint {path}")\n    if path.is_dir():\n        globs = ("*.safetensors.index.json", "model.safetensors", "*.safetensors")\n        found = next((f for g in globs if (f := sorted(path.glob(g)))), [])\n        if len(found) != 1:\n            raise FileNotFoundError(f"{path} has {len(found)} checkpoints, not one")\n        path = found[0]\n    if path.suffix != ".json":\n        return [path]\n    try:\n        index = json.loads(path.read_text(encoding="utf-8"))\n        return sorted({path.parent / name for name in index["weight_map"].values()})\n    except (AttributeError, LookupError, TypeError, ValueError) as error:\n        raise ValueError(f"{path} is no index of a checkpoint: {error!r}") from None\n'
+        'def checkpoint_files(path: Path) -> list[Path]:\n    """The files of a checkpoint: one, those of an index, or what a folder has of these."""\n    if not path.exists():\n        raise FileNotFoundError(f"there is no checkpoint {path}")\n    if path.is_dir():\n        globs = (\n            "*.safetensors.index.json",\n            "model.safetensors",\n            "*model.safetensors",\n            "*.safetensors",\n        )\n        found = next((f for g in globs if (f := sorted(path.glob(g)))), [])\n        if len(found) != 1:\n            raise FileNotFoundError(f"{path} has {len(found)} checkpoints, not one")\n        path = found[0]\n    if path.suffix != ".json":\n        return [path]\n    try:\n        index = json.loads(path.read_text(encoding="utf-8"))\n        return sorted({path.parent / name for name in index["weight_map"].values()})\n    except (AttributeError, LookupError, TypeError, ValueError) as error:\n        raise ValueError(f"{path} is no index of a checkpoint: {error!r}") from None\n'
+    )
+    return "".join(out)
+
+
+def checkpoint_kinds() -> str:
+    """checkpoint_kinds.py.j2."""
+    out: list[str] = []
+    out.append(
+        'DTYPES = {\n    "bool": "BOOL",\n    "int8": "I8",\n    "uint8": "U8",\n    "int16": "I16",\n    "uint16": "U16",\n    "int32": "I32",\n    "uint32": "U32",\n    "int64": "I64",\n    "uint64": "U64",\n    "float16": "F16",\n    "bfloat16": "BF16",\n    "float32": "F32",\n    "float64": "F64",\n}\nPlacement = jax.sharding.Sharding | Callable[[str], jax.sharding.Sharding | None] | None\n'
     )
     return "".join(out)
 
@@ -78,7 +89,7 @@ def checkpoint_read() -> str:
     """checkpoint_read.py.j2."""
     out: list[str] = []
     out.append(
-        'Placement = jax.sharding.Sharding | Callable[[str], jax.sharding.Sharding | None] | None\n\n\ndef read_weights(\n    row: Held, tensors: dict[str, Any], dtypes: list[Any]\n) -> list[np.ndarray]:\n    """The weights of a row, converted as they are read, tensor by tensor."""\n    weights = [\n        np.empty((len(row.names), *shape), dtype)\n        for shape, dtype in zip(row.shapes, dtypes, strict=True)\n    ]\n\n    def fill(at: int, names: list[str]) -> None:\n        read = [file.get_tensor(own) for file, own in (tensors[n] for n in names)]\n        parts = row.stored.unpack(read, row.shapes)\n        for weight, part in zip(weights, parts, strict=True):\n            weight[at] = part\n\n    for at, names in enumerate(row.names):\n        fill(at, names)\n    return weights\n'
+        'def read_weights(\n    row: Held, tensors: dict[str, Any], dtypes: list[Any]\n) -> list[np.ndarray]:\n    """The weights of a row, converted as they are read, tensor by tensor."""\n    weights = [\n        np.empty((len(row.names), *shape), dtype)\n        for shape, dtype in zip(row.shapes, dtypes, strict=True)\n    ]\n\n    def fill(at: int, names: list[str]) -> None:\n        read = [file.get_tensor(own) for file, own in (tensors[n] for n in names)]\n        parts = row.stored.unpack(read, row.shapes)\n        for weight, part in zip(weights, parts, strict=True):\n            weight[at] = part\n\n    for at, names in enumerate(row.names):\n        fill(at, names)\n    return weights\n'
     )
     return "".join(out)
 
