@@ -56,7 +56,8 @@ def _value(
         types.check_dtype(
             ctx, _dtype(value, kind), kind.dtype, node.span, "the default"
         )
-        value = expr(ctx, _filled(field, node, value, kind))
+        dims = field.type.dims or ()
+        value = expr(ctx, filled(dims, node, value, kind.dtype))
     made = as_tensor(ctx, value, node, "a default")
     types.check_type(ctx, made.type, kind, node.span, "the default")
     return made.expr
@@ -68,14 +69,14 @@ def _dtype(value: Static, kind: TensorType) -> str:
     return kind.dtype if whole else value.flavor
 
 
-def _filled(
-    field: tree.Field, node: tree.Expr, value: Static, kind: TensorType
+def filled(
+    dims: tuple[tree.Expr, ...], node: tree.Expr, value: Static, dtype: str
 ) -> tree.Call:
-    """One number everywhere."""
+    """One number everywhere, as a spec would write it."""
     name = {0: "zeros", 1: "ones"}.get(value.value, "full") if value.known else "full"
-    args = [tree.Arg(None, tree.ListOf(field.type.dims or (), node.span), node.span)]
+    args = [tree.Arg(None, tree.ListOf(dims, node.span), node.span)]
     if name == "full":
         args.append(tree.Arg(None, node, node.span))
-    if kind.dtype != "float":
-        args.append(tree.Arg("dtype", tree.Name(kind.dtype, node.span), node.span))
+    if dtype != "float":
+        args.append(tree.Arg("dtype", tree.Name(dtype, node.span), node.span))
     return tree.Call(tree.Name(name, node.span), tuple(args), node.span)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from typing import Any
 
 from .. import ir
 from ..diagnostics import Label
@@ -15,6 +16,7 @@ from . import lists
 from .conditions import Facts, asks_given, facts, join_types, narrowed
 from .context import Context
 from .kept import keep, merged, under
+from .scalars import as_tensor, counterpart
 from .statics import describe
 from .values import BAD, Applied, Bad, Binding, Listed, Several, Static, Tensor, Value
 
@@ -31,7 +33,7 @@ def if_statement(ctx: Context, node: tree.If) -> None:
     orelse, else_scope = _side(ctx, node, condition, unless, False)
     ctx.kept = merged(kept, then_kept, ctx.kept)
     ctx.body.append(ir.If(condition.node, then, orelse, node.span))  # type: ignore[arg-type]
-    choice = Choice(node, condition.node, when, unless)
+    choice = Choice(node, condition.node, when, unless, (then, orelse))
     ctx.scope = _join(ctx, choice, before, then_scope, else_scope)
 
 
@@ -85,6 +87,7 @@ class Choice(Record):
     condition: ir.Static
     when: Facts
     unless: Facts
+    sides: tuple[list[Any], list[Any]]  # their statements
 
 
 def _join(
@@ -129,6 +132,10 @@ def _one_sided(ctx: Context, binding: Binding | None) -> Binding:
 
 
 def _joined(ctx: Context, choice: Choice, name: str, a: Binding, b: Binding) -> Value:
+    if (like := counterpart(a.value, b.value)) is not None:
+        a = as_tensor(ctx, choice.sides[0], a, like)
+    elif (like := counterpart(b.value, a.value)) is not None:
+        b = as_tensor(ctx, choice.sides[1], b, like)
     x, y = a.value, b.value
     if isinstance(x, (Bad, Applied)) or isinstance(y, (Bad, Applied)):
         _unknown(a, b)

@@ -17,6 +17,7 @@ from ..syntax import tree
 from . import lists, statics
 from .context import Context
 from .kept import contained
+from .scalars import as_tensor, counterpart
 from .values import BAD, Bad, Binding, Fault, Listed, Static, Tensor, Value
 
 PASSES = 4
@@ -220,11 +221,12 @@ def _generalise(ctx: Context, loop: Loop, end: Mapping[str, Binding]) -> bool:
         if wider is not None:
             loop.starts[name] = wider
             found = True
-        if (
-            last is None
-            or not isinstance(last.value, Tensor)
-            or not isinstance(start, Tensor)
-        ):
+        if last is None or not isinstance(last.value, Tensor):
+            continue
+        if (like := counterpart(first.value, last.value)) is not None:
+            loop.entry[name] = as_tensor(ctx, ctx.body, first, like)
+            found = True
+        if not isinstance(start, Tensor):
             continue
         if isinstance(first.value, Tensor) and last.value.expr is not start.expr:
             new = _generalised(ctx, loop, name, first.value, start, last.value.type)
