@@ -783,7 +783,9 @@ weights Net:
     Inner.layer[i] = "inner.{i}.linear"
 """
     names = ["stage.1.inner.0", "stage.2.inner.0", "stage.2.inner.1"]
-    tensors = {f"{name}.linear.weight": random((3, 3)) + i for i, name in enumerate(names)}
+    tensors = {
+        f"{name}.linear.weight": random((3, 3)) + i for i, name in enumerate(names)
+    }
     got = exchanged(spec, tensors, tmp_path)
     np.testing.assert_array_equal(
         got["stages.1.layer.0.kernel"], tensors["stage.2.inner.0.linear.weight"].T

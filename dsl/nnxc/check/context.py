@@ -76,6 +76,7 @@ class Context:
     states: dict[str, Any] = field(default_factory=dict)
     declared_streams: dict[str, Span] = field(default_factory=dict)
     conditional: int = 0  # depth of `if`, `for` and `scan`
+    written: frozenset[str] = frozenset()  # every name that the definition writes
     growing: frozenset[str] = (
         frozenset()
     )  # names of lists that something is appended to
@@ -159,6 +160,7 @@ class Context:
             *self.layers,
             *self.carried,
             *self.temporaries,
+            *self.written,
             *(axis.lower() for axis in self.axes),
         }
         name, n = base, 2

@@ -20,7 +20,7 @@ from .converters import activation, is_activation
 from .declarations import check_name
 from .found import found_sizes
 from .naming import layer_names
-from .statements import statements, targets
+from .statements import mentioned, statements, targets
 from .values import (
     BAD,
     Fault,
@@ -54,6 +54,7 @@ def check_definition(
         defaults,
         forbidden=forbidden,
     )
+    ctx.written = frozenset(mentioned(node.body))
     ctx.growing = frozenset(lists.changed(node.body))
     ctx.later = {t.id: t.span for s in node.body for t in targets(s)}
     taken = {p.name for p in node.params} | set(ctx.later)

@@ -21,9 +21,7 @@ def counterpart(value: Value, other: Value) -> Tensor | None:
     return other if scalar and plain else None
 
 
-def as_tensor(
-    ctx: Context, body: list[Any], number: Binding, like: Tensor
-) -> Binding:
+def as_tensor(ctx: Context, body: list[Any], number: Binding, like: Tensor) -> Binding:
     """The name as a tensor from the end of `body` on."""
     from .expressions import expr
 

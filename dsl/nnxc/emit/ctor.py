@@ -286,13 +286,24 @@ class _Constructor:
         with self.scope.recording():
             over = source(stmt.iterable, len(stmt.targets), self.scope)
         carried = [c for c in stmt.carried if self._known(c.entry)]
-        nodes: list[Node] = [self._carry([(c.symbol, c.entry) for c in carried])]
+        start = self._carry([(c.symbol, c.entry) for c in carried])
         targets = tuple(self._local(name) for name in stmt.targets)
         with self._lists(stmt) as (makes, keeps):
             body = self._all(stmt.body)
-        body.append(self._carry([(c.symbol, c.next) for c in carried]))
+        followed = self._followed(carried)
+        if len(followed) < len(carried):
+            start = self._carry([(c.symbol, c.entry) for c in followed])
+        body.append(self._carry([(c.symbol, c.next) for c in followed]))
         loop = Loop(targets, over, (), tuple(body))
-        return [*nodes, *makes, loop, *keeps]
+        return [start, *makes, loop, *keeps]
+
+    def _followed(self, carried: list[ir.Carried]) -> list[ir.Carried]:
+        """The sizes whose next values are known here too."""
+        while lost := [c for c in carried if not self._known(c.next)]:
+            for size_ in lost:
+                self.env.pop(size_.symbol, None)
+            carried = [c for c in carried if c not in lost]
+        return carried
 
     def _known(self, dim: Dim) -> bool:
         """Whether a size is known already here: axes are not."""

@@ -393,7 +393,7 @@ class Flow:
         for name, item in items.items():
             attribute = self.signature.attributes[name]
             one = attribute if name in inner else singular(attribute)
-            element = self.locals.namespace.give(one, attribute)
+            element = self.locals.namespace.give(one, *self._alternatives(item))
             elements.append((element, before[name]))
             self.access[name] = element
             if isinstance(item, ir.Variable):
@@ -403,6 +403,13 @@ class Flow:
         self.locals.text.update(variables)
         for element, _ in elements:
             self.locals.namespace.release(element)
+
+    def _alternatives(self, item: ir.Layer | ir.Variable) -> list[str]:
+        """What else one of a list may be called: after its class."""
+        if isinstance(item, ir.Variable):
+            return []
+        callee = item.callee.name if isinstance(item.callee, Op) else item.callee
+        return [snake(callee)]
 
     def _if(self, stmt: ir.If, after: frozenset[str]) -> None:
         condition, uses, narrowed = self._condition(stmt)
