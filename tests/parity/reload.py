@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from safetensors.numpy import load_file
 
 from .families import Family, Missing, families
 from .judge import deviation
@@ -24,10 +25,13 @@ NAMES = {"transformers": "model", "diffusers": "diffusion_pytorch_model"}
 
 
 def shortfall(family: Family) -> str | None:
-    """What the reference library does not load, or computes otherwise; None where all is well."""
+    """What the reference library does not load, or computes otherwise; None where all is well.
+
+    A reference without a library is held to its tensors: names, shapes, dtypes, values.
+    """
     kind = family.meta.get("kind", "")
     if kind not in NAMES:
-        return None
+        return difference(family)
     with tempfile.TemporaryDirectory() as out:
         folder = Path(out) / "saved"
         folder.mkdir()
@@ -42,14 +46,30 @@ def shortfall(family: Family) -> str | None:
             return worst(family, dict(arrays))
 
 
+def difference(family: Family) -> str | None:
+    """The first tensor that is saved otherwise than it was given."""
+    with tempfile.TemporaryDirectory() as out:
+        path = Path(out) / "model.safetensors"
+        saved(family, path)
+        got = load_file(path)
+    (file,) = family.checkpoint.glob("*model*.safetensors")
+    given = load_file(file)
+    if odd := sorted(got.keys() ^ given.keys()):
+        return f"{odd[0]} is there once only"
+    for name, tensor in given.items():
+        if tensor.dtype != got[name].dtype or not np.array_equal(tensor, got[name]):
+            return f"{name} is another"
+    return None
+
+
 def saved(family: Family, path: Path) -> None:
     """Load the reference's checkpoint and save it; raises Missing."""
     with tempfile.TemporaryDirectory() as out:
         module = family.module(Path(out))
         config = config_of(family, module)
         given = () if config is None else (config,)
-        model = module.load_pretrained(family.folder, *given)
-        module.save_pretrained(model, path, like=family.folder)
+        model = module.load_pretrained(family.checkpoint, *given)
+        module.save_pretrained(model, path, like=family.checkpoint)
 
 
 def worst(family: Family, got: dict[str, np.ndarray]) -> str | None:
@@ -69,7 +89,7 @@ def worst(family: Family, got: dict[str, np.ndarray]) -> str | None:
 
 
 def main(names: list[str]) -> int:
-    """Judge the families of these names, or all with a reference library; 1 where one falls short."""
+    """Judge the families of these names, or all; 1 where one falls short."""
     has_torch = subprocess.run(
         [PYTHON, "-c", "import torch, transformers"], capture_output=True
     )
@@ -79,7 +99,10 @@ def main(names: list[str]) -> int:
         )
         return 2
     known = families()
-    chosen = names or [n for n, f in known.items() if f.meta.get("kind") in NAMES]
+    if unknown := [name for name in names if name not in known]:
+        print(f"no reference of {', '.join(unknown)} was found")
+        return 2
+    chosen = names or list(known)
     good = 0
     for name in chosen:
         try:
