@@ -26,7 +26,7 @@ def item(ctx: Context, value: Listed, node: tree.Index) -> Tensor | Listed:
         ctx.fail("N220", "a list is indexed by one int", node.span)
     if value.items is not None and at.known:
         return _known_item(ctx, value, at, node.span)
-    if not whole(ctx, value, node.span).differs:
+    if ctx.kind == "train" or not whole(ctx, value, node.span).differs:
         return _uniform_item(ctx, value, at, node.span)
     if ctx.scan is not None or not isinstance(value.expr, ir.Var):
         label = {} if ctx.scan is not None else {"help": "give the list a name first"}

@@ -14,6 +14,7 @@ from ..source import Span
 from ..syntax import tree
 from . import listed, operators, statics
 from .context import Context
+from .inputs import items
 from .values import BAD, Bad, Fault, Listed, Several, Static, Tensor, Value
 
 Item = ir.Static | ir.SliceOf | ir.NewAxis | ir.Rest | ir.Expr
@@ -32,14 +33,28 @@ def index(ctx: Context, node: tree.Index) -> Value:
     if isinstance(value, Listed):
         return listed.item(ctx, value, node)
     if isinstance(value, Several):
-        ctx.fail(
-            "N234",
-            "several values are not indexed",
-            node.span,
-            help="name them: `a, b = ...`",
-        )
+        return _one_of(ctx, value, node)
     source = as_tensor(ctx, value, node.value)
     return Tensor(_subscript(ctx, source, node))
+
+
+def _one_of(ctx: Context, value: Several, node: tree.Index) -> Value:
+    """`maps[0]` of several values, whose kinds are known one by one."""
+    from .expressions import static
+
+    if len(node.items) == 1 and not isinstance(node.items[0], tree.Slice | tree.Dots):
+        at = static(ctx, node.items[0], "an index")
+        if at.known and isinstance(at.value, int):
+            return _at(ctx, value, at.value, node.span)
+    help = "name them: `a, b = ...`"
+    ctx.fail("N234", "one of several values is taken by a number", node.span, help=help)
+
+
+def _at(ctx: Context, value: Several, index: int, span: Span) -> Value:
+    count = len(value.types)
+    if not -count <= index < count:
+        ctx.fail("N222", f"there are {count} values", span)
+    return items(value)[index]
 
 
 def _static_index(ctx: Context, value: Static, node: tree.Index) -> Value:

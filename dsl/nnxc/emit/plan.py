@@ -120,7 +120,9 @@ def _comment(type_: ir.Type, labels: Labels) -> str:
             return labels.shape(type_)
         case ListType(element):
             return f"each {labels.shape(element)}"
-    return ""
+        case Outputs():
+            return ""
+    return ", ".join(labels.types(part) for part in type_)
 
 
 def fields(signature: Signature) -> list[FieldView]:
