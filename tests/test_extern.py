@@ -550,3 +550,41 @@ def test_what_may_look_back_does_not_generate(
 ) -> None:
     spec = GENERATES.format(shape=shape, module=module, table=table, plus=plus)
     assert codes(spec) == found
+
+
+def test_half_precision_scans_and_averages(load: Load) -> None:
+    module = load("""
+extern "lib/tables.py" distance(T, scale) -> int[T, T]
+extern "brought.kernels" blend(a: [..., d], b: [..., d], weight = 0.5, flip = false) -> [..., d]
+extern "brought.layers" Gate(x: [B, d], d, hidden) -> [B, d]
+
+block Cell:
+    input x: [B, T, d]
+    inner = Linear(d)
+    scan xt in x over T with h = zeros([B, d]):
+        h = tanh(blend(inner(xt), h))
+        collect ys = h
+    near = astype(distance(T, 2), float)
+    return x + einsum("b t d, t s -> b s d", ys, near)
+
+model Net(layers = 2):
+    input x: [B, T, 4]
+    x = x -> Cell * layers as cells
+    return x[:, -1] -> Gate(8) as gate -> Linear(1) as head -> [B]
+
+train Net:
+    batch x: [B, T, 4], y: [B]
+    loss = mse(model(x), y)
+    optimizer = adam(1e-2)
+    precision = bf16
+    accumulate = 2
+    ema = 0.9
+""")
+    model = module.create_model()
+    optimizer, ema = module.create_optimizer(model), module.create_ema(model)
+    x = jnp.asarray(np.random.default_rng(1).normal(size=(8, 5, 4)), jnp.float32)
+    y = x.sum((1, 2))
+    losses = [
+        float(module.train_step(model, optimizer, ema, x, y)[0]) for _ in range(40)
+    ]
+    assert losses[-1] < losses[0]
