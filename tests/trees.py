@@ -153,6 +153,12 @@ SIMPLE = st.one_of(
     _with_trivia(
         tree.Select, st.sampled_from(["freeze", "only"]), tuples(PATHS, least=1)
     ),
+    _with_trivia(
+        tree.Adapt,
+        LOWER.map(tree.Name)
+        | st.builds(tree.Call, LOWER.map(tree.Name), _arguments(EXPRESSIONS)),
+        tuples(PATHS, least=1),
+    ),
 )
 
 

@@ -149,6 +149,8 @@ CODES: dict[str, str] = {
     "N513": "no loss or optimizer",
     "N514": "setting depends on the model",
     "N515": "setting out of its place",
+    "N516": "layer that cannot be adapted",
+    "N517": "adapters beside another choice of weights",
     # N6xx: weights
     "N600": "two sections of weights for one model",
     "N601": "weights without a tensor",

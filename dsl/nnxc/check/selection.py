@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from .. import ir
@@ -10,14 +11,18 @@ from .context import Context
 from .values import Fault, Signature
 
 if TYPE_CHECKING:
-    from .train import Goal
+    from .train import Parts
 
 
 UNKNOWN = ("*",)  # the weights of Python code
 
 
-def select(ctx: Context, node: tree.Select, goal: Goal, signature: Signature) -> None:
+def select(ctx: Context, node: tree.Select, parts: Parts, signature: Signature) -> None:
     """`only paths` or `freeze paths`, every path being one of the model."""
+    goal = parts.goal
+    if parts.adapters:
+        text = f"`{node.keyword}` and `adapt` exclude each other"
+        ctx.fail("N517", text, node.span, help="only adapters train")
     other = "freeze" if node.keyword == "only" else "only"
     if getattr(goal, other):
         ctx.fail("N509", "`only` and `freeze` exclude each other", node.span)
@@ -35,19 +40,20 @@ def select(ctx: Context, node: tree.Select, goal: Goal, signature: Signature) ->
 def _chosen(
     ctx: Context, path: tree.Expr, chosen: list[str], signature: Signature
 ) -> str:
-    dotted = _dotted(ctx, path)
-    _exists(ctx, path, dotted.split("."), signature)
-    if dotted in chosen:
-        ctx.fail("N202", f"`{dotted}` is named twice", path.span)
-    return dotted
+    name = dotted(ctx, path)
+    _exists(ctx, path, name.split("."), signature)
+    if name in chosen:
+        ctx.fail("N202", f"`{name}` is named twice", path.span)
+    return name
 
 
-def _dotted(ctx: Context, node: tree.Expr) -> str:
+def dotted(ctx: Context, node: tree.Expr) -> str:
+    """A path of layers as text. Reports N510."""
     match node:
         case tree.Name(name):
             return name
         case tree.Attribute(value, name):
-            return f"{_dotted(ctx, value)}.{name}"
+            return f"{dotted(ctx, value)}.{name}"
     ctx.fail(
         "N510", "a path of weights is dotted names, such as `encoder.wte`", node.span
     )
@@ -91,9 +97,8 @@ def _members(signature: Signature) -> tuple[dict[str, str | tuple[str, ...]], se
     """Layers (the block's name, or the names of weights) and variables of a definition."""
     layers: dict[str, str | tuple[str, ...]] = {}
     variables: set[str] = set()
-    todo: list[ir.Stmt] = list(signature.definition.body)
-    while todo:
-        match todo.pop():
+    for stmt in declared(signature.definition.body):
+        match stmt:
             case ir.Declare(layer):
                 callee = layer.callee
                 inside = callee if isinstance(callee, str) else tuple(layer.weights)
@@ -101,8 +106,16 @@ def _members(signature: Signature) -> tuple[dict[str, str | tuple[str, ...]], se
                 layers[layer.name] = UNKNOWN if brought else inside
             case ir.Variable(name):
                 variables.add(name)
-            case ir.For(body=body) | ir.Scan(body=body):
-                todo.extend(body)
-            case ir.If(then=then, orelse=orelse):
-                todo.extend((*then, *orelse))
     return layers, variables
+
+
+def declared(body: Sequence[ir.Stmt]) -> Iterator[ir.Declare | ir.Variable]:
+    """The layers and variables of a body, in loops and branches too."""
+    for stmt in body:
+        match stmt:
+            case ir.Declare() | ir.Variable():
+                yield stmt
+            case ir.For(body=inner) | ir.Scan(body=inner):
+                yield from declared(inner)
+            case ir.If(then=then, orelse=orelse):
+                yield from declared((*then, *orelse))

@@ -14,6 +14,7 @@ from ..shapes import TensorType, is_float
 from ..source import Span
 from ..syntax import tree
 from . import types
+from .adapters import adapt
 from .context import Context
 from .declarations import check_name
 from .definition import finish
@@ -56,6 +57,7 @@ class Parts:
     precision: str | None = None
     ema: ir.Static | None = None
     goals: list[Goal] = field(default_factory=list)
+    adapters: ir.Adapters | None = None
     broken: bool = False
 
     @property
@@ -94,6 +96,7 @@ def check_train(
         tuple(sorted(ctx.streams)),
         tuple(sorted(ctx.hard_streams)),
         node.span,
+        parts.adapters,
     )
 
 
@@ -169,7 +172,9 @@ def _statement(
         case tree.Metric():
             _metric(ctx, node, parts)
         case tree.Select():
-            select(ctx, node, parts.goal, signature)
+            select(ctx, node, parts, signature)
+        case tree.Adapt():
+            adapt(ctx, node, parts, signature)
         case tree.Assign(targets, "=") if (
             len(targets) == 1 and targets[0].id in SETTINGS
         ):
@@ -202,6 +207,8 @@ def _in_place(ctx: Context, node: tree.Statement, parts: Parts) -> None:
             what, own = "batch", False
         case tree.Optimize():
             what, own = "optimize", False
+        case tree.Adapt():
+            what, own = "adapt", False
         case tree.Assign((tree.Name(name),), "=") if name in SETTINGS:
             what, own = name, name in OWN
         case _:
@@ -235,7 +242,7 @@ def _optimize(
     parts.goal.body = finish(ctx, body)
     if not parts.goal.only and not parts.goal.freeze:
         path = tree.Name(node.name, node.name_span)
-        select(ctx, tree.Select("only", (path,), node.name_span), parts.goal, signature)
+        select(ctx, tree.Select("only", (path,), node.name_span), parts, signature)
     parts.goal, ctx.scope = outer, scope
 
 

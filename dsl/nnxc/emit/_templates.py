@@ -5,6 +5,58 @@ from __future__ import annotations
 from typing import Any
 
 
+def adapters(adapters: Any) -> str:
+    """adapters.py.j2."""
+    out: list[str] = []
+    out.append(adapters.table)
+    out.append(" = ")
+    out.append(adapters.paths)
+    out.append("\n")
+    out.append(adapters.settings)
+    out.append(" = ")
+    out.append(adapters.config)
+    out.append("\n\n\ndef ")
+    out.append(adapters.add)
+    out.append("(model: ")
+    out.append(adapters.model)
+    out.append(", *, seed: int = 0) -> ")
+    out.append(adapters.model)
+    out.append(
+        ':\n    """Give layers their adapters, in place: as new they change nothing."""\n    return adapt(model, '
+    )
+    out.append(adapters.table)
+    out.append(", ")
+    out.append(adapters.rank)
+    out.append(", ")
+    out.append(adapters.alpha)
+    out.append(", seed)\n\n\ndef ")
+    out.append(adapters.save)
+    out.append("(model: ")
+    out.append(adapters.model)
+    out.append(
+        ', path: str | Path) -> None:\n    """Save the adapters in a folder, as PEFT does."""\n    write_adapters(model, path, '
+    )
+    out.append(adapters.names)
+    out.append(", ")
+    out.append(adapters.settings)
+    out.append(")\n\n\ndef ")
+    out.append(adapters.load)
+    out.append("(model: ")
+    out.append(adapters.model)
+    out.append(", path: str | Path) -> ")
+    out.append(adapters.model)
+    out.append(':\n    """Load the adapters that PEFT or `')
+    out.append(adapters.save)
+    out.append('` has saved, in place."""\n    ')
+    out.append(adapters.add)
+    out.append("(model)\n    read_adapters(model, path, ")
+    out.append(adapters.names)
+    out.append(", ")
+    out.append(adapters.settings)
+    out.append(")\n    return model\n")
+    return "".join(out)
+
+
 def checkpoint() -> str:
     """checkpoint.py.j2."""
     out: list[str] = []
@@ -286,6 +338,69 @@ def held_weights() -> str:
     return "".join(out)
 
 
+def lora() -> str:
+    """lora.py.j2."""
+    out: list[str] = []
+    out.append(
+        'class LoRA(nnx.Module):\n    """A linear layer and its adapter: base(x) + scale x A B, where B starts as zeros."""\n\n    def __init__(\n        self,\n        base: nnx.Linear | nnx.LinearGeneral,\n        rank: int,\n        alpha: float,\n        *,\n        rngs: nnx.Rngs,\n    ):\n        self.base, self.scale = base, alpha / rank\n        self.axes = base.axis if isinstance(base, nnx.LinearGeneral) else (-1,)\n        ins = tuple(range(len(self.axes)))\n        shape = base.kernel.shape\n        init = nnx.initializers.variance_scaling(1 / 3, "fan_in", "uniform", ins)\n        a = init(rngs.params(), (*shape[: len(ins)], rank), jnp.float32)\n        self.lora_a = nnx.LoRAParam(a)\n        self.lora_b = nnx.LoRAParam(jnp.zeros((rank, *shape[len(ins) :])))\n\n    def __call__(self, x: jax.Array) -> jax.Array:\n        y = self.base(x)\n        a, b = (w[...].astype(y.dtype) for w in (self.lora_a, self.lora_b))\n        axes = self.axes, tuple(range(len(self.axes)))\n        low = jnp.tensordot(x.astype(y.dtype), a, axes)\n        return y + self.scale * jnp.tensordot(low, b, 1)\n\n    def merged(self) -> nnx.Module:\n        """The layer that was adapted, with the adapter in its kernel."""\n        kernel = self.base.kernel\n        change = jnp.tensordot(self.lora_a[...], self.lora_b[...], 1)\n        kernel[...] = (kernel[...] + self.scale * change).astype(kernel.dtype)\n        return self.base\n'
+    )
+    return "".join(out)
+
+
+def lora_model() -> str:
+    """lora_model.py.j2."""
+    out: list[str] = []
+    out.append(
+        'def adapters_of(model: nnx.Module) -> list[tuple[tuple[Any, ...], LoRA]]:\n    """The adapters of a model, and where they are."""\n    modules = nnx.iter_modules(model)\n    return [(path, layer) for path, layer in modules if isinstance(layer, LoRA)]\n\n\ndef put_layer(model: Any, path: tuple[Any, ...], layer: nnx.Module) -> None:\n    """Put a layer in the place of another."""\n    for key in path[:-1]:\n        model = model[key] if isinstance(key, int) else getattr(model, key)\n    if isinstance(path[-1], int):\n        model[path[-1]] = layer\n    else:\n        setattr(model, path[-1], layer)\n\n\ndef adapt(\n    model: Any, names: tuple[str, ...], rank: int, alpha: float, seed: int\n) -> Any:\n    """Give the layers of these names an adapter where they have none."""\n    rngs = nnx.Rngs(seed)\n    old = [path for path, _ in adapters_of(model)]\n    for path, layer in list(nnx.iter_modules(model)):\n        name = ".".join(key for key in path if isinstance(key, str))\n        if name in names and path not in old and not isinstance(layer, nnx.List):\n            put_layer(model, path, LoRA(layer, rank, alpha, rngs=rngs))\n    return model\n\n\ndef merge_adapters(model: Any) -> Any:\n    """A plain model that computes the same; the adapted one stays as it is."""\n    plain = nnx.clone(model)\n    for path, layer in adapters_of(plain):\n        put_layer(plain, path, layer.merged())\n    return plain\n'
+    )
+    return "".join(out)
+
+
+def lora_names() -> str:
+    """lora_names.py.j2."""
+    out: list[str] = []
+    out.append(
+        'Names = dict[tuple[Any, ...], tuple[str, list[int] | None]]\n\n\nclass Adapted(NamedTuple):\n    """An adapter as PEFT has it: its name, and how the axes of A and B follow each other."""\n\n    name: str\n    layer: LoRA\n    orders: tuple[tuple[int, ...], tuple[int, ...]]\n\n    def tensors(self) -> Iterator[tuple[str, nnx.LoRAParam, tuple[int, ...]]]:\n        """The names, weights and orders of axes of A and B."""\n        weights = self.layer.lora_a, self.layer.lora_b\n        for part, weight, order in zip("AB", weights, self.orders, strict=True):\n            yield f"base_model.model.{self.name}.lora_{part}.weight", weight, order\n\n\ndef adapted(model: nnx.Module, names: Names) -> Iterator[Adapted]:\n    """The adapters of a model, each named as what it adapts."""\n    for path, layer in adapters_of(model):\n        if (*path, "kernel") not in names:\n            here = ".".join(map(str, path))\n            raise ValueError(f"{here} shares a tensor: merge the adapters instead")\n        name, order = names[*path, "kernel"]\n        order = order or list(range(layer.base.kernel.ndim))\n        count = len(layer.axes)\n        ins = tuple(a for a in order if a < count)\n        outs = tuple(a - count + 1 for a in order if a >= count)\n        yield Adapted(name, layer, ((*ins, count), (*outs, 0)))\n\n\ndef targets(mine: list[str], names: Names) -> list[str]:\n    """What PEFT finds these layers by: the last of their names, where no other has it."""\n    last = {name.split(".")[-1] for name in mine}\n    others = {name.split(".")[-1] for name, _ in names.values() if name not in mine}\n    shared = last & others or any(name.isdigit() for name in last)\n    return sorted(mine if shared else last)\n'
+    )
+    return "".join(out)
+
+
+def lora_own() -> str:
+    """lora_own.py.j2."""
+    out: list[str] = []
+    out.append(
+        'def own_names(model: nnx.Module) -> Names:\n    """The kernels of layers, named as the model has them."""\n    paths = (path for path, _ in nnx.iter_modules(model))\n    return {(*path, "kernel"): (".".join(map(str, path)), None) for path in paths}\n'
+    )
+    return "".join(out)
+
+
+def lora_read() -> str:
+    """lora_read.py.j2."""
+    out: list[str] = []
+    out.append(
+        'def read_adapters(\n    model: nnx.Module, path: str | Path, names: Names, settings: dict[str, Any]\n) -> None:\n    """Read what PEFT has written; what does not fit is one error, and nothing is read."""\n    from safetensors.numpy import load_file\n\n    path = Path(path)\n    given = json.loads((path / "adapter_config.json").read_text(encoding="utf-8"))\n    wrong = {k: given.get(k, v) for k, v in settings.items() if given.get(k, v) != v}\n    problems = [f"{k} is {v!r}, not {settings[k]!r}" for k, v in wrong.items()]\n    tensors = load_file(path / "adapter_model.safetensors")\n    values = []\n    for one in adapted(model, names):\n        for name, weight, order in one.tensors():\n            if name not in tensors:\n                problems.append(f"{name} is missing")\n                continue\n            tensor = tensors.pop(name)\n            shape = [weight.shape[axis] for axis in order]\n            part = tensor.T if ".lora_A." in name else tensor\n            if part.shape != (math.prod(shape[:-1]), shape[-1]):\n                problems.append(f"{name} is {tensor.shape}, which does not fit")\n                continue\n            part = part.reshape(shape).transpose(np.argsort(order))\n            values.append((weight, jnp.asarray(part, weight.dtype)))\n    problems += [f"{name} is used by nothing" for name in tensors]\n    if problems:\n        raise ValueError("\\n  ".join([f"{path} does not fit:", *problems]))\n    for weight, value in values:\n        weight[...] = value\n'
+    )
+    return "".join(out)
+
+
+def lora_stored() -> str:
+    """lora_stored.py.j2."""
+    out: list[str] = []
+    out.append(
+        'def kernel_names(model: nnx.Module, table: tuple[Stored, ...]) -> Names:\n    """The tensors that hold one weight each, with the order of its axes there."""\n    plain = nnx.eval_shape(lambda: merge_adapters(model))\n    state = dict(nnx.to_flat_state(nnx.state(plain)))\n    names = {}\n    for row in held_weights(plain, state, table):\n        if len(row.keys) == len(row.names) == len(row.names[0]) == 1:\n            order = [axis for axes in row.stored.axes or () for axis in axes]\n            names[row.keys[0]] = row.names[0][0].removesuffix(".weight"), order\n    return names\n'
+    )
+    return "".join(out)
+
+
+def lora_write() -> str:
+    """lora_write.py.j2."""
+    out: list[str] = []
+    out.append(
+        'def write_adapters(\n    model: nnx.Module, path: str | Path, names: Names, settings: dict[str, Any]\n) -> None:\n    """Write adapters as PEFT does: A as (rank, in), B as (out, rank)."""\n    from safetensors.numpy import save_file\n\n    path, tensors = Path(path), {}\n    path.mkdir(parents=True, exist_ok=True)\n    found = list(adapted(model, names))\n    for one in found:\n        for name, weight, order in one.tensors():\n            part = np.asarray(weight[...], np.float32).transpose(order)\n            part = part.reshape(-1, part.shape[-1])\n            part = part.T if ".lora_A." in name else part\n            tensors[name] = np.ascontiguousarray(part)\n    save_file(tensors, path / "adapter_model.safetensors", {"format": "pt"})\n    modules = targets([one.name for one in found], names)\n    text = json.dumps({**settings, "target_modules": modules}, indent=2)\n    (path / "adapter_config.json").write_text(text, encoding="utf-8")\n'
+    )
+    return "".join(out)
+
+
 def loss_fn(goal: Any) -> str:
     """loss_fn.py.j2."""
     out: list[str] = []
@@ -422,11 +537,21 @@ def train(train: Any) -> str:
     out.append(train.create_model.parameters)
     out.append(") -> ")
     out.append(train.model)
-    out.append(":\n    return ")
-    out.append(train.model)
-    out.append("(")
-    out.append(train.create_model.arguments)
-    out.append(")\n")
+    out.append(":\n")
+    if train.adapters:
+        out.append("    return ")
+        out.append(train.adapters.add)
+        out.append("(")
+        out.append(train.model)
+        out.append("(")
+        out.append(train.create_model.arguments)
+        out.append("), seed=seed + 1)\n")
+    else:
+        out.append("    return ")
+        out.append(train.model)
+        out.append("(")
+        out.append(train.create_model.arguments)
+        out.append(")\n")
     for goal in train.goals:
         out.append("\n\ndef ")
         out.append(goal.create_optimizer)
@@ -711,8 +836,10 @@ def weights(weights: Any) -> str:
     )
     out.append(weights.load)
     out.append(
-        '` reads them, in a folder or a file.\n\n    What no weight takes, such as counters, is copied from the checkpoint `like`.\n    """\n    save_checkpoint(model, path, '
+        '` reads them, in a folder or a file.\n\n    What no weight takes, such as counters, is copied from the checkpoint `like`.\n    """\n    save_checkpoint('
     )
+    out.append(weights.saved)
+    out.append(", path, ")
     out.append(weights.table)
     out.append(", ")
     out.append(weights.ignored)

@@ -7,6 +7,7 @@ import re
 from .. import ir
 from ..ops.base import Helper
 from ..ops.rounding import DIVISIBLE
+from ..record import replace
 from ..stepwise import for_tunix, parts_of, stepwise
 from . import _templates as templates
 from .docs import module_doc
@@ -20,6 +21,7 @@ from .render import BETWEEN, Part, stable
 from .signature import Names, assign_names
 from .text import quoted
 from .train import train_view
+from .train_adapters import adapter_parts, own_parts
 from .tunix import tunix_view
 from .view import ModuleView
 from .weights import asked_of_model, weights_view
@@ -27,6 +29,9 @@ from .weights import asked_of_model, weights_view
 
 def module_text(program: ir.Program, options: Options) -> str:
     """The Python module of a program, from its docstring on."""
+    adapted = any(train.adapters for train in program.trains)
+    if adapted:  # each layer of a stack has its own
+        options = replace(options, stack="loop")
     if options.stack == "scan":
         program = stacked(program)
     if program.generates:
@@ -36,7 +41,7 @@ def module_text(program: ir.Program, options: Options) -> str:
     names = assign_names(program)
     parts = _parts(program, names, options)
     texts = [stable(p) if options.black else p.text.strip("\n") for p in parts]
-    more = bool(program.weights or program.generates)
+    more = bool(program.weights or program.generates or adapted)
     view = ModuleView(
         module_doc(program),
         imports("\n".join(texts), more, names.externs),
@@ -68,7 +73,9 @@ def _parts(program: ir.Program, names: Names, options: Options) -> list[Part]:
             parts.append(Part(templates.output(output), done=True))
         view = class_view(definition, program, names, options, wanted)
         parts.append(Part(templates.class_(view)))
+    parts += adapter_parts(program)
     for train in trains:
+        parts += own_parts(train.adapters) if train.adapters else []
         texts = templates.train(train).split(BETWEEN)
         parts += [Part(text, simple=_is_short(text)) for text in texts]
     if trains:
@@ -121,6 +128,8 @@ def weights_parts(program: ir.Program, names: Names, options: Options) -> list[P
         parts.append(Part(templates.settings(), done=True))
         parts.append(Part(templates.settings_read(), done=True))
     for section in program.weights:
-        view = weights_view(section, names, options, len(program.weights) > 1)
+        adapted = any(t.adapters and t.model == section.model for t in program.trains)
+        several = len(program.weights) > 1
+        view = weights_view(section, names, options, several, adapted)
         parts += [Part(t) for t in templates.weights(view).split(BETWEEN)]
     return parts

@@ -25,7 +25,12 @@ CHECKPOINT = (
 GENERATE = (
     "Asked", "TunixConfig", "TunixSharding", "Decoding", "decode", "generate", "init_cache", "padded", "prefill", "sample", "upto",
 )  # fmt: skip
-# What both import.
+# What modules with adapters refer to besides.
+ADAPTERS = (
+    "Adapted", "LoRA", "Names", "adapt", "adapted", "adapters_of", "kernel_names", "merge_adapters",
+    "own_names", "put_layer", "read_adapters", "targets", "write_adapters",
+)  # fmt: skip
+# What all of these import.
 MORE_MODULES = (
     "Iterator", "Path", "UnionType", "fnmatchcase", "get_args", "get_origin", "get_type_hints",
     "json", "np", "re",

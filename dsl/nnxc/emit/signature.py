@@ -14,6 +14,7 @@ from .entries import helpers_of
 from .entries import origins as origins_of
 from .found import asked
 from .names import (
+    ADAPTERS,
     ATTRIBUTES,
     CHECKPOINT,
     EXTERN,
@@ -76,6 +77,8 @@ def assign_names(program: ir.Program) -> Names:
     origins = origins_of(program)
     taken: tuple[str, ...] = (*MORE_MODULES, *CHECKPOINT) if program.weights else ()
     taken += (*MORE_MODULES, *GENERATE) if program.generates else ()
+    adapted = any(train.adapters for train in program.trains)
+    taken += (*MORE_MODULES, *ADAPTERS) if adapted else ()
     taken += EXTERN_BUILTINS if origins else ()
     fixed = ("Trainer", *helpers, *(EXTERN if origins else ()))
     module = Namespace(["Config", *fixed, *taken])

@@ -13,6 +13,7 @@ from .names import TRAIN, Namespace, snake
 from .scope import Scope
 from .signature import Names, Signature
 from .statics import static
+from .train_adapters import AdaptersView, adapters_view
 from .train_goals import OF_GOAL, Draws, Function, GoalView, gathered, goal_view, listed
 from .train_select import evaluation, keeps_all
 
@@ -29,6 +30,7 @@ class TrainView(Record):
     goals: tuple[GoalView, ...]
     several: bool
     create_model: Function
+    adapters: AdaptersView | None
     create_ema: str
     averaged: str  # the filter of the weights that are averaged
     decay: str | None  # of the moving average
@@ -50,12 +52,14 @@ def train_view(program: ir.Program, train: ir.Train, names: Names) -> TrainView:
     shared = [n for n in TRAIN if not (several and n in OF_GOAL)]
     called = {name: names.module.give(f"{name}{suffix}") for name in shared}
     own = [_called(g, called, names, suffix) for g in train.objectives]
-    picks = any(g.only or g.freeze for g in train.objectives)
-    splits = picks or not keeps_all(program, train.model)
+    adapters = adapters_view(program, train, names)
+    picks = adapters or any(g.only or g.freeze for g in train.objectives)
+    splits = bool(picks) or not keeps_all(program, train.model)
     taken = [*_LOCALS, *called.values(), *(n for c in own for n in c.values())]
     taken += [h.name for h in helpers_of(program)]
     taken += [*names.externs.values(), *(s.name for s in names.signatures.values())]
     taken += _SPLIT_LOCALS if splits else ()
+    taken += [adapters.add, adapters.save, adapters.load] if adapters else []
     taken += [f"{g.name}_{w}" for g in train.objectives for w in _OF_STEP if g.name]
     local = Namespace(taken)
     batch = {f.name: local.give(f.name) for f in train.batch}
@@ -70,6 +74,7 @@ def train_view(program: ir.Program, train: ir.Train, names: Names) -> TrainView:
         goals=goals,
         several=several,
         create_model=_create_model(called["create_model"], signature, train.precision),
+        adapters=adapters,
         create_ema=called["create_ema"],
         averaged="nnx.Param" if several else goals[0].wrt,
         decay=None if train.ema is None else static(train.ema, Scope()).text,

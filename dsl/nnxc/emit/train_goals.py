@@ -50,10 +50,13 @@ class GoalView(Record):
     split: Function | None  # where weights must be told from the rest
     result: str  # what the whole step calls its loss and metrics
     evaluated: str  # the arguments of the loss in evaluation
+    adapted: bool = False  # adapters train alone
 
     @property
     def wrt(self) -> str:
         """The filter of the weights that train, by name where it has one."""
+        if self.adapted:
+            return "nnx.LoRAParam"
         return self.trainable if self.selection else "nnx.Param"
 
 
@@ -100,6 +103,7 @@ def goal_view(
         split=split if splits else None,
         result=f"{goal.name}_loss, {f'{goal.name}_metrics' if goal.metrics else '_'}",
         evaluated=listed("model", *draws.evaluated, *batch.values()),
+        adapted=train.adapters is not None,
     )
 
 

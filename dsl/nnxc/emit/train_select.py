@@ -33,16 +33,27 @@ class _Keys(Record):
 
 def _keys(path: str, root: Signature, names: Names) -> _Keys:
     at: Signature | None = root
-    keys: list[str] = []
     in_list = False
     parts = path.split(".")
     for part in parts:
         layer = _layer(at, part)
         in_list |= layer is not None and part is not parts[-1] and _listed(at, layer)
-        keys.append(quoted(at.attributes.get(part, part) if at else part))
         inner = layer.callee if layer else None
         at = names.signatures[inner] if isinstance(inner, str) else None
+    keys = [quoted(key) for key in attribute_path(path, root, names)]
     return _Keys(tuple(keys), in_list)
+
+
+def attribute_path(path: str, root: Signature, names: Names) -> list[str]:
+    """A dotted path of the spec as the attributes that it becomes."""
+    at: Signature | None = root
+    found = []
+    for part in path.split("."):
+        layer = _layer(at, part)
+        found.append(at.attributes.get(part, part) if at else part)
+        inner = layer.callee if layer else None
+        at = names.signatures[inner] if isinstance(inner, str) else None
+    return found
 
 
 def _layer(at: Signature | None, name: str) -> ir.Layer | None:

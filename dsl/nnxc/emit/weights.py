@@ -33,10 +33,11 @@ class WeightsView(Record):
     ignored: str
     renamed: str
     save: str
+    saved: str  # a model that has the weights alone
 
 
 def weights_view(
-    section: ir.Weights, names: Names, options: Options, several: bool
+    section: ir.Weights, names: Names, options: Options, several: bool, adapted: bool
 ) -> WeightsView:
     """Decide everything about one section that the template writes."""
     signature = names.signatures[section.model]
@@ -61,6 +62,7 @@ def weights_view(
         ignored=t.tuple_of([t.quoted(glob) for glob in section.ignored]).text,
         renamed=_renamed(section).text,
         save=give(f"save_pretrained{suffix}"),
+        saved="merge_adapters(model)" if adapted else "model",
     )
 
 

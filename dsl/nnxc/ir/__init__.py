@@ -8,6 +8,7 @@ locals and loop variables.
 
 from __future__ import annotations
 
+from .program import Adapters as Adapters
 from .program import Config as Config
 from .program import Definition as Definition
 from .program import Generate as Generate

@@ -98,6 +98,13 @@ class Objective(Record):
     span: Span
 
 
+class Adapters(Record):
+    """What layers get an adapter, which alone trains: `paths` are dotted, from the model on."""
+
+    made: TrainOp
+    paths: tuple[str, ...]
+
+
 class Train(Record):
     """A train section. `body` holds what its objectives share; a step is one of each, in order."""
 
@@ -112,6 +119,7 @@ class Train(Record):
         str, ...
     ]  # drawn from in evaluation too (explicit draws, not dropout)
     span: Span
+    adapters: Adapters | None = None
 
 
 class Generate(Record):

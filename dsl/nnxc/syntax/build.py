@@ -189,6 +189,11 @@ class TreeBuilder(ItemBuilder):
         span, trivia = self.span(start, end), self.line.trivia
         return tree.Select(keyword.text, tuple(paths), span, trivia)
 
+    def adapt(self, children: Children, start: int, end: int) -> tree.Adapt:
+        adapter, *paths = children
+        span, trivia = self.span(start, end), self.line.trivia
+        return tree.Adapt(adapter, tuple(paths), span, trivia)
+
     def require(self, children: Children, start: int, end: int) -> tree.Require:
         condition, message = children
         span, trivia = self.span(start, end), self.line.trivia

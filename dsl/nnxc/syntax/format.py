@@ -199,6 +199,7 @@ def _simple(
         | tree.Evaluate
         | tree.Metric
         | tree.Select
+        | tree.Adapt
     ),
 ) -> Doc:
     match statement:
@@ -223,6 +224,9 @@ def _simple(
             return (f"metric {name} = ", expression(value, VALUE))
         case tree.Select(keyword, paths):
             return (f"{keyword} ", _listed(paths, PATH))
+        case tree.Adapt(adapter, paths):
+            call = expression(adapter, VALUE)
+            return ("adapt ", call, " on ", _listed(paths, PATH))
         case _:
             assert_never(statement)
 

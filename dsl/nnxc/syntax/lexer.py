@@ -12,7 +12,7 @@ from ..diagnostics import Fix, Sink
 from ..source import Source, Span
 from ._tables import LITERALS, PATTERNS
 from .lalr import Token
-from .words import CONSTANTS, HARD, IN_SCAN, KEYWORDS, PYTHON
+from .words import CONSTANTS, HARD, INNER, KEYWORDS, PYTHON
 
 RESERVED = "RESERVED"
 """The kind of a word of Python; no rule takes it."""
@@ -180,7 +180,7 @@ class _Scanner:
                 fix=Fix(span, right),
             )
             return KEYWORDS[right]
-        if text in HARD or not (self.row.tokens or text in IN_SCAN):
+        if text in HARD or not (self.row.tokens or text in INNER):
             return KEYWORDS.get(text, "NAME")
         return "NAME"
 

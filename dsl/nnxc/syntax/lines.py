@@ -9,7 +9,7 @@ from ._tables import LITERALS
 from .lalr import END, Token
 from .lexer import RESERVED, Row
 from .tree import Trivia
-from .words import HARD, IN_SCAN, KEYWORDS
+from .words import HARD, KEYWORDS, WITHIN
 
 MAX_NESTING = 100
 
@@ -121,8 +121,8 @@ class _Joiner:
         tokens, last = state.tokens, self.rows[self.at - 1]
         end = tokens[-1].end if tokens else last.start
         _settle_first(tokens)
-        if tokens and tokens[0].kind == "SCAN":
-            _settle_scan(tokens)
+        if tokens and tokens[0].kind in SOFT:
+            _settle_inner(tokens, WITHIN.get(tokens[0].text, ()))
         tokens.append(Token(END, "", end, end))
         trivia = Trivia((*above, *state.hoisted), blank, last.comment)
         return Line(state, trivia)
@@ -246,12 +246,12 @@ def _settle_first(tokens: list[Token]) -> None:
         tokens[0] = _plain(tokens[0])
 
 
-def _settle_scan(tokens: list[Token]) -> None:
-    """The head of a scan has keywords of its own."""
+def _settle_inner(tokens: list[Token], words: tuple[str, ...]) -> None:
+    """Some lines have keywords of their own."""
     depth = 0
     for i, token in enumerate(tokens):
         depth += (token.kind in _CLOSING) - (token.kind in _CLOSES)
-        if depth == 0 and token.text in IN_SCAN:
+        if depth == 0 and token.text in words:
             tokens[i] = token._replace(kind=KEYWORDS[token.text])
 
 

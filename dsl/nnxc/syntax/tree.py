@@ -297,6 +297,15 @@ class Select(Record):
     trivia: Trivia = NO_TRIVIA
 
 
+class Adapt(Record):
+    """`adapt lora(...) on paths` in a train: layers that get an adapter, which alone trains."""
+
+    adapter: Name | Call
+    paths: tuple[Expr, ...]
+    span: Span = field(default=NOWHERE, compare=False)
+    trivia: Trivia = NO_TRIVIA
+
+
 class Optimize(Record):
     """`optimize name:` in a train: what some of the weights learn by a loss of their own."""
 
@@ -309,7 +318,7 @@ class Optimize(Record):
 
 Statement: TypeAlias = (
     Rngs | Declare | Assign | For | Scan | Collect | If | Require | Return | Evaluate
-    | Metric | Select | Optimize
+    | Metric | Select | Adapt | Optimize
 )  # fmt: skip
 
 # ------------------------------------------------------------------ top level

@@ -22,8 +22,10 @@ HARD = frozenset(
 ) | {"require", "return", "true"}
 """Keywords everywhere; the others only where a line begins."""
 
-IN_SCAN = frozenset(("over", "reversed", "with"))
-"""Keywords in the head of a `scan` only, outside of brackets."""
+WITHIN = {"scan": ("over", "reversed", "with"), "adapt": ("on",)}
+"""Keywords in lines that begin with such a word only, outside of brackets."""
+
+INNER = frozenset(word for words in WITHIN.values() for word in words)
 
 KEYWORDS = {text: kind for text, kind in LITERALS.items() if text.isalpha()}
 
