@@ -192,6 +192,53 @@ def test_names_are_those_of_the_checkpoint(llama: ModuleType, tmp_path: Path) ->
         np.testing.assert_allclose(whole, kernel + 2.0 * b @ a, atol=1e-6)
 
 
+def test_an_adapted_model_generates(llama: ModuleType) -> None:
+    model = llama.create_model(llama.Config(**TINY, hidden=12))
+    for _, layer in llama.adapters_of(model):
+        layer.lora_b[...] += 0.1
+    plain = llama.merge_adapters(model)
+    made = [llama.generate(m, [[1, 2, 3]], max_new_tokens=5) for m in (model, plain)]
+    assert made[0] == made[1]
+
+
+def test_adapters_of_several_models_with_statistics_and_precision() -> None:
+    spec = """
+block Inner(w):
+    input x: [B, d]
+    return x -> BatchNorm -> Linear(w) as fc -> Dropout(0.1)
+
+model A(w = 8, depth = 3):
+    input x: [B, 8]
+    x = x -> Linear(8) * depth as lin -> Inner(w) * depth as inner
+    return x -> Linear(2) as base
+
+model LoRA(w = 8):
+    input x: [B, 8]
+    return x -> Inner(w) as adapt -> Linear(2) as head
+"""
+    for name, paths in (("A", "lin, inner.fc, base"), ("LoRA", "adapt.fc")):
+        spec += f"""
+train {name}:
+    batch x: [B, 8], y: int[B]
+    loss = cross_entropy(model(x), y)
+    optimizer = adam(1e-2)
+    precision = bf16
+    ema = 0.9
+    adapt lora on {paths}
+"""
+    module = load(text_of(spec))
+    model = module.create_model_a()
+    assert len(module.adapters_of(model)) == 7
+    optimizer = module.create_optimizer_a(model)
+    ema, rngs = module.create_ema_a(model), module.create_rngs_a()
+    x, y = X[:, 0], Y % 2
+    before = held(model)
+    module.train_step_a(model, optimizer, ema, rngs, x, y)
+    moved = {p[-1] for p, v in held(model).items() if (v != before[p]).any()}
+    assert "lora_b" in moved and not moved & {"kernel", "bias", "scale"}
+    assert len(module.adapters_of(module.create_model_lo_ra())) == 1
+
+
 def test_a_loaded_model_is_adapted(llama: ModuleType, tmp_path: Path) -> None:
     cfg = llama.Config(**TINY, hidden=12)
     model = llama.create_model(cfg)

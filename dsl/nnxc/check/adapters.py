@@ -89,9 +89,10 @@ def _found(
 
 
 def _fits(layer: ir.Layer, copied: bool) -> bool:
-    callee = layer.callee
-    entry = isinstance(callee, Op) and callee.origin is None
-    return entry and not copied and callee.name in ADAPTABLE
+    match layer.callee:
+        case Op(name, origin=None):
+            return name in ADAPTABLE and not copied
+    return False
 
 
 def _unfit(
