@@ -309,6 +309,19 @@ def test_new_copies_a_spec_and_replaces_nothing(nnx: Run) -> None:
     assert Path("specs/mine.nnx").read_text() == "mine"
 
 
+def test_new_copies_what_a_spec_uses(nnx: Run) -> None:
+    assert nnx("new", "mine", "--from", "roberta", "-o", "specs")[:2] == (
+        0,
+        "wrote specs/mine.nnx\nwrote specs/bert.nnx\n",
+    )
+    assert nnx("check", "specs/mine.nnx")[0] == 0
+    assert nnx("new", "other", "--from", "albert", "-o", "specs")[0] == 0
+    Path("specs/bert.nnx").write_text("mine")
+    code, _, err = nnx("new", "third", "--from", "albert", "-o", "specs")
+    assert code == 2 and "`specs/bert.nnx` exists" in err
+    assert not Path("specs/third.nnx").exists()
+
+
 def test_new_lists_the_zoo(nnx: Run) -> None:
     code, out, _ = nnx("new", "--list")
     assert code == 0

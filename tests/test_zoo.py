@@ -2,6 +2,7 @@
 
 Each module runs at the small sizes of `SMALL`: shapes as predicted, finite gradients, a loss
 that falls, one compilation, dropout in training only, the same result for the same seed.
+Those of published models run beside their references: see `test_parity`.
 """
 
 from __future__ import annotations
@@ -28,7 +29,12 @@ from nnxc.nodes import bind
 from nnxc.shapes import DTYPES, TensorType, is_int
 
 ROOT = Path(__file__).parents[1]
-ZOO = {path.stem: path for path in sorted((ROOT / "dsl/nnxc/zoo").glob("*.nnx"))}
+FOLDER = ROOT / "dsl/nnxc/zoo"
+ALL = {
+    path.relative_to(FOLDER).with_suffix("").as_posix(): path
+    for path in sorted(FOLDER.rglob("*.nnx"))
+}
+ZOO = {name: path for name, path in ALL.items() if "/" not in name}
 
 
 @dataclass(frozen=True)
@@ -136,11 +142,16 @@ def random_array(rng: np.random.Generator, type: Any, high: int) -> jax.Array:
 
 
 def compiled(name: str) -> driver.Output:
-    return driver.compile(ZOO[name].read_text(), path=f"{name}.nnx")
+    folder = ALL[name].parent
+
+    def read(used: str) -> bytes:
+        return (folder / used).read_bytes()
+
+    return driver.compile(ALL[name].read_text(), path=ALL[name].name, read=read)
 
 
 def generated(name: str) -> Path:
-    return ROOT / "generated" / name / f"{name}.py"
+    return ROOT / "generated" / name / f"{ALL[name].stem}.py"
 
 
 @cache
@@ -180,21 +191,21 @@ def test_every_spec_has_small_sizes_and_a_train() -> None:
     assert all("\ntrain " in path.read_text() for path in ZOO.values())
 
 
-@pytest.mark.parametrize("name", sorted(ZOO))
+@pytest.mark.parametrize("name", ALL)
 def test_compiles_to_what_is_checked_in(name: str) -> None:
-    output = compiled(name)
+    output, path = compiled(name), generated(name)
     assert output.diagnostics == ()
-    assert dict(output.files) == {f"{name}.py": generated(name).read_text()}
+    assert dict(output.files) == {path.name: path.read_text()}
 
 
 def test_nothing_else_is_checked_in() -> None:
-    folders = {p.name for p in (ROOT / "generated").iterdir() if p.is_dir()}
-    assert folders == set(ZOO)
+    files = {p for p in (ROOT / "generated").rglob("*") if p.is_file()}
+    assert files == {generated(name) for name in ALL}
 
 
-@pytest.mark.parametrize("name", sorted(ZOO))
+@pytest.mark.parametrize("name", ALL)
 def test_spec_is_in_its_one_form(name: str) -> None:
-    text = ZOO[name].read_text()
+    text = ALL[name].read_text()
     assert driver.reformat(text) == (text, ())
 
 
@@ -208,7 +219,7 @@ def test_spec_is_in_its_one_form(name: str) -> None:
     ],
 )
 def test_generated_code_is_clean(tool: str, tmp_path: Path) -> None:
-    files = [str(generated(name)) for name in ZOO]
+    files = [str(generated(name)) for name in ALL]
     run = subprocess.run(
         [sys.executable, "-m", *tool.split(), *files],
         cwd=tmp_path,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from collections.abc import Mapping
 
 from .. import files
@@ -47,7 +48,10 @@ def run(args: argparse.Namespace, console: Console) -> int:
     stem = args.name.removesuffix(SUFFIX)
     if not stem.isidentifier():
         args.parser.error(f"`{args.name}` is no name; use letters, digits and `_`")
-    return _create(os.path.join(args.out, stem + SUFFIX), zoo[model], console)
+    texts = {stem + SUFFIX: zoo[model], **_used(zoo[model], zoo)}
+    return _create(
+        {os.path.join(args.out, name): text for name, text in texts.items()}, console
+    )
 
 
 def zoo_specs() -> dict[str, str]:
@@ -66,20 +70,46 @@ def _in_full(model: str, zoo: Mapping[str, str]) -> str:
     return model if model in zoo else f"pretrained/{model}"
 
 
+def _used(text: str, zoo: Mapping[str, str]) -> dict[str, str]:
+    """The files that a spec of the zoo uses, and those that they use, by their names."""
+    found: dict[str, str] = {}
+    waiting = [text]
+    for current in waiting:
+        for name in re.findall(r'^use .* from "(\w+)\.nnx"$', current, re.MULTILINE):
+            if name + SUFFIX not in found:
+                found[name + SUFFIX] = zoo[f"pretrained/{name}"]
+                waiting.append(found[name + SUFFIX])
+    return found
+
+
 def _title(text: str) -> str:
     first = text.split("\n", 1)[0]
     return first.lstrip("# ") if first.startswith("#") else ""
 
 
-def _create(path: str, text: str, console: Console) -> int:
-    if os.path.lexists(path):
+def _create(texts: Mapping[str, str], console: Console) -> int:
+    """Write the first file, and those that it uses where they are not there already."""
+    path, *used = texts
+    taken = [path] if os.path.lexists(path) else []
+    taken += [p for p in used if os.path.lexists(p) and not _holds(p, texts[p])]
+    for other in taken:
         problem = file_problem(
-            "N903", path, f"`{path}` exists", "choose another name, or move it away"
+            "N903", other, f"`{other}` exists", "choose another name, or move it away"
         )
         return console.report([problem])
+    new = {p: text.encode() for p, text in texts.items() if not os.path.lexists(p)}
     try:
-        files.write_all({path: text.encode()})
+        files.write_all(new)
     except OSError as error:
         return console.report([unwritable(path, error)])
-    console.note(f"wrote {path}")
+    for written in new:
+        console.note(f"wrote {written}")
     return console.report([])
+
+
+def _holds(path: str, text: str) -> bool:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read() == text
+    except (OSError, UnicodeDecodeError):
+        return False
