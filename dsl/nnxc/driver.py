@@ -97,7 +97,8 @@ def analyse(
 ) -> Analysis:
     """Parse and check one spec; `program` is None exactly where there are errors."""
     from .check import check
-    from .syntax.parse import parse, source_from_bytes
+    from .syntax.decode import source_from_bytes
+    from .syntax.parse import parse
 
     sink = Sink()
     loader = _Loader(path, read, sink)
@@ -115,8 +116,8 @@ def reformat(
     source: str | bytes, *, path: str = "<spec>"
 ) -> tuple[str | None, tuple[Diagnostic, ...]]:
     """The spec in its one form, and what is wrong with its syntax; None where it is."""
+    from .syntax.decode import source_from_bytes
     from .syntax.format import format_source
-    from .syntax.parse import source_from_bytes
 
     sink = Sink()
     text = source_from_bytes(path, _as_bytes(source), sink)
@@ -155,7 +156,8 @@ class _Loader:
         return self.files[name]
 
     def _load(self, name: str, path: str, span: Span) -> tree.File | None:
-        from .syntax.parse import parse, source_from_bytes
+        from .syntax.decode import source_from_bytes
+        from .syntax.parse import parse
 
         if self.read is None:
             self._refuse(path, span, "this spec is compiled alone")

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..diagnostics import Label
-from ..record import Record
+from ..record import Record, replace
 from ..source import Span
 from . import tree
 from .build_items import ItemBuilder
@@ -350,3 +350,18 @@ def _describe(target: tree.Expr) -> str:
             return "a literal"
         case _:
             return "an expression"
+
+
+def folded(
+    arms: list[tuple[tree.If | Else | None, tuple[tree.Statement, ...]]],
+    orelse: tuple[tree.Statement, ...],
+    trivia: tree.Trivia,
+) -> tree.If | None:
+    """Nested choices from a chain of them; None where a head was left out."""
+    result: tree.If | None = None
+    for node, body in reversed(arms):
+        if not isinstance(node, tree.If):
+            return None
+        result = replace(node, then=body, orelse=orelse, else_trivia=trivia)
+        orelse, trivia = (result,), tree.NO_TRIVIA
+    return result

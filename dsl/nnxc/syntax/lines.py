@@ -9,7 +9,7 @@ from ._tables import LITERALS
 from .lalr import END, Token
 from .lexer import RESERVED, Row
 from .tree import Trivia
-from .words import HARD, KEYWORDS, WITHIN
+from .words import HARD, KEYWORDS, WEIGHTS, WITHIN
 
 MAX_NESTING = 100
 
@@ -17,6 +17,7 @@ SOFT = frozenset(kind for word, kind in KEYWORDS.items() if word not in HARD)
 _CLOSES = {"RPAR": "LPAR", "RSQB": "LSQB"}
 _CLOSING = {"LPAR": ")", "LSQB": "]"}
 _OPERANDS = frozenset(("NAME", "INT", "FLOAT", "WINDOW", "STRING", RESERVED))
+_BEFORE_NAME = ("ASSIGN", "COMMA", "FROM")
 _AFTER_NAME = (
     frozenset(kind for text, kind in LITERALS.items() if not text.isalpha())
     | {"AND", "AS", "IF", "OR"}
@@ -49,6 +50,20 @@ class Line:
     def opens(self) -> bool:
         """Whether a body belongs below; a rule for weights ends with its string instead."""
         return self.tokens[-2].kind != "STRING"
+
+    @property
+    def seems_weights(self) -> bool:
+        """Whether it looks like a line of `weights`."""
+        *_, before, last, _ = (None, None, *self.tokens)
+        named = (
+            last and before and last.kind == "STRING" and before.kind in _BEFORE_NAME
+        )
+        return self.word in WEIGHTS or (bool(named) and self.word != "require")
+
+    def begin_with_keyword(self) -> None:
+        """At the top level such a word is no name, whatever follows."""
+        first = self.tokens[0]
+        self.tokens[0] = first._replace(kind=KEYWORDS.get(first.text, first.kind))
 
     @property
     def word(self) -> str:
@@ -151,7 +166,7 @@ class _Joiner:
                     message = "brackets are nested too deeply"
                     self.fault(state, "N117", message, token, help)
             elif token.kind in _CLOSES:
-                self.close(state, token)
+                self.close(state, token, row.tokens[index + 1 : index + 2])
             elif index == 0 and state.tokens and token.text not in HARD:
                 token = _plain(token)
             state.tokens.append(token)
@@ -160,8 +175,10 @@ class _Joiner:
         state.opaque |= row.opaque
         state.broken |= row.broken
 
-    def close(self, state: _Open, token: Token) -> None:
-        """Match a closing bracket with the nearest that it fits."""
+    def close(self, state: _Open, token: Token, follows: list[Token]) -> None:
+        """Match a closing bracket with the nearest that it fits. One that fits none is taken
+        for another that was meant, or for one too many where the text goes on at once.
+        """
         wanted = _CLOSES[token.kind]
         while state.brackets:
             opening = state.brackets.pop()
@@ -174,6 +191,8 @@ class _Joiner:
             message = f"`{token.text}` does not close `{opening.text}`"
             help = f"write `{_CLOSING[opening.kind]}`"
             self.fault(state, "N111", message, token, help, label)
+            if follows and follows[0].kind in (*_OPERANDS, "ASSIGN"):
+                state.brackets.append(opening)
             return
         help = "remove it, or open it before"
         self.fault(state, "N111", f"`{token.text}` closes nothing", token, help)

@@ -11,39 +11,16 @@ from ..diagnostics import Sink
 from ..record import replace
 from ..source import Source, Span
 from . import tree
-from .build import Else, TreeBuilder
+from .build import Else, TreeBuilder, folded
 from .explain import Fault, explain, missing_colon, unknown_statement
 from .lalr import Failure, Token, TooDeep, parse_tokens
 from .lexer import RESERVED, scan
 from .lines import MAX_NESTING, Line, join
-from .words import BODY, KEYWORDS, PYTHON, TOP, UNSUPPORTED
+from .words import BODY, PYTHON, TOP, UNSUPPORTED
 
 MAX_SIZE = 1_000_000
 MAX_BLOCKS = 20
 _TOP_KINDS = frozenset(word.upper() for word in TOP)
-
-
-def source_from_bytes(path: str, data: bytes, sink: Sink) -> Source | None:
-    """The text of a file: UTF-8, a byte order mark skipped, line ends made `\\n`.
-
-    None, and N101 reported, where the bytes are no UTF-8.
-    """
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        before = len(data[: error.start].decode("utf-8", "replace"))
-        source = Source(path, _unify(data.decode("utf-8", "replace")))
-        skipped = data[: error.start].count(b"\r\n")
-        at = Span(source, before - skipped, before - skipped + 1)
-        byte = data[error.start]
-        help = "save the file as UTF-8"
-        sink.error("N101", f"byte 0x{byte:02X} is not UTF-8", at, help=help)
-        return None
-    return Source(path, _unify(text))
-
-
-def _unify(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def parse(source: Source, sink: Sink) -> tree.File:
@@ -103,11 +80,11 @@ class _Blocks:
             self.error("N107", "unexpected indentation", line, help)
         if line.word not in TOP and not line.opaque and self.strays(line):
             return None
-        _begin_with_keyword(line)
+        line.begin_with_keyword()
         item: tree.Item | None = self.take(line, "top_line")
         match item:
             case None:
-                self.abandon_body(line)
+                self.abandon_item(line)
             case tree.Definition() | tree.Train() | tree.Weights() if line.opens:
                 item = self.filled(item, line, adopts=True)
             case _:
@@ -127,7 +104,9 @@ class _Blocks:
         if self.is_foreign(line):
             self.skip_foreign(line)
         elif self.is_statement(line):
+            self.grammar = self.guessed(line, self.at + 1)
             self.statements(line.indent, -1, top=True)
+            self.grammar = "body_line"
             help = "indent it into a `block`, `model` or `train`"
             if not line.broken:
                 self.error("N134", "statement outside of a block", line, help)
@@ -135,7 +114,7 @@ class _Blocks:
             first = line.tokens[0]
             self.sink.add(unknown_statement(self.source, first, TOP))
             self.at += 1
-            self.abandon_body(line)
+            self.abandon_item(line)
         return True
 
     def is_statement(self, line: Line) -> bool:
@@ -145,7 +124,12 @@ class _Blocks:
         first, follows = line.tokens[0], line.tokens[1:2]
         if first.text in BODY:
             return True
-        names = bool(follows) and follows[0].kind in ("NAME", "STRING", RESERVED)
+        names = bool(follows) and follows[0].kind in (
+            "NAME",
+            "STRING",
+            "FROM",
+            RESERVED,
+        )
         return first.kind != RESERVED and not (first.kind == "NAME" and names)
 
     # ----------------------------------------------------------------- bodies
@@ -231,6 +215,7 @@ class _Blocks:
                 return self.choice(line, node)
             case None:
                 self.abandon_body(line)
+                self.skip_weights(line)
                 return None
             case _:
                 statement: tree.Statement = node
@@ -261,7 +246,7 @@ class _Blocks:
         if too_many:
             self.error("N117", f"more than {MAX_NESTING} branches", line)
             return None
-        return _fold(arms, orelse, trivia)
+        return folded(arms, orelse, trivia)
 
     def branch_body(
         self, line: Line, node: tree.If | Else | None
@@ -351,6 +336,11 @@ class _Blocks:
         while (line := self.next()) and line.indent > indent:
             self.at += 1
 
+    def skip_weights(self, line: Line) -> None:
+        """Lines of weights where statements belong are one mistake."""
+        while line.seems_weights and (follows := self.next()) and follows.seems_weights:
+            self.at += 1
+
     def abandon_body(self, head: Line) -> None:
         """Look for mistakes in the body of a line that is left out."""
         self.broken = True
@@ -358,12 +348,24 @@ class _Blocks:
         if line and line.indent > head.indent:
             self.nested(head, line)
 
+    def abandon_item(self, head: Line) -> None:
+        """As `abandon_body`, where what is left out may be weights."""
+        self.grammar = self.guessed(head, self.at)
+        self.abandon_body(head)
+        self.grammar = "body_line"
+
+    def guessed(self, head: Line, at: int) -> str:
+        """What a head, or the line at `at` if it is deeper, seem to belong to."""
+        below = [line for line in self.lines[at : at + 1] if line.indent > head.indent]
+        weights = any(line.seems_weights for line in (head, *below))
+        return "weights_line" if weights else "body_line"
+
     def no_body(self, line: Line) -> None:
         follows = self.next()
         if follows and follows.indent > line.indent:
             self.unexpected_indent(follows)
             self.file_broken = True
-            self.abandon_body(line)
+            self.abandon_item(line)
 
     def unexpected_indent(self, line: Line) -> None:
         help = "indent it as the line above, or end that with `:`"
@@ -377,24 +379,3 @@ class _Blocks:
         self.sink.error(
             code, message, Span(self.source, first.start, first.end), help=help
         )
-
-
-def _begin_with_keyword(line: Line) -> None:
-    """At the top level such a word is no name, whatever follows."""
-    first = line.tokens[0]
-    line.tokens[0] = first._replace(kind=KEYWORDS.get(first.text, first.kind))
-
-
-def _fold(
-    arms: list[tuple[tree.If | Else | None, tuple[tree.Statement, ...]]],
-    orelse: tuple[tree.Statement, ...],
-    trivia: tree.Trivia,
-) -> tree.If | None:
-    """Nested choices from a chain of them; None where a head was left out."""
-    result: tree.If | None = None
-    for node, body in reversed(arms):
-        if not isinstance(node, tree.If):
-            return None
-        result = replace(node, then=body, orelse=orelse, else_trivia=trivia)
-        orelse, trivia = (result,), tree.NO_TRIVIA
-    return result
