@@ -43,7 +43,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
         args.parser.error("a NAME and `--from MODEL` are needed, or `--list`")
     model = _in_full(args.model.removesuffix(SUFFIX), zoo)
     if model not in zoo:
-        hint = suggestion(model, list(zoo)) or "; `nnxc new --list` shows all"
+        names = [name.rpartition("/")[2] for name in zoo]
+        hint = suggestion(args.model, names) or "; `nnxc new --list` shows all"
         args.parser.error(f"unknown model `{args.model}`{hint}")
     stem = args.name.removesuffix(SUFFIX)
     if not stem.isidentifier():

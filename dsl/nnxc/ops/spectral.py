@@ -45,7 +45,8 @@ COMPLEX = Helper(
     '''def complex_of(re: jax.Array, im: jax.Array | None = None) -> jax.Array:
     """A complex tensor from its parts, in at least single precision."""
     re = re.astype(jnp.promote_types(re.dtype, jnp.float32))
-    return jax.lax.complex(re, jnp.zeros_like(re) if im is None else im.astype(re.dtype))
+    im = jnp.zeros_like(re) if im is None else im.astype(re.dtype)
+    return jax.lax.complex(re, im)
 ''',
 )
 RFFT = Helper(

@@ -223,7 +223,9 @@ CONV = Helper(
             **options,
         )
         (steps,) = (window,) if isinstance(window, int) else window
-        reach = kernel_dilation if isinstance(kernel_dilation, int) else kernel_dilation[0]
+        (reach,) = (
+            (kernel_dilation,) if isinstance(kernel_dilation, int) else kernel_dilation
+        )
         self.past = Past((steps - 1) * reach, d)
 
     def __call__(self, x: jax.Array) -> jax.Array:
