@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import optax
 from flax import nnx
 
 from nnxc.dims import Dim, as_dim, const, symbol
@@ -20,7 +21,13 @@ from nnxc.ops.pattern import shape_of
 from nnxc.shapes import DTYPES, Axis, TensorType
 
 Env = Mapping[str, int]
-NAMESPACE: dict[str, Any] = {"Any": Any, "jax": jax, "jnp": jnp, "nnx": nnx}
+NAMESPACE: dict[str, Any] = {
+    "Any": Any,
+    "jax": jax,
+    "jnp": jnp,
+    "nnx": nnx,
+    "optax": optax,
+}
 
 
 @dataclass(frozen=True)

@@ -169,6 +169,7 @@ ELEMENTS: dict[str, Callable[..., Array]] = {
     "gaussian_nll": lambda m, v, y: (v + (y - m) ** 2 / np.exp(v)) / 2,
     "gaussian_kl": lambda m, v: (np.exp(v) + m**2 - 1 - v).sum(-1) / 2,
     "cross_entropy": cross_entropy,
+    "chunked_cross_entropy": lambda x, kernel, y: cross_entropy(x @ kernel, y),
     "soft_cross_entropy": lambda x, y: -(y * special.log_softmax(x, -1)).sum(-1),
     "poly_cross_entropy": lambda x, y: (
         -(y * special.log_softmax(x, -1)).sum(-1)

@@ -1,0 +1,88 @@
+"""What saves memory in training: losses by chunks of positions."""
+
+from __future__ import annotations
+
+import types
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from emitting import load, text_of
+from flax import nnx
+
+VOCAB, BATCH, LENGTH = 4096, 2, 256
+TIED = """
+model Net(vocab = 4096, d = 16):
+    input tokens: int[B, T]
+    param table: [vocab, d] = normal(0.5)
+    hidden = table[tokens] -> Linear(d) -> gelu
+    logits = einsum("b t d, v d -> b t v", hidden, table)
+    return logits=LOGITS, hidden=hidden, kernel=transpose(table, axes=[1, 0])
+
+train Net:
+    batch tokens: int[B, T], targets: int[B, T], seen: bool[B, T]
+    out = model(tokens)
+    loss = LOSS
+    optimizer = sgd(0.1)
+"""
+CHUNKED = "chunked_cross_entropy(out.hidden, out.kernel, targets"
+
+
+def module_of(loss: str, logits: str = "logits") -> types.ModuleType:
+    """The tied model with a loss."""
+    return load(text_of(TIED.replace("LOSS", loss).replace("LOGITS", logits)))
+
+
+def batch() -> tuple[jax.Array, ...]:
+    """Tokens, targets, and a mask."""
+    rng = np.random.default_rng(0)
+    shape = (BATCH, LENGTH)
+    tokens, targets = rng.integers(0, VOCAB, (2, *shape))
+    return jnp.array(tokens), jnp.array(targets), jnp.array(rng.random(shape) < 0.7)
+
+
+def gradients(module: types.ModuleType) -> Any:
+    """A function of flat weights: the loss and its gradients, with the weights."""
+    graph, params = nnx.split(module.create_model())
+
+    def loss(params: Any, *args: jax.Array) -> jax.Array:
+        return module.loss_fn(nnx.merge(graph, params), *args)[0]
+
+    return jax.jit(jax.value_and_grad(loss)), params
+
+
+@pytest.mark.parametrize("chunk", [64, 100, 1000])
+@pytest.mark.parametrize("where", ["", ", where=seen"])
+def test_chunks_give_the_loss_and_gradients_of_the_whole(chunk: int, where: str):
+    extra = "" if where else " + 0.0 * mean(where(seen, 1.0, 0.0))"
+    plain = module_of(f"cross_entropy(out.logits, targets{where}){extra}")
+    parts = module_of(f"{CHUNKED}{where}, chunk={chunk}){extra}")
+    found = [f(p, *batch()) for f, p in map(gradients, (plain, parts))]
+    for a, b in zip(*map(jax.tree.leaves, found), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+def test_soft_caps_hold_logits_in_chunks_too():
+    capped = "5.0 * tanh(logits / 5.0)"
+    plain = module_of("cross_entropy(out.logits, targets, where=seen)", capped)
+    parts = module_of(f"{CHUNKED}, where=seen, chunk=100, softcap=5.0)", capped)
+    found = [f(p, *batch()) for f, p in map(gradients, (plain, parts))]
+    for a, b in zip(*map(jax.tree.leaves, found), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+def temporaries(module: types.ModuleType) -> int:
+    """Bytes of temporaries of a loss with its gradients."""
+    function, params = gradients(module)
+    compiled = function.lower(params, *batch()).compile()
+    return int(compiled.memory_analysis().temp_size_in_bytes)
+
+
+def test_the_logits_of_all_positions_never_exist():
+    logits = 4 * BATCH * LENGTH * VOCAB
+    plain = temporaries(module_of("cross_entropy(out.logits, targets, where=seen)"))
+    parts = temporaries(module_of(f"{CHUNKED}, where=seen, chunk=32)"))
+    print(f"temporaries: plain {plain}, chunked {parts}, logits {logits}")
+    assert parts < logits / 2 < plain
