@@ -186,9 +186,15 @@ ELEMENTS: dict[str, Callable[..., Array]] = {
     "top_k_accuracy": lambda x, y: (np.argsort(x)[..., -2:] == y[..., None]).any(-1),
     "binary_accuracy": lambda x, y: (x > 0) == (y > 0.5),
     "ctc_loss": ctc,
+    "dpo": lambda c, r, rc, rr: np.log1p(np.exp(-0.1 * (c - r - rc + rr))),
+    "distillation": lambda x, y: (
+        special.softmax(y, -1)
+        * (special.log_softmax(y, -1) - special.log_softmax(x, -1))
+    ).sum(-1),
 }
 WHOLE: dict[str, Callable[..., Array]] = {
     "ntxent": ntxent,
+    "log_prob": lambda x, y: -cross_entropy(x, y),
     "squared_error": lambda x, y: (x - y) ** 2,
     "sigmoid_binary_cross_entropy": sigmoid_cross_entropy,
     "softmax_cross_entropy": ELEMENTS["soft_cross_entropy"],

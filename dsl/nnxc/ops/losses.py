@@ -38,13 +38,13 @@ _LABELLED = (
     Example({}, ("B 5", "int: B")),
     Example({}, ("B T V", "int: B T"), {"where": "bool: B T"}),
 )
-_ROWS = (
+ROWS = (
     Example({}, ("B 5", "B 5")),
     Example({}, ("B T 5", "B T 5"), {"where": "bool: B T"}),
 )
 
 
-def _mean(
+def mean_of(
     name: str,
     doc: str,
     values: str,
@@ -79,14 +79,14 @@ def _with(call: str, keywords: tuple[str, ...]) -> str:
     return f"{call[:-1]}, {', '.join(f'{k}={{{k}}}' for k in keywords)})"
 
 
-def _pair(*names: str, second: str = "float") -> tuple[Input, ...]:
+def floats(*names: str, second: str = "float") -> tuple[Input, ...]:
     first, *others = names
     return (tensor_input(first), *(tensor_input(n, second) for n in others))
 
 
 def _regression(name: str, doc: str, values: str, **more: Any) -> Op:
-    return _mean(
-        name, doc, values, over_equal(_PAIR), _pair(*_PAIR, second="number"), _EXAMPLES,
+    return mean_of(
+        name, doc, values, over_equal(_PAIR), floats(*_PAIR, second="number"), _EXAMPLES,
         **more,
     )  # fmt: skip
 
@@ -148,13 +148,13 @@ _REGRESSION = (
         ),
         source="Koenker, Bassett: Regression quantiles, 1978",
     ),
-    _mean(
+    mean_of(
         "poisson_nll",
         "Negative log-likelihood of counts under Poisson rates given as logarithms, "
         "up to a constant.",
         "poisson_nll({log_rates}, {targets})",
         over_equal(("log_rates", "targets")),
-        _pair("log_rates", "targets", second="number"),
+        floats("log_rates", "targets", second="number"),
         _EXAMPLES,
         helper=Helper(
             "poisson_nll",
@@ -163,13 +163,13 @@ _REGRESSION = (
             "    return jnp.exp(log_rates) - targets * log_rates\n",
         ),
     ),
-    _mean(
+    mean_of(
         "gaussian_nll",
         "Negative log-likelihood under Gaussians of given mean and log-variance, "
         "up to a constant.",
         "gaussian_nll({means}, {log_variances}, {targets})",
         over_equal(("means", "log_variances", "targets")),
-        _pair("means", "log_variances", "targets"),
+        floats("means", "log_variances", "targets"),
         (Example({}, ("B 5", "B 5", "B 5")),),
         helper=Helper(
             "gaussian_nll",
@@ -181,13 +181,13 @@ _REGRESSION = (
             "    return (log_variances + error * jnp.exp(-log_variances)) / 2\n",
         ),
     ),
-    _mean(
+    mean_of(
         "gaussian_kl",
         "KL divergence from the standard normal, summed over the last axis: a VAE's prior term.",
         "gaussian_kl({means}, {log_variances})",
         over_equal(("means", "log_variances"), reduced=1),
-        _pair("means", "log_variances"),
-        _ROWS,
+        floats("means", "log_variances"),
+        ROWS,
         helper=Helper(
             "gaussian_kl",
             "def gaussian_kl(means: jax.Array, log_variances: jax.Array) -> jax.Array:\n"
@@ -200,12 +200,12 @@ _REGRESSION = (
 )
 
 _CLASSIFICATION = (
-    _mean(
+    mean_of(
         "cross_entropy",
         "Softmax cross-entropy of logits with integer labels.",
         "optax.softmax_cross_entropy_with_integer_labels({logits}, {labels})",
         over_classes(),
-        _pair("logits", "labels", second="int"),
+        floats("logits", "labels", second="int"),
         (*_LABELLED, Example({"smoothing": 0.1}, ("B T V", "int: B T"))),
         params=(
             Param(
@@ -223,38 +223,38 @@ _CLASSIFICATION = (
             )
         },
     ),
-    _mean(
+    mean_of(
         "soft_cross_entropy",
         "Softmax cross-entropy of logits with distributions over the classes.",
         "optax.softmax_cross_entropy({logits}, {labels})",
         over_equal(("logits", "labels"), reduced=1),
-        _pair("logits", "labels"),
-        _ROWS,
+        floats("logits", "labels"),
+        ROWS,
     ),
-    _mean(
+    mean_of(
         "poly_cross_entropy",
         "Cross-entropy plus `epsilon` times its first polynomial term (PolyLoss).",
         "optax.losses.poly_loss_cross_entropy({logits}, {labels})",
         over_equal(("logits", "labels"), reduced=1),
-        _pair("logits", "labels"),
-        _ROWS,
+        floats("logits", "labels"),
+        ROWS,
         params=(Param("epsilon", Kind.NUMBER, 2.0),),
         keywords=("epsilon",),
     ),
-    _mean(
+    mean_of(
         "binary_cross_entropy",
         "Sigmoid cross-entropy of logits with labels from 0 to 1.",
         "optax.sigmoid_binary_cross_entropy({logits}, {labels})",
         over_equal(("logits", "labels")),
-        _pair("logits", "labels", second="any"),
+        floats("logits", "labels", second="any"),
         (*_EXAMPLES, Example({}, ("B 5", "bool: B 5"))),
     ),
-    _mean(
+    mean_of(
         "focal",
         "Sigmoid cross-entropy that weighs down what is already right.",
         "optax.sigmoid_focal_loss({logits}, {labels})",
         over_equal(("logits", "labels")),
-        _pair("logits", "labels", second="any"),
+        floats("logits", "labels", second="any"),
         _EXAMPLES,
         params=(
             Param("alpha", Kind.NUMBER, None, "weight of the positives", optional=True),
@@ -262,48 +262,48 @@ _CLASSIFICATION = (
         ),
         keywords=("alpha", "gamma"),
     ),
-    _mean(
+    mean_of(
         "hinge",
         "Hinge loss of scores with targets -1 and 1.",
         "optax.hinge_loss({predictions}, {targets})",
         over_equal(_PAIR),
-        _pair(*_PAIR, second="number"),
+        floats(*_PAIR, second="number"),
         _EXAMPLES,
     ),
-    _mean(
+    mean_of(
         "multiclass_hinge",
         "Multiclass hinge loss of scores with integer labels.",
         "optax.losses.multiclass_hinge_loss({scores}, {labels})",
         over_classes("scores"),
-        _pair("scores", "labels", second="int"),
+        floats("scores", "labels", second="int"),
         _LABELLED,
     ),
-    _mean(
+    mean_of(
         "kl_divergence",
         "KL divergence of targets (probabilities) from predictions (log-probabilities).",
         "optax.kl_divergence({log_predictions}, {targets})",
         over_equal(("log_predictions", "targets"), reduced=1),
-        _pair("log_predictions", "targets"),
-        _ROWS,
+        floats("log_predictions", "targets"),
+        ROWS,
     ),
 )
 
 _CTC = "optax.ctc_loss({logits}, {logit_paddings}, {labels}, {label_paddings})"
 _SIMILARITY = (
-    _mean(
+    mean_of(
         "cosine_distance",
         "1 - the cosine of the angle between predictions and targets along the last axis.",
         "optax.cosine_distance({predictions}, {targets})",
         over_equal(_PAIR, reduced=1),
-        _pair(*_PAIR),
-        _ROWS,
+        floats(*_PAIR),
+        ROWS,
     ),
-    _mean(
+    mean_of(
         "triplet",
         "How much nearer an anchor must come to its positive than to its negative.",
         "optax.losses.triplet_margin_loss({anchors}, {positives}, {negatives})",
         over_equal(("anchors", "positives", "negatives"), reduced=1),
-        _pair("anchors", "positives", "negatives"),
+        floats("anchors", "positives", "negatives"),
         (
             Example({}, ("B 5", "B 5", "B 5")),
             Example({"margin": 1.0}, ("B 5", "B 5", "B 5")),
@@ -317,7 +317,7 @@ _SIMILARITY = (
         "Contrastive loss: embeddings of one label attract each other (SimCLR).",
         Call("optax.ntxent", ("embeddings", "labels"), {"temperature": "temperature"}),
         params=(Param("temperature", Kind.NUMBER, 0.07),),
-        inputs=_pair("embeddings", "labels", second="int"),
+        inputs=floats("embeddings", "labels", second="int"),
         shape=whole(over_pairs),
         examples=(Example({}, ("8 5", "int: 8")),),
     ),
@@ -346,35 +346,35 @@ _PER_ELEMENT = (
     _values(
         "squared_error",
         "Squared error of each element.",
-        _pair(*_PAIR, second="number"),
+        floats(*_PAIR, second="number"),
         over_equal(_PAIR),
         Example({}, ("B 5", "B 5")),
     ),
     _values(
         "sigmoid_binary_cross_entropy",
         "Binary cross-entropy of each logit.",
-        _pair("logits", "labels", second="any"),
+        floats("logits", "labels", second="any"),
         over_equal(("logits", "labels")),
         Example({}, ("B 5", "B 5")),
     ),
     _values(
         "softmax_cross_entropy",
         "Cross-entropy of each row of logits with a distribution.",
-        _pair("logits", "labels"),
+        floats("logits", "labels"),
         over_equal(("logits", "labels"), reduced=1),
         Example({}, ("B T 5", "B T 5")),
     ),
     _values(
         "softmax_cross_entropy_with_integer_labels",
         "Cross-entropy of each row of logits with an integer label.",
-        _pair("logits", "labels", second="int"),
+        floats("logits", "labels", second="int"),
         over_classes(),
         Example({}, ("B T V", "int: B T")),
     ),
     _values(
         "cosine_similarity",
         "The cosine of the angle between two tensors along the last axis.",
-        _pair(*_PAIR),
+        floats(*_PAIR),
         over_equal(_PAIR, reduced=1),
         Example({}, ("B T 5", "B T 5")),
     ),
