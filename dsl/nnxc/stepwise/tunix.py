@@ -10,6 +10,7 @@ from ..ops.base import Call, Op
 from ..ops.tunix import IN_PLACE_OF
 from ..record import Record, replace
 from ..shapes import TensorType
+from ..source import Span
 from ..walk import operands, rebuilt
 from .program import logits_of, time_of
 from .time import timed
@@ -94,7 +95,7 @@ def parts_of(model: ir.Definition) -> Parts | None:
         return None
     found = {id(e): e for s in model.body[at:] for e in _heads(s, model, index, time)}
     features = [operands(e)[0] for e in found.values()]
-    if any(f != features[0] for f in features):
+    if any(not _same(f, features[0]) for f in features):
         return None
     value = features[0]
     before = (*model.body[:at], ir.Return((value,), value.span))
@@ -158,7 +159,7 @@ def _headed(stmt: ir.Stmt, value: ir.Expr, by: ir.Expr, index: int) -> ir.Stmt:
         case ir.Assign():
             return replace(stmt, value=_with(stmt.value, value, by))
         case ir.Return(values):
-            return replace(stmt, values=(_with(values[index], value, by),))
+            return ir.Return((_with(values[index], value, by),), stmt.span)
         case ir.If(then=then, orelse=orelse):
             return replace(
                 stmt,
@@ -169,7 +170,17 @@ def _headed(stmt: ir.Stmt, value: ir.Expr, by: ir.Expr, index: int) -> ir.Stmt:
 
 
 def _with(expr: ir.Expr, value: ir.Expr, by: ir.Expr) -> ir.Expr:
-    if expr == value:
+    if _same(expr, value):
         return by
     parts = operands(expr)
     return rebuilt(expr, [_with(p, value, by) for p in parts]) if parts else expr
+
+
+def _same(one: ir.Expr, other: ir.Expr) -> bool:
+    """Whether two expressions say the same, wherever they stand."""
+    return _at(one, other.span) == _at(other, other.span)
+
+
+def _at(expr: ir.Expr, span: Span) -> ir.Expr:
+    inner = [_at(part, span) for part in operands(expr)]
+    return replace(rebuilt(expr, inner), span=span)
