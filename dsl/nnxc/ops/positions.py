@@ -76,6 +76,21 @@ SINUSOIDAL = Helper(
     return pairs.reshape(length, d).astype(dtype)
 ''',
 )
+SEGMENT_POSITIONS = Helper(
+    "segment_positions",
+    '''def segment_positions(segments: jax.Array) -> jax.Array:
+    """Positions that begin anew at 0 where another segment begins: (b, t) -> (b, t)."""
+    at = jnp.arange(segments.shape[-1])
+    begins = segments != jnp.roll(segments, 1, axis=-1)
+    first = jax.lax.cummax(jnp.where(begins, at, 0), axis=segments.ndim - 1)
+    return at - first
+''',
+)
+
+
+def _segment_positions(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
+    expect_rank("segments", inputs[0], 1, at_least=True)
+    return Shaped(inputs[0].with_dtype("int"))
 
 
 def _rope(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
@@ -190,6 +205,16 @@ ENTRIES: tuple[Op, ...] = (
             Example({"interleaved": True}, ("B T heads 6", "T 2")),
         ),
         source="https://arxiv.org/abs/2104.09864",
+    ),
+    Op(
+        "segment_positions",
+        "function",
+        "The positions of packed sequences: counted from 0 in each run of equal segment ids.",
+        Call("segment_positions", ("segments",)),
+        inputs=(Input("segments", "int", scalar=False),),
+        shape=_segment_positions,
+        helper=SEGMENT_POSITIONS,
+        examples=(Example({}, ("int: B T",)), Example({}, ("int: T",))),
     ),
     Op(
         "sinusoidal",

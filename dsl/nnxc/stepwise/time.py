@@ -80,9 +80,17 @@ MOVES = frozenset(
 CREATES = frozenset(
     {"zeros", "ones", "full", "broadcast", "normal", "uniform", "bernoulli", "gumbel"}
 )
-# What mixes all axes between the first and the last.
+# What mixes all axes between the first and the last, or looks back along the last.
 ACROSS = frozenset(
-    {"GroupNorm", "InstanceNorm", "ConvTranspose", "max_pool", "avg_pool", "resize"}
+    {
+        "GroupNorm",
+        "InstanceNorm",
+        "ConvTranspose",
+        "max_pool",
+        "avg_pool",
+        "resize",
+        "segment_positions",
+    }
 )
 
 
