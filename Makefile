@@ -10,13 +10,16 @@ N ?= 500
 NEW_ENOUGH = $(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("nnxc needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + "; name another: make PYTHON=python3.12")'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo sentences test quick parity tunix fuzz bench generate lint clean
+.PHONY: help demo demo-lm sentences test quick parity tunix fuzz bench generate lint clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(READY) ## compile, train and show three models (about three minutes)
 	@$(RUN) -m demo
+
+demo-lm: $(READY) ## train a small Llama, adapt it to another text, sample (three minutes)
+	@$(RUN) -m demo.language
 
 sentences: $(READY) $(MINILM) ## published weights at work: sentences that mean the same
 	@$(RUN) -m demo.sentences
@@ -40,6 +43,7 @@ fuzz: $(READY) ## N random valid specs and N broken ones (make fuzz N=500)
 bench: $(READY) ## measure, write benchmarks/results, refresh the README's table
 	@$(RUN) -m benchmarks.compile
 	@$(RUN) -m benchmarks.step
+	@$(RUN) -m benchmarks.decode
 	@$(RUN) -m benchmarks.table
 	@$(RUN) -m benchmarks.families
 

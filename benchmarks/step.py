@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -78,7 +79,12 @@ def gpt_work(
 
 def generated(name: str) -> ModuleType:
     """A module of `generated/`."""
-    path = ROOT / "generated" / name / f"{name}.py"
+    return imported(ROOT / "generated" / name / f"{name}.py")
+
+
+def imported(path: Path) -> ModuleType:
+    """A module by its path."""
+    name = path.stem
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -20,12 +20,12 @@ LENGTH = 60_000  # characters of text: as much as a minute suffices for
 PATIENCE = 90  # seconds; a slow machine takes fewer steps
 
 
-def prose() -> str:
+def prose(length: int = LENGTH) -> str:
     """The paragraphs of the manual that are prose, one a line, in plain ASCII."""
     text = "\n\n".join(topics[name] for name in sorted(topics))
     paragraphs = (" ".join(p.split()) for p in text.split("\n\n") if p[:1].isupper())
     chosen = "\n".join(p for p in paragraphs if len(p) > 80 and p[-1] in ".:")
-    return re.sub(f"[^{re.escape(ALPHABET)}]", "", chosen)[:LENGTH]
+    return re.sub(f"[^{re.escape(ALPHABET)}]", "", chosen)[:length]
 
 
 def encode(text: str) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import matplotlib
 
@@ -63,6 +63,20 @@ def draw(curves: Mapping[str, Sequence[float]], path: Path) -> None:
         axes.plot(smooth(losses), label=label, linewidth=1.2)
     axes.set(xlabel="step", ylabel="training loss", yscale="log")
     axes.legend(frameon=False)
+    figure.tight_layout()
+    figure.savefig(path, dpi=150)
+    plt.close(figure)
+
+
+def draw_stages(stages: Mapping[str, Any], path: Path) -> None:
+    """Losses in training and held out, a panel for each stage."""
+    figure, panels = plt.subplots(1, len(stages), figsize=(9, 4), sharey=True)
+    for axes, (label, curves) in zip(panels, stages.items(), strict=True):
+        axes.plot(smooth(curves.train), label="training", linewidth=1.2)
+        axes.plot(*zip(*curves.held_out, strict=True), label="held out", linewidth=1.2)
+        axes.set(title=label, xlabel="step")
+        axes.legend(frameon=False)
+    panels[0].set(ylabel="loss, nats a token")
     figure.tight_layout()
     figure.savefig(path, dpi=150)
     plt.close(figure)

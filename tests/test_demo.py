@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from demo import __main__ as demo
-from demo import characters, console, digits
+from demo import characters, console, digits, language
+from demo.pairs import Pairs
 
 ROOT = Path(__file__).parents[1]
 
@@ -61,3 +62,41 @@ def test_demo_runs_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(characters, "STEPS", 3)
     assert demo.main() == 1  # one epoch is not enough
     assert (tmp_path / "losses.png").stat().st_size > 10_000
+
+
+def test_pairs_are_learnt_from_the_left() -> None:
+    pairs = Pairs("aaab " * 9, len(characters.ALPHABET) + 1)
+    assert pairs.texts[-1] == "aa"
+    assert [pairs.texts[t] for t in pairs.encode("aaaaab\n")] == [
+        "aa",
+        "aa",
+        "a",
+        "b",
+        "\n",
+    ]
+    assert pairs.decode(pairs.encode("aaaaab\n")) == "aaaaab\n"
+
+
+def test_a_language_model_is_trained_and_adapted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sizes = {"vocab": 100, "d": 8, "layers": 1, "heads": 1, "kv_heads": 1}
+    small = {"OUT": tmp_path, "SIZES": {**sizes, "head_dim": 8, "hidden": 8}}
+    small |= {"CONTEXT": 16, "BATCH": 2, "SAMPLE": 4, "SECONDS": (0, 0)}
+    for name, value in {**small, "LENGTH": 9000}.items():
+        monkeypatch.setattr(language, name, value)
+    assert language.main() == 0
+    assert "merged into the weights: the same text" in capsys.readouterr().out
+    assert (tmp_path / "language.png").stat().st_size > 10_000
+    assert (tmp_path / "adapters/adapter_model.safetensors").is_file()
+
+
+def test_an_interrupt_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(language, "run", interrupted)
+    assert language.main() == 130
+    assert capsys.readouterr().out.strip() == "interrupted"
