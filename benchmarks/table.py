@@ -40,6 +40,7 @@ def table() -> str:
     compiling, step = _load("compile"), _load("step")
     machine = compiling["machine"]
     rows = [*size_rows(compiling), *time_rows(compiling), *step_rows(step)]
+    rows += decode_rows(_load("decode"))
     lines = [f"| {what} | {reach} | {found} |" for what, reach, found in rows]
     where = f"Python {machine['python']}, {machine['system']}, {machine['cores']} cores"
     head = "| What | Aim | Measured |\n|---|---|---|"
@@ -112,6 +113,23 @@ def step_rows(results: Mapping[str, Any]) -> list[tuple[str, str, str]]:
             f"{runs['nnx.jit']['wall_ratio']:.2f} / {runs['nnx.jit']['cpu_ratio']:.2f}",
         )
         for work, runs in results["works"].items()
+    ]
+
+
+def decode_rows(results: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Tokens a second, and those over pure JAX's, of all that decode."""
+    rounds = results["sizes"]["rounds"]
+    return [
+        (
+            f"tokens a second of a Llama of 33 M, over pure JAX by hand, batch {batch}; "
+            f"{rounds} rounds on a shared machine",
+            ">= 1 generated",
+            ", ".join(
+                f"{name} {row['tokens_per_s']:.0f} ({row['ratio']:.2f})"
+                for name, row in runs.items()
+            ),
+        )
+        for batch, runs in results["batches"].items()
     ]
 
 
