@@ -151,6 +151,15 @@ def test_scores_are_made_of_the_features(model: Any) -> None:
     close(model.compute_final_logits(features), model(IDS)[0])
 
 
+def test_a_critic_puts_its_head_in_place(make: Make) -> None:
+    model = make()
+    width = model.lm_head.in_features
+    model.lm_head = nnx.Linear(width, 1, use_bias=False, rngs=nnx.Rngs(0))
+    features, _ = model(IDS, skip_lm_head=True)
+    assert width == model.embed_dim
+    close(model(IDS)[0], model.lm_head(features))
+
+
 # Tunix takes what is sown in this way still.
 @pytest.mark.filterwarnings("ignore:Using 'Module.sow:DeprecationWarning")
 def test_hidden_states_are_sown_when_asked_for(model: Any) -> None:

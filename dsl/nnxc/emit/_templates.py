@@ -713,6 +713,8 @@ def tunix(tunix: Any) -> str:
     """tunix.py.j2."""
     out: list[str] = []
     out.append(tunix_config())
+    out.append("\n\n")
+    out.append(tunix_head())
     out.append("\n\nclass ")
     out.append(tunix.name)
     out.append("(")
@@ -732,10 +734,12 @@ def tunix(tunix: Any) -> str:
     out.append(", ")
     out.append(tunix.vocab)
     out.append(
-        '\n\n    def attentions(self) -> list[TunixAttention]:\n        """The layers that have a cache, in order."""\n        layers = (layer for _, layer in nnx.iter_modules(self))\n        return [layer for layer in layers if isinstance(layer, TunixAttention)]\n\n'
+        '\n        self.headless = not hasattr(self, "lm_head")\n        if self.headless:\n            self.lm_head = TunixHead(self.embed_dim)\n\n    def attentions(self) -> list[TunixAttention]:\n        """The layers that have a cache, in order."""\n        layers = (layer for _, layer in nnx.iter_modules(self))\n        return [layer for layer in layers if isinstance(layer, TunixAttention)]\n\n'
     )
     out.append(tunix_call(tunix))
-    out.append("\n")
+    out.append(
+        '\n    def scores(self, x: jax.Array) -> jax.Array:\n        """Scores of hidden states, or the values of a critic\'s head where there was none."""\n        own = not self.headless or isinstance(self.lm_head, TunixHead)\n        return self.compute_final_logits(x) if own else self.lm_head(x)\n\n'
+    )
     out.append(tunix_cache(tunix))
     for method in tunix.methods:
         out.append("\n    ")
@@ -776,7 +780,7 @@ def tunix_call(tunix: Any) -> str:
     )
     out.append(tunix.tokens)
     out.append(
-        ')\n        finally:\n            for layer in layers:\n                del layer.asked\n        if output_hidden_states:\n            self.sow(nnx.Intermediate, "all_hidden_states", x)\n        if cache is not None:\n            cache = {f"layer_{number}": one.cache for number, one in enumerate(asked)}\n        return x if skip_lm_head else self.compute_final_logits(x), cache\n'
+        ')\n        finally:\n            for layer in layers:\n                del layer.asked\n        if output_hidden_states:\n            self.sow(nnx.Intermediate, "all_hidden_states", x)\n        if cache is not None:\n            cache = {f"layer_{number}": one.cache for number, one in enumerate(asked)}\n        return x if skip_lm_head else self.scores(x), cache\n'
     )
     return "".join(out)
 
@@ -786,6 +790,15 @@ def tunix_config() -> str:
     out: list[str] = []
     out.append(
         'class TunixSharding(NamedTuple):\n    """How the weights of a critic\'s head are split: they are not."""\n\n    score_weight_d1: tuple[str | None, ...] = (None, None)\n\n\n@dataclass\nclass TunixConfig:\n    """What Tunix asks of a model."""\n\n    num_layers: int\n    num_kv_heads: int\n    head_dim: int\n    embed_dim: int\n    dtype: jax.typing.DTypeLike = jnp.float32\n    remat_config: Any = None\n    shd_config: TunixSharding = TunixSharding()\n'
+    )
+    return "".join(out)
+
+
+def tunix_head() -> str:
+    """tunix_head.py.j2."""
+    out: list[str] = []
+    out.append(
+        'class TunixHead(nnx.Module):\n    """Where a critic puts its head in a model whose embedding makes the scores."""\n\n    def __init__(self, width: int):\n        self.in_features = width\n'
     )
     return "".join(out)
 
