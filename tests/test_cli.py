@@ -356,6 +356,8 @@ def test_a_build_is_fresh_until_something_changes(nnx: Run) -> None:
     os.utime("net.nnx")
     os.utime("out/net.py")
     assert is_fresh(*BUILD)
+    policy = ("--remat-policy", "dots")
+    assert not is_fresh(*BUILD, *policy)
     for words in ("--remat",), ("--no-black",), ("--stack", "scan"), ("--force",):
         assert not is_fresh(*BUILD, *words)
     assert not fresh.is_fresh(BUILD, "another compiler")

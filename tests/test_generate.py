@@ -269,6 +269,7 @@ REFUSED = {
     'x += einsum("b t d, b s d -> b t", x, x)[..., none]': "this needs the whole sequence at once",
     'x += einsum("... d, ... d -> d", x, x)': "this needs the whole sequence at once",
     'x = max_pool(x, [3], stride=1, padding="same")': "this needs the whole sequence at once",
+    "x += astype(segment_positions(argmax(x, axis=-1)), f32)[..., none]": "this needs the whole sequence at once",
     "x = x -> GroupNorm(2)": "this needs the whole sequence at once",
     "x += arange(T)[:, none]": "`arange` counts from the start of the sequence",
     "x += x -> Conv(d, [3])": 'this window sees later entries; write padding="causal"',

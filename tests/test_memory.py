@@ -86,3 +86,48 @@ def test_the_logits_of_all_positions_never_exist():
     parts = temporaries(module_of(f"{CHUNKED}, where=seen, chunk=32)"))
     print(f"temporaries: plain {plain}, chunked {parts}, logits {logits}")
     assert parts < logits / 2 < plain
+
+
+DEEP = """
+block Mix(hidden):
+    input x: [B, T, d]
+    q = x -> Linear(2, 4) as query
+    y = attend(q, q, q, causal=true) -> Linear(d, over=[-2, -1])
+    return x + y -> Linear(hidden) -> gelu -> Linear(d)
+
+model Stacked(layers = 3):
+    input x: [B, T, 8]
+    return x -> Mix(32) * layers as blocks
+
+model Looped(layers = 3):
+    input x: [B, T, 8]
+    for i in range(layers):
+        x = x -> Mix(32) as mix
+    return x
+"""
+
+
+def saved(name: str, **options: Any) -> tuple[int, Any]:
+    """How many matrix products a gradient takes, and the gradients."""
+    module = load(text_of(DEEP, **options))
+    graph, params = nnx.split(getattr(module, name)(rngs=nnx.Rngs(0)))
+    x = jnp.array(np.random.default_rng(0).normal(size=(2, 5, 8)), jnp.float32)
+
+    def loss(params: Any) -> jax.Array:
+        return jnp.sum(nnx.merge(graph, params)(x) ** 2)
+
+    text = str(jax.make_jaxpr(jax.grad(loss))(params))
+    return text.count("dot_general["), jax.grad(loss)(params)
+
+
+@pytest.mark.parametrize("stack", ["loop", "scan"])
+@pytest.mark.parametrize("name", ["Stacked", "Looped"])
+def test_a_policy_says_what_is_computed_again(name: str, stack: str):
+    choices = (False, True, "dots-no-batch", "dots")
+    found = [saved(name, stack=stack, remat=remat) for remat in choices]
+    plain, nothing, some, dots = (count for count, _ in found)
+    assert plain == dots < some < nothing
+    for _, other in found[1:]:
+        pairs = zip(*map(jax.tree.leaves, (found[0][1], other)), strict=True)
+        for a, b in pairs:
+            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)

@@ -171,7 +171,9 @@ def _parse(
             case "--interface":
                 options["interface"] = next(rest, None)
             case "--remat":
-                options["remat"] = True
+                options["remat"] = options["remat"] or True
+            case "--remat-policy":
+                options["remat"] = next(rest, None)
             case "--no-black":
                 options["black"] = False
             case "--check":

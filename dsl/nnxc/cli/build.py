@@ -36,6 +36,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--remat", action="store_true", help="recompute a stack's activations"
     )
     parser.add_argument(
+        "--remat-policy",
+        choices=("dots", "dots-no-batch"),
+        help="recompute all but matrix products, or but those without batch axes",
+    )
+    parser.add_argument(
         "--interface",
         choices=("tunix",),
         help="add what a library for training calls of a language model",
@@ -52,7 +57,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     """Build, and tell what was written."""
     options = Options(
         stack=args.stack,
-        remat=args.remat,
+        remat=args.remat_policy or args.remat,
         black=args.black,
         interface=args.interface,
     )

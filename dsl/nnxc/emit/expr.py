@@ -118,7 +118,7 @@ def _invoke(
         return _gradient(callee.text, args, keywords)
     target = f"{callee.text}.{method}" if method else callee.text
     if callee.rematted:
-        target = f"nnx.remat({callee.rematted}.__call__, graph=False)"
+        target = callee.rematted
         args.insert(0, callee.text)
     return Text(f"{target}({', '.join(args + keywords)})")
 

@@ -47,7 +47,7 @@ from .signature import (
     is_scanned,
     layer_draws,
 )
-from .stacks import Stack, loop, rematted, scan, stateful_scan
+from .stacks import Stack, loop, remat, rematted, scan, stateful_scan
 from .statics import as_size, size, static
 from .steps import write_scan
 
@@ -171,7 +171,9 @@ class Flow:
         made = Callee(
             self.access[name], drawing, block.optional_inputs, block.inputs, copies
         )
-        return replace(made, rematted=block.name) if name in self.rematted else made
+        if name in self.rematted:
+            return replace(made, rematted=remat(block.name, self.options.policy))
+        return made
 
     def _rematted_layers(self) -> frozenset[str]:
         """The blocks in loops; those of stacks have a way of their own."""
@@ -466,17 +468,18 @@ class Flow:
         holder = self.access[step.layer]
         self.scope.rngs = free[3] if scanned else "rngs"
         self.access[step.layer] = free[0]
-        remat = self.options.remat and not scanned
+        again = bool(self.options.remat) and not scanned
         stack = Stack(
             holder,
             free[0],
             self.locals.text[name],
-            self._rematted(step, layer) if remat else self.part(step),
+            self._rematted(step, layer) if again else self.part(step),
             layer_draws(layer, known),
             part(layer.count or ir.Literal(None), self.scope),
-            self.options.remat,
+            bool(self.options.remat),
             self.locals.text[made.gathered] if made and made.gathered else None,
             made is not None and made.before,
+            self.options.policy,
         )
         self.access[step.layer], self.scope.rngs = holder, "rngs"
         for lent in (free[0], *free[2:]):  # a second `def body` would hide the first
@@ -497,7 +500,7 @@ class Flow:
         element = self.access[step.layer]
         owner = class_name(layer, self.names.signatures) or f"type({element})"
         text, uses = self.part(step)
-        return rematted(text, element, owner), uses
+        return rematted(text, element, owner, self.options.policy), uses
 
     def _in_dtype(self, name: str) -> list[Node]:
         """A scan must begin with the dtype that its layers give."""

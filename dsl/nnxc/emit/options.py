@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from ..record import Record
+
+POLICIES: Final = {  # what the backward pass need not compute again
+    "dots": "dots_saveable",
+    "dots-no-batch": "dots_with_no_batch_dims_saveable",
+}
 
 
 class Options(Record):
     """`stack`: layers of a stack in a Python loop, or scanned over stacked weights. `remat`:
-    recompute each layer of a stack in the backward pass. `black`: run the text through Black.
+    recompute each layer of a stack in the backward pass, or all of it but what a policy of
+    `POLICIES` saves. `black`: run the text through Black.
     `interface`: what calls the models that generate, where it asks for more than they have.
     """
 
     stack: Literal["loop", "scan"] = "loop"
-    remat: bool = False
+    remat: bool | Literal["dots", "dots-no-batch"] = False
     black: bool = True
     interface: Literal["tunix"] | None = None
+
+    @property
+    def policy(self) -> str:
+        """The further argument of a rematerialisation, if any."""
+        name = POLICIES.get(str(self.remat))
+        return f", policy=jax.checkpoint_policies.{name}" if name else ""

@@ -29,7 +29,7 @@ class Callee(Record):
     names: Mapping[str, str] = field(default_factory=dict)  # where Python's differ
     copies: Copies | None = None
     extern: str = ""  # the name of Python code whose results are checked
-    rematted: str = ""  # the class of what the backward pass computes again
+    rematted: str = ""  # what is called where the backward pass computes it again
 
 
 MODEL = Callee("model")

@@ -23,6 +23,7 @@ class Stack(Record):
     remat: bool
     gathered: str | None = None
     before: bool = False
+    policy: str = ""  # a further argument of what rematerialises
 
 
 def loop(stack: Stack) -> list[Node]:
@@ -46,10 +47,15 @@ def _ends(stack: Stack) -> tuple[list[Line], str]:
     return [], f"{text}, {stack.carried}"
 
 
-def rematted(call: str, element: str, owner: str) -> str:
+def remat(owner: str, policy: str) -> str:
+    """The call of a class, computed again in the backward pass."""
+    return f"nnx.remat({owner}.__call__, graph=False{policy})"
+
+
+def rematted(call: str, element: str, owner: str, policy: str) -> str:
     """The call of one layer, computed again in the backward pass."""
     arguments = call.removeprefix(f"{element}(")
-    return f"nnx.remat({owner}.__call__, graph=False)({element}, {arguments}"
+    return f"{remat(owner, policy)}({element}, {arguments}"
 
 
 def scan(stack: Stack, body: str, streams: str, key: str, every: str) -> list[Node]:
@@ -63,7 +69,7 @@ def scan(stack: Stack, body: str, streams: str, key: str, every: str) -> list[No
         each, over = "xs", f"({stack.holder}, {streams})"
     more, end = _ends(stack) if stack.gathered else ([], f"{text}, None")
     lines += [*more, Line(f"return {end}", uses)]
-    run = f"jax.checkpoint({body})" if stack.remat else body
+    run = f"jax.checkpoint({body}{stack.policy})" if stack.remat else body
     left = every if stack.gathered else "_"
     call = f"{stack.carried}, {left} = jax.lax.scan({run}, {stack.carried}, {over})"
     return [
@@ -85,7 +91,7 @@ def stateful_scan(
     axes = ", ".join(["nnx.Carry", *["0"] * (len(arguments) - 1)])
     outs = "(nnx.Carry, 0)" if stack.gathered else "nnx.Carry"
     decorators = [f"@nnx.scan(in_axes=({axes}), out_axes={outs}, graph=False)"]
-    decorators += ["@nnx.remat(graph=False)"] if stack.remat else []
+    decorators += [f"@nnx.remat(graph=False{stack.policy})"] if stack.remat else []
     head = f"def {body}({', '.join(parameters)}):"
     more, end = _ends(stack) if stack.gathered else ([], text)
     left = f"{stack.carried}, {every}" if stack.gathered else stack.carried
