@@ -160,6 +160,9 @@ STATEMENTS = {
     "metric error = a": tree.Metric("error", A),
     "freeze a.b, c[1]": tree.Select("freeze", (Attribute(A, "b"), Index(C, (ONE,)))),
     "only a": tree.Select("only", (A,)),
+    "frozen a = a(b)": tree.Frozen(
+        "a", tree.Call(A, (tree.Arg(None, tree.Name("b")),))
+    ),
     "adapt a(on) on a.b, c": tree.Adapt(
         tree.Call(A, (tree.Arg(None, tree.Name("on")),)), (Attribute(A, "b"), C)
     ),

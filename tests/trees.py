@@ -159,6 +159,12 @@ SIMPLE = st.one_of(
         | st.builds(tree.Call, LOWER.map(tree.Name), _arguments(EXPRESSIONS)),
         tuples(PATHS, least=1),
     ),
+    _with_trivia(
+        tree.Frozen,
+        LOWER,
+        LOWER.map(tree.Name)
+        | st.builds(tree.Call, LOWER.map(tree.Name), _arguments(EXPRESSIONS)),
+    ),
 )
 
 

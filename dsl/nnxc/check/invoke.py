@@ -155,8 +155,8 @@ def call_value(
             return apply(ctx, layer, None, node.args, node.span, piped)
         case Method(layer, op):
             return apply(ctx, layer, op, node.args, node.span, piped)
-        case ModelRef(signature):
-            return call_model(ctx, signature, node.args, node.span, piped)
+        case ModelRef():
+            return call_model(ctx, func, node.args, node.span, piped)
         case Bad():
             check_arguments(ctx, node.args)
             return BAD
@@ -347,22 +347,27 @@ def _same_as_input(
 
 def call_model(
     ctx: Context,
-    signature: Signature,
+    model: ModelRef,
     args: Iterable[tree.Arg],
     span: Span,
     piped: Value | None,
 ) -> Value:
-    """`model(x)` in a train."""
+    """`model(x)` in a train. A frozen one draws only what it draws in evaluation."""
+    signature, before = model.signature, dict(ctx.streams)
     definition = signature.definition
-    layer = LayerInfo("model", signature, {}, {}, span, True)
+    layer = LayerInfo(model.name, signature, {}, {}, span, True)
     layer.pending = Written()
     for name in signature.params:
-        layer.args[name] = (ir.Ref(name), _own_size(ctx, name))
+        own = (ir.Ref(name), _own_size(ctx, name))
+        layer.args[name] = model.args.get(name, own)
     value = apply(ctx, layer, None, args, span, piped)
+    if model.frozen:
+        for stream in {*definition.streams} - signature.hard_streams - {*before}:
+            ctx.streams.pop(stream, None)
     if isinstance(value, (Tensor, Several, Listed)) and isinstance(
         value.expr, ir.Apply
     ):
-        return wrap(ir.ModelCall(value.expr.args, value.expr.type, span))
+        return wrap(ir.ModelCall(value.expr.args, value.expr.type, span, model.name))
     assert isinstance(value, Bad), definition.name
     return value
 

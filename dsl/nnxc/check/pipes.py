@@ -248,8 +248,8 @@ def _name_stage(ctx: Context, node: tree.Name | tree.Attribute, value: Value) ->
                 layer.used = True
                 return BAD
             return apply(ctx, layer, op, (), node.span, value)
-        case ModelRef(signature):
-            return call_model(ctx, signature, (), node.span, value)
+        case ModelRef():
+            return call_model(ctx, func, (), node.span, value)
         case Bad():
             return BAD
         case Static() if func.flavor in ("function", "unknown"):

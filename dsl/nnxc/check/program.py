@@ -250,7 +250,7 @@ def _train(
     functions = {**MODEL_OPS, **LOSSES, **METRICS, **brought}
     if signature is None or node.broken:
         return None
-    return check_train(node, files.sink, signature, functions, options)
+    return check_train(node, files.sink, signature, functions, options, signatures)
 
 
 def _weights(

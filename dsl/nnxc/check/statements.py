@@ -67,7 +67,13 @@ def statement(ctx: Context, node: tree.Statement) -> None:
                 value.span,
                 help="give it a name, or return it",
             )
-        case tree.Metric() | tree.Select() | tree.Adapt() | tree.Optimize():
+        case (
+            tree.Metric()
+            | tree.Select()
+            | tree.Adapt()
+            | tree.Frozen()
+            | tree.Optimize()
+        ):
             ctx.fail("N242", "this belongs in a train", node.span)
         case _:
             assert_never(node)

@@ -19,6 +19,7 @@ from .context import Context
 from .declarations import check_name
 from .definition import finish
 from .expressions import as_tensor, expr
+from .frozen import freeze, undecided
 from .selection import select
 from .settings import between, count, independent, positive_number, precision, train_op
 from .statements import abandon, mentioned, statement, targets
@@ -58,6 +59,8 @@ class Parts:
     ema: ir.Static | None = None
     goals: list[Goal] = field(default_factory=list)
     adapters: ir.Adapters | None = None
+    frozen: list[ir.Frozen] = field(default_factory=list)
+    models: Mapping[str, Signature] = field(default_factory=dict)
     broken: bool = False
 
     @property
@@ -72,17 +75,19 @@ def check_train(
     signature: Signature,
     functions: Mapping[str, Op],
     defaults: Mapping[str, Mapping[str, tree.Arg]],
+    models: Mapping[str, Signature],
 ) -> ir.Train | None:
     """Check a train of a sound model; None where it has mistakes."""
     ctx = Context(sink, "train", signature.definition.name, {}, functions, defaults)
     _model_names(ctx, signature)
     ctx.hints = dict.fromkeys(SETTINGS, "a setting is no value; name what goes into it")
     several = any(isinstance(item, tree.Optimize) for item in node.body)
-    parts = Parts(Goal("", node.model.span), several)
+    parts = Parts(Goal("", node.model.span), several, models=models)
     _has_batch(ctx, node, parts)
     _statements(ctx, node.body, parts, signature)
     if not several:
         parts.goals.append(parts.goal)
+    undecided(ctx, parts)
     _complete(ctx, parts)
     if parts.broken:
         return None
@@ -97,6 +102,7 @@ def check_train(
         tuple(sorted(ctx.hard_streams)),
         node.span,
         parts.adapters,
+        tuple(parts.frozen),
     )
 
 
@@ -175,6 +181,8 @@ def _statement(
             select(ctx, node, parts, signature)
         case tree.Adapt():
             adapt(ctx, node, parts, signature)
+        case tree.Frozen():
+            freeze(ctx, node, parts, signature, parts.models)
         case tree.Assign(targets, "=") if (
             len(targets) == 1 and targets[0].id in SETTINGS
         ):
@@ -209,6 +217,8 @@ def _in_place(ctx: Context, node: tree.Statement, parts: Parts) -> None:
             what, own = "optimize", False
         case tree.Adapt():
             what, own = "adapt", False
+        case tree.Frozen():
+            what, own = "frozen", False
         case tree.Assign((tree.Name(name),), "=") if name in SETTINGS:
             what, own = name, name in OWN
         case _:
@@ -239,6 +249,7 @@ def _optimize(
     parts.shared = ctx.body
     with ctx.nested() as body:
         _statements(ctx, node.body, parts, signature)
+        undecided(ctx, parts)
     parts.goal.body = finish(ctx, body)
     if not parts.goal.only and not parts.goal.freeze:
         path = tree.Name(node.name, node.name_span)
@@ -362,7 +373,7 @@ def _require_model(ctx: Context, node: tree.Assign, parts: Parts) -> None:
 
 
 def _uses_model(node: object) -> bool:
-    if isinstance(node, ir.ModelCall):
+    if isinstance(node, ir.ModelCall) and node.model == "model":
         return True
     if isinstance(node, tuple):
         return any(_uses_model(n) for n in node)

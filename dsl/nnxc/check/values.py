@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 from .. import ir
@@ -149,9 +150,16 @@ class BlockRef(Record):
 
 
 class ModelRef(Record):
-    """`model` in a train."""
+    """`model` in a train, or one that is frozen there; `args` are its parameters here."""
 
     signature: Signature
+    name: str = "model"
+    args: Mapping[str, tuple[ir.Static, Any]] = MappingProxyType({})
+
+    @property
+    def frozen(self) -> bool:
+        """Whether it does not learn."""
+        return self.name != "model"
 
 
 Value: TypeAlias = (

@@ -70,7 +70,7 @@ def text(expr: ir.Expr, scope: Scope) -> Text:
             parts = static(condition, scope), text(then, scope), text(orelse, scope)
             return t.ternary(*parts)
         case ir.ModelCall(args):
-            return _invoke(scope.model, None, args, scope)
+            return _invoke(scope.models[expr.model], None, args, scope)
         case ir.Let():
             raise TypeError("a value used twice needs a statement")
         case _:

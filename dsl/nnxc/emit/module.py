@@ -63,8 +63,8 @@ def _parts(program: ir.Program, names: Names, options: Options) -> list[Part]:
     before = len(parts)
     for definition in program.definitions:
         signature = names.signatures[definition.name]
-        goals = (g for v in trains if v.model == signature.name for g in v.goals)
-        wanted = {n for goal in goals for n in goal.loss.stored}
+        stored = (s for v in trains for g in v.goals for s in g.loss.stored)
+        wanted = {name for model, name in stored if model == definition.name}
         for section in program.weights:
             if section.model == definition.name:
                 wanted |= asked_of_model(section)
@@ -81,7 +81,12 @@ def _parts(program: ir.Program, names: Names, options: Options) -> list[Part]:
     if trains:
         kinds = {"dict[str, jax.Array]" if v.several else "jax.Array" for v in trains}
         losses = kinds.pop() if len(kinds) == 1 else "Any"
-        parts.append(Part(templates.trainer(losses), done=losses == "jax.Array"))
+        parts.append(
+            Part(
+                templates.trainer(any(t.frozen for t in program.trains), losses),
+                done=losses == "jax.Array",
+            )
+        )
     for generated in program.generates:
         text = templates.generation(generate_view(generated, program, names))
         parts += [Part(t) for t in text.split(BETWEEN)]

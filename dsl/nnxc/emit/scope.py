@@ -55,7 +55,7 @@ def no_layer(name: str) -> Callee:
 class Scope:
     """Resolves names. `symbol` gives the text of a parameter, size, axis or static local; `values`
     that of tensors, `callee` a layer. `dtype` is the text of the model's own dtype where it is a
-    choice. `model` is what a `ModelCall` calls. `externs` are names of Python code. `sizes` are
+    choice. `models` are what a `ModelCall` calls. `externs` are names of Python code. `sizes` are
     sizes that have a name.
     """
 
@@ -66,10 +66,15 @@ class Scope:
         callee: Callable[[str], Callee] = no_layer,
         *,
         dtype: str | None = None,
-        model: Callee = MODEL,
+        models: Mapping[str, Callee] = MappingProxyType({"model": MODEL}),
         externs: Mapping[Origin, str] = MappingProxyType({}),
     ):
-        self.symbol, self.callee, self.dtype, self.model = symbol, callee, dtype, model
+        self.symbol, self.callee, self.dtype, self.models = (
+            symbol,
+            callee,
+            dtype,
+            models,
+        )
         self.externs = externs
         self.values: Mapping[str, str] = {} if values is None else values
         self.rngs = "rngs"

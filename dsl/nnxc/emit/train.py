@@ -15,6 +15,7 @@ from .signature import Names, Signature
 from .statics import static
 from .train_adapters import AdaptersView, adapters_view
 from .train_goals import OF_GOAL, Draws, Function, GoalView, gathered, goal_view, listed
+from .train_loss import frozen_view
 from .train_select import evaluation, keeps_all
 
 _LOCALS = (
@@ -63,9 +64,14 @@ def train_view(program: ir.Program, train: ir.Train, names: Names) -> TrainView:
     taken += [f"{g.name}_{w}" for g in train.objectives for w in _OF_STEP if g.name]
     local = Namespace(taken)
     batch = {f.name: local.give(f.name) for f in train.batch}
+    frozen = {
+        f.name: frozen_view(f, local.give(f.name), names, evaluation(program, f.model))
+        for f in train.frozen
+    }
+    held = tuple(f.parameter for f in frozen.values())
     draws = _draws(train)
     goals = tuple(
-        goal_view(train, goal, names, mine, batch, taken, draws, splits)
+        goal_view(train, goal, names, mine, batch, frozen, taken, draws, splits)
         for goal, mine in zip(train.objectives, own, strict=True)
     )
     losses, metrics = gathered(train.objectives)
@@ -81,10 +87,10 @@ def train_view(program: ir.Program, train: ir.Train, names: Names) -> TrainView:
         create_rngs=called["create_rngs"],
         streams=_streams(train.streams),
         train_step=_train_step(
-            train, called["train_step"], goals, batch, draws, signature
+            train, called["train_step"], goals, held, batch, draws, signature
         ),
         donated=_donated(train, goals, splits),
-        eval_step=_eval_step(called["eval_step"], batch, draws, signature),
+        eval_step=_eval_step(called["eval_step"], held, batch, draws, signature),
         modes=evaluation(program, train.model),
         losses=losses,
         metrics=metrics,
@@ -128,6 +134,7 @@ def _train_step(
     train: ir.Train,
     name: str,
     goals: tuple[GoalView, ...],
+    held: tuple[str, ...],
     batch: Mapping[str, str],
     draws: Draws,
     signature: Signature,
@@ -136,18 +143,19 @@ def _train_step(
     optimizers = [f"{g.optimizer}: nnx.Optimizer[{signature.name}]" for g in goals]
     ema = [] if train.ema is None else ["ema: nnx.EMA"]
     first = f"model: {signature.name}"
-    return Function(name, listed(first, *optimizers, *ema, *draws.step, *fields))
+    return Function(name, listed(first, *held, *optimizers, *ema, *draws.step, *fields))
 
 
 def _eval_step(
     name: str,
+    held: tuple[str, ...],
     batch: Mapping[str, str],
     draws: Draws,
     signature: Signature,
 ) -> Function:
     fields = [f"{field}: jax.Array" for field in batch.values()]
     first = f"model: {signature.name}"
-    return Function(name, listed(first, *draws.evaluation, *fields))
+    return Function(name, listed(first, *held, *draws.evaluation, *fields))
 
 
 def _streams(streams: Iterable[str]) -> str | None:

@@ -8,7 +8,7 @@ from .. import ir
 from ..record import Record
 from .names import Namespace
 from .signature import Names
-from .train_loss import Loss, loss_body
+from .train_loss import FrozenView, Loss, loss_body
 from .train_select import selection
 from .train_tx import transformation
 
@@ -66,6 +66,7 @@ def goal_view(
     names: Names,
     called: Mapping[str, str],
     batch: Mapping[str, str],
+    frozen: Mapping[str, FrozenView],
     taken: Sequence[str],
     draws: Draws,
     splits: bool,
@@ -75,7 +76,9 @@ def goal_view(
     first = f"model: {names.signatures[train.model].name}"
     fields = [f"{name}: jax.Array" for name in batch.values()]
     optimizer = f"optimizer: nnx.Optimizer[{names.signatures[train.model].name}]"
-    local = Namespace([*taken, *batch.values()])
+    held = [f.parameter for f in frozen.values()]
+    passed = [f.name for f in frozen.values()]
+    local = Namespace([*taken, *batch.values(), *passed])
     split = Function(
         "compute",
         listed(*_PARTS, *draws.step),
@@ -91,18 +94,24 @@ def goal_view(
         optimizer=f"{goal.name}_optimizer" if goal.name else "optimizer",
         loss_fn=Function(
             called["loss_fn"],
-            listed(first, *draws.loss, *fields),
-            listed("model", *draws.given, *batch.values()),
+            listed(first, *held, *draws.loss, *fields),
+            listed("model", *passed, *draws.given, *batch.values()),
         ),
-        loss=loss_body(train, goal, names, batch, local),
+        loss=loss_body(train, goal, names, batch, frozen, local),
         step=Function(
             called.get("step", ""),
-            listed(first, optimizer, *draws.step, *fields),
-            listed("model", f"{goal.name}_optimizer", *draws.given, *batch.values()),
+            listed(first, *held, optimizer, *draws.step, *fields),
+            listed(
+                "model",
+                *passed,
+                f"{goal.name}_optimizer",
+                *draws.given,
+                *batch.values(),
+            ),
         ),
         split=split if splits else None,
         result=f"{goal.name}_loss, {f'{goal.name}_metrics' if goal.metrics else '_'}",
-        evaluated=listed("model", *draws.evaluated, *batch.values()),
+        evaluated=listed("model", *passed, *draws.evaluated, *batch.values()),
         adapted=train.adapters is not None,
     )
 

@@ -16,7 +16,7 @@ from .expr import render
 from .names import Namespace
 from .reads import live_through, reads, walk
 from .scope import Callee, Scope
-from .signature import Names, Signature
+from .signature import Draws, Names, Signature
 from .statics import static
 
 _WIDTH = 84  # of a statement inside a function
@@ -29,7 +29,36 @@ class Loss(Record):
     lines: tuple[str, ...]
     result: str
     metrics: str
-    stored: tuple[str, ...]  # parameters of the model that are read from it
+    stored: tuple[tuple[str, str], ...]  # parameters that are read from models
+
+
+class FrozenView(Record):
+    """A frozen model, as the functions of a train take it."""
+
+    name: str
+    signature: Signature
+    view: str  # the statement that puts it into evaluation, if any
+    callee: Callee
+
+    @property
+    def parameter(self) -> str:
+        """It as a parameter."""
+        return f"{self.name}: {self.signature.name}"
+
+
+def frozen_view(
+    frozen: ir.Frozen, name: str, names: Names, modes: str | None
+) -> FrozenView:
+    """Decide how a frozen model is taken and called."""
+    signature = names.signatures[frozen.model]
+    view = f"{name} = nnx.view({name}, {modes})" if modes else ""
+    callee = Callee(
+        name,
+        signature.draws == Draws.ALWAYS,
+        signature.optional_inputs,
+        signature.inputs,
+    )
+    return FrozenView(name, signature, view, callee)
 
 
 class UnknownSize(KeyError):
@@ -41,10 +70,11 @@ def loss_body(
     goal: ir.Objective,
     names: Names,
     batch: Mapping[str, str],
+    frozen: Mapping[str, FrozenView],
     taken: Namespace,
 ) -> Loss:
     """Lay out an objective's expressions. `batch` names the fields; `taken` gives local names."""
-    return _Body(train, goal, names, batch, taken).loss()
+    return _Body(train, goal, names, batch, frozen, taken).loss()
 
 
 class _Body:
@@ -54,6 +84,7 @@ class _Body:
         goal: ir.Objective,
         names: Names,
         batch: Mapping[str, str],
+        frozen: Mapping[str, FrozenView],
         taken: Namespace,
     ):
         self.train, self.goal, self.taken = train, goal, taken
@@ -62,17 +93,21 @@ class _Body:
         self.types: dict[str, ir.Type] = {}
         self.lines: list[str] = []
         self.statics: dict[str, str] = {}
-        self.stored: list[str] = []
+        self.stored: list[tuple[str, str]] = []
+        self.frozen = frozen
         self.calls: list[tuple[ir.Expr, str]] = []
         self.whole: set[str] = set()  # names of what the model gave, kept as one value
+        models = {n: f.callee for n, f in frozen.items()}
+        models["model"] = _callee(signature)
         self.scope = Scope(
-            self._symbol, self.values, model=_callee(signature), externs=names.externs
+            self._symbol, self.values, models=models, externs=names.externs
         )
         for field in train.batch:
             self._name(field.name, field.type)
 
     def loss(self) -> Loss:
         """Write the statements in order; metrics reuse the model's outputs of the loss."""
+        self.lines += [f.view for f in self.frozen.values() if f.view]
         body = (*self.train.body, *self.goal.body)
         lives = live_through(body, _read(self.goal))[1:]
         for stmt, live in zip(body, lives, strict=True):
@@ -236,6 +271,11 @@ class _Body:
     def _symbol(self, name: str) -> str:
         """A static local, or a size: read from a tensor that has it as an axis, else from the
         model."""
+        owner, _, own = name.partition(".")
+        if owner in self.frozen:
+            held = self.frozen[owner]
+            self.stored.append((held.signature.definition.name, own))
+            return f"{held.name}.{held.signature.arguments[own]}"
         if name in self.statics or not name.isidentifier():
             return self.statics.get(name, name)
         params = {p.name for p in self.signature.definition.params}
@@ -248,7 +288,7 @@ class _Body:
         raise UnknownSize(name)
 
     def _stored(self, name: str) -> str:
-        self.stored.append(name)
+        self.stored.append((self.train.model, name))
         return f"model.{self.signature.arguments[name]}"
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from .program import Adapters as Adapters
 from .program import Config as Config
 from .program import Definition as Definition
+from .program import Frozen as Frozen
 from .program import Generate as Generate
 from .program import ModelInput as ModelInput
 from .program import Objective as Objective

@@ -105,6 +105,13 @@ class Adapters(Record):
     paths: tuple[str, ...]
 
 
+class Frozen(Record):
+    """A model that a train uses under a name, and that does not learn."""
+
+    name: str
+    model: str
+
+
 class Train(Record):
     """A train section. `body` holds what its objectives share; a step is one of each, in order."""
 
@@ -120,6 +127,7 @@ class Train(Record):
     ]  # drawn from in evaluation too (explicit draws, not dropout)
     span: Span
     adapters: Adapters | None = None
+    frozen: tuple[Frozen, ...] = ()
 
 
 class Generate(Record):

@@ -185,11 +185,12 @@ class Let(Record):
 
 
 class ModelCall(Record):
-    """`model(x)` in a train."""
+    """`model(x)` in a train; `model` names one that is frozen."""
 
     args: tuple[tuple[str, Expr], ...]
     type: Type
     span: Span
+    model: str = "model"
 
 
 Expr: TypeAlias = (

@@ -194,6 +194,11 @@ class TreeBuilder(ItemBuilder):
         span, trivia = self.span(start, end), self.line.trivia
         return tree.Adapt(adapter, tuple(paths), span, trivia)
 
+    def frozen(self, children: Children, start: int, end: int) -> tree.Frozen:
+        name, value = self.lower(children[0]), children[1]
+        span, trivia = self.span(start, end), self.line.trivia
+        return tree.Frozen(name.id, value, span, name.span, trivia)
+
     def require(self, children: Children, start: int, end: int) -> tree.Require:
         condition, message = children
         span, trivia = self.span(start, end), self.line.trivia

@@ -200,6 +200,7 @@ def _simple(
         | tree.Metric
         | tree.Select
         | tree.Adapt
+        | tree.Frozen
     ),
 ) -> Doc:
     match statement:
@@ -227,6 +228,8 @@ def _simple(
         case tree.Adapt(adapter, paths):
             call = expression(adapter, VALUE)
             return ("adapt ", call, " on ", _listed(paths, PATH))
+        case tree.Frozen(name, value):
+            return (f"frozen {name} = ", expression(value, VALUE))
         case _:
             assert_never(statement)
 

@@ -306,6 +306,16 @@ class Adapt(Record):
     trivia: Trivia = NO_TRIVIA
 
 
+class Frozen(Record):
+    """`frozen name = Model(...)` in a train: a model that is used and does not learn."""
+
+    name: str
+    value: Name | Call
+    span: Span = field(default=NOWHERE, compare=False)
+    name_span: Span = field(default=NOWHERE, compare=False)
+    trivia: Trivia = NO_TRIVIA
+
+
 class Optimize(Record):
     """`optimize name:` in a train: what some of the weights learn by a loss of their own."""
 
@@ -318,7 +328,7 @@ class Optimize(Record):
 
 Statement: TypeAlias = (
     Rngs | Declare | Assign | For | Scan | Collect | If | Require | Return | Evaluate
-    | Metric | Select | Adapt | Optimize
+    | Metric | Select | Adapt | Frozen | Optimize
 )  # fmt: skip
 
 # ------------------------------------------------------------------ top level
