@@ -203,3 +203,34 @@ def test_a_frozen_model_is_used() -> None:
     assert [d.code for d in nnxc.compile(spec, path="spec.nnx").diagnostics] == ["N260"]
     alone = DISTILL.replace("model(x)", "teacher(x)")
     assert "N505" in [d.code for d in nnxc.compile(alone, path="spec.nnx").diagnostics]
+
+
+def test_state_of_a_frozen_model_stays_as_it_is() -> None:
+    """Objectives of several share it; a clone counts in its place."""
+    spec = """
+model Counting(d = 3):
+    input x: [B, d]
+    state calls: int[] = 0
+    calls = calls + 1
+    return x -> Linear(2)
+
+model Net(d = 3):
+    input x: [B, d]
+    return x -> Linear(2) as a -> Linear(2) as b
+
+train Net:
+    frozen other = Counting(d)
+    batch x: [B, d]
+    optimize a:
+        loss = mse(model(x), other(x))
+        optimizer = sgd(0.1)
+    optimize b:
+        loss = mae(model(x), other(x))
+        optimizer = sgd(0.1)
+"""
+    module = load(text_of(spec))
+    model, other = module.create_model(3), module.Counting(rngs=nnx.Rngs(0))
+    a = module.create_a_optimizer(model)
+    b = module.create_b_optimizer(model)
+    losses, _ = module.train_step(model, other, a, b, X[:, :3])
+    assert set(losses) == {"a", "b"} and int(other.calls[...]) == 0

@@ -65,7 +65,13 @@ def train_view(program: ir.Program, train: ir.Train, names: Names) -> TrainView:
     local = Namespace(taken)
     batch = {f.name: local.give(f.name) for f in train.batch}
     frozen = {
-        f.name: frozen_view(f, local.give(f.name), names, evaluation(program, f.model))
+        f.name: frozen_view(
+            f,
+            local.give(f.name),
+            names,
+            evaluation(program, f.model),
+            changes=not keeps_all(program, f.model),
+        )
         for f in train.frozen
     }
     held = tuple(f.parameter for f in frozen.values())

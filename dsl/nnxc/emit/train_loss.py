@@ -47,11 +47,13 @@ class FrozenView(Record):
 
 
 def frozen_view(
-    frozen: ir.Frozen, name: str, names: Names, modes: str | None
+    frozen: ir.Frozen, name: str, names: Names, modes: str | None, changes: bool
 ) -> FrozenView:
     """Decide how a frozen model is taken and called."""
     signature = names.signatures[frozen.model]
-    view = f"{name} = nnx.view({name}, {modes})" if modes else ""
+    held = f"nnx.clone({name})" if changes else name  # so that its own state stays
+    used = f"nnx.view({held}, {modes})" if modes else held
+    view = "" if used == name else f"{name} = {used}"
     callee = Callee(
         name,
         signature.draws == Draws.ALWAYS,
