@@ -4,26 +4,24 @@ from __future__ import annotations
 
 from .. import ir
 from ..dims import Dim, const
+from ..ops.base import Kind
 from ..record import replace
 from ..shapes import ListType
 from ..source import Span
 from ..syntax import tree
 from .context import Context
 from .lists import taken, uniform, whole
+from .statics import describe
 from .values import Listed, Static, Tensor
 
 
 def item(ctx: Context, value: Listed, node: tree.Index) -> Tensor | Listed:
     """`hidden[-1]`, `maps[i]`, or a part of the list, `maps[1:]`."""
-    from .expressions import static
-
     if len(node.items) != 1 or isinstance(node.items[0], tree.Dots):
         ctx.fail("N220", "a list is indexed by one int", node.span)
     if isinstance(node.items[0], tree.Slice):
         return _part(ctx, value, node.items[0], node.span)
-    at = static(ctx, node.items[0], "an index")
-    if at.flavor not in ("int", "unknown"):
-        ctx.fail("N220", "a list is indexed by one int", node.span)
+    at = index_of(ctx, node.items[0], node.span)
     if value.items is not None and at.known:
         return _known_item(ctx, value, at, node.span)
     if ctx.kind == "train" or not whole(ctx, value, node.span).differs:
@@ -32,6 +30,20 @@ def item(ctx: Context, value: Listed, node: tree.Index) -> Tensor | Listed:
         label = {} if ctx.scan is not None else {"help": "give the list a name first"}
         ctx.fail("N223", "here the index of a list is a number", node.span, **label)
     return taken(ctx, value.expr.name, replace(value, items=None), at.node, node.span)
+
+
+def index_of(ctx: Context, node: tree.Expr, span: Span) -> Static:
+    """The index of a list."""
+    from .arguments import demand
+    from .expressions import static
+
+    at = static(ctx, node, "an index")
+    if at.flavor not in ("int", "unknown"):
+        label = f"this is {describe(at)}"
+        ctx.fail("N220", "a list is indexed by one int", span, label)
+    if at.param is not None:
+        demand(ctx, at.param, Kind.INT, node.span)
+    return at
 
 
 def _uniform_item(ctx: Context, value: Listed, at: Static, span: Span) -> Tensor:

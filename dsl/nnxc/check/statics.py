@@ -268,8 +268,6 @@ def common(items: tuple[Static, ...]) -> Static | None:
 
 def index(ctx: Context, value: Static, at: Static, span: Span) -> Static:
     """`values[i]` of a list or window."""
-    if at.flavor not in ("int", "unknown"):
-        ctx.fail("N220", "a list is indexed by an int", span, f"this is {describe(at)}")
     if value.items and at.known:
         if not -len(value.items) <= at.value < len(value.items):
             ctx.fail("N222", f"the list has {len(value.items)} elements", span)

@@ -58,8 +58,6 @@ def _at(ctx: Context, value: Several, index: int, span: Span) -> Value:
 
 
 def _static_index(ctx: Context, value: Static, node: tree.Index) -> Value:
-    from .expressions import static
-
     if value.flavor not in ("list", "window", "unknown"):
         ctx.fail("N220", f"{statics.describe(value)} has no elements", node.value.span)
     if value.flavor == "unknown" and value.param is not None:
@@ -70,7 +68,7 @@ def _static_index(ctx: Context, value: Static, node: tree.Index) -> Value:
         ctx.fail("N220", "a list is indexed by one int", node.span)
     if isinstance(node.items[0], tree.Slice):
         return _static_slice(ctx, value, node.items[0])
-    at = static(ctx, node.items[0], "an index")
+    at = listed.index_of(ctx, node.items[0], node.span)
     return statics.index(ctx, value, at, node.span)
 
 

@@ -220,7 +220,7 @@ def generate_cache(generate: Any) -> str:
     )
     out.append(generate.evaluated)
     out.append(
-        '\n    for _, layer in nnx.iter_modules(decoder):\n        if isinstance(layer, Stepwise):\n            layer.init_cache(starts, size, dtype)\n    return decoder\n\n\n@partial(jax.jit, static_argnums=0, donate_argnums=2)\ndef prefill(\n    graphdef: nnx.GraphDef, weights: nnx.State, cache: nnx.State, tokens: jax.Array\n) -> tuple[jax.Array, nnx.State]:\n    """Scores of what follows the tokens (b, t), and the cache with them in it."""\n    decoder = nnx.merge(graphdef, weights, cache)\n    logits = decoder(tokens)'
+        '\n    for _, layer in nnx.iter_modules(decoder):\n        if isinstance(layer, Stepwise):\n            layer.init_cache(starts, size, dtype)\n    return decoder\n\n\n@partial(jax.jit, static_argnums=0, donate_argnums=2)\ndef prefill(\n    graphdef: nnx.GraphDef, weights: list[nnx.State], cache: nnx.State, tokens: jax.Array\n) -> tuple[jax.Array, nnx.State]:\n    """Scores of what follows the tokens (b, t), and the cache with them in it."""\n    decoder = nnx.merge(graphdef, cache, *weights)\n    logits = decoder(tokens)'
     )
     out.append(generate.logits)
     out.append(
@@ -233,11 +233,11 @@ def generate_decode(generate: Any) -> str:
     """generate_decode.py.j2."""
     out: list[str] = []
     out.append(
-        'class Decoding(NamedTuple):\n    """Where decoding stands: `count` of the `tokens` (b, n) are there."""\n\n    cache: nnx.State\n    logits: jax.Array\n    key: jax.Array\n    tokens: jax.Array\n    done: jax.Array\n    count: jax.Array\n\n\n@partial(jax.jit, static_argnums=0, static_argnames="top_k", donate_argnums=2)\ndef decode(\n    graphdef: nnx.GraphDef,\n    weights: nnx.State,\n    state: Decoding,\n    until: int,\n    stop: jax.Array,\n    temperature: jax.Array,\n    top_p: jax.Array | None,\n    *,\n    top_k: int | None,\n) -> Decoding:\n    """Sample until there are so many tokens, or all sequences have stopped."""\n\n    def going(state: Decoding) -> jax.Array:\n        return (state.count < until) & ~state.done.all()\n\n    def step(state: Decoding) -> Decoding:\n        key, now = jax.random.split(state.key)\n        token = sample(state.logits, now, temperature, top_p, top_k)\n        tokens = state.tokens.at[:, state.count].set(token)\n        decoder = nnx.merge(graphdef, weights, state.cache)\n        logits = decoder(token[:, None])'
+        'class Decoding(NamedTuple):\n    """Where decoding stands: `made` of the `tokens` (b, n) are there."""\n\n    cache: nnx.State\n    logits: jax.Array\n    key: jax.Array\n    tokens: jax.Array\n    done: jax.Array\n    made: jax.Array\n\n\n@partial(jax.jit, static_argnums=0, static_argnames="top_k", donate_argnums=2)\ndef decode(\n    graphdef: nnx.GraphDef,\n    weights: list[nnx.State],\n    state: Decoding,\n    until: int,\n    stop: jax.Array,\n    temperature: jax.Array,\n    top_p: jax.Array | None,\n    *,\n    top_k: int | None,\n) -> Decoding:\n    """Sample until there are so many tokens, or all sequences have stopped."""\n\n    def going(state: Decoding) -> jax.Array:\n        return (state.made < until) & ~state.done.all()\n\n    def step(state: Decoding) -> Decoding:\n        key, now = jax.random.split(state.key)\n        token = sample(state.logits, now, temperature, top_p, top_k)\n        tokens = state.tokens.at[:, state.made].set(token)\n        decoder = nnx.merge(graphdef, state.cache, *weights)\n        logits = decoder(token[:, None])'
     )
     out.append(generate.logits)
     out.append(
-        "[:, -1].astype(jnp.float32)\n        done = state.done | jnp.isin(token, stop)\n        cache = nnx.state(decoder, Cache)\n        return Decoding(cache, logits, key, tokens, done, state.count + 1)\n\n    return jax.lax.while_loop(going, step, state)\n"
+        "[:, -1].astype(jnp.float32)\n        done = state.done | jnp.isin(token, stop)\n        cache = nnx.state(decoder, Cache)\n        return Decoding(cache, logits, key, tokens, done, state.made + 1)\n\n    return jax.lax.while_loop(going, step, state)\n"
     )
     return "".join(out)
 
@@ -270,7 +270,7 @@ def generate_text(generate: Any) -> str:
     out.append("def generate(\n    model: ")
     out.append(generate.model)
     out.append(
-        ',\n    prompts: Sequence[Sequence[int]],\n    *,\n    max_new_tokens: int = 64,\n    temperature: float = 0.0,\n    top_k: int | None = None,\n    top_p: float | None = None,\n    stop: Sequence[int] = (),\n    seed: int = 0,\n    on_tokens: Callable[[np.ndarray], None] | None = None,\n) -> list[list[int]]:\n    """What follows each prompt, a token of `stop` included.\n\n    Temperature 0 takes the likeliest token; `top_k` and `top_p` leave the likeliest to draw from.\n    `on_tokens` gets the tokens (b,) of each step. Prompts are padded to a power of two.\n    """\n    decoder, tokens = padded(model, prompts, max_new_tokens)\n    graphdef, cache, weights = nnx.split(decoder, Cache, ...)\n    logits, cache = prefill(graphdef, weights, cache, tokens)\n    made = jnp.zeros((len(prompts), max_new_tokens), jnp.int32)\n    done = jnp.zeros(len(prompts), bool)\n    state = Decoding(cache, logits, jax.random.key(seed), made, done, jnp.int32(0))\n    ends = jnp.array(stop, jnp.int32)\n    chances = None if top_p is None else jnp.float32(top_p)\n    heat = jnp.float32(temperature)\n    for until in range(1, max_new_tokens + 1) if on_tokens else (max_new_tokens,):\n        state = decode(graphdef, weights, state, until, ends, heat, chances, top_k=top_k)\n        if on_tokens and state.count == until:\n            on_tokens(np.asarray(state.tokens[:, until - 1]))\n    rows = np.asarray(state.tokens[:, : int(state.count)]).tolist()\n    return [upto(row, stop) for row in rows]\n\n\n'
+        ',\n    prompts: Sequence[Sequence[int]],\n    *,\n    max_new_tokens: int = 64,\n    temperature: float = 0.0,\n    top_k: int | None = None,\n    top_p: float | None = None,\n    stop: Sequence[int] = (),\n    seed: int = 0,\n    on_tokens: Callable[[np.ndarray], None] | None = None,\n) -> list[list[int]]:\n    """What follows each prompt, a token of `stop` included.\n\n    Temperature 0 takes the likeliest token; `top_k` and `top_p` leave the likeliest to draw from.\n    `on_tokens` gets the tokens (b,) of each step. Prompts are padded to a power of two.\n    """\n    decoder, tokens = padded(model, prompts, max_new_tokens)\n    graphdef, cache, *weights = nnx.split(decoder, Cache, ...)\n    logits, cache = prefill(graphdef, weights, cache, tokens)\n    empty = jnp.zeros((len(prompts), max_new_tokens), jnp.int32)\n    done = jnp.zeros(len(prompts), bool)\n    state = Decoding(cache, logits, jax.random.key(seed), empty, done, jnp.int32(0))\n    ends = jnp.array(stop, jnp.int32)\n    chances = None if top_p is None else jnp.float32(top_p)\n    heat = jnp.float32(temperature)\n    for until in range(1, max_new_tokens + 1) if on_tokens else (max_new_tokens,):\n        state = decode(graphdef, weights, state, until, ends, heat, chances, top_k=top_k)\n        if on_tokens and state.made == until:\n            on_tokens(np.asarray(state.tokens[:, until - 1]))\n    rows = np.asarray(state.tokens[:, : int(state.made)]).tolist()\n    return [upto(row, stop) for row in rows]\n\n\n'
     )
     out.append(generate_prompts(generate))
     return "".join(out)
@@ -293,14 +293,14 @@ def gradients(goal: Any) -> str:
     """gradients.py.j2."""
     out: list[str] = []
     if goal.split:
-        out.append("    graphdef, params, rest = nnx.split(model, ")
+        out.append("    graphdef, params, *rest = nnx.split(model, ")
         out.append(goal.wrt)
         out.append(", ...)\n\n    def ")
         out.append(goal.split.name)
         out.append("(")
         out.append(goal.split.parameters)
         out.append(
-            ") -> tuple[jax.Array, dict[str, jax.Array]]:\n        model = nnx.merge(graphdef, params, rest)\n        return "
+            ") -> tuple[jax.Array, dict[str, jax.Array]]:\n        model = nnx.merge(graphdef, params, *rest)\n        return "
         )
         out.append(goal.loss_fn.name)
         out.append("(")

@@ -259,6 +259,7 @@ class Flow:
             case ir.UpdateState(name, value):
                 self.lower.update(f"{self.access[name]}[...]", value, after)
             case ir.NewList(name, items=items):
+                self.locals.lists.add(name)
                 self.lower.new_list(name, items, after)
             case ir.Append(name, value):
                 self.lower.append(name, value, after)

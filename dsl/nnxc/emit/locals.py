@@ -20,6 +20,7 @@ class Locals:
         self.namespace = Namespace(["rngs", *inputs.values(), *taken])
         self.text: dict[str, str] = dict(inputs)
         self.inputs = frozenset(inputs)
+        self.lists: set[str] = set()
         self.written: set[str] = set()  # names assigned so far
         for name in assigned:
             if name not in self.text:
@@ -46,7 +47,7 @@ class Locals:
             yield hint
         origin = source(value)
         if origin is not None and (
-            origin.name == "x" or origin.name not in self.inputs
+            origin.name == "x" or origin.name not in self.inputs | self.lists
         ):
             yield origin.name
         yield from _SPARE

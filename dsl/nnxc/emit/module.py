@@ -10,6 +10,7 @@ from ..ops.rounding import DIVISIBLE
 from ..record import replace
 from ..stepwise import for_tunix, parts_of, stepwise
 from . import _templates as templates
+from .absent import with_absent
 from .docs import module_doc
 from .entries import helpers_of
 from .gather import stacked
@@ -38,6 +39,7 @@ def module_text(program: ir.Program, options: Options) -> str:
         program = stepwise(program).program
     if options.interface == "tunix":
         program = for_tunix(program)
+    program = with_absent(program)
     names = assign_names(program)
     parts = _parts(program, names, options)
     texts = [stable(p) if options.black else p.text.strip("\n") for p in parts]

@@ -13,7 +13,7 @@ from .train_select import selection
 from .train_tx import transformation
 
 OF_GOAL = ("tx", "trainable", "create_optimizer", "loss_fn")
-_PARTS = ("params: nnx.State", "rest: nnx.State")
+_PARTS = ("params: nnx.State", "rest: list[nnx.State]")
 
 
 class Function(Record):

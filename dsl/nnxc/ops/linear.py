@@ -108,11 +108,12 @@ PADDED = Helper(
         super().__init__(vocab, d, **options)
         self.padding = padding
 
-    def __call__(self, ids: jax.Array) -> jax.Array:
-        x = super().__call__(ids)
+    def __call__(self, inputs: jax.Array, out_sharding: Any = None) -> jax.Array:
+        x = super().__call__(inputs, out_sharding)
         if self.padding is None:
             return x
-        return jnp.where((ids == self.padding)[..., None], jax.lax.stop_gradient(x), x)
+        padding = inputs == self.padding
+        return jnp.where(padding[..., None], jax.lax.stop_gradient(x), x)
 ''',
 )
 

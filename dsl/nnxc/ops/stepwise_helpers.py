@@ -17,7 +17,7 @@ STEPWISE = Helper(
     '''class Stepwise(nnx.Module):
     """A layer that, once it has a cache, goes on where its last call ended."""
 
-    index = None
+    index: Cache | None = None
 
     def init_cache(
         self, starts: jax.Array, size: int, dtype: jax.typing.DTypeLike
@@ -28,6 +28,7 @@ STEPWISE = Helper(
 
     def advance(self, length: int) -> jax.Array:
         """Where the next entries stand: (b, length), below 0 for padding."""
+        assert self.index is not None
         slots = self.index[...] + jnp.arange(length)
         self.index[...] += length
         return slots - self.starts[...][:, None]
@@ -90,9 +91,10 @@ CAUSAL = Helper(
         self, k: jax.Array, v: jax.Array
     ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
         """All keys and values, and where the new queries and all keys stand."""
+        assert self.index is not None
+        at = (0, self.index[...], 0, 0)
         for kept, new in ((self.k, k), (self.v, v)):
             new = new.astype(kept[...].dtype)
-            at = (0, self.index[...], 0, 0)
             kept[...] = jax.lax.dynamic_update_slice(kept[...], new, at)
         queries = self.advance(k.shape[1])
         keys = jnp.arange(self.k.shape[1]) - self.starts[...][:, None]
@@ -112,7 +114,7 @@ SCORED = Helper(
         *,
         chunk: int | None = None,
         softcap: float | None = None,
-        **options: int | float | None,
+        **options: Any,
     ):
         super().__init__(kv_heads, head_dim, **options)
         self.chunk, self.softcap = chunk, softcap
@@ -129,7 +131,8 @@ SCORED = Helper(
     ) -> jax.Array:
         positions = None
         if self.index is not None:
-            k, v, *positions = self.extended(k, v)
+            k, v, queries, keys = self.extended(k, v)
+            positions = queries, keys
         return attend(
             q,
             k,
@@ -228,8 +231,8 @@ CONV = Helper(
         )
         self.past = Past((steps - 1) * reach, d)
 
-    def __call__(self, x: jax.Array) -> jax.Array:
-        return super().__call__(self.past(x))
+    def __call__(self, inputs: jax.Array, out_sharding: Any = None) -> jax.Array:
+        return super().__call__(self.past(inputs), out_sharding)
 ''',
     (CACHE, STEPWISE, PAST),
 )
