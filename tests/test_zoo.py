@@ -216,7 +216,6 @@ def test_spec_is_in_its_one_form(name: str) -> None:
     "tool",
     [
         "black --check --quiet",
-        "ruff check --isolated --no-cache --extend-select I",
         "mypy --cache-dir cache --disable-error-code import-untyped",  # optax has no types
     ],
 )
