@@ -9,6 +9,7 @@ import re
 import statistics
 import sys
 import tempfile
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -29,6 +30,7 @@ def main() -> None:
             "warm": warm,
             "many_specs": lambda: many_specs(Path(scratch)),
             "long_spec": long_spec,
+            "zoo": lambda: whole_zoo(Path(scratch)),
             "sizes": size.zoo,
         }.items():
             results[name] = figure()
@@ -86,6 +88,20 @@ def _build_many(folder: Path, count: int) -> float:
     for n in range(count):
         (folder / f"spec{n}.nnx").write_text(chain(8 + n % 8, f"Model{n}"))
     return process((*NNXC, "build", str(folder), "-o", str(folder / "out")))[0]
+
+
+def whole_zoo(scratch: Path) -> dict[str, float]:
+    """Every spec that ships built from nothing, those of published models by a process apart."""
+    folders = [sorted(ZOO.glob("*.nnx")), sorted(ZOO.glob("pretrained/*.nnx"))]
+    rounds = [
+        sum(_built(specs, scratch / f"zoo{n}") for specs in folders) for n in range(3)
+    ]
+    return {"specs": sum(map(len, folders)), "wall_ms": statistics.median(rounds)}
+
+
+def _built(specs: Sequence[Path], out: Path) -> float:
+    folder = out / specs[0].parent.name
+    return process((*NNXC, "build", *map(str, specs), "-o", str(folder)))[0]
 
 
 def long_spec() -> dict[str, float]:

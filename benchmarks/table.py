@@ -90,6 +90,11 @@ def time_rows(results: Mapping[str, Any]) -> list[tuple[str, str, str]]:
             f"{warm['one_block_edited_cpu_ms']:.0f} ms",
         ),
         ("ms a spec, by how many", "flat", _growth(results["many_specs"])),
+        (
+            f"all {results['zoo']['specs']} specs of the zoo, from nothing",
+            "",
+            f"{results['zoo']['wall_ms'] / 1000:.1f} s",
+        ),
         ("ms a line, by how many", "flat", _growth(results["long_spec"])),
     ]
 
