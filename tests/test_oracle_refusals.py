@@ -215,6 +215,15 @@ def test_what_may_hold_is_left_to_be_checked(
 BY_POSITION = (Kind.AXIS, Kind.AXES)
 
 
+def test_a_default_axis_is_none_that_an_open_shape_hides() -> None:
+    refused = pytest.raises(ShapeError, match="has no axis 1")
+    opened = replace(case("flatten", {}, "B H W C").types["x"], lead=True)
+    with refused as found:
+        shape_of(MODEL_OPS["flatten"], (opened,), {})
+    assert found.value.code == "N307"
+    assert shape_of(MODEL_OPS["flatten"], (opened,), {"axis": -2}).out.rank == 3
+
+
 def leading(case: Case) -> bool:
     """Whether the first axis of the only input may be replaced by `...`."""
     inputs = case.types

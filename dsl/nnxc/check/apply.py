@@ -8,9 +8,9 @@ from typing import Any
 
 from .. import ir
 from ..diagnostics import Label
-from ..dims import Dim, DimError, const, symbol
+from ..dims import Dim, DimError, symbol
 from ..ops import shape_of
-from ..ops.base import REQUIRED, Call, Kind, Op, Shaped, ShapeError
+from ..ops.base import Call, Kind, Op, Shaped, ShapeError
 from ..record import replace
 from ..shapes import TensorType
 from ..source import Span
@@ -208,7 +208,7 @@ def shape(
     """Ask the entry's rule; its refusals become diagnostics, its requirements facts."""
     found = tuple(_type_in(inputs.get(i.name)) for i in op.inputs)
     try:
-        shaped = shape_of(op, found, with_rule_defaults(op, args))
+        shaped = shape_of(op, found, args)
     except ShapeError as error:
         place, related = _place(inputs, error.at, span, spans)
         ctx.fail(error.code, error.message, place, related=related, help=error.help)
@@ -247,26 +247,6 @@ def _type_in(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(v.type for v in value)
     return value.type
-
-
-def with_rule_defaults(op: Op, args: Mapping[str, Any]) -> dict[str, Any]:
-    """What is written, and the defaults of the rest as rules expect them."""
-    full = {p.name: _rule_default(p.kind, p.default) for p in op.params}
-    full.update(args)
-    return full
-
-
-def _rule_default(kind: Kind, default: Any) -> Any:
-    if default is REQUIRED or default is None:
-        return None
-    if isinstance(default, str):
-        return default
-    if kind in (Kind.SIZE, Kind.INT) and isinstance(default, int):
-        return const(default)
-    if kind in (Kind.WINDOW, Kind.SIZES, Kind.INTS):
-        values = default if isinstance(default, tuple) else (default,)
-        return tuple(const(v) if isinstance(v, int) else v for v in values)
-    return default
 
 
 def _learn_sizes(

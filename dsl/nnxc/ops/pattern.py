@@ -49,6 +49,8 @@ def _argument(param: Param, value: Any, inputs: Inputs) -> Any:
     """An argument as rules receive it; the default where none is given."""
     if value is REQUIRED:
         value = None if param.default is REQUIRED else param.default
+        if param.kind is Kind.AXIS and value is not None and value >= 0:
+            _counted(param.name, value, inputs[0])
     if value is None or isinstance(value, str):
         return value
     match param.kind:
@@ -64,6 +66,17 @@ def _argument(param: Param, value: Any, inputs: Inputs) -> Any:
             return tuple(_position(param.name, item, inputs[0]) for item in items)
         case _:
             return value
+
+
+def _counted(name: str, axis: int, first: TensorType) -> None:
+    """A default counts from the first axis, which `...` hides."""
+    if first.lead:
+        raise ShapeError(
+            f"{first} has no axis {axis}",
+            at=name,
+            code="N307",
+            help="name the axis, or count from -1 at the end",
+        )
 
 
 def _position(name: str, axis: int, first: Any) -> int:
