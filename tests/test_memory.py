@@ -12,6 +12,8 @@ import pytest
 from emitting import load, text_of
 from flax import nnx
 
+import nnxc
+
 VOCAB, BATCH, LENGTH = 4096, 2, 256
 TIED = """
 model Net(vocab = 4096, d = 16):
@@ -71,6 +73,113 @@ def test_soft_caps_hold_logits_in_chunks_too():
     found = [f(p, *batch()) for f, p in map(gradients, (plain, parts))]
     for a, b in zip(*map(jax.tree.leaves, found), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+HEADS = {
+    "model.lm_head.kernel": "hidden -> Linear(vocab, bias=false) as lm_head",
+    "model.out.proj.kernel": "hidden -> Head(vocab) as out",
+    "transpose(model.embed.embedding, axes=[1, 0])": "hidden -> embed.attend",
+}
+LLAMA = """
+block Head(classes):
+    input x: [B, T, e]
+    return x -> Linear(classes, bias=false) as proj
+
+model Net(vocab = 4096, d = 16):
+    input tokens: int[B, T]
+    embed = Embed(vocab, d)
+    hidden = tokens -> embed -> Linear(d) -> gelu
+    return logits=HEAD, hidden=hidden
+
+train Net:
+    batch tokens: int[B, T], targets: int[B, T], seen: bool[B, T]
+    out = model(tokens)
+    loss = LOSS
+    optimizer = sgd(0.1)
+MORE"""
+
+
+def headed(kernel: str, loss: str, more: str = "") -> str:
+    """The spec of a model whose head is where `kernel` says."""
+    text = LLAMA.replace("HEAD", HEADS[kernel]).replace("MORE", more)
+    if ".proj" not in kernel:
+        text = text[text.index("model Net") :]
+    return text.replace("LOSS", loss)
+
+
+@pytest.mark.parametrize("kernel", HEADS)
+def test_a_train_reads_the_kernel_of_its_models_head(kernel: str):
+    chunked = f"chunked_cross_entropy(out.hidden, {kernel}, targets, where=seen, chunk="
+    plain = load(
+        text_of(headed(kernel, "cross_entropy(out.logits, targets, where=seen)"))
+    )
+    parts = load(text_of(headed(kernel, f"{chunked}100)")))
+    found = [f(p, *batch()) for f, p in map(gradients, (plain, parts))]
+    for a, b in zip(*map(jax.tree.leaves, found), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+    small = temporaries(load(text_of(headed(kernel, f"{chunked}32)"))))
+    assert small < 4 * BATCH * LENGTH * VOCAB / 2 < temporaries(plain)
+
+
+UNREADABLE = {
+    "model.lm_hed.kernel": ("N511", "did you mean `lm_head`?"),
+    "model.lm_head.kernl": ("N511", "did you mean `kernel`?"),
+    "model.lm_head": ("N511", "name what is inside: `kernel`"),
+    "model.lm_head[0].kernel": ("N510", None),
+}
+
+
+@pytest.mark.parametrize("path", UNREADABLE)
+def test_what_is_no_weight_is_told(path: str):
+    source = headed("model.lm_head.kernel", f"mean({path}) + mean(out.hidden)")
+    (found,) = nnxc.compile(source).diagnostics
+    assert (found.code, found.help) == UNREADABLE[path]
+
+
+MANY = """
+block Up(e):
+    input x: [B, T, d]
+    return x -> Linear(e) as up -> Linear(d)
+
+model Net(vocab = 7, d = 4, tied = false, biased = true):
+    input tokens: int[B, T]
+    x = tokens -> Embed(vocab, d) as embed
+    for i in range(2):
+        x = x -> Linear(d) as mix
+    x = x -> Up(d if tied else 2 * d) as more
+    if tied:
+        x = x -> Linear(d) as last
+    return x -> Linear(vocab, bias=biased) as head
+
+train Net:
+    batch tokens: int[B, T]
+    loss = mean(model(tokens)) + mean(PATH)
+    optimizer = sgd(0.1)
+    MORE
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "code", "message", "more"),
+    [
+        ("model.mix.kernel", "N510", "`mix` is several layers", ""),
+        ("model.last.kernel", "N510", "`last` stands under an `if`", ""),
+        ("model.more.up.kernel", "N311", "cannot be told here", ""),
+        ("model.head.bias", "N511", "not every `head` has `bias`", ""),
+        (
+            "model.head.kernel",
+            "N517",
+            "`adapt` changes `head`",
+            "adapt lora(rank=2) on head",
+        ),
+    ],
+)
+def test_what_not_every_model_has_once_is_not_read(
+    path: str, code: str, message: str, more: str
+):
+    source = MANY.replace("PATH", path).replace("MORE", more)
+    (found,) = nnxc.compile(source).diagnostics
+    assert found.code == code and message in found.message
 
 
 def temporaries(module: types.ModuleType) -> int:

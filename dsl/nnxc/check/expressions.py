@@ -13,6 +13,7 @@ from ..syntax import tree
 from . import converters, foreign, lists, operators, statics, types
 from .context import Context
 from .gradients import GRADIENT
+from .held import held
 from .values import (
     BAD,
     Applied,
@@ -282,7 +283,10 @@ def scalar(value: Static, node: tree.Expr) -> ir.Scalar:
 
 
 def attribute(ctx: Context, node: tree.Attribute) -> Value:
-    """`wte.attend`: a method of a declared layer."""
+    """`wte.attend`: a method of a declared layer; `model.head.kernel`: a weight."""
+    weight = held(ctx, node)
+    if weight is not None:
+        return weight
     if isinstance(node.value, tree.Name):
         owner = name(ctx, node.value, node)
     else:

@@ -41,7 +41,7 @@ def _chosen(
     ctx: Context, path: tree.Expr, chosen: list[str], signature: Signature
 ) -> str:
     name = dotted(ctx, path)
-    _exists(ctx, path, name.split("."), signature)
+    exists(ctx, path, name.split("."), signature)
     if name in chosen:
         ctx.fail("N202", f"`{name}` is named twice", path.span)
     return name
@@ -59,15 +59,7 @@ def dotted(ctx: Context, node: tree.Expr) -> str:
     )
 
 
-def told_where_whole(signature: Signature) -> None:
-    """Give up silently where a mistake in a definition may be what keeps a layer from being there."""
-    if signature.broken:
-        raise Fault
-    for callee in signature.callees.values():
-        told_where_whole(callee)
-
-
-def _exists(
+def exists(
     ctx: Context, node: tree.Expr, path: list[str], signature: Signature
 ) -> None:
     """Follow the path through the model's layers."""
@@ -77,7 +69,6 @@ def _exists(
             return
         layers, variables = _members(here)
         if name not in layers and name not in variables:
-            told_where_whole(here)
             ctx.fail(
                 "N511",
                 f"`{here.definition.name}` has no layer `{name}`",

@@ -20,6 +20,7 @@ from .declarations import check_name
 from .definition import finish
 from .expressions import as_tensor, expr
 from .frozen import freeze, undecided
+from .held import unadapted
 from .selection import select
 from .settings import between, count, independent, positive_number, precision, train_op
 from .statements import abandon, mentioned, statement, targets
@@ -91,7 +92,7 @@ def check_train(
     _complete(ctx, parts)
     if parts.broken:
         return None
-    return ir.Train(
+    made = ir.Train(
         signature.definition.name,
         tuple(parts.batch),
         finish(ctx, ctx.body),
@@ -104,6 +105,7 @@ def check_train(
         parts.adapters,
         tuple(parts.frozen),
     )
+    return made if unadapted(ctx, made) else None
 
 
 def _statements(

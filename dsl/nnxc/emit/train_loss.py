@@ -14,10 +14,11 @@ from . import text as t
 from .axes import axis_texts, source_in
 from .expr import render
 from .names import Namespace
-from .reads import live_through, reads, walk
+from .reads import expressions, live_through, reads, walk
 from .scope import Callee, Scope
 from .signature import Draws, Names, Signature
 from .statics import static
+from .train_select import attribute_path
 
 _WIDTH = 84  # of a statement inside a function
 UNREAD = "_"
@@ -90,6 +91,7 @@ class _Body:
         taken: Namespace,
     ):
         self.train, self.goal, self.taken = train, goal, taken
+        self.names = names
         signature = self.signature = names.signatures[train.model]
         self.values = dict(batch)
         self.types: dict[str, ir.Type] = {}
@@ -111,6 +113,7 @@ class _Body:
         """Write the statements in order; metrics reuse the model's outputs of the loss."""
         self.lines += [f.view for f in self.frozen.values() if f.view]
         body = (*self.train.body, *self.goal.body)
+        self._weights(body)
         lives = live_through(body, _read(self.goal))[1:]
         for stmt, live in zip(body, lives, strict=True):
             match stmt:
@@ -256,6 +259,15 @@ class _Body:
         return next((name for call, name in self.calls if call == key), None)
 
     # --------------------------------------------------------------- names
+
+    def _weights(self, body: Iterable[ir.Stmt]) -> None:
+        """Weights are read where they stand in the model."""
+        read = {n for stmt in body for e in expressions(stmt) for n in reads(e)}
+        for name in read | _read(self.goal):
+            model, _, path = name.partition(".")
+            if path:
+                attributes = attribute_path(path, self.signature, self.names)
+                self.values[name] = f"{'.'.join((model, *attributes))}[...]"
 
     def _name(self, name: str, type_: ir.Type) -> str:
         if name == UNREAD:

@@ -16,7 +16,8 @@ Type: TypeAlias = TensorType | ListType | tuple["Type", ...]
 
 
 class Var(Record):
-    """An input, a param, a state or a local value."""
+    """An input, a param, a state or a local value; in a train also a weight of the model, by its
+    path: `model.head.kernel`."""
 
     name: str
     type: Type
