@@ -194,8 +194,9 @@ def test_helpers_are_black_stable():
 
 
 def test_the_trainer_is_black_stable():
-    source = _templates.trainer("jax.Array").strip("\n")
-    assert render.stable(render.Part(source)) == source
+    for trainer in (_templates.trainer, _templates.trainer_frozen):
+        source = trainer("jax.Array").strip("\n")
+        assert render.stable(render.Part(source)) == source
 
 
 # --------------------------------------------------------------------- names

@@ -99,6 +99,8 @@ def test_only_what_compiling_needs_is_required() -> None:
 def test_every_requirement_is_pinned() -> None:
     pins = (ROOT / "constraints.txt").read_text().lower().splitlines()
     pinned = {pin.split("==")[0] for pin in pins}
-    groups = PROJECT["optional-dependencies"].values()
+    extras = PROJECT["optional-dependencies"]
+    # Tunix has an environment of its own, with the versions that it asks for.
+    groups = [extra for name, extra in extras.items() if name != "tunix"]
     wanted = {re.split(r"[<>=\[]", r)[0].lower() for g in groups for r in g} - {"nnxc"}
     assert wanted <= pinned

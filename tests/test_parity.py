@@ -68,6 +68,8 @@ def test_judges_gradients_by_the_whole() -> None:
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of two references: one that its spec meets, one that has no spec."""
+    from safetensors.numpy import save_file
+
     monkeypatch.setenv("PARITY", str(tmp_path))
     good, without = tmp_path / "doubled", tmp_path / "without"
     for place in (good, without):
@@ -78,9 +80,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "model Doubled:\n    input x: [B, 3]\n    param scale: [3] = ones\n"
         '    return x * scale\n\nweights Doubled from "{path}"\n'
     )
-    from safetensors.numpy import save_file
-
-    save_file({"scale": np.full(3, 2, np.float32)}, good / "model.safetensors")
+    for place in (good, without):
+        save_file({"scale": np.full(3, 2, np.float32)}, place / "model.safetensors")
     return tmp_path
 
 

@@ -696,53 +696,28 @@ def train_steps(train: Any) -> str:
     return "".join(out)
 
 
-def trainer(frozen: Any, losses: Any) -> str:
+def trainer(losses: Any) -> str:
     """trainer.py.j2."""
     out: list[str] = []
-    out.append("class Trainer:\n")
-    if frozen:
-        out.append(
-            '    """Takes steps without Flax\'s cost per call: `Trainer(train_step, model, optimizer, ...)`.\n\n    The arrays live here, donated from step to step; `sync` puts them into the objects. Frozen models,\n    in the order of `train_step`, are given by `frozen`, and stay as they are.\n    """\n'
-        )
-    else:
-        out.append(
-            '    """Takes steps without Flax\'s cost per call: `Trainer(train_step, model, optimizer, ...)`.\n\n    The arrays live here, donated from step to step; `sync` puts them into the objects.\n    """\n'
-        )
-    out.append("\n")
-    if frozen:
-        out.append(
-            "    def __init__(\n        self,\n        train_step: Callable[..., Any],\n        model: Any,\n        *objects: Any,\n        frozen: Sequence[Any] = (),\n    ) -> None:\n        self.objects = objects = (model, *objects)\n        held, self.frozen = nnx.split(tuple(frozen))\n"
-        )
-    else:
-        out.append(
-            "    def __init__(self, train_step: Callable[..., Any], *objects: Any) -> None:\n        self.objects = objects\n"
-        )
     out.append(
-        "        graphdef, state = nnx.split(objects)\n        self.leaves, self.treedef = jax.tree.flatten(state)\n\n        @partial(jax.jit, donate_argnums=0)\n"
-    )
-    if frozen:
-        out.append(
-            "        def run(leaves: list[jax.Array], frozen: Any, *batch: jax.Array) -> Any:\n            objects = nnx.merge(graphdef, jax.tree.unflatten(self.treedef, leaves))\n            model, *others = objects\n            result = train_step(model, *nnx.merge(held, frozen), *others, *batch)\n"
-        )
-    else:
-        out.append(
-            "        def run(leaves: list[jax.Array], *batch: jax.Array) -> Any:\n            objects = nnx.merge(graphdef, jax.tree.unflatten(self.treedef, leaves))\n            result = train_step(*objects, *batch)\n"
-        )
-    out.append(
-        "            return result, jax.tree.leaves(nnx.state(objects))\n\n        self.run = run\n\n    def step(self, *batch: jax.Array) -> tuple["
+        'class Trainer:\n    """Takes steps without Flax\'s cost per call: `Trainer(train_step, model, optimizer, ...)`.\n\n    The arrays live here, donated from step to step; `sync` puts them into the objects.\n    """\n\n    def __init__(self, train_step: Callable[..., Any], *objects: Any) -> None:\n        self.objects = objects\n        graphdef, state = nnx.split(objects)\n        self.leaves, self.treedef = jax.tree.flatten(state)\n\n        @partial(jax.jit, donate_argnums=0)\n        def run(leaves: list[jax.Array], *batch: jax.Array) -> Any:\n            objects = nnx.merge(graphdef, jax.tree.unflatten(self.treedef, leaves))\n            result = train_step(*objects, *batch)\n            return result, jax.tree.leaves(nnx.state(objects))\n\n        self.run = run\n\n    def step(self, *batch: jax.Array) -> tuple['
     )
     out.append(losses)
     out.append(
-        ', dict[str, jax.Array]]:\n        """Take one step, as `train_step` does."""\n'
+        ', dict[str, jax.Array]]:\n        """Take one step, as `train_step` does."""\n        result, self.leaves = self.run(self.leaves, *batch)\n        return result\n\n    def sync(self) -> None:\n        """Bring the objects up to date, to evaluate or save them."""\n        nnx.update(self.objects, jax.tree.unflatten(self.treedef, self.leaves))\n'
     )
-    if frozen:
-        out.append(
-            "        result, self.leaves = self.run(self.leaves, self.frozen, *batch)\n"
-        )
-    else:
-        out.append("        result, self.leaves = self.run(self.leaves, *batch)\n")
+    return "".join(out)
+
+
+def trainer_frozen(losses: Any) -> str:
+    """trainer_frozen.py.j2."""
+    out: list[str] = []
     out.append(
-        '        return result\n\n    def sync(self) -> None:\n        """Bring the objects up to date, to evaluate or save them."""\n        nnx.update(self.objects, jax.tree.unflatten(self.treedef, self.leaves))\n'
+        'class Trainer:\n    """Takes steps without Flax\'s cost per call: `Trainer(train_step, model, optimizer, ...)`.\n\n    The arrays live here, donated from step to step; `sync` puts them into the objects. Frozen models,\n    in the order of `train_step`, are given by `frozen`, and stay as they are.\n    """\n\n    def __init__(\n        self,\n        train_step: Callable[..., Any],\n        model: Any,\n        *objects: Any,\n        frozen: Sequence[Any] = (),\n    ) -> None:\n        self.objects = objects = (model, *objects)\n        held, self.frozen = nnx.split(tuple(frozen))\n        graphdef, state = nnx.split(objects)\n        self.leaves, self.treedef = jax.tree.flatten(state)\n\n        @partial(jax.jit, donate_argnums=0)\n        def run(leaves: list[jax.Array], frozen: Any, *batch: jax.Array) -> Any:\n            objects = nnx.merge(graphdef, jax.tree.unflatten(self.treedef, leaves))\n            model, *others = objects\n            result = train_step(model, *nnx.merge(held, frozen), *others, *batch)\n            return result, jax.tree.leaves(nnx.state(objects))\n\n        self.run = run\n\n    def step(self, *batch: jax.Array) -> tuple['
+    )
+    out.append(losses)
+    out.append(
+        ', dict[str, jax.Array]]:\n        """Take one step, as `train_step` does."""\n        result, self.leaves = self.run(self.leaves, self.frozen, *batch)\n        return result\n\n    def sync(self) -> None:\n        """Bring the objects up to date, to evaluate or save them."""\n        nnx.update(self.objects, jax.tree.unflatten(self.treedef, self.leaves))\n'
     )
     return "".join(out)
 

@@ -83,12 +83,9 @@ def _parts(program: ir.Program, names: Names, options: Options) -> list[Part]:
     if trains:
         kinds = {"dict[str, jax.Array]" if v.several else "jax.Array" for v in trains}
         losses = kinds.pop() if len(kinds) == 1 else "Any"
-        parts.append(
-            Part(
-                templates.trainer(any(t.frozen for t in program.trains), losses),
-                done=losses == "jax.Array",
-            )
-        )
+        frozen = any(train.frozen for train in program.trains)
+        trainer = templates.trainer_frozen if frozen else templates.trainer
+        parts.append(Part(trainer(losses), done=losses == "jax.Array"))
     for generated in program.generates:
         text = templates.generation(generate_view(generated, program, names))
         parts += [Part(t) for t in text.split(BETWEEN)]

@@ -61,7 +61,8 @@ RESIZE_CORNERS = Helper(
     scales = jnp.array(scale, jnp.float32)
     return jax.image.scale_and_translate(
         x, shape, axes, scales, (1 - scales) / 2, method, antialias=False
-    )''',
+    )
+''',
 )
 
 
