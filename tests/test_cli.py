@@ -358,6 +358,7 @@ def test_a_build_is_fresh_until_something_changes(nnx: Run) -> None:
     assert is_fresh(*BUILD)
     policy = ("--remat-policy", "dots")
     assert not is_fresh(*BUILD, *policy)
+    assert not is_fresh(*BUILD, "--attention", "cudnn")
     for words in ("--remat",), ("--no-black",), ("--stack", "scan"), ("--force",):
         assert not is_fresh(*BUILD, *words)
     assert not fresh.is_fresh(BUILD, "another compiler")

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 DEFAULTS: Mapping[str, object] = {
+    "attention": None,
     "black": True,
     "interface": None,
     "remat": False,
@@ -168,6 +169,8 @@ def _parse(
                 out = next(rest, None)
             case "--stack":
                 options["stack"] = next(rest, None)
+            case "--attention":
+                options["attention"] = next(rest, None)
             case "--interface":
                 options["interface"] = next(rest, None)
             case "--remat":

@@ -41,6 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="recompute all but matrix products, or but those without batch axes",
     )
     parser.add_argument(
+        "--attention",
+        choices=("xla", "cudnn"),
+        help="what computes JAX's attention (default: JAX chooses)",
+    )
+    parser.add_argument(
         "--interface",
         choices=("tunix",),
         help="add what a library for training calls of a language model",
@@ -59,6 +64,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         stack=args.stack,
         remat=args.remat_policy or args.remat,
         black=args.black,
+        attention=args.attention,
         interface=args.interface,
     )
     result = build(

@@ -16,6 +16,7 @@ from .entries import helpers_of
 from .gather import stacked
 from .generate import generate_view
 from .imports import imports
+from .kernels import implemented
 from .options import Options
 from .plan import class_view, config_view, output_view, presets_view
 from .render import BETWEEN, Part, stable
@@ -41,7 +42,7 @@ def module_text(program: ir.Program, options: Options) -> str:
         program = for_tunix(program)
     program = with_absent(program)
     names = assign_names(program)
-    parts = _parts(program, names, options)
+    parts = [implemented(p, options.attention) for p in _parts(program, names, options)]
     texts = [stable(p) if options.black else p.text.strip("\n") for p in parts]
     more = bool(program.weights or program.generates or adapted)
     view = ModuleView(

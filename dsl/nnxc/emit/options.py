@@ -16,12 +16,14 @@ class Options(Record):
     """`stack`: layers of a stack in a Python loop, or scanned over stacked weights. `remat`:
     recompute each layer of a stack in the backward pass, or all of it but what a policy of
     `POLICIES` saves. `black`: run the text through Black.
+    `attention`: the implementation that JAX's attention is asked for; None lets JAX choose.
     `interface`: what calls the models that generate, where it asks for more than they have.
     """
 
     stack: Literal["loop", "scan"] = "loop"
     remat: bool | Literal["dots", "dots-no-batch"] = False
     black: bool = True
+    attention: Literal["xla", "cudnn"] | None = None
     interface: Literal["tunix"] | None = None
 
     @property
