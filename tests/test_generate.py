@@ -172,7 +172,7 @@ def greedy(model: Any, prompt: list[int], count: int) -> list[int]:
     return tokens[0, len(prompt) :].tolist()
 
 
-PROMPTS = [[5, 6, 7], [1, 2, 3, 4, 5, 6]]
+PROMPTS = [[5, 6, 7], [1, 2, 3, 4, 5, 6], [4]]
 
 
 def test_generates_what_the_model_finds_likeliest(mode: bool) -> None:
@@ -184,6 +184,14 @@ def test_generates_what_the_model_finds_likeliest(mode: bool) -> None:
     got = module.generate(model, PROMPTS, max_new_tokens=6, on_tokens=seen.append)
     assert got == want and np.stack(seen, axis=1).tolist() == want
     assert module.prefill._cache_size() == module.decode._cache_size() == 1
+
+
+@pytest.mark.parametrize("layer", ["slopes", "Conv", "scan"])
+def test_a_prompt_of_one_token(layer: str) -> None:
+    """What is prefilled is padding only."""
+    module, model = made(layer)
+    want = greedy(model, [4], 4)
+    assert module.generate(model, [[4]], max_new_tokens=4) == [want]
 
 
 def test_stops_at_a_token() -> None:

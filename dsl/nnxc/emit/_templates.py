@@ -220,11 +220,11 @@ def generate_cache(generate: Any) -> str:
     )
     out.append(generate.evaluated)
     out.append(
-        '\n    for _, layer in nnx.iter_modules(decoder):\n        if isinstance(layer, Stepwise):\n            layer.init_cache(starts, size, dtype)\n    return decoder\n\n\n@partial(jax.jit, static_argnums=0, donate_argnums=2)\ndef prefill(\n    graphdef: nnx.GraphDef, weights: list[nnx.State], cache: nnx.State, tokens: jax.Array\n) -> tuple[jax.Array, nnx.State]:\n    """Scores of what follows the tokens (b, t), and the cache with them in it."""\n    decoder = nnx.merge(graphdef, cache, *weights)\n    logits = decoder(tokens)'
+        '\n    for _, layer in nnx.iter_modules(decoder):\n        if isinstance(layer, Stepwise):\n            layer.init_cache(starts, size, dtype)\n    return decoder\n\n\n@partial(jax.jit, static_argnames="size")\ndef prefill(\n    model: '
     )
-    out.append(generate.logits)
+    out.append(generate.model)
     out.append(
-        "[:, -1]\n    return logits.astype(jnp.float32), nnx.state(decoder, Cache)\n"
+        ', starts: jax.Array, tokens: jax.Array, *, size: int\n) -> nnx.State:\n    """The cache of `init_cache` with the tokens (b, t) in it; no scores are computed."""\n    decoder = init_cache(model, starts, size)\n    decoder(tokens)\n    return nnx.state(decoder, Cache)\n'
     )
     return "".join(out)
 
@@ -233,24 +233,24 @@ def generate_decode(generate: Any) -> str:
     """generate_decode.py.j2."""
     out: list[str] = []
     out.append(
-        'class Decoding(NamedTuple):\n    """Where decoding stands: `made` of the `tokens` (b, n) are there."""\n\n    cache: nnx.State\n    logits: jax.Array\n    key: jax.Array\n    tokens: jax.Array\n    done: jax.Array\n    made: jax.Array\n\n\n@partial(jax.jit, static_argnums=0, static_argnames="top_k", donate_argnums=2)\ndef decode(\n    graphdef: nnx.GraphDef,\n    weights: list[nnx.State],\n    state: Decoding,\n    until: int,\n    stop: jax.Array,\n    temperature: jax.Array,\n    top_p: jax.Array | None,\n    *,\n    top_k: int | None,\n) -> Decoding:\n    """Sample until there are so many tokens, or all sequences have stopped."""\n\n    def going(state: Decoding) -> jax.Array:\n        return (state.made < until) & ~state.done.all()\n\n    def step(state: Decoding) -> Decoding:\n        key, now = jax.random.split(state.key)\n        token = sample(state.logits, now, temperature, top_p, top_k)\n        tokens = state.tokens.at[:, state.made].set(token)\n        decoder = nnx.merge(graphdef, state.cache, *weights)\n        logits = decoder(token[:, None])'
+        'class Decoding(NamedTuple):\n    """Where decoding stands: `made` of the `tokens` (b, n) are there, `last` is next to read."""\n\n    cache: nnx.State\n    last: jax.Array\n    key: jax.Array\n    tokens: jax.Array\n    done: jax.Array\n    made: jax.Array\n\n\n@partial(jax.jit, static_argnames="top_k", donate_argnums=1)\ndef decode(\n    model: '
+    )
+    out.append(generate.model)
+    out.append(
+        ',\n    state: Decoding,\n    until: int,\n    stop: jax.Array,\n    temperature: jax.Array,\n    top_p: jax.Array | None,\n    *,\n    top_k: int | None,\n) -> Decoding:\n    """Sample until there are so many tokens, or all sequences have stopped."""\n    # The state\'s cache takes the place of this one.\n    blank = init_cache(model, jnp.zeros(1, jnp.int32), 1)\n    graphdef, _, *weights = nnx.split(blank, Cache, ...)\n\n    def going(state: Decoding) -> jax.Array:\n        return (state.made < until) & ~state.done.all()\n\n    def step(state: Decoding) -> Decoding:\n        decoder = nnx.merge(graphdef, state.cache, *weights)\n        logits = decoder(state.last[:, None])'
     )
     out.append(generate.logits)
     out.append(
-        "[:, -1].astype(jnp.float32)\n        done = state.done | jnp.isin(token, stop)\n        cache = nnx.state(decoder, Cache)\n        return Decoding(cache, logits, key, tokens, done, state.made + 1)\n\n    return jax.lax.while_loop(going, step, state)\n"
+        "[:, -1]\n        key, now = jax.random.split(state.key)\n        token = sample(logits.astype(jnp.float32), now, temperature, top_p, top_k)\n        tokens = state.tokens.at[:, state.made].set(token)\n        done = state.done | jnp.isin(token, stop)\n        cache = nnx.state(decoder, Cache)\n        return Decoding(cache, token, key, tokens, done, state.made + 1)\n\n    return jax.lax.while_loop(going, step, state)\n"
     )
     return "".join(out)
 
 
-def generate_prompts(generate: Any) -> str:
+def generate_prompts() -> str:
     """generate_prompts.py.j2."""
     out: list[str] = []
-    out.append("def padded(\n    model: ")
-    out.append(generate.model)
-    out.append(", prompts: Sequence[Sequence[int]], more: int\n) -> tuple[")
-    out.append(generate.model)
     out.append(
-        ', np.ndarray]:\n    """A cache for prompts and `more` tokens, and the prompts (b, t), padded on the left."""\n    lengths = np.array([len(prompt) for prompt in prompts])\n    if not lengths.all():\n        raise ValueError("a prompt has no tokens")\n    width = 1 << int(lengths.max() - 1).bit_length()\n    tokens = np.zeros((len(prompts), width), np.int32)\n    for row, prompt in zip(tokens, prompts, strict=True):\n        row[width - len(prompt) :] = prompt\n    return init_cache(model, jnp.array(width - lengths), width + more), tokens\n\n\ndef upto(row: list[int], stop: Sequence[int]) -> list[int]:\n    """The tokens up to the first of `stop`."""\n    ends = [at for at, token in enumerate(row) if token in stop]\n    return row[: ends[0] + 1] if ends else row\n'
+        'def padded(prompts: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:\n    """Where the prompts start (b,) and their tokens (b, t), padded on the left."""\n    lengths = np.array([len(prompt) for prompt in prompts])\n    if not lengths.all():\n        raise ValueError("a prompt has no tokens")\n    width = 1 + (1 << int(max(lengths.max() - 2, 0)).bit_length())\n    tokens = np.zeros((len(prompts), width), np.int32)\n    for row, prompt in zip(tokens, prompts, strict=True):\n        row[width - len(prompt) :] = prompt\n    return (width - lengths).astype(np.int32), tokens\n\n\ndef upto(row: list[int], stop: Sequence[int]) -> list[int]:\n    """The tokens up to the first of `stop`."""\n    ends = [at for at, token in enumerate(row) if token in stop]\n    return row[: ends[0] + 1] if ends else row\n'
     )
     return "".join(out)
 
@@ -259,7 +259,7 @@ def generate_sample() -> str:
     """generate_sample.py.j2."""
     out: list[str] = []
     out.append(
-        'def sample(\n    logits: jax.Array,\n    key: jax.Array,\n    temperature: jax.Array,\n    top_p: jax.Array | None,\n    top_k: int | None,\n) -> jax.Array:\n    """A token for each row of scores; the likeliest where the temperature is 0."""\n    scores = logits / jnp.maximum(temperature, 1e-6)\n    if top_k is not None:\n        least = jax.lax.top_k(scores, top_k)[0][:, -1:]\n        scores = jnp.where(scores < least, -jnp.inf, scores)\n    if top_p is not None:\n        ordered = jnp.sort(scores, axis=-1, descending=True)\n        chances = jax.nn.softmax(ordered)\n        before = jnp.cumsum(chances, axis=-1) - chances\n        kept = jnp.where(before < top_p, ordered, jnp.inf)\n        scores = jnp.where(scores < kept.min(axis=-1, keepdims=True), -jnp.inf, scores)\n    drawn = jax.random.categorical(key, scores)\n    return jnp.where(temperature > 0, drawn, jnp.argmax(logits, axis=-1))\n'
+        'def sample(\n    logits: jax.Array,\n    key: jax.Array,\n    temperature: jax.Array,\n    top_p: jax.Array | None,\n    top_k: int | None,\n) -> jax.Array:\n    """A token for each row of scores; the likeliest where the temperature is 0."""\n\n    def likeliest() -> jax.Array:\n        return jnp.argmax(logits, axis=-1).astype(jnp.int32)\n\n    def drawn() -> jax.Array:\n        left = narrowed(logits / jnp.maximum(temperature, 1e-6), top_p, top_k)\n        return jax.random.categorical(key, left).astype(jnp.int32)\n\n    return jax.lax.cond(temperature > 0, drawn, likeliest)\n\n\ndef narrowed(scores: jax.Array, top_p: jax.Array | None, top_k: int | None) -> jax.Array:\n    """Scores of which only those of the likeliest tokens are left."""\n    if top_k is not None:\n        least = jax.lax.top_k(scores, top_k)[0][:, -1:]\n        scores = jnp.where(scores < least, -jnp.inf, scores)\n    if top_p is not None:\n        ordered = jnp.sort(scores, axis=-1, descending=True)\n        chances = jax.nn.softmax(ordered)\n        before = jnp.cumsum(chances, axis=-1) - chances\n        kept = jnp.where(before < top_p, ordered, jnp.inf)\n        scores = jnp.where(scores < kept.min(axis=-1, keepdims=True), -jnp.inf, scores)\n    return scores\n'
     )
     return "".join(out)
 
@@ -270,9 +270,9 @@ def generate_text(generate: Any) -> str:
     out.append("def generate(\n    model: ")
     out.append(generate.model)
     out.append(
-        ',\n    prompts: Sequence[Sequence[int]],\n    *,\n    max_new_tokens: int = 64,\n    temperature: float = 0.0,\n    top_k: int | None = None,\n    top_p: float | None = None,\n    stop: Sequence[int] = (),\n    seed: int = 0,\n    on_tokens: Callable[[np.ndarray], None] | None = None,\n) -> list[list[int]]:\n    """What follows each prompt, a token of `stop` included.\n\n    Temperature 0 takes the likeliest token; `top_k` and `top_p` leave the likeliest to draw from.\n    `on_tokens` gets the tokens (b,) of each step. Prompts are padded to a power of two.\n    """\n    decoder, tokens = padded(model, prompts, max_new_tokens)\n    graphdef, cache, *weights = nnx.split(decoder, Cache, ...)\n    logits, cache = prefill(graphdef, weights, cache, tokens)\n    empty = jnp.zeros((len(prompts), max_new_tokens), jnp.int32)\n    done = jnp.zeros(len(prompts), bool)\n    state = Decoding(cache, logits, jax.random.key(seed), empty, done, jnp.int32(0))\n    ends = jnp.array(stop, jnp.int32)\n    chances = None if top_p is None else jnp.float32(top_p)\n    heat = jnp.float32(temperature)\n    for until in range(1, max_new_tokens + 1) if on_tokens else (max_new_tokens,):\n        state = decode(graphdef, weights, state, until, ends, heat, chances, top_k=top_k)\n        if on_tokens and state.made == until:\n            on_tokens(np.asarray(state.tokens[:, until - 1]))\n    rows = np.asarray(state.tokens[:, : int(state.made)]).tolist()\n    return [upto(row, stop) for row in rows]\n\n\n'
+        ',\n    prompts: Sequence[Sequence[int]],\n    *,\n    max_new_tokens: int = 64,\n    temperature: float = 0.0,\n    top_k: int | None = None,\n    top_p: float | None = None,\n    stop: Sequence[int] = (),\n    seed: int = 0,\n    on_tokens: Callable[[np.ndarray], None] | None = None,\n) -> list[list[int]]:\n    """What follows each prompt, a token of `stop` included.\n\n    Temperature 0 takes the likeliest token; `top_k` and `top_p` leave the likeliest to draw from.\n    `on_tokens` gets the tokens (b,) of each step. Prompts are padded, for few compilations.\n    """\n    starts, tokens = padded(prompts)\n    size = tokens.shape[1] - 1 + max_new_tokens\n    cache = prefill(model, starts, tokens[:, :-1], size=size)\n    last = jnp.array(tokens[:, -1])\n    empty = jnp.zeros((len(prompts), max_new_tokens), jnp.int32)\n    done = jnp.zeros(len(prompts), bool)\n    state = Decoding(cache, last, jax.random.key(seed), empty, done, jnp.int32(0))\n    ends = jnp.array(stop, jnp.int32)\n    chances = None if top_p is None else jnp.float32(top_p)\n    heat = jnp.float32(temperature)\n    for until in range(1, max_new_tokens + 1) if on_tokens else (max_new_tokens,):\n        state = decode(model, state, until, ends, heat, chances, top_k=top_k)\n        if on_tokens and state.made == until:\n            on_tokens(np.asarray(state.tokens[:, until - 1]))\n    rows = np.asarray(state.tokens[:, : int(state.made)]).tolist()\n    return [upto(row, stop) for row in rows]\n\n\n'
     )
-    out.append(generate_prompts(generate))
+    out.append(generate_prompts())
     return "".join(out)
 
 

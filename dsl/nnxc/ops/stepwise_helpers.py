@@ -69,8 +69,8 @@ CAUSAL = Helper(
     ) -> None:
         super().init_cache(starts, size, dtype)
         b, heads, (d, e) = len(starts), self.kv_heads, self.widths
-        self.k = Cache(jnp.zeros((b, size, heads, d), dtype))
-        self.v = Cache(jnp.zeros((b, size, heads, e), dtype))
+        self.k = Cache(jnp.zeros((b, heads, size, d), dtype))  # as products read it
+        self.v = Cache(jnp.zeros((b, heads, size, e), dtype))
 
     def __call__(self, q: jax.Array, k: jax.Array, v: jax.Array) -> jax.Array:
         if self.index is None:
@@ -92,13 +92,14 @@ CAUSAL = Helper(
     ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
         """All keys and values, and where the new queries and all keys stand."""
         assert self.index is not None
-        at = (0, self.index[...], 0, 0)
+        at = (0, 0, self.index[...], 0)
         for kept, new in ((self.k, k), (self.v, v)):
-            new = new.astype(kept[...].dtype)
+            new = new.swapaxes(1, 2).astype(kept[...].dtype)
             kept[...] = jax.lax.dynamic_update_slice(kept[...], new, at)
         queries = self.advance(k.shape[1])
-        keys = jnp.arange(self.k.shape[1]) - self.starts[...][:, None]
-        return self.k[...].astype(k.dtype), self.v[...].astype(v.dtype), queries, keys
+        keys = jnp.arange(self.k.shape[2]) - self.starts[...][:, None]
+        k, v = (kept[...].swapaxes(1, 2).astype(k.dtype) for kept in (self.k, self.v))
+        return k, v, queries, keys
 ''',
     (CACHE, STEPWISE),
 )
