@@ -99,6 +99,25 @@ def test_only_adapters_move(
         assert same != path[-1].startswith("lora"), path
 
 
+def test_the_kernels_below_may_be_int8(module: ModuleType, mode: bool) -> None:
+    plain = module.Net(rngs=nnx.Rngs(0))
+    before, kernels = plain(X), held(plain)
+    model = module.add_adapters(plain, int8=True)
+    np.testing.assert_allclose(model(X), before, atol=0.03 * float(jnp.std(before)))
+    old = held(model)
+    int8 = {p: v for p, v in old.items() if v.dtype == np.int8}
+    assert len(int8) == 7 and all(p[-1] == "kernel" for p in int8)
+    losses = trained(module, model)
+    assert losses[-1] < 0.9 * losses[0]
+    for path, value in held(model).items():
+        assert path[-1].startswith("lora") or (value == old[path]).all(), path
+    merged = module.merge_adapters(model)
+    np.testing.assert_allclose(merged(X), model(X), atol=1e-5)
+    assert {p: v.shape for p, v in held(merged).items()} == {
+        p: v.shape for p, v in kernels.items()
+    }
+
+
 def test_a_step_compiles_once(module: ModuleType) -> None:
     model = module.create_model()
     optimizer = module.create_optimizer(model)

@@ -19,17 +19,17 @@ def adapters(adapters: Any) -> str:
     out.append(adapters.add)
     out.append("(model: ")
     out.append(adapters.model)
-    out.append(", *, seed: int = 0) -> ")
+    out.append(", *, seed: int = 0, int8: bool = False) -> ")
     out.append(adapters.model)
     out.append(
-        ':\n    """Give layers their adapters, in place: as new they change nothing."""\n    return adapt(model, '
+        ':\n    """Give layers their adapters, in place: as new they change nothing.\n\n    With `int8`, their own kernels are rounded to 255 steps for each output.\n    """\n    return adapt(model, '
     )
     out.append(adapters.table)
     out.append(", ")
     out.append(adapters.rank)
     out.append(", ")
     out.append(adapters.alpha)
-    out.append(", seed)\n\n\ndef ")
+    out.append(", seed, int8)\n\n\ndef ")
     out.append(adapters.save)
     out.append("(model: ")
     out.append(adapters.model)
@@ -342,7 +342,16 @@ def lora() -> str:
     """lora.py.j2."""
     out: list[str] = []
     out.append(
-        'class LoRA(nnx.Module):\n    """A linear layer and its adapter: base(x) + scale x A B, where B starts as zeros."""\n\n    def __init__(\n        self,\n        base: nnx.Linear | nnx.LinearGeneral,\n        rank: int,\n        alpha: float,\n        *,\n        rngs: nnx.Rngs,\n    ):\n        self.base, self.scale = base, alpha / rank\n        self.axes = base.axis if isinstance(base, nnx.LinearGeneral) else (-1,)\n        ins = tuple(range(len(self.axes)))\n        shape = base.kernel.shape\n        init = nnx.initializers.variance_scaling(1 / 3, "fan_in", "uniform", ins)\n        a = init(rngs.params(), (*shape[: len(ins)], rank), jnp.float32)\n        self.lora_a = nnx.LoRAParam(a)\n        self.lora_b = nnx.LoRAParam(jnp.zeros((rank, *shape[len(ins) :])))\n\n    def __call__(self, x: jax.Array) -> jax.Array:\n        y = self.base(x)\n        a, b = (w[...].astype(y.dtype) for w in (self.lora_a, self.lora_b))\n        axes = self.axes, tuple(range(len(self.axes)))\n        low = jnp.tensordot(x.astype(y.dtype), a, axes)\n        return y + self.scale * jnp.tensordot(low, b, 1)\n\n    def merged(self) -> nnx.Module:\n        """The layer that was adapted, with the adapter in its kernel."""\n        kernel = self.base.kernel\n        change = jnp.tensordot(self.lora_a[...], self.lora_b[...], 1)\n        kernel[...] = (kernel[...] + self.scale * change).astype(kernel.dtype)\n        return self.base\n'
+        'class LoRA(nnx.Module):\n    """A linear layer and its adapter: base(x) + scale x A B, where B starts as zeros."""\n\n    def __init__(\n        self,\n        base: nnx.Linear | nnx.LinearGeneral,\n        rank: int,\n        alpha: float,\n        *,\n        rngs: nnx.Rngs,\n    ):\n        self.base: nnx.Linear | nnx.LinearGeneral | Int8 = base\n        self.scale = alpha / rank\n        self.axes = base.axis if isinstance(base, nnx.LinearGeneral) else (-1,)\n        ins = tuple(range(len(self.axes)))\n        shape = base.kernel.shape\n        init = nnx.initializers.variance_scaling(1 / 3, "fan_in", "uniform", ins)\n        a = init(rngs.params(), (*shape[: len(ins)], rank), jnp.float32)\n        self.lora_a = nnx.LoRAParam(a)\n        self.lora_b = nnx.LoRAParam(jnp.zeros((rank, *shape[len(ins) :])))\n\n    def __call__(self, x: jax.Array) -> jax.Array:\n        y = self.base(x)\n        a, b = (w[...].astype(y.dtype) for w in (self.lora_a, self.lora_b))\n        axes = self.axes, tuple(range(len(self.axes)))\n        low = jnp.tensordot(x.astype(y.dtype), a, axes)\n        return y + self.scale * jnp.tensordot(low, b, 1)\n\n    def merged(self) -> nnx.Module:\n        """The layer that was adapted, with the adapter in its kernel."""\n        layer = self.base.plain() if isinstance(self.base, Int8) else self.base\n        kernel = layer.kernel\n        change = jnp.tensordot(self.lora_a[...], self.lora_b[...], 1)\n        kernel[...] = (kernel[...] + self.scale * change).astype(kernel.dtype)\n        return layer\n'
+    )
+    return "".join(out)
+
+
+def lora_int8() -> str:
+    """lora_int8.py.j2."""
+    out: list[str] = []
+    out.append(
+        'class Int8(nnx.Module):\n    """A linear layer that does not train: its kernel as int8, with a step for each output."""\n\n    def __init__(self, layer: nnx.Linear | nnx.LinearGeneral, axes: tuple[int, ...]):\n        self.layer, self.axes, self.ins = layer, axes, tuple(range(len(axes)))\n        self.plain_dtype = layer.kernel.dtype\n        kernel = layer.kernel[...].astype(jnp.float32)\n        most = jnp.abs(kernel).max(self.ins)\n        steps = jnp.where(most > 0, most / 127, 1)\n        self.steps = nnx.Variable(steps)\n        layer.kernel = nnx.Variable(jnp.round(kernel / steps).astype(jnp.int8))\n\n    @property\n    def kernel(self) -> nnx.Variable[jax.Array]:\n        return self.layer.kernel\n\n    def __call__(self, x: jax.Array) -> jax.Array:\n        dtype = self.layer.dtype or x.dtype\n        kernel, axes = self.kernel[...].astype(dtype), (self.axes, self.ins)\n        y = jnp.tensordot(x.astype(dtype), kernel, axes) * self.steps[...].astype(dtype)\n        bias = self.layer.bias\n        return y if bias is None else y + bias[...].astype(dtype)\n\n    def plain(self) -> nnx.Linear | nnx.LinearGeneral:\n        """The layer with a kernel of its own dtype again."""\n        kernel = self.kernel[...] * self.steps[...]\n        self.layer.kernel = nnx.Param(kernel.astype(self.plain_dtype))\n        return self.layer\n'
     )
     return "".join(out)
 
@@ -351,7 +360,7 @@ def lora_model() -> str:
     """lora_model.py.j2."""
     out: list[str] = []
     out.append(
-        'def adapters_of(model: nnx.Module) -> list[tuple[tuple[Any, ...], LoRA]]:\n    """The adapters of a model, and where they are."""\n    modules = nnx.iter_modules(model)\n    return [(path, layer) for path, layer in modules if isinstance(layer, LoRA)]\n\n\ndef put_layer(model: Any, path: tuple[Any, ...], layer: nnx.Module) -> None:\n    """Put a layer in the place of another."""\n    for key in path[:-1]:\n        model = model[key] if isinstance(key, int) else getattr(model, key)\n    if isinstance(path[-1], int):\n        model[path[-1]] = layer\n    else:\n        setattr(model, path[-1], layer)\n\n\ndef adapt(\n    model: Any, names: tuple[str, ...], rank: int, alpha: float, seed: int\n) -> Any:\n    """Give the layers of these names an adapter where they have none."""\n    rngs = nnx.Rngs(seed)\n    old = [path for path, _ in adapters_of(model)]\n    for path, layer in list(nnx.iter_modules(model)):\n        name = ".".join(key for key in path if isinstance(key, str))\n        fits = isinstance(layer, nnx.Linear | nnx.LinearGeneral)\n        if fits and name in names and path not in old:\n            put_layer(model, path, LoRA(layer, rank, alpha, rngs=rngs))\n    return model\n\n\ndef merge_adapters(model: Any) -> Any:\n    """A plain model that computes the same; the adapted one stays as it is."""\n    plain = nnx.clone(model)\n    for path, layer in adapters_of(plain):\n        put_layer(plain, path, layer.merged())\n    return plain\n'
+        'def adapters_of(model: nnx.Module) -> list[tuple[tuple[Any, ...], LoRA]]:\n    """The adapters of a model, and where they are."""\n    modules = nnx.iter_modules(model)\n    return [(path, layer) for path, layer in modules if isinstance(layer, LoRA)]\n\n\ndef put_layer(model: Any, path: tuple[Any, ...], layer: nnx.Module) -> None:\n    """Put a layer in the place of another."""\n    for key in path[:-1]:\n        model = model[key] if isinstance(key, int) else getattr(model, key)\n    if isinstance(path[-1], int):\n        model[path[-1]] = layer\n    else:\n        setattr(model, path[-1], layer)\n\n\ndef adapt(\n    model: Any, names: tuple[str, ...], rank: int, alpha: float, seed: int, int8: bool\n) -> Any:\n    """Give the layers of these names an adapter where they have none."""\n    rngs = nnx.Rngs(seed)\n    old = [path for path, _ in adapters_of(model)]\n    for path, layer in list(nnx.iter_modules(model)):\n        name = ".".join(key for key in path if isinstance(key, str))\n        fits = isinstance(layer, nnx.Linear | nnx.LinearGeneral)\n        if fits and name in names and path not in old:\n            adapter = LoRA(layer, rank, alpha, rngs=rngs)\n            if int8:\n                adapter.base = Int8(layer, adapter.axes)\n            put_layer(model, path, adapter)\n    return model\n\n\ndef merge_adapters(model: Any) -> Any:\n    """A plain model that computes the same; the adapted one stays as it is."""\n    plain = nnx.clone(model)\n    for path, layer in adapters_of(plain):\n        put_layer(plain, path, layer.merged())\n    return plain\n'
     )
     return "".join(out)
 

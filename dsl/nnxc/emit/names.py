@@ -27,7 +27,7 @@ GENERATE = (
 )  # fmt: skip
 # What modules with adapters refer to besides.
 ADAPTERS = (
-    "Adapted", "LoRA", "Names", "adapt", "adapted", "adapters_of", "kernel_names", "merge_adapters",
+    "Adapted", "Int8", "LoRA", "Names", "adapt", "adapted", "adapters_of", "kernel_names", "merge_adapters",
     "own_names", "put_layer", "read_adapters", "targets", "write_adapters",
 )  # fmt: skip
 # What all of these import.
