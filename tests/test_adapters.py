@@ -287,6 +287,12 @@ WRONG = [
 ]
 
 
+def test_a_layer_lost_by_a_mistake_is_not_missed_too() -> None:
+    spec = (BLOCKS + TRAIN).replace("as attn", "-> Droput(0.1) as attn")
+    found = nnxc.compile(spec, path="net.nnx").diagnostics
+    assert [d.code for d in found] == ["N200"]
+
+
 @pytest.mark.parametrize(("line", "code", "help"), WRONG)
 def test_what_cannot_be_adapted_is_refused(
     line: str, code: str, help: str | None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -193,8 +194,10 @@ MISTAKES = {
 def test_mistakes_are_found(line: str) -> None:
     code, place = MISTAKES[line]
     spec = DISTILL.replace("frozen teacher = Teacher(classes=classes)", line)
+    if line.startswith("frozen model"):
+        spec = spec.replace("teacher(x)", "model(x)")
     found = nnxc.compile(spec, path="spec.nnx").diagnostics
-    assert code in [d.code for d in found]
+    assert [d.code for d in found] == [code]
     assert place in found[0].message + found[0].primary.span.text
 
 
@@ -234,3 +237,22 @@ train Net:
     b = module.create_b_optimizer(model)
     losses, _ = module.train_step(model, other, a, b, X[:, :3])
     assert set(losses) == {"a", "b"} and int(other.calls[...]) == 0
+
+
+def test_a_frozen_model_of_a_file_that_is_not_there_is_one_mistake(
+    tmp_path: Path,
+) -> None:
+    spec = tmp_path / "student.nnx"
+    spec.write_text(
+        'use Teacher from "nowhere.nnx"\n\n'
+        "model Student(classes = 3):\n"
+        "    input x: [B, 4]\n"
+        "    return x -> Linear(classes) as head\n\n"
+        "train Student:\n"
+        "    batch x: [B, 4]\n"
+        "    frozen teacher = Teacher(classes=classes)\n"
+        "    loss = distillation(model(x), teacher(x))\n"
+        "    optimizer = sgd(0.1)\n"
+    )
+    result = nnxc.build([spec], tmp_path / "out")
+    assert [d.code for d in result.diagnostics] == ["N901"]

@@ -10,7 +10,7 @@ from ..ops.adapters import ADAPTABLE, ADAPTERS
 from ..ops.base import Op
 from ..syntax import tree
 from .context import Context
-from .selection import declared, dotted
+from .selection import declared, dotted, told_where_whole
 from .settings import independent, positive_number, train_op
 from .values import Signature
 
@@ -78,6 +78,7 @@ def _found(
     found = [name] if name in layers else ending
     fitting = [p for p, (layer, copied) in layers.items() if _fits(layer, copied)]
     if not found:
+        told_where_whole(signature)
         short = [p.rsplit(".", 1)[-1] for p in fitting]
         model = signature.definition.name
         hint = ctx.suggest(name, [*short, *fitting])

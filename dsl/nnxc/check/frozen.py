@@ -11,7 +11,7 @@ from ..syntax import tree
 from .calls import Written, as_entry, convert_one, sort_out_block
 from .context import Context
 from .declarations import check_name
-from .values import ModelRef, Obligation, Signature
+from .values import Fault, ModelRef, Obligation, Signature
 
 if TYPE_CHECKING:
     from .train import Parts
@@ -46,9 +46,18 @@ def freeze(
     for key in written.inputs:
         text = f"`{key}` is an input, not a parameter"
         ctx.fail("N204", text, written.spans[key])
+    if written.unknown:
+        raise Fault
     args = _arguments(ctx, node.name, found, written, found is signature)
     ctx.bind(node.name, ModelRef(found, node.name, args), node.name_span, "model")
     parts.frozen.append(ir.Frozen(node.name, found.definition.name))
+
+
+def frozen_models(node: tree.Train) -> set[str]:
+    """The models that a train names as frozen."""
+    values = (s.value for s in node.body if isinstance(s, tree.Frozen))
+    names = (v.func if isinstance(v, tree.Call) else v for v in values)
+    return {name.id for name in names if isinstance(name, tree.Name)}
 
 
 def undecided(ctx: Context, parts: Parts) -> None:

@@ -14,6 +14,7 @@ from .calls import evaluate_block_params, sort_out_block
 from .context import Context
 from .definition import check_definition, file_doc
 from .files import Files, Known, Loader, gather, one_class_each, unused_uses
+from .frozen import frozen_models
 from .generate import check_generate, one_each, report_problems
 from .invoke import is_camel
 from .patterns import specialise
@@ -248,7 +249,7 @@ def _train(
     signature = _model(files, node.model, signatures)
     brought, options = files.brought(files.visible[node.span.source.path])
     functions = {**MODEL_OPS, **LOSSES, **METRICS, **brought}
-    if signature is None or node.broken:
+    if signature is None or node.broken or files.missing & frozen_models(node):
         return None
     return check_train(node, files.sink, signature, functions, options, signatures)
 

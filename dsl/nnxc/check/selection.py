@@ -59,6 +59,14 @@ def dotted(ctx: Context, node: tree.Expr) -> str:
     )
 
 
+def told_where_whole(signature: Signature) -> None:
+    """Give up silently where a mistake in a definition may be what keeps a layer from being there."""
+    if signature.broken:
+        raise Fault
+    for callee in signature.callees.values():
+        told_where_whole(callee)
+
+
 def exists(
     ctx: Context, node: tree.Expr, path: list[str], signature: Signature
 ) -> None:
@@ -69,6 +77,7 @@ def exists(
             return
         layers, variables = _members(here)
         if name not in layers and name not in variables:
+            told_where_whole(here)
             ctx.fail(
                 "N511",
                 f"`{here.definition.name}` has no layer `{name}`",

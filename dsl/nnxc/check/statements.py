@@ -106,7 +106,7 @@ def targets(node: tree.Statement) -> list[tree.Name]:
         case tree.Scan(names, carries=carries, body=body):
             given = [tree.Name(c.name, c.name_span) for c in carries]
             return [*names, *given, *(t for s in body for t in targets(s))]
-        case tree.Collect(name, name_span=span):
+        case tree.Collect(name, name_span=span) | tree.Frozen(name, name_span=span):
             return [tree.Name(name, span)]
         case tree.If(_, then, orelse):
             return [t for s in (*then, *orelse) for t in targets(s)]

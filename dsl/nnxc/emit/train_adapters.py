@@ -98,7 +98,12 @@ def adapter_parts(program: ir.Program) -> list[Part]:
         return []
     stored = {w.model for w in program.weights}
     adapted = {train.model for train in program.trains if train.adapters}
-    made = [templates.lora_int8, templates.lora, templates.lora_model, templates.lora_names]
+    made = [
+        templates.lora_int8,
+        templates.lora,
+        templates.lora_model,
+        templates.lora_names,
+    ]
     made += [templates.lora_stored] if adapted & stored else []
     made += [templates.lora_own] if adapted - stored else []
     made += [templates.lora_write, templates.lora_read]

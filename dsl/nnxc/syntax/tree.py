@@ -10,6 +10,12 @@ from .scans import Carry as Carry
 from .scans import Collect as Collect
 from .scans import Scan as Scan
 from .tree_extern import Extern as Extern
+from .tree_train import Adapt as Adapt
+from .tree_train import Frozen as Frozen
+from .tree_train import Metric as Metric
+from .tree_train import Optimize as Optimize
+from .tree_train import Select as Select
+from .tree_train import Train as Train
 from .tree_weights import Weights as Weights
 from .trivia import NO_TRIVIA as NO_TRIVIA
 from .trivia import Trivia as Trivia
@@ -278,54 +284,6 @@ class Evaluate(Record):
     trivia: Trivia = NO_TRIVIA
 
 
-class Metric(Record):
-    """`metric name = value` in a train."""
-
-    name: str
-    value: Expr
-    span: Span = field(default=NOWHERE, compare=False)
-    name_span: Span = field(default=NOWHERE, compare=False)
-    trivia: Trivia = NO_TRIVIA
-
-
-class Select(Record):
-    """`freeze paths` or `only paths` in a train; a path is dotted: `encoder.wte`."""
-
-    keyword: str
-    paths: tuple[Expr, ...]
-    span: Span = field(default=NOWHERE, compare=False)
-    trivia: Trivia = NO_TRIVIA
-
-
-class Adapt(Record):
-    """`adapt lora(...) on paths` in a train: layers that get an adapter, which alone trains."""
-
-    adapter: Name | Call
-    paths: tuple[Expr, ...]
-    span: Span = field(default=NOWHERE, compare=False)
-    trivia: Trivia = NO_TRIVIA
-
-
-class Frozen(Record):
-    """`frozen name = Model(...)` in a train: a model that is used and does not learn."""
-
-    name: str
-    value: Name | Call
-    span: Span = field(default=NOWHERE, compare=False)
-    name_span: Span = field(default=NOWHERE, compare=False)
-    trivia: Trivia = NO_TRIVIA
-
-
-class Optimize(Record):
-    """`optimize name:` in a train: what some of the weights learn by a loss of their own."""
-
-    name: str
-    body: tuple[Statement, ...]
-    span: Span = field(default=NOWHERE, compare=False)
-    name_span: Span = field(default=NOWHERE, compare=False)
-    trivia: Trivia = NO_TRIVIA
-
-
 Statement: TypeAlias = (
     Rngs | Declare | Assign | For | Scan | Collect | If | Require | Return | Evaluate
     | Metric | Select | Adapt | Frozen | Optimize
@@ -382,17 +340,6 @@ class Config(Record):
     value: Call
     span: Span = field(default=NOWHERE, compare=False)
     trivia: Trivia = NO_TRIVIA
-
-
-class Train(Record):
-    """`train Model:`. `broken` and `lost` as in a `Definition`."""
-
-    model: Name
-    body: tuple[Statement, ...]
-    span: Span = field(default=NOWHERE, compare=False)
-    trivia: Trivia = NO_TRIVIA
-    broken: bool = False
-    lost: frozenset[str] = frozenset()
 
 
 class Generate(Record):
