@@ -192,6 +192,7 @@ def test_a_prompt_of_one_token(layer: str) -> None:
     module, model = made(layer)
     want = greedy(model, [4], 4)
     assert module.generate(model, [[4]], max_new_tokens=4) == [want]
+    assert module.generate(model, [[4]], max_new_tokens=0) == [[]]
 
 
 def test_stops_at_a_token() -> None:
