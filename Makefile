@@ -47,10 +47,9 @@ bench: $(READY) ## measure, write benchmarks/results, refresh the README's table
 	@$(RUN) -m benchmarks.table
 	@$(RUN) -m benchmarks.families
 
-generate: $(READY) ## rebuild generated/ from the zoo
-	@for spec in $(ZOO); do \
-	  name=$${spec#dsl/nnxc/zoo/}; \
-	  $(VENV)/bin/nnxc build $$spec -o generated/$${name%.nnx} || exit 1; \
+generate: $(READY) ## rebuild generated/ from the zoo's own specs
+	@for spec in dsl/nnxc/zoo/*.nnx; do \
+	  $(VENV)/bin/nnxc build $$spec -o generated/$$(basename $$spec .nnx) || exit 1; \
 	done
 
 lint: $(READY) ## ruff, black, mypy, and the zoo's own formatting

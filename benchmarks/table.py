@@ -127,7 +127,7 @@ def decode_rows(results: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     return [
         (
             f"tokens a second of a Llama of 33 M, over pure JAX by hand, batch {batch}; "
-            f"{rounds} rounds, other jobs beside",
+            f"{rounds} rounds",
             ">= 1 generated",
             ", ".join(
                 f"{name} {row['tokens_per_s']:.0f} ({row['ratio']:.2f})"
