@@ -50,7 +50,8 @@ def load(text: str) -> types.ModuleType:
     """Generated text as a module."""
     module = types.ModuleType(f"generated_{next(_numbers)}")
     sys.modules[module.__name__] = module
-    exec(compile(text, module.__name__, "exec"), module.__dict__)
+    code = compile(text, module.__name__, "exec", dont_inherit=True)
+    exec(code, module.__dict__)
     return module
 
 

@@ -301,3 +301,35 @@ def test_what_cannot_be_adapted_is_refused(
     found = nnxc.compile(spec.encode(), path="spec.nnx").diagnostics
     assert [d.code for d in found] == [code]
     assert help is None or help in str(found[0].help)
+
+
+def test_adapters_go_over_loaded_weights(tmp_path: Path) -> None:
+    spec = """
+model Net(d = 4):
+    input x: [B, d]
+    return x -> Linear(d) as up -> relu -> Linear(d) as down
+
+weights Net from "{path}"
+
+train Net:
+    batch x: [B, d], y: [B, d]
+    loss = mse(model(x), y)
+    optimizer = adam(1e-3)
+    adapt lora(rank=2, alpha=4) on up
+"""
+    net = load(text_of(spec))
+    plain = net.create_model(seed=1)
+    net.save_pretrained(plain, tmp_path / "plain")
+    model = net.add_adapters(net.load_pretrained(tmp_path / "plain"))
+    model.up.lora_b[...] += 0.1
+    net.save_adapters(model, tmp_path / "adapters")
+    net.save_pretrained(model, tmp_path / "merged")
+    again = net.load_pretrained(tmp_path / "plain")
+    net.load_adapters(again, tmp_path / "adapters")
+    x = jnp.ones((2, 4))
+    wanted = model(x)
+    assert not np.allclose(plain(x), wanted)
+    np.testing.assert_allclose(again(x), wanted)
+    np.testing.assert_allclose(
+        net.load_pretrained(tmp_path / "merged")(x), wanted, rtol=1e-6
+    )

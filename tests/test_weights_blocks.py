@@ -97,3 +97,54 @@ def test_mistakes(line: str, code: str, message: str) -> None:
     found = driver.analyse(SPEC.replace("LINES", line)).diagnostics
     assert [d.code for d in found] == [code]
     assert message in found[0].message
+
+
+SIDES = """
+block First():
+    input x: [B, d]
+    param a: [d] = ones
+    param b: [d] = ones
+    return x * a + b
+
+block Second():
+    input x: [B, d]
+    param a: [d] = ones
+    param c: [d] = ones
+    return x * c + a
+
+model Net(d = 4, kinds = ["a", "b"]):
+    input x: [B, d]
+    for kind in kinds:
+        if kind == "a":
+            x = x -> First as mixer
+        else:
+            x = x -> Second as mixer
+    return x
+
+weights Net from "{path}":
+    LINES
+"""
+
+
+def test_lines_for_each_kind_that_a_name_stands_for() -> None:
+    lines = 'First.b = "B"', 'Second.c = "C"', 'First.a = "A"', 'Second.a = "A"'
+    (section,) = program(SIDES.replace("LINES", "\n    ".join(lines))).weights
+    found = {row.paths[0][-1]: row.names for row in section.rows}
+    assert found == {n: (f"mixer.{{0}}.{n.upper()}",) for n in "abc"}
+
+
+@pytest.mark.parametrize("other", ["", 'Second.a = "other"'])
+def test_one_weight_of_two_kinds_is_called_alike(other: str) -> None:
+    text = SIDES.replace("LINES", f'First.a = "A"\n    {other}')
+    found = driver.analyse(text).diagnostics
+    assert [d.code for d in found] == ["N605"]
+
+
+def test_a_name_of_both_sides_excludes_nothing() -> None:
+    text = SIDES.replace(
+        "            x = x -> Second as mixer",
+        "            x = x -> Second as mixer -> Linear(d, bias=false) as more",
+    )
+    lines = 'mixer[i].a = "{i}.t"\n    more[i].kernel = "{i}.t"'
+    found = driver.analyse(text.replace("LINES", lines)).diagnostics
+    assert [d.code for d in found] == ["N608"]

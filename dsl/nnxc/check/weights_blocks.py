@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -12,7 +13,7 @@ from ..syntax import tree, tree_weights
 from .context import Context
 from .values import Signature
 from .weights_names import parts_of, path_of
-from .weights_slots import declared, layer_slots, slots_of
+from .weights_slots import declared, layer_slots, shown, slots_of
 
 Part = str | int | tree.Name  # of a path: a name, a position, a name for a position
 
@@ -53,21 +54,67 @@ def written_out(
             own.setdefault(kind, []).append(line)
     if not own:
         return plain
-    owners = dict(_owners(signature, ())).items()  # a path once, whichever side has it
+    sides = {(path, _name(callee)): callee for path, callee in _owners(signature, ())}
+    owners = ((path, callee) for (path, _), callee in sides.items())
     found = sorted(owners, key=lambda owner: len(owner[0]))
     for kind, group in own.items():
         _check_kind(ctx, kind, group, found)
     covers = [Cover((), rule.value)] if rule else [Cover((), "{path}")]
     covers += [cover for line in plain for cover in _covers(ctx, line)]
     said = {shape(cover.path) for cover in covers}
+    made: dict[ir.Path, list[tree_weights.Stored]] = {}
     for path, callee in found:
-        for line in own.get(_name(callee), ()):
-            for cover in _best(covers, path):
-                made = _at(ctx, line, path, cover)
-                if said.isdisjoint(shape(_path(ctx, node)) for node in made.paths):
-                    plain.append(made)
-                    covers += _covers(ctx, made)
+        lines = [
+            line
+            for own_line in own.get(_name(callee), ())
+            for cover in _best(covers, path)
+            for line in [_at(ctx, own_line, path, cover)]
+            if said.isdisjoint(shape(_path(ctx, node)) for node in line.paths)
+        ]
+        new = [line for line in lines if line not in made.get(path, ())]
+        made.setdefault(path, []).extend(new)
+        plain += new
+        covers += [cover for line in new for cover in _covers(ctx, line)]
+    _check_sides(ctx, found, own)
     return plain
+
+
+def _check_sides(
+    ctx: Context,
+    found: Sequence[Owner],
+    own: Mapping[str, list[tree_weights.Stored]],
+) -> None:
+    """Where one name stands for blocks of several kinds, a weight that two of them have is called
+    alike in both: a file is read by the path alone."""
+    kinds: dict[ir.Path, list[Signature | ir.Layer]] = {}
+    for path, callee in found:
+        kinds.setdefault(path, []).append(callee)
+    for path, callees in kinds.items():
+        for one, other in itertools.permutations(callees, 2):
+            said = [(_inside(ctx, x), x.values) for x in own.get(_name(other), ())]
+            for line in own.get(_name(one), ()):
+                inside = _inside(ctx, line)
+                shared = any(_has(other, rest) for rest in inside)
+                if shared and (inside, line.values) not in said:
+                    ctx.fail(
+                        "N605",
+                        f"`{_name(one)}` and `{_name(other)}` have this weight in one place",
+                        line.span,
+                        f"both are `{shown(path)}`",
+                        help=f"say the same of `{_name(other)}`, or name the two apart",
+                    )
+
+
+def _inside(ctx: Context, line: tree_weights.Stored) -> list[ir.Path]:
+    """The paths of a line for a kind of block, in the block."""
+    rests = filter(None, map(_below, line.paths))
+    return [shape(_path(ctx, rest)) for rest in rests]
+
+
+def _has(owner: Signature | ir.Layer, path: ir.Path) -> bool:
+    """Whether there are weights below a path."""
+    slots = slots_of(owner) if isinstance(owner, Signature) else layer_slots(owner)
+    return any(Cover(path, "").fits(slot) for slot in slots)
 
 
 def _kind(ctx: Context, line: tree_weights.Stored) -> str | None:

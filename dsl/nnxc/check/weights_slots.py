@@ -52,7 +52,10 @@ def slots_of(signature: Signature, prefix: ir.Path = ()) -> dict[ir.Path, Slot]:
         path = (*prefix, item.name, *[None] * depth)
         here = tuple((prefix, span, side) for span, side in sides)
         for slot in _slots(item, path, signature):
-            found.setdefault(slot.path, replace(slot, sides=here + slot.sides))
+            sides = here + slot.sides
+            if other := found.get(slot.path):  # the name is on both
+                sides = tuple(side for side in sides if side in other.sides)
+            found[slot.path] = replace(slot, sides=sides)
     return found
 
 

@@ -23,7 +23,7 @@ from .render import BETWEEN, Part, stable
 from .signature import Names, assign_names
 from .text import quoted
 from .train import train_view
-from .train_adapters import adapter_parts, own_parts
+from .train_adapters import adapted_models, adapted_weights, adapter_parts, own_parts
 from .tunix import tunix_view
 from .view import ModuleView
 from .weights import asked_of_model, weights_view
@@ -76,6 +76,8 @@ def _parts(program: ir.Program, names: Names, options: Options) -> list[Part]:
             parts.append(Part(templates.output(output), done=True))
         view = class_view(definition, program, names, options, wanted)
         parts.append(Part(templates.class_(view)))
+    if adapted_weights(program):  # whose adapters are named as the weights are
+        parts.append(Part(templates.checkpoint(), done=True))
     parts += adapter_parts(program)
     for train in trains:
         parts += own_parts(train.adapters) if train.adapters else []
@@ -128,12 +130,13 @@ def _is_short(text: str) -> bool:
 
 def weights_parts(program: ir.Program, names: Names, options: Options) -> list[Part]:
     """What reads and writes checkpoints: once what all models share, then each model's own."""
-    parts = [Part(templates.checkpoint(), done=True)]
+    first = [] if adapted_weights(program) else [templates.checkpoint()]
+    parts = [Part(text, done=True) for text in first]
     if any(w.config for w in program.weights):
         parts.append(Part(templates.settings(), done=True))
         parts.append(Part(templates.settings_read(), done=True))
     for section in program.weights:
-        adapted = any(t.adapters and t.model == section.model for t in program.trains)
+        adapted = section.model in adapted_models(program)
         several = len(program.weights) > 1
         view = weights_view(section, names, options, several, adapted)
         parts += [Part(t) for t in templates.weights(view).split(BETWEEN)]

@@ -92,20 +92,29 @@ def _kernels(program: ir.Program, model: str) -> str:
     return f"kernel_names(model, {table})"
 
 
+def adapted_models(program: ir.Program) -> set[str]:
+    """The models that have adapters."""
+    return {train.model for train in program.trains if train.adapters}
+
+
+def adapted_weights(program: ir.Program) -> set[str]:
+    """Those of them whose weights have names in a checkpoint."""
+    return adapted_models(program) & {section.model for section in program.weights}
+
+
 def adapter_parts(program: ir.Program) -> list[Part]:
     """What the adapters of all models share."""
-    if not any(train.adapters for train in program.trains):
+    if not adapted_models(program):
         return []
-    stored = {w.model for w in program.weights}
-    adapted = {train.model for train in program.trains if train.adapters}
     made = [
         templates.lora_int8,
         templates.lora,
         templates.lora_model,
         templates.lora_names,
     ]
-    made += [templates.lora_stored] if adapted & stored else []
-    made += [templates.lora_own] if adapted - stored else []
+    stored = adapted_weights(program)
+    made += [templates.lora_stored] if stored else []
+    made += [templates.lora_own] if adapted_models(program) - stored else []
     made += [templates.lora_write, templates.lora_read]
     return [Part(make(), done=True) for make in made]
 
