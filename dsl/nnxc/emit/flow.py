@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import assert_never
@@ -20,7 +21,7 @@ from .locals import Locals
 from .loops import Part, part, source
 from .lower import Lowering
 from .names import ATTRIBUTES, Namespace, fields, singular, snake
-from .nodes import Line, Loop, Node, Suite, Written, prune
+from .nodes import Line, Loop, Node, Suite, Written, otherwise, prune
 from .options import Options
 from .reads import (
     assigned_names,
@@ -30,9 +31,10 @@ from .reads import (
     joined,
     live_through,
     mentions,
-    only_here,
+    opposite,
     popped,
     statements,
+    telling,
     totals,
     walk,
 )
@@ -68,9 +70,9 @@ class Flow:
     ):
         self.signature, self.names, self.options = signature, names, options
         self.definition = signature.definition
-        self.layers = {
-            i.name: i for i in declared(self.definition.body) if isinstance(i, ir.Layer)
-        }
+        items = declared(self.definition.body)
+        self.layers = {i.name: i for i in items if isinstance(i, ir.Layer)}
+        self.declarations = Counter(i.name for i in items)
         self.env: dict[str, str] = {}
         self.attributes: dict[str, str] = {}
         taken = [*signature.attributes.values(), *signature.sizes.values()]
@@ -415,41 +417,32 @@ class Flow:
         return [snake(callee)]
 
     def _if(self, stmt: ir.If, after: frozenset[str]) -> None:
-        condition, uses, narrowed = self._condition(stmt)
         written = set(self.locals.written)
+        test, uses, rest = self._test(stmt)
         then = self._inner(stmt.then, after)
         after_then, self.locals.written = self.locals.written, written
         orelse = self._inner(stmt.orelse, after)
         self.locals.written = self.locals.written | after_then
-        if then or not orelse:
-            self.lower.nodes.append(Suite(f"if {condition}:", then, uses))
-            if orelse:
-                self.lower.nodes.append(Suite(narrowed, orelse))
-        else:
-            condition, uses, _ = self._condition(
-                ir.If(
-                    ir.StaticUnary("not", stmt.condition),
-                    stmt.orelse,
-                    stmt.then,
-                    stmt.span,
-                )
-            )
-            self.lower.nodes.append(Suite(f"if {condition}:", orelse, uses))
+        if orelse and not then:
+            test, uses, _ = self._test(opposite(stmt))
+            then, orelse = orelse, ()
+        self.lower.nodes.append(Suite(f"if {test}:", then, uses))
+        self.lower.nodes += otherwise(rest, orelse)
 
-    def _condition(self, stmt: ir.If) -> tuple[str, tuple[str, ...], str]:
-        """The test of an `if`, and its `else`: by the layers that only one side has, if any."""
-        then = only_here(stmt.then, stmt.orelse)
-        orelse = only_here(stmt.orelse, stmt.then)
+    def _test(self, stmt: ir.If) -> tuple[str, tuple[str, ...], str]:
+        """The test of an `if`, and the head of its other side: whether layers are there, where
+        that says the same and a type checker wants to be told."""
+        then = telling(stmt.then, self.declarations)
+        orelse = telling(stmt.orelse, self.declarations)
         if givens(stmt.condition) or not (then or orelse):
-            with self.scope.recording() as uses:
-                text = static(stmt.condition, self.scope).text
-            return text, tuple(uses), "else:"
-        present = " and ".join(f"{self.access[n]} is not None" for n in then)
-        absent = " and ".join(f"{self.access[n]} is not None" for n in orelse)
+            text, uses = part(stmt.condition, self.scope)
+            return text, uses, "else:"
+        there = " and ".join(f"{self.access[n]} is not None" for n in then)
+        other = " and ".join(f"{self.access[n]} is not None" for n in orelse)
         if not then:
-            tail = f"elif {absent}:" if len(orelse) > 1 else "else:"
-            return f"{self.access[orelse[0]]} is None", (), tail
-        return present, (), f"elif {absent}:" if orelse else "else:"
+            rest = f"elif {other}:" if len(orelse) > 1 else "else:"
+            return f"{self.access[orelse[0]]} is None", (), rest
+        return there, (), f"elif {other}:" if orelse else "else:"
 
     def _is_stack(self, name: str) -> bool:
         return self.layers[name].count is not None

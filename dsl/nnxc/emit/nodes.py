@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeAlias
 
-from ..record import Record
+from ..record import Record, replace
 from .loops import Source, head
 
 INDENT = "    "
@@ -55,6 +55,22 @@ class Block(Record):
 
 Node: TypeAlias = Line | Suite | Loop
 Written: TypeAlias = Line | Block
+
+
+def otherwise(head_: str, body: tuple[Node, ...]) -> list[Node]:
+    """The other side of an `if`; where it is one more `if` and nothing else, as `elif`."""
+    match body:
+        case ():
+            return []
+        case (Suite(head=first), *rest) if (
+            head_ == "else:" and first.startswith("if ") and all(map(_follows, rest))
+        ):
+            return [replace(body[0], head=f"el{first}"), *rest]
+    return [Suite(head_, body)]
+
+
+def _follows(node: Node) -> bool:
+    return isinstance(node, Suite) and node.head.startswith(("else", "elif"))
 
 
 def prune(nodes: Sequence[Node], needed: set[str]) -> list[Written]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from .. import ir
 from ..record import replace
@@ -271,10 +271,16 @@ def joined(body: Sequence[ir.Stmt], i: int) -> tuple[ir.Stmt, int]:
     return body[i], i + 1
 
 
-def only_here(here: Sequence[ir.Stmt], there: Sequence[ir.Stmt]) -> list[str]:
-    """The layers that are used and that only one side of an `if` declares."""
-    needed = in_use(here)
-    other = {i.name for i in declared(there)}
-    outside = [s for s in here if not isinstance(s, ir.For)]
-    names = dict.fromkeys(i.name for i in declared(outside))
-    return [n for n in names if n in needed and n not in other]
+def telling(arm: Sequence[ir.Stmt], counts: Mapping[str, int]) -> list[str]:
+    """The layers that are there exactly where a side of an `if` is taken: it declares them on
+    every way through it, and nothing else does. `counts` says how often each is declared."""
+    needed = in_use(arm)
+    direct = [s for s in arm if isinstance(s, ir.Declare | ir.Variable)]
+    names = [i.name for i in declared(direct)]
+    return [n for n in names if n in needed and counts[n] == 1]
+
+
+def opposite(stmt: ir.If) -> ir.If:
+    """The `if` that asks the contrary."""
+    condition = ir.StaticUnary("not", stmt.condition)
+    return replace(stmt, condition=condition, then=stmt.orelse, orelse=stmt.then)
