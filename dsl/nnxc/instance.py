@@ -258,14 +258,13 @@ class _Body(Scope):
         if not isinstance(items, tuple):
             raise InstanceError(f"this is {show(items)}, not a list", span)
         for carried in statement.carried:
-            self.env[carried.symbol] = self.size(carried.entry, span)
+            self.let(carried.symbol, carried.entry, span)
         self.iteration.append(0)
         for self.iteration[-1], item in enumerate(items):
             self.walk.spend(span)
             self.bind(statement.targets, item, span)
             self.run(statement.body)
-            after = [(c.symbol, self.size(c.next, span)) for c in statement.carried]
-            self.env.update(after)
+            self.together([(c.symbol, c.next) for c in statement.carried], span)
         self.iteration.pop()
 
     def scan(self, statement: ir.Scan) -> None:

@@ -64,6 +64,16 @@ class Scope:
         except Undecided:
             self.env.pop(name, None)
 
+    def together(self, lets: list[tuple[str, ir.Static]], span: Span) -> None:
+        """Locals get their next values, which are told by those that they have."""
+        values: dict[str, Value] = {}
+        for name, static in lets:
+            with suppress(Undecided):
+                values[name] = self.value(static, span)
+        for name, _ in lets:
+            self.env.pop(name, None)
+        self.env.update(values)
+
     def size(self, dim: Dim, span: Span) -> Dim:
         try:
             return resolve(dim, self.env)

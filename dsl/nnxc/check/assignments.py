@@ -8,6 +8,7 @@ from ..dims import Comparison, Dim, const
 from ..source import Span
 from ..syntax import tree
 from . import lists, types
+from .changing import version
 from .context import Context
 from .declarations import check_name, with_article
 from .expressions import as_tensor, expr
@@ -192,11 +193,13 @@ def store(ctx: Context, target: tree.Name, value: Value, span: Span) -> None:
 
 def _static_local(ctx: Context, target: tree.Name, value: Static, span: Span) -> Static:
     """A static local: sizes keep their form, others become a symbol of their own."""
+    if target.id in ctx.reassigned:
+        return version(ctx, target.id, value, span)
     dim = value.dim
     if value.flavor in ("int", "unknown") and dim is None:
         dim = ctx.local_size(target.id, value.node, span)
     else:
-        ctx.body.append(ir.StaticLet(target.id, value.node, span))
+        ctx.local(target.id, value.node, span)
     return Static(
         ir.Ref(target.id),
         value.flavor,

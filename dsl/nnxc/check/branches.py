@@ -2,39 +2,58 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any, TypeVar
 
 from .. import ir
 from ..diagnostics import Label
-from ..dims import symbol
 from ..ops.base import Kind
 from ..record import Record
 from ..shapes import Axis, TensorType
 from ..syntax import tree
-from . import lists
+from . import changing, lists
 from .conditions import Facts, asks_given, facts, join_types, narrowed
 from .context import Context
 from .kept import keep, merged, under
 from .scalars import as_tensor, counterpart
-from .statics import describe
+from .statics import describe, no_none
 from .values import BAD, Applied, Bad, Binding, Listed, Several, Static, Tensor, Value
 
 Scope = dict[str, Binding]
+T = TypeVar("T")
 
 
 def if_statement(ctx: Context, node: tree.If) -> None:
     """`if condition:` … `else:` …, decided at construction."""
+    from .statements import statements
+
+    def side(holds: bool) -> None:
+        statements(ctx, node.then if holds else node.orelse)
+
+    both(ctx, node, side)
+
+
+def both(
+    ctx: Context, node: tree.If | tree.IfElse, side: Callable[[bool], T]
+) -> tuple[Choice, T, T]:
+    """Check both sides, each under what it knows, and join what they leave behind."""
     condition = condition_of(ctx, node.condition)
     when, unless = facts(ctx, condition)
     before, kept = dict(ctx.scope), ctx.kept
-    then, then_scope = _side(ctx, node, condition, when, True)
+    with _side(ctx, node, condition, when, True) as then:
+        first = side(True)
+        then_scope = dict(ctx.scope)
     ctx.scope, then_kept, ctx.kept = dict(before), ctx.kept, kept
-    orelse, else_scope = _side(ctx, node, condition, unless, False)
+    with _side(ctx, node, condition, unless, False) as orelse:
+        second = side(False)
+        else_scope = dict(ctx.scope)
     ctx.kept = merged(kept, then_kept, ctx.kept)
-    ctx.body.append(ir.If(condition.node, then, orelse, node.span))  # type: ignore[arg-type]
+    if isinstance(node, tree.If) or then or orelse:
+        ctx.body.append(ir.If(condition.node, then, orelse, node.span))  # type: ignore[arg-type]
     choice = Choice(node, condition.node, when, unless, (then, orelse))
     ctx.scope = _join(ctx, choice, before, then_scope, else_scope)
+    return choice, first, second
 
 
 def condition_of(ctx: Context, node: tree.Expr) -> Static:
@@ -42,6 +61,7 @@ def condition_of(ctx: Context, node: tree.Expr) -> Static:
     from .expressions import static
 
     condition = static(ctx, node, "the condition of `if`")
+    no_none(ctx, condition, node.span)
     if condition.flavor == "unknown" and condition.param is not None:
         condition.param.kind = condition.param.kind or Kind.BOOL
     elif condition.flavor != "bool":
@@ -55,15 +75,15 @@ def condition_of(ctx: Context, node: tree.Expr) -> Static:
     return condition
 
 
+@contextmanager
 def _side(
     ctx: Context,
-    node: tree.If,
+    node: tree.If | tree.IfElse,
     condition: Static,
     known: Facts,
     holds: bool,
-) -> tuple[list[object], Scope]:
-    from .statements import statements
-
+) -> Iterator[list[Any]]:
+    """Within, one side is checked; its statements go to the list that is yielded."""
     decided = (
         nullcontext() if asks_given(condition.node) else ctx.side(node.span, holds)
     )
@@ -75,15 +95,13 @@ def _side(
         narrowed(ctx, condition.node, holds),
         under(ctx, condition.node, holds),
     ):
-        statements(ctx, node.then if holds else node.orelse)
-        scope = dict(ctx.scope)
-    return stmts, scope
+        yield stmts
 
 
 class Choice(Record):
     """An `if` whose sides have been checked, and what each side knows."""
 
-    node: tree.If
+    node: tree.If | tree.IfElse
     condition: ir.Static
     when: Facts
     unless: Facts
@@ -141,14 +159,16 @@ def _joined(ctx: Context, choice: Choice, name: str, a: Binding, b: Binding) -> 
         _unknown(a, b)
         return BAD
     if isinstance(x, Tensor) and isinstance(y, Tensor):
-        joined = join_types(ctx, x.type, y.type, choice.when, choice.unless)
-        joined = joined or _chosen(ctx, choice, x.type, y.type)
-        if joined is not None:
-            return Tensor(ir.Var(name, joined, a.span), x.optional or y.optional)
+        either = one_type(ctx, choice, x.type, y.type)
+        if either is not None:
+            return Tensor(ir.Var(name, either, a.span), x.optional or y.optional)
         _differ(ctx, choice.node, name, a, b, str(x.type), str(y.type))
         return BAD
     if isinstance(x, Static) and isinstance(y, Static):
-        return _joined_static(ctx, name, x, y)
+        condition, span = choice.condition, choice.node.span
+        static = changing.joined(ctx, name, condition, choice.sides, span, x, y)
+        if static is not None:
+            return static
     if isinstance(x, Listed) and isinstance(y, Listed):
         listed = None if asks_given(choice.condition) else lists.joined(ctx, name, x, y)
         if listed is not None:
@@ -180,6 +200,14 @@ def _kind(value: Value) -> str:
     return "no value"
 
 
+def one_type(
+    ctx: Context, choice: Choice, x: TensorType, y: TensorType
+) -> TensorType | None:
+    """The type of what is one or the other; None where dtype or number of axes differ."""
+    joined = join_types(ctx, x, y, choice.when, choice.unless)
+    return joined or _chosen(ctx, choice, x, y)
+
+
 def _chosen(
     ctx: Context, choice: Choice, x: TensorType, y: TensorType
 ) -> TensorType | None:
@@ -206,21 +234,14 @@ def _chosen(
     return x.with_axes(tuple(axes))
 
 
-def _joined_static(ctx: Context, name: str, x: Static, y: Static) -> Static:
-    if x.dim is not None and x.dim == y.dim:
-        return Static(ir.Ref(name), x.flavor, x.dim)
-    flavor = x.flavor if x.flavor == y.flavor else "unknown"
-    sizes = x.dim is not None and y.dim is not None
-    if sizes:
-        assert x.dim is not None and y.dim is not None
-        ctx.locals[name] = (x.dim.symbols | y.dim.symbols) - {name}
-    return Static(
-        ir.Ref(name), flavor, symbol(name) if sizes else None, element=x.element
-    )
-
-
 def _differ(
-    ctx: Context, node: tree.If, name: str, a: Binding, b: Binding, x: str, y: str
+    ctx: Context,
+    node: tree.If | tree.IfElse,
+    name: str,
+    a: Binding,
+    b: Binding,
+    x: str,
+    y: str,
 ) -> None:
     _unknown(a, b)
     related = tuple(Label(c.span, t) for c, t in ((a, x), (b, y)))

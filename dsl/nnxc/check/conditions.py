@@ -52,8 +52,9 @@ def size(ctx: Context, node: ir.Static) -> Dim | None:
             return const(n)
         case ir.Ref(name):
             binding = ctx.scope.get(name)
-            if binding is not None and isinstance(binding.value, Static):
-                return binding.value.dim
+            value = None if binding is None else binding.value
+            if isinstance(value, Static) and value.node == node:
+                return value.dim
             return symbol(name) if name in ctx.params else None
         case ir.StaticCall("len", (ir.Ref(name),)):
             return func("len", symbol(name))

@@ -55,6 +55,9 @@ class Context:
     carried: dict[str, frozenset[str]] = field(
         default_factory=dict
     )  # symbol -> what it starts from
+    at_call: dict[str, Span] = field(
+        default_factory=dict
+    )  # what hangs on the inputs, besides their axes -> where it does
     varying: dict[str, frozenset[str]] = field(
         default_factory=lambda: {str(OPEN): frozenset()}
     )  # size that differs within a list -> what it depends on
@@ -77,6 +80,7 @@ class Context:
     declared_streams: dict[str, Span] = field(default_factory=dict)
     conditional: int = 0  # depth of `if`, `for` and `scan`
     written: frozenset[str] = frozenset()  # every name that the definition writes
+    reassigned: frozenset[str] = frozenset()  # names that get several values
     growing: frozenset[str] = (
         frozenset()
     )  # names of lists that something is appended to
@@ -169,6 +173,13 @@ class Context:
         self.temporaries.add(name)
         return name
 
+    def version(self, name: str) -> str:
+        """A name of its own for one of the values that a name gets."""
+        if name in {*self.carried, *self.locals, *self.temporaries}:
+            return self.unused_name(name)
+        self.temporaries.add(name)
+        return name
+
     def suggest(self, name: str, candidates: Iterable[str]) -> dict[str, Any]:
         """`help` for a misspelt name."""
         known = list(candidates)
@@ -215,9 +226,10 @@ class Context:
 
     def build_from(self, dims: Iterable[Dim], span: Span, what: str) -> None:
         """Sizes are needed to construct: axes among them become inferred sizes of a block."""
-        for name in sorted(
-            self.roots(s for d in dims for s in d.symbols) & self.axes.keys()
-        ):
+        roots = self.roots(s for d in dims for s in d.symbols)
+        for name in sorted(roots & self.at_call.keys()):
+            self._not_at_call(name, span, what)
+        for name in sorted(roots & self.axes.keys()):
             if self.kind == "block":
                 self.inferred.setdefault(name, span)
             else:
@@ -232,14 +244,32 @@ class Context:
                     help=f"make `{name}` a parameter, or give the axis a fixed size",
                 )
 
+    def _not_at_call(self, name: str, span: Span, what: str) -> NoReturn:
+        self.fail(
+            "N310",
+            f"`{name}` is known only when the {self.kind} is called",
+            span,
+            f"{what} would depend on it",
+            related=(Label(self.at_call[name], "it hangs on what is passed"),),
+        )
+
     def local_size(self, name: str, value: ir.Static, span: Span) -> Dim:
         """Give a size that has no form of its own a name, as a static local."""
-        from .apply import static_dims
-
-        roots = frozenset(s for d in static_dims(value) for s in d.symbols)
-        self.locals[name] = roots - {name}
-        self.body.append(ir.StaticLet(name, value, span))
+        self.local(name, value, span)
         return symbol(name)
+
+    def local(
+        self, name: str, value: ir.Static, span: Span, body: list[Any] | None = None
+    ) -> None:
+        """A static local gets its value, at the end of `body` or else here."""
+        from .apply import static_dims
+        from .conditions import asks_given
+
+        roots = {s for d in static_dims(value) for s in d.symbols} - {name}
+        self.locals[name] = self.locals.get(name, frozenset()) | roots
+        if asks_given(value):
+            self.at_call[name] = span
+        (self.body if body is None else body).append(ir.StaticLet(name, value, span))
 
     def build_from_static(self, node: ir.Static, span: Span, what: str) -> None:
         """A static value is needed to construct."""
@@ -294,7 +324,7 @@ class Context:
     def _pass_on(self, obligation: Obligation) -> None:
         """Let callers prove it too, where they can understand it; else an instance decides."""
         symbols = obligation.left.symbols | obligation.right.symbols
-        if not self.assumptions and symbols <= self.params.keys() | self.axes.keys():
+        if not self.holding and symbols <= self.params.keys() | self.axes.keys():
             self.obligations.append(obligation)
 
     def _unknown_help(self, axes: frozenset[str], left: Dim, right: Dim) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from itertools import takewhile
 from typing import Any
@@ -56,7 +57,10 @@ def check_definition(
     )
     ctx.written = frozenset(mentioned(node.body))
     ctx.growing = frozenset(lists.changed(node.body))
-    ctx.later = {t.id: t.span for s in node.body for t in targets(s)}
+    given = [t for s in node.body for t in targets(s)]
+    ctx.later = {t.id: t.span for t in given}
+    counts = Counter(t.id for t in given)
+    ctx.reassigned = frozenset(n for n, count in counts.items() if count > 1)
     taken = {p.name for p in node.params} | set(ctx.later)
     ctx.layer_names = layer_names(node.body, taken)
     numbers = _numbers(node)
@@ -412,6 +416,7 @@ def _layer(info: LayerInfo) -> ir.Layer:
 
 def _required(ctx: Context, fact: Obligation) -> ir.Require:
     axes = ctx.call_time(fact.left) | ctx.call_time(fact.right)
-    call_time = not axes <= ctx.inferred.keys()
+    roots = ctx.roots(fact.left.symbols | fact.right.symbols)
+    call_time = not axes <= ctx.inferred.keys() or not roots.isdisjoint(ctx.at_call)
     condition = ir.StaticBinary(fact.relation, ir.Size(fact.left), ir.Size(fact.right))
     return ir.Require(condition, fact.message, fact.span, call_time, fact.looped)

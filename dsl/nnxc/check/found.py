@@ -53,6 +53,8 @@ def named_here(
         here = info.gives.get(size) or ctx.unused_name(f"{info.name}_{found.name}")
         if found.roots & signature.axes <= inferred:
             info.gives = {**info.gives, size: here}
+        else:
+            ctx.at_call[here] = info.span
         ctx.locals[here] = frozenset(
             name
             for root in found.roots

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ from ..record import replace
 from ..shapes import Axis, TensorType
 from ..source import Span
 from ..syntax import tree
-from . import lists, statics
+from . import changing, lists, statics
 from .context import Context
 from .kept import contained
 from .scalars import as_tensor, counterpart
@@ -29,10 +29,14 @@ STATE = (
     "modes",
     "carried",
     "locals",
+    "at_call",
     "obligations",
     "bindings",
     "temporaries",
     "kept",
+    "broken",
+    "lost",
+    "faulty",
 )
 
 
@@ -46,6 +50,7 @@ class Loop:
     starts: dict[str, Value] = field(default_factory=dict)
     symbols: dict[tuple[Dim, Dim], str] = field(default_factory=dict)
     carried: dict[str, Dim] = field(default_factory=dict)  # symbol -> entry
+    statics: dict[str, str] = field(default_factory=dict)  # local -> its symbol
 
 
 def for_statement(ctx: Context, node: tree.For) -> None:
@@ -118,6 +123,8 @@ def _run(
 
     for name, entry in loop.carried.items():
         ctx.carried.setdefault(name, entry.symbols)
+    for name, own in loop.statics.items():
+        ctx.carried.setdefault(own, _roots(loop.entry[name].value))
     phis = _phis(ctx, loop)
     ctx.scope = {**loop.entry, **phis}
     with ctx.inside(), ctx.nested() as stmts:
@@ -147,22 +154,30 @@ def _phis(ctx: Context, loop: Loop) -> dict[str, Binding]:
         first = loop.entry[name]
         if first.what not in ("value", "input", "list"):
             continue
-        value = loop.starts.get(name, _changing(ctx, name, first.value))
+        if name not in loop.starts:
+            loop.starts[name] = _changing(ctx, loop, name, first.value)
+        value = loop.starts[name]
         phis[name] = Binding(name, value, first.span, first.what, parents=[first])
         phis[name].used = isinstance(value, Bad)
     return phis
 
 
-def _changing(ctx: Context, name: str, value: Value) -> Value:
+def _changing(ctx: Context, loop: Loop, name: str, value: Value) -> Value:
     """A static local that the loop changes is known no longer; tensors keep their type."""
     if isinstance(value, Listed):
         return replace(value, items=None)
     if not isinstance(value, Static):
         return value
-    if value.dim is None:
-        return Static(ir.Ref(name), value.flavor, element=value.element)
-    ctx.locals[name] = value.dim.symbols - {name}
-    return Static(ir.Ref(name), value.flavor, symbol(name), element=value.element)
+    own = loop.statics[name] = ctx.version(name)
+    ctx.carried[own] = _roots(value)
+    return changing.named(own, value)
+
+
+def _roots(value: Value) -> frozenset[str]:
+    """The names that a static value is made of."""
+    if not isinstance(value, Static):
+        return frozenset()
+    return frozenset(s for d in _dims(changing.written(value)) for s in d.symbols)
 
 
 def _bind_targets(ctx: Context, loop: Loop) -> None:
@@ -221,10 +236,16 @@ def _generalise(ctx: Context, loop: Loop, end: Mapping[str, Binding]) -> bool:
         if wider is not None:
             loop.starts[name] = wider
             found = True
+        if isinstance(start, Static) and last and isinstance(last.value, Static):
+            same = statics.united(start, last.value)
+            if same is not None and same.flavor != start.flavor:
+                loop.starts[name] = changing.named(loop.statics[name], same)
+                found = True
         if last is None or not isinstance(last.value, Tensor):
             continue
         if (like := counterpart(first.value, last.value)) is not None:
             loop.entry[name] = as_tensor(ctx, ctx.body, first, like)
+            del loop.starts[name], loop.statics[name]
             found = True
         if not isinstance(start, Tensor):
             continue
@@ -293,17 +314,27 @@ def _finish(
         if name not in scope and end[name].what in ("value", "layer"):
             ctx.partial[name] = end[name].span
     ctx.scope = scope
-    carried = tuple(
-        ir.Carried(s, e, nexts.get(s, symbol(s))) for s, e in loop.carried.items()
-    )
+    carried = tuple(_carried(loop, end, nexts))
     for item in carried:
-        ctx.carried[item.symbol] = item.entry.symbols | (
-            item.next.symbols - {item.symbol}
-        )
+        dims = [*_dims(item.entry), *_dims(item.next)]
+        roots = frozenset(s for d in dims for s in d.symbols)
+        ctx.carried[item.symbol] = roots - {item.symbol}
     targets = tuple(t.id for t in loop.node.targets)
     ctx.body.append(
         ir.For(targets, loop.iterable.node, stmts, carried, loop.node.span)  # type: ignore[arg-type]
     )
+
+
+def _carried(
+    loop: Loop, end: Mapping[str, Binding], nexts: Mapping[str, Dim]
+) -> Iterator[ir.Carried]:
+    """What an iteration hands to the next: sizes, and static locals."""
+    for own, size in loop.carried.items():
+        yield ir.Carried(own, ir.Size(size), ir.Size(nexts.get(own, symbol(own))))
+    for name, own in loop.statics.items():
+        first, last = loop.entry[name].value, end[name].value
+        if isinstance(first, Static) and isinstance(last, Static):
+            yield ir.Carried(own, changing.written(first), changing.written(last))
 
 
 def _read_for_others(body: tuple[tree.Statement, ...], name: str) -> bool:
@@ -328,6 +359,11 @@ def _left_behind(
     if isinstance(start, Bad) or isinstance(value, Bad):
         return BAD
     if isinstance(start, Static) and isinstance(value, Static):
+        same = statics.united(start, value)
+        if same is None or same.flavor != start.flavor:
+            label = f"{statics.describe(value)} takes the place of {statics.describe(start)}"
+            _unsettled(ctx, loop.node.span, name, label, last)
+            return BAD
         return start
     if isinstance(start, Listed) and isinstance(value, Listed):
         return lists.after(ctx, start, value, loop.iterable)

@@ -213,33 +213,30 @@ def unary(ctx: Context, node: tree.Unary) -> Value:
 
 def if_else(ctx: Context, node: tree.IfElse) -> Value:
     """`then if condition else orelse`, decided at construction."""
-    from .branches import condition_of
-    from .conditions import facts, narrowed
+    from .branches import both, one_type
     from .expressions import as_tensor, expr
 
     lists.not_inside(ctx, (node.then, node.orelse))
-    condition = condition_of(ctx, node.condition)
-    when, unless = facts(ctx, condition)
-    with ctx.assuming(when), narrowed(ctx, condition.node, True):
-        then = ctx.attempt(lambda: expr(ctx, node.then))
-    with ctx.assuming(unless), narrowed(ctx, condition.node, False):
-        orelse = ctx.attempt(lambda: expr(ctx, node.orelse))
+
+    def side(holds: bool) -> Value:
+        value = ctx.attempt(lambda: expr(ctx, node.then if holds else node.orelse))
+        return value if isinstance(value, Bad) else known(ctx, value)
+
+    choice, then, orelse = both(ctx, node, side)
     if isinstance(then, Bad) or isinstance(orelse, Bad):
         raise Fault
-    then, orelse = known(ctx, then), known(ctx, orelse)
     if isinstance(then, Static) and isinstance(orelse, Static):
+        condition = Static(choice.condition, "bool")
         return statics.choose(ctx, condition, then, orelse, node.span)
     if isinstance(then, Several) or isinstance(orelse, Several):
         ctx.fail("N234", "`if` chooses between single tensors", node.span)
     a, b = as_tensor(ctx, then, node.then), as_tensor(ctx, orelse, node.orelse)
-    from .conditions import join_types
-
-    joined = join_types(ctx, a.type, b.type, when, unless)
-    if joined is None:
+    either = one_type(ctx, choice, a.type, b.type)
+    if either is None:
         ctx.fail(
             "N301",
             "the two values differ in shape",
             node.span,
             f"{a.type}, or {b.type}",
         )
-    return Tensor(ir.Choose(condition.node, a.expr, b.expr, joined, node.span))
+    return Tensor(ir.Choose(choice.condition, a.expr, b.expr, either, node.span))

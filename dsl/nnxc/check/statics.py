@@ -10,6 +10,7 @@ from typing import Any, Final
 from .. import ir
 from ..dims import Dim, DimError, const, func, symbol
 from ..ops.base import Kind
+from ..record import replace
 from ..source import Span
 from ..syntax import tree
 from .context import Context
@@ -114,7 +115,21 @@ def binary(ctx: Context, op: str, left: Static, right: Static, span: Span) -> St
     return _arithmetic(ctx, op, left, right, node, span)
 
 
+def no_none(ctx: Context, value: Static, span: Span) -> None:
+    """What may be `none` is no condition: 0 and `false` would count as absent."""
+    param = value.param
+    if param is not None and param.optional and param.kind in (None, Kind.BOOL):
+        ctx.fail(
+            "N207",
+            "a condition is true or false",
+            span,
+            f"`{param.name}` may be `none`",
+            help=f"ask for it: `{param.name} != none`",
+        )
+
+
 def _need_condition(ctx: Context, op: str, side: Static, span: Span) -> None:
+    no_none(ctx, side, span)
     if side.flavor == "unknown" and side.param is not None and side.param.kind is None:
         side.param.kind = Kind.BOOL
     elif side.flavor not in ("bool", "unknown"):
@@ -227,22 +242,29 @@ def choose(
     """`then if condition else orelse`."""
     node = ir.StaticIf(condition.node, then.node, orelse.node)
     then, orelse = _settled(then, orelse), _settled(orelse, then)
-    flavors = {then.flavor, orelse.flavor}
     if then.dim is not None and then.dim == orelse.dim:
         return Static(node, then.flavor, then.dim)
-    if len(flavors) == 1:
-        return Static(node, then.flavor, element=then.element)
-    if "none" in flavors:
-        other = then if orelse.flavor == "none" else orelse
-        return Static(node, other.flavor, element=other.element)
-    if flavors <= set(NUMERIC):
-        return Static(node, "float" if "float" in flavors else "unknown")
+    if (like := united(then, orelse)) is not None:
+        return replace(like, node=node)
     ctx.fail(
         "N221",
         "the two values differ in kind",
         span,
         f"{describe(then)}, or {describe(orelse)}",
     )
+
+
+def united(x: Static, y: Static) -> Static | None:
+    """What two values of one name have in common; None where they differ in kind."""
+    flavors = {x.flavor, y.flavor}
+    if len(flavors) == 1:
+        return Static(x.node, x.flavor, element=x.element)
+    if "none" in flavors:
+        other = x if y.flavor == "none" else y
+        return Static(other.node, other.flavor, element=other.element)
+    if flavors <= set(NUMERIC):
+        return Static(x.node, "float" if "float" in flavors else "unknown")
+    return None
 
 
 def list_of(ctx: Context, items: tuple[Static, ...]) -> Static:

@@ -13,6 +13,7 @@ from ..ops.base import Op
 from . import copies
 from . import text as t
 from .build import construct
+from .carried import together
 from .columns import Columns
 from .kinds import Kinds
 from .loops import source
@@ -25,6 +26,7 @@ from .scope import Scope
 from .signature import Names, Signature, is_scanned, random
 from .statics import as_size, size, static
 from .variables import variable
+from .versions import aliases
 
 _LOCAL = 3  # a field of the Config used so often gets a local name
 _ROOM = 80
@@ -63,6 +65,7 @@ class _Constructor:
         self.signature, self.names = signature, names
         self.stores, self.local, self.options = stores, local, options
         self.env: dict[str, str] = {}
+        self.aliases = aliases(signature.definition)
         self.holders: dict[str, str] = {}
         taken = ["rngs", "dtype", "cfg", *signature.arguments.values()]
         self.namespace = Namespace([*taken, *names.reserved])
@@ -122,6 +125,8 @@ class _Constructor:
 
     def _local(self, name: str) -> str:
         """The Python name of a static local or loop variable."""
+        if name not in self.env and name in self.aliases:
+            self.env[name] = self._local(self.aliases[name])
         if name not in self.env:
             self.env[name] = self.namespace.give(name.lower(), name)
         return self.env[name]
@@ -285,7 +290,7 @@ class _Constructor:
     def _for(self, stmt: ir.For) -> list[Node]:
         with self.scope.recording():
             over = source(stmt.iterable, len(stmt.targets), self.scope)
-        carried = [c for c in stmt.carried if self._known(c.entry)]
+        carried = [c for c in stmt.carried if self._constructible(c.entry)]
         start = self._carry([(c.symbol, c.entry) for c in carried])
         targets = tuple(self._local(name) for name in stmt.targets)
         with self._lists(stmt) as (makes, keeps):
@@ -293,13 +298,13 @@ class _Constructor:
         followed = self._followed(carried)
         if len(followed) < len(carried):
             start = self._carry([(c.symbol, c.entry) for c in followed])
-        body.append(self._carry([(c.symbol, c.next) for c in followed]))
+        body += self._carry([(c.symbol, c.next) for c in followed])
         loop = Loop(targets, over, (), tuple(body))
-        return [start, *makes, loop, *keeps]
+        return [*start, *makes, loop, *keeps]
 
     def _followed(self, carried: list[ir.Carried]) -> list[ir.Carried]:
-        """The sizes whose next values are known here too."""
-        while lost := [c for c in carried if not self._known(c.next)]:
+        """The values whose next ones are known here too."""
+        while lost := [c for c in carried if not self._constructible(c.next)]:
             for size_ in lost:
                 self.env.pop(size_.symbol, None)
             carried = [c for c in carried if c not in lost]
@@ -309,17 +314,8 @@ class _Constructor:
         """Whether a size is known already here: axes are not."""
         return dim.symbols <= self.env.keys() | self.signature.arguments.keys()
 
-    def _carry(self, sizes: Sequence[tuple[str, Dim]]) -> Line:
-        """Sizes that change from iteration to iteration take their next values together."""
-        with self.scope.recording() as uses:
-            values = [size(dim, self.scope).text for _, dim in sizes]
-        names = [self._local(symbol) for symbol, _ in sizes]
-        pairs = [(n, v) for n, v in zip(names, values, strict=True) if n != v]
-        text = f"{', '.join(n for n, _ in pairs)} = {', '.join(v for _, v in pairs)}"
-        # Without a pair it binds a name that nobody uses, and goes.
-        return Line(
-            text, tuple(uses), frozenset(n for n, _ in pairs) or frozenset(("",))
-        )
+    def _carry(self, values: Sequence[tuple[str, ir.Static]]) -> list[Line]:
+        return together(values, self.scope, self._local)
 
     @contextmanager
     def _lists(self, stmt: ir.For) -> Iterator[tuple[list[Line], list[Line]]]:

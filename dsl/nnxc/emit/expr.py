@@ -66,15 +66,22 @@ def text(expr: ir.Expr, scope: Scope) -> Text:
         case ir.ListPart(value, start, stop, step):
             part = slice_of(start, stop, step, scope)
             return Text(f"{text(value, scope).at(t.ATOM)}[{part}]")
-        case ir.Choose(condition, then, orelse):
-            parts = static(condition, scope), text(then, scope), text(orelse, scope)
-            return t.ternary(*parts)
+        case ir.Choose(_, then, orelse):
+            return t.ternary(asked(expr, scope), text(then, scope), text(orelse, scope))
         case ir.ModelCall(args):
             return _invoke(scope.models[expr.model], None, args, scope)
         case ir.Let():
             raise TypeError("a value used twice needs a statement")
         case _:
             assert_never(expr)
+
+
+def asked(choice: ir.Choose, scope: Scope) -> Text:
+    """The test of a choice."""
+    present = scope.presence(choice.span)
+    if present is not None:
+        return Text(present, t.COMPARE)
+    return static(choice.condition, scope)
 
 
 def _input(value: ir.Expr | tuple[ir.Expr, ...], scope: Scope) -> Text:

@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from typing import assert_never
 
 from .. import ir
-from ..dims import Dim
 from ..ops.base import Op
 from ..record import replace
 from ..shapes import TensorType
+from ..source import Span
 from .axes import AXIS, AXIS_LATE, AxisSource, axis_sources
+from .carried import together
 from .expr import render
 from .found import found_here, places, unread
 from .gather import Iteration, iteration
@@ -52,6 +53,7 @@ from .signature import (
 from .stacks import Stack, loop, remat, rematted, scan, stateful_scan
 from .statics import as_size, size, static
 from .steps import write_scan
+from .versions import aliases
 
 STORED = "attr:"  # marks the static values that a line asks the object for
 FOUND = "size:"  # marks the sizes that a line reads from what a block gives
@@ -71,9 +73,12 @@ class Flow:
         self.signature, self.names, self.options = signature, names, options
         self.definition = signature.definition
         items = declared(self.definition.body)
+        choices = (s for s in statements(self.definition.body) if isinstance(s, ir.If))
+        self.choices = {s.span: s for s in choices}
         self.layers = {i.name: i for i in items if isinstance(i, ir.Layer)}
         self.declarations = Counter(i.name for i in items)
         self.env: dict[str, str] = {}
+        self.aliases = aliases(self.definition)
         self.attributes: dict[str, str] = {}
         taken = [*signature.attributes.values(), *signature.sizes.values()]
         self.attribute_names = Namespace([*ATTRIBUTES, *taken])
@@ -103,6 +108,7 @@ class Flow:
         self.rebound = NOTHING  # the tensors that those iterations assign
         values, externs = self.locals.text, names.externs
         self.scope = Scope(self._symbol, values, self.callee, externs=externs)
+        self.scope.presence = self._presence
         if signature.takes_dtype:
             self.scope.dtype = "self.dtype"
         for item in declared(self.definition.body):
@@ -341,6 +347,8 @@ class Flow:
         return not local and not axes and not givens(value)
 
     def _local(self, name: str) -> str:
+        if name not in self.env and name in self.aliases:
+            self.env[name] = self._local(self.aliases[name])
         if name not in self.env:
             self.env[name] = self.locals.namespace.give(name.lower(), name)
         return self.env[name]
@@ -373,17 +381,8 @@ class Flow:
         assert made is not None
         self.lower.over(made, after)
 
-    def _carry(self, sizes: Sequence[tuple[str, Dim]]) -> None:
-        with self.scope.recording() as uses:
-            values = [size(dim, self.scope).text for _, dim in sizes]
-        names = [self._local(symbol) for symbol, _ in sizes]
-        pairs = [(n, v) for n, v in zip(names, values, strict=True) if n != v]
-        if pairs:
-            text = (
-                f"{', '.join(n for n, _ in pairs)} = {', '.join(v for _, v in pairs)}"
-            )
-            line = Line(text, tuple(uses), frozenset(n for n, _ in pairs))
-            self.lower.nodes.append(line)
+    def _carry(self, values: Sequence[tuple[str, ir.Static]]) -> None:
+        self.lower.nodes += together(values, self.scope, self._local)
 
     @contextmanager
     def _elements(self, stmt: ir.For) -> Iterator[list[tuple[str, str]]]:
@@ -432,17 +431,29 @@ class Flow:
     def _test(self, stmt: ir.If) -> tuple[str, tuple[str, ...], str]:
         """The test of an `if`, and the head of its other side: whether layers are there, where
         that says the same and a type checker wants to be told."""
-        then = telling(stmt.then, self.declarations)
-        orelse = telling(stmt.orelse, self.declarations)
+        then, orelse = (
+            [n for n in telling(arm, self.declarations) if n in in_use(arm)]
+            for arm in (stmt.then, stmt.orelse)
+        )
         if givens(stmt.condition) or not (then or orelse):
-            text, uses = part(stmt.condition, self.scope)
-            return text, uses, "else:"
+            return *part(stmt.condition, self.scope), "else:"
         there = " and ".join(f"{self.access[n]} is not None" for n in then)
         other = " and ".join(f"{self.access[n]} is not None" for n in orelse)
         if not then:
             rest = f"elif {other}:" if len(orelse) > 1 else "else:"
             return f"{self.access[orelse[0]]} is None", (), rest
         return there, (), f"elif {other}:" if orelse else "else:"
+
+    def _presence(self, span: Span) -> str | None:
+        """The test of a choice between values, by the layers that one side constructs."""
+        stmt = self.choices.get(span)
+        if stmt is None or givens(stmt.condition):
+            return None
+        if then := telling(stmt.then, self.declarations):
+            return f"{self.access[then[0]]} is not None"
+        if orelse := telling(stmt.orelse, self.declarations):
+            return f"{self.access[orelse[0]]} is None"
+        return None
 
     def _is_stack(self, name: str) -> bool:
         return self.layers[name].count is not None

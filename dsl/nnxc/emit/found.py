@@ -44,7 +44,7 @@ def _in_constructor(definition: ir.Definition) -> Iterator[str]:
                 yield from mentions(condition)
         if isinstance(stmt, ir.For):
             for carried in stmt.carried:
-                yield from carried.entry.symbols | carried.next.symbols
+                yield from mentions(carried.entry) | mentions(carried.next)
 
 
 def places(expr: ir.Apply) -> dict[str, str]:

@@ -11,13 +11,12 @@ from ..walk import operands as children
 from ..walk import rebuilt
 from . import depth as d
 from .calls import holes
-from .expr import render
+from .expr import asked, render
 from .gather import Iteration
 from .locals import Locals
 from .nodes import INDENT, WIDTH, Line, Node, Suite
 from .reads import reads, shared, substitute, walk, with_items
 from .scope import Scope
-from .statics import static
 
 Names = Set[str]
 
@@ -150,7 +149,7 @@ class Lowering:
 
     def _choose(self, name: str, value: ir.Choose, avoid: Names) -> None:
         with self.scope.recording() as uses:
-            condition = static(value.condition, self.scope).text
+            condition = asked(value, self.scope).text
         for head, arm in ((f"if {condition}:", value.then), ("else:", value.orelse)):
             with self.block() as body:
                 self.assign(name, arm, avoid)

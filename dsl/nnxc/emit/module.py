@@ -25,6 +25,7 @@ from .text import quoted
 from .train import train_view
 from .train_adapters import adapted_models, adapted_weights, adapter_parts, own_parts
 from .tunix import tunix_view
+from .versions import folded
 from .view import ModuleView
 from .weights import asked_of_model, weights_view
 
@@ -40,7 +41,7 @@ def module_text(program: ir.Program, options: Options) -> str:
         program = stepwise(program).program
     if options.interface == "tunix":
         program = for_tunix(program)
-    program = with_absent(program)
+    program = folded(with_absent(program))
     names = assign_names(program)
     parts = [implemented(p, options.attention) for p in _parts(program, names, options)]
     texts = [stable(p) if options.black else p.text.strip("\n") for p in parts]

@@ -273,11 +273,10 @@ def joined(body: Sequence[ir.Stmt], i: int) -> tuple[ir.Stmt, int]:
 
 def telling(arm: Sequence[ir.Stmt], counts: Mapping[str, int]) -> list[str]:
     """The layers that are there exactly where a side of an `if` is taken: it declares them on
-    every way through it, and nothing else does. `counts` says how often each is declared."""
-    needed = in_use(arm)
+    every way through it, and nothing else does. `counts` says how often each is declared.
+    """
     direct = [s for s in arm if isinstance(s, ir.Declare | ir.Variable)]
-    names = [i.name for i in declared(direct)]
-    return [n for n in names if n in needed and counts[n] == 1]
+    return [i.name for i in declared(direct) if counts[i.name] == 1]
 
 
 def opposite(stmt: ir.If) -> ir.If:

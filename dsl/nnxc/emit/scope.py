@@ -10,6 +10,7 @@ from ..dims import Dim
 from ..ops.base import Op, Origin
 from ..record import Record, field
 from ..shapes import DTYPES
+from ..source import Span
 
 
 class Copies(Record):
@@ -56,7 +57,7 @@ class Scope:
     """Resolves names. `symbol` gives the text of a parameter, size, axis or static local; `values`
     that of tensors, `callee` a layer. `dtype` is the text of the model's own dtype where it is a
     choice. `models` are what a `ModelCall` calls. `externs` are names of Python code. `sizes` are
-    sizes that have a name.
+    sizes that have a name. `presence` tests a choice by the layers that one side has.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class Scope:
         self.externs = externs
         self.values: Mapping[str, str] = {} if values is None else values
         self.rngs = "rngs"
+        self.presence: Callable[[Span], str | None] = lambda span: None
         self.sizes: dict[Dim, str] = {}
         self.uses: list[str] = []
 

@@ -117,13 +117,13 @@ class UpdateState(Record):
 
 
 class Carried(Record):
-    """A size that changes from iteration to iteration: before the first it is `entry`, within one
-    it is the symbol, after one `next` (over the symbol and the loop's variables), and after the
-    loop it is the symbol again."""
+    """A static value that changes from iteration to iteration: before the first it is `entry`,
+    within one it is the symbol, after one `next` (over the symbol and the loop's variables), and
+    after the loop it is the symbol again."""
 
     symbol: str
-    entry: Dim
-    next: Dim
+    entry: Static
+    next: Static
 
 
 class For(Record):
