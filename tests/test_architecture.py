@@ -57,6 +57,7 @@ SHARED = {
     "__init__": "version",
     "__main__": "main",
     "dims_text": "dims",
+    "dims_equation": "dims",
     "nodes": "instance",
     "evaluate": "instance",
     "scope": "instance",

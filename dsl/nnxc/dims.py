@@ -108,7 +108,7 @@ class Dim:
         total = dict(self.terms)
         for monomial, coefficient in as_dim(other).terms:
             total[monomial] = total.get(monomial, 0) + coefficient
-        return _canonical(total)
+        return canonical(total)
 
     def __neg__(self) -> Dim:
         return Dim(tuple((m, -c) for m, c in self.terms))
@@ -125,7 +125,7 @@ class Dim:
             for m2, c2 in other.terms:
                 monomial = _times(m1, m2)
                 total[monomial] = total.get(monomial, 0) + c1 * c2
-        return _canonical(total)
+        return canonical(total)
 
     __radd__ = __add__
     __rmul__ = __mul__
@@ -169,7 +169,7 @@ def _times(left: Monomial, right: Monomial) -> Monomial:
     return tuple(sorted(powers.items(), key=lambda item: _atom_key(item[0])))
 
 
-def _canonical(total: Mapping[Monomial, int]) -> Dim:
+def canonical(total: Mapping[Monomial, int]) -> Dim:
     kept = [(m, c) for m, c in total.items() if c]
     if len(kept) > MAX_TERMS or any(abs(c) > LIMIT for _, c in kept):
         raise DimError("this size is too large")
@@ -197,10 +197,28 @@ def as_dim(value: Dim | int) -> Dim:
 
 def func(name: str, *args: Dim) -> Dim:
     """An opaque function of sizes, evaluated where all its arguments are numbers."""
-    values = [a.value for a in args]
-    if name in ("max", "min") and None not in values:
-        return const({"max": max, "min": min}[name](v for v in values if v is not None))
+    if name in ("max", "min"):
+        return _extreme(name, args)
     return _of_atom(Func(name, args))
+
+
+def _extreme(name: str, args: tuple[Dim, ...]) -> Dim:
+    """The largest or smallest: in one order, each once, numbers among them taken together."""
+    flat = [
+        inner
+        for arg in args
+        for inner in (
+            arg.atom.args
+            if isinstance(arg.atom, Func) and arg.atom.name == name
+            else (arg,)
+        )
+    ]
+    numbers = [a.value for a in flat if a.value is not None]
+    rest = {a.key: a for a in flat if a.value is None}
+    kept = [rest[key] for key in sorted(rest)]
+    if numbers:
+        kept.append(const(max(numbers) if name == "max" else min(numbers)))
+    return kept[0] if len(kept) == 1 else _of_atom(Func(name, tuple(kept)))
 
 
 def _of_atom(atom: Atom) -> Dim:
@@ -267,15 +285,15 @@ def floordiv(dividend: Dim, divisor: Dim) -> Dim:
         raise DimError("division by zero")
     if divisor.value is not None:
         return _floordiv_number(dividend, divisor.value)
-    exact = _divide_exactly(dividend, divisor)
+    exact = divide_exactly(dividend, divisor)
     return exact if exact is not None else _opaque_floordiv(dividend, divisor)
 
 
 def _floordiv_number(dividend: Dim, n: int) -> Dim:
     if n < 0:
         return _floordiv_number(-dividend, -n)
-    whole = _canonical({m: c // n for m, c in dividend.terms})
-    rest = _canonical({m: c % n for m, c in dividend.terms})
+    whole = canonical({m: c // n for m, c in dividend.terms})
+    rest = canonical({m: c % n for m, c in dividend.terms})
     # A constant rest is below n, so it adds nothing.
     return whole if rest.value is not None else whole + _lowest_terms(rest, n)
 
@@ -285,7 +303,7 @@ def _lowest_terms(dividend: Dim, n: int) -> Dim:
     common = gcd(n, *(c for m, c in dividend.terms if m))
     if common == 1:
         return _opaque_floordiv(dividend, const(n))
-    shared = _canonical({m: c // common for m, c in dividend.terms})
+    shared = canonical({m: c // common for m, c in dividend.terms})
     return floordiv(shared, const(n // common))
 
 
@@ -305,7 +323,7 @@ def _opaque_floordiv(dividend: Dim, divisor: Dim) -> Dim:
     return func("floordiv", dividend, divisor)
 
 
-def _divide_exactly(dividend: Dim, divisor: Dim) -> Dim | None:
+def divide_exactly(dividend: Dim, divisor: Dim) -> Dim | None:
     """Polynomial long division; None where a rest remains."""
     lead, factor = divisor.terms[0]
     quotient, rest = const(0), dividend
@@ -313,15 +331,15 @@ def _divide_exactly(dividend: Dim, divisor: Dim) -> Dim | None:
         if not rest.terms:
             return quotient
         monomial, coefficient = rest.terms[0]
-        reduced = _cancel(monomial, lead)
+        reduced = cancel(monomial, lead)
         if reduced is None or coefficient % factor:
             return None
-        step = _canonical({reduced: coefficient // factor})
+        step = canonical({reduced: coefficient // factor})
         quotient, rest = quotient + step, rest - step * divisor
     return None
 
 
-def _cancel(monomial: Monomial, by: Monomial) -> Monomial | None:
+def cancel(monomial: Monomial, by: Monomial) -> Monomial | None:
     powers = dict(monomial)
     for atom, exponent in by:
         powers[atom] = powers.get(atom, 0) - exponent
@@ -331,9 +349,13 @@ def _cancel(monomial: Monomial, by: Monomial) -> Monomial | None:
 
 
 def compare(
-    left: Dim, right: Dim, maybe_zero: frozenset[str] = frozenset()
+    left: Dim,
+    right: Dim,
+    maybe_zero: frozenset[str] = frozenset(),
+    any_sign: frozenset[str] = frozenset(),
 ) -> Comparison:
-    """Equal, different or unknown, every symbol being at least 1 unless named in `maybe_zero`."""
+    """Equal, different or unknown, every symbol being at least 1 unless named in `maybe_zero`, or
+    in `any_sign`, of which nothing is known."""
     difference = left - right
     if not difference.terms:
         return Comparison.EQUAL
@@ -341,6 +363,7 @@ def compare(
     if (
         len(signs) == 1
         and any(_at_least_one(m, maybe_zero) for m, _ in difference.terms)
+        and difference.symbols.isdisjoint(any_sign)
         and all(_never_negative(atom) for m, _ in difference.terms for atom, _ in m)
     ):
         return Comparison.DIFFERENT
@@ -360,38 +383,6 @@ def _never_negative(atom: Atom) -> bool:
 
 def _at_least_one(monomial: Monomial, maybe_zero: frozenset[str]) -> bool:
     return all(isinstance(atom, str) and atom not in maybe_zero for atom, _ in monomial)
-
-
-def _without_shared(left: Dim, right: Dim) -> tuple[Dim, Dim]:
-    """`T + a == T + b - c` as `a + c == b`: what holds of `T` does not depend on it."""
-    if dict(left.terms).keys().isdisjoint(dict(right.terms)):
-        return left, right
-    terms = (left - right).terms
-    return (
-        _canonical({m: c for m, c in terms if c > 0}),
-        _canonical({m: -c for m, c in terms if c < 0}),
-    )
-
-
-def reduced(left: Dim, right: Dim) -> tuple[Dim, Dim]:
-    """Both sides of an equation without the terms that they share, and without the symbols that
-    are factors of every term that is left."""
-    left, right = _without_shared(left, right)
-    terms = (*left.terms, *right.terms)
-    if not left.terms or not right.terms:
-        return left, right
-    common = {a: p for a, p in terms[0][0] if isinstance(a, str)}
-    for monomial, _ in terms[1:]:
-        powers = dict(monomial)
-        common = {a: min(p, powers[a]) for a, p in common.items() if a in powers}
-    factor = tuple(sorted(common.items()))
-    if not factor:
-        return left, right
-
-    def divided(dim: Dim) -> Dim:
-        return _canonical({_cancel(m, factor) or (): c for m, c in dim.terms})
-
-    return divided(left), divided(right)
 
 
 def linear(size: Dim, name: str) -> tuple[Dim, Dim] | None:

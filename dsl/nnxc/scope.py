@@ -214,10 +214,14 @@ class Scope:
         self, declared: Iterable[ir.ModelInput], given: Mapping[str, ir.Type]
     ) -> None:
         """Axes of a block's inputs get the sizes of what it is applied to."""
-        for parameter in declared:
-            actual = given.get(parameter.name)
-            if isinstance(actual, TensorType):
-                self._bind_tensor(parameter.type, actual, parameter.span)
+        declared = tuple(declared)
+        known = -1
+        while len(self.env) > known:
+            known = len(self.env)
+            for parameter in declared:
+                actual = given.get(parameter.name)
+                if isinstance(actual, TensorType):
+                    self._bind_tensor(parameter.type, actual, parameter.span)
 
     def _bind_tensor(
         self, declared: TensorType, actual: TensorType, span: Span

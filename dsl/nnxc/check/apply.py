@@ -25,6 +25,7 @@ from .calls import (
 )
 from .context import Context
 from .converters import OpenWindow
+from .kinds import demand_whole
 from .values import (
     LayerInfo,
     Signature,
@@ -295,5 +296,5 @@ def check_count(ctx: Context, count: Static, span: Span) -> None:
     if count.flavor not in ("int", "unknown") or count.dim is None:
         ctx.fail("N207", "a stack has a whole number of layers", span)
     types.positive(ctx, count.dim, span)
-    types.settle_sizes(ctx, count.dim)
+    demand_whole(ctx, count.dim, span)
     ctx.build_from([count.dim], span, "the number of layers")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from .. import ir
 from ..ops.base import Kind
 from ..ops.base import Param as OpParam
 from ..shapes import TensorType
@@ -10,30 +9,9 @@ from ..source import Span
 from ..syntax import tree
 from .context import Context
 from .converters import _CONVERT, Converted
-from .statics import FLAVORS, demand_size, describe
-from .values import Param, Static, Value
-
-
-def demand(ctx: Context, param: Param, kind: Kind, span: Span) -> None:
-    """A parameter is used as this kind; two kinds that exclude each other are a mistake."""
-    if kind is Kind.SIZE:
-        demand_size(param)
-    if param.kind is None:
-        param.kind, param.decided = kind, True
-        return
-    have, want = FLAVORS[param.kind], FLAVORS.get(kind, "list")
-    numeric = {"int", "float"}
-    if (
-        have == want
-        or {have, want} <= numeric
-        or (have, want) in (("int", "window"), ("int", "list"))
-    ):
-        return
-    ctx.fail(
-        "N206",
-        f"`{param.name}` cannot be both {describe(Static(ir.Literal(0), have))} and {describe(Static(ir.Literal(0), want))}",
-        span,
-    )
+from .flavors import FLAVORS
+from .kinds import demand
+from .values import Static, Value
 
 
 def convert(

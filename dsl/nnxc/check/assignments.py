@@ -12,6 +12,7 @@ from .changing import version
 from .context import Context
 from .declarations import check_name, with_article
 from .expressions import as_tensor, expr
+from .forms import named
 from .inputs import wrap
 from .values import (
     BAD,
@@ -195,11 +196,12 @@ def _static_local(ctx: Context, target: tree.Name, value: Static, span: Span) ->
     """A static local: sizes keep their form, others become a symbol of their own."""
     if target.id in ctx.reassigned:
         return version(ctx, target.id, value, span)
-    dim = value.dim
+    dim, node = value.dim, value.node
     if value.flavor in ("int", "unknown") and dim is None:
-        dim = ctx.local_size(target.id, value.node, span)
-    else:
-        ctx.local(target.id, value.node, span)
+        dim = named(ctx, node, target.id, "size", span)
+        node = ir.Ref(str(dim.name))
+    if node != ir.Ref(target.id):
+        ctx.local(target.id, node, span)
     return Static(
         ir.Ref(target.id),
         value.flavor,

@@ -40,6 +40,7 @@ def apply_block(
     labels: dict[str, str | None] = {}
     lead: tuple[tuple[Axis, ...], bool] = ((), False)
     definition = signature.definition
+    _told_by_others(signature, inputs, env)
     for spec in definition.inputs:
         if spec.name in inputs:
             lead = (
@@ -117,6 +118,39 @@ def _default_value(param: Param) -> Any:
     return None
 
 
+def _told_by_others(
+    signature: Signature, inputs: Mapping[str, Tensor], env: dict[str, Any]
+) -> None:
+    """Bind the axes of all inputs, those first that stand alone, then one unknown at a time."""
+    pairs = [
+        (have.size, want)
+        for spec in signature.definition.inputs
+        if spec.name in inputs and inputs[spec.name].type.rank >= spec.type.rank
+        for have, want in zip(
+            reversed(inputs[spec.name].type.axes),
+            reversed(spec.type.sizes),
+            strict=False,
+        )
+    ]
+    for have, want in pairs:
+        if want.name in signature.axes:
+            env.setdefault(want.name, have)
+    known = -1
+    while len(env) > known:
+        known = len(env)
+        for have, want in pairs:
+            _solve_one(signature, have, want, env)
+
+
+def _solve_one(signature: Signature, have: Dim, want: Dim, env: dict[str, Any]) -> None:
+    """Bind the axis of a size that alone is unknown."""
+    unbound = (want.symbols & signature.axes) - env.keys()
+    if len(unbound) == 1:
+        (name,) = unbound
+        if solved := solve(have, want.substitute(env), name):
+            env[name] = solved
+
+
 def _unify(
     ctx: Context,
     signature: Signature,
@@ -157,12 +191,8 @@ def _bind_axis(
     place: Span,
     related: Iterable[Label],
 ) -> None:
-    unbound = [s for s in sorted(want.symbols) if s in signature.axes and s not in env]
-    if len(unbound) == 1 and (
-        solved := solve(have.size, want.substitute(env), unbound[0])
-    ):
-        env[unbound[0]] = solved
-    if any(s not in env for s in unbound):
+    unbound = sorted((want.symbols & signature.axes) - env.keys())
+    if unbound:
         ctx.fail(
             "N317", f"{what} does not determine `{unbound[0]}`", place, related=related
         )

@@ -15,9 +15,11 @@ from ..syntax import tree
 from . import changing, lists
 from .conditions import Facts, asks_given, facts, join_types, narrowed
 from .context import Context
+from .flavors import describe
 from .kept import keep, merged, under
+from .kinds import demand, seen
 from .scalars import as_tensor, counterpart
-from .statics import describe, no_none
+from .statics import no_none
 from .values import BAD, Applied, Bad, Binding, Listed, Several, Static, Tensor, Value
 
 Scope = dict[str, Binding]
@@ -63,12 +65,13 @@ def condition_of(ctx: Context, node: tree.Expr) -> Static:
     condition = static(ctx, node, "the condition of `if`")
     no_none(ctx, condition, node.span)
     if condition.flavor == "unknown" and condition.param is not None:
-        condition.param.kind = condition.param.kind or Kind.BOOL
+        demand(ctx, condition.param, Kind.BOOL, node.span)
     elif condition.flavor != "bool":
         ctx.fail(
             "N207",
             "a condition is true or false",
             node.span,
+            related=seen(condition),
             help="compare it, such as `n > 0`",
         )
     ctx.build_from_static(condition.node, node.span, "the choice")

@@ -9,8 +9,9 @@ from typing import Any, NoReturn, TypeVar
 
 from .. import ir
 from ..diagnostics import Label, Sink, closest
-from ..dims import Comparison, Dim, compare, reduced, symbol
-from ..ops.base import Op
+from ..dims import Comparison, Dim, compare, symbol
+from ..dims_equation import reduced, without_cofactors
+from ..ops.base import Kind, Op
 from ..shapes import OPEN
 from ..source import Span
 from . import foreign
@@ -62,9 +63,13 @@ class Context:
         default_factory=lambda: {str(OPEN): frozenset()}
     )  # size that differs within a list -> what it depends on
     maybe_zero: set[str] = field(default_factory=set)
+    numbers: set[str] = field(default_factory=set)  # local ones: of any sign
     locals: dict[str, frozenset[str]] = field(
         default_factory=dict
     )  # opaque size -> its symbols
+    sized: dict[Any, Dim] = field(
+        default_factory=dict
+    )  # value without a form, and what its names stand for -> its local
     layers: dict[str, LayerInfo] = field(default_factory=dict)
     body: list[Any] = field(default_factory=list)
     assumptions: dict[str, Dim] = field(default_factory=dict)
@@ -194,9 +199,16 @@ class Context:
 
     def compare(self, left: Dim, right: Dim) -> Comparison:
         """Equal, different or unknown here."""
-        return compare(
-            self.assume(left), self.assume(right), frozenset(self.maybe_zero)
-        )
+        return self._compare(self.assume(left), self.assume(right))
+
+    def _compare(self, left: Dim, right: Dim) -> Comparison:
+        open_ = {p.name for p in self.params.values() if p.kind is not Kind.SIZE}
+        zero, any_sign = frozenset(self.maybe_zero), frozenset(open_ | self.numbers)
+        answer = compare(left, right, zero, any_sign)
+        if answer is Comparison.UNKNOWN:
+            for name in open_ & (left.symbols | right.symbols):
+                self.params[name].doubtful = True
+        return answer
 
     def call_time(self, dim: Dim) -> frozenset[str]:
         """The axes that the size depends on."""
@@ -267,6 +279,7 @@ class Context:
 
         roots = {s for d in static_dims(value) for s in d.symbols} - {name}
         self.locals[name] = self.locals.get(name, frozenset()) | roots
+        self.numbers.add(name)
         if asks_given(value):
             self.at_call[name] = span
         (self.body if body is None else body).append(ir.StaticLet(name, value, span))
@@ -297,6 +310,9 @@ class Context:
         if relation == "==":
             left, right = reduced(left, right)
         verdict = self.verdict(left, right, relation)
+        if verdict is None and relation == "==":
+            left, right = self._without_cofactors(left, right)
+            verdict = self.verdict(left, right, relation)
         if verdict is True:
             return
         if verdict is False:
@@ -317,9 +333,13 @@ class Context:
             )
         fact = f"{message} ({label})" if label and message[-1] != ")" else message
         obligation = Obligation(left, right, relation, fact, span, code, looped)
-        if obligation not in self.body:
+        if not any(_same_fact(obligation, other) for other in self.body):
             self.body.append(obligation)
             self._pass_on(obligation)
+
+    def _without_cofactors(self, left: Dim, right: Dim) -> tuple[Dim, Dim]:
+        axes = self.call_time(left) | self.call_time(right)
+        return without_cofactors(left, right, sorted(axes - self.inferred.keys()))
 
     def _pass_on(self, obligation: Obligation) -> None:
         """Let callers prove it too, where they can understand it; else an instance decides."""
@@ -341,7 +361,7 @@ class Context:
             if difference is None:
                 return None
             return difference >= 0 if relation == ">=" else difference > 0
-        answer = compare(left, right, frozenset(self.maybe_zero))
+        answer = self._compare(left, right)
         if answer is Comparison.UNKNOWN:
             return None
         return (answer is Comparison.EQUAL) == (relation == "==")
@@ -378,7 +398,16 @@ class Context:
     def nested(self) -> Any:
         """Within, statements go to a list of their own, which is yielded."""
         before, self.body = self.body, []
+        sized, self.sized = self.sized, dict(self.sized)
         try:
             yield self.body
         finally:
-            self.body = before
+            self.body, self.sized = before, sized
+
+
+def _same_fact(one: Obligation, other: object) -> bool:
+    """What is required once is not told twice."""
+    if not isinstance(other, Obligation) or one.relation != other.relation:
+        return False
+    sides = (one.left, one.right), (other.left, other.right)
+    return sides[0] == sides[1] or (one.relation == "==" and sides[0] == sides[1][::-1])

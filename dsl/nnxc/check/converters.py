@@ -17,7 +17,9 @@ from ..source import Span
 from ..syntax import tree
 from . import types
 from .context import Context
-from .statics import describe
+from .flavors import describe
+from .forms import form
+from .kinds import demand_sizes, demand_whole
 from .values import OpRef, Param, Static, Value, number
 
 Converted = tuple[ir.Static, Any]
@@ -61,27 +63,18 @@ def _size(ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any) -> Co
     static, dim = named_size(ctx, value, p.name, node.span)
     if p.kind is Kind.SIZE:
         types.positive(ctx, dim, node.span)
-        types.settle_sizes(ctx, dim)
+        demand_sizes(ctx, dim, node.span)
+    else:
+        demand_whole(ctx, dim, node.span)
     return static, dim
 
 
 def named_size(ctx: Context, value: Static, base: str, span: Span) -> Converted:
-    """A size's node and form; one without a form (`1 if i == 0 else 2`) becomes a local."""
+    """A size's node and form; parts without a form (`1 if i == 0 else 2`) become locals."""
     if value.dim is not None:
         return value.node, value.dim
-    _demand_branches(ctx, value.node)
-    name = ctx.unused_name(base)
-    return ir.Ref(name), ctx.local_size(name, value.node, span)
-
-
-def _demand_branches(ctx: Context, node: ir.Static) -> None:
-    """Both values of a choice of sizes are sizes."""
-    match node:
-        case ir.StaticIf(_, then, orelse):
-            _demand_branches(ctx, then)
-            _demand_branches(ctx, orelse)
-        case ir.Ref(name) if name in ctx.params:
-            types.settle_sizes(ctx, symbol(name))
+    dim = form(ctx, value.node, base, span)
+    return ir.Size(dim) if dim.name is None else ir.Ref(dim.name), dim
 
 
 def _sizes(

@@ -12,8 +12,8 @@ from ..record import replace
 from ..shapes import ListType, TensorType, like
 from ..source import Span
 from ..syntax import tree
-from . import types
 from .context import Context
+from .kinds import demand_sizes
 from .values import LayerInfo, Tensor
 
 NAME = "each"
@@ -64,7 +64,7 @@ def apply_each(
 def _same_size(ctx: Context, info: LayerInfo, size: Dim, span: Span) -> None:
     if info.copies is None:
         ctx.build_from([size], span, f"the number of copies of `{info.name}`")
-        types.settle_sizes(ctx, size)
+        demand_sizes(ctx, size, span)
         info.copies = size
     elif info.copies != size:
         text = f"`{info.name}` is shared, and has {info.copies} copies"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .. import ir
 from ..diagnostics import Label
+from ..ops.base import Kind
 from ..shapes import TensorType, is_float
 from ..source import Span
 from ..syntax import tree
@@ -12,6 +13,7 @@ from .absent import fill, is_none
 from .context import Context
 from .expressions import expr, static
 from .initial import initial
+from .kinds import demand, seen
 from .values import BAD, Binding, Fault, Tensor
 
 RESERVED = frozenset({"self", "nnx", "jax", "jnp", "optax", "rngs"})
@@ -57,13 +59,13 @@ def input_(ctx: Context, field: tree.Field) -> None:
     ctx.inputs.append(ir.ModelInput(field.name, kind, optional, field.name_span))
     absent = optional and not filled
     value = Tensor(ir.Var(field.name, kind, field.name_span), absent)
-    held = ctx.bind(field.name, value, field.name_span, "input")
+    ctx.bind(field.name, value, field.name_span, "input")
     for axis in _axes(ctx):
-        axis.used, axis.parents = False, axis.parents or [held]
+        axis.used = False
 
 
 def _axes(ctx: Context) -> list[Binding]:
-    """The axes so far. Who reads one reads the input that brings it."""
+    """The axes so far. Who reads one reads an input that tells it."""
     return [binding for binding in ctx.scope.values() if binding.what == "axis"]
 
 
@@ -165,8 +167,11 @@ def with_article(what: str) -> str:
 def require(ctx: Context, node: tree.Require) -> None:
     """`require heads % 2 == 0, "message"`."""
     condition = static(ctx, node.condition, "what is required")
-    if condition.flavor not in ("bool", "unknown"):
-        ctx.fail("N207", "`require` needs a condition", node.condition.span)
+    if condition.flavor == "unknown" and condition.param is not None:
+        demand(ctx, condition.param, Kind.BOOL, node.condition.span)
+    elif condition.flavor not in ("bool", "unknown"):
+        text, span = "`require` needs a condition", node.condition.span
+        ctx.fail("N207", text, span, related=seen(condition))
     ctx.build_from_static(condition.node, node.condition.span, "the check")
     if condition.known and condition.value is False:
         ctx.fail("N321", "this is never true", node.condition.span)

@@ -9,13 +9,13 @@ from typing import Any
 
 from .. import ir
 from ..diagnostics import Label, Sink, closest, did_you_mean
-from ..dims import linear
 from ..ops.base import Kind, Op
 from ..record import replace
 from ..source import Span
 from ..syntax import tree
 from ..syntax.walk import nodes_in
 from . import lists, statics
+from .axes import determined, needed_inputs
 from .context import Context
 from .converters import activation, is_activation
 from .declarations import check_name
@@ -34,6 +34,8 @@ from .values import (
 )
 from .weights_slots import slots_of
 
+MOST_PASSES = 4  # a kind narrows twice at most
+
 
 def check_definition(
     node: tree.Definition,
@@ -43,18 +45,49 @@ def check_definition(
     defaults: Mapping[str, Mapping[str, tree.Arg]],
     forbidden: frozenset[str],
     first: tree.Definition | None,
+    fractions: frozenset[str] = frozenset(),
 ) -> Signature:
     """Check a block or model whose callees have been checked. The comment above the `first` item
-    of a file describes the file; a model there as well, a block not."""
-    ctx = Context(
-        sink,
-        node.kind,
-        node.name.id,
-        signatures,
-        functions,
-        defaults,
-        forbidden=forbidden,
-    )
+    of a file describes the file; a model there as well, a block not. `fractions` are parameters
+    that a call or a config gives numbers that are not whole.
+
+    Where a parameter turns out to be more than an earlier use took it for, all is checked again.
+    """
+    kinds: dict[str, tuple[Kind, Span | None]] = {}
+    for _ in range(MOST_PASSES):
+        ctx = Context(
+            Sink(),
+            node.kind,
+            node.name.id,
+            signatures,
+            functions,
+            defaults,
+            forbidden=forbidden,
+        )
+        _check(ctx, node, kinds, fractions)
+        found = {
+            p.name: (p.kind, p.place)
+            for p in ctx.params.values()
+            if p.doubtful and p.kind in (Kind.INT, Kind.SIZE)
+        }
+        if all(
+            kinds[n][0] is kind for n, (kind, _) in found.items() if n in kinds
+        ) and (found.keys() <= kinds.keys()):
+            break
+        kinds.update(found)
+    for diagnostic in ctx.sink.diagnostics:
+        sink.add(diagnostic)
+    ctx.sink = sink
+    return _signature(ctx, node, first)
+
+
+def _check(
+    ctx: Context,
+    node: tree.Definition,
+    kinds: Mapping[str, tuple[Kind, Span | None]],
+    fractions: frozenset[str],
+) -> None:
+    """All of a definition, where these parameters have these kinds."""
     ctx.written = frozenset(mentioned(node.body))
     ctx.growing = frozenset(lists.changed(node.body))
     given = [t for s in node.body for t in targets(s)]
@@ -66,7 +99,8 @@ def check_definition(
     numbers = _numbers(node)
     for param in node.params:
         try:
-            parameter(ctx, param, numbers)
+            made = parameter(ctx, param, numbers, param.name in fractions)
+            made.kind, made.place = kinds.get(param.name, (made.kind, None))
         except Fault:
             ctx.broken = True
             ctx.bind(param.name, BAD, param.name_span, "parameter")
@@ -75,11 +109,10 @@ def check_definition(
     if not node.broken:
         _complete(ctx, node)
         if node.kind == "model":
-            _determined(ctx)
+            determined(ctx)
         _of_one_name(ctx)
         _unused(ctx)
     _streams(ctx)
-    return _signature(ctx, node, first)
 
 
 # ----------------------------------------------------------------- parameters
@@ -98,8 +131,11 @@ def _numbers(node: tree.Definition) -> set[str]:
     return found
 
 
-def parameter(ctx: Context, node: tree.Parameter, numbers: set[str]) -> None:
-    """One parameter; `numbers` are those that are computed with. Raises `Fault` after reporting."""
+def parameter(
+    ctx: Context, node: tree.Parameter, numbers: set[str], fraction: bool = False
+) -> Param:
+    """One parameter; `numbers` are those that are computed with; a `fraction` is given numbers
+    that are not whole. Raises `Fault` after reporting."""
     check_name(ctx, node.name, node.name_span)
     if node.name in ctx.params:
         ctx.fail(
@@ -111,8 +147,20 @@ def parameter(ctx: Context, node: tree.Parameter, numbers: set[str]) -> None:
     param = Param(node.name, node.name_span, None, number=node.name in numbers)
     if node.default is not None:
         _default(ctx, param, node.default)
+    if fraction:
+        _of_fractions(param)
     ctx.params[node.name] = param
     ctx.bind(node.name, statics.of_param(param), node.name_span, "parameter")
+    return param
+
+
+def _of_fractions(param: Param) -> None:
+    """A whole number by default may be another in a call, unless a use needs it whole; so may those
+    of a list."""
+    if param.kind is Kind.INT:
+        param.kind = Kind.NUMBER
+    if param.kind is Kind.SIZES:
+        param.kind, param.element = Kind.LIST, Static(ir.Literal(0), "unknown")
 
 
 def _default(ctx: Context, param: Param, node: tree.Expr) -> None:
@@ -122,13 +170,9 @@ def _default(ctx: Context, param: Param, node: tree.Expr) -> None:
         case "none":
             param.optional = True
         case "int":
-            param.kind = (
-                Kind.SIZE
-                if isinstance(value.value, int) and value.value > 0
-                else Kind.INT
-            )
+            param.kind = Kind.INT
         case "float":
-            param.kind, param.decided = Kind.NUMBER, True
+            param.kind, param.fraction = Kind.NUMBER, True
         case "window":
             param.kind = Kind.WINDOW
             param.element = statics.literal(
@@ -179,25 +223,6 @@ def _complete(ctx: Context, node: tree.Definition) -> None:
         ctx.broken = True
 
 
-def _determined(ctx: Context) -> None:
-    """Nobody passes a model its axes: each follows from the shapes of its inputs."""
-    open_axes = set(ctx.axes)
-    while told := {
-        name
-        for item in ctx.inputs
-        for size in item.type.sizes
-        if len(unknown := size.symbols & open_axes) == 1
-        for name in unknown
-        if linear(size, name)
-    }:
-        open_axes -= told
-    for item in ctx.inputs:
-        for name in sorted(open_axes & {s for d in item.type.sizes for s in d.symbols}):
-            text = f"`{item.name}: {item.type}` does not determine `{name}`"
-            ctx.error("N317", text, item.span)
-            open_axes.discard(name)
-
-
 def _of_one_name(ctx: Context) -> None:
     """Layers of one name on the two sides of an `if` have alike weights, and are as many."""
     seen: dict[str, LayerInfo] = {}
@@ -229,6 +254,7 @@ def _forms(layer: LayerInfo) -> dict[object, object]:
 
 def _unused(ctx: Context) -> None:
     """Whatever is declared is used; an ignored parameter is a model that differs from its spec."""
+    needed_inputs(ctx)
     for binding in ctx.bindings:
         if ctx.lost or binding.used or binding.what in _UNREAD:
             continue

@@ -7,13 +7,16 @@ from typing import assert_never
 from .. import ir
 from ..diagnostics import Label, closest
 from ..ops import ALL
+from ..ops.base import Kind
 from ..record import replace
 from ..shapes import Outputs, TensorType, is_float
 from ..syntax import tree
 from . import converters, foreign, lists, operators, statics, types
 from .context import Context
+from .flavors import NUMERIC, describe
 from .gradients import GRADIENT
 from .held import held
+from .kinds import demand
 from .values import (
     BAD,
     Applied,
@@ -225,8 +228,8 @@ def as_tensor(
             )
         case Tensor():
             return value
-        case Static() if value.flavor in (*statics.NUMERIC,):
-            return Tensor(scalar(value, node))
+        case Static() if value.flavor in NUMERIC:
+            return Tensor(scalar(ctx, value, node))
         case Bad():
             raise Fault
         case Static():
@@ -234,7 +237,7 @@ def as_tensor(
                 "N233",
                 f"{what} must be a tensor",
                 node.span,
-                f"this is {statics.describe(value)}",
+                f"this is {describe(value)}",
             )
         case Several():
             ctx.fail(
@@ -271,14 +274,14 @@ def as_tensor(
     assert_never(value)
 
 
-def scalar(value: Static, node: tree.Expr) -> ir.Scalar:
+def scalar(ctx: Context, value: Static, node: tree.Expr) -> ir.Scalar:
     """A static number among tensors."""
     dtype = {"int": "int", "bool": "bool"}.get(value.flavor, "float")
-    if value.flavor == "unknown" and value.param is not None:
-        from ..ops.base import Kind
-
-        if value.param.kind is None:
-            value.param.kind = Kind.NUMBER
+    if value.flavor == "unknown":
+        if value.param is not None:
+            demand(ctx, value.param, Kind.NUMBER, node.span)
+        for name in value.dim.symbols & ctx.params.keys() if value.dim else ():
+            ctx.params[name].doubtful = True
     return ir.Scalar(value.node, TensorType(dtype, ()), node.span)
 
 

@@ -47,6 +47,9 @@ class Files:
         default_factory=dict
     )  # by path of the file
     loading: list[str] = field(default_factory=list)
+    fractions: dict[str, set[str]] = field(
+        default_factory=dict
+    )  # by definition: parameters that are given numbers that are not whole
     missing: set[str] = field(default_factory=set)  # names that a mistake took away
     lossy: bool = False  # the spec itself lacks items that mistakes were found in
     used_names: dict[str, Span] = field(default_factory=dict)

@@ -237,7 +237,7 @@ def invoke(ctx: Context, func: Static, node: tree.Call, piped: Value | None) -> 
     from .expressions import as_tensor, expr
 
     if func.param is not None:
-        from .arguments import demand
+        from .kinds import demand
 
         demand(ctx, func.param, Kind.FUNCTION, node.span)
     values = ([piped] if piped is not None else []) + [

@@ -10,8 +10,8 @@ from ..shapes import ListType
 from ..source import Span
 from ..syntax import tree
 from .context import Context
+from .flavors import describe
 from .lists import taken, uniform, whole
-from .statics import describe
 from .values import Listed, Static, Tensor
 
 
@@ -34,8 +34,8 @@ def item(ctx: Context, value: Listed, node: tree.Index) -> Tensor | Listed:
 
 def index_of(ctx: Context, node: tree.Expr, span: Span) -> Static:
     """The index of a list."""
-    from .arguments import demand
     from .expressions import static
+    from .kinds import demand
 
     at = static(ctx, node, "an index")
     if at.flavor not in ("int", "unknown"):

@@ -10,13 +10,16 @@ from typing import Any
 from .. import ir
 from ..diagnostics import Label, Sink
 from ..dims import Dim, symbol
+from ..ops.base import Kind
 from ..record import replace
 from ..shapes import Axis, TensorType
 from ..source import Span
 from ..syntax import tree
 from . import changing, lists, statics
 from .context import Context
+from .flavors import describe
 from .kept import contained
+from .kinds import demand
 from .scalars import as_tensor, counterpart
 from .values import BAD, Bad, Binding, Fault, Listed, Static, Tensor, Value
 
@@ -61,15 +64,13 @@ def for_statement(ctx: Context, node: tree.For) -> None:
         ctx.fail("N251", "loops and conditions are nested too deeply", node.span)
     iterable = static(ctx, node.iterable, "what a loop runs over")
     if iterable.flavor == "unknown" and iterable.param is not None:
-        from ..ops.base import Kind
-
-        iterable.param.kind = iterable.param.kind or Kind.LIST
+        demand(ctx, iterable.param, Kind.LIST, node.iterable.span)
     elif iterable.flavor not in ("list", "window"):
         ctx.fail(
             "N220",
             "a loop runs over a list or a range",
             node.iterable.span,
-            f"this is {statics.describe(iterable)}",
+            f"this is {describe(iterable)}",
             help="write `range(n)`" if iterable.flavor in ("int", "unknown") else None,
         )
     ctx.build_from_static(iterable.node, node.iterable.span, "the number of iterations")
@@ -361,7 +362,7 @@ def _left_behind(
     if isinstance(start, Static) and isinstance(value, Static):
         same = statics.united(start, value)
         if same is None or same.flavor != start.flavor:
-            label = f"{statics.describe(value)} takes the place of {statics.describe(start)}"
+            label = f"{describe(value)} takes the place of {describe(start)}"
             _unsettled(ctx, loop.node.span, name, label, last)
             return BAD
         return start

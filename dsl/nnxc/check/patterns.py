@@ -18,6 +18,7 @@ from ..syntax import tree
 from ..syntax.walk import names_in, nodes_in
 from .files import Files, Known
 
+_ARITHMETIC = ("+", "-", "*", "/", "**")
 MOST = 256  # definitions that patterns may make
 
 Chosen = dict[str, tree.Name]
@@ -40,11 +41,13 @@ def specialise(
 
 
 class Patterns:
-    """`written` are the definitions as they stand; `takes` are those parameters that are blocks."""
+    """`written` are the definitions as they stand; `takes` are those parameters that are blocks;
+    `fractions` those that are given numbers that are not whole."""
 
     def __init__(self, files: Files):
         self.files, self.written = files, dict(files.known)
         self.takes: dict[str, set[str]] = {}
+        self.fractions = files.fractions
         self.axes = {k: axes_of(known.node) for k, known in self.written.items()}
         self.made = 0
 
@@ -56,6 +59,8 @@ class Patterns:
             for param in known.node.params:
                 if is_block(param.default):
                     self.takes.setdefault(key, set()).add(param.name)
+                if param.default is not None and self._is_fraction(param.default, key):
+                    self.fractions.setdefault(key, set()).add(param.name)
         sites = [(call, visible, "") for call in calls]
         for key, known in self.written.items():
             inner = nodes_in(known.node.body, tree.Call)
@@ -69,13 +74,35 @@ class Patterns:
         if key is None:
             return False
         known = self.takes.get(home, set())
+        fractions = self.fractions.setdefault(key, set())
         for param, arg in bound(self.written[key].node, call):
+            if self._is_fraction(arg.value, home) and param.name not in fractions:
+                fractions.add(param.name)
+                new = True
             passed_on = isinstance(arg.value, tree.Name) and arg.value.id in known
             if is_block(arg.value, self.axes.get(home, frozenset())) or passed_on:
                 held = self.takes.setdefault(key, set())
                 new |= param.name not in held
                 held.add(param.name)
         return new
+
+    def _is_fraction(self, node: tree.Expr, home: str) -> bool:
+        """Whether an argument is a number that need not be whole, as far as is written."""
+        match node:
+            case tree.Number(float()):
+                return True
+            case tree.Name(name):
+                return name in self.fractions.get(home, ())
+            case tree.Unary("-", inner):
+                return self._is_fraction(inner, home)
+            case tree.Binary(op, left, right) if op in _ARITHMETIC:
+                parts = (left, right)
+                return op == "/" or any(self._is_fraction(p, home) for p in parts)
+            case tree.ListOf(items):
+                return any(self._is_fraction(item, home) for item in items)
+            case tree.IfElse(_, then, orelse):
+                return any(self._is_fraction(p, home) for p in (then, orelse))
+        return False
 
     def _key(self, call: tree.Call, visible: Visible) -> str | None:
         func = call.func
@@ -176,6 +203,7 @@ class Patterns:
         if made not in self.files.known and not self._too_many(span):
             brought = {n: visible[n] for n in order if n in visible}
             inside = replace_visible(known, {**known.visible, **brought})
+            self.fractions[made] = self.fractions.get(key, set())
             self.files.known[made] = inside  # a block that contains itself ends here
             self.files.known[made] = self._made(inside, name, chosen)
         return name

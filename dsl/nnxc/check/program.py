@@ -109,6 +109,7 @@ def _definitions(files: Files) -> dict[str, Signature]:
             {**known.defaults, **options},
             forbidden,
             known.node if known.first else None,
+            frozenset(files.fractions.get(key, ())),
         )
         signatures[key].broken |= key in broken
     return signatures

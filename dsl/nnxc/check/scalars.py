@@ -8,7 +8,7 @@ from .. import ir
 from ..syntax import tree
 from .absent import filled
 from .context import Context
-from .statics import NUMERIC
+from .flavors import NUMERIC
 from .values import Binding, Static, Tensor, Value
 
 

@@ -21,6 +21,7 @@ from .context import Context
 from .converters import axis_position, named_size
 from .declarations import check_name, with_article
 from .kept import contained
+from .kinds import demand_sizes
 from .lists import changed
 from .values import BAD, Bad, Binding, Fault, Tensor
 
@@ -187,7 +188,7 @@ def _count(ctx: Context, node: tree.Scan) -> Axis:
         ctx.fail("N207", message, node.over.span)
     size: Dim = named_size(ctx, count, "steps", node.over.span)[1]
     types.positive(ctx, size, node.over.span)
-    types.settle_sizes(ctx, size)
+    demand_sizes(ctx, size, node.over.span)
     return Axis(size, size.name)
 
 

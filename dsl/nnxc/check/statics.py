@@ -14,9 +14,10 @@ from ..record import replace
 from ..source import Span
 from ..syntax import tree
 from .context import Context
+from .flavors import FLAVORS, NUMERIC, describe
+from .kinds import demand, demand_whole, seen
 from .values import Param, Static, number
 
-NUMERIC = ("int", "float", "bool", "unknown")
 _PYTHON: dict[str, Callable[[Any, Any], Any]] = {
     "+": operator.add,
     "-": operator.sub,
@@ -33,18 +34,6 @@ _PYTHON: dict[str, Callable[[Any, Any], Any]] = {
     ">=": operator.ge,
 }
 COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
-FLAVORS = {
-    Kind.SIZE: "int",
-    Kind.INT: "int",
-    Kind.NUMBER: "float",
-    Kind.BOOL: "bool",
-    Kind.TEXT: "text",
-    Kind.WINDOW: "window",
-    Kind.SIZES: "list",
-    Kind.INTS: "list",
-    Kind.LIST: "list",
-    Kind.FUNCTION: "function",
-}
 
 
 def literal(ctx: Context, node: tree.Expr) -> Static | None:
@@ -74,9 +63,9 @@ def _dim(ctx: Context, make: Callable[[], Dim], span: Span) -> Dim:
 
 
 def of_param(param: Param) -> Static:
-    """A parameter as a value; its flavor follows its kind."""
+    """A parameter as a value; its flavor follows its kind. A number may turn out to be whole."""
     flavor = FLAVORS[param.kind] if param.kind else "unknown"
-    if param.kind is Kind.NUMBER and not param.decided:
+    if param.kind is Kind.NUMBER and not param.fraction:
         flavor = "unknown"
     dim = symbol(param.name) if flavor in ("int", "unknown") else None
     return Static(ir.Ref(param.name), flavor, dim, param=param, element=param.element)
@@ -97,8 +86,8 @@ def binary(ctx: Context, op: str, left: Static, right: Static, span: Span) -> St
         return Static(node, "bool")
     if op == "in":
         _need_list(ctx, right, op, span)
-        if left.param is not None and left.param.kind is None and right.element:
-            left.param.kind = Kind.TEXT if right.element.flavor == "text" else Kind.INT
+        if right.element is not None:
+            _comparable(ctx, op, left, right.element, span)
         return Static(node, "bool")
     if op in ("==", "!="):
         _comparable(ctx, op, left, right, span)
@@ -106,8 +95,7 @@ def binary(ctx: Context, op: str, left: Static, right: Static, span: Span) -> St
         value = _PYTHON[op](left.value, right.value) if known else None
         return Static(node, "bool", None, value, known)
     for side in (left, right):
-        if side.flavor not in NUMERIC:
-            ctx.fail("N220", f"`{op}` needs numbers", span, f"this is {describe(side)}")
+        _need_number(ctx, side, op, span)
     if left.known and right.known:
         return _fold(ctx, op, left, right, span)
     if op in COMPARISONS:
@@ -128,12 +116,27 @@ def no_none(ctx: Context, value: Static, span: Span) -> None:
         )
 
 
+def _need_number(ctx: Context, side: Static, op: str, span: Span) -> None:
+    """Numbers are computed with, and neither true nor false is one."""
+    if side.flavor == "bool":
+        help = "choose a number: `1 if flag else 0`"
+        label = f"this is {describe(side)}"
+        more = {"related": seen(side), "help": help}
+        ctx.fail("N220", f"`{op}` needs numbers", span, label, **more)
+    if side.flavor not in NUMERIC:
+        label = f"this is {describe(side)}"
+        ctx.fail("N220", f"`{op}` needs numbers", span, label, related=seen(side))
+    if side.flavor == "unknown" and side.param is not None:
+        demand(ctx, side.param, Kind.NUMBER, span)
+
+
 def _need_condition(ctx: Context, op: str, side: Static, span: Span) -> None:
     no_none(ctx, side, span)
-    if side.flavor == "unknown" and side.param is not None and side.param.kind is None:
-        side.param.kind = Kind.BOOL
+    if side.flavor == "unknown" and side.param is not None:
+        demand(ctx, side.param, Kind.BOOL, span)
     elif side.flavor not in ("bool", "unknown"):
-        ctx.fail("N220", f"`{op}` needs conditions", span, f"this is {describe(side)}")
+        label = f"this is {describe(side)}"
+        ctx.fail("N220", f"`{op}` needs conditions", span, label, related=seen(side))
 
 
 def _comparable(ctx: Context, op: str, left: Static, right: Static, span: Span) -> None:
@@ -145,11 +148,21 @@ def _comparable(ctx: Context, op: str, left: Static, right: Static, span: Span) 
         and "unknown" not in (left.flavor, right.flavor)
     ):
         text = f"{describe(left)}, and {describe(right)}"
-        ctx.fail("N220", f"`{op}` compares two kinds of values", span, text)
+        message = f"`{op}` compares two kinds of values"
+        related = (*seen(left), *seen(right))
+        ctx.fail("N220", message, span, text, related=related)
     for side, other in ((left, right), (right, left)):
-        kind = {"text": Kind.TEXT, "bool": Kind.BOOL}.get(other.flavor)
-        if kind and side.param is not None and side.param.kind is None:
-            side.param.kind = kind
+        kind = _COMPARED.get(other.flavor)
+        if kind and side.flavor == "unknown" and side.param is not None:
+            demand(ctx, side.param, kind, span)
+
+
+_COMPARED = {
+    "text": Kind.TEXT,
+    "bool": Kind.BOOL,
+    "int": Kind.NUMBER,
+    "float": Kind.NUMBER,
+}
 
 
 def _arithmetic(
@@ -159,21 +172,14 @@ def _arithmetic(
         return Static(node, "float")
     whole = op in ("//", "%")
     for side in (left, right):
-        if whole and side.param is not None:
-            demand_size(side.param)
+        if whole and side.dim is not None:
+            demand_whole(ctx, side.dim, span)
     flavors = {"int"} if whole else {left.flavor, right.flavor}
     flavor = "unknown" if "unknown" in flavors else "int"
     if left.dim is None or right.dim is None:
         return Static(node, flavor)
     a, b = left.dim, right.dim
     return Static(node, flavor, _dim(ctx, lambda: _PYTHON[op](a, b), span))
-
-
-def demand_size(param: Param) -> None:
-    """A parameter is used as a size: as one, or beside `//` or `%`."""
-    if param.kind in (None, Kind.NUMBER):
-        param.kind = Kind.SIZE
-        param.decided = True
 
 
 def _negative(exponent: Static, op: str) -> bool:
@@ -183,18 +189,16 @@ def _negative(exponent: Static, op: str) -> bool:
 def _fold(ctx: Context, op: str, left: Static, right: Static, span: Span) -> Static:
     """Numbers on both sides: the spelling stays, the value is known."""
     node = ir.StaticBinary(op, left.node, right.node)
-    if (
-        op == "**"
-        and isinstance(right.value, int)
-        and right.value > 64
-        and left.value not in (0, 1, -1)
-    ):
+    whole = isinstance(left.value, int) and isinstance(right.value, int)
+    if op == "**" and whole and right.value > 64 and left.value not in (0, 1, -1):
         ctx.fail("N309", "this size is too large", span)
     try:
         value = _PYTHON[op](left.value, right.value)
     except ZeroDivisionError:
         ctx.fail("N309", "division by zero", span)
     except OverflowError:
+        ctx.fail("N309", "this number is too large", span)
+    if isinstance(value, float) and not math.isfinite(value):
         ctx.fail("N309", "this number is too large", span)
     if isinstance(value, complex):
         ctx.fail("N309", "this power is not a real number", span)
@@ -210,8 +214,7 @@ def unary(ctx: Context, op: str, operand: Static, span: Span) -> Static:
     if op == "not":
         _need_condition(ctx, op, operand, span)
         return Static(ir.StaticUnary("not", operand.node), "bool")
-    if operand.flavor not in NUMERIC:
-        ctx.fail("N220", "`-` needs a number", span, f"this is {describe(operand)}")
+    _need_number(ctx, operand, op, span)
     if operand.known:
         return Static(
             ir.Literal(-operand.value),
@@ -227,12 +230,12 @@ def unary(ctx: Context, op: str, operand: Static, span: Span) -> Static:
 _TOLD = {"function": Kind.FUNCTION, "text": Kind.TEXT, "bool": Kind.BOOL}
 
 
-def _settled(value: Static, other: Static) -> Static:
+def _settled(ctx: Context, value: Static, other: Static, span: Span) -> Static:
     """A parameter of open kind beside a value whose kind is known."""
     param = value.param
     if param is None or param.kind is not None or other.flavor not in _TOLD:
         return value
-    param.kind = _TOLD[other.flavor]
+    demand(ctx, param, _TOLD[other.flavor], span)
     return of_param(param)
 
 
@@ -241,7 +244,8 @@ def choose(
 ) -> Static:
     """`then if condition else orelse`."""
     node = ir.StaticIf(condition.node, then.node, orelse.node)
-    then, orelse = _settled(then, orelse), _settled(orelse, then)
+    then = _settled(ctx, then, orelse, span)
+    orelse = _settled(ctx, orelse, then, span)
     if then.dim is not None and then.dim == orelse.dim:
         return Static(node, then.flavor, then.dim)
     if (like := united(then, orelse)) is not None:
@@ -305,32 +309,6 @@ def index(ctx: Context, value: Static, at: Static, span: Span) -> Static:
     ):
         dim = func("index", symbol(value.node.name), at.dim)
     return Static(node, element.flavor, dim, element=element.element)
-
-
-def describe(value: Static) -> str:
-    """What a static value is, for a label."""
-    if value.known:
-        match value.value:
-            case None:
-                return "`none`"
-            case bool(flag):
-                return f"`{str(flag).lower()}`"
-            case str(text):
-                return f'the text "{text[:20]}"'
-            case int() | float() as n:
-                return f"the number {n}"
-    names = {
-        "int": "a size",
-        "float": "a number",
-        "bool": "true or false",
-        "text": "a text",
-        "window": "a window",
-        "list": "a list",
-        "function": "a function",
-        "init": "an initialiser",
-        "none": "`none`",
-    }
-    return names.get(value.flavor, "a parameter")
 
 
 # ------------------------------------------------------------------ functions
@@ -402,9 +380,10 @@ ARITY = {
 
 def _need_list(ctx: Context, value: Static, name: str, span: Span) -> None:
     if value.flavor == "unknown" and value.param is not None:
-        value.param.kind = Kind.LIST
+        demand(ctx, value.param, Kind.LIST, span)
     elif value.flavor not in ("list", "window"):
-        ctx.fail("N220", f"`{name}` needs a list", span, f"this is {describe(value)}")
+        label = f"this is {describe(value)}"
+        ctx.fail("N220", f"`{name}` needs a list", span, label, related=seen(value))
 
 
 def _need_numbers(
@@ -437,8 +416,6 @@ def _extreme(
 
 def _iterated(ctx: Context, name: str, args: tuple[Static, ...], span: Span) -> Static:
     """What the elements of an iterable are like."""
-    from .types import settle_sizes
-
     counter = Static(ir.Literal(0), "int")
     if name == "range":
         for arg in args:
@@ -446,7 +423,7 @@ def _iterated(ctx: Context, name: str, args: tuple[Static, ...], span: Span) -> 
                 text = f"this is {describe(arg)}"
                 ctx.fail("N220", "`range` needs whole numbers", span, text)
             if arg.dim is not None:
-                settle_sizes(ctx, arg.dim)
+                demand_whole(ctx, arg.dim, span)
         return counter
     for arg in args:
         _need_list(ctx, arg, name, span)

@@ -8,13 +8,16 @@ from typing import Final
 
 from .. import ir
 from ..dims import Dim, DimError, const
+from ..ops.base import Kind
 from ..record import Record, replace
 from ..shapes import Axis, TensorType, is_int
 from ..source import Span
 from ..syntax import tree
 from . import listed, operators, statics
 from .context import Context
+from .flavors import describe
 from .inputs import items
+from .kinds import demand, demand_whole
 from .values import BAD, Bad, Fault, Listed, Several, Static, Tensor, Value
 
 Item = ir.Static | ir.SliceOf | ir.NewAxis | ir.Rest | ir.Expr
@@ -59,11 +62,9 @@ def _at(ctx: Context, value: Several, index: int, span: Span) -> Value:
 
 def _static_index(ctx: Context, value: Static, node: tree.Index) -> Value:
     if value.flavor not in ("list", "window", "unknown"):
-        ctx.fail("N220", f"{statics.describe(value)} has no elements", node.value.span)
+        ctx.fail("N220", f"{describe(value)} has no elements", node.value.span)
     if value.flavor == "unknown" and value.param is not None:
-        from ..ops.base import Kind
-
-        value.param.kind = Kind.LIST
+        demand(ctx, value.param, Kind.LIST, node.value.span)
     if len(node.items) != 1 or isinstance(node.items[0], tree.Dots):
         ctx.fail("N220", "a list is indexed by one int", node.span)
     if isinstance(node.items[0], tree.Slice):
@@ -242,9 +243,7 @@ def _bound(
     value = static(ctx, node, "the bound of a slice")
     if value.flavor not in ("int", "unknown") or value.dim is None:
         ctx.fail("N220", "the bound of a slice is a whole number", node.span)
-    from .types import settle_sizes
-
-    settle_sizes(ctx, value.dim)
+    demand_whole(ctx, value.dim, node.span)
     number = value.dim.value
     is_step = absent == const(1)
     if number is not None and number < 0 and not is_step:

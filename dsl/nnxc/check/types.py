@@ -11,6 +11,7 @@ from ..shapes import DTYPES, Axis, TensorType, is_float
 from ..source import Span
 from ..syntax import tree
 from .context import Context
+from .kinds import demand_sizes
 from .values import Bad, Fault, Static, Tensor, Value
 
 Evaluate = Callable[[Context, tree.Expr], Value]
@@ -38,7 +39,7 @@ def size_of(ctx: Context, node: tree.Expr, evaluate: Evaluate) -> Dim:
         from .converters import named_size
 
         dim: Dim = named_size(ctx, value, "size", node.span)[1]
-        settle_sizes(ctx, dim)
+        demand_sizes(ctx, dim, node.span)
         return dim
     if isinstance(value, Bad):
         raise Fault
@@ -59,14 +60,6 @@ def _known_axes(ctx: Context, node: tree.Expr) -> None:
                 name.span,
                 help=close or "an input or a parameter names it",
             )
-
-
-def settle_sizes(ctx: Context, dim: Dim) -> None:
-    """Parameters of open kind that stand in a size are sizes."""
-    from .statics import demand_size
-
-    for name in sorted(dim.symbols & ctx.params.keys()):
-        demand_size(ctx.params[name])
 
 
 def written(ctx: Context, node: tree.TypeOf, evaluate: Evaluate) -> TensorType:

@@ -38,7 +38,10 @@ class Param:
     default: ir.Static | None
     kind: Kind | None = None
     optional: bool = False
-    decided: bool = False  # a use, not merely the default, has settled the kind
+    decided: bool = False  # a use, not merely the default, needs a whole number
+    fraction: bool = False  # it is no whole number by default, or in a call or config
+    place: Span | None = None  # of the use that has settled the kind
+    doubtful: bool = False  # a use took it for less than it may turn out to be
     element: Static | None = None  # of a list: what its elements are like
     number: bool = False  # the body computes with it, so it is no window
 

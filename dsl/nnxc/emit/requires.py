@@ -65,6 +65,8 @@ def negated(condition: ir.Static, scope: Scope) -> str:
                 texts = [size(d, scope) for d in remainder]
                 test = t.binary("%", *texts)
                 return t.binary(_NEGATED[op], test, t.Text("0")).text
+            if left.value is not None:
+                left, right = right, left
             return t.binary(_NEGATED[op], size(left, scope), size(right, scope)).text
         case ir.StaticBinary(op, left, right) if op in _NEGATED:
             return static(ir.StaticBinary(_NEGATED[op], left, right), scope).text
