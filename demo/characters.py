@@ -53,7 +53,6 @@ def train(gpt: ModuleType) -> tuple[nnx.Module, list[float]]:
         losses.append(float(loss))
         if time.monotonic() > end:
             break
-    trainer.sync()
     return model, losses
 
 

@@ -45,7 +45,6 @@ def train(net: ModuleType, label: str) -> tuple[list[float], float]:
     for batch in progress(list(batches(data)), label, losses):
         loss, _ = trainer.step(*batch)
         losses.append(float(loss))
-    trainer.sync()
     _, metrics = net.eval_step(model, images, labels)
     return losses, float(metrics["accuracy"])
 

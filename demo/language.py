@@ -115,7 +115,6 @@ def train(module: Any, model: Any, tokens: np.ndarray, seconds: float) -> Curves
             step = len(curves.train)
             curves.train.append(float(trainer.step(windows(known, BATCH, rng))[0]))
             if step % EVERY == 0:
-                trainer.sync()
                 curves.held_out.append(
                     (step, float(module.eval_step(model, unseen)[0]))
                 )
@@ -125,7 +124,6 @@ def train(module: Any, model: Any, tokens: np.ndarray, seconds: float) -> Curves
             status.update(
                 f"step {step}  loss {curves.train[-1]:.2f}  {left:.0f} s left"
             )
-    trainer.sync()
     console.print(
         f"{len(curves.train)} steps, loss {curves.train[-1]:.2f} nats a token, "
         f"{curves.held_out[-1][1]:.2f} on text not seen; a sample:"

@@ -202,7 +202,7 @@ def test_a_step_compiles_once(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", MODES)
-def test_sync_brings_everything_up_to_date(name: str) -> None:
+def test_a_step_of_the_trainer_leaves_everything_up_to_date(name: str) -> None:
     with mode(name):
         module = load(NET)
         stepped, trained = created(module), created(module)
@@ -210,7 +210,6 @@ def test_sync_brings_everything_up_to_date(name: str) -> None:
         for _ in range(3):
             module.train_step(*stepped, *batch())
             trainer.step(*batch())
-        trainer.sync()
         for one, other in zip(stepped, trained, strict=True):
             jax.tree.map(
                 lambda a, b: np.testing.assert_allclose(
@@ -222,7 +221,6 @@ def test_sync_brings_everything_up_to_date(name: str) -> None:
         model, optimizer, rngs = trained
         assert int(optimizer.step[...]) == int(rngs.dropout.count[...]) == 3
         assert float(jnp.abs(model.norm.mean[...]).sum()) > 0
-        trainer.step(*batch())  # goes on after `sync`
 
 
 def _data(array: Any) -> np.ndarray:

@@ -282,9 +282,9 @@ def test_learns(zoo: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     losses = [float(trainer.step(*batch)[0]) for _ in range(20)]
     assert np.isfinite(losses).all()
     assert np.mean(losses[-3:]) < losses[0]
-    trainer.sync()
     assert_every_weight_learnt(created(zoo.name), taking_part[0])
-    trainer.leaves = jax.tree.leaves(nnx.state(objects(zoo)))
+    for one, other in zip(taking_part, objects(zoo), strict=True):
+        nnx.update(one, nnx.state(other))
     assert [float(trainer.step(*batch)[0]) for _ in range(3)] == losses[:3]
     assert trainer.run._cache_size() == 1
 

@@ -16,7 +16,8 @@ from .statics import static
 from .train_adapters import AdaptersView, adapters_view
 from .train_goals import OF_GOAL, Draws, Function, GoalView, gathered, goal_view, listed
 from .train_loss import frozen_view
-from .train_select import evaluation, keeps_all
+from .train_modes import evaluation, training
+from .train_select import keeps_all
 
 _LOCALS = (
     "model", "optimizer", "ema", "rngs", "grad_fn", "grads", "loss", "metrics",
@@ -40,7 +41,11 @@ class TrainView(Record):
     train_step: Function
     donated: str | None
     eval_step: Function
-    modes: str | None  # keywords of `nnx.view`
+    training: tuple[str, ...]  # arguments of `nnx.view`, call by call
+    modes: str | None  # its keywords for evaluation
+    kept: bool  # whether evaluation works on a copy, so that the model stays as it is
+    redrawn: bool  # and on a copy of the streams
+    stepped: str | None  # whether a batch has ended a step, where several make one
     losses: str  # of several objectives
     metrics: str
 
@@ -97,7 +102,11 @@ def train_view(program: ir.Program, train: ir.Train, names: Names) -> TrainView:
         ),
         donated=_donated(train, goals, splits),
         eval_step=_eval_step(called["eval_step"], held, batch, draws, signature),
+        training=training(program, train, names),
         modes=evaluation(program, train.model),
+        kept=not keeps_all(program, train.model),
+        redrawn=bool(draws.evaluation),
+        stepped=_stepped(train, goals),
         losses=losses,
         metrics=metrics,
     )
@@ -183,6 +192,14 @@ def _donated(train: ir.Train, goals: tuple[GoalView, ...], splits: bool) -> str 
     if not quoted:
         return None
     return quoted[0] if len(quoted) == 1 else f"({', '.join(quoted)})"
+
+
+def _stepped(train: ir.Train, goals: tuple[GoalView, ...]) -> str | None:
+    """Whether the weights have changed with this batch, as text; None where they always do."""
+    if any(goal.accumulate is None for goal in train.objectives):
+        return None
+    tests = [f"({g.optimizer}.opt_state.mini_step[...] == 0)" for g in goals]
+    return " | ".join(tests).removeprefix("(").removesuffix(")")
 
 
 def _create_model(name: str, signature: Signature, precision: str | None) -> Function:

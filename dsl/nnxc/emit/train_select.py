@@ -1,4 +1,4 @@
-"""Which variables of a model train, and what changes for evaluation."""
+"""Which variables of a model train."""
 
 from __future__ import annotations
 
@@ -18,10 +18,17 @@ def selection(goal: ir.Objective, model: str, names: Names) -> str | None:
     paths = goal.only or goal.freeze
     if not paths:
         return None
+    condition = path_test(paths, model, names, negated=not goal.only)
+    return f"nnx.All(nnx.Param, lambda path, _: {condition})"
+
+
+def path_test(
+    paths: Sequence[str], model: str, names: Names, *, negated: bool = False
+) -> str:
+    """Whether `path`, of Flax's state, leads into one of the dotted paths of the spec, as text."""
     root = names.signatures[model]
     keys = dict.fromkeys(_keys(path, root, names) for path in paths)
-    condition = _condition(list(keys), negated=not goal.only)
-    return f"nnx.All(nnx.Param, lambda path, _: {condition})"
+    return _condition(list(keys), negated)
 
 
 class _Keys(Record):
@@ -116,30 +123,3 @@ def _reachable(program: ir.Program, model: str) -> Iterator[ir.Definition]:
                 case ir.Layer(callee=str() as callee) if callee not in seen:
                     seen.add(callee)
                     waiting.append(callee)
-
-
-def evaluation(program: ir.Program, model: str) -> str | None:
-    """The keywords of `nnx.view` for evaluation; None where the model has no modes."""
-    definition = program.definition(model)
-    if not definition.modes:
-        return None
-    keywords = [f"{mode}=True" for mode in definition.modes]
-    if not set(definition.modes) <= _certain(program, definition.body):
-        keywords.append("raise_if_not_found=False")
-    return ", ".join(keywords)
-
-
-def _certain(program: ir.Program, body: Sequence[ir.Stmt]) -> set[str]:
-    """The modes of layers that no condition can leave out."""
-    found: set[str] = set()
-    for stmt in body:
-        match stmt:
-            case ir.Declare(ir.Layer(callee=str() as name)):
-                found |= _certain(program, program.definition(name).body)
-            case ir.Declare(ir.Layer(callee=Op() as op)):
-                found |= set(() if op.origin else op.modes)
-            case ir.For(body=inner) | ir.Scan(body=inner):
-                found |= _certain(program, inner)
-            case ir.If(_, then, orelse):
-                found |= _certain(program, then) & _certain(program, orelse)
-    return found
