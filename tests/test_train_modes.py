@@ -77,10 +77,10 @@ def test_a_step_trains_after_the_model_was_set_to_evaluation(by_trainer: bool) -
         model, optimizer, rngs = objects(module)
         if evaluated:
             model.eval()
-        step = module.Trainer(module.train_step, model, optimizer, rngs).step
-        if not by_trainer:
-            step = lambda *batch: module.train_step(model, optimizer, rngs, *batch)  # noqa: E731
-        step(X, Y)
+        if by_trainer:
+            module.Trainer(module.train_step, model, optimizer, rngs).step(X, Y)
+        else:
+            module.train_step(model, optimizer, rngs, X, Y)
         found.append(held(model, rngs))
         assert model.dropout.deterministic is evaluated
     assert same(*found)
@@ -139,7 +139,7 @@ def test_frozen_layers_are_as_in_evaluation(choice: str, frozen: bool) -> None:
     assert moved is not frozen
     # Dropout inside of what is frozen drops nothing; the model's own still does.
     other, _ = losses_and_statistics(
-        f"{BODY}    {choice}\n".replace("as dropout\n", "as dropout\n", 1).replace(
+        f"{BODY}    {choice}\n".replace(
             "relu -> Dropout(rate)", "relu -> Dropout(0.0 * rate)"
         )
     )
@@ -149,7 +149,9 @@ def test_frozen_layers_are_as_in_evaluation(choice: str, frozen: bool) -> None:
 def test_a_frozen_norm_keeps_its_statistics_beside_a_live_dropout() -> None:
     losses, model = losses_and_statistics(f"{BODY}    freeze encoder.norm\n")
     assert not jnp.abs(model.encoder.norm.mean[...]).sum()
-    module = load(f"{BODY}    freeze encoder.norm\n".replace("rate = 0.5", "rate = 0.0"))
+    module = load(
+        f"{BODY}    freeze encoder.norm\n".replace("rate = 0.5", "rate = 0.0")
+    )
     assert float(module.train_step(*objects(module), X, Y)[0]) != losses[0]
 
 
@@ -157,7 +159,10 @@ def test_the_average_counts_steps() -> None:
     """With two batches to a step, as with both at once."""
     spec = BODY.replace("rate = 0.5", "rate = 0.0").replace("BatchNorm", "LayerNorm")
     averages = []
-    for accumulate, rows in (("", [slice(0, 16)]), ("accumulate = 2", [slice(0, 8), slice(8, 16)])):
+    for accumulate, rows in (
+        ("", [slice(0, 16)]),
+        ("accumulate = 2", [slice(0, 8), slice(8, 16)]),
+    ):
         module = load(f"{spec}    ema = 0.9\n    {accumulate}\n")
         model, optimizer, rngs = objects(module)
         ema = module.create_ema(model)

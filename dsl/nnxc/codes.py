@@ -151,6 +151,7 @@ CODES: dict[str, str] = {
     "N515": "setting out of its place",
     "N516": "layer that cannot be adapted",
     "N517": "adapters beside another choice of weights",
+    "N518": "nothing trains",
     # N6xx: weights
     "N600": "two sections of weights for one model",
     "N601": "weights without a tensor",

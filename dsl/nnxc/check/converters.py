@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -107,6 +108,8 @@ def _in_bounds(ctx: Context, p: OpParam, value: Static, span: Span) -> None:
     if not low <= number <= high:
         label = f"this is {number}" + ("" if value.known else " by default")
         text = f"`{p.name}` is between {low} and {high}"
+        if high == math.inf:
+            text = f"`{p.name}` is at least {low}"
         ctx.fail("N305", text, span, label)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from .. import ir
 from ..ops import SCHEDULES
@@ -97,15 +98,31 @@ def train_op(
     written = sort_out(ctx, op, args, node.span, piped=False)
     missing(ctx, op, written, node.span)
     done: list[tuple[str, ir.Static | ir.TrainOp]] = []
+    known: dict[str, Any] = {}
     for param in op.params:
         if param.name not in written.params:
             continue
         value = written.params[param.name]
         if param.kind is Kind.SCHEDULE and _is_schedule(ctx, value):
             done.append((param.name, train_op(ctx, value, SCHEDULES, "schedule")))
-        else:
-            done.append((param.name, convert_one(ctx, param, value, None)[0]))
+            continue
+        if param.kind is Kind.SCHEDULE:
+            positive_number(ctx, value, param.name)
+        made, known[param.name] = convert_one(ctx, param, value, None)
+        done.append((param.name, made))
+    _fits(ctx, op, known, written.params)
     return ir.TrainOp(op, tuple(done))
+
+
+def _fits(
+    ctx: Context, op: Op, known: Mapping[str, Any], written: Mapping[str, tree.Expr]
+) -> None:
+    """What an entry requires of its numbers, such as a warm-up that ends before the last step."""
+    for fact in op.shape((), known).requires if callable(op.shape) else ():
+        difference = (fact.left - fact.right).value
+        if difference is not None and difference < 0:
+            assert fact.at is not None
+            ctx.fail("N507", fact.message, written[fact.at].span, help=fact.help)
 
 
 def _is_schedule(ctx: Context, node: tree.Expr) -> bool:

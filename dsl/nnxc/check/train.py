@@ -8,8 +8,10 @@ from typing import Any
 
 from .. import ir
 from ..diagnostics import Label, Sink, closest
+from ..ir.outline import learns, outline
 from ..ops import OPTIMIZERS, SCHEDULES
 from ..ops.base import Op
+from ..record import replace
 from ..shapes import TensorType, is_float
 from ..source import Span
 from ..syntax import tree
@@ -105,7 +107,45 @@ def check_train(
         parts.adapters,
         tuple(parts.frozen),
     )
-    return made if unadapted(ctx, made) else None
+    sound = _something_trains(ctx, node, made, signature) and unadapted(ctx, made)
+    return made if sound else None
+
+
+def _something_trains(
+    ctx: Context, node: tree.Train, made: ir.Train, signature: Signature
+) -> bool:
+    """Whether a weight learns by each objective; reports N518."""
+    model = outline(signature.definition, _definitions(signature).__getitem__)
+    weights = list(model.paths())
+    if not weights:
+        text = f"`{made.model}` has no weights that could train"
+        ctx.error("N518", text, node.model.span, help="give it a layer or a `param`")
+        return False
+    for goal in made.objectives:
+        alone = replace(made, objectives=(goal,))
+        if not any(learns(alone, path) for path in weights):
+            text = "nothing is left that trains"
+            help = "`freeze` less, or name in `only` what has weights"
+            ctx.error("N518", text, _selects(node.body, goal), help=help)
+            return False
+    return True
+
+
+def _selects(body: tuple[tree.Statement, ...], goal: ir.Objective) -> Span:
+    """Where an objective says what trains."""
+    inner = [
+        s.body for s in body if isinstance(s, tree.Optimize) and s.name == goal.name
+    ]
+    spans = [s.span for s in (inner or [body])[0] if isinstance(s, tree.Select)]
+    return spans[0] if spans else goal.span
+
+
+def _definitions(signature: Signature) -> dict[str, ir.Definition]:
+    """The blocks that are somewhere inside, by name."""
+    found: dict[str, ir.Definition] = {}
+    for name, inner in signature.callees.items():
+        found |= {name: inner.definition, **_definitions(inner)}
+    return found
 
 
 def _statements(

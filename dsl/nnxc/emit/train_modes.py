@@ -5,21 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from .. import ir
+from ..ir.outline import Part, learns, outline
 from ..ops.base import Op
-from ..record import Record
 from .signature import Names
 from .train_select import path_test
-
-
-class _Part(Record):
-    """A layer or block at its path from the model on: its own modes, what it is made of, whether
-    it holds weights itself, and whether no condition can leave it out."""
-
-    path: tuple[str, ...]
-    modes: tuple[str, ...]
-    weights: tuple[str, ...]
-    parts: tuple[_Part, ...]
-    certain: bool
 
 
 def evaluation(program: ir.Program, model: str) -> str | None:
@@ -36,10 +25,10 @@ def _every(program: ir.Program, model: str, value: bool) -> str | None:
 def training(program: ir.Program, train: ir.Train, names: Names) -> tuple[str, ...]:
     """The arguments of `nnx.view`, call by call, that let a step find the model's layers in
     training, and those of which no weight trains in evaluation."""
-    parts = _parts(program, train.model)
-    frozen = list(_frozen(parts, train))
-    held = list(_all(frozen))
-    live = any(p.modes and p not in held for p in _all(parts))
+    whole = outline(program.definition(train.model), program.definition)
+    frozen = list(_frozen(whole.parts, train))
+    held = [part for top in frozen for part in top.inside()]
+    live = any(p.modes and p not in held for p in whole.inside())
     views = [_every(program, train.model, False)] if live else []
     modes = {m for part in held for m in part.modes}
     certain = {m for part in held if part.certain for m in part.modes}
@@ -50,89 +39,16 @@ def training(program: ir.Program, train: ir.Train, names: Names) -> tuple[str, .
     return tuple(v for v in views if v)
 
 
-def _parts(
-    program: ir.Program,
-    model: str,
-    above: tuple[str, ...] = (),
-    certain: bool = True,
-) -> list[_Part]:
-    definition = program.definition(model)
-    found = []
-    for layer, sure in _layers(definition.body, certain):
-        path = (*above, layer.name)
-        match layer.callee:
-            case str() as block:
-                inner = _parts(program, block, path, sure)
-                own = tuple(_variables(program.definition(block).body))
-                found.append(_Part(path, (), own, tuple(inner), sure))
-            case Op() as op:
-                weights = [n for n, w in layer.weights.items() if not w.state]
-                if op.origin:  # Python code, of which nothing is known
-                    weights, sure = ["*"], False
-                found.append(_Part(path, op.modes, tuple(weights), (), sure))
-    return found
-
-
-def _layers(
-    body: Sequence[ir.Stmt], certain: bool
-) -> Iterator[tuple[ir.Layer, bool]]:
-    """The layers that a body declares, and whether no condition leaves them out."""
-    for stmt in body:
-        match stmt:
-            case ir.Declare(layer):
-                yield layer, certain
-            case ir.For(body=inner) | ir.Scan(body=inner):
-                yield from _layers(inner, certain)
-            case ir.If(then=then, orelse=orelse):
-                yield from _layers((*then, *orelse), False)
-
-
-def _variables(body: Sequence[ir.Stmt]) -> Iterator[str]:
-    for stmt in body:
-        match stmt:
-            case ir.Variable(name, state=False):
-                yield name
-            case ir.For(body=inner) | ir.Scan(body=inner):
-                yield from _variables(inner)
-            case ir.If(then=then, orelse=orelse):
-                yield from _variables((*then, *orelse))
-
-
-def _all(parts: Sequence[_Part]) -> Iterator[_Part]:
-    for part in parts:
-        yield from _inside(part)
-
-
-def _inside(part: _Part) -> Iterator[_Part]:
-    yield part
-    yield from _all(part.parts)
-
-
-def _frozen(
-    parts: Sequence[_Part], train: ir.Train
-) -> Iterator[_Part]:
+def _frozen(parts: Sequence[Part], train: ir.Train) -> Iterator[Part]:
     """The outermost parts that have modes and weights of which none trains. What has no weights,
     such as Dropout, is frozen where it stands in something frozen."""
     for part in parts:
-        weights = [(*p.path, w) for p in _inside(part) for w in p.weights]
-        if weights and not any(trains(train, path) for path in weights):
-            if any(p.modes for p in _inside(part)):
+        weights = list(part.paths())
+        if weights and not any(learns(train, path) for path in weights):
+            if any(p.modes for p in part.inside()):
                 yield part
         else:
             yield from _frozen(part.parts, train)
-
-
-def trains(train: ir.Train, weight: tuple[str, ...]) -> bool:
-    """Whether a weight learns by some objective, or has an adapter that does."""
-    if train.adapters:
-        return ".".join(weight[:-1]) in train.adapters.paths
-    return any(_learns(goal, weight) for goal in train.objectives)
-
-
-def _learns(goal: ir.Objective, weight: tuple[str, ...]) -> bool:
-    named = [tuple(p.split(".")) for p in goal.only or goal.freeze]
-    inside = any(weight[: len(path)] == path for path in named)
-    return inside if goal.only else not inside
 
 
 def _keywords(modes: Sequence[str], certain: set[str], value: bool) -> str | None:

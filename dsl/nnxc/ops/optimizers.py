@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from .base import Call, Example, Kind, Op, Param
@@ -10,9 +11,29 @@ _RATE = Param("learning_rate", Kind.SCHEDULE, doc="a number or a schedule")
 _DECAY_DOC = "decay of the weights, times the learning rate"
 
 
+# Shares of what was before; all other numbers are only not negative.
+_SHARES = {
+    "b1",
+    "b2",
+    "b3",
+    "beta",
+    "decay",
+    "decay_rate",
+    "eta_minus",
+    "momentum",
+    "rho",
+}
+
+
 def _numbers(**defaults: float | None) -> tuple[Param, ...]:
     return tuple(
-        Param(name, Kind.NUMBER, default, optional=default is None)
+        Param(
+            name,
+            Kind.NUMBER,
+            default,
+            optional=default is None,
+            bounds=(0, 1 if name in _SHARES else math.inf),
+        )
         for name, default in defaults.items()
     )
 
@@ -22,7 +43,7 @@ def _betas(b1: float, b2: float, eps: float) -> tuple[Param, ...]:
 
 
 def _decay(default: float) -> Param:
-    return Param("weight_decay", Kind.NUMBER, default, _DECAY_DOC)
+    return Param("weight_decay", Kind.NUMBER, default, _DECAY_DOC, bounds=(0, math.inf))
 
 
 def _flag(name: str, default: bool = False) -> Param:

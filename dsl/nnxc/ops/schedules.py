@@ -2,19 +2,50 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from typing import Any
 
-from .base import Call, Example, Kind, Op, Param
+from ..dims import const
+from ..shapes import TensorType
+from .base import Call, Example, Inputs, Kind, Op, Param, Requirement, Rule, Shaped
+
+_POSITIVE = (0, math.inf)
 
 
 def _value(name: str, default: float | None = None, doc: str = "") -> Param:
     if default is None:
-        return Param(name, Kind.NUMBER, doc=doc)
-    return Param(name, Kind.NUMBER, default, doc)
+        return Param(name, Kind.NUMBER, doc=doc, bounds=_POSITIVE)
+    return Param(name, Kind.NUMBER, default, doc, bounds=_POSITIVE)
+
+
+def _within(part: str, *more: str) -> Rule:
+    """The rule that steps of a part, and of others, leave some of all `steps`."""
+
+    def rule(_: Inputs, args: Mapping[str, Any]) -> Shaped:
+        taken = sum((args[name] for name in more), args[part])
+        least = taken if more else taken + const(1)
+        names = " and ".join(f"`{name}`" for name in (part, *more))
+        fits = Requirement(
+            args["steps"],
+            least,
+            f"{names} must fit into `steps`",
+            ">=",
+            at=part,
+            help="`steps` counts from the start, the warm-up included",
+        )
+        return Shaped(TensorType("float", ()), requires=(fits,))
+
+    return rule
 
 
 def _schedule(
-    name: str, doc: str, build: Call | str, *params: Param, **example: Any
+    name: str,
+    doc: str,
+    build: Call | str,
+    *params: Param,
+    rule: str | Rule = "... -> ...",
+    **example: Any,
 ) -> Op:
     return Op(
         name,
@@ -23,6 +54,7 @@ def _schedule(
         build,
         params=params,
         inputs=(),
+        shape=rule,
         examples=(Example(example, ()),),
     )
 
@@ -146,6 +178,7 @@ ENTRIES: tuple[Op, ...] = (
         _STEPS,
         _END,
         _START,
+        rule=_within("warmup"),
         peak=0.1,
         warmup=10,
         steps=100,
@@ -164,6 +197,7 @@ ENTRIES: tuple[Op, ...] = (
         _END,
         _START,
         _value("exponent", 1.0),
+        rule=_within("warmup"),
         peak=0.1,
         warmup=10,
         steps=100,
@@ -199,6 +233,7 @@ ENTRIES: tuple[Op, ...] = (
         Param("decay", Kind.SIZE, doc="steps of the decay, at the end"),
         _END,
         _START,
+        rule=_within("warmup", "decay"),
         peak=0.1,
         warmup=10,
         steps=100,
@@ -218,7 +253,7 @@ ENTRIES: tuple[Op, ...] = (
         ),
         _PEAK,
         _STEPS,
-        _value("pct_start", 0.3),
+        Param("pct_start", Kind.NUMBER, 0.3, bounds=(0, 1)),
         _value("div_factor", 25.0),
         _value("final_div_factor", 10000.0),
         peak=0.1,
@@ -235,6 +270,7 @@ ENTRIES: tuple[Op, ...] = (
         Param("cycles", Kind.SIZE),
         _END,
         _START,
+        rule=_within("warmup"),
         peak=0.1,
         warmup=10,
         steps=100,
