@@ -152,6 +152,7 @@ CODES: dict[str, str] = {
     "N516": "layer that cannot be adapted",
     "N517": "adapters beside another choice of weights",
     "N518": "nothing trains",
+    "N519": "loss that several batches do not share",
     # N6xx: weights
     "N600": "two sections of weights for one model",
     "N601": "weights without a tensor",

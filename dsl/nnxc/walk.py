@@ -7,6 +7,7 @@ from typing import assert_never
 
 from . import ir
 from .record import replace
+from .source import NOWHERE
 
 
 def operands(expr: ir.Expr) -> tuple[ir.Expr, ...]:
@@ -115,3 +116,9 @@ _EXPR = (
     ir.Let,
     ir.ModelCall,
 )  # fmt: skip
+
+
+def placeless(expr: ir.Expr) -> ir.Expr:
+    """The expression without places: equal where the same is meant."""
+    parts = [placeless(part) for part in operands(expr)]
+    return replace(rebuilt(expr, parts), span=NOWHERE)

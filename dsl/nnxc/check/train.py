@@ -27,6 +27,7 @@ from .selection import select
 from .settings import between, count, independent, positive_number, precision, train_op
 from .statements import abandon, mentioned, statement, targets
 from .values import BAD, Bad, Binding, Fault, ModelRef, Signature, Tensor
+from .whole_batch import weight_of
 
 OWN = ("loss", "optimizer", "clip", "accumulate")  # of each objective
 SHARED = ("precision", "ema")
@@ -98,7 +99,7 @@ def check_train(
         signature.definition.name,
         tuple(parts.batch),
         finish(ctx, ctx.body),
-        tuple(_objective(goal) for goal in parts.goals),
+        tuple(_objective(ctx, goal, parts) for goal in parts.goals),
         parts.precision,
         parts.ema,
         tuple(sorted(ctx.streams)),
@@ -107,7 +108,11 @@ def check_train(
         parts.adapters,
         tuple(parts.frozen),
     )
-    sound = _something_trains(ctx, node, made, signature) and unadapted(ctx, made)
+    sound = (
+        not parts.broken
+        and _something_trains(ctx, node, made, signature)
+        and unadapted(ctx, made)
+    )
     return made if sound else None
 
 
@@ -161,7 +166,22 @@ def _statements(
                 parts.goal.seen.setdefault(key, item.span)
 
 
-def _objective(goal: Goal) -> ir.Objective:
+def _weight(ctx: Context, goal: Goal, parts: Parts) -> ir.Expr | None:
+    """What a batch weighs in a step of several; reports N519."""
+    assert goal.loss is not None
+    if goal.accumulate is None:
+        return None
+    mean = weight_of(goal.loss, (*parts.shared, *ctx.body, *goal.body), parts.batch)
+    if mean is not None:
+        return mean.weight
+    text = "the loss of several batches does not follow from their losses"
+    help = "make it one mean over the batch: `mean(...)`, or a loss with `where=`"
+    ctx.error("N519", text, goal.loss.span, help=help)
+    parts.broken = True
+    return None
+
+
+def _objective(ctx: Context, goal: Goal, parts: Parts) -> ir.Objective:
     assert goal.loss is not None and goal.optimizer is not None
     return ir.Objective(
         goal.name,
@@ -174,6 +194,7 @@ def _objective(goal: Goal) -> ir.Objective:
         tuple(goal.only),
         tuple(goal.freeze),
         goal.span,
+        _weight(ctx, goal, parts),
     )
 
 

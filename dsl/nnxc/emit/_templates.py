@@ -5,6 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 
+def accumulate() -> str:
+    """accumulate.py.j2."""
+    out: list[str] = []
+    out.append(
+        'class Accumulated(NamedTuple):\n    """What batches gave since the last step: gradients times weights, and the sum of weights."""\n\n    mini_step: jax.Array\n    weight: jax.Array\n    gradients: optax.Updates\n    inner: optax.OptState\n\n\ndef accumulate(\n    tx: optax.GradientTransformation, every: int\n) -> optax.GradientTransformationExtraArgs:\n    """A step of `tx` each so many batches, by the gradient of all of them together: a batch in\n    which more counts, its `weight`, has a greater share."""\n\n    def init(params: optax.Params) -> Accumulated:\n        zeros = optax.tree.zeros_like(params, dtype=jnp.float32)\n        return Accumulated(jnp.int32(0), jnp.float32(0), zeros, tx.init(params))\n\n    def update(\n        grads: optax.Updates,\n        state: Accumulated,\n        params: optax.Params | None = None,\n        *,\n        weight: jax.Array,\n    ) -> tuple[optax.Updates, Accumulated]:\n        def add(total: jax.Array, grad: jax.Array) -> jax.Array:\n            # Where nothing counts there is no mean, and no gradient.\n            return total + jnp.where(weight > 0, weight * grad.astype(jnp.float32), 0)\n\n        gathered = jax.tree.map(add, state.gradients, grads)\n        total = state.weight + weight.astype(jnp.float32)\n\n        def step() -> tuple[optax.Updates, Accumulated]:\n            share = 1 / jnp.maximum(total, jnp.finfo(jnp.float32).tiny)\n            mean = jax.tree.map(lambda a, g: (a * share).astype(g.dtype), gathered, grads)\n            updates, inner = tx.update(mean, state.inner, params)\n            zeros = optax.tree.zeros_like(gathered)\n            return updates, Accumulated(jnp.int32(0), jnp.float32(0), zeros, inner)\n\n        def wait() -> tuple[optax.Updates, Accumulated]:\n            later = Accumulated(state.mini_step + 1, total, gathered, state.inner)\n            return optax.tree.zeros_like(grads), later\n\n        return jax.lax.cond(state.mini_step == every - 1, step, wait)\n\n    return optax.GradientTransformationExtraArgs(init, update)\n'
+    )
+    return "".join(out)
+
+
 def adapters(adapters: Any) -> str:
     """adapters.py.j2."""
     out: list[str] = []
@@ -344,7 +353,11 @@ def gradients(goal: Any) -> str:
         out.append(", has_aux=True)\n    (loss, metrics), grads = grad_fn(")
         out.append(goal.loss_fn.arguments)
         out.append(")\n")
-    out.append("    optimizer.update(model, grads)\n")
+    out.append("    optimizer.update(model, grads")
+    if goal.weight:
+        out.append(", weight=")
+        out.append(goal.weight)
+    out.append(")\n")
     return "".join(out)
 
 

@@ -80,6 +80,8 @@ def _parts(program: ir.Program, names: Names, options: Options) -> list[Part]:
     if adapted_weights(program):  # whose adapters are named as the weights are
         parts.append(Part(templates.checkpoint(), done=True))
     parts += adapter_parts(program)
+    if any(goal.weight for train in trains for goal in train.goals):
+        parts += [Part(text) for text in templates.accumulate().split(BETWEEN)]
     for train in trains:
         parts += own_parts(train.adapters) if train.adapters else []
         texts = templates.train(train).split(BETWEEN)

@@ -30,6 +30,8 @@ ADAPTERS = (
     "Adapted", "Int8", "LoRA", "Names", "adapt", "adapted", "adapters_of", "kernel_names", "merge_adapters",
     "own_names", "put_layer", "read_adapters", "targets", "write_adapters",
 )  # fmt: skip
+# What steps of several batches refer to besides.
+ACCUMULATED = ("Accumulated", "accumulate")
 # What all of these import.
 MORE_MODULES = (
     "Iterator", "Path", "UnionType", "fnmatchcase", "get_args", "get_origin", "get_type_hints",

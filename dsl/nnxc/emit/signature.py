@@ -14,6 +14,7 @@ from .entries import helpers_of
 from .entries import origins as origins_of
 from .found import asked
 from .names import (
+    ACCUMULATED,
     ADAPTERS,
     ATTRIBUTES,
     CHECKPOINT,
@@ -80,6 +81,8 @@ def assign_names(program: ir.Program) -> Names:
     adapted = any(train.adapters for train in program.trains)
     taken += (*MORE_MODULES, *ADAPTERS) if adapted else ()
     taken += EXTERN_BUILTINS if origins else ()
+    goals = (goal for train in program.trains for goal in train.objectives)
+    taken += ACCUMULATED if any(goal.weight for goal in goals) else ()
     fixed = ("Trainer", *helpers, *(EXTERN if origins else ()))
     module = Namespace(["Config", *fixed, *taken])
     classes = {d.name: module.give(d.name) for d in program.definitions}

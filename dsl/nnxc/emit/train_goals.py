@@ -8,7 +8,7 @@ from .. import ir
 from ..record import Record
 from .names import Namespace
 from .signature import Names
-from .train_loss import FrozenView, Loss, loss_body
+from .train_loss import FrozenView, Loss, loss_body, weight_text
 from .train_select import selection
 from .train_tx import transformation
 
@@ -49,6 +49,7 @@ class GoalView(Record):
     step: Function
     split: Function | None  # where weights must be told from the rest
     result: str  # what the whole step calls its loss and metrics
+    weight: str | None  # of a batch, where several make a step
     evaluated: str  # the arguments of the loss in evaluation
     adapted: bool = False  # adapters train alone
 
@@ -111,6 +112,7 @@ def goal_view(
         ),
         split=split if splits else None,
         result=f"{goal.name}_loss, {f'{goal.name}_metrics' if goal.metrics else '_'}",
+        weight=weight_text(train, goal, names, batch, local),
         evaluated=listed("model", *passed, *draws.evaluated, *batch.values()),
         adapted=train.adapters is not None,
     )

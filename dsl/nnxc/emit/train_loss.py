@@ -7,9 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from .. import ir
 from ..record import Record, replace
 from ..shapes import ListType, TensorType
-from ..source import NOWHERE
 from ..walk import operands as children
-from ..walk import rebuilt
+from ..walk import placeless, rebuilt
 from . import text as t
 from .axes import axis_texts, source_in
 from .expr import render
@@ -78,6 +77,20 @@ def loss_body(
 ) -> Loss:
     """Lay out an objective's expressions. `batch` names the fields; `taken` gives local names."""
     return _Body(train, goal, names, batch, frozen, taken).loss()
+
+
+def weight_text(
+    train: ir.Train,
+    goal: ir.Objective,
+    names: Names,
+    batch: Mapping[str, str],
+    taken: Namespace,
+) -> str | None:
+    """What a batch weighs where several make a step, over its fields; None where all weigh alike."""
+    if goal.weight is None:
+        return None
+    body = _Body(train, goal, names, batch, {}, taken)
+    return render(goal.weight, body.scope)
 
 
 class _Body:
@@ -211,7 +224,7 @@ class _Body:
             name = f"<{len(self.calls)}>"
             self.values[name] = self.taken.give(role)
             self._call_model((name,), call)
-            self.calls.append((_placeless(call), name))
+            self.calls.append((placeless(call), name))
 
     def _rendered(self, value: ir.Expr) -> str:
         return render(self._with_bound(value), self.scope)
@@ -255,7 +268,7 @@ class _Body:
     def _bound(self, value: ir.Expr) -> str | None:
         if not isinstance(value, ir.ModelCall):
             return None
-        key = _placeless(value)
+        key = placeless(value)
         return next((name for call, name in self.calls if call == key), None)
 
     # --------------------------------------------------------------- names
@@ -346,14 +359,8 @@ def _model_calls(expr: ir.Expr) -> Iterator[ir.ModelCall]:
 
 
 def _occurs(call: ir.ModelCall, values: Iterable[ir.Expr]) -> bool:
-    key = _placeless(call)
-    return any(_placeless(c) == key for value in values for c in _model_calls(value))
-
-
-def _placeless(expr: ir.Expr) -> ir.Expr:
-    """The expression without places: equal where the same is meant."""
-    parts = [_placeless(c) for c in children(expr)]
-    return replace(rebuilt(expr, parts), span=NOWHERE)
+    key = placeless(call)
+    return any(placeless(c) == key for value in values for c in _model_calls(value))
 
 
 def _role(value: ir.Expr, call: ir.ModelCall) -> str:

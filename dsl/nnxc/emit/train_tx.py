@@ -10,6 +10,8 @@ from .scope import Scope
 from .statics import default, static
 from .text import Text
 
+ACCUMULATE = "accumulate"  # as its template calls it
+
 
 def transformation(goal: ir.Objective) -> str:
     """Clipping, optimizer and accumulation in one expression, for the module's top level."""
@@ -20,6 +22,8 @@ def transformation(goal: ir.Objective) -> str:
         text = f"optax.chain(optax.clip_by_global_norm({limit}), {text})"
     if goal.accumulate is not None:
         count = static(goal.accumulate, scope)
+        if goal.weight is not None:
+            return f"{ACCUMULATE}({text}, {count})"
         text = f"optax.MultiSteps({text}, {count}).gradient_transformation()"
     return text
 

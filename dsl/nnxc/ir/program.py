@@ -96,6 +96,7 @@ class Objective(Record):
     ]  # dotted attribute paths of the weights that train; empty means all
     freeze: tuple[str, ...]
     span: Span
+    weight: Expr | None = None  # of a batch where several make a step, if they differ
 
 
 class Adapters(Record):
