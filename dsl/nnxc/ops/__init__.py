@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from . import (
@@ -68,7 +68,18 @@ _MODULES = (
     spectral,
     sequence,
 )
-ALL: tuple[Op, ...] = tuple(op for module in _MODULES for op in module.ENTRIES)
+
+
+def _registered(entries: Iterable[Op]) -> tuple[Op, ...]:
+    """The entries, of which those for models say what they do along a sequence."""
+    for op in entries:
+        for part in (op, *op.methods.values()):
+            if op.group in ("layer", "function") and part.along is None:
+                raise TypeError(f"`{op.name}` does not say what it works `along`")
+    return tuple(entries)
+
+
+ALL = _registered([op for module in _MODULES for op in module.ENTRIES])
 
 
 def _group(*names: str) -> Mapping[str, Op]:

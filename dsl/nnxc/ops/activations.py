@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..shapes import Axis, TensorType
-from .base import Call, Example, Helper, Input, Inputs, Kind, Op, Param, Shaped
+from .base import Along, Call, Example, Helper, Input, Inputs, Kind, Op, Param, Shaped
 from .pattern import multiple, ordinal
 
 INPUT = (Input("x", "float"),)
@@ -20,6 +20,7 @@ def _elementwise(name: str, doc: str, *params: Param, module: str = "nnx") -> Op
         Call(f"{module}.{name}", ("x",), {p.name: p.name for p in params}),
         params=params,
         inputs=INPUT,
+        along=Along.EACH,
         examples=(Example({}),),
     )
 
@@ -32,6 +33,7 @@ def _over_axis(name: str, doc: str) -> Op:
         Call(f"nnx.{name}", ("x",), {"axis": "axis"}),
         params=(Param("axis", Kind.AXIS, -1, "the axis to normalize over"),),
         inputs=INPUT,
+        along=Along.NAMED,
         examples=(Example({}), Example({"axis": 1}, ("B T d",))),
     )
 
@@ -108,6 +110,7 @@ ENTRIES: tuple[Op, ...] = (
         Call("quick_gelu", ("x",)),
         inputs=INPUT,
         helper=QUICK_GELU,
+        along=Along.EACH,
         examples=(Example({}),),
     ),
     _elementwise("silu", "x sigmoid(x), also called swish"),
@@ -143,6 +146,7 @@ ENTRIES: tuple[Op, ...] = (
         params=(Param("axis", Kind.AXIS, -1, "the axis to halve"),),
         inputs=INPUT,
         shape=_glu,
+        along=Along.NAMED,
         examples=(Example({}, ("B T 6",)), Example({"axis": 1}, ("B 4 d",))),
     ),
     Op(
@@ -157,6 +161,7 @@ ENTRIES: tuple[Op, ...] = (
         tensors={"negative_slope": "weight"},
         dtype_aware=True,
         takes_rngs=False,
+        along=Along.EACH,
         examples=(Example({}), Example({"negative_slope": 0.25}, ("B d",))),
     ),
 )

@@ -8,6 +8,7 @@ from typing import Any
 from ..dims import Dim, product
 from ..shapes import Axis, TensorType
 from .base import (
+    Along,
     Call,
     Example,
     Helper,
@@ -230,6 +231,7 @@ ENTRIES: tuple[Op, ...] = (
         shape=_attend,
         helper=ATTEND,
         variants=dict.fromkeys(_MORE, IN_FULL),
+        along=Along.LOOKS_BACK,
         examples=(
             Example({}, ("B T h d", "B S h d", "B S h d")),
             Example({"causal": True}, ("B T 4 d", "B T 2 d", "B T 2 d")),

@@ -9,6 +9,7 @@ from ..dims import Dim
 from ..shapes import TensorType
 from .attend import CAUSAL, stretches
 from .base import (
+    Along,
     Call,
     Example,
     Helper,
@@ -165,6 +166,7 @@ ENTRIES: tuple[Op, ...] = (
         dtype_aware=True,
         helper=ATTENTION,
         aliases=("MultiHeadAttention", "SelfAttention", "CrossAttention"),
+        along=Along.LOOKS_BACK,
         examples=(
             Example({"heads": 2}, ("B T 6",)),
             Example({"heads": 4, "kv_heads": 2, "causal": True}, ("B T 8",)),

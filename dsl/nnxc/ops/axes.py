@@ -8,6 +8,7 @@ from typing import Any
 from ..dims import Dim, const, product
 from ..shapes import Axis, TensorType
 from .base import (
+    Along,
     Call,
     Example,
     Input,
@@ -164,6 +165,7 @@ def _triangle(name: str, doc: str) -> Op:
         params=(Param("k", Kind.INT, 0, "which diagonal; above the main one if > 0"),),
         inputs=X,
         shape="... n m -> ... n m",
+        along=Along.LAST_TWO,
         examples=(Example({}, ("T S",)), Example({"k": -1}, ("bool: B T T",))),
     )
 
@@ -178,6 +180,7 @@ ENTRIES: tuple[Op, ...] = (
         inputs=X,
         shape=_transpose,
         aliases=("permute",),
+        along=Along.MOVES,
         examples=(
             Example({"axes": (0, 2, 1)}, ("B T d",)),
             Example({"axes": (3, 0, 1, 2)}, ("B H W C",)),
@@ -194,6 +197,7 @@ ENTRIES: tuple[Op, ...] = (
         ),
         inputs=X,
         shape=_swapaxes,
+        along=Along.MOVES,
         examples=(Example({"a": 1, "b": -1}, ("B T d",)),),
     ),
     Op(
@@ -204,6 +208,7 @@ ENTRIES: tuple[Op, ...] = (
         params=(Param("axis", Kind.AXES, -1, "the axes to drop"),),
         inputs=X,
         shape=_squeeze,
+        along=Along.MOVES,
         examples=(
             Example({}, ("B T 1",)),
             Example({"axis": (1, 2)}, ("B 1 1 d",)),
@@ -218,6 +223,7 @@ ENTRIES: tuple[Op, ...] = (
         inputs=X,
         shape=_expand,
         aliases=("unsqueeze", "expand_dims"),
+        along=Along.MOVES,
         examples=(Example({"axis": 1}, ("B d",)), Example({"axis": -1}, ("B d",))),
     ),
     Op(
@@ -228,6 +234,7 @@ ENTRIES: tuple[Op, ...] = (
         params=(Param("axis", Kind.AXIS, 1, "the first axis to merge"),),
         inputs=X,
         shape=_flatten,
+        along=Along.MOVES,
         examples=(
             Example({}, ("B H W C",)),
             Example({"axis": 0}, ("B d",)),
@@ -243,6 +250,7 @@ ENTRIES: tuple[Op, ...] = (
         params=(Param("shape", Kind.SHAPE, doc="the shape"),),
         shape=_broadcast_to,
         aliases=("broadcast_to",),
+        along=Along.MOVES,
         examples=(
             Example({"shape": ("B", 1, "d")}, ("d",)),
             Example({"shape": ("B", "T", "d")}, ("B 1 d",)),
@@ -269,6 +277,7 @@ ENTRIES: tuple[Op, ...] = (
         ),
         inputs=X,
         shape=_pad,
+        along=Along.NAMED,
         examples=(
             Example({}),
             Example({"before": 1, "axis": 1}, ("B T d",)),
@@ -287,6 +296,7 @@ ENTRIES: tuple[Op, ...] = (
             Param("axis", Kind.AXES, -1, "the axes"),
         ),
         inputs=X,
+        along=Along.NAMED,
         examples=(
             Example({"shift": 1}),
             Example({"shift": -2, "axis": (1, 2)}, ("B H W C",)),
@@ -299,6 +309,7 @@ ENTRIES: tuple[Op, ...] = (
         Call("jnp.flip", ("x",), {"axis": "axis"}, ("axis",)),
         params=(Param("axis", Kind.AXES, -1, "the axes"),),
         inputs=X,
+        along=Along.NAMED,
         examples=(Example({}), Example({"axis": (1, 2)}, ("B H W C",))),
     ),
     Op(
@@ -309,6 +320,7 @@ ENTRIES: tuple[Op, ...] = (
         params=(Param("n", Kind.SIZE, doc="how often"), Param("axis", Kind.AXIS, -1)),
         inputs=X,
         shape=_repeat,
+        along=Along.MOVES,
         examples=(Example({"n": 3, "axis": 1}, ("B T d",)), Example({"n": "n"})),
     ),
     Op(
@@ -319,6 +331,7 @@ ENTRIES: tuple[Op, ...] = (
         params=(Param("times", Kind.SIZES, doc="how often, for each axis"),),
         inputs=X,
         shape=_tile,
+        along=Along.MOVES,
         examples=(Example({"times": (1, "n", 2)}, ("B T d",)),),
     ),
     _triangle("tril", "The lower triangle of the last two axes, zeros above."),

@@ -37,6 +37,25 @@ class Kind(Enum):
     SCHEDULE = "schedule"  # a number or a schedule  [not given to rules]
 
 
+class Along(Enum):
+    """Which axes of its first input an entry works along. Along all others it takes each place by
+    itself, so that a sequence there may come in pieces."""
+
+    EACH = "none: inputs lie side by side, as in broadcasting"
+    LAST = "those that an argument names, the last where none does"
+    NAMED = "those that an argument names, all where none does"
+    LAST_TWO = "the last two"
+    INNER = "all but the first"
+    PRODUCT = "the last, and the last but one of the second input"
+    EQUATION = "those that a pattern sums over"
+    MOVES = "none: axes come elsewhere, or one of size 1 stretches"
+    FILLS = "makes one value everywhere"
+    COUNTS = "makes values that count from the start of an axis"
+    DRAWS = "draws anew at each call"
+    WHOLE = "all"
+    LOOKS_BACK = "the sequence: `stepwise` knows what may take its place"
+
+
 class _Required:
     def __repr__(self) -> str:
         return "REQUIRED"
@@ -208,6 +227,9 @@ class Op(Record):
         default_factory=dict
     )  # pattern rules: {"bias": "out if bias"}
     state: Mapping[str, str] = field(default_factory=dict)
+    along: Along | None = (
+        None  # of layers and functions; what does not say is not generated from
+    )
     flops: Callable[[Mapping[str, Dim]], Dim] | None = (
         None  # pattern rules: from the sizes
     )

@@ -10,6 +10,7 @@ from ..record import replace
 from ..shapes import Axis, TensorType
 from . import tensors
 from .base import (
+    Along,
     Call,
     Example,
     Input,
@@ -204,6 +205,7 @@ ENTRIES: tuple[Op, ...] = (
         tensors=TENSORS,
         older=OLDER,
         helper=HELPER,
+        along=Along.LOOKS_BACK,
         examples=(
             Example({"features": 6, "window": (3, 3)}, ("B H W 4",)),
             Example({"features": 6, "window": (3, 3), "stride": 2}, ("B H W C",)),
@@ -269,6 +271,7 @@ ENTRIES: tuple[Op, ...] = (
         tensors=TENSORS,
         older=OLDER,
         helper=HELPER,
+        along=Along.INNER,
         examples=(
             Example({"features": 6, "window": (2, 2), "stride": 2}, ("B H W C",)),
             Example(

@@ -7,7 +7,18 @@ from typing import Any
 
 from ..dims import Dim, const, product
 from ..shapes import Axis, TensorType
-from .base import Call, Example, Input, Inputs, Kind, Op, Param, Shaped, ShapeError
+from .base import (
+    Along,
+    Call,
+    Example,
+    Input,
+    Inputs,
+    Kind,
+    Op,
+    Param,
+    Shaped,
+    ShapeError,
+)
 from .convolution import DILATION, GROUPS
 from .pattern import divides, equal, expect_known
 from .window import PADDINGS, STRIDE, per_axis, slide, tuple_text
@@ -115,6 +126,7 @@ ENTRIES: tuple[Op, ...] = (
             Input("kernel", "float", scalar=False),
         ),
         shape=_convolve,
+        along=Along.INNER,
         examples=(
             Example({}, ("B H W C", "3 3 C D")),
             Example(

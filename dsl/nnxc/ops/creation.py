@@ -8,6 +8,7 @@ from typing import Any
 from ..dims import Dim, const
 from ..shapes import Axis, TensorType
 from .base import (
+    Along,
     REQUIRED,
     Call,
     Example,
@@ -97,6 +98,7 @@ def _triangle(name: str, doc: str, count: Callable[[Dim, int], Dim]) -> Op:
         ),
         inputs=(),
         shape=rule,
+        along=Along.COUNTS,
         examples=(
             Example({"n": "T"}),
             Example({"n": "T", "k": -1}),
@@ -119,6 +121,7 @@ def _constant(name: str, doc: str, *params: Param) -> Op:
         params=(SHAPE, *params, DTYPE),
         inputs=(),
         shape=_filled(),
+        along=Along.FILLS,
         dtype_aware=True,
         examples=(
             Example({"shape": ("B", 3)} | {p.name: 2.5 for p in params}),
@@ -145,6 +148,7 @@ def _random(
         params=(SHAPE, *params, RNG, *own),
         inputs=(),
         shape=_filled(dtype),
+        along=Along.DRAWS,
         streams=("noise",),
         dtype_aware=dtype is None,
         examples=(Example({"shape": ("B", "d"), "rng": "noise"} | needed),),
@@ -164,6 +168,7 @@ ENTRIES: tuple[Op, ...] = (
         ),
         inputs=(),
         shape=_arange,
+        along=Along.COUNTS,
         examples=(
             Example({"start": "T"}),
             Example({"start": 2, "stop": "T"}),
@@ -187,6 +192,7 @@ ENTRIES: tuple[Op, ...] = (
         inputs=(),
         shape=_eye,
         dtype_aware=True,
+        along=Along.COUNTS,
         examples=(Example({"n": "T"}), Example({"n": "T", "m": 4, "dtype": "int"})),
     ),
     _triangle(
@@ -213,6 +219,7 @@ ENTRIES: tuple[Op, ...] = (
         inputs=(),
         shape=_linspace,
         dtype_aware=True,
+        along=Along.COUNTS,
         examples=(Example({"start": 0.0, "stop": 1.0, "n": "T"}),),
     ),
     _random(
@@ -261,6 +268,7 @@ ENTRIES: tuple[Op, ...] = (
         shape="... classes -> ...",
         dtype="int",
         streams=("noise",),
+        along=Along.DRAWS,
         examples=(Example({"rng": "noise"}, ("B T V",)),),
     ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .base import Call, Example, Input, Inputs, Kind, Op, Param, Shaped
+from .base import Along, Call, Example, Input, Inputs, Kind, Op, Param, Shaped
 from .pattern import expect_known, expect_rank
 
 RATE = Param("rate", Kind.NUMBER, doc="the probability of dropping", bounds=(0, 1))
@@ -57,6 +57,7 @@ ENTRIES: tuple[Op, ...] = (
         streams=("dropout",),
         modes=("deterministic",),
         takes_rngs=False,
+        along=Along.EACH,
         examples=(
             Example({"rate": 0.5}),
             Example({"rate": 0.1, "axes": (1,), "rng": "noise"}, ("B T d",)),
@@ -73,6 +74,7 @@ ENTRIES: tuple[Op, ...] = (
         streams=("dropout",),
         modes=("deterministic",),
         takes_rngs=False,
+        along=Along.EACH,
         examples=(
             Example({"rate": 0.2}, ("B H W C",)),
             Example({"rate": 0.2}, ("B d",)),

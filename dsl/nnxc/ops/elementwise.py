@@ -7,7 +7,7 @@ from typing import Any
 
 from ..record import replace
 from ..shapes import TensorType, is_float
-from .base import Call, Example, Input, Inputs, Kind, Op, Param, Rule, Shaped
+from .base import Along, Call, Example, Input, Inputs, Kind, Op, Param, Rule, Shaped
 from .broadcast import broadcast
 
 _EXAMPLES = {"float": "B T d", "number": "int: B T", "any": "B d", "bool": "bool: B d"}
@@ -29,6 +29,7 @@ def _unary(
         Call(target or f"jnp.{name}", ("x",)),
         inputs=(Input("x", accepts),),
         dtype=dtype,
+        along=Along.EACH,
         examples=(Example({}, (example,)),),
     )
 
@@ -48,6 +49,7 @@ def _binary(
         Call(f"jnp.{name}", ("x", "y")),
         inputs=(Input("x", accepts), Input("y", accepts)),
         shape=rule or _broadcast,
+        along=Along.EACH,
         examples=examples,
     )
 
@@ -133,6 +135,7 @@ ENTRIES: tuple[Op, ...] = (
         ),
         inputs=(Input("x", "number"),),
         aliases=("clamp",),
+        along=Along.EACH,
         examples=(
             Example({}),
             Example({"min": 0.0, "max": 1.0}),
@@ -147,6 +150,7 @@ ENTRIES: tuple[Op, ...] = (
         inputs=(Input("condition", "bool"), Input("x"), Input("y")),
         shape=_where,
         aliases=("select",),
+        along=Along.EACH,
         examples=(
             Example({}, ("bool: B T 1", "B T d", "d")),
             Example({}, ("bool: B T", "int: T", "B 1")),
@@ -160,6 +164,7 @@ ENTRIES: tuple[Op, ...] = (
         params=(Param("dtype", Kind.DTYPE, doc="the dtype"),),
         shape=_astype,
         aliases=("cast",),
+        along=Along.EACH,
         examples=(
             Example({"dtype": "int"}),
             Example({"dtype": "float"}, ("int: B T",)),

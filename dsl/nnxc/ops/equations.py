@@ -11,6 +11,7 @@ from typing import Any
 from ..dims import Dim, const, product
 from ..shapes import Axis, TensorType, promote
 from .base import (
+    Along,
     Call,
     Example,
     Input,
@@ -294,6 +295,7 @@ ENTRIES: tuple[Op, ...] = (
         ),
         inputs=(Input("xs", "number", many=True, scalar=False),),
         shape=_einsum,
+        along=Along.EQUATION,
         examples=(
             Example({"pattern": "b t d, e d f -> b t e f"}, ("B T d", "E d f")),
             Example({"pattern": "btd,dk->btk"}, ("B T d", "d k")),
@@ -316,6 +318,7 @@ ENTRIES: tuple[Op, ...] = (
         inputs=(Input("x", scalar=False),),
         shape=_rearrange,
         extra=Kind.SIZE,
+        along=Along.MOVES,
         examples=(
             Example({"pattern": "b t d -> b d t"}, ("B T d",)),
             Example({"pattern": "b t (h k) -> b h t k", "h": 2}, ("B T 6",)),

@@ -8,6 +8,7 @@ from typing import Any
 from ..dims import Dim
 from ..shapes import Axis, TensorType
 from .base import (
+    Along,
     Call,
     Example,
     Input,
@@ -137,6 +138,7 @@ def _segments(name: str, doc: str) -> Op:
         params=(Param("n", Kind.SIZE, doc="how many segments"),),
         inputs=(_X, Input("ids", "int", scalar=False)),
         shape=_segment,
+        along=Along.WHOLE,
         examples=(Example({"n": "N"}, ("E d", "int: E")),),
     )
 
@@ -159,6 +161,7 @@ def _sorted(name: str, doc: str, dtype: str | None = None) -> Op:
         ),
         inputs=(Input("x", "number"),),
         dtype=dtype,
+        along=Along.NAMED,
         examples=(
             Example({}),
             Example({"axis": 0, "descending": True}, ("int: B T",)),
@@ -178,6 +181,7 @@ ENTRIES: tuple[Op, ...] = (
         params=(Param("axis", Kind.AXIS, 0, "the axis to take from"),),
         inputs=(_X, _INDICES),
         shape=_take,
+        along=Along.NAMED,
         examples=(
             Example({}, ("V d", "int: B T")),
             Example({"axis": 2}, ("B T E d", "int: B T 3")),
@@ -193,6 +197,7 @@ ENTRIES: tuple[Op, ...] = (
         params=(AXIS,),
         inputs=(_X, _INDICES),
         shape=_take_along,
+        along=Along.NAMED,
         examples=(
             Example({}, ("B T V", "int: B T 2")),
             Example({"axis": 1}, ("B T d", "int: B 4 d")),
@@ -207,6 +212,7 @@ ENTRIES: tuple[Op, ...] = (
         inputs=(Input("ids", "int"),),
         shape=_one_hot,
         dtype_aware=True,
+        along=Along.EACH,
         examples=(
             Example({"n": 7}, ("int: B T",)),
             Example({"n": "V", "dtype": "bool"}, ("int: B",)),
@@ -220,6 +226,7 @@ ENTRIES: tuple[Op, ...] = (
         params=(Param("k", Kind.SIZE, doc="how many"),),
         inputs=(Input("x", "number", scalar=False),),
         shape=_top_k,
+        along=Along.LAST,
         examples=(Example({"k": 2}, ("B T 6",)),),
     ),
     _segments("segment_sum", "Sums rows of x that have the same id, over n ids."),

@@ -10,6 +10,7 @@ from ..dims import Dim, const
 from ..record import replace
 from ..shapes import Axis, TensorType, promote
 from .base import (
+    Along,
     Call,
     Example,
     Input,
@@ -154,6 +155,7 @@ ENTRIES: tuple[Op, ...] = (
         inputs=MANY,
         shape=_concat,
         aliases=("concatenate", "cat"),
+        along=Along.NAMED,
         examples=(
             Example({}, ("B T 3", "B T d", "B T 4")),
             Example({"axis": 1}, ("B T d", "int: B 2 d")),
@@ -167,6 +169,7 @@ ENTRIES: tuple[Op, ...] = (
         params=(Param("axis", Kind.INT, 0, "where the new axis goes", literal=True),),
         inputs=MANY,
         shape=_stack,
+        along=Along.MOVES,
         examples=(Example({}, ("B T", "B T")), Example({"axis": -1}, ("B d", "B d"))),
     ),
     Op(
@@ -180,6 +183,7 @@ ENTRIES: tuple[Op, ...] = (
         ),
         inputs=(Input("x", scalar=False),),
         shape=_split,
+        along=Along.NAMED,
         examples=(
             Example({"parts": 3}, ("B T 12",)),
             Example({"parts": (2, 5, 1)}, ("B T 8",)),

@@ -8,6 +8,7 @@ from typing import Any
 from ..dims import const, product
 from ..shapes import Axis, TensorType
 from .base import (
+    Along,
     Call,
     Example,
     Helper,
@@ -95,6 +96,7 @@ ATTEND = Op(
     Call("attend", ("x",)),
     inputs=(Input("x", "float"),),
     shape="... d -> ... vocab",
+    along=Along.LAST,
     dtype="float",
     flops=lambda n: 2 * n["..."] * n["d"] * n["vocab"],
 )
@@ -141,6 +143,7 @@ ENTRIES: tuple[Op, ...] = (
         shape=_linear,
         dtype_aware=True,
         aliases=("Dense", "FullyConnected", "LinearGeneral"),
+        along=Along.LAST,
         examples=(
             Example({"out": 3}, ("B T d",)),
             Example({"out": 6, "bias": False}, ("B 5",)),
@@ -182,6 +185,7 @@ ENTRIES: tuple[Op, ...] = (
         },
         methods={"attend": ATTEND},
         aliases=("Embedding",),
+        along=Along.EACH,
         examples=(
             Example({"vocab": 11, "d": 6}, ("int: B T",)),
             Example({"vocab": 11, "d": 6, "padding": 0}, ("int: B T",)),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..shapes import TensorType
-from .base import Call, Example, Helper, Input, Inputs, Kind, Op, Param, Shaped
+from .base import Along, Call, Example, Helper, Input, Inputs, Kind, Op, Param, Shaped
 from .pattern import divides, expect_known, expect_rank, weight
 
 SCALE = Param("scale", Kind.BOOL, True, "whether to learn a scale", positional=False)
@@ -100,6 +100,7 @@ ENTRIES: tuple[Op, ...] = (
         dtype="float",
         weights=AFFINE,
         dtype_aware=True,
+        along=Along.LAST,
         examples=(
             Example({}, ("B T d",)),
             Example({"eps": 1e-5, "bias": False, "scale": False}, ("B 5",)),
@@ -116,6 +117,7 @@ ENTRIES: tuple[Op, ...] = (
         dtype="float",
         weights={"scale": "d if scale"},
         dtype_aware=True,
+        along=Along.LAST,
         examples=(Example({}, ("B T d",)), Example({"eps": 1e-5}, ("B d",))),
     ),
     Op(
@@ -151,6 +153,7 @@ ENTRIES: tuple[Op, ...] = (
         modes=("use_running_average",),
         dtype_aware=True,
         helper=BATCH_NORM,
+        along=Along.LAST,
         examples=(
             Example({}, ("B H W C",)),
             Example({"momentum": 0.9, "scale": False}, ("B d",)),
@@ -173,6 +176,7 @@ ENTRIES: tuple[Op, ...] = (
         inputs=INPUT,
         shape=_group_norm,
         dtype_aware=True,
+        along=Along.INNER,
         examples=(
             Example({"groups": 4}, ("B H W 8",)),
             Example({}, ("B T 64",)),
@@ -187,6 +191,7 @@ ENTRIES: tuple[Op, ...] = (
         inputs=INPUT,
         shape=_instance_norm,
         dtype_aware=True,
+        along=Along.INNER,
         examples=(Example({}, ("B H W C",)),),
     ),
 )

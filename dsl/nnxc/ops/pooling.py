@@ -8,6 +8,7 @@ from typing import Any
 from ..dims import Dim, const, func
 from ..shapes import Axis, TensorType
 from .base import (
+    Along,
     Call,
     Example,
     Helper,
@@ -234,6 +235,7 @@ def _pooling(name: str, doc: str, more: Param, *examples: Example) -> Op:
         params=(WINDOW, STRIDE, PADDING, more),
         inputs=INPUT,
         shape=_pool(f"nnx.{name}"),
+        along=Along.INNER,
         examples=(*_POOLS, *examples),
     )
 
@@ -260,6 +262,7 @@ ENTRIES: tuple[Op, ...] = (
         params=(Param("size", Kind.WINDOW, doc="how many tiles along each axis"),),
         inputs=INPUT,
         shape=_adaptive,
+        along=Along.INNER,
         examples=(
             Example({"size": (2, 3)}, ("B 4 9 C",)),
             Example({"size": 2}, ("B 6 d",)),
@@ -277,6 +280,7 @@ ENTRIES: tuple[Op, ...] = (
         inputs=INPUT,
         shape=_resize,
         helper=RESIZE_CORNERS,
+        along=Along.INNER,
         examples=(
             Example({"size": (8, 6)}, ("B H W C",)),
             Example(
@@ -300,6 +304,7 @@ ENTRIES: tuple[Op, ...] = (
         inputs=INPUT,
         shape=_upsample,
         helper=RESIZE_CORNERS,
+        along=Along.INNER,
         examples=(
             Example({"factor": 2}, ("B H W C",)),
             Example({"factor": (2, 3)}, ("B H W C",)),

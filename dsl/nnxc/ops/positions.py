@@ -8,6 +8,7 @@ from typing import Any
 from ..dims import Dim
 from ..shapes import Axis, TensorType, tensor
 from .base import (
+    Along,
     Call,
     Example,
     Helper,
@@ -184,6 +185,7 @@ ENTRIES: tuple[Op, ...] = (
         inputs=(Input("x", "float", scalar=False), Input("positions", "number")),
         shape=_rope,
         helper=ROPE,
+        along=Along.LAST_TWO,
         examples=(
             Example({}, ("B T heads 6", "int: B T")),
             Example({"dim": 4, "interleaved": True}, ("B T heads 6", "int: T")),
@@ -200,6 +202,7 @@ ENTRIES: tuple[Op, ...] = (
         inputs=(Input("x", "float", scalar=False), Input("angles", "float")),
         shape=_rotate,
         helper=ROTATE,
+        along=Along.LAST_TWO,
         examples=(
             Example({}, ("B T heads 6", "B T 3")),
             Example({"interleaved": True}, ("B T heads 6", "T 2")),
@@ -214,6 +217,7 @@ ENTRIES: tuple[Op, ...] = (
         inputs=(Input("segments", "int", scalar=False),),
         shape=_segment_positions,
         helper=SEGMENT_POSITIONS,
+        along=Along.WHOLE,
         examples=(Example({}, ("int: B T",)), Example({}, ("int: T",))),
     ),
     Op(
@@ -230,6 +234,7 @@ ENTRIES: tuple[Op, ...] = (
         shape=_sinusoidal,
         dtype_aware=True,
         helper=SINUSOIDAL,
+        along=Along.COUNTS,
         examples=(Example({"length": "T", "d": 6}),),
         source="https://arxiv.org/abs/1706.03762",
     ),

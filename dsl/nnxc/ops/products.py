@@ -7,7 +7,7 @@ from typing import Any
 
 from ..dims import product
 from ..shapes import TensorType
-from .base import Call, Example, Input, Inputs, Op, Shaped
+from .base import Along, Call, Example, Input, Inputs, Op, Shaped
 from .broadcast import broadcast
 from .pattern import equal, expect_rank
 
@@ -45,6 +45,7 @@ ENTRIES: tuple[Op, ...] = (
         "{x} @ {y}",
         inputs=PAIR,
         shape=_matmul,
+        along=Along.PRODUCT,
         examples=(
             Example({}, ("B T d", "d e")),
             Example({}, ("B 1 T d", "H d e")),
@@ -58,6 +59,7 @@ ENTRIES: tuple[Op, ...] = (
         inputs=PAIR,
         shape="... d, ... d -> ...",
         flops=lambda n: 2 * n["..."] * n["d"],
+        along=Along.LAST,
         examples=(Example({}, ("B T d", "B T d")),),
     ),
     Op(
@@ -68,6 +70,7 @@ ENTRIES: tuple[Op, ...] = (
         inputs=PAIR,
         shape="... n, ... m -> ... n m",
         flops=lambda n: n["..."] * n["n"] * n["m"],
+        along=Along.EACH,
         examples=(Example({}, ("B 4", "B d")), Example({}, ("n", "m"))),
     ),
 )

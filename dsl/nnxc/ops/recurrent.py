@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..dims import Dim
-from .base import Call, Example, Helper, Input, Kind, Op, Param
+from .base import Along, Call, Example, Helper, Input, Kind, Op, Param
 
 LSTM = Helper(
     "LSTM",
@@ -228,6 +228,7 @@ def _over_time(
         "layer",
         run_doc,
         Call("run", ("x",)),
+        along=Along.LOOKS_BACK,
         inputs=inputs,
         shape=taken + carried,
         dtype="float",
@@ -249,6 +250,7 @@ def _over_time(
         dtype_aware=True,
         helper=helper,
         methods={"run": run},
+        along=Along.LOOKS_BACK,
         examples=(
             Example({"hidden": 4}, ("B T d",)),
             Example({"hidden": "h", "reverse": True}, ("B N T 3",)),
@@ -277,6 +279,7 @@ def _cell(helper: Helper, doc: str, states: tuple[str, ...], source: str) -> Op:
         tensors=TENSORS,
         dtype_aware=True,
         helper=helper,
+        along=Along.LAST,
         examples=(Example({"hidden": 4}, ("B d", *("B 4" for _ in states))),),
         source=source,
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..dims import const
 from ..shapes import Axis, TensorType, is_float
-from .base import Call, Example, Input, Inputs, Kind, Op, Param, Rule, Shaped
+from .base import Along, Call, Example, Input, Inputs, Kind, Op, Param, Rule, Shaped
 
 AXES = Param(
     "axis", Kind.AXES, None, "the axes to reduce; all if absent", optional=True
@@ -69,6 +69,7 @@ def _reduction(
         params=(AXES, KEEPDIMS, *params),
         inputs=(Input("x", accepts),),
         shape=rule or _reduced(None),
+        along=Along.NAMED,
         examples=tuple(
             Example(args, (f"{dtype} {axes}".strip(),))
             for dtype in dtypes.get(accepts, ("",))
@@ -89,6 +90,7 @@ def _scan(name: str, doc: str) -> Op:
         Call(f"jnp.{name}", ("x",), {"axis": "axis"}, ("axis",)),
         params=(ONE_AXIS,),
         inputs=(Input("x", "number"),),
+        along=Along.NAMED,
         examples=(
             Example({}, ("B T d",)),
             Example({"axis": -1}, ("int: B T",)),
@@ -110,6 +112,7 @@ def _arg(name: str, doc: str) -> Op:
         params=(ONE_AXIS, KEEPDIMS),
         inputs=(Input("x", "number"),),
         shape=_position,
+        along=Along.NAMED,
         examples=(
             Example({}, ("B T d",)),
             Example({"axis": 0}, ("int: B T",)),
@@ -157,6 +160,7 @@ ENTRIES: tuple[Op, ...] = (
         ),
         inputs=(Input("x", "float"),),
         shape=_norm,
+        along=Along.NAMED,
         examples=(
             Example({"axis": -1, "keepdims": True}, ("B T d",)),
             Example({}, ("B T d",)),

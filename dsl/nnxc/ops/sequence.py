@@ -7,6 +7,7 @@ from typing import Any
 
 from ..shapes import TensorType
 from .base import (
+    Along,
     Call,
     Example,
     Helper,
@@ -55,6 +56,7 @@ ENTRIES: tuple[Op, ...] = (
         "jnp.broadcast_to(jnp.arange({x}.shape[1]), {x}.shape[:2])",
         inputs=(Input("x", scalar=False),),
         shape=_positions,
+        along=Along.LOOKS_BACK,
         examples=(Example({}, ("B T",)), Example({}, ("B T d",))),
     ),
     Op(
@@ -66,6 +68,7 @@ ENTRIES: tuple[Op, ...] = (
         inputs=(Input("x", scalar=False),),
         shape=_shift,
         helper=SHIFT,
+        along=Along.LOOKS_BACK,
         examples=(Example({}, ("B T d",)), Example({"n": 2}, ("B T h d",))),
     ),
 )

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..shapes import Axis, TensorType
 from .base import (
+    Along,
     Call,
     Example,
     Helper,
@@ -98,6 +99,7 @@ def _both_ways(name: str, doc: str) -> Op:
         inputs=(RE, Input("im", "float", optional=True, scalar=False)),
         shape=_as_it_is,
         helper=helper,
+        along=Along.NAMED,
         examples=(
             Example({}, ("B T d",)),
             Example({"axis": 1, "norm": "ortho"}, ("B T d",), {"im": "B T d"}),
@@ -149,6 +151,7 @@ ENTRIES: tuple[Op, ...] = (
         inputs=(Input("x", "float", scalar=False),),
         shape=_rfft,
         helper=RFFT,
+        along=Along.NAMED,
         examples=(Example({}, ("B T d",)), Example({"axis": 1}, ("B 9 d",))),
     ),
     Op(
@@ -164,6 +167,7 @@ ENTRIES: tuple[Op, ...] = (
         inputs=(RE, IM),
         shape=_irfft,
         helper=IRFFT,
+        along=Along.NAMED,
         examples=(
             Example({}, ("B T 5", "B T 5")),
             Example({"n": 9, "axis": 1}, ("B 5 d", "B 5 d")),
