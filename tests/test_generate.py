@@ -281,7 +281,7 @@ REFUSED = {
     "x += astype(segment_positions(argmax(x, axis=-1)), f32)[..., none]": "this needs the whole sequence at once",
     "x = x -> GroupNorm(2)": "this needs the whole sequence at once",
     "x += arange(T)[:, none]": "`arange` counts from the start of the sequence",
-    "x += x -> Conv(d, [3])": 'this window sees later entries; write padding="causal"',
+    "x += x -> Conv(d, [3])": "this window sees later entries",
     "x += x -> Attention(2) as attn": "this sees tokens that do not exist yet",
     "x += x -> LSTM(d, reverse=true) as back": "this goes over the sequence from its end",
     "a = Attention(2, causal=true)\n    x = x -> a -> a": "`a` is applied twice, and keeps one sequence",

@@ -6,7 +6,9 @@ from .. import ir
 from ..record import Record, replace
 from ..shapes import Outputs, TensorType, is_float, is_int
 from ..source import Span
-from .definition import Rewriting
+from .definition import rewritten
+from .rewriting import Rewriting
+from .time import Axes
 
 
 class Problem(Record):
@@ -26,10 +28,12 @@ class Result(Record):
 
 def stepwise(program: ir.Program) -> Result:
     """The program with layers that go on where their last call ended, wherever a model generates."""
-    work = Rewriting({d.name: d for d in program.definitions})
+    work = Rewriting({d.name: d for d in program.definitions}, rewritten)
     for section in program.generates:
         model = program.definition(section.model)
-        work.definition(model.name, time_of(model), section.span)
+        batch = model.inputs[0].type.sizes[0].name or ""
+        work.definition(model.name, Axes(time_of(model), batch), section.span)
+    work.finish()
     definitions = tuple(work.done.get(d.name, d) for d in program.definitions)
     problems = {p[1]: Problem(*p) for p in reversed(work.problems)}
     ordered = sorted(problems.values(), key=lambda p: p.span.start)

@@ -1,134 +1,144 @@
-"""The axis along which a sequence goes, in types and in arguments."""
+"""Where sequences lie in a value: the axis along which their entries go, and the axis of the batch."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
 from .. import ir
 from ..dims import Dim
-from ..ops.base import Kind, Op
+from ..record import Record
 from ..shapes import ListType, TensorType
 
+LEAD = "..."  # in place of a symbol: the axis is one of those that lead
+AHEAD = -1  # its place in a tensor
 
-def timed(type_: ir.Type, time: str) -> bool:
-    """Whether a size of a value depends on how long the sequence is."""
+
+class Axes(Record):
+    """How a definition calls the axes of its sequences. The batch is `whole` where it holds each
+    sequence once, rather than merged with another axis."""
+
+    time: str
+    batch: str
+    whole: bool = True
+
+    @property
+    def both(self) -> tuple[str, str]:
+        """Time first."""
+        return self.time, self.batch
+
+
+def carries(type_: ir.Type, symbol: str) -> bool:
+    """Whether a size of a value is made of an axis."""
     if isinstance(type_, TensorType):
-        return any(time in size.symbols for size in type_.sizes)
+        if symbol == LEAD:
+            return type_.lead
+        return any(symbol in size.symbols for size in type_.sizes)
     if isinstance(type_, ListType):
-        return timed(type_.element, time)
-    return any(timed(part, time) for part in type_)
+        return carries(type_.element, symbol)
+    return any(carries(part, symbol) for part in type_)
 
 
-def time_axis(type_: ir.Type, time: str) -> int | None:
-    """The one axis that goes along the sequence; None where it is not just one."""
+def axis_of(type_: ir.Type, symbol: str) -> int | None:
+    """The one axis whose size is made of a symbol; None where it is not just one."""
+    if isinstance(type_, ListType):
+        type_ = type_.element
     if not isinstance(type_, TensorType):
         return None
-    found = [i for i, size in enumerate(type_.sizes) if time in size.symbols]
-    if len(found) == 1 and type_.sizes[found[0]].name == time:
-        return found[0]
+    if symbol == LEAD:
+        return AHEAD if type_.lead else None
+    found = [i for i, size in enumerate(type_.sizes) if symbol in size.symbols]
+    return found[0] if len(found) == 1 else None
+
+
+def keeps(type_: ir.Type, axes: Axes) -> bool:
+    """Whether every tensor of a value has each axis once or not at all, and time unchanged."""
+    if isinstance(type_, ListType):
+        return keeps(type_.element, axes)
+    if not isinstance(type_, TensorType):
+        return all(keeps(part, axes) for part in type_)
+    places = [axis_of(type_, s) for s in axes.both if carries(type_, s)]
+    return None not in places and (
+        axes.time == LEAD
+        or not carries(type_, axes.time)
+        or type_.sizes[places[0] or 0].name == axes.time
+    )
+
+
+def in_front(type_: ir.Type, axes: Axes) -> bool:
+    """Whether a value is [B, T, ...], of each sequence once."""
+    return (
+        axes.whole
+        and isinstance(type_, TensorType)
+        and not type_.lead
+        and [size.name for size in type_.sizes[:2]] == [axes.batch, axes.time]
+    )
+
+
+def tensors(given: Iterable[tuple[str, object]]) -> Iterator[tuple[str, TensorType]]:
+    """The inputs of a call one by one, each with its type; a list has that of its elements."""
+    for name, value in given:
+        for part in value if isinstance(value, tuple) else (value,):
+            type_ = part.type
+            type_ = type_.element if isinstance(type_, ListType) else type_
+            if isinstance(type_, TensorType):
+                yield name, type_
+
+
+def depends(static: object, names: Iterable[str]) -> bool:
+    """Whether a static value is made of one of these names."""
+    match static:
+        case ir.Ref(name):
+            return name in names
+        case ir.Size(dim) | (Dim() as dim):
+            return any(name in dim.symbols for name in names)
+        case ir.StaticUnary(operand=operand):
+            return depends(operand, names)
+        case ir.StaticBinary(left=left, right=right):
+            return depends(left, names) or depends(right, names)
+        case ir.StaticIf(condition, then, orelse):
+            return any(depends(s, names) for s in (condition, then, orelse))
+        case ir.StaticCall(args=parts) | ir.StaticList(parts):
+            return any(depends(s, names) for s in parts)
+        case ir.StaticIndex(value, index):
+            return depends(value, names) or depends(index, names)
+        case ir.StaticSlice():
+            return any(depends(s, names) for s in static.parts)
+        case ir.Function(args=args) | ir.Initializer(args=args):
+            return any(depends(s, names) for _, s in args)
+        case ir.SliceOf(lower, upper, step):
+            return any(depends(s, names) for s in (lower, upper, step))
+        case ir.Literal(tuple() as items) | (tuple() as items):
+            return any(depends(s, names) for s in items)
+    return False
+
+
+def absent(condition: ir.Static) -> bool | None:
+    """A condition where no optional input is given, as in decoding; None where it is open."""
+    match condition:
+        case ir.Given():
+            return False
+        case ir.StaticUnary("not", operand):
+            inner = absent(operand)
+            return None if inner is None else not inner
+        case ir.StaticBinary("and" | "or" as op, left, right):
+            ends = op == "or"
+            sides = absent(left), absent(right)
+            if ends in sides:
+                return ends
+            return None if None in sides else not ends
     return None
 
 
-def has_time_axis(type_: ir.Type, time: str) -> bool:
-    """Whether every tensor of a value has just one axis along the sequence, or none."""
-    if isinstance(type_, ListType):
-        return has_time_axis(type_.element, time)
-    if isinstance(type_, tuple):
-        return all(has_time_axis(part, time) for part in type_)
-    return not timed(type_, time) or time_axis(type_, time) is not None
-
-
-def axes_named(call: ir.OpCall) -> set[int]:
-    """The axes of its first input that an operation is told to work along."""
-    first = call.inputs[0][1] if call.inputs else None
-    if not isinstance(first, ir.Expr) or not isinstance(first.type, TensorType):
-        return set()
-    written = dict(call.args)
-    found: set[int] = set()
-    for param in call.op.params:
-        if param.kind in (Kind.AXIS, Kind.AXES):
-            value = written.get(param.name, param.default)
-            found |= {p % first.type.rank for p in positions(value)}
+def solved(
+    declared: Iterable[ir.ModelInput], given: Mapping[str, ir.Type]
+) -> dict[str, Dim]:
+    """What the axes of a block's inputs are at a call."""
+    found: dict[str, Dim] = {}
+    for one in declared:
+        type_ = given.get(one.name)
+        if isinstance(type_, TensorType) and one.type.rank:
+            sizes = type_.sizes[-one.type.rank :]
+            for mine, theirs in zip(one.type.sizes, sizes, strict=False):
+                if mine.name:
+                    found.setdefault(mine.name, theirs)
     return found
-
-
-def positions(value: object) -> list[int]:
-    """The numbers in an argument of axes."""
-    match value:
-        case ir.Literal(inner):
-            return positions(inner)
-        case ir.Size(Dim(value=int() as number)):
-            return [number]
-        case ir.StaticList(items):
-            return [p for item in items for p in positions(item)]
-        case bool() | None:
-            return []
-        case int():
-            return [value]
-        case tuple():
-            return [p for item in value for p in positions(item)]
-        case ir.StaticUnary("-", operand):
-            return [-p for p in positions(operand)]
-    return []
-
-
-# What only moves axes about, or adds and drops those of size 1.
-MOVES = frozenset(
-    {"expand", "squeeze", "stack", "concat", "transpose", "swapaxes", "repeat"}
-)
-# What makes a value that is the same all along the sequence, or drawn for each entry.
-CREATES = frozenset(
-    {"zeros", "ones", "full", "broadcast", "normal", "uniform", "bernoulli", "gumbel"}
-)
-# What mixes all axes between the first and the last, or looks back along the last.
-ACROSS = frozenset(
-    {
-        "GroupNorm",
-        "InstanceNorm",
-        "ConvTranspose",
-        "max_pool",
-        "avg_pool",
-        "resize",
-        "segment_positions",
-    }
-)
-
-
-def mixes(op: Op) -> bool:
-    """Whether an entry mixes a sequence whatever its arguments."""
-    return op.name in ACROSS
-
-
-def leads(op: Op, given: Sequence[tuple[str, ir.Type]], time: str) -> bool:
-    """Whether Python code gets the sequence only where it declares `...`: entry by entry."""
-    for name, type_ in given:
-        axis, spec = time_axis(type_, time), op.input(name)
-        if timed(type_, time) and axis is None:
-            return False
-        rank = type_.rank if isinstance(type_, TensorType) else 0
-        if axis is not None and spec is not None and axis >= rank - spec.axes:
-            return False
-    return True
-
-
-def sums_over(call: ir.OpCall, time: str) -> bool:
-    """Whether an `einsum` sums over the sequence, in one operand or another."""
-    pattern = dict(call.args).get("pattern")
-    if call.op.name != "einsum" or not isinstance(pattern, ir.Literal):
-        return False
-    before, after = str(pattern.value).split("->")
-    kept = after.split()
-    values = call.inputs[0][1]
-    for term, value in zip(
-        before.split(","), values if isinstance(values, tuple) else (), strict=True
-    ):
-        axis = time_axis(value.type, time)
-        if axis is None:
-            continue
-        names = term.split()
-        rank = getattr(value.type, "rank", 0)
-        from_end = names[::-1][: rank - axis] if "..." in names else names[: axis + 1]
-        name = from_end[-1] if from_end else "..."
-        if name not in kept:
-            return True
-    return False

@@ -13,7 +13,7 @@ from ..shapes import TensorType
 from ..source import Span
 from ..walk import operands, rebuilt
 from .program import logits_of, time_of
-from .time import timed
+from .time import carries
 
 
 class Parts(Record):
@@ -132,7 +132,7 @@ def _scores(part: ir.Apply, width: Dim, time: str) -> bool:
         and part.type.rank == 3
         and part.type.sizes[-1] == width
         and len(given) == 1
-        and timed(given[0].type, time)
+        and carries(given[0].type, time)
     )
 
 

@@ -1,0 +1,81 @@
+"""The definitions of a program that sequences go through, and what is in the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from .. import ir
+from ..source import Span
+from ..walk import walk
+from .time import Axes
+
+Rewrite = Callable[["Rewriting", ir.Definition, Axes], tuple[ir.Definition, bool]]
+
+
+class Rewriting:
+    """Definitions by name, those that are rewritten, and what is in the way."""
+
+    def __init__(self, definitions: Mapping[str, ir.Definition], rewrite: Rewrite):
+        self.known, self.rewrite = definitions, rewrite
+        self.done: dict[str, ir.Definition] = {}
+        self.axes: dict[str, Axes] = {}
+        self.keeping: set[str] = set()  # those whose layers keep what they have seen
+        self.elsewhere: dict[str, Span] = {}  # those that take what is no sequence
+        self.problems: list[tuple[str, Span, str | None]] = []
+
+    def definition(self, name: str, axes: Axes, span: Span) -> None:
+        """Rewrite a definition whose sequences go along these axes."""
+        if name in self.axes:
+            if self.axes[name] != axes:
+                self.problem(f"`{name}` takes its sequence along two axes", span)
+            return
+        self.axes[name] = axes
+        self.done[name], keeps = self.rewrite(self, self.known[name], axes)
+        if keeps:
+            self.keeping.add(name)
+
+    def no_sequence(self, name: str, span: Span) -> None:
+        """A definition, with the blocks inside, takes something else."""
+        if name in self.elsewhere:
+            return
+        self.elsewhere[name] = span
+        for stmt in statements(self.known[name].body):
+            if isinstance(stmt, ir.Declare) and isinstance(stmt.layer.callee, str):
+                self.no_sequence(stmt.layer.callee, span)
+
+    def finish(self) -> None:
+        """What keeps sequences takes nothing else."""
+        for name in self.keeping & self.elsewhere.keys():
+            help = "give each a block of its own"
+            message = f"`{name}` takes a sequence, and something else"
+            self.problem(message, self.elsewhere[name], help)
+
+    def problem(self, message: str, span: Span, help: str | None = None) -> None:
+        """Note what is in the way."""
+        self.problems.append((message, span, help))
+
+
+def statements(body: Sequence[ir.Stmt]) -> Iterator[ir.Stmt]:
+    """The statements, with all inside of them."""
+    for stmt in body:
+        yield stmt
+        match stmt:
+            case ir.For(body=inner) | ir.Scan(body=inner):
+                yield from statements(inner)
+            case ir.If(then=then, orelse=orelse):
+                yield from statements((*then, *orelse))
+
+
+def applications(body: Sequence[ir.Stmt]) -> Iterator[ir.Apply]:
+    """Where statements apply layers."""
+    for stmt in statements(body):
+        tops: tuple[ir.Expr, ...] = ()
+        match stmt:
+            case ir.Assign(value=one) | ir.Append(value=one):
+                tops = (one,)
+            case ir.Return(values=tops) | ir.NewList(items=tops):
+                pass
+            case ir.Scan():
+                tops = (*(s.value for s in stmt.steps), *(v for _, v in stmt.carries))
+        for top in tops:
+            yield from (e for e in walk(top) if isinstance(e, ir.Apply))
