@@ -8,8 +8,8 @@ from typing import Any
 from ..dims import Dim, const
 from ..shapes import Axis, TensorType
 from .base import (
-    Along,
     REQUIRED,
+    Along,
     Call,
     Example,
     Input,
