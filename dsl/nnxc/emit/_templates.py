@@ -5,15 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 
-def accumulate() -> str:
-    """accumulate.py.j2."""
-    out: list[str] = []
-    out.append(
-        'class Accumulated(NamedTuple):\n    """What batches gave since the last step: gradients times weights, and the sum of weights."""\n\n    mini_step: jax.Array\n    weight: jax.Array\n    gradients: optax.Updates\n    inner: optax.OptState\n\n\ndef accumulate(\n    tx: optax.GradientTransformation, every: int\n) -> optax.GradientTransformationExtraArgs:\n    """A step of `tx` each so many batches, by the gradient of all of them together: a batch in\n    which more counts, its `weight`, has a greater share."""\n\n    def init(params: optax.Params) -> Accumulated:\n        zeros = optax.tree.zeros_like(params, dtype=jnp.float32)\n        return Accumulated(jnp.int32(0), jnp.float32(0), zeros, tx.init(params))\n\n    def update(\n        grads: optax.Updates,\n        state: Accumulated,\n        params: optax.Params | None = None,\n        *,\n        weight: jax.Array,\n    ) -> tuple[optax.Updates, Accumulated]:\n        def add(total: jax.Array, grad: jax.Array) -> jax.Array:\n            # Where nothing counts there is no mean, and no gradient.\n            return total + jnp.where(weight > 0, weight * grad.astype(jnp.float32), 0)\n\n        gathered = jax.tree.map(add, state.gradients, grads)\n        total = state.weight + weight.astype(jnp.float32)\n\n        def step() -> tuple[optax.Updates, Accumulated]:\n            share = 1 / jnp.maximum(total, jnp.finfo(jnp.float32).tiny)\n            mean = jax.tree.map(lambda a, g: (a * share).astype(g.dtype), gathered, grads)\n            updates, inner = tx.update(mean, state.inner, params)\n            zeros = optax.tree.zeros_like(gathered)\n            return updates, Accumulated(jnp.int32(0), jnp.float32(0), zeros, inner)\n\n        def wait() -> tuple[optax.Updates, Accumulated]:\n            later = Accumulated(state.mini_step + 1, total, gathered, state.inner)\n            return optax.tree.zeros_like(grads), later\n\n        return jax.lax.cond(state.mini_step == every - 1, step, wait)\n\n    return optax.GradientTransformationExtraArgs(init, update)\n'
-    )
-    return "".join(out)
-
-
 def adapters(adapters: Any) -> str:
     """adapters.py.j2."""
     out: list[str] = []
@@ -63,20 +54,6 @@ def adapters(adapters: Any) -> str:
     out.append(", ")
     out.append(adapters.settings)
     out.append(")\n    return model\n")
-    return "".join(out)
-
-
-def average(train: Any) -> str:
-    """average.py.j2."""
-    out: list[str] = []
-    if train.decay and train.stepped:
-        out.append("    stepped = ")
-        out.append(train.stepped)
-        out.append(
-            "\n    nnx.cond(stepped, nnx.EMA.update, lambda ema, model: None, ema, model)\n"
-        )
-    elif train.decay:
-        out.append("    ema.update(model)\n")
     return "".join(out)
 
 
@@ -229,17 +206,14 @@ def config(view: Any) -> str:
     return "".join(out)
 
 
-def evaluated(train: Any) -> str:
-    """evaluated.py.j2."""
+def generate_asked(generate: Any) -> str:
+    """generate_asked.py.j2."""
     out: list[str] = []
-    if train.kept:
-        out.append("    model = nnx.clone(model)  # its own state stays\n")
-    if train.redrawn:
-        out.append("    rngs = nnx.clone(rngs)  # another call draws the same\n")
-    if train.modes:
-        out.append("    model = nnx.view(model, ")
-        out.append(train.modes)
-        out.append(")\n")
+    out.append("def limits(model: ")
+    out.append(generate.model)
+    out.append(
+        ') -> Limits:\n    """What all tables of the model know."""\n    parts = [m for _, m in nnx.iter_modules(model) if isinstance(m, Limits)]\n\n    def least(name: str) -> int | None:\n        sizes = [getattr(part, name) for part in parts]\n        return min((size for size in sizes if size is not None), default=None)\n\n    return Limits(ids=least("ids"), positions=least("positions"), scores=least("scores"))\n\n\ndef check_prompts(prompts: Sequence[Sequence[int]], new: int, known: Limits) -> None:\n    """A ValueError where there is no token, one that is not known, or no place for `new` ones."""\n    ids, most = known.ids, known.positions\n    for prompt in prompts:\n        tokens = np.asarray(prompt)\n        if tokens.shape == (0,):\n            raise ValueError("a prompt has no tokens")\n        if tokens.ndim != 1 or tokens.dtype.kind not in "iu":\n            raise ValueError(f"a prompt is a list of token ids, not {prompt!r:.40}")\n        if tokens.min() < 0 or (ids is not None and tokens.max() >= ids):\n            last = "" if ids is None else f" to {ids - 1}"\n            wrong = tokens.min() if tokens.min() < 0 else tokens.max()\n            raise ValueError(f"token ids are 0{last}, a prompt has {wrong}")\n        if most is not None and len(tokens) + new > most:\n            raise ValueError(\n                f"a prompt and what follows have up to {most} tokens,"\n                f" not {len(tokens)} and {new} new ones"\n            )\n\n\ndef check_options(\n    known: Limits,\n    max_new_tokens: int,\n    temperature: float,\n    top_k: int | None,\n    top_p: float | None,\n    stop: Sequence[int],\n) -> None:\n    """A ValueError that says what is allowed, where an option is not."""\n    end = known.scores or 1 << 31\n\n    def whole(value: Any, end: int) -> bool:\n        return isinstance(value, int | np.integer) and 0 <= value < end\n\n    if not whole(max_new_tokens, 1 << 31):\n        raise ValueError(f"max_new_tokens is a whole number, 0 or more, not {max_new_tokens}")\n    if not 0 <= temperature < float("inf"):\n        raise ValueError(f"temperature is 0 or more, not {temperature}")\n    if top_k is not None and not whole(top_k - 1, end):\n        raise ValueError(f"top_k is 1 to {end}, or None, not {top_k}")\n    if top_p is not None and not 0 < top_p <= 1:\n        raise ValueError(f"top_p is above 0 and at most 1, or None, not {top_p}")\n    for token in stop:\n        if not whole(token, end):\n            raise ValueError(f"tokens of stop are 0 to {end - 1}, not {token}")\n'
+    )
     return "".join(out)
 
 
@@ -253,7 +227,7 @@ def generate_cache(generate: Any) -> str:
     )
     out.append(generate.model)
     out.append(
-        ':\n    """The model at the start of sequences of up to `size` tokens; it shares its weights.\n\n    Sequences begin at `starts` (b,): what stands before is padding, on the left.\n    """\n    decoder = '
+        ':\n    """The model at the start of sequences of up to `size` tokens; it shares its weights.\n\n    Sequences begin at `starts` (b,): what stands before is padding, on the left. Raises\n    ValueError where the model has not so many positions.\n    """\n    most = limits(model).positions\n    if size < 1 or (most is not None and size > most):\n        raise ValueError(f"size is 1 to {most or \'any number\'}, not {size}")\n    if np.ndim(starts) != 1 or not np.issubdtype(starts.dtype, np.integer):\n        raise ValueError(f"starts are whole numbers (b,), not {starts.dtype}{list(starts.shape)}")\n    decoder = '
     )
     out.append(generate.evaluated)
     out.append(
@@ -287,7 +261,7 @@ def generate_prompts() -> str:
     """generate_prompts.py.j2."""
     out: list[str] = []
     out.append(
-        'def padded(prompts: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:\n    """Where the prompts start (b,) and their tokens (b, t), padded on the left."""\n    lengths = np.array([len(prompt) for prompt in prompts])\n    if not lengths.all():\n        raise ValueError("a prompt has no tokens")\n    width = 1 + (1 << int(max(lengths.max() - 2, 0)).bit_length())\n    tokens = np.zeros((len(prompts), width), np.int32)\n    for row, prompt in zip(tokens, prompts, strict=True):\n        row[width - len(prompt) :] = prompt\n    return (width - lengths).astype(np.int32), tokens\n\n\ndef upto(row: list[int], stop: Sequence[int]) -> list[int]:\n    """The tokens up to the first of `stop`."""\n    ends = [at for at, token in enumerate(row) if token in stop]\n    return row[: ends[0] + 1] if ends else row\n'
+        'def padded(\n    prompts: Sequence[Sequence[int]], most: int | None\n) -> tuple[np.ndarray, np.ndarray]:\n    """Where the prompts start (b,) and their tokens (b, t), up to `most`, padded on the left."""\n    lengths = np.array([len(prompt) for prompt in prompts])\n    width = 1 + (1 << int(max(lengths.max() - 2, 0)).bit_length())\n    width = width if most is None else min(width, most)\n    tokens = np.zeros((len(prompts), width), np.int32)\n    for row, prompt in zip(tokens, prompts, strict=True):\n        row[width - len(prompt) :] = prompt\n    return (width - lengths).astype(np.int32), tokens\n\n\ndef upto(row: list[int], stop: Sequence[int]) -> list[int]:\n    """The tokens up to the first of `stop`."""\n    ends = [at for at, token in enumerate(row) if token in stop]\n    return row[: ends[0] + 1] if ends else row\n'
     )
     return "".join(out)
 
@@ -307,7 +281,7 @@ def generate_text(generate: Any) -> str:
     out.append("def generate(\n    model: ")
     out.append(generate.model)
     out.append(
-        ',\n    prompts: Sequence[Sequence[int]],\n    *,\n    max_new_tokens: int = 64,\n    temperature: float = 0.0,\n    top_k: int | None = None,\n    top_p: float | None = None,\n    stop: Sequence[int] = (),\n    seed: int = 0,\n    on_tokens: Callable[[np.ndarray], None] | None = None,\n) -> list[list[int]]:\n    """What follows each prompt, a token of `stop` included.\n\n    Temperature 0 takes the likeliest token; `top_k` and `top_p` leave the likeliest to draw from.\n    `on_tokens` gets the tokens (b,) of each step. Prompts are padded, for few compilations.\n    """\n    if max_new_tokens < 1:\n        return [[] for _ in prompts]\n    starts, tokens = padded(prompts)\n    size = tokens.shape[1] - 1 + max_new_tokens\n    cache = prefill(model, starts, tokens[:, :-1], size=size)\n    last = jnp.array(tokens[:, -1])\n    empty = jnp.zeros((len(prompts), max_new_tokens), jnp.int32)\n    done = jnp.zeros(len(prompts), bool)\n    state = Decoding(cache, last, jax.random.key(seed), empty, done, jnp.int32(0))\n    ends = jnp.array(stop, jnp.int32)\n    chances = None if top_p is None else jnp.float32(top_p)\n    heat = jnp.float32(temperature)\n    for until in range(1, max_new_tokens + 1) if on_tokens else (max_new_tokens,):\n        state = decode(model, state, until, ends, heat, chances, top_k=top_k)\n        if on_tokens and state.made == until:\n            on_tokens(np.asarray(state.tokens[:, until - 1]))\n    rows = np.asarray(state.tokens[:, : int(state.made)]).tolist()\n    return [upto(row, stop) for row in rows]\n\n\n'
+        ',\n    prompts: Sequence[Sequence[int]],\n    *,\n    max_new_tokens: int = 64,\n    temperature: float = 0.0,\n    top_k: int | None = None,\n    top_p: float | None = None,\n    stop: Sequence[int] = (),\n    seed: int = 0,\n    on_tokens: Callable[[np.ndarray], None] | None = None,\n) -> list[list[int]]:\n    """What follows each prompt, a token of `stop` included.\n\n    Temperature 0 takes the likeliest token; `top_k` and `top_p` leave the likeliest to draw from.\n    `on_tokens` gets the tokens (b,) of each step. Prompts are padded, for few compilations.\n    Raises ValueError for tokens that the model does not know, more of them than it has\n    positions for, and options out of range.\n    """\n    known = limits(model)\n    check_options(known, max_new_tokens, temperature, top_k, top_p, stop)\n    check_prompts(prompts, max_new_tokens, known)\n    if not len(prompts) or max_new_tokens == 0:\n        return [[] for _ in prompts]\n    most = None if known.positions is None else known.positions - max_new_tokens\n    starts, tokens = padded(prompts, most)\n    size = tokens.shape[1] - 1 + max_new_tokens\n    cache = prefill(model, starts, tokens[:, :-1], size=size)\n    last = jnp.array(tokens[:, -1])\n    empty = jnp.zeros((len(prompts), max_new_tokens), jnp.int32)\n    done = jnp.zeros(len(prompts), bool)\n    state = Decoding(cache, last, jax.random.key(seed), empty, done, jnp.int32(0))\n    ends = jnp.array(stop, jnp.int32)\n    chances = None if top_p is None else jnp.float32(top_p)\n    heat = jnp.float32(temperature)\n    for until in range(1, max_new_tokens + 1) if on_tokens else (max_new_tokens,):\n        state = decode(model, state, until, ends, heat, chances, top_k=top_k)\n        if on_tokens and state.made == until:\n            on_tokens(np.asarray(state.tokens[:, until - 1]))\n    rows = np.asarray(state.tokens[:, : int(state.made)]).tolist()\n    return [upto(row, stop) for row in rows]\n\n\n'
     )
     out.append(generate_prompts())
     return "".join(out)
@@ -323,6 +297,8 @@ def generation(generate: Any) -> str:
     out.append(generate_decode(generate))
     out.append("\n\n")
     out.append(generate_text(generate))
+    out.append("\n\n")
+    out.append(generate_asked(generate))
     return "".join(out)
 
 
@@ -353,11 +329,7 @@ def gradients(goal: Any) -> str:
         out.append(", has_aux=True)\n    (loss, metrics), grads = grad_fn(")
         out.append(goal.loss_fn.arguments)
         out.append(")\n")
-    out.append("    optimizer.update(model, grads")
-    if goal.weight:
-        out.append(", weight=")
-        out.append(goal.weight)
-    out.append(")\n")
+    out.append("    optimizer.update(model, grads)\n")
     return "".join(out)
 
 
@@ -655,12 +627,9 @@ def train_step(train: Any) -> str:
         out.append(
             ') -> tuple[jax.Array, dict[str, jax.Array]]:\n    """Take one step; the objects change in place."""\n'
         )
-        for view in train.training:
-            out.append("    model = nnx.view(model, ")
-            out.append(view)
-            out.append(")\n")
         out.append(gradients(goal))
-        out.append(average(train))
+        if train.decay:
+            out.append("    ema.update(model)\n")
         out.append("    return loss, metrics\n\n\n@nnx.jit\ndef ")
         out.append(train.eval_step.name)
         out.append("(")
@@ -668,7 +637,10 @@ def train_step(train: Any) -> str:
         out.append(
             ') -> tuple[jax.Array, dict[str, jax.Array]]:\n    """Loss and metrics of the model as it is used, not as it is trained."""\n'
         )
-        out.append(evaluated(train))
+        if train.modes:
+            out.append("    model = nnx.view(model, ")
+            out.append(train.modes)
+            out.append(")\n")
         out.append("    return ")
         out.append(goal.loss_fn.name)
         out.append("(")
@@ -705,10 +677,6 @@ def train_steps(train: Any) -> str:
     out.append(
         ') -> tuple[dict[str, jax.Array], dict[str, jax.Array]]:\n    """Take a step for each in turn; the objects change in place."""\n'
     )
-    for view in train.training:
-        out.append("    model = nnx.view(model, ")
-        out.append(view)
-        out.append(")\n")
     for goal in train.goals:
         out.append("    ")
         out.append(goal.result)
@@ -717,7 +685,8 @@ def train_steps(train: Any) -> str:
         out.append("(")
         out.append(goal.step.arguments)
         out.append(")\n")
-    out.append(average(train))
+    if train.decay:
+        out.append("    ema.update(model)\n")
     out.append("    return ")
     out.append(train.losses)
     out.append(", ")
@@ -729,7 +698,10 @@ def train_steps(train: Any) -> str:
     out.append(
         ') -> tuple[dict[str, jax.Array], dict[str, jax.Array]]:\n    """Losses and metrics of the model as it is used, not as it is trained."""\n'
     )
-    out.append(evaluated(train))
+    if train.modes:
+        out.append("    model = nnx.view(model, ")
+        out.append(train.modes)
+        out.append(")\n")
     for goal in train.goals:
         out.append("    ")
         out.append(goal.result)
@@ -750,11 +722,11 @@ def trainer(losses: Any) -> str:
     """trainer.py.j2."""
     out: list[str] = []
     out.append(
-        'class Trainer:\n    """Takes steps without Flax\'s cost per call: `Trainer(train_step, model, optimizer, ...)`.\n\n    A step reads the objects as they are and leaves them up to date; it donates their arrays.\n    """\n\n    def __init__(self, train_step: Callable[..., Any], *objects: Any) -> None:\n        graphdef, state = nnx.split(objects)\n        treedef = jax.tree.structure(state)\n        self.variables = [v for _, v in nnx.to_flat_state(state) if jax.tree.leaves(v)]\n\n        @partial(jax.jit, donate_argnums=0)\n        def run(leaves: list[jax.Array], *batch: jax.Array) -> Any:\n            objects = nnx.merge(graphdef, jax.tree.unflatten(treedef, leaves))\n            result = train_step(*objects, *batch)\n            return result, jax.tree.leaves(nnx.state(objects))\n\n        self.run = run\n\n    def step(self, *batch: jax.Array) -> tuple['
+        'class Trainer:\n    """Takes steps without Flax\'s cost per call: `Trainer(train_step, model, optimizer, ...)`.\n\n    The arrays live here, donated from step to step; `sync` puts them into the objects.\n    """\n\n    def __init__(self, train_step: Callable[..., Any], *objects: Any) -> None:\n        self.objects = objects\n        graphdef, state = nnx.split(objects)\n        self.leaves, self.treedef = jax.tree.flatten(state)\n\n        @partial(jax.jit, donate_argnums=0)\n        def run(leaves: list[jax.Array], *batch: jax.Array) -> Any:\n            objects = nnx.merge(graphdef, jax.tree.unflatten(self.treedef, leaves))\n            result = train_step(*objects, *batch)\n            return result, jax.tree.leaves(nnx.state(objects))\n\n        self.run = run\n\n    def step(self, *batch: jax.Array) -> tuple['
     )
     out.append(losses)
     out.append(
-        ', dict[str, jax.Array]]:\n        """Take one step, as `train_step` does."""\n        leaves = [v.get_raw_value() for v in self.variables]\n        result, leaves = self.run(leaves, *batch)\n        for variable, leaf in zip(self.variables, leaves, strict=True):\n            variable.set_raw_value(leaf)\n        return result\n'
+        ', dict[str, jax.Array]]:\n        """Take one step, as `train_step` does."""\n        result, self.leaves = self.run(self.leaves, *batch)\n        return result\n\n    def sync(self) -> None:\n        """Bring the objects up to date, to evaluate or save them."""\n        nnx.update(self.objects, jax.tree.unflatten(self.treedef, self.leaves))\n'
     )
     return "".join(out)
 
@@ -763,11 +735,11 @@ def trainer_frozen(losses: Any) -> str:
     """trainer_frozen.py.j2."""
     out: list[str] = []
     out.append(
-        'class Trainer:\n    """Takes steps without Flax\'s cost per call: `Trainer(train_step, model, optimizer, ...)`.\n\n    A step reads the objects as they are and leaves them up to date; it donates their arrays. Frozen\n    models, in the order of `train_step`, are given by `frozen`, and stay as they are.\n    """\n\n    def __init__(\n        self,\n        train_step: Callable[..., Any],\n        model: Any,\n        *objects: Any,\n        frozen: Sequence[Any] = (),\n    ) -> None:\n        held, self.frozen = nnx.split(tuple(frozen))\n        graphdef, state = nnx.split((model, *objects))\n        treedef = jax.tree.structure(state)\n        self.variables = [v for _, v in nnx.to_flat_state(state) if jax.tree.leaves(v)]\n\n        @partial(jax.jit, donate_argnums=0)\n        def run(leaves: list[jax.Array], frozen: Any, *batch: jax.Array) -> Any:\n            objects = nnx.merge(graphdef, jax.tree.unflatten(treedef, leaves))\n            model, *others = objects\n            result = train_step(model, *nnx.merge(held, frozen), *others, *batch)\n            return result, jax.tree.leaves(nnx.state(objects))\n\n        self.run = run\n\n    def step(self, *batch: jax.Array) -> tuple['
+        'class Trainer:\n    """Takes steps without Flax\'s cost per call: `Trainer(train_step, model, optimizer, ...)`.\n\n    The arrays live here, donated from step to step; `sync` puts them into the objects. Frozen models,\n    in the order of `train_step`, are given by `frozen`, and stay as they are.\n    """\n\n    def __init__(\n        self,\n        train_step: Callable[..., Any],\n        model: Any,\n        *objects: Any,\n        frozen: Sequence[Any] = (),\n    ) -> None:\n        self.objects = objects = (model, *objects)\n        held, self.frozen = nnx.split(tuple(frozen))\n        graphdef, state = nnx.split(objects)\n        self.leaves, self.treedef = jax.tree.flatten(state)\n\n        @partial(jax.jit, donate_argnums=0)\n        def run(leaves: list[jax.Array], frozen: Any, *batch: jax.Array) -> Any:\n            objects = nnx.merge(graphdef, jax.tree.unflatten(self.treedef, leaves))\n            model, *others = objects\n            result = train_step(model, *nnx.merge(held, frozen), *others, *batch)\n            return result, jax.tree.leaves(nnx.state(objects))\n\n        self.run = run\n\n    def step(self, *batch: jax.Array) -> tuple['
     )
     out.append(losses)
     out.append(
-        ', dict[str, jax.Array]]:\n        """Take one step, as `train_step` does."""\n        leaves = [v.get_raw_value() for v in self.variables]\n        result, leaves = self.run(leaves, self.frozen, *batch)\n        for variable, leaf in zip(self.variables, leaves, strict=True):\n            variable.set_raw_value(leaf)\n        return result\n'
+        ', dict[str, jax.Array]]:\n        """Take one step, as `train_step` does."""\n        result, self.leaves = self.run(self.leaves, self.frozen, *batch)\n        return result\n\n    def sync(self) -> None:\n        """Bring the objects up to date, to evaluate or save them."""\n        nnx.update(self.objects, jax.tree.unflatten(self.treedef, self.leaves))\n'
     )
     return "".join(out)
 

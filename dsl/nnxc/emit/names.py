@@ -23,7 +23,7 @@ CHECKPOINT = (
 )  # fmt: skip
 # What modules that generate refer to besides.
 GENERATE = (
-    "Asked", "TunixConfig", "TunixHead", "TunixSharding", "Decoding", "decode", "generate", "init_cache", "narrowed", "padded", "prefill", "sample", "upto",
+    "Asked", "TunixConfig", "TunixHead", "TunixSharding", "Decoding", "check_options", "check_prompts", "decode", "generate", "init_cache", "limits", "narrowed", "padded", "prefill", "sample", "upto",
 )  # fmt: skip
 # What modules with adapters refer to besides.
 ADAPTERS = (

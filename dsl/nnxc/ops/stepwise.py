@@ -16,6 +16,7 @@ from .sequence import ENTRIES as _SEQUENCE
 from .stepwise_helpers import (
     CAUSAL,
     CONV,
+    KNOWN,
     POSITIONS,
     RECURRENCE,
     SCORED,
@@ -95,5 +96,14 @@ SCAN = Op(
     Call(RECURRENCE.name),
     inputs=(),
     helper=RECURRENCE,
+    takes_rngs=False,
+)
+LIMITS = Op(
+    "Limits",
+    "layer",
+    "How many rows tables have.",
+    Call(KNOWN.name),
+    inputs=(),
+    helper=KNOWN,
     takes_rngs=False,
 )

@@ -12,6 +12,21 @@ CACHE = Helper(
     """What decoding keeps from one call to the next."""
 ''',
 )
+KNOWN = Helper(
+    "Limits",
+    '''class Limits(nnx.Module):
+    """What tables around know: so many token ids and positions; and how many tokens get scores."""
+
+    def __init__(
+        self,
+        *,
+        ids: int | None = None,
+        positions: int | None = None,
+        scores: int | None = None,
+    ):
+        self.ids, self.positions, self.scores = ids, positions, scores
+''',
+)
 STEPWISE = Helper(
     "Stepwise",
     '''class Stepwise(nnx.Module):

@@ -9,16 +9,17 @@ from ..ops.base import Op
 from ..record import replace
 from . import stand_ins
 from .along import ALONG, MIXED
-from .rewriting import Rewriting, applications, statements
-from .time import Axes, absent, carries, depends, keeps
+from .limits import Limits
+from .rewriting import Given, Rewriting, applications, statements
+from .time import absent, carries, depends, keeps
 from .values import ALONE, BACK, Values
 
 
 def rewritten(
-    work: Rewriting, definition: ir.Definition, axes: Axes
+    work: Rewriting, definition: ir.Definition, given: Given
 ) -> tuple[ir.Definition, bool]:
     """The definition, and whether it keeps what it has seen."""
-    one = _Definition(work, definition, axes)
+    one = _Definition(work, definition, given)
     return one.result(), one.keeps
 
 
@@ -30,7 +31,8 @@ class _Definition(Values):
             self.problem(message, mine.span, self.by_place())
             return mine
         body = tuple(map(self._with_swaps, self._block_of(mine.body)))
-        for layer, expr in self.given:
+        body = self._with_limits(body, self.limits)
+        for layer, expr in self.optional:
             if id(layer) in self.swapped:
                 self.problem("a mask says something of every key", expr.span)
         return replace(mine, body=body, inferred=self._inferred())
@@ -41,11 +43,29 @@ class _Definition(Values):
         known = {*mine.inferred, *(p.name for p in mine.params)}
         inputs = [i.type.sizes for i in mine.inputs if not i.optional]
         plain = dict.fromkeys(s.name for sizes in inputs for s in sizes if s.name)
-        new = [*self.added, *self.swapped.values()]
+        blocks = [s for s in self.swapped.values() if isinstance(s.callee, str)]
+        new = [*self.added, *blocks]  # other layers need what they needed before
         needed = {n for layer in new for d in layer.sizes.values() for n in d.symbols}
         return (*mine.inferred, *(n for n in plain if n in needed - known))
 
     # ---------------------------------------------------------- statements
+
+    def _limited(self, body: Sequence[ir.Stmt]) -> tuple[ir.Stmt, ...]:
+        """Statements, with the limits that they set; a `return` stays the last."""
+        outside, self.limits = self.limits, Limits({})
+        found = self._block_of(body)
+        mine, self.limits = self.limits, outside
+        return self._with_limits(found, mine)
+
+    def _with_limits(
+        self, body: tuple[ir.Stmt, ...], limits: Limits
+    ) -> tuple[ir.Stmt, ...]:
+        if not limits.sizes:
+            return body
+        layer = limits.layer(self.name("limits"), self.definition.span)
+        self.added.append(layer)
+        last = len(body) - isinstance(body[-1], ir.Return)
+        return (*body[:last], ir.Declare(layer), *body[last:])
 
     def _block_of(self, body: Sequence[ir.Stmt]) -> tuple[ir.Stmt, ...]:
         found: list[ir.Stmt] = []
@@ -69,6 +89,8 @@ class _Definition(Values):
             case ir.Assign(targets, value):
                 new = self.value(value)
                 self.ends -= {*targets}
+                for target in targets:
+                    self.named(target, value)
                 return replace(stmt, value=new)
             case ir.Append(value=value):
                 return replace(stmt, value=self.value(value))
@@ -95,7 +117,7 @@ class _Definition(Values):
         scans = (s for s in statements(stmt.body) if isinstance(s, ir.Scan))
         self.ends |= {n for s in scans if self._over_time(s) for n, _ in s.carries}
         self.depth += 1
-        body = self._block_of(stmt.body)
+        body = self._limited(stmt.body)
         self.depth -= 1
         return replace(stmt, body=body)
 
@@ -116,11 +138,11 @@ class _Definition(Values):
 
     def _arm(self, body: tuple[ir.Stmt, ...], never: bool) -> tuple[ir.Stmt, ...]:
         if not never:
-            return self._block_of(body)
+            return self._limited(body)
         for expr in applications(body):
             layer = self.layers.get(expr.layer)
             if layer is not None and isinstance(layer.callee, Op) and expr.args[1:]:
-                self.given.append((layer, expr))
+                self.optional.append((layer, expr))
         return body
 
     def _over_time(self, stmt: ir.Scan) -> bool:

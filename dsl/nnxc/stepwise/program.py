@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from .. import ir
+from ..dims import Dim, const
 from ..record import Record, replace
 from ..shapes import Outputs, TensorType, is_float, is_int
 from ..source import Span
 from .definition import rewritten
-from .rewriting import Rewriting
+from .limits import Source
+from .rewriting import Given, Rewriting
 from .time import Axes
 
 
@@ -31,8 +33,10 @@ def stepwise(program: ir.Program) -> Result:
     work = Rewriting({d.name: d for d in program.definitions}, rewritten)
     for section in program.generates:
         model = program.definition(section.model)
-        batch = model.inputs[0].type.sizes[0].name or ""
-        work.definition(model.name, Axes(time_of(model), batch), section.span)
+        tokens = model.inputs[0]
+        axes = Axes(time_of(model), tokens.type.sizes[0].name or "")
+        given = Given(axes, {tokens.name: Source("ids", const(0))}, _scores(model))
+        work.definition(model.name, given, section.span)
     work.finish()
     definitions = tuple(work.done.get(d.name, d) for d in program.definitions)
     problems = {p[1]: Problem(*p) for p in reversed(work.problems)}
@@ -56,6 +60,15 @@ def logits_of(model: ir.Definition) -> int | None:
     )
     fit = (i for i in order if _is_sequence(model.outputs[i], time_of(model)))
     return next(fit, None)
+
+
+def _scores(model: ir.Definition) -> dict[str, Dim]:
+    """How many tokens get scores, where parameters tell."""
+    index = logits_of(model)
+    assert index is not None
+    size = model.outputs[index].sizes[-1]  # type: ignore[union-attr]
+    known = size.symbols <= {p.name for p in model.params}
+    return {"scores": size} if known else {}
 
 
 def _is_sequence(output: ir.Type, time: str) -> bool:

@@ -5,11 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from .. import ir
+from ..dims import Dim
+from ..record import Record, field
 from ..source import Span
 from ..walk import walk
+from .limits import Source
 from .time import Axes
 
-Rewrite = Callable[["Rewriting", ir.Definition, Axes], tuple[ir.Definition, bool]]
+
+class Given(Record):
+    """What is known of a definition's inputs: where sequences lie in them, and which of them are
+    ids of tokens or positions; and the limits of a model that hold from the start."""
+
+    axes: Axes
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    limits: Mapping[str, Dim] = field(default_factory=dict)
+
+
+Rewrite = Callable[["Rewriting", ir.Definition, Given], tuple[ir.Definition, bool]]
 
 
 class Rewriting:
@@ -23,14 +36,14 @@ class Rewriting:
         self.elsewhere: dict[str, Span] = {}  # those that take what is no sequence
         self.problems: list[tuple[str, Span, str | None]] = []
 
-    def definition(self, name: str, axes: Axes, span: Span) -> None:
-        """Rewrite a definition whose sequences go along these axes."""
+    def definition(self, name: str, given: Given, span: Span) -> None:
+        """Rewrite a definition that sequences go through."""
         if name in self.axes:
-            if self.axes[name] != axes:
+            if self.axes[name] != given.axes:
                 self.problem(f"`{name}` takes its sequence along two axes", span)
             return
-        self.axes[name] = axes
-        self.done[name], keeps = self.rewrite(self, self.known[name], axes)
+        self.axes[name] = given.axes
+        self.done[name], keeps = self.rewrite(self, self.known[name], given)
         if keeps:
             self.keeping.add(name)
 

@@ -11,7 +11,8 @@ from ..source import Span
 from ..walk import operands, rebuilt
 from . import stand_ins
 from .along import ALONG, MIXED, Worked, works_along
-from .rewriting import Rewriting, statements
+from .limits import Limits, source_of, table_of
+from .rewriting import Given, Rewriting, statements
 from .time import AHEAD, Axes, axis_of, carries, depends, keeps, solved, tensors
 
 LENGTH = "this depends on how long the sequence is"
@@ -25,8 +26,10 @@ class Values:
     """The expressions of one definition. `applied` are layers that keep what they have seen, each
     in one place; `homes` are the loops in which layers were declared."""
 
-    def __init__(self, work: Rewriting, definition: ir.Definition, axes: Axes):
-        self.work, self.definition, self.axes = work, definition, axes
+    def __init__(self, work: Rewriting, definition: ir.Definition, given: Given):
+        self.work, self.definition, self.axes = work, definition, given.axes
+        self.sources = dict(given.sources)
+        self.limits = Limits(given.limits)
         self.layers: dict[str, ir.Layer] = {}
         self.homes: dict[str, int] = {}
         self.depth = 0  # of loops around
@@ -38,11 +41,11 @@ class Values:
             match stmt:
                 case ir.Declare(ir.Layer(name=name)) | ir.Variable(name=name):
                     self.taken.add(name)
-        self.lengths = {*axes.both}  # static names that depend on sequences
+        self.lengths = {*self.axes.both}  # static names that depend on sequences
         self.ends: set[str] = set()  # what a scan leaves, of a whole sequence
         self.made: list[ir.Stmt] = []  # layers that the present statement needs
         self.seen: dict[int, tuple[ir.Expr, ir.Expr]] = {}
-        self.given: list[tuple[ir.Layer, ir.Apply]] = []  # with an optional input
+        self.optional: list[tuple[ir.Layer, ir.Apply]] = []  # with an optional input
         self.in_scan = False
         self.keeps = False
 
@@ -56,6 +59,12 @@ class Values:
     def _rewritten(self, expr: ir.Expr) -> ir.Expr:
         if isinstance(expr, ir.Choose):
             return self._choice(expr)
+        if isinstance(expr, ir.Let):
+            self.named(expr.name, expr.value)
+        for ids, size in table_of(expr, self.layers):
+            source = source_of(ids, self.sources)
+            if source is not None:
+                self.limits.add(source.kind, size - source.more)
         parts = operands(expr)
         new = [self.value(part) for part in parts]
         same = all(a is b for a, b in zip(parts, new, strict=True))
@@ -78,6 +87,13 @@ class Values:
             case ir.Operator() | ir.Invoke() | ir.Cast():
                 self._kept(expr)
         return expr
+
+    def named(self, name: str, value: ir.Expr) -> None:
+        """A value gets a name, which tells what it counts."""
+        source = source_of(value, self.sources)
+        self.sources.pop(name, None)
+        if source is not None:
+            self.sources[name] = source
 
     def _choice(self, expr: ir.Choose) -> ir.Expr:
         """Only one side is computed."""
@@ -235,7 +251,9 @@ class Values:
         whole = self.axes.whole and all(_whole(t, self.axes.batch) for _, t in args)
         batch = batches.pop() if batches else ""
         axes = Axes(str(times.pop()), str(batch), whole)
-        self.work.definition(name, axes, expr.span)
+        found = ((n, source_of(value, self.sources)) for n, value in expr.args)
+        sources = {n: s for n, s in found if s is not None and not s.more.symbols}
+        self.work.definition(name, Given(axes, sources), expr.span)
         self._kept(expr)
         if name not in self.work.keeping:
             return
