@@ -5,6 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 
+def accumulate() -> str:
+    """accumulate.py.j2."""
+    out: list[str] = []
+    out.append(
+        'class Accumulated(NamedTuple):\n    """What batches gave since the last step: gradients times weights, and the sum of weights."""\n\n    mini_step: jax.Array\n    weight: jax.Array\n    gradients: optax.Updates\n    inner: optax.OptState\n\n\ndef accumulate(\n    tx: optax.GradientTransformation, every: int\n) -> optax.GradientTransformationExtraArgs:\n    """A step of `tx` each so many batches, by the gradient of all of them together: a batch in\n    which more counts, its `weight`, has a greater share."""\n\n    def init(params: optax.Params) -> Accumulated:\n        zeros = optax.tree.zeros_like(params, dtype=jnp.float32)\n        return Accumulated(jnp.int32(0), jnp.float32(0), zeros, tx.init(params))\n\n    def update(\n        grads: optax.Updates,\n        state: Accumulated,\n        params: optax.Params | None = None,\n        *,\n        weight: jax.Array,\n    ) -> tuple[optax.Updates, Accumulated]:\n        def add(total: jax.Array, grad: jax.Array) -> jax.Array:\n            # Where nothing counts there is no mean, and no gradient.\n            return total + jnp.where(weight > 0, weight * grad.astype(jnp.float32), 0)\n\n        gathered = jax.tree.map(add, state.gradients, grads)\n        total = state.weight + weight.astype(jnp.float32)\n\n        def step() -> tuple[optax.Updates, Accumulated]:\n            share = 1 / jnp.maximum(total, jnp.finfo(jnp.float32).tiny)\n            mean = jax.tree.map(lambda a, g: (a * share).astype(g.dtype), gathered, grads)\n            updates, inner = tx.update(mean, state.inner, params)\n            zeros = optax.tree.zeros_like(gathered)\n            return updates, Accumulated(jnp.int32(0), jnp.float32(0), zeros, inner)\n\n        def wait() -> tuple[optax.Updates, Accumulated]:\n            later = Accumulated(state.mini_step + 1, total, gathered, state.inner)\n            return optax.tree.zeros_like(grads), later\n\n        return jax.lax.cond(state.mini_step == every - 1, step, wait)\n\n    return optax.GradientTransformationExtraArgs(init, update)\n'
+    )
+    return "".join(out)
+
+
 def adapters(adapters: Any) -> str:
     """adapters.py.j2."""
     out: list[str] = []
@@ -54,6 +63,20 @@ def adapters(adapters: Any) -> str:
     out.append(", ")
     out.append(adapters.settings)
     out.append(")\n    return model\n")
+    return "".join(out)
+
+
+def average(train: Any) -> str:
+    """average.py.j2."""
+    out: list[str] = []
+    if train.decay and train.stepped:
+        out.append("    stepped = ")
+        out.append(train.stepped)
+        out.append(
+            "\n    nnx.cond(stepped, nnx.EMA.update, lambda ema, model: None, ema, model)\n"
+        )
+    elif train.decay:
+        out.append("    ema.update(model)\n")
     return "".join(out)
 
 
@@ -206,6 +229,20 @@ def config(view: Any) -> str:
     return "".join(out)
 
 
+def evaluated(train: Any) -> str:
+    """evaluated.py.j2."""
+    out: list[str] = []
+    if train.kept:
+        out.append("    model = nnx.clone(model)  # its own state stays\n")
+    if train.redrawn:
+        out.append("    rngs = nnx.clone(rngs)  # another call draws the same\n")
+    if train.modes:
+        out.append("    model = nnx.view(model, ")
+        out.append(train.modes)
+        out.append(")\n")
+    return "".join(out)
+
+
 def generate_asked(generate: Any) -> str:
     """generate_asked.py.j2."""
     out: list[str] = []
@@ -329,7 +366,11 @@ def gradients(goal: Any) -> str:
         out.append(", has_aux=True)\n    (loss, metrics), grads = grad_fn(")
         out.append(goal.loss_fn.arguments)
         out.append(")\n")
-    out.append("    optimizer.update(model, grads)\n")
+    out.append("    optimizer.update(model, grads")
+    if goal.weight:
+        out.append(", weight=")
+        out.append(goal.weight)
+    out.append(")\n")
     return "".join(out)
 
 
@@ -627,9 +668,12 @@ def train_step(train: Any) -> str:
         out.append(
             ') -> tuple[jax.Array, dict[str, jax.Array]]:\n    """Take one step; the objects change in place."""\n'
         )
+        for view in train.training:
+            out.append("    model = nnx.view(model, ")
+            out.append(view)
+            out.append(")\n")
         out.append(gradients(goal))
-        if train.decay:
-            out.append("    ema.update(model)\n")
+        out.append(average(train))
         out.append("    return loss, metrics\n\n\n@nnx.jit\ndef ")
         out.append(train.eval_step.name)
         out.append("(")
@@ -637,10 +681,7 @@ def train_step(train: Any) -> str:
         out.append(
             ') -> tuple[jax.Array, dict[str, jax.Array]]:\n    """Loss and metrics of the model as it is used, not as it is trained."""\n'
         )
-        if train.modes:
-            out.append("    model = nnx.view(model, ")
-            out.append(train.modes)
-            out.append(")\n")
+        out.append(evaluated(train))
         out.append("    return ")
         out.append(goal.loss_fn.name)
         out.append("(")
@@ -677,6 +718,10 @@ def train_steps(train: Any) -> str:
     out.append(
         ') -> tuple[dict[str, jax.Array], dict[str, jax.Array]]:\n    """Take a step for each in turn; the objects change in place."""\n'
     )
+    for view in train.training:
+        out.append("    model = nnx.view(model, ")
+        out.append(view)
+        out.append(")\n")
     for goal in train.goals:
         out.append("    ")
         out.append(goal.result)
@@ -685,8 +730,7 @@ def train_steps(train: Any) -> str:
         out.append("(")
         out.append(goal.step.arguments)
         out.append(")\n")
-    if train.decay:
-        out.append("    ema.update(model)\n")
+    out.append(average(train))
     out.append("    return ")
     out.append(train.losses)
     out.append(", ")
@@ -698,10 +742,7 @@ def train_steps(train: Any) -> str:
     out.append(
         ') -> tuple[dict[str, jax.Array], dict[str, jax.Array]]:\n    """Losses and metrics of the model as it is used, not as it is trained."""\n'
     )
-    if train.modes:
-        out.append("    model = nnx.view(model, ")
-        out.append(train.modes)
-        out.append(")\n")
+    out.append(evaluated(train))
     for goal in train.goals:
         out.append("    ")
         out.append(goal.result)
@@ -722,11 +763,11 @@ def trainer(losses: Any) -> str:
     """trainer.py.j2."""
     out: list[str] = []
     out.append(
-        'class Trainer:\n    """Takes steps without Flax\'s cost per call: `Trainer(train_step, model, optimizer, ...)`.\n\n    The arrays live here, donated from step to step; `sync` puts them into the objects.\n    """\n\n    def __init__(self, train_step: Callable[..., Any], *objects: Any) -> None:\n        self.objects = objects\n        graphdef, state = nnx.split(objects)\n        self.leaves, self.treedef = jax.tree.flatten(state)\n\n        @partial(jax.jit, donate_argnums=0)\n        def run(leaves: list[jax.Array], *batch: jax.Array) -> Any:\n            objects = nnx.merge(graphdef, jax.tree.unflatten(self.treedef, leaves))\n            result = train_step(*objects, *batch)\n            return result, jax.tree.leaves(nnx.state(objects))\n\n        self.run = run\n\n    def step(self, *batch: jax.Array) -> tuple['
+        'class Trainer:\n    """Takes steps without Flax\'s cost per call: `Trainer(train_step, model, optimizer, ...)`.\n\n    A step reads the objects as they are and leaves them up to date; it donates their arrays.\n    """\n\n    def __init__(self, train_step: Callable[..., Any], *objects: Any) -> None:\n        graphdef, state = nnx.split(objects)\n        treedef = jax.tree.structure(state)\n        self.variables = [v for _, v in nnx.to_flat_state(state) if jax.tree.leaves(v)]\n\n        @partial(jax.jit, donate_argnums=0)\n        def run(leaves: list[jax.Array], *batch: jax.Array) -> Any:\n            objects = nnx.merge(graphdef, jax.tree.unflatten(treedef, leaves))\n            result = train_step(*objects, *batch)\n            return result, jax.tree.leaves(nnx.state(objects))\n\n        self.run = run\n\n    def step(self, *batch: jax.Array) -> tuple['
     )
     out.append(losses)
     out.append(
-        ', dict[str, jax.Array]]:\n        """Take one step, as `train_step` does."""\n        result, self.leaves = self.run(self.leaves, *batch)\n        return result\n\n    def sync(self) -> None:\n        """Bring the objects up to date, to evaluate or save them."""\n        nnx.update(self.objects, jax.tree.unflatten(self.treedef, self.leaves))\n'
+        ', dict[str, jax.Array]]:\n        """Take one step, as `train_step` does."""\n        leaves = [v.get_raw_value() for v in self.variables]\n        result, leaves = self.run(leaves, *batch)\n        for variable, leaf in zip(self.variables, leaves, strict=True):\n            variable.set_raw_value(leaf)\n        return result\n'
     )
     return "".join(out)
 
@@ -735,11 +776,11 @@ def trainer_frozen(losses: Any) -> str:
     """trainer_frozen.py.j2."""
     out: list[str] = []
     out.append(
-        'class Trainer:\n    """Takes steps without Flax\'s cost per call: `Trainer(train_step, model, optimizer, ...)`.\n\n    The arrays live here, donated from step to step; `sync` puts them into the objects. Frozen models,\n    in the order of `train_step`, are given by `frozen`, and stay as they are.\n    """\n\n    def __init__(\n        self,\n        train_step: Callable[..., Any],\n        model: Any,\n        *objects: Any,\n        frozen: Sequence[Any] = (),\n    ) -> None:\n        self.objects = objects = (model, *objects)\n        held, self.frozen = nnx.split(tuple(frozen))\n        graphdef, state = nnx.split(objects)\n        self.leaves, self.treedef = jax.tree.flatten(state)\n\n        @partial(jax.jit, donate_argnums=0)\n        def run(leaves: list[jax.Array], frozen: Any, *batch: jax.Array) -> Any:\n            objects = nnx.merge(graphdef, jax.tree.unflatten(self.treedef, leaves))\n            model, *others = objects\n            result = train_step(model, *nnx.merge(held, frozen), *others, *batch)\n            return result, jax.tree.leaves(nnx.state(objects))\n\n        self.run = run\n\n    def step(self, *batch: jax.Array) -> tuple['
+        'class Trainer:\n    """Takes steps without Flax\'s cost per call: `Trainer(train_step, model, optimizer, ...)`.\n\n    A step reads the objects as they are and leaves them up to date; it donates their arrays. Frozen\n    models, in the order of `train_step`, are given by `frozen`, and stay as they are.\n    """\n\n    def __init__(\n        self,\n        train_step: Callable[..., Any],\n        model: Any,\n        *objects: Any,\n        frozen: Sequence[Any] = (),\n    ) -> None:\n        held, self.frozen = nnx.split(tuple(frozen))\n        graphdef, state = nnx.split((model, *objects))\n        treedef = jax.tree.structure(state)\n        self.variables = [v for _, v in nnx.to_flat_state(state) if jax.tree.leaves(v)]\n\n        @partial(jax.jit, donate_argnums=0)\n        def run(leaves: list[jax.Array], frozen: Any, *batch: jax.Array) -> Any:\n            objects = nnx.merge(graphdef, jax.tree.unflatten(treedef, leaves))\n            model, *others = objects\n            result = train_step(model, *nnx.merge(held, frozen), *others, *batch)\n            return result, jax.tree.leaves(nnx.state(objects))\n\n        self.run = run\n\n    def step(self, *batch: jax.Array) -> tuple['
     )
     out.append(losses)
     out.append(
-        ', dict[str, jax.Array]]:\n        """Take one step, as `train_step` does."""\n        result, self.leaves = self.run(self.leaves, self.frozen, *batch)\n        return result\n\n    def sync(self) -> None:\n        """Bring the objects up to date, to evaluate or save them."""\n        nnx.update(self.objects, jax.tree.unflatten(self.treedef, self.leaves))\n'
+        ', dict[str, jax.Array]]:\n        """Take one step, as `train_step` does."""\n        leaves = [v.get_raw_value() for v in self.variables]\n        result, leaves = self.run(leaves, self.frozen, *batch)\n        for variable, leaf in zip(self.variables, leaves, strict=True):\n            variable.set_raw_value(leaf)\n        return result\n'
     )
     return "".join(out)
 
