@@ -1,0 +1,205 @@
+"""Statements: one run of a definition, from its inputs to what it returns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from nnxc.syntax import tree
+
+from .expressions import Expressions
+from .values import (
+    DTYPES,
+    Record,
+    Refused,
+    Tensor,
+    position,
+)
+
+STEPS = {"+=": "+", "-=": "-", "*=": "*"}
+
+
+class Frame(Expressions):
+    """A definition at work. `env` has parameters, axes, values and layers by name."""
+
+    result: Any = None
+
+    def statements(self, body: tuple[tree.Statement, ...]) -> None:
+        for statement in body:
+            self.statement(statement)
+
+    def statement(self, node: tree.Statement) -> None:
+        match node:
+            case tree.Assign(targets=targets, op=op, value=value):
+                self.assign([t.id for t in targets], op, value)
+            case tree.For():
+                self.loop(node)
+            case tree.Scan():
+                self.scan(node)
+            case tree.Collect(name=name, value=value):
+                self.collected.setdefault(name, []).append(self.value(value))
+            case tree.If():
+                self.choice(node)
+            case tree.Require(condition=condition, message=message):
+                if not self.value(condition):
+                    raise Refused(message or "a requirement does not hold")
+            case tree.Return(values=values, names=names):
+                self.returns(values, names)
+            case tree.Evaluate(value=value):
+                self.value(value)
+            case tree.Declare(keyword="param" | "state", fields=fields):
+                for field in fields:
+                    self.declare(field)
+            case tree.Declare(keyword="input") | tree.Rngs():
+                pass
+            case _:
+                raise NotImplementedError(type(node).__name__)
+
+    # ----------------------------------------------------------------- values
+
+    def assign(self, targets: list[str], op: str, node: tree.Expr) -> None:
+        if op != "=":
+            (name,) = targets
+            self.put(name, self.operate(STEPS[op], self.env[name], self.value(node)))
+            return
+        value = self.assigned(node)
+        if len(targets) == 1:
+            self.put(targets[0], list(value) if isinstance(value, list) else value)
+            return
+        parts = list(value.values() if isinstance(value, Record) else value)
+        if len(parts) != len(targets):
+            raise ValueError(f"{len(parts)} values for {targets}")
+        for name, part in zip(targets, parts, strict=True):
+            self.put(name, part)
+
+    def put(self, name: str, value: Any) -> None:
+        """A name has a value from here on; a `state` keeps it."""
+        if name in self.states:
+            kept = self.states[name]
+            value = jnp.asarray(value.array if isinstance(value, Tensor) else value)
+            value = value.astype(kept.array.dtype)
+            value = Tensor(jnp.broadcast_to(value, kept.shape), kept.names)
+            self.run.write((*self.path, name), value.array)
+        self.env[name] = value
+
+    def declare(self, field: tree.Field) -> None:
+        array = self.run.read((*self.path, field.name))
+        sizes, names = self.shape(field.type.dims or ())
+        if array.shape != tuple(sizes):
+            raise Refused(f"{field.name}: {array.shape} is not {sizes}")
+        self.env[field.name] = Tensor(array, names)
+        self.states.pop(field.name, None)
+
+    def returns(
+        self, values: tuple[tree.Expr, ...], names: tuple[tree.Name, ...]
+    ) -> None:
+        found = tuple(self.value(v) for v in values)
+        if names:
+            self.result = Record(zip([n.id for n in names], found, strict=True))
+        else:
+            self.result = found[0] if len(found) == 1 else found
+
+    # ---------------------------------------------------------------- control
+
+    def loop(self, node: tree.For) -> None:
+        items = self.value(node.iterable)
+        items = items.values() if isinstance(items, Record) else items
+        for index, item in enumerate(items):
+            self.indices.append(index)
+            parts = [item] if len(node.targets) == 1 else item
+            for target, part in zip(node.targets, parts, strict=True):
+                self.env[target.id] = part
+            self.statements(node.body)
+            self.indices.pop()
+
+    def choice(self, node: tree.If) -> None:
+        holds = self.value(node.condition)
+        asked = self.asks_inputs(node.condition)
+        if asked and not self.run.ghost:
+            self.construct_only(node.orelse if holds else node.then, asked)
+        self.statements(node.then if holds else node.orelse)
+
+    def asks_inputs(self, condition: tree.Expr) -> list[str]:
+        """The inputs whose presence a condition asks for."""
+        from nnxc.syntax.walk import nodes_in
+
+        return [
+            n.id
+            for b in nodes_in(condition, tree.Binary)
+            if b.op in ("==", "!=")
+            for n in nodes_in(b, tree.Name)
+            if n.id in self.optional
+        ]
+
+    def construct_only(
+        self, body: tuple[tree.Statement, ...], asked: list[str]
+    ) -> None:
+        """Goes through a side that is not taken, for its layers exist all the same."""
+        other = self.copy()
+        for name in asked:
+            absent = self.env.get(name) is None
+            other.env[name] = self.stand_in(self.optional[name]) if absent else None
+        self.run.ghost += 1
+        state = dict(self.run.state)
+        try:
+            jax.eval_shape(lambda: other.statements(body))
+        finally:
+            self.run.ghost -= 1
+            self.run.state = state
+
+    def stand_in(self, field: tree.Field) -> Tensor:
+        """An array as an input wants it, of axes of size 1 where nothing is known."""
+        sizes = []
+        for dim in field.type.dims or ():
+            try:
+                sizes.append(self.value(dim))
+            except NameError:
+                sizes.append(1)
+        return Tensor(jnp.zeros(sizes, DTYPES[field.type.dtype or "float"]))
+
+    def copy(self) -> Frame:
+        """A frame in which values may change without changing here."""
+        other = type(self)(self.run, self.file, self.path, self.names)
+        other.__dict__.update(self.__dict__)
+        other.env = dict(self.env)
+        other.indices = list(self.indices)
+        return other
+
+    # ------------------------------------------------------------------ scans
+
+    def scan(self, node: tree.Scan) -> None:
+        sources = [self.tensor(self.value(s)) for s in node.sources]
+        carries = {c.name: self.value(c.value) for c in node.carries}
+        if sources:
+            over = self.axis(node.over)
+            places = [position(over, s) for s in sources]
+            steps = sources[0].shape[places[0]]
+            label = sources[0].names[places[0]]
+        else:
+            places, steps, label = [], self.value(node.over), None
+        outer, gathered = dict(self.env), self.collected
+        self.collected = {}
+        order = range(steps)
+        for step in reversed(order) if node.reversed else order:
+            self.env = {**outer, **carries}
+            for target, source, place in zip(
+                node.targets, sources, places, strict=True
+            ):
+                names = source.names[:place] + source.names[place + 1 :]
+                self.env[target.id] = Tensor(source.array.take(step, place), names)
+            self.statements(node.body)
+            carries = {name: self.env[name] for name in carries}
+        found, self.collected = self.collected, gathered
+        self.env = {**outer, **carries}
+        for name, values in found.items():
+            ordered = values[::-1] if node.reversed else values
+            self.env[name] = self.gathered(ordered, places[0] if places else 0, label)
+
+    def gathered(self, values: list[Any], place: int, label: str | None) -> Tensor:
+        """What the steps of a scan gave, along an axis."""
+        items = [self.tensor(v) for v in values]
+        place = min(place, items[0].ndim)
+        names = [*items[0].names[:place], label, *items[0].names[place:]]
+        return Tensor(jnp.stack([i.array for i in items], place), names)

@@ -1,0 +1,97 @@
+"""Windows that slide: their padding, and pools."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+def per_axis(value: Any, n: int) -> list[int]:
+    """A number for each axis."""
+    return list(value) if isinstance(value, list | tuple) else [value] * n
+
+
+def pad_same(
+    sizes: Sequence[int], window: Any, stride: Any, padding: Any, dilation: Any
+) -> list[tuple[int, int]]:
+    """How much is added before and after each axis."""
+    n = len(sizes)
+    reach = [d * (k - 1) + 1 for d, k in zip(dilation, window, strict=True)]
+    if padding == "valid":
+        return [(0, 0)] * n
+    if padding == "causal":
+        return [(r - 1, 0) for r in reach]
+    if padding == "same":
+        pads = []
+        for size, r, s in zip(sizes, reach, stride, strict=True):
+            missing = max((-(-size // s) - 1) * s + r - size, 0)
+            pads.append((missing // 2, missing - missing // 2))
+        return pads
+    return [p if isinstance(p, tuple) else (p, p) for p in per_axis(padding, n)]
+
+
+def max_pool(x: Any, window: Any, stride: Any, padding: Any, ceil: bool) -> Any:
+    """The largest value in each window over the axes before the last."""
+    return _pooled(x, window, stride, padding, -jnp.inf, jax.lax.max, ceil)
+
+
+def avg_pool(x: Any, window: Any, stride: Any, padding: Any, count: bool) -> Any:
+    """The mean of each window over the axes before the last."""
+    total = _pooled(x, window, stride, padding, 0.0, jax.lax.add, False)
+    if count:
+        n = len(per_axis(window, x.ndim - 2))
+        return total / math.prod(per_axis(window, n))
+    ones = jnp.ones_like(x)
+    return total / _pooled(ones, window, stride, padding, 0.0, jax.lax.add, False)
+
+
+def _pooled(
+    x: Any, window: Any, stride: Any, padding: Any, fill: float, op: Any, ceil: bool
+) -> Any:
+    n = len(window) if isinstance(window, list | tuple) else x.ndim - 2
+    window = per_axis(window, n)
+    stride = window if stride is None else per_axis(stride, n)
+    sizes = x.shape[x.ndim - n - 1 : -1]
+    pads = pad_same(sizes, window, stride, padding, [1] * n)
+    if ceil:
+        pads = [_up(*a) for a in zip(sizes, window, stride, pads, strict=True)]
+    lead = x.ndim - n - 1
+    return jax.lax.reduce_window(
+        x, np.asarray(fill, x.dtype), op, [1] * lead + window + [1],
+        [1] * lead + stride + [1], [(0, 0)] * lead + pads + [(0, 0)],
+    )  # fmt: skip
+
+
+def _up(size: int, window: int, stride: int, pad: tuple[int, int]) -> tuple[int, int]:
+    """Padding by which the last window, which begins inside, reaches beyond the end."""
+    steps = -(-(size + sum(pad) - window) // stride)
+    if steps * stride >= size + pad[0]:
+        steps -= 1
+    return pad[0], max(steps * stride + window - size - pad[0], 0)
+
+
+def resized(
+    x: Any, size: Sequence[int], method: str, antialias: bool, corners: bool
+) -> Any:
+    """An image at other sizes of the axes before the last."""
+    lead = x.ndim - 1 - len(size)
+    shape = (*x.shape[:lead], *size, x.shape[-1])
+    if not corners:
+        return jax.image.resize(x, shape, method, antialias=antialias)
+    for axis, new in enumerate(size, lead):
+        old = x.shape[axis]
+        step = (old - 1) / (new - 1) if new > 1 else 0.0
+        at = jnp.arange(new) * step
+        if method == "nearest":
+            x = jnp.take(x, jnp.round(at).astype(int), axis)
+            continue
+        low = jnp.clip(jnp.floor(at).astype(int), 0, max(old - 2, 0))
+        share = (at - low).reshape(-1, *[1] * (x.ndim - 1 - axis))
+        high = jnp.minimum(low + 1, old - 1)
+        x = jnp.take(x, low, axis) * (1 - share) + jnp.take(x, high, axis) * share
+    return x
