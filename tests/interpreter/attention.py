@@ -6,6 +6,15 @@ from typing import Any
 
 import jax.numpy as jnp
 
+
+def sees(distance: Any, causal: bool, window: int | None) -> Any:
+    """Which keys a query sees, by how far behind it they are."""
+    seen = distance >= 0 if causal else distance == distance
+    if window is not None:
+        seen &= abs(distance) < window
+    return seen
+
+
 def attention(
     q, k, v, bias=None, mask=None, slopes=None, sinks=None, segments=None, *, causal=False,
     scale=None, window=None, chunk=None, softcap=None,
@@ -39,14 +48,6 @@ def attention(
     if sinks is not None:
         total = total + jnp.exp(sinks[:, None, None] - top)
     return jnp.einsum("...hts,...shk->...thk", powers / total, v)
-
-
-def sees(distance: Any, causal: bool, window: int | None) -> Any:
-    """Which keys a query sees, by how far behind it they are."""
-    seen = distance >= 0 if causal else distance == distance
-    if window is not None:
-        seen &= abs(distance) < window
-    return seen
 
 
 def turned(x: Any, angles: Any, interleaved: bool) -> Any:
