@@ -17,6 +17,7 @@ from nnxc.emit.calls import fill
 from nnxc.emit.text import Text, literal, quoted
 from nnxc.ops import MODEL_OPS
 from nnxc.ops.base import Example, Kind, Op, Shaped
+from nnxc.ops.creation import type_of_numbers
 from nnxc.ops.pattern import shape_of
 from nnxc.shapes import DTYPES, Axis, TensorType
 
@@ -127,6 +128,8 @@ def rule_args(case: Case, env: Env | None = None) -> dict[str, Any]:
                 found[name] = tuple(
                     Axis(dim(i), i if isinstance(i, str) else None) for i in value
                 )
+            case Kind.NUMBERS:
+                found[name] = type_of_numbers(value)
             case _:
                 found[name] = value
     return found

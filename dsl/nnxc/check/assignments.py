@@ -13,6 +13,7 @@ from .context import Context
 from .declarations import check_name, with_article
 from .expressions import as_tensor, expr
 from .forms import named
+from .initial import is_constant
 from .inputs import wrap
 from .values import (
     BAD,
@@ -169,14 +170,13 @@ def store(ctx: Context, target: tree.Name, value: Value, span: Span) -> None:
         case Tensor(made, optional):
             if optional:
                 as_tensor(ctx, value, target)
+            constant = is_constant(ctx, made)
             if not lists.renamed(ctx, made, target.id):
                 ctx.body.append(ir.Assign((target.id,), made, span))
-            ctx.bind(
-                target.id,
-                Tensor(ir.Var(target.id, value.type, target.span)),
-                target.span,
-                "value",
-            )
+            var = Tensor(ir.Var(target.id, value.type, target.span))
+            held = ctx.bind(target.id, var, target.span, "value")
+            if constant:
+                ctx.constants[held] = made
         case Several(made, kinds):
             ctx.body.append(ir.Assign((target.id,), made, span))
             ctx.bind(

@@ -67,6 +67,9 @@ class Context:
     locals: dict[str, frozenset[str]] = field(
         default_factory=dict
     )  # opaque size -> its symbols
+    constants: dict[Binding, ir.Expr] = field(
+        default_factory=dict
+    )  # local tensors that follow from parameters
     sized: dict[Any, Dim] = field(
         default_factory=dict
     )  # value without a form, and what its names stand for -> its local

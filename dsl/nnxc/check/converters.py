@@ -21,6 +21,7 @@ from .context import Context
 from .flavors import describe
 from .forms import form
 from .kinds import demand_sizes, demand_whole
+from .numbers import numbers
 from .values import OpRef, Param, Static, Value, number
 
 Converted = tuple[ir.Static, Any]
@@ -55,6 +56,7 @@ EXPECTED = {
     Kind.FUNCTION: "an activation such as `gelu`",
     Kind.SCHEDULE: "a number or a schedule",
     Kind.LIST: "a list",
+    Kind.NUMBERS: "a list of numbers",
 }
 
 
@@ -402,4 +404,5 @@ _CONVERT: dict[Kind, Callable[..., Converted]] = {
     Kind.FUNCTION: _function,
     Kind.SCHEDULE: _schedule,
     Kind.LIST: _list,
+    Kind.NUMBERS: numbers,
 }

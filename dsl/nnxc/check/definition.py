@@ -161,6 +161,7 @@ def _of_fractions(param: Param) -> None:
         param.kind = Kind.NUMBER
     if param.kind is Kind.SIZES:
         param.kind, param.element = Kind.LIST, Static(ir.Literal(0), "unknown")
+        param.fractions = True
 
 
 def _default(ctx: Context, param: Param, node: tree.Expr) -> None:
@@ -326,7 +327,14 @@ def _signature(
         node.kind == "model",
         "" if node is first and node.kind == "block" else doc_of(node.trivia),
         tuple(
-            ir.Parameter(p.name, p.kind or Kind.NUMBER, p.default, p.span, p.optional)
+            ir.Parameter(
+                p.name,
+                p.kind or Kind.NUMBER,
+                p.default,
+                p.span,
+                p.optional,
+                p.fractions,
+            )
             for p in ctx.params.values()
         ),
         tuple(a for a in ctx.axes if a in ctx.inferred),

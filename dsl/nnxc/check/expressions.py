@@ -233,11 +233,13 @@ def as_tensor(
         case Bad():
             raise Fault
         case Static():
+            numbers = value.flavor == "list"
             ctx.fail(
                 "N233",
                 f"{what} must be a tensor",
                 node.span,
                 f"this is {describe(value)}",
+                help=f"write `tensor({node.span.text[:40]})`" if numbers else None,
             )
         case Several():
             ctx.fail(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 
 from .. import ir
-from ..dims import Dim, DimError, symbol
+from ..dims import Dim, DimError, func, symbol
 from ..source import Span
 from .conditions import size
 from .context import Context
@@ -37,6 +37,8 @@ def form(ctx: Context, node: ir.Static, base: str, span: Span) -> Dim:
             return made
         case ir.StaticUnary("-", operand):
             return -form(ctx, operand, base, span)
+        case ir.StaticIndex(ir.Ref(values), index):
+            return func("index", symbol(values), form(ctx, index, base, span))
     return named(ctx, node, None, base, span)
 
 

@@ -27,7 +27,7 @@ from .calls import (
     with_defaults,
 )
 from .context import Context
-from .converters import OpenWindow
+from .converters import Converted, OpenWindow
 from .inputs import check_arguments, items, tensor_input, wrap
 from .values import (
     BAD,
@@ -65,6 +65,7 @@ def function(
     for name, (node, value) in params.items():
         if isinstance(value, OpenWindow) and subject is not None:
             params[name] = (node, value.over(subject))
+    _dtype_of_numbers(op, params)
     rule = shape_of_list if _has_list(inputs) else shape
     shaped = rule(
         ctx, op, inputs, dims_of(params), span, {**written.spans, **_spans(inputs)}
@@ -72,7 +73,7 @@ def function(
     stream = stream_of(op, params)
     draw(ctx, stream, stream_span(op, written.spans, span), hard=True)
     made = ir.OpCall(
-        replace(op, build=shaped.build or op.build),
+        replace(op, build=shaped.build or op.build, dtype_aware=_aware(op, shaped.out)),
         tuple(
             (n, tuple(t.expr for t in v) if isinstance(v, tuple) else v.expr)
             for n, v in inputs.items()
@@ -85,6 +86,33 @@ def function(
         stream,
     )
     return wrap(made)
+
+
+def _dtype_of_numbers(op: Op, params: dict[str, Converted]) -> None:
+    """A list of floating numbers may hold whole ones in a config: its dtype is written."""
+    for param in op.params:
+        if (
+            param.kind is Kind.NUMBERS
+            and param.name in params
+            and "dtype" not in params
+        ):
+            node, kind = params[param.name]
+            if kind.dtype == "float" and not _all_floats(node):
+                params["dtype"] = (ir.Literal("float"), "float")
+
+
+def _all_floats(node: ir.Static) -> bool:
+    match node:
+        case ir.StaticList(items):
+            return all(map(_all_floats, items))
+        case ir.Literal(float()):
+            return True
+    return False
+
+
+def _aware(op: Op, out: ir.Type) -> bool:
+    """Whether it takes the dtype of the model: what is of another takes its own."""
+    return op.dtype_aware and not (isinstance(out, TensorType) and out.dtype != "float")
 
 
 def _has_list(inputs: Mapping[str, Given]) -> bool:

@@ -9,6 +9,7 @@ from ..syntax import tree
 from ..walk import walk
 from . import types
 from .apply import static_dims
+from .conditions import asks_given
 from .context import Context
 from .converters import NUMBERS, initializer
 from .statics import ARITY
@@ -31,9 +32,44 @@ def initial(
     if not isinstance(value, Tensor):
         text = "an initialiser such as `normal(0.02)`, a number or a tensor must stand here"
         ctx.fail("N207", text, node.span)
-    _known_at_construction(ctx, value.expr, what)
+    made = with_constants(ctx, value.expr)
+    _known_at_construction(ctx, made, what)
     types.check_type(ctx, value.type, kind, node.span, f"what {what} begins as")
-    return value.expr
+    return made
+
+
+def with_constants(ctx: Context, value: ir.Expr) -> ir.Expr:
+    """The value with the locals in it that follow from parameters, and what these are made of."""
+    found: dict[str, ir.Expr] = {}
+    todo = [value]
+    while todo:
+        for part in walk(todo.pop()):
+            held = ctx.scope.get(part.name) if isinstance(part, ir.Var) else None
+            if held in ctx.constants and held is not None:
+                made = ctx.constants[held]
+                found.pop(held.name, None)
+                found[held.name] = made  # what others are made of comes last
+                todo.append(made)
+    for name, made in found.items():
+        value = ir.Let(name, made, value, value.type, value.span)
+    return value
+
+
+def is_constant(ctx: Context, value: ir.Expr) -> bool:
+    """Whether a tensor follows from what is known when a model is built."""
+    bound = {part.name for part in walk(value) if isinstance(part, ir.Let)}
+    for part in walk(value):
+        match part:
+            case ir.Var(name) if name not in bound:
+                if ctx.scope.get(name) not in ctx.constants:
+                    return False
+            case ir.OpCall(op=op) if op.streams:
+                return False
+            case ir.Apply() | ir.Invoke() | ir.ModelCall():
+                return False
+            case ir.Choose(condition) if asks_given(condition):
+                return False
+    return True
 
 
 def _names_an_initializer(ctx: Context, node: tree.Expr) -> bool:

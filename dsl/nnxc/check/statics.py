@@ -36,6 +36,9 @@ _PYTHON: dict[str, Callable[[Any, Any], Any]] = {
 COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 
 
+MOST_ITEMS = 1000  # of a list that is looked at one by one
+
+
 def literal(ctx: Context, node: tree.Expr) -> Static | None:
     """A literal as a static value; None for any other expression."""
     match node:
@@ -94,6 +97,8 @@ def binary(ctx: Context, op: str, left: Static, right: Static, span: Span) -> St
         known = left.known and right.known
         value = _PYTHON[op](left.value, right.value) if known else None
         return Static(node, "bool", None, value, known)
+    if op in ("+", "*") and "list" in (left.flavor, right.flavor):
+        return _of_lists(ctx, op, left, right, span)
     for side in (left, right):
         _need_number(ctx, side, op, span)
     if left.known and right.known:
@@ -128,6 +133,30 @@ def _need_number(ctx: Context, side: Static, op: str, span: Span) -> None:
         ctx.fail("N220", f"`{op}` needs numbers", span, label, related=seen(side))
     if side.flavor == "unknown" and side.param is not None:
         demand(ctx, side.param, Kind.NUMBER, span)
+
+
+def _of_lists(ctx: Context, op: str, left: Static, right: Static, span: Span) -> Static:
+    """`widths + [d]`, `["full"] * layers`: one list after the other, or one so many times."""
+    node = ir.StaticBinary(op, left.node, right.node)
+    if op == "+":
+        for side in (left, right):
+            _need_list(ctx, side, op, span)
+        both = (left.element, right.element)
+        items = left.items + right.items if left.items and right.items else ()
+        element = common(tuple(e for e in both if e is not None))
+    else:
+        times, list_ = (left, right) if right.flavor == "list" else (right, left)
+        if times.flavor not in ("int", "unknown"):
+            text, label = "a list is repeated a whole number of times", describe(times)
+            ctx.fail("N220", text, span, f"this is {label}", related=seen(times))
+        if times.dim is not None:
+            demand_whole(ctx, times.dim, span)
+        few = times.known and 0 < times.value * len(list_.items) <= MOST_ITEMS
+        items = list_.items * times.value if few else ()
+        element = list_.element
+    known = bool(items) and all(item.known for item in items)
+    value = tuple(item.value for item in items) if known else None
+    return Static(node, "list", None, value, known, items, element)
 
 
 def _need_condition(ctx: Context, op: str, side: Static, span: Span) -> None:

@@ -12,6 +12,7 @@ from ..dims import Dim
 from ..ops.base import Op
 from . import copies
 from . import text as t
+from .begun import Begun
 from .build import construct
 from .carried import together
 from .columns import Columns
@@ -70,6 +71,7 @@ class _Constructor:
         taken = ["rngs", "dtype", "cfg", *signature.arguments.values()]
         self.namespace = Namespace([*taken, *names.reserved])
         self.scope = Scope(self._symbol, externs=names.externs)
+        self.begun = Begun(self.scope, self.namespace)
         self.checked: set[object] = set()
         self.annotated: set[str] = set()
         self.kinds = Kinds(names.signatures, options)
@@ -152,14 +154,16 @@ class _Constructor:
         return Line(start + text, tuple(uses))
 
     def _all(self, body: Iterable[ir.Stmt]) -> list[Node]:
-        return [node for stmt in body for node in self._statement(stmt)]
+        with self.begun.inside():
+            return [node for stmt in body for node in self._statement(stmt)]
 
     def _statement(self, stmt: ir.Stmt) -> list[Node]:
         match stmt:
             case ir.Declare(layer):
                 return [self._make(layer)]
             case ir.Variable():
-                return [self._make(stmt)]
+                lines, variable = self.begun.lines(stmt)
+                return [*lines, self._make(variable)]
             case ir.StaticLet():
                 return self._let(stmt)
             case ir.Require():
@@ -213,7 +217,8 @@ class _Constructor:
     def _make(self, item: ir.Layer | ir.Variable) -> Line:
         with self.scope.recording() as uses:
             text = self._text(item)
-        return self._keep(item.name, text, tuple(uses))
+        begun = self.begun.uses(item.init) if isinstance(item, ir.Variable) else ()
+        return self._keep(item.name, text, (*uses, *begun))
 
     def _keep(
         self, name: str, text: str, uses: tuple[str, ...], annotation: str = ""

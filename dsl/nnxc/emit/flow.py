@@ -28,6 +28,7 @@ from .reads import (
     assigned_names,
     declared,
     givens,
+    idle,
     in_use,
     joined,
     live_through,
@@ -255,6 +256,8 @@ class Flow:
 
     def _statement(self, stmt: ir.Stmt, after: frozenset[str]) -> None:
         match stmt:
+            case ir.Assign() if idle(stmt, after):
+                pass
             case ir.Assign((target,), value) if self._grows(target, value):
                 self._copy(target, *self.part(value))
             case ir.Assign((target,), value):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from .. import ir
 from ..record import Record
 from .scope import Scope
-from .statics import static
+from .statics import iterable
 
 Part = tuple[str, tuple[str, ...]]  # text and uses
 
@@ -38,7 +38,7 @@ def source(iterable: ir.Static, targets: int, scope: Scope) -> Source:
 def part(value: ir.Static, scope: Scope) -> Part:
     """A static value with what it uses."""
     with scope.recording() as uses:
-        text = static(value, scope).text
+        text = iterable(value, scope).text
     return text, tuple(uses)
 
 

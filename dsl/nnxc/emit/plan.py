@@ -135,19 +135,34 @@ def fields(signature: Signature) -> list[FieldView]:
 
 def annotation(param: ir.Parameter) -> str:
     """The Python type of a parameter."""
-    text = _ANNOTATIONS.get(param.kind) or _list_annotation(param.default)
+    text = _ANNOTATIONS.get(param.kind, "tuple")
+    if isinstance(param.default, ir.StaticList) and param.default.items:
+        text = _of_list(param.default.items, "float" if param.fractions else "int")
     return f"{text} | None" if param.optional else text
 
 
-def _list_annotation(default: ir.Static | None) -> str:
-    match default:
+def _of_list(items: Iterable[ir.Static], whole: str) -> str:
+    """The type of a list with such elements; whole numbers among them are of the type `whole`."""
+    kinds = list(dict.fromkeys(_of_element(item, whole) for item in items))
+    if "float" in kinds and "int" in kinds:
+        kinds.remove("int")
+    kinds.sort(key=lambda kind: kind == "None")
+    return f"tuple[{' | '.join(kinds)}, ...]" if kinds else "tuple"
+
+
+def _of_element(item: ir.Static, whole: str) -> str:
+    match item:
         case ir.StaticList(items):
-            kinds = {type(i.value) for i in items if isinstance(i, ir.Literal)}
-            if len(kinds) == 1 and all(isinstance(i, ir.Literal) for i in items):
-                kind = kinds.pop()
-                if kind in (int, float, str, bool):
-                    return f"tuple[{kind.__name__}, ...]"
-    return "tuple"
+            return _of_list(items, whole)
+        case ir.Literal(None):
+            return "None"
+        case ir.Literal(bool() | str() | float() as value):
+            return type(value).__name__
+        case ir.Literal(tuple()):
+            return "tuple[int, ...]"
+        case ir.Function():
+            return _ANNOTATIONS[Kind.FUNCTION]
+    return whole
 
 
 def _default(param: ir.Parameter) -> str:

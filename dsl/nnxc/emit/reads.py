@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from .. import ir
 from ..record import replace
+from ..shapes import TensorType
 from ..walk import operands as children
 from ..walk import rebuilt
 from ..walk import walk as walk
@@ -138,6 +139,8 @@ def only_declares(
 def live_before(stmt: ir.Stmt, after: frozenset[str]) -> frozenset[str]:
     """The tensors whose values are needed before a statement, given those needed after it."""
     match stmt:
+        case ir.Assign() if idle(stmt, after):
+            return after
         case ir.Assign(targets, value):
             return (after - frozenset(targets)) | reads(value)
         case ir.UpdateState(value=value):
@@ -161,6 +164,19 @@ def live_before(stmt: ir.Stmt, after: frozenset[str]) -> frozenset[str]:
             arms = live_through(then, after)[0] | live_through(orelse, after)[0]
             return arms | givens(condition)
     return after
+
+
+def idle(stmt: ir.Assign, after: frozenset[str]) -> bool:
+    """Whether a call can do without an assignment: a tensor that only its constructor needs."""
+    if not after.isdisjoint(stmt.targets) or not isinstance(
+        stmt.value.type, TensorType
+    ):
+        return False
+    return not any(
+        isinstance(part, ir.Apply | ir.Invoke | ir.ModelCall)
+        or (isinstance(part, ir.OpCall) and bool(part.op.streams))
+        for part in walk(stmt.value)
+    )
 
 
 def outside(scan: ir.Scan) -> frozenset[str]:

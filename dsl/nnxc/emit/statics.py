@@ -21,6 +21,7 @@ _ARITHMETIC: dict[str, Callable[[Dim, Dim], Dim]] = {
     "//": operator.floordiv,
     "%": operator.mod,
 }
+_ITERATORS = ("range", "enumerate", "zip", "reversed")
 _MATH = ("sqrt", "log", "log2", "exp", "ceil", "floor", "prod")
 
 
@@ -42,7 +43,9 @@ def static(value: ir.Static, scope: Scope) -> Text:
                 static(condition, scope), static(then, scope), static(orelse, scope)
             )
         case ir.StaticCall(name, args):
-            return static_call(name, [static(a, scope).text for a in args])
+            given = static if name in ("len", "reversed") else iterable
+            made = static_call(name, [given(a, scope).text for a in args])
+            return Text(f"tuple({made})") if name in _ITERATORS else made
         case ir.StaticList(items):
             return t.tuple_of([static(i, scope).text for i in items])
         case ir.StaticIndex(inner, index):
@@ -58,6 +61,14 @@ def static(value: ir.Static, scope: Scope) -> Text:
             return initializer(op, dict(args), scope)
         case _:
             assert_never(value)
+
+
+def iterable(value: ir.Static, scope: Scope) -> Text:
+    """A static value where Python goes through it once: what makes a list need not keep it."""
+    text = static(value, scope)
+    if isinstance(value, ir.StaticCall) and value.name in _ITERATORS:
+        return Text(text.text.removeprefix("tuple(").removesuffix(")"))
+    return text
 
 
 def slice_of(

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from .. import ir
-from ..walk import operands, rebuilt
 from . import text as t
 from .expr import render
-from .reads import substitute
 from .scope import Scope
 from .statics import size, static
 
@@ -15,13 +13,7 @@ def variable(var: ir.Variable, scope: Scope) -> str:
     """The Flax variable of a `param` or `state`."""
     kind = "nnx.BatchStat" if var.state else "nnx.Param"
     if isinstance(var.init, ir.Expr):
-        dtype, scope.dtype = (
-            scope.dtype,
-            None,
-        )  # that of activations is not that of weights
-        begun = render(_without_lets(var.init), scope)
-        scope.dtype = dtype
-        return f"{kind}({begun})"
+        return f"{kind}({value(var.init, scope)})"
     shape = t.tuple_of([size(s, scope).text for s in var.type.sizes]).text
     dtype = (
         "jnp.float32" if var.type.dtype == "float" else scope.dtype_text(var.type.dtype)
@@ -29,11 +21,13 @@ def variable(var: ir.Variable, scope: Scope) -> str:
     return f"{kind}({_initial(var.init, shape, dtype, scope)})"
 
 
-def _without_lets(expr: ir.Expr) -> ir.Expr:
-    """The expression with what is used twice written twice: it is computed once."""
-    if isinstance(expr, ir.Let):
-        return _without_lets(substitute(expr.body, expr.name, expr.value))
-    return rebuilt(expr, [_without_lets(part) for part in operands(expr)])
+def value(expr: ir.Expr, scope: Scope) -> str:
+    """A tensor that a constructor computes, in the dtype of weights."""
+    dtype, scope.dtype = scope.dtype, None
+    try:
+        return render(expr, scope)
+    finally:
+        scope.dtype = dtype
 
 
 def _initial(init: ir.Static, shape: str, dtype: str, scope: Scope) -> str:

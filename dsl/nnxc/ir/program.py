@@ -22,6 +22,7 @@ class Parameter(Record):
     default: Static | None
     span: Span
     optional: bool = False
+    fractions: bool = False  # of a list: its numbers need not be whole
 
 
 class ModelInput(Record):

@@ -22,6 +22,9 @@ class Kind(Enum):
     SIZES = "sizes"  # [tuple[Dim, ...]] one or several sizes: the rest of the positional arguments, or a list
     INT = "int"  # [Dim] any int, also zero and negative
     LIST = "list"  # any list: a parameter of a model only
+    NUMBERS = (
+        "numbers"  # [TensorType] a list of numbers, or of such lists of one length
+    )
     INTS = "ints"  # [tuple[Dim, ...]] a list of ints, or one int
     NUMBER = "number"  # [int | float | None]
     BOOL = "bool"  # [bool | None]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
 from typing import Any
 
 from ..dims import Dim, const
-from ..shapes import Axis, TensorType
+from ..shapes import Axis, TensorType, promote
 from .base import (
     REQUIRED,
     Along,
@@ -59,6 +60,31 @@ def _count(start: Dim, stop: Dim, step: Dim) -> Dim:
     if step.value == 0:
         raise ShapeError("a step cannot be 0", at="step", code="N305")
     return (stop - start + step - 1) // step
+
+
+def type_of_numbers(values: Any) -> TensorType:
+    """The type of a tensor of these numbers; raises `ShapeError` where they make none."""
+    if not isinstance(values, tuple):
+        kinds = {bool: "bool", int: "int", float: "float"}
+        if type(values) not in kinds:
+            raise ShapeError("a tensor is made of numbers", at="values", code="N207")
+        return TensorType(kinds[type(values)], ())
+    return stacked([type_of_numbers(value) for value in values], const(len(values)))
+
+
+def stacked(types: Sequence[TensorType], count: Dim) -> TensorType:
+    """The type of what a list of tensors of these types makes; raises `ShapeError`."""
+    if not types:
+        raise ShapeError("this list is empty", at="values", code="N305")
+    if any(t.sizes != types[0].sizes for t in types):
+        raise ShapeError("these lists differ in length", at="values", code="N301")
+    dtype = reduce(promote, (t.dtype for t in types))
+    return TensorType(dtype, (Axis(count, count.name), *types[0].axes))
+
+
+def _tensor(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
+    values: TensorType = args["values"]
+    return Shaped(out=values.with_dtype(args["dtype"] or values.dtype))
 
 
 def _eye(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
@@ -204,6 +230,25 @@ ENTRIES: tuple[Op, ...] = (
         "triu_indices",
         "Rows and columns of a square's entries on a diagonal and above, row by row.",
         lambda n, k: n * n - _below(n, k - 1),
+    ),
+    Op(
+        "tensor",
+        "function",
+        "The tensor of a list of numbers, or of lists of one length.",
+        Call("jnp.array", ("values",), {"dtype": "dtype"}),
+        params=(
+            Param("values", Kind.NUMBERS, doc="the numbers"),
+            Param("dtype", Kind.DTYPE, None, "the dtype", positional=False),
+        ),
+        inputs=(),
+        shape=_tensor,
+        dtype_aware=True,
+        aliases=("array", "asarray", "constant", "as_tensor"),
+        examples=(
+            Example({"values": (0.5, 1.0, 2.0)}),
+            Example({"values": ((1, 2), (3, 4), (5, 6))}),
+            Example({"values": (1, 2), "dtype": "float"}),
+        ),
     ),
     Op(
         "linspace",
