@@ -243,6 +243,7 @@ ENTRIES: tuple[Op, ...] = (
         inputs=(),
         shape=_tensor,
         dtype_aware=True,
+        along=Along.COUNTS,
         aliases=("array", "asarray", "constant", "as_tensor"),
         examples=(
             Example({"values": (0.5, 1.0, 2.0)}),
