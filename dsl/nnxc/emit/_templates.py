@@ -486,6 +486,15 @@ def loss_fn(goal: Any) -> str:
     return "".join(out)
 
 
+def matrix_axes() -> str:
+    """matrix_axes.py.j2."""
+    out: list[str] = []
+    out.append(
+        'def matrix_axes(matrices: Mapping[str, tuple[int, int]], params: Any) -> Any:\n    """The kernels among weights, for Muon: the axes that each sums over and those that it makes.\n\n    `matrices` says by name how many these are, the last ones of the kernel. Adam steps the rest.\n    """\n\n    def axes(path: tuple[Any, ...], x: jax.Array) -> Any:\n        keys = (getattr(part, "key", None) for part in path)\n        name = ".".join(key for key in keys if isinstance(key, str))\n        if name not in matrices:\n            return None\n        ins, outs = matrices[name]\n        every = range(x.ndim - ins - outs, x.ndim)\n        return optax.contrib.MuonDimensionNumbers((*every[:ins],), (*every[ins:],))\n\n    return jax.tree.map_with_path(axes, params)\n'
+    )
+    return "".join(out)
+
+
 def module(view: Any) -> str:
     """module.py.j2."""
     out: list[str] = []
@@ -584,6 +593,11 @@ def stored_unpack() -> str:
 def train(train: Any) -> str:
     """train.py.j2."""
     out: list[str] = []
+    if train.table:
+        out.append(train.table)
+        out.append(" = ")
+        out.append(train.matrices)
+        out.append("\n")
     for goal in train.goals:
         out.append(goal.tx)
         out.append(" = ")

@@ -15,6 +15,7 @@ _STRINGS = re.compile(
 _STANDARD = {
     "math": "import math",
     "Callable": "collections.abc",
+    "Mapping": "collections.abc",
     "Sequence": "collections.abc",
     "dataclass": "dataclasses",
     "replace": "dataclasses",

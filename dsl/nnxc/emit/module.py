@@ -82,6 +82,8 @@ def _parts(program: ir.Program, names: Names, options: Options) -> list[Part]:
     parts += adapter_parts(program)
     if any(goal.weight for train in trains for goal in train.goals):
         parts += [Part(text) for text in templates.accumulate().split(BETWEEN)]
+    if any(train.table for train in trains):
+        parts.append(Part(templates.matrix_axes()))
     for train in trains:
         parts += own_parts(train.adapters) if train.adapters else []
         texts = templates.train(train).split(BETWEEN)

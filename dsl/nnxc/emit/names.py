@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 # What generated code refers to by bare name.
 MODULES = (
-    "Any", "Callable", "NamedTuple", "Sequence", "dataclass", "divisible", "jax", "jnp", "math", "nnx",
+    "Any", "Callable", "Mapping", "NamedTuple", "Sequence", "dataclass", "divisible", "jax", "jnp", "math", "nnx",
     "optax", "partial",
     "replace",
 )  # fmt: skip
@@ -32,6 +32,7 @@ ADAPTERS = (
 )  # fmt: skip
 # What steps of several batches refer to besides.
 ACCUMULATED = ("Accumulated", "accumulate")
+MATRIX_AXES = "matrix_axes"  # to tell matrices from other weights
 # What all of these import.
 MORE_MODULES = (
     "Iterator", "Path", "UnionType", "fnmatchcase", "get_args", "get_origin", "get_type_hints",

@@ -8,6 +8,7 @@ from enum import IntEnum
 from .. import ir
 from ..dims import Dim
 from ..ops.base import Call, Op, Origin
+from ..ops.optimizers import wants_matrices
 from ..ops.stepwise_helpers import STEPWISE
 from ..record import Record
 from .entries import helpers_of
@@ -21,6 +22,7 @@ from .names import (
     EXTERN,
     EXTERN_BUILTINS,
     GENERATE,
+    MATRIX_AXES,
     MORE_MODULES,
     TRAIN,
     WEIGHTS,
@@ -81,8 +83,10 @@ def assign_names(program: ir.Program) -> Names:
     adapted = any(train.adapters for train in program.trains)
     taken += (*MORE_MODULES, *ADAPTERS) if adapted else ()
     taken += EXTERN_BUILTINS if origins else ()
-    goals = (goal for train in program.trains for goal in train.objectives)
+    goals = [goal for train in program.trains for goal in train.objectives]
     taken += ACCUMULATED if any(goal.weight for goal in goals) else ()
+    by_matrix = any(wants_matrices(goal.optimizer.op) for goal in goals)
+    taken += (MATRIX_AXES,) if by_matrix else ()
     fixed = ("Trainer", *helpers, *(EXTERN if origins else ()))
     module = Namespace(["Config", *fixed, *taken])
     classes = {d.name: module.give(d.name) for d in program.definitions}

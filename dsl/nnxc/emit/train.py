@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from .. import ir
+from ..ops.optimizers import wants_matrices
 from ..record import Record
 from ..shapes import DTYPES
 from . import plan
@@ -16,6 +17,7 @@ from .statics import static
 from .train_adapters import AdaptersView, adapters_view
 from .train_goals import OF_GOAL, Draws, Function, GoalView, gathered, goal_view, listed
 from .train_loss import frozen_view
+from .train_matrices import matrices
 from .train_modes import evaluation, training
 from .train_select import keeps_all
 
@@ -33,6 +35,8 @@ class TrainView(Record):
     several: bool
     create_model: Function
     adapters: AdaptersView | None
+    table: str | None  # of its matrices, by name and as text
+    matrices: str
     create_ema: str
     averaged: str  # the filter of the weights that are averaged
     decay: str | None  # of the moving average
@@ -81,8 +85,9 @@ def train_view(program: ir.Program, train: ir.Train, names: Names) -> TrainView:
     }
     held = tuple(f.parameter for f in frozen.values())
     draws = _draws(train)
+    table = _table(train, names, suffix)
     goals = tuple(
-        goal_view(train, goal, names, mine, batch, frozen, taken, draws, splits)
+        goal_view(train, goal, names, mine, batch, frozen, taken, draws, splits, table)
         for goal, mine in zip(train.objectives, own, strict=True)
     )
     losses, metrics = gathered(train.objectives)
@@ -92,6 +97,8 @@ def train_view(program: ir.Program, train: ir.Train, names: Names) -> TrainView:
         several=several,
         create_model=_create_model(called["create_model"], signature, train.precision),
         adapters=adapters,
+        table=table,
+        matrices=matrices(program, train.model, names) if table else "",
         create_ema=called["create_ema"],
         averaged="nnx.Param" if several else goals[0].wrt,
         decay=None if train.ema is None else static(train.ema, Scope()).text,
@@ -110,6 +117,14 @@ def train_view(program: ir.Program, train: ir.Train, names: Names) -> TrainView:
         losses=losses,
         metrics=metrics,
     )
+
+
+def _table(train: ir.Train, names: Names, suffix: str) -> str | None:
+    """The name of the model's matrices; adapters, which alone train then, are no layers' kernels."""
+    wanted = any(wants_matrices(goal.optimizer.op) for goal in train.objectives)
+    if train.adapters or not wanted:
+        return None
+    return names.module.give(f"MATRICES{suffix.upper()}")
 
 
 _OF_STEP = ("optimizer", "loss", "metrics")

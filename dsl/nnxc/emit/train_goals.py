@@ -71,6 +71,7 @@ def goal_view(
     taken: Sequence[str],
     draws: Draws,
     splits: bool,
+    table: str | None,
 ) -> GoalView:
     """Decide everything about one objective. `called` are the module's names for it, `batch` the
     names of the fields, `taken` what no local name may hide."""
@@ -88,7 +89,7 @@ def goal_view(
     return GoalView(
         title=f"the {goal.name}" if goal.name else "a batch",
         tx=called["tx"],
-        transformation=transformation(goal),
+        transformation=transformation(goal, table),
         trainable=called["trainable"],
         selection=selection(goal, train.model, names),
         create_optimizer=called["create_optimizer"],

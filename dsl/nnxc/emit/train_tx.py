@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from .. import ir
 from ..ops.base import REQUIRED
+from ..ops.optimizers import MATRICES
 from .build import argument
 from .calls import fill
+from .names import MATRIX_AXES
 from .scope import Scope
 from .statics import default, static
 from .text import Text
@@ -13,10 +15,11 @@ from .text import Text
 ACCUMULATE = "accumulate"  # as its template calls it
 
 
-def transformation(goal: ir.Objective) -> str:
-    """Clipping, optimizer and accumulation in one expression, for the module's top level."""
+def transformation(goal: ir.Objective, table: str | None) -> str:
+    """Clipping, optimizer and accumulation in one expression, for the module's top level. `table`
+    is the name of the model's matrices, where the optimizer wants them."""
     scope = Scope()
-    text = train_op(goal.optimizer, scope).text
+    text = train_op(goal.optimizer, scope, table).text
     if goal.clip is not None:
         limit = static(goal.clip, scope)
         text = f"optax.chain(optax.clip_by_global_norm({limit}), {text})"
@@ -28,11 +31,13 @@ def transformation(goal: ir.Objective) -> str:
     return text
 
 
-def train_op(made: ir.TrainOp, scope: Scope) -> Text:
+def train_op(made: ir.TrainOp, scope: Scope, table: str | None = None) -> Text:
     """An optimizer or schedule with its arguments."""
     args = dict(made.args)
 
     def lookup(name: str) -> Text | None:
+        if name == MATRICES:
+            return Text(f"partial({MATRIX_AXES}, {table})") if table else None
         param = made.op.param(name)
         assert param is not None, f"{made.op.name} has nothing called {name!r}"
         if name not in args:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from .base import Call, Example, Kind, Op, Param
 
+MATRICES = "matrices"  # of a call: what tells the model's matrices apart
 _RATE = Param("learning_rate", Kind.SCHEDULE, doc="a number or a schedule")
 _DECAY_DOC = "decay of the weights, times the learning rate"
 
@@ -38,6 +39,11 @@ def _numbers(**defaults: float | None) -> tuple[Param, ...]:
     )
 
 
+def wants_matrices(op: Op) -> bool:
+    """Whether an optimizer steps matrices in a way of their own."""
+    return isinstance(op.build, Call) and MATRICES in op.build.kwargs.values()
+
+
 def _betas(b1: float, b2: float, eps: float) -> tuple[Param, ...]:
     return _numbers(b1=b1, b2=b2, eps=eps, eps_root=0.0)
 
@@ -56,8 +62,10 @@ def _optimizer(
     *params: Param,
     module: str = "optax",
     constants: Mapping[str, str] | None = None,
+    matrices: str | None = None,
 ) -> Op:
-    """`constants` are what its state holds and no step replaces: name -> sizes."""
+    """`constants` are what its state holds and no step replaces: name -> sizes. `matrices` is the
+    keyword that takes what tells the model's matrices from its other weights."""
     return Op(
         name,
         "optimizer",
@@ -65,7 +73,9 @@ def _optimizer(
         Call(
             f"{module}.{name}",
             ("learning_rate",),
-            {p.name: p.name for p in params},
+            {p.name: p.name for p in params}
+            | ({matrices: MATRICES} if matrices else {}),
+            always=(MATRICES,),
         ),
         params=(_RATE, *params),
         state=constants or {},
@@ -190,12 +200,14 @@ ENTRIES: tuple[Op, ...] = (
     ),
     _optimizer(
         "muon",
-        "Momentum orthogonalised by Newton-Schulz for matrices, Adam for the rest.",
+        "Momentum orthogonalised by Newton-Schulz for the kernels of layers that are matrices, those over several axes too; "
+        "Adam for embeddings, biases, `param`s, convolutions and the layer that gives the outputs.",
         Param("ns_steps", Kind.SIZE, 5),
         *_numbers(beta=0.95, eps=1e-8),
         _decay(0.0),
         module="optax.contrib",
         constants={"ns_coeffs": "3"},
+        matrices="muon_weight_dimension_numbers",
     ),
     _optimizer("signum", "Sign of a momentum (Signum).", *_numbers(beta=0.9)),
     _optimizer("sign_sgd", "Sign of the gradient."),
