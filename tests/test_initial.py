@@ -42,3 +42,34 @@ train Net:
     assert model.scale.factor[...] == 2
     assert model.positions.dtype == jnp.float32
     assert model(jnp.ones((2, 4))).shape == (2, 4)
+
+
+FANS = """
+model Net(experts = 64, d = 16, hidden = 8):
+    input x: [B, H, W, d]
+    param up: [experts, d, hidden] = {init}
+    param deep: [2, experts, d, hidden] = {init}
+    param kernel: [3, 3, d, hidden] = {init}
+    param named: [hidden, experts, d] = {named}
+    y = einsum("b h w d, e d f -> b h w f", x, up) + einsum("b h w d, n e d f -> b h w f", x, deep)
+    standard = kernel - mean(kernel)
+    return y + convolve(x, standard) + einsum("b h w d, f e d -> b h w f", x, named)
+"""
+
+
+@pytest.mark.parametrize(
+    ("init", "named"),
+    [
+        ("lecun_normal", "lecun_normal(in_axis=[1, 2], out_axis=0)"),
+        (
+            'variance_scaling(1.0, "fan_in", "normal")',
+            'variance_scaling(1.0, "fan_in", "normal", in_axis=[1, 2], out_axis=0)',
+        ),
+    ],
+)
+def test_stacks_of_matrices_have_the_fan_of_each(init: str, named: str) -> None:
+    model = load(text_of(FANS.format(init=init, named=named))).Net(rngs=nnx.Rngs(0))
+    fans = {"up": 16, "deep": 16, "kernel": 9 * 16, "named": 64 * 16}
+    for name, fan in fans.items():
+        spread = float(getattr(model, name)[...].std())
+        assert abs(spread * fan**0.5 - 1) < 0.1, name

@@ -58,4 +58,6 @@ def test_kernels_of_layers_are_matrices_and_nothing_else_is(stack: str) -> None:
             -1, rows, change.size // rows // (2 if lead else 1)
         ):
             singular = jnp.linalg.svd(matrix / np.abs(matrix).max(), compute_uv=False)
-            assert singular[-2] > 0.3 * singular[0]  # one direction may have no gradient
+            assert (
+                singular[-2] > 0.3 * singular[0]
+            )  # one direction may have no gradient

@@ -19,6 +19,7 @@ from .axes import determined, needed_inputs
 from .context import Context
 from .converters import activation, is_activation
 from .declarations import check_name
+from .fans import with_fans
 from .found import found_sizes
 from .naming import layer_names
 from .statements import mentioned, statements, targets
@@ -340,7 +341,7 @@ def _signature(
         tuple(a for a in ctx.axes if a in ctx.inferred),
         tuple(ctx.inputs),
         ctx.outputs,
-        finish(ctx, _checks_first(ctx)),
+        with_fans(finish(ctx, _checks_first(ctx))),
         tuple(sorted(ctx.streams)),
         tuple(sorted(ctx.modes)),
         node.name.span,

@@ -37,7 +37,11 @@ def _scale(name: str, default: float) -> Param:
     return Param(name, Kind.NUMBER, default)
 
 
-_AXES = (Param("in_axis", Kind.INTS, -2), Param("out_axis", Kind.INTS, -1))
+_AXES = (
+    Param("in_axis", Kind.INTS, -2),
+    Param("out_axis", Kind.INTS, -1),
+    Param("batch_axis", Kind.INTS, (), "axes along which weights are stacked"),
+)
 _FANS = (
     ("lecun", "Variance 1 / fan-in"),
     ("he", "Variance 2 / fan-in"),
