@@ -1,7 +1,12 @@
 """Mistakes: each is told once, exactly where it is, and nothing is told that follows from another.
 
 The cases stand in `mistakes/*.txt`, each below a line `== title`. A line `#   ^N200` is no part of
-the spec; it says that N200 is reported at that column of the line above, and all are said.
+the spec; it says that N200 is reported at that column of the line above, and all are said. `#<N200`
+is said of the first column.
+
+In `newcomers.txt` and `habits.txt` the help is applied too: the spec compiles then, or has the
+mistakes of a line `# then N261`, others than the one that the help is about. A line `# by hand` says
+that no help can know what is to be written.
 """
 
 from __future__ import annotations
@@ -17,7 +22,8 @@ import nnxc
 from nnxc.codes import CODES
 from nnxc.diagnostics import Diagnostic
 
-MARK = re.compile(r"\^(N\d{3})")
+MARK = re.compile(r"[\^<](N\d{3})")
+THEN = re.compile(r"(?m)^# then (.+)$")
 Place = tuple[int, int]  # line and column, counted from 1
 
 
@@ -43,10 +49,15 @@ def case(title: str, lines: list[str]) -> Case:
     for line in lines:
         if line.startswith("#") and MARK.search(line):
             found = MARK.finditer(line)
-            mistakes += [((len(spec), m.start() + 1), m[1]) for m in found]
+            mistakes += [((len(spec), column(m)), m[1]) for m in found]
         else:
             spec.append(line)
     return Case(title, "\n".join(spec).strip("\n") + "\n", sorted(mistakes))
+
+
+def column(mark: re.Match[str]) -> int:
+    """Where a mark points."""
+    return 1 if mark[0].startswith("<") else mark.start() + 1
 
 
 FILES = sorted((Path(__file__).parent / "mistakes").glob("*.txt"))
@@ -70,6 +81,40 @@ def test_mistakes_are_told_where_they_are(case: Case) -> None:
     shown = "\n".join(f"{place(d)} {d.code} {d.message}" for d in found)
     assert sorted((place(d), d.code) for d in found) == case.mistakes, shown
     assert {d.code for d in found} <= set(CODES)
+
+
+HELPED = [
+    c
+    for name in ("newcomers", "habits")
+    for c in cases((Path(__file__).parent / f"mistakes/{name}.txt").read_text("utf-8"))
+    if c.mistakes
+]
+
+
+@pytest.mark.parametrize("case", HELPED, ids=lambda c: c.title)
+def test_the_help_of_a_newcomers_mistake_works(case: Case) -> None:
+    found = told(case.spec)
+    fixes = [d.fix for d in found if d.fix]
+    if "# by hand\n" in case.spec:
+        assert not fixes and all(d.help for d in found)
+        return
+    span, text = fixes[0].span, fixes[0].text
+    mended = case.spec[: span.start] + text + case.spec[span.end :]
+    rest = [d.code for d in told(mended)]
+    then = THEN.search(case.spec)
+    assert rest == (then[1].split() if then else []), mended
+
+
+@pytest.mark.parametrize("case", HELPED, ids=lambda c: c.title)
+def test_a_help_says_what_its_fix_does(case: Case) -> None:
+    for found in told(case.spec):
+        words = (found.fix.text if found.fix else "").split()
+        assert (
+            found.help is None
+            or not words
+            or words[0] in found.help
+            or (found.fix and found.fix.span.text.split()[:1] == words[:1])
+        )
 
 
 NET = "model Net(hidden = 4):\n    input x: [B, 2]\n"

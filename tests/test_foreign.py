@@ -12,14 +12,15 @@ from nnxc import driver
     [
         ("x -> softmax(dim=-1)", "did you mean `axis`?"),
         ("x -> Conv(4, kernel_size=3)", "did you mean `window`?"),
-        ("torch.relu(x)", "functions and layers stand by themselves: `relu`"),
+        ("torch.relu(x)", "write `relu(x)`"),
         (
-            "x -> reshape([B, 4])",
-            "a shape after an arrow re-lays out: `x -> [B, 4 * d]`",
+            "x.reshape([B, 4])",
+            "write `x -> [B, 4]`",
         ),
         ("x -> masked_fill(x > 0, 0)", "`where(mask, x, y)` chooses"),
         ("x.shape", "sizes have names, in the shape of an input: `B`"),
-        ("x.mean(-1)", "write `x -> mean`"),
+        ("x / x.shape[1]", "write `T`"),
+        ("x.mean(-1)", "write `mean(x, -1)`"),
         ("x -> [B, -1]", "write what the size is, such as `T * d`"),
         (
             "[x for i in range(3)]",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from textwrap import indent
+from typing import TypedDict
 
 from .record import Record
-from .source import Span
+from .source import Source, Span
 
 
 class Label(Record):
@@ -73,14 +76,65 @@ class Sink:
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
-        """All findings, ordered by file and place."""
-        return tuple(sorted(self.found.values(), key=lambda d: d.sort_key))
+        """All findings, ordered by file and place, less those that another's fix mends too."""
+        found = sorted(self.found.values(), key=lambda d: d.sort_key)
+        return tuple(d for d in found if not any(_mends(o, d) for o in found))
 
 
-def did_you_mean(name: str, candidates: Iterable[str]) -> str | None:
-    """A help text naming the closest candidate, or None where none is close."""
+def _mends(wide: Diagnostic, narrow: Diagnostic) -> bool:
+    """Whether the fix of one, on a line, is that of another and more."""
+    if wide.fix is None or narrow.fix is None or wide.fix is narrow.fix:
+        return False
+    outer, inner = wide.fix.span, narrow.fix.span
+    within = outer.source is inner.source
+    within = within and outer.start <= inner.start and inner.end <= outer.end
+    wider = outer.end - outer.start > inner.end - inner.start
+    return (
+        within and wider and "\n" not in outer.text and inner.text not in wide.fix.text
+    )
+
+
+class Advice(TypedDict, total=False):
+    """A help, and the fix that it describes: made together, so that they agree."""
+
+    help: str
+    fix: Fix
+
+
+def write(span: Span, text: str, why: str = "") -> Advice:
+    """Advice to write a text in the place of a span, after a clause that says why."""
+    lead = f"{why}: write" if why else "write"
+    shown = f"\n{indent(text, '  ')}" if "\n" in text else f" `{text}`"
+    return {"help": lead + shown, "fix": Fix(span, text)}
+
+
+def rename(source: Source, name: str, new: str) -> Fix:
+    """A fix that writes another name wherever a text has one."""
+    ending = r"\b" if name[-1].isalnum() else ""
+    word = re.compile(rf"\b{re.escape(name)}{ending}")
+    first, *others = (m.span() for m in word.finditer(source.text))
+    span = Span(source, first[0], max((first, *others))[1])
+    return Fix(span, word.sub(new, span.text))
+
+
+def remove(span: Span, why: str) -> Advice:
+    """Advice to leave a span out; the clause says so."""
+    return {"help": why, "fix": Fix(span, "")}
+
+
+def meant(span: Span, text: str) -> Advice:
+    """Advice that a span was meant as another text."""
+    return {"help": f"did you mean `{text}`?", "fix": Fix(span, text)}
+
+
+def did_you_mean(
+    span: Span, name: str, candidates: Iterable[str], otherwise: str = ""
+) -> Advice:
+    """Advice to write the candidate closest to the name; where none is close, another help."""
     close = closest(name, candidates)
-    return f"did you mean `{close}`?" if close else None
+    if close:
+        return meant(span, close)
+    return {"help": otherwise} if otherwise else {}
 
 
 def closest(name: str, candidates: Iterable[str]) -> str | None:

@@ -46,6 +46,12 @@ class Span(Record):
         """The characters covered."""
         return self.source.text[self.start : self.end]
 
+    def place_of(self, text: str) -> Span:
+        """The first place of a text within the span, or the span where it is not there."""
+        at = self.text.find(text)
+        start = self.start + at
+        return Span(self.source, start, start + len(text)) if at >= 0 else self
+
     def to(self, other: Span) -> Span:
         """The range from the start of this span to the end of the other."""
         return Span(self.source, min(self.start, other.start), max(self.end, other.end))

@@ -6,8 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from .. import ir
+from ..diagnostics import write
 from ..ops.adapters import ADAPTABLE, ADAPTERS
 from ..ops.base import Op
+from ..source import Span
 from ..syntax import tree
 from .context import Context
 from .selection import declared, dotted, told_where_whole
@@ -30,6 +32,13 @@ def adapt(ctx: Context, node: tree.Adapt, parts: Parts, signature: Signature) ->
         positive_number(ctx, arg.value, arg.name or param.name)
     layers = dict(_layers(signature))
     paths: list[str] = []
+    if not node.paths:
+        told_where_whole(signature)
+        fitting = [p for p, (layer, copied) in layers.items() if _fits(layer, copied)]
+        end = Span(node.span.source, node.span.end, node.span.end)
+        text = f"{node.span.text} on {', '.join(fitting[:8])}"
+        advice = write(node.span, text, "name the layers") if fitting else {}
+        ctx.fail("N120", "missing `on`", end, **advice)
     for path in node.paths:
         found = _found(ctx, path, layers, signature)
         if set(found) & set(paths):
@@ -81,7 +90,7 @@ def _found(
         told_where_whole(signature)
         short = [p.rsplit(".", 1)[-1] for p in fitting]
         model = signature.definition.name
-        hint = ctx.suggest(name, [*short, *fitting])
+        hint = ctx.suggest(name, [*short, *fitting], node.span)
         ctx.fail("N511", f"`{model}` has no layer `{name}`", node.span, **hint)
     for path in found:
         if path not in fitting:

@@ -26,6 +26,8 @@ from .calls import (
 from .context import Context
 from .converters import OpenWindow
 from .kinds import demand_whole
+from .inferred import refuse_input_size
+from .repairs import repair
 from .values import (
     LayerInfo,
     Signature,
@@ -167,6 +169,8 @@ def apply_entry(
     """Apply a layer of the library (or one of its methods)."""
     first = next(iter(inputs.values())).type if inputs else None
     _close_windows(info, first)
+    if method is None and op.name in ("Linear", "Conv"):
+        refuse_input_size(ctx, info, first, span)
     args = dims_of(info.args)
     if method is None and any(
         p.kind in AXIS_KINDS and p.name in written.params for p in op.params
@@ -212,7 +216,8 @@ def shape(
         shaped = shape_of(op, found, args)
     except ShapeError as error:
         place, related = _place(inputs, error.at, span, spans)
-        ctx.fail(error.code, error.message, place, related=related, help=error.help)
+        advice = repair(ctx, op, found, args, spans, error.at, error.help)
+        ctx.fail(error.code, error.message, place, related=related, **advice)
     except DimError as error:
         ctx.fail("N309", str(error), span)
     for r in shaped.requires:
@@ -225,7 +230,7 @@ def shape(
             relation=r.relation,
             code=r.code,
             related=related,
-            help=r.help,
+            advise=lambda r=r: repair(ctx, op, found, args, spans, r.at, r.help),  # type: ignore[misc]
         )
     return shaped
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .. import ir
+from ..diagnostics import Advice, write
 from ..ops.base import REQUIRED, Input, Kind, Op
 from ..ops.base import Param as OpParam
 from ..shapes import TensorType
 from ..source import Span
 from ..syntax import tree
+from . import native
 from .arguments import convert
 from .context import Context
 from .converters import Converted
@@ -99,7 +101,7 @@ def _positional(
             "N205",
             f"`{op.name}` takes {most} positional argument{'s' * (most != 1)}",
             arg.span,
-            help=_takes(op),
+            **native.too_many(ctx, arg, {"help": _takes(op)}),
         )
     _put(ctx, op, target.name, arg, written.params, written)
 
@@ -130,18 +132,13 @@ def _by_name(ctx: Context, op: Op, arg: tree.Arg, written: Written) -> None:
 def _unknown_argument(
     ctx: Context, callee: str, arg: tree.Arg, names: list[str]
 ) -> None:
-    ctx.error(
-        "N204",
-        f"`{callee}` has no argument `{arg.name}`",
-        arg.span,
-        **(
-            ctx.suggest(arg.name or "", names)
-            or {
-                "help": "it takes "
-                + (", ".join(f"`{n}`" for n in names) or "no arguments")
-            }
-        ),
-    )
+    takes = "it takes " + (", ".join(f"`{n}`" for n in names) or "no arguments")
+    near = ctx.suggest(arg.name or "", names, arg.span, takes)
+    advice = native.advice(ctx, arg, near)
+    text = f"`{callee}` has no argument `{arg.name}`"
+    ctx.error("N204", text, arg.span, **advice)
+    if advice is not near:
+        raise Fault
 
 
 def _put(
@@ -153,7 +150,8 @@ def _put(
     written: Written,
 ) -> None:
     if name in into:
-        ctx.fail("N210", f"`{name}` is given twice", arg.span)
+        advice = native.without_input_size(ctx, op, arg)
+        ctx.fail("N210", f"`{name}` is given twice", arg.span, **advice)
     into[name] = arg.value
     written.spans[name] = arg.span
 
@@ -183,12 +181,21 @@ def missing(ctx: Context, op: Op, written: Written, span: Span) -> None:
                 "N211",
                 f"`{op.name}` needs `{param.name}`",
                 span,
-                help=(
-                    f"write `{op.name}({param.name}=...)`: {param.doc}"
-                    if param.doc
-                    else None
-                ),
+                **_given(op, param, span),
             )
+
+
+_TYPICAL = {"learning_rate": "1e-3", "rate": "0.1"}
+
+
+def _given(op: Op, param: OpParam, span: Span) -> Advice:
+    """How a required parameter is given: a usual value, where there is one."""
+    usual = _TYPICAL.get(param.name)
+    if usual is None or not span.text.startswith(op.name):
+        text = f"write `{op.name}({param.name}=...)`: {param.doc}"
+        return {"help": text} if param.doc else {}
+    rest = span.text.removeprefix(op.name).strip("()")
+    return write(span, f"{op.name}({', '.join([usual, *([rest] if rest else [])])})")
 
 
 def evaluate_params(
@@ -229,8 +236,9 @@ def convert_one(
     ctx: Context, param: OpParam, node: tree.Expr, subject: TensorType | None
 ) -> Converted:
     """One argument by its kind."""
-    from .expressions import expr, static_or_name
+    from .expressions import expr, no_tuple, static_or_name
 
+    no_tuple(ctx, node)
     value: Value = (
         static_or_name(ctx, node) if param.kind in BY_NAME else expr(ctx, node)
     )
@@ -271,11 +279,7 @@ def sort_out_block(
                     "N205",
                     f"`{name}` takes {len(order)} positional argument{'s' * (len(order) != 1)}",
                     arg.span,
-                    help=(
-                        f"its parameters are {', '.join(f'`{o}`' for o in order)}"
-                        if order
-                        else None
-                    ),
+                    **native.too_many(ctx, arg),
                 )
             key = order[position]
             position += 1

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, TypeVar
 
 from .. import ir
-from ..diagnostics import Label, Sink, closest
+from ..diagnostics import Advice, Fix, Label, Sink, did_you_mean, meant
 from ..dims import Comparison, Dim, compare, symbol
 from ..dims_equation import reduced, without_cofactors
 from ..ops.base import Kind, Op
 from ..shapes import OPEN
-from ..source import Span
+from ..source import NOWHERE, Span
 from . import foreign
 from .kept import Atoms, Kept, forget
 from .values import (
@@ -109,6 +110,9 @@ class Context:
     )  # names that get a value further down
     lost: bool = False  # a mistake may be why something is not used
     faulty: bool = False  # there was a mistake
+    statement: Any = None  # the tree.Statement at hand
+    head: Span = NOWHERE  # of the definition, with its body
+    definition: Any = ()  # its statements
 
     # ------------------------------------------------------------ mistakes
 
@@ -188,11 +192,18 @@ class Context:
         self.temporaries.add(name)
         return name
 
-    def suggest(self, name: str, candidates: Iterable[str]) -> dict[str, Any]:
-        """`help` for a misspelt name."""
+    def suggest(
+        self, name: str, candidates: Iterable[str], span: Span, otherwise: str = ""
+    ) -> Advice:
+        """What a misspelt or foreign name in a span was meant as; else another help."""
         known = list(candidates)
-        close = foreign.argument(name, known) or closest(name, known)
-        return {"help": f"did you mean `{close}`?"} if close else {}
+        place = span.place_of(name)
+        other = foreign.argument(name, known) or foreign.weight(name, known)
+        return (
+            meant(place, other)
+            if other
+            else did_you_mean(place, name, known, otherwise)
+        )
 
     # ------------------------------------------------------ sizes and facts
 
@@ -239,7 +250,9 @@ class Context:
         own = {*self.varying, *self.carried, *self.locals}
         return not self.roots(symbols).isdisjoint(own)
 
-    def build_from(self, dims: Iterable[Dim], span: Span, what: str) -> None:
+    def build_from(
+        self, dims: Iterable[Dim], span: Span, what: str, advice: Advice | None = None
+    ) -> None:
         """Sizes are needed to construct: axes among them become inferred sizes of a block."""
         roots = self.roots(s for d in dims for s in d.symbols)
         for name in sorted(roots & self.at_call.keys()):
@@ -256,7 +269,7 @@ class Context:
                     related=(
                         Label(self.axes[name], f"`{name}` is an axis of this input"),
                     ),
-                    help=f"make `{name}` a parameter, or give the axis a fixed size",
+                    **(advice or self.parameter_for(name)),
                 )
 
     def _not_at_call(self, name: str, span: Span, what: str) -> NoReturn:
@@ -267,6 +280,24 @@ class Context:
             f"{what} would depend on it",
             related=(Label(self.at_call[name], "it hangs on what is passed"),),
         )
+
+    def parameter_for(self, axis: str) -> Advice:
+        """Advice to make an axis a parameter, so that it is known at construction."""
+        span, name = self.axes[axis], axis.lower()
+        help = f"make `{axis}` a parameter, or give the axis a fixed size"
+        head = re.match(r"\w+[ \t]+\w+[ \t]*(\([^()#\n]*\))?[ \t]*:", self.head.text)
+        if head is None or name in self.scope or name in self.written:
+            return {"help": help}
+        inside = (head[1] or "()")[1:-1].strip()
+        params = f"{name}, {inside}" if inside else name
+        start = self.head.start
+        text, stop = span.source.text, self.head.end
+        begin = head.start(1) if head[1] else head.end() - 1
+        after = head.end(1) if head[1] else head.end() - 1
+        rest = re.sub(rf"\b{axis}\b", name, text[start + after : stop])
+        new = f"{head[0][:begin]}({params}){rest}"
+        shown = f"{help}: `{head[0][:begin]}({params})`"
+        return {"help": shown, "fix": Fix(Span(span.source, start, stop), new)}
 
     def local_size(self, name: str, value: ir.Static, span: Span) -> Dim:
         """Give a size that has no form of its own a name, as a static local."""
@@ -287,11 +318,13 @@ class Context:
             self.at_call[name] = span
         (self.body if body is None else body).append(ir.StaticLet(name, value, span))
 
-    def build_from_static(self, node: ir.Static, span: Span, what: str) -> None:
+    def build_from_static(
+        self, node: ir.Static, span: Span, what: str, advice: Advice | None = None
+    ) -> None:
         """A static value is needed to construct."""
         from .apply import static_dims
 
-        self.build_from(static_dims(node), span, what)
+        self.build_from(static_dims(node), span, what, advice)
 
     def fact(
         self,
@@ -305,8 +338,10 @@ class Context:
         label: str = "",
         related: Iterable[Label] = (),
         help: str | None = None,
+        advise: Callable[[], Advice] | None = None,
     ) -> None:
         """Two sizes must stand in a relation: proven, refuted here, or left to be checked.
+        `advise` is asked where they do not.
 
         Raises `Fault` where refuted, or where nobody could ever decide it.
         """
@@ -319,7 +354,8 @@ class Context:
         if verdict is True:
             return
         if verdict is False:
-            self.fail(code, message, span, label, related=related, help=help)
+            advice: Advice = advise() if advise else {"help": help} if help else {}
+            self.fail(code, message, span, label, related=related, **advice)
         axes = self.call_time(left) | self.call_time(right)
         lone = left.name in self.axes and right.name in self.axes
         decided = all(p.default is not None for p in self.params.values())
@@ -332,7 +368,8 @@ class Context:
                 span,
                 label,
                 related=related,
-                help=help or self._unknown_help(axes, left, right),
+                **(advise() if advise else {})
+                or {"help": help or self._unknown_help(axes, left, right)},
             )
         fact = f"{message} ({label})" if label and message[-1] != ")" else message
         obligation = Obligation(left, right, relation, fact, span, code, looped)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
 from .. import ir
-from ..diagnostics import did_you_mean
+from ..diagnostics import Advice, closest, did_you_mean, meant, write
 from ..dims import Dim, const, func, symbol
 from ..ops import INITIALIZERS
 from ..ops.base import Kind, Op
@@ -16,7 +16,7 @@ from ..record import Record
 from ..shapes import DTYPES, TensorType
 from ..source import Span
 from ..syntax import tree
-from . import types
+from . import native, types
 from .context import Context
 from .flavors import describe
 from .forms import form
@@ -35,7 +35,10 @@ def wrong(ctx: Context, param: OpParam, node: tree.Expr, value: Value) -> NoRetu
     label = "this is not known at construction"
     if isinstance(value, Static):
         label = f"this is {describe(value)}"
-    ctx.fail("N207", f"`{param.name}` must be {EXPECTED[param.kind]}", node.span, label)
+    text = native.value(ctx, node, param)
+    advice = write(node.span, text) if text != node.span.text else {}
+    message = f"`{param.name}` must be {EXPECTED[param.kind]}"
+    ctx.fail("N207", message, node.span, label, **advice)
 
 
 EXPECTED = {
@@ -137,10 +140,17 @@ def _text(
             "N208",
             f'`{p.name}` cannot be "{value.value[:40]}"',
             node.span,
-            help=did_you_mean(value.value, p.choices)
-            or "one of " + ", ".join(f'"{c}"' for c in p.choices),
+            **_choice(value.value, p.choices, node.span),
         )
     return value.node, value.value
+
+
+def _choice(text: str, choices: Iterable[str], span: Span) -> Advice:
+    """What was meant by a text that is none of the choices."""
+    close = closest(text, choices)
+    if close:
+        return meant(span, f'"{close}"')
+    return {"help": "one of " + ", ".join(f'"{c}"' for c in choices)}
 
 
 def _window(
@@ -225,8 +235,23 @@ def axis_position(
         wrong(ctx, p, node, value)
     rank, n = subject.rank, value.value
     if not -rank <= n < rank or (subject.lead and n >= 0):
-        ctx.fail("N307", f"{subject} has no axis {n}", node.span)
+        advice = _axis_meant(subject, n, node.span)
+        ctx.fail("N307", f"{subject} has no axis {n}", node.span, **advice)
     return n % rank
+
+
+def _axis_meant(subject: TensorType, n: int, span: Span) -> Advice:
+    """The axis that has this size, or else the range of positions."""
+    places = [i for i, size in enumerate(subject.sizes) if size.value == n]
+    if len(places) == 1 and not subject.lead:
+        return write(
+            span, str(places[0]), f"the axis of size {n} is number {places[0]}"
+        )
+    if not subject.rank:
+        return {}
+    last = "-1" if subject.lead else f"{-subject.rank} to {subject.rank - 1}"
+    why = f"positions are {last}, the last axis is -1"
+    return write(span, "-1", why)
 
 
 def find_axis(ctx: Context, node: tree.Name, subject: TensorType) -> int:
@@ -249,8 +274,12 @@ def find_axis(ctx: Context, node: tree.Name, subject: TensorType) -> int:
         "N307",
         f"{subject} has no axis `{node.id}`",
         node.span,
-        help=did_you_mean(node.id, names)
-        or "name an axis of the shape, or give its position",
+        **did_you_mean(
+            node.span,
+            node.id,
+            names,
+            "name an axis of the shape, or give its position",
+        ),
     )
 
 
@@ -296,7 +325,7 @@ def _dtype(
             "N320",
             f"there is no dtype `{node.id}`",
             node.span,
-            help=did_you_mean(node.id, DTYPES) or "one of " + ", ".join(DTYPES),
+            **types.dtype_meant(node.id, node.span),
         )
     return ir.Literal(node.id), node.id
 
@@ -326,7 +355,7 @@ def initializer(ctx: Context, node: tree.Expr) -> ir.Static:
                     "N209",
                     f"there is no initialiser `{name}`",
                     span,
-                    **ctx.suggest(name, INITIALIZERS),
+                    **ctx.suggest(name, INITIALIZERS, span),
                 )
             args = node.args if isinstance(node, tree.Call) else ()
             written = entry_args(ctx, op, args, node.span, None)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from .. import ir
-from ..diagnostics import Label, Sink
+from ..diagnostics import Advice, Fix, Label, Sink
 from ..evaluate import Undecided, truth
 from ..instance import config_values, instantiate
 from ..nodes import Failure, Instance, InstanceError
@@ -56,6 +57,7 @@ def _at(
         text = f"this cannot be built {where}: {error.message}"
         sink.error("N322", text, error.span, related=related)
         return
+    advice = _nearby(program, name, values, instance) if instance.failures else {}
     failures = [f for f in instance.failures if not _told(f, instance.failures)]
     for failure in (*failures, *_of_train(program, instance)):
         sink.error(
@@ -63,8 +65,46 @@ def _at(
             f"{failure.message}: this does not hold {where}",
             failure.span,
             related=_chain(failure.chain, at, where),
-            help="change the parameters so that it holds",
+            **advice,
         )
+
+
+def _nearby(
+    program: ir.Program, name: str, values: Mapping[str, Any], instance: Instance
+) -> Advice:
+    """A value near the default of one parameter with which all requirements hold."""
+    help = "change the parameters so that it holds"
+    params = program.definition(name).params
+    texts = " ".join(f.message for f in instance.failures)
+    for param in params if not values else ():
+        mentioned = re.search(rf"\b{param.name}\b", texts)
+        match param.default:
+            case ir.Literal(int() as default) if mentioned and default is not True:
+                pass
+            case _:
+                continue
+        for value in (default + step for near in range(1, 9) for step in (near, -near)):
+            if value > 0 and _holds_with(program, name, {param.name: value}):
+                place = _default_of(param, default)
+                fix = f", such as `{param.name} = {value}`"
+                return {"help": help + fix, "fix": Fix(place, str(value))}
+    return {"help": help}
+
+
+def _default_of(param: ir.Parameter, default: int) -> Span:
+    """Where the default of a parameter is written."""
+    source, end = param.span.source, param.span.end
+    found = re.compile(rf"\s*=\s*(?={default}\b)").match(source.text, end)
+    at = found.end() if found else end
+    return Span(source, at, at + (len(str(default)) if found else 0))
+
+
+def _holds_with(program: ir.Program, name: str, values: Mapping[str, Any]) -> bool:
+    try:
+        instance = instantiate(program, name, values)
+    except InstanceError:
+        return False
+    return not instance.failures and not [*_of_train(program, instance)]
 
 
 def _told(failure: Failure, others: tuple[Failure, ...]) -> bool:

@@ -8,6 +8,7 @@ from ..ops.base import Kind
 from ..shapes import TensorType, is_float
 from ..source import Span
 from ..syntax import tree
+from ..syntax.walk import names_in
 from . import types
 from .absent import fill, is_none
 from .context import Context
@@ -35,6 +36,8 @@ def inputs(ctx: Context, node: tree.Declare) -> None:
         except Fault:
             ctx.bind(field.name, BAD, field.name_span, "input")
             ctx.broken_inputs = True
+            for name in names_in(field):
+                ctx.count_used(name.id)
 
 
 def input_(ctx: Context, field: tree.Field) -> None:

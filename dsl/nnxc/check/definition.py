@@ -90,6 +90,8 @@ def _check(
 ) -> None:
     """All of a definition, where these parameters have these kinds."""
     ctx.written = frozenset(mentioned(node.body))
+    ctx.definition = node.body
+    ctx.head = node.span.to(node.body[-1].span) if node.body else node.span
     ctx.growing = frozenset(lists.changed(node.body))
     given = [t for s in node.body for t in targets(s)]
     ctx.later = {t.id: t.span for t in given}
@@ -296,8 +298,7 @@ def _streams(ctx: Context) -> None:
         help.pop(str(meant), None)
         add = f"add it: `rngs {', '.join([*declared, name])}`"
         text = f"the stream `{name}` is not declared"
-        hint = did_you_mean(name, idle) or add
-        ctx.error("N400", text, span, help=hint)
+        ctx.error("N400", text, span, **did_you_mean(span, name, idle, add))
     for name, text in help.items():
         message = f"nothing draws from the stream `{name}`"
         ctx.error("N401", message, idle[name], help=text)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import assert_never
 
 from .. import ir
-from ..diagnostics import Label, closest
+from ..diagnostics import Advice, Label, closest, meant, write
 from ..ops import ALL
 from ..ops.base import Kind
-from ..record import replace
+from ..record import Record, replace
 from ..shapes import Outputs, TensorType, is_float
 from ..syntax import tree
-from . import converters, foreign, lists, operators, statics, types
+from ..syntax.walk import nodes_in
+from . import converters, foreign, lists, native, operators, statics, types
 from .context import Context
 from .flavors import NUMERIC, describe
 from .gradients import GRADIENT
@@ -63,6 +64,7 @@ def expr(ctx: Context, node: tree.Expr) -> Value:
         case tree.IfElse():
             return operators.if_else(ctx, node)
         case tree.ListOf(items):
+            no_tuple(ctx, node)
             return list_value(ctx, items)
         case tree.Assertion():
             return assertion(ctx, node)
@@ -80,9 +82,8 @@ def expr(ctx: Context, node: tree.Expr) -> Value:
     assert_never(node)
 
 
-def name(ctx: Context, node: tree.Name, parent: tree.Expr | None = None) -> Value:
-    """What a name stands for: something in scope, an entry, a block, a constant. `parent` is what
-    it is the beginning of."""
+def name(ctx: Context, node: tree.Name) -> Value:
+    """What a name stands for: something in scope, an entry, a block, a constant."""
     binding = ctx.scope.get(node.id)
     if binding is not None:
         binding.use()
@@ -97,7 +98,7 @@ def name(ctx: Context, node: tree.Name, parent: tree.Expr | None = None) -> Valu
         return BAD
     if node.id in statics.CONSTANTS:
         return number(statics.CONSTANTS[node.id])
-    unknown_name(ctx, node, parent)
+    unknown_name(ctx, node)
     return BAD
 
 
@@ -111,10 +112,8 @@ def _used_here(value: Value, node: tree.Name) -> Value:
     return value
 
 
-def unknown_name(
-    ctx: Context, node: tree.Name, parent: tree.Expr | None = None
-) -> None:
-    """Report a name that nothing has; `parent` is what it is the beginning of."""
+def unknown_name(ctx: Context, node: tree.Name) -> None:
+    """Report a name that nothing has."""
     from .invoke import is_camel
 
     pool = ctx.names()
@@ -145,10 +144,19 @@ def unknown_name(
         "N200",
         f"there is no {kind} `{node.id}`",
         node.span,
-        help=ctx.hints.get(node.id)
-        or foreign.named(node, parent)
-        or (f"did you mean `{close}`?" if close else None),
+        **_meant(ctx, node, close),
     )
+
+
+def _meant(ctx: Context, node: tree.Name, close: str | None) -> Advice:
+    """What an unknown name was meant as."""
+    if node.id in ctx.hints:
+        return {"help": ctx.hints[node.id]}
+    if found := native.advice(ctx, node):
+        return found
+    if node.id in foreign.HINTS:
+        return {"help": foreign.HINTS[node.id]}
+    return meant(node.span, close) if close else {}
 
 
 def _alike(ctx: Context, name: str) -> str | None:
@@ -201,9 +209,18 @@ def static(ctx: Context, node: tree.Expr, what: str) -> Static:
             f"{what} must be known when the model is built",
             node.span,
             "this is a tensor",
-            help="choose between tensors with `where(condition, a, b)`",
+            **native.advice(ctx, _asked(ctx, node), {"help": _WHERE}),
         )
     ctx.fail("N231", f"{what} must be a value", node.span)
+
+
+_WHERE = "choose between tensors with `where(condition, a, b)`"
+
+
+def _asked(ctx: Context, node: tree.Expr) -> Record:
+    """The call of a function of sizes whose argument a tensor is, else the tensor."""
+    calls = nodes_in(ctx.statement, tree.Call)
+    return next((c for c in calls if any(a.value is node for a in c.args)), node)
 
 
 def tensor(ctx: Context, node: tree.Expr, what: str = "this") -> Tensor:
@@ -293,7 +310,7 @@ def attribute(ctx: Context, node: tree.Attribute) -> Value:
     if weight is not None:
         return weight
     if isinstance(node.value, tree.Name):
-        owner = name(ctx, node.value, node)
+        owner = name(ctx, node.value)
     else:
         owner = expr(ctx, node.value)
     if isinstance(owner, Bad):
@@ -313,14 +330,19 @@ def attribute(ctx: Context, node: tree.Attribute) -> Value:
             "N214",
             f"`{owner.layer.name}` has no `{node.name}`",
             node.name_span,
-            help=_method_help(ctx, node.name, methods),
+            **ctx.suggest(node.name, methods, node.name_span, _has(methods)),
         )
     ctx.fail(
         "N214",
         f"`{node.value.span.text[:40]}` has no `{node.name}`",
         node.name_span,
-        help=foreign.part(node.name, ctx.functions),
+        **native.advice(ctx, node, _part(node)),
     )
+
+
+def _part(node: tree.Attribute) -> Advice:
+    hint = foreign.HINTS.get(node.name)
+    return {"help": hint} if hint else {}
 
 
 def output(ctx: Context, value: ir.Expr, types: Outputs, node: tree.Attribute) -> Value:
@@ -333,17 +355,21 @@ def output(ctx: Context, value: ir.Expr, types: Outputs, node: tree.Attribute) -
             "N214",
             f"`{types.owner}` returns no `{node.name}`",
             node.name_span,
-            **(ctx.suggest(node.name, types.names) or {"help": known}),
+            **ctx.suggest(node.name, types.names, node.name_span, known),
         )
     at = types.names.index(node.name)
     return wrap(ir.Item(value, at, types[at], node.span))
 
 
-def _method_help(ctx: Context, name: str, methods: dict[str, object]) -> str | None:
-    close = closest(name, methods)
-    if close:
-        return f"did you mean `{close}`?"
-    return "it has " + ", ".join(f"`{m}`" for m in methods) if methods else None
+def _has(methods: dict[str, object]) -> str:
+    return "it has " + ", ".join(f"`{m}`" for m in methods) if methods else ""
+
+
+def no_tuple(ctx: Context, node: tree.Expr) -> None:
+    """Refuse `(a, b)`, with what stands there instead."""
+    if isinstance(node, tree.ListOf) and node.round:
+        advice = native.advice(ctx, node, write(node.span, f"[{node.span.text[1:-1]}]"))
+        ctx.fail("N122", "a tuple is Python", node.span, **advice)
 
 
 def list_value(ctx: Context, items: tuple[tree.Expr, ...]) -> Value:

@@ -6,7 +6,7 @@ import keyword
 import re
 from collections.abc import Callable, Mapping
 
-from ..diagnostics import Sink
+from ..diagnostics import Sink, write
 from ..ops import MODEL_OPS
 from ..ops.base import Call, Input, Kind, Op, Origin
 from ..ops.base import Param as OpParam
@@ -35,6 +35,7 @@ def extern(node: tree.Extern, sink: Sink, place: Place) -> Op | None:
             parameter(ctx, option, set())
         for item in node.taken:
             if isinstance(item, tree.Field):
+                _is_tensor(ctx, item)
                 input_(ctx, item)
         if is_layer(node) and not ctx.inputs:
             ctx.fail(
@@ -50,6 +51,15 @@ def extern(node: tree.Extern, sink: Sink, place: Place) -> Op | None:
     axes = frozenset({*ctx.axes, *inferred})
     declared = Declared(node.name.id, tuple(ctx.inputs), outputs, axes)
     return _entry(ctx, node, origin, declared, inferred)
+
+
+def _is_tensor(ctx: Context, item: tree.Field) -> None:
+    """What has a type is a tensor; an option has none."""
+    if item.type.dims is None and item.default is not None:
+        default = item.default.span.text
+        advice = write(item.span, f"{item.name} = {default}", "an option has no type")
+        text = f"`{item.name}` has a type, so it is a tensor"
+        ctx.fail("N217", text, item.span, **advice)
 
 
 def defaults_of(node: tree.Extern) -> dict[str, tree.Arg]:
@@ -92,7 +102,10 @@ def _origin(ctx: Context, node: tree.Extern, place: Place) -> Origin:
     bad = any(keyword.iskeyword(p) or p.startswith("__") for p in parts)
     if bad or not _MODULE.fullmatch(text):
         help = "name a module as Python does, `package.module`, or a file, `tables.py`"
-        ctx.fail("N272", "this is no Python module", node.place.span, help=help)
+        plain = text.replace("-", "_").replace("/", ".").lstrip(".")
+        valid = _MODULE.fullmatch(plain) and not bad
+        advice = write(node.place.span, f'"{plain}"', help) if valid else {"help": help}
+        ctx.fail("N272", "this is no Python module", node.place.span, **advice)
     return Origin(node.name.id, module=text)
 
 

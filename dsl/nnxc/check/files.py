@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
-from ..diagnostics import Label, Sink, did_you_mean
+from ..diagnostics import Advice, Label, Sink, did_you_mean, meant, write
 from ..ops import MODEL_OPS
 from ..ops.base import Op
 from ..source import Span
 from ..syntax import tree
+from . import foreign
 from .externs import defaults_of, extern
 from .statements import mentioned
 
@@ -67,6 +69,7 @@ def gather(files: Files, file: tree.File) -> dict[str, str]:
     visible: dict[str, str] = {}
     files.visible[path] = visible
     files.loading.append(path)
+    files.missing |= file.lost
     defaults = _file_defaults(files.sink, file)
     spans: dict[str, Span] = {}
     for item in file.items:
@@ -165,6 +168,9 @@ RESERVED_CLASSES = frozenset({"Config", "KVCache", "Trainer", "True", "False", "
 def _use(
     files: Files, node: tree.Use, visible: dict[str, str], spans: dict[str, Span]
 ) -> None:
+    if not node.names:
+        _every_name(files, node)
+        return
     file = files.loader(node.path.value, node.path.span)
     loaded = None if file is None else _load(files, node, file)
     for name in node.names:
@@ -183,8 +189,19 @@ def _use(
                 "N270",
                 f'"{node.path.value}" has no `{name.id}`',
                 name.span,
-                help=did_you_mean(name.id, loaded),
+                **did_you_mean(name.span, name.id, loaded),
             )
+
+
+def _every_name(files: Files, node: tree.Use) -> None:
+    """`use * from`: the names that are used are said."""
+    source, star = node.span.source, node.span.place_of("*")
+    words = dict.fromkeys(re.findall(r"\b[A-Z][A-Za-z0-9]*(?=\()", source.text))
+    defined = re.findall(r"(?:block|model)\s+(\w+)", source.text)
+    wanted = [w for w in words if w not in MODEL_OPS and w not in defined]
+    files.missing |= {*wanted, "*"}
+    advice = write(star, ", ".join(wanted or ["Block"]), "name what is used")
+    files.sink.error("N137", "`use` names what it brings", star, **advice)
 
 
 def _load(files: Files, node: tree.Use, file: tree.File) -> dict[str, str] | None:
@@ -253,7 +270,7 @@ def _default_call(
             "N200",
             f"there is no layer `{name}`",
             call.func.span,
-            help=did_you_mean(name, MODEL_OPS),
+            **did_you_mean(call.func.span, name, MODEL_OPS),
         )
         return
     if name in defaults:
@@ -276,8 +293,15 @@ def _default_call(
                 "N204",
                 f"`{name}` has no argument `{arg.name}`",
                 arg.span,
-                help=did_you_mean(arg.name, names)
-                or f"it takes {', '.join(names) or 'no arguments'}",
+                **_option_meant(arg.name, names, arg.span),
             )
         else:
             defaults[name][arg.name] = arg
+
+
+def _option_meant(name: str, known: list[str], span: Span) -> Advice:
+    other = foreign.argument(name, known)
+    if other:
+        return meant(span.place_of(name), other)
+    takes = f"it takes {', '.join(known) or 'no arguments'}"
+    return did_you_mean(span.place_of(name), name, known, takes)

@@ -1,52 +1,275 @@
-"""What other libraries call things, and what is written here instead."""
+"""What other libraries call things, and what is written here instead: tables alone."""
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Iterable
 from typing import Final
 
-from ..syntax import tree
-
-_MODULES: Final = frozenset(
-    [
-        "torch",
-        "nn",
-        "F",
-        "np",
-        "numpy",
-        "jnp",
-        "jax",
-        "nnx",
-        "flax",
-        "tf",
-        "keras",
-        "math",
-        "optax",
-    ]
+MODULES: Final = frozenset(
+    (
+        *("torch", "nn", "F", "functional", "optim", "special", "linalg"),
+        *("np", "numpy", "jnp", "jax", "lax", "random", "nnx", "linen", "flax"),
+        *("tf", "keras", "layers", "activations", "losses", "optimizers", "math"),
+        *("optax", "einops", "ops", "init", "initializers", "lr_scheduler"),
+    )
 )
-_ARGUMENTS: Final = {
+"""Names before a dot that bring what stands by itself here."""
+
+DTYPES: Final = {
+    "bfloat16": "bf16",
+    "bool_": "bool",
+    "double": "f64",
+    "float16": "f16",
+    "float32": "f32",
+    "float64": "f64",
+    "half": "f16",
+    "int16": "i16",
+    "int32": "int",
+    "int64": "i64",
+    "int8": "i8",
+    "integer": "int",
+    "long": "int",
+    "uint32": "u32",
+    "uint8": "u8",
+}
+
+ARGUMENTS: Final = {
+    "activation": "activation",
     "alpha": "negative_slope",
+    "betas": "b1",
+    "causal_mask": "causal",
     "dim": "axis",
     "dims": "axis",
+    "dim0": "a",
+    "dim1": "b",
+    "embed_dim": "d",
     "embedding_dim": "d",
+    "embedding_size": "d",
     "epsilon": "eps",
     "features": "out",
+    "filters": "features",
+    "hidden_dim": "hidden",
+    "hidden_features": "hidden",
+    "hidden_size": "hidden",
+    "init_value": "init",
+    "is_causal": "causal",
+    "kernel_dilation": "dilation",
+    "kernel_initializer": "kernel_init",
     "kernel_size": "window",
+    "key": "rng",
     "keepdim": "keepdims",
+    "label_smoothing": "smoothing",
+    "lora_alpha": "alpha",
+    "lr": "learning_rate",
+    "attn_mask": "mask",
+    "decay_steps": "steps",
+    "dropout_rate": "rate",
+    "drop_rate": "rate",
+    "n_head": "heads",
     "n_heads": "heads",
+    "negative_slope": "alpha",
+    "norm_eps": "eps",
+    "num_classes": "n",
     "num_embeddings": "vocab",
     "num_groups": "groups",
     "num_heads": "heads",
+    "nhead": "heads",
     "out_channels": "features",
+    "out_dim": "out",
     "out_features": "out",
+    "output_dim": "d",
     "p": "rate",
+    "padding_idx": "padding",
+    "pool_size": "window",
+    "prob": "rate",
+    "r": "rank",
+    "repeats": "n",
+    "rngs": "rng",
+    "size": "shape",
     "strides": "stride",
+    "scale_factor": "factor",
+    "eta": "learning_rate",
+    "feature_group_count": "groups",
+    "units": "out",
+    "use_bias": "bias",
+    "use_scale": "scale",
+    "vocab_size": "vocab",
+    "weight_init": "kernel_init",
 }
+"""An argument of others, and what it is here where the callee has that."""
+
+UNNEEDED: Final = frozenset(
+    (
+        *("in_features", "in_channels", "input_size", "input_dim", "input_shape"),
+        *("num_features", "normalized_shape", "num_channels", "features_in", "inputs"),
+        *("inplace", "device", "batch_first", "requires_grad", "name", "layout"),
+        *("rngs", "deterministic", "training", "use_running_average", "dtype"),
+        *("param_dtype", "qkv_features", "elementwise_affine", "affine", "embed_dim"),
+        *("num_layers", "track_running_stats", "decode", "params", "data_format"),
+    )
+)
+"""Arguments of others that say nothing here: sizes of inputs, places, modes."""
+
+NAMES: Final = {
+    "AdaptiveAvgPool1d": "adaptive_avg_pool",
+    "AdaptiveAvgPool2d": "adaptive_avg_pool",
+    "AveragePooling1D": "avg_pool",
+    "AveragePooling2D": "avg_pool",
+    "AvgPool1d": "avg_pool",
+    "AvgPool2d": "avg_pool",
+    "AvgPool3d": "avg_pool",
+    "BCELoss": "binary_cross_entropy",
+    "BCEWithLogitsLoss": "binary_cross_entropy",
+    "BatchNorm1d": "BatchNorm",
+    "BatchNorm2d": "BatchNorm",
+    "BatchNorm3d": "BatchNorm",
+    "BatchNormalization": "BatchNorm",
+    "Conv1D": "Conv",
+    "Conv1DTranspose": "ConvTranspose",
+    "Conv1d": "Conv",
+    "Conv2D": "Conv",
+    "Conv2DTranspose": "ConvTranspose",
+    "Conv2d": "Conv",
+    "Conv3D": "Conv",
+    "Conv3d": "Conv",
+    "ConvTranspose1d": "ConvTranspose",
+    "ConvTranspose2d": "ConvTranspose",
+    "CosineAnnealingLR": "cosine",
+    "CrossEntropyLoss": "cross_entropy",
+    "Dropout1d": "Dropout",
+    "Dropout2d": "Dropout",
+    "Hardswish": "hard_silu",
+    "Hardtanh": "hard_tanh",
+    "InstanceNorm1d": "InstanceNorm",
+    "InstanceNorm2d": "InstanceNorm",
+    "KLDivLoss": "kl_divergence",
+    "L1Loss": "mae",
+    "LayerNormalization": "LayerNorm",
+    "MSELoss": "mse",
+    "MaxPool1d": "max_pool",
+    "MaxPool2d": "max_pool",
+    "MaxPool3d": "max_pool",
+    "MaxPooling1D": "max_pool",
+    "MaxPooling2D": "max_pool",
+    "MeanSquaredError": "mse",
+    "MultiHeadDotProductAttention": "Attention",
+    "MultiheadAttention": "Attention",
+    "OptimizedLSTMCell": "LSTMCell",
+    "SiLU": "silu",
+    "SimpleCell": "GRUCell",
+    "SmoothL1Loss": "huber",
+    "SparseCategoricalCrossentropy": "cross_entropy",
+    "Swish": "silu",
+    "UpSampling2D": "upsample",
+    "absolute": "abs",
+    "acos": "arccos",
+    "add": "+",
+    "atan": "arctan",
+    "atan2": "arctan2",
+    "bmm": "matmul",
+    "categorical_crossentropy": "soft_cross_entropy",
+    "binary_cross_entropy_with_logits": "binary_cross_entropy",
+    "binary_crossentropy": "binary_cross_entropy",
+    "conv2d": "Conv",
+    "cross_entropy_loss": "cross_entropy",
+    "div": "/",
+    "divide": "/",
+    "dot": "matmul",
+    "dot_product_attention": "attend",
+    "empty": "zeros",
+    "global_avg_pool": "mean",
+    "hard_swish": "hard_silu",
+    "interpolate": "resize",
+    "kl_div": "kl_divergence",
+    "l1_loss": "mae",
+    "mm": "matmul",
+    "movedim": "transpose",
+    "mse_loss": "mse",
+    "mul": "*",
+    "multiply": "*",
+    "nll_loss": "cross_entropy",
+    "pow": "**",
+    "rand": "uniform",
+    "randn": "normal",
+    "reduce_max": "max",
+    "reduce_mean": "mean",
+    "reduce_min": "min",
+    "reduce_sum": "sum",
+    "repeat_interleave": "repeat",
+    "scaled_dot_product_attention": "attend",
+    "smooth_l1_loss": "huber",
+    "sparse_categorical_crossentropy": "cross_entropy",
+    "sub": "-",
+    "subtract": "-",
+    "swap_axes": "swapaxes",
+    "swish": "silu",
+}
+"""Names of others that neither spelling nor the aliases of entries explain."""
+
+POOLS: Final = {
+    "GlobalAveragePooling1D": "mean(axis=1)",
+    "GlobalAveragePooling2D": "mean(axis=[1, 2])",
+    "GlobalMaxPooling1D": "max(axis=1)",
+    "GlobalMaxPooling2D": "max(axis=[1, 2])",
+    "GlobalAvgPool2d": "mean(axis=[1, 2])",
+}
+
+INPUT_SIZES: Final = {"Linear": 1, "Conv": 1, "ConvTranspose": 1, "GRU": 1, "LSTM": 1}
+INPUT_SIZES.update(dict.fromkeys(("GRUCell", "LSTMCell", "Attention"), 1))
+"""Layers of others that take the size of their input first, which is inferred here."""
+
+NOTHING: Final = {
+    "Identity": "leave it out",
+    "print": "a spec says what is computed, and prints nothing: leave it out",
+    "super": "blocks inherit from nothing: leave it out",
+    "backward": "the gradient follows from the loss: leave it out",
+    "zero_grad": "the gradient follows from the loss: leave it out",
+    "step": "`train_step` is generated: leave it out",
+    "eval": "how a model is called says whether it trains: leave it out",
+    "manual_seed": "seeds are given where the model is built: leave it out",
+    "no_grad": "`eval_step` computes no gradients: leave it out",
+    "register_buffer": "`state name: [d] = zeros` declares it",
+    "build": "sizes are inferred: leave it out",
+    "summary": "`nnxc summary` prints one: leave it out",
+    "compile": "a `train` says the loss and the optimizer: leave it out",
+    "fit": "`Trainer` and `train_step` are generated: leave it out",
+    "save": "`save_pretrained` is generated: leave it out",
+    "load": "a `weights` section says what is loaded: leave it out",
+    "freeze": "`freeze path` in a train keeps weights: leave it out",
+    "init_weights": "initialisers are arguments, `kernel_init=`: leave it out",
+}
+"""Calls that stand alone elsewhere, and are not needed here."""
+
+SAME: Final = frozenset(
+    ("contiguous", "to", "cuda", "cpu", "clone", "copy", "numpy", "item", "type_as")
+)
+"""Methods that give the same tensor, as far as a spec goes."""
+
+METHODS: Final = {
+    "bool": "astype({x}, bool)",
+    "bfloat16": "astype({x}, bf16)",
+    "detach": "stop_gradient({x})",
+    "double": "astype({x}, f64)",
+    "float": "astype({x}, float)",
+    "half": "astype({x}, f16)",
+    "int": "astype({x}, int)",
+    "long": "astype({x}, int)",
+    "mH": "swapaxes({x}, -1, -2)",
+    "mT": "swapaxes({x}, -1, -2)",
+    "T": "swapaxes({x}, -1, -2)",
+    "t": "swapaxes({x}, -1, -2)",
+}
+"""Methods and attributes without arguments."""
+
 _RESHAPE: Final = "a shape after an arrow re-lays out: `x -> [B, 4 * d]`"
 _FILLED: Final = "write the shape: `{name}([B, d])`"
-_NAMES: Final = {
+HINTS: Final = {
     "Lambda": "a function stands after an arrow by its name",
+    "ModuleDict": "layers have names: `Linear(8) as head`",
+    "ModuleList": "a stack of layers is `Block(...) * n`",
+    "Parameter": "`param scale: [d] = zeros` declares weights",
     "Sequential": "arrows chain layers: `x -> f -> g`",
+    "Variable": "`state count: int[] = 0` declares what is kept",
     "cross_attention": "give an `Attention` its `context`",
     "full_like": _FILLED.format(name="full"),
     "gather": "`take_along_axis`, `take`, or an index: `x[ids]`",
@@ -54,43 +277,46 @@ _NAMES: Final = {
     "index_select": "an index selects: `x[ids]`",
     "l2_normalize": "divide by `norm(x, axis=-1, keepdims=true)`",
     "masked_fill": "`where(mask, x, y)` chooses",
+    "ndim": "the axes are in the shape of the input",
     "normalize": "divide by `norm(x, axis=-1, keepdims=true)`",
     "ones_like": _FILLED.format(name="ones"),
     "outputs": "values are returned: `return x`",
+    "permute": "`rearrange` moves axes by name",
     "reshape": _RESHAPE,
     "scatter": "`segment_sum` adds rows by ids",
     "scatter_add": "`segment_sum` adds rows by ids",
-    "view": _RESHAPE,
-    "vmap": "`each=E` in a construction makes a copy for every entry of an axis",
-    "zeros_like": _FILLED.format(name="zeros"),
-}
-_PARTS: Final = {
-    "T": "write `x -> swapaxes(-1, -2)`",
-    "dtype": "`astype(x, float)` converts",
-    "ndim": "the axes are in the shape of the input",
-    "permute": "`rearrange` moves axes by name",
-    "reshape": _RESHAPE,
+    "self": "a block has no `self`; names stand by themselves",
     "shape": "sizes have names, in the shape of an input: `B`",
     "size": "sizes have names, in the shape of an input: `B`",
-    "unsqueeze": "`none` in an index adds an axis: `x[:, none]`",
+    "vmap": "`each=E` in a construction makes a copy for every entry of an axis",
     "view": _RESHAPE,
+    "zeros_like": _FILLED.format(name="zeros"),
 }
+"""Help where nothing can be written for them."""
+
+
+WEIGHTS: Final = {
+    "weight": ("kernel", "embedding", "scale"),
+    "weights": ("kernel", "embedding", "scale"),
+    "w": ("kernel", "embedding", "scale"),
+    "kernel": ("embedding", "scale"),
+    "b": ("bias",),
+    "beta": ("bias",),
+    "gamma": ("scale",),
+    "moving_mean": ("mean",),
+    "moving_variance": ("var",),
+    "running_mean": ("mean",),
+    "running_var": ("var",),
+}
+"""Weights of others, and what they are here, whichever the layer has."""
+
+
+def weight(name: str, known: Iterable[str]) -> str | None:
+    """What a weight of another library is called here."""
+    names = set(known)
+    return next((n for n in WEIGHTS.get(name, ()) if n in names), None)
 
 
 def argument(name: str, known: Iterable[str]) -> str | None:
     """What an argument of another library is called here."""
-    return next((n for n in known if n == _ARGUMENTS.get(name)), None)
-
-
-def named(node: tree.Name, parent: tree.Expr | None) -> str | None:
-    """Help for a name that others have: a module, or a function that is written otherwise."""
-    if node.id in _MODULES and isinstance(parent, tree.Attribute):
-        return f"functions and layers stand by themselves: `{parent.name}`"
-    return _NAMES.get(node.id)
-
-
-def part(name: str, functions: Container[str]) -> str | None:
-    """Help for what tensors have as attributes elsewhere."""
-    if name in _PARTS:
-        return _PARTS[name]
-    return f"write `x -> {name}`" if name in functions else None
+    return next((n for n in known if n == ARGUMENTS.get(name)), None)

@@ -146,7 +146,9 @@ def _function_inputs(
             queue = [] if spec.many else queue
         values += written.inputs.get(spec.name, [])
         if not values and not spec.optional:
-            ctx.fail("N211", f"`{op.name}` needs `{spec.name}`", span)
+            taken = ", ".join(f"`{i.name}`" for i in op.inputs if not i.optional)
+            help = f"it takes {taken}" if len(required) > 1 else f"write `{op.name}(x)`"
+            ctx.fail("N211", f"`{op.name}` needs `{spec.name}`", span, help=help)
         try:
             if values:
                 _fill(ctx, spec, values, span, inputs)

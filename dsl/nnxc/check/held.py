@@ -11,6 +11,7 @@ from ..ops.base import Op
 from ..shapes import Axis, TensorType
 from ..syntax import tree
 from ..walk import walk
+from . import native
 from .context import Context
 from .selection import dotted, exists
 from .values import Fault, ModelRef, Signature, Tensor
@@ -27,6 +28,9 @@ def held(ctx: Context, node: tree.Attribute) -> Tensor | None:
         return None
     if binding.value.frozen:
         return None
+    if node.name in ("forward", "apply", "__call__", "module"):
+        text = f"`{node.value.span.text}` has no `{node.name}`"
+        ctx.fail("N214", text, node.name_span, **native.advice(ctx, node))
     name, signature = dotted(ctx, node), binding.value.signature
     if signature.broken:
         raise Fault

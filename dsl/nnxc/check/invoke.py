@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 from typing import NoReturn, assert_never
 
 from .. import ir
-from ..diagnostics import Label
+from ..diagnostics import Advice, Label, write
 from ..ops.base import Op
 from ..shapes import TensorType
 from ..source import Span
 from ..syntax import tree
-from . import copies, lists, statics, types
+from . import copies, lists, native, statics, types
 from .apply import apply_entry, construct
 from .assignments import keeps_state
 from .blocks import apply_block
@@ -252,14 +252,14 @@ def _refuse_argument(
             "N205",
             f"`{layer.name}` is applied to {count} input{'s' * (count != 1)}",
             arg.span,
+            **native.too_many(ctx, arg),
         )
     ctx.fail(
         "N204",
         f"`{layer.name}` has no input `{arg.name}`",
         arg.span,
-        **(
-            ctx.suggest(arg.name, names)
-            or {"help": "it has " + ", ".join(f"`{n}`" for n in names)}
+        **ctx.suggest(
+            arg.name, names, arg.span, "it has " + ", ".join(f"`{n}`" for n in names)
         ),
     )
 
@@ -289,7 +289,8 @@ def _applied(
     for name, optional, _ in _inputs(layer, method):
         if name not in given:
             if not optional:
-                ctx.fail("N211", f"`{layer.name}` needs its input `{name}`", span)
+                text = f"`{layer.name}` needs its input `{name}`"
+                ctx.fail("N211", text, span, **_begin(layer, inputs, span))
             continue
         tensor = tensor_input(ctx, name, optional, given[name], span)
         if tensor is BAD:
@@ -305,6 +306,18 @@ def _applied(
             ctx, layer, inputs, span, lambda i: _one(ctx, layer, method, i, span)
         )
     )
+
+
+def _begin(layer: LayerInfo, inputs: Mapping[str, Tensor], span: Span) -> Advice:
+    """The states with which a cell begins."""
+    first, size = inputs.get("x"), layer.args.get("hidden")
+    if first is None or size is None or "Cell" not in span.text or first.type.rank != 2:
+        return {}
+    zeros = f"zeros([{first.type.sizes[0]}, {size[1]}])"
+    states = ", ".join(f"{name}={zeros}" for name, _, _ in _inputs(layer, None)[1:])
+    text = span.text[:-1] if span.text.endswith(")") else f"{span.text}("
+    why = "in a scan it takes what is carried; by itself"
+    return write(span, f"{text}, {states})", why)
 
 
 def _one(

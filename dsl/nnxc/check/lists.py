@@ -6,7 +6,7 @@ import builtins
 from typing import NoReturn
 
 from .. import ir
-from ..diagnostics import Label
+from ..diagnostics import Label, write
 from ..dims import Dim, const, func, symbol
 from ..record import replace
 from ..shapes import OPEN, Axis, ListType, TensorType
@@ -85,7 +85,10 @@ def append(ctx: Context, node: tree.Call) -> bool:
         return False
     _in_model(ctx, node.span)
     if len(node.args) != 1 or node.args[0].name is not None:
-        ctx.fail("N205", "`append` takes one tensor", node.span)
+        margin = "\n" + " " * (node.span.source.position(node.span.start)[1] - 1)
+        calls = (f"{name}.append({a.value.span.text})" for a in node.args)
+        advice = write(node.span, margin.join(calls)) if node.args else {}
+        ctx.fail("N205", "`append` takes one tensor", node.span, **advice)
     value = tensor(ctx, node.args[0].value, "what a list holds")
     held = _with(ctx, name, _held(ctx, name), value)
     ctx.body.append(ir.Append(name, value.expr, node.span))

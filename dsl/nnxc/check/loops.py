@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from .. import ir
-from ..diagnostics import Label, Sink
+from ..diagnostics import Advice, Label, Sink, write
 from ..dims import Dim, symbol
 from ..ops.base import Kind
 from ..record import replace
 from ..shapes import Axis, TensorType
 from ..source import Span
 from ..syntax import tree
+from ..syntax.walk import names_in
 from . import changing, lists, statics
 from .context import Context
 from .flavors import describe
 from .kept import contained
 from .kinds import demand
 from .scalars import as_tensor, counterpart
-from .values import BAD, Bad, Binding, Fault, Listed, Static, Tensor, Value
+from .values import BAD, Bad, Binding, Fault, Listed, Several, Static, Tensor, Value
 
 PASSES = 4
 MAX_DEPTH = 4
@@ -58,11 +60,10 @@ class Loop:
 
 def for_statement(ctx: Context, node: tree.For) -> None:
     """`for targets in iterable:`."""
-    from .expressions import static
 
     if ctx.conditional >= MAX_DEPTH * 2:
         ctx.fail("N251", "loops and conditions are nested too deeply", node.span)
-    iterable = static(ctx, node.iterable, "what a loop runs over")
+    iterable = _iterable(ctx, node)
     if iterable.flavor == "unknown" and iterable.param is not None:
         demand(ctx, iterable.param, Kind.LIST, node.iterable.span)
     elif iterable.flavor not in ("list", "window"):
@@ -73,10 +74,78 @@ def for_statement(ctx: Context, node: tree.For) -> None:
             f"this is {describe(iterable)}",
             help="write `range(n)`" if iterable.flavor in ("int", "unknown") else None,
         )
-    ctx.build_from_static(iterable.node, node.iterable.span, "the number of iterations")
+    what = "the number of iterations"
+    advice = as_scan(ctx, node)
+    ctx.build_from_static(iterable.node, node.iterable.span, what, advice)
     loop = Loop(node, iterable, dict(ctx.scope))
     with contained(ctx, _changed(node)):
         _settle(ctx, loop)
+
+
+def _iterable(ctx: Context, node: tree.For) -> Static:
+    """What a loop runs over, which is known at construction."""
+    from .expressions import expr, static
+
+    what = "what a loop runs over"
+    if isinstance(node.iterable, tree.Name):
+        value = expr(ctx, node.iterable)
+        if isinstance(value, (Listed, Several)):
+            text, label = (
+                f"{what} must be known when the model is built",
+                "these are tensors",
+            )
+            ctx.fail(
+                "N230", text, node.iterable.span, label, **_one_by_one(node, value)
+            )
+    return static(ctx, node.iterable, what)
+
+
+def _one_by_one(node: tree.For, value: Listed | Several) -> Advice:
+    """A loop over tensors, as one that counts, or written out for a few."""
+    source, name, held = node.span.source, node.targets[0].id, node.iterable.span.text
+    margin = " " * (source.position(node.span.start)[1] - 1)
+    count = value.count.value if isinstance(value, Listed) and value.count else None
+    if len(node.targets) > 1 or (isinstance(value, Listed) and count is None):
+        return {"help": "count: `for i in range(n):`, and take one by `[i]`"}
+    if count is not None:
+        text = f"for i in range({count}):\n{margin}    {name} = {held}[i]"
+        return write(node.span.to(_colon(node)), text, "a loop counts")
+    body = source.text[_colon(node).end : node.body[-1].span.end].lstrip("\n")
+    lines = [line.removeprefix("    ") for line in body.split("\n")]
+    copies = (
+        re.sub(rf"\b{name}\b", f"{held}[{i}]", "\n".join(lines))
+        for i in range(len(value.types) if isinstance(value, Several) else 0)
+    )
+    text = "\n".join(copies).removeprefix(margin)
+    return write(
+        node.span.to(node.body[-1].span), text, "write out what is done to each"
+    )
+
+
+def _colon(node: tree.For) -> Span:
+    source, end = node.span.source, node.iterable.span.end
+    at = source.text.index(":", end)
+    return Span(source, at, at + 1)
+
+
+def as_scan(ctx: Context, node: tree.For) -> Advice | None:
+    """The head of a scan for a loop over an axis, where nothing but tensors changes in it."""
+    match node.iterable:
+        case tree.Call(tree.Name("range"), (tree.Arg(None, tree.Name(axis)),)):
+            pass
+        case _:
+            return None
+    if axis not in ctx.axes or lists.changed(node.body):
+        return None
+    kept = [n for n in sorted(_changed(node)) if n in ctx.scope]
+    if not kept or len(node.targets) != 1:
+        return None
+    name = node.targets[0].id
+    counted = any(n.id == name for n in names_in(node.body))
+    steps = f"{name} in arange({axis}) over {axis}" if counted else f"over {axis}"
+    carries = ", ".join(f"{n} = {n}" for n in kept)
+    place = node.span.to(_colon(node))
+    return write(place, f"scan {steps} with {carries}:", "a scan steps along an axis")
 
 
 def _settle(ctx: Context, loop: Loop) -> None:

@@ -7,7 +7,7 @@ from ..dims import Comparison, const
 from ..shapes import Axis, TensorType, is_float, promote
 from ..source import Span
 from ..syntax import tree
-from . import lists, statics
+from . import lists, native, statics
 from .context import Context
 from .converters import known
 from .values import (
@@ -31,6 +31,10 @@ def binary(ctx: Context, node: tree.Binary) -> Value:
     from .expressions import expr
     from .pipes import constructs, stacked
 
+    if node.op == "@":
+        between = Span(node.span.source, node.left.span.end, node.right.span.start)
+        text, at = "`@` is no operator here", between.place_of("@")
+        ctx.fail("N138", text, at, **native.advice(ctx, node))
     if node.op == "*" and constructs(ctx, node.left):
         return stacked(ctx, node.left, node.right)
     left = ctx.attempt(lambda: expr(ctx, node.left))

@@ -229,7 +229,8 @@ class Patterns:
             if name.id not in self.files.missing:
                 known = [*visible, *(n for n in MODEL_OPS if n[:1].isupper())]
                 text = f"there is no layer or block `{name.id}`"
-                self._error("N200", text, name.span, did_you_mean(name.id, known))
+                advice = did_you_mean(name.span, name.id, known)
+                self.files.sink.error("N200", text, name.span, **advice)
         return fine
 
     def _lost(self, call: tree.Call, key: str) -> tree.Call:

@@ -23,6 +23,9 @@ from .train import check_train
 from .values import Fault, Signature
 from .weights import check_weights, one_section_each
 
+IDLE = frozenset(("N260", "N262", "N401"))
+"""Mistakes of having too much, which hide no other: what there is can be decided."""
+
 
 def check_program(file: tree.File, sink: Sink, loader: Loader) -> ir.Program | None:
     """Check a parsed spec. None where it, or something it uses, has mistakes."""
@@ -60,7 +63,7 @@ def check_program(file: tree.File, sink: Sink, loader: Loader) -> ir.Program | N
     unused_uses(files, file)
     wanted = _reached(files, [*visible.values(), *(c.model for c in configs)])
     one_class_each(files, wanted)
-    if any(d.severity == "error" for d in sink.diagnostics):
+    if any(d.code not in IDLE for d in sink.diagnostics):
         return None
     definitions = tuple(s.definition for k, s in signatures.items() if k in wanted)
     program = ir.Program(
@@ -216,7 +219,7 @@ def _model(
                 "N200",
                 f"there is no model `{name.id}`",
                 name.span,
-                help=did_you_mean(name.id, signatures),
+                **did_you_mean(name.span, name.id, signatures),
             )
         return None
     if not signature.definition.is_model:

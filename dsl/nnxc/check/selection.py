@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from .. import ir
+from ..diagnostics import Advice, write
 from ..syntax import tree
+from . import native
 from .context import Context
 from .values import Fault, Signature
 
@@ -82,7 +84,7 @@ def exists(
                 "N511",
                 f"`{here.definition.name}` has no layer `{name}`",
                 node.span,
-                **ctx.suggest(name, [*layers, *variables]),
+                **_meant(ctx, node, name, [*layers, *variables]),
             )
         inner = layers.get(name)
         here = here.callees.get(inner) if isinstance(inner, str) else None
@@ -97,9 +99,17 @@ def exists(
                     "N511",
                     f"`{name}` has no `{rest}`",
                     node.span,
-                    **ctx.suggest(rest, weights),
+                    **ctx.suggest(rest, weights, node.span),
                 )
             return
+
+
+def _meant(ctx: Context, node: tree.Expr, name: str, known: list[str]) -> Advice:
+    near = ctx.suggest(name, known, node.span)
+    if name in ("model", "self") and isinstance(node, tree.Attribute):
+        path = node.span.text.partition(".")[2]
+        return write(node.span, path, "a path begins inside of the model")
+    return native.advice(ctx, node, near)
 
 
 def _members(signature: Signature) -> tuple[dict[str, str | tuple[str, ...]], set[str]]:

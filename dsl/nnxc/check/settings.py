@@ -38,7 +38,7 @@ def precision(ctx: Context, node: tree.Expr) -> str:
         "N506",
         "a precision is a floating dtype",
         node.span,
-        **(ctx.suggest(text, choices) or {"help": "one of " + ", ".join(choices)}),
+        **ctx.suggest(text, choices, node.span, "one of " + ", ".join(choices)),
     )
 
 
@@ -93,7 +93,10 @@ def train_op(
     op = registry.get(name)
     if op is None:
         ctx.fail(
-            "N508", f"there is no {what} `{name}`", span, **ctx.suggest(name, registry)
+            "N508",
+            f"there is no {what} `{name}`",
+            span,
+            **ctx.suggest(name, registry, span),
         )
     written = sort_out(ctx, op, args, node.span, piped=False)
     missing(ctx, op, written, node.span)

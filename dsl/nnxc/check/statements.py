@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import assert_never
 
 from .. import ir
+from ..diagnostics import Advice, Fix, remove
 from ..shapes import Outputs
+from ..source import Span
 from ..syntax import tree
 from ..syntax.walk import names_in
 from . import lists
@@ -33,6 +36,7 @@ def statements(ctx: Context, body: tuple[tree.Statement, ...]) -> None:
 
 def statement(ctx: Context, node: tree.Statement) -> None:
     """Check one statement."""
+    ctx.statement = node
     match node:
         case tree.Declare() | tree.Rngs() if ctx.scan is not None:
             refuse_declaration(ctx, node)
@@ -126,6 +130,7 @@ def return_(ctx: Context, node: tree.Return) -> None:
             "N247",
             "`return` stands at the end of a definition, not inside `if`, `for` or `scan`",
             node.span,
+            **_returned_after(ctx, node),
         )
     exprs: list[ir.Expr] = []
     broken = False
@@ -146,6 +151,34 @@ def return_(ctx: Context, node: tree.Return) -> None:
         lone = len(kinds) == 1 and isinstance(kinds[0], tuple)
         ctx.outputs = kinds[0] if lone else kinds  # type: ignore[assignment]
     ctx.body.append(ir.Return(tuple(exprs), node.span, names))
+
+
+def _around(outer: object, node: tree.Statement) -> list[tree.Statement]:
+    """The statements in whose bodies one stands."""
+    for item in outer if isinstance(outer, tuple) else ():
+        if item is node:
+            return [item]
+        bodies = [getattr(item, name, ()) for name in ("body", "then", "orelse")]
+        for below in (_around(body, node) for body in bodies):
+            if below:
+                return [item, *below]
+    return []
+
+
+def _returned_after(ctx: Context, node: tree.Return) -> Advice:
+    """How the value of a loop or of a choice is returned after it."""
+    text, span = node.span.source.text, node.span
+    line = Span(span.source, text.rfind("\n", 0, span.start) + 1, span.end)
+    after = text[span.end : ctx.head.end]
+    if any(isinstance(n, tree.If) for n in _around(ctx.definition, node)):
+        return {"help": "give it a name on both sides, and return that after the `if`"}
+    if re.search(r"^ *return\b", after, re.M):
+        end = text.find("\n", span.end) + 1 or len(text)
+        why = "values stay after the loop, and are returned there: leave it out"
+        return remove(Span(span.source, line.start, end), why)
+    margin = " " * 4
+    fix = Fix(line, f"{margin}{span.text}")
+    return {"help": "return it after the loop, indented as that is", "fix": fix}
 
 
 def _returned(ctx: Context, node: tree.Expr) -> Value:

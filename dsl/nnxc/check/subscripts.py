@@ -7,6 +7,7 @@ from itertools import dropwhile
 from typing import Final
 
 from .. import ir
+from ..diagnostics import Advice, write
 from ..dims import Dim, DimError, const
 from ..ops.base import Kind
 from ..record import Record, replace
@@ -112,7 +113,7 @@ def _subscript(ctx: Context, source: Tensor, node: tree.Index) -> ir.Expr:
             parts.append(Part(ir.Rest(), None, tuple(left[:keep])))
             left = left[keep:]
         else:
-            parts.append(_part(ctx, item, left))
+            parts.append(_part(ctx, item, left, node))
     return _gathered(ctx, source.expr, [*parts, *map(_whole, left)], node)
 
 
@@ -126,6 +127,19 @@ def _enough_axes(ctx: Context, type: TensorType, node: tree.Index) -> None:
         ctx.fail("N303", text, node.span, help="begin the index with `...`")
 
 
+def _masked(value: Value, rank: int, node: tree.Index) -> Advice:
+    """How entries are chosen by a mask: all stay, so that the shape does."""
+    match value:
+        case Tensor() if value.type.dtype == "bool" and len(node.items) == 1:
+            type = value.type
+            mask, more = node.items[0].span.text, rank - type.rank
+            if more > 0 and not type.lead:
+                mask += f"[{', '.join([':'] * type.rank + ['none'] * more)}]"
+            text = f"where({mask}, {node.value.span.text}, 0)"
+            return write(node.span, text, "a shape cannot depend on values")
+    return {}
+
+
 def _adds_axis(item: tree.Expr | tree.Slice) -> bool:
     return isinstance(item, tree.Constant) and item.value is None
 
@@ -134,7 +148,9 @@ def _whole(axis: Axis) -> Part:
     return Part(WHOLE, axis, (axis,))
 
 
-def _part(ctx: Context, item: tree.Expr | tree.Slice, left: list[Axis]) -> Part:
+def _part(
+    ctx: Context, item: tree.Expr | tree.Slice, left: list[Axis], node: tree.Index
+) -> Part:
     from .expressions import expr
 
     if _adds_axis(item):
@@ -151,7 +167,8 @@ def _part(ctx: Context, item: tree.Expr | tree.Slice, left: list[Axis]) -> Part:
         return Part(value.expr, axis, value.type.axes)
     if isinstance(value, Bad):
         raise Fault
-    ctx.fail("N220", "an index is an int, a slice, or an int tensor", item.span)
+    text = "an index is an int, a slice, or an int tensor"
+    ctx.fail("N220", text, item.span, **_masked(value, len(left) + 1, node))
 
 
 def _gathered(

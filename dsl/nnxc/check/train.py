@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .. import ir
-from ..diagnostics import Label, Sink, closest
+from ..diagnostics import Label, Sink, closest, meant
 from ..ir.outline import learns, outline
 from ..ops import OPTIMIZERS, SCHEDULES
 from ..ops.base import Op
@@ -15,7 +15,7 @@ from ..record import replace
 from ..shapes import TensorType, is_float
 from ..source import Span
 from ..syntax import tree
-from . import types
+from . import native, types
 from .adapters import adapt
 from .context import Context
 from .declarations import check_name
@@ -232,6 +232,7 @@ def _setting(item: tree.Statement) -> list[str]:
 def _statement(
     ctx: Context, node: tree.Statement, parts: Parts, signature: Signature
 ) -> None:
+    ctx.statement = node
     _in_place(ctx, node, parts)
     match node:
         case tree.Declare("batch"):
@@ -328,14 +329,19 @@ def _suspect_setting(ctx: Context, node: tree.Assign, goal: Goal) -> None:
         and head.id in {**OPTIMIZERS, **SCHEDULES}
         and head.id not in ctx.functions
     ):
+        name, place = node.targets[0].id, node.targets[0].span
+        if head.id in SCHEDULES and (advice := native.inlined(ctx, node)):
+            ctx.fail("N502", f"a train has no `{name}`", place, **advice)
         goal.seen.setdefault("optimizer", node.span)
         ctx.fail(
             "N502",
             f"a train has no `{node.targets[0].id}`",
             node.targets[0].span,
-            **(
-                ctx.suggest(node.targets[0].id, SETTINGS)
-                or {"help": "write `optimizer = ...`"}
+            **ctx.suggest(
+                node.targets[0].id,
+                SETTINGS,
+                node.targets[0].span,
+                "write `optimizer = ...`",
             ),
         )
 
@@ -466,11 +472,11 @@ def _complete(ctx: Context, parts: Parts) -> None:
     unused = [b for b in ctx.bindings if not b.used]
     for binding in unused:
         goal = _around(binding.span, parts)
-        meant = closest(binding.name, [s for s in SETTINGS if s not in goal.seen])
-        if binding.what == "value" and meant:
+        close = closest(binding.name, [s for s in SETTINGS if s not in goal.seen])
+        if binding.what == "value" and close:
             text = f"a train has no `{binding.name}`"
-            ctx.error("N502", text, binding.span, help=f"did you mean `{meant}`?")
-            goal.seen[meant] = binding.span
+            ctx.error("N502", text, binding.span, **meant(binding.span, close))
+            goal.seen[close] = binding.span
             parts.broken = True
     for goal in parts.goals:
         for key in ("loss", "optimizer"):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from .. import ir
-from ..diagnostics import Label, did_you_mean
+from ..diagnostics import Advice, Label, did_you_mean, meant, write
 from ..dims import Dim, DimError, product, symbol
 from ..shapes import DTYPES, Axis, TensorType, is_float
 from ..source import Span
 from ..syntax import tree
+from . import foreign
 from .context import Context
 from .kinds import demand_sizes
 from .values import Bad, Fault, Static, Tensor, Value
@@ -26,9 +27,17 @@ def dtype_of(ctx: Context, written: tree.TypeOf) -> str:
             "N320",
             f"there is no dtype `{written.dtype}`",
             written.span,
-            help=did_you_mean(written.dtype, DTYPES) or "one of " + ", ".join(DTYPES),
+            **dtype_meant(written.dtype, written.span),
         )
     return written.dtype
+
+
+def dtype_meant(name: str, span: Span) -> Advice:
+    """What was meant by a dtype that is not known; the span begins with its name."""
+    place = Span(span.source, span.start, span.start + len(name))
+    dtypes = "one of " + ", ".join(DTYPES)
+    known = foreign.DTYPES.get(name.rpartition(".")[2])
+    return meant(place, known) if known else did_you_mean(place, name, DTYPES, dtypes)
 
 
 def size_of(ctx: Context, node: tree.Expr, evaluate: Evaluate) -> Dim:
@@ -53,12 +62,13 @@ def _known_axes(ctx: Context, node: tree.Expr) -> None:
     known = {*ctx.names(), *ctx.later, *ctx.partial, *ctx.forbidden}
     for name in _names(node):
         if name.id not in known:
-            close = did_you_mean(name.id, ctx.scope)
             ctx.fail(
                 "N200",
                 f"there is no axis or size `{name.id}`",
                 name.span,
-                help=close or "an input or a parameter names it",
+                **did_you_mean(
+                    name.span, name.id, ctx.scope, "an input or a parameter names it"
+                ),
             )
 
 
@@ -95,10 +105,29 @@ def positive(ctx: Context, size: Dim, span: Span) -> None:
 def bind_axes(ctx: Context, node: tree.TypeOf, evaluate: Evaluate) -> TensorType:
     """An input's type: names that are not known yet become axes."""
     for dim in node.dims or ():
+        _has_a_name(ctx, dim)
         for name in _names(dim):
             if name.id not in ctx.scope:
                 _bind_axis(ctx, name)
     return written(ctx, node, evaluate)
+
+
+def _has_a_name(ctx: Context, node: tree.Expr) -> None:
+    """An axis of any size has a name, where others write -1 or None."""
+    match node:
+        case tree.Unary("-", tree.Number(1)):
+            code, text = "N315", "a size is at least 1, not -1"
+        case tree.Constant(None):
+            code, text = "N313", "`none` is no size"
+        case tree.String(value):
+            code, text = "N313", "a text is no size"
+            if value.isidentifier():
+                ctx.fail(code, text, node.span, **write(node.span, value))
+        case _:
+            return
+    free = (n for n in ("B", "T", "N", "M", "K") if n not in ctx.scope)
+    advice = write(node.span, next(free, "size"), "an axis of any size has a name")
+    ctx.fail(code, text, node.span, **advice)
 
 
 def _bind_axis(ctx: Context, name: tree.Name) -> None:

@@ -169,7 +169,7 @@ def _check_kind(
             "N602",
             f"`{ctx.name}` has no `{kind}` inside",
             lines[0].paths[0].span,
-            **ctx.suggest(kind, names),
+            **ctx.suggest(kind, names, lines[0].paths[0].span),
         )
     slots = slots_of(owner) if isinstance(owner, Signature) else layer_slots(owner)
     inner = Context(ctx.sink, "weights", kind, {}, {}, {})

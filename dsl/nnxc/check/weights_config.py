@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .. import ir
+from ..diagnostics import Advice, write
 from ..ops.activations import ACTIVATION
 from ..ops.base import Kind
 from ..record import replace
@@ -54,7 +55,7 @@ def _parameter(
             "N607",
             f"`{signature.definition.name}` has no parameter `{name.id}`",
             name.span,
-            **ctx.suggest(name.id, params),
+            **ctx.suggest(name.id, params, name.span),
         )
     if name.id in config:
         ctx.fail("N603", f"`{name.id}` is read twice", name.span)
@@ -95,14 +96,22 @@ def _recorded(ctx: Context, node: tree.Expr, own: ir.Parameter) -> ir.Recorded:
             return ir.Computed(",", tuple(_recorded(ctx, i, plain) for i in items))
         case tree.Unary("-", tree.Number(value)):
             return ir.Value(-value)
+        case tree.Unary("not", operand):
+            false = ir.Value(False)
+            chosen = (false, ir.Value(True))
+            return ir.Computed("if", (_recorded(ctx, operand, plain), *chosen))
         case tree.Index(tree.String(key), (tree.Number(int() as place),)):
             return ir.Key(f"{key}.{place}")
         case tree.Index(inner, (place,)) if not isinstance(place, tree.Slice):
             pair = (_recorded(ctx, part, plain) for part in (inner, place))
             return ir.Computed("[]", tuple(pair))
-    ctx.fail(
-        "N607",
-        "this cannot be read from `config.json`",
-        node.span,
-        help='write keys in quotes, numbers, and arithmetic: `"hidden_size" // "heads"`, `len("id2label")`',
-    )
+    help = 'write keys in quotes, numbers, and arithmetic: `"hidden_size" // "heads"`, `len("id2label")`'
+    advice: Advice = {"help": help}
+    match node:
+        case tree.Name() | tree.Attribute():
+            advice = write(node.span, f'"{node.span.text}"', "keys stand in quotes")
+        case tree.Call(_, (tree.Arg(None, tree.String() as named), *_)):
+            advice = write(node.span, named.span.text, "a key stands for its value")
+        case tree.Index(tree.Name(), (tree.String() as named,)):
+            advice = write(node.span, named.span.text, "a key stands for its value")
+    ctx.fail("N607", "this cannot be read from `config.json`", node.span, **advice)

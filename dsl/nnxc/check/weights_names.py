@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from .. import ir
+from ..diagnostics import Advice, write
 from ..record import Record, replace
 from ..source import Span
 from ..syntax import tree, tree_weights
@@ -178,7 +179,7 @@ def _check_part(
         if part not in known:
             owner = f"`{whole}`" if whole else f"`{ctx.name}`"
             names = [k for k in known if isinstance(k, str)]
-            suggestion = ctx.suggest(part, names)
+            suggestion = ctx.suggest(part, names, span)
             ctx.fail("N602", f"{owner} has no weights `{part}`", span, **suggestion)
     elif None not in known:
         ctx.fail("N602", f"`{whole}` is no list", span, help="remove the position")
@@ -216,12 +217,10 @@ def _names(ctx: Context, node: tree.Expr) -> tuple[str, ...]:
             return (name,)
         case tree.ListOf(items) if items:
             return tuple(name for item in items for name in _names(ctx, item))
-    ctx.fail(
-        "N604",
-        "the name of a tensor stands in quotes",
-        node.span,
-        help='such as "h.{i}.ln_1"',
-    )
+    advice: Advice = {"help": 'such as "h.{i}.ln_1"'}
+    if isinstance(node, (tree.Name, tree.Attribute)):
+        advice = write(node.span, f'"{node.span.text}"')
+    ctx.fail("N604", "the name of a tensor stands in quotes", node.span, **advice)
 
 
 def _stage(ctx: Context, node: tree.Expr, so_far: Conversion) -> Conversion:
@@ -236,15 +235,41 @@ def _stage(ctx: Context, node: tree.Expr, so_far: Conversion) -> Conversion:
         return replace(so_far, before=before, after=after)
     if name == "rearrange" and so_far == Conversion():
         return Conversion(span=node.span, layout=_layout(ctx, call))
+    if name == "transpose" and (moved := _moved(call)):
+        text = "`transpose` turns the axes around, and takes no arguments"
+        ctx.fail("N606", text, call.args[0].span, **moved)
     known = ("transpose", "rearrange", *PARTS, *WHOLES)
     if name not in known:
-        suggestion = ctx.suggest(name, known) or {"help": f"one of {', '.join(known)}"}
+        suggestion = _moved(call) or ctx.suggest(
+            name, known, call.func.span, f"one of {', '.join(known)}"
+        )
         ctx.fail("N606", "there is no such conversion", call.func.span, **suggestion)
     if so_far.join or name == "rearrange":
         other = so_far.join or "another"
         ctx.fail("N606", f"`{name}` after `{other}`", node.span)
     axis = _axis(ctx, name, call.args)
     return replace(so_far, join=name, axis=axis, span=node.span)
+
+
+_MOVES = ("T", "permute", "swapaxes", "t", "transpose", "swap")
+
+
+def _moved(call: tree.Call) -> Advice | None:
+    """`permute(1, 0)`, as it is written here."""
+    name = call.func.id if isinstance(call.func, tree.Name) else ""
+    if name not in _MOVES:
+        return None
+    items = [a.value for a in call.args]
+    if len(items) == 1 and isinstance(items[0], tree.ListOf):
+        items = list(items[0].items)
+    order = [_whole(item) for item in items]
+    if len(order) <= 2:
+        return write(call.span, "transpose")
+    if sorted(n for n in order if n is not None) != [*range(len(order))]:
+        return None
+    letters = "abcdefgh"[: len(order)]
+    after = " ".join(letters[n] for n in order if n is not None)
+    return write(call.span, f'rearrange("{" ".join(letters)} -> {after}")')
 
 
 def _whole(node: tree.Expr) -> int | None:
@@ -334,8 +359,12 @@ def _check_holes(ctx: Context, target: Target, written: Sequence[str]) -> None:
             **(
                 {"help": 'such as "experts.{e}.weight" -> stack'}
                 if stacked
-                else ctx.suggest(hole, known)
-                or {"help": "known are " + ", ".join(f"`{{{k}}}`" for k in known)}
+                else ctx.suggest(
+                    hole,
+                    known,
+                    target.value_span,
+                    "known are " + ", ".join(f"`{{{k}}}`" for k in known),
+                )
             ),
         )
 

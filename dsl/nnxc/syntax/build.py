@@ -72,6 +72,9 @@ class TreeBuilder(ItemBuilder):
     def list(self, children: Children, start: int, end: int) -> tree.ListOf:
         return tree.ListOf(tuple(children), self.span(start, end))
 
+    def round(self, children: Children, start: int, end: int) -> tree.ListOf:
+        return tree.ListOf((*children,), self.span(start, end), True)
+
     def argument(self, children: Children, start: int, end: int) -> tree.Arg:
         name, value = children
         return tree.Arg(name and name.id, value, self.span(start, end))
@@ -190,7 +193,7 @@ class TreeBuilder(ItemBuilder):
         return tree.Select(keyword.text, tuple(paths), span, trivia)
 
     def adapt(self, children: Children, start: int, end: int) -> tree.Adapt:
-        adapter, *paths = children
+        adapter, *paths = (c for c in children if c is not None)
         span, trivia = self.span(start, end), self.line.trivia
         return tree.Adapt(adapter, tuple(paths), span, trivia)
 
@@ -293,6 +296,7 @@ class TreeBuilder(ItemBuilder):
 
     def use(self, children: Children, start: int, end: int) -> tree.Use:
         names, path = children
+        names = () if isinstance(names, Token) else names
         return tree.Use(names, path, self.span(start, end), self.line.trivia)
 
     def defaults(self, children: Children, start: int, end: int) -> tree.Defaults:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, TypeAlias
 
-from ..diagnostics import Sink
+from ..diagnostics import Advice, Sink, rename
 from ..source import Source, Span
 from . import tree
 from .lines import Line
@@ -34,19 +34,23 @@ class LineBuilder:
 
     def lower(self, name: tree.Name) -> tree.Name:
         if not _LOWER.fullmatch(name.id):
-            help = f"did you mean `{_to_lower(name.id)}`?"
             message = f"`{name.id}` should be lower_case"
             label = "names a value, a size or a layer"
-            self.sink.error("N141", message, name.span, label, help=help)
+            advice = self.spelt(name, _to_lower(name.id))
+            self.sink.error("N141", message, name.span, label, **advice)
         return name
 
     def camel(self, name: tree.Name) -> tree.Name:
         if not _CAMEL.fullmatch(name.id):
-            help = f"did you mean `{_to_camel(name.id)}`?"
             message = f"`{name.id}` should be CamelCase"
             label = "names a block or a model"
-            self.sink.error("N140", message, name.span, label, help=help)
+            advice = self.spelt(name, _to_camel(name.id))
+            self.sink.error("N140", message, name.span, label, **advice)
         return name
+
+    def spelt(self, name: tree.Name, right: str) -> Advice:
+        fix = rename(self.source, name.id, right)
+        return {"help": f"did you mean `{right}`?", "fix": fix}
 
     def lowers(self, names: tuple[tree.Name, ...]) -> tuple[tree.Name, ...]:
         return tuple(self.lower(name) for name in names)

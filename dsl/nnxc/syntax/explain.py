@@ -6,9 +6,19 @@ where it does not apply. The last always applies.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
-from ..diagnostics import Diagnostic, Fix, Label, did_you_mean
+from ..diagnostics import (
+    Advice,
+    Diagnostic,
+    Fix,
+    Label,
+    did_you_mean,
+    meant,
+    remove,
+    write,
+)
 from ..record import Record
 from ..source import Source, Span
 from ._tables import LITERALS, STATES
@@ -28,12 +38,23 @@ _SPELLING = {kind: text for text, kind in LITERALS.items()}
 _DECLARES = frozenset(("INPUT", "BATCH", "PARAM", "STATE"))
 
 
+CONTINUES = (_COMPARE | _OPERATORS | {"COMMA", "ASSIGN", "VBAR"}) - {
+    "AS",
+    "IF",
+    "LPAR",
+    "LSQB",
+    "ARROW",
+}
+"""What begins no line, and shows that it goes on with the one above."""
+
+
 class Fault(Record):
     """A line, and where it fails."""
 
     source: Source
     line: Line
     failure: Failure
+    body_end: int = 0  # of the lines below that are indented deeper
 
     @property
     def first(self) -> Token:
@@ -74,20 +95,37 @@ class Fault(Record):
         self,
         code: str,
         message: str,
-        help: str | None = None,
+        advice: str | Advice = "",
         *,
         at: Token | None = None,
         label: str = "",
-        fix: Fix | None = None,
     ) -> Diagnostic:
         span = self.span(at or self.token)
-        return Diagnostic(code, message, Label(span, label), help=help, fix=fix)
+        more: Advice = {"help": advice} if isinstance(advice, str) else advice
+        if not more.get("help"):
+            more = {}
+        return Diagnostic(code, message, Label(span, label), **more)
+
+    def rest(self, token: Token) -> Span:
+        """From a token to the end of the line."""
+        return Span(self.source, token.start, self.line.tokens[-1].end)
+
+    @property
+    def whole_line(self) -> Span:
+        return line_span(self.source, self.line)
 
     def span(self, token: Token) -> Span:
         """The token's place; the end of a line is shown by its last character."""
         if token.kind == END:
             return Span(self.source, token.end, token.end)
         return Span(self.source, token.start, token.end)
+
+
+def line_span(source: Source, line: Line) -> Span:
+    """A line with its indentation and its end."""
+    start = source.text.rfind("\n", 0, line.tokens[0].start) + 1
+    end = source.text.find("\n", line.tokens[-1].end) + 1 or len(source.text)
+    return Span(source, start, end)
 
 
 Explanation = Callable[[Fault], Diagnostic | None]
@@ -106,7 +144,50 @@ def missing_colon(fault: Fault) -> Diagnostic | None:
     if fault.first.text not in HEADS or fault.kind != END or not fault.accepts("COLON"):
         return None
     fix = Fix(fault.span(fault.token), ":")
-    return fault.report("N105", "missing `:`", "end the line with `:`", fix=fix)
+    return fault.report(
+        "N105", "missing `:`", {"help": "end the line with `:`", "fix": fix}
+    )
+
+
+def _comment(fault: Fault) -> Diagnostic | None:
+    """`// a comment`: what stands before it is a whole line."""
+    tokens = fault.line.tokens
+    for index, token in enumerate(tokens[: fault.failure.index + 1]):
+        if token.kind == "FLOOR" and (
+            index == 0 or fault.failure.whole(tokens[:index])
+        ):
+            help = "comments begin with `#`"
+            advice: Advice = {"help": help, "fix": Fix(fault.span(token), "#")}
+            return fault.report("N138", "`//` divides", advice, at=token)
+    return None
+
+
+def _decorator(fault: Fault) -> Diagnostic | None:
+    if fault.first.kind != "AT":
+        return None
+    advice = remove(fault.whole_line, "definitions have no decorators: leave it out")
+    return fault.report("N122", "a decorator is Python", advice, at=fault.first)
+
+
+def _else_if(fault: Fault) -> Diagnostic | None:
+    if fault.kind != "IF" or not fault.comes_after("ELSE") or fault.failure.index != 1:
+        return None
+    span = fault.span(fault.first).to(fault.span(fault.token))
+    return fault.report("N120", "unexpected `if`", write(span, "elif"))
+
+
+def _increment(fault: Fault) -> Diagnostic | None:
+    """`x++`, `x--`."""
+    kinds = [token.kind for token in fault.line.tokens]
+    if kinds not in (["NAME", "PLUS", "PLUS", END], ["NAME", "MINUS", "MINUS", END]):
+        return None
+    sign = fault.line.tokens[1].text
+    text = f"{fault.first.text} {sign}= 1"
+    span = fault.rest(fault.first)
+    at = fault.line.tokens[1]
+    return fault.report(
+        "N138", f"`{sign}{sign}` is no operator here", write(span, text), at=at
+    )
 
 
 def _keyword_as_name(fault: Fault) -> Diagnostic | None:
@@ -119,14 +200,29 @@ def _keyword_as_name(fault: Fault) -> Diagnostic | None:
         return None
     owner = "Python's" if fault.kind == RESERVED else "a keyword"
     message = f"`{text}` is {owner} and no name"
-    return fault.report("N124", message, f"did you mean `{text}_`?")
+    return fault.report("N124", message, meant(fault.span(fault.token), f"{text}_"))
 
 
 def _python(fault: Fault) -> Diagnostic | None:
     if fault.kind != RESERVED:
         return None
-    text = fault.token.text
-    return fault.report("N122", f"`{text}` is Python", PYTHON[text])
+    return python(fault.source, fault.line, fault.token)
+
+
+def python(source: Source, line: Line, token: Token) -> Diagnostic:
+    """N122, for a line with a word of Python."""
+    word, span = token.text, Span(source, token.start, token.end)
+    advice: Advice = {"help": PYTHON[word]}
+    after = line.tokens[line.tokens.index(token) + 1]
+    if word == "is":
+        negated = after.kind == "NOT"
+        place = span.to(Span(source, after.start, after.end)) if negated else span
+        advice = write(place, "!=" if negated else "==")
+    elif word in ("import", "del", "global", "nonlocal") and line.tokens[0] is token:
+        advice = remove(line_span(source, line), f"{PYTHON[word]}; leave it out")
+    elif word == "assert":
+        advice = {"help": PYTHON[word], "fix": Fix(span, "require")}
+    return Diagnostic("N122", f"`{word}` is Python", Label(span), **advice)
 
 
 def _chained_comparison(fault: Fault) -> Diagnostic | None:
@@ -143,8 +239,7 @@ def _assignment_in_condition(fault: Fault) -> Diagnostic | None:
     kinds = {token.kind for token in fault.line.tokens[:index]}
     if not kinds & {"IF", "ELIF", "REQUIRE", "RETURN"} and not fault.inside:
         return None
-    fix = Fix(fault.span(fault.token), "==")
-    return fault.report("N121", "`=` assigns", "did you mean `==`?", fix=fix)
+    return fault.report("N121", "`=` assigns", meant(fault.span(fault.token), "=="))
 
 
 def _second_assignment(fault: Fault) -> Diagnostic | None:
@@ -175,8 +270,12 @@ def _body_on_the_line(fault: Fault) -> Diagnostic | None:
     head = fault.first.text in HEADS and fault.comes_after("COLON")
     if not head or not fault.accepts(END):
         return None
+    assert fault.before is not None
+    margin = "\n" + " " * (fault.line.indent + 4)
+    place = Span(fault.source, fault.before.end, fault.token.start)
     help = "begin a new line, indented by four spaces"
-    return fault.report("N108", "the body stands on lines of its own", help)
+    advice: Advice = {"help": help, "fix": Fix(place, margin)}
+    return fault.report("N108", "the body stands on lines of its own", advice)
 
 
 def _use_without_from(fault: Fault) -> Diagnostic | None:
@@ -191,11 +290,190 @@ def _use_without_from(fault: Fault) -> Diagnostic | None:
 
 
 def _half_a_scan(fault: Fault) -> Diagnostic | None:
-    missing = [k for k in ("IN", "OVER", "WITH") if fault.accepts(k)]
+    seen = {token.kind for token in fault.line.tokens[: fault.failure.index]}
+    wanted = [k for k in ("IN", "OVER", "WITH") if k not in seen]
+    missing = [k for k in wanted if fault.accepts(k)]
     if fault.first.kind != "SCAN" or fault.inside or not missing:
         return None
     help = "write `scan xt in x over T with h = zeros([B, d]):`"
-    return fault.report("N120", f"missing `{_SPELLING[missing[0]]}`", help)
+    advice = _scan_of_range(fault) or help
+    return fault.report("N120", f"missing `{_SPELLING[missing[0]]}`", advice)
+
+
+def _scan_of_range(fault: Fault) -> Advice | None:
+    """`scan t in range(T) with ...`: steps are counted by what the scan goes over."""
+    match [t.text for t in fault.line.tokens[:7]]:
+        case ["scan", name, "in", "range" | "arange", "(", size, ")"]:
+            place = Span(fault.source, fault.first.start, fault.line.tokens[6].end)
+            below = fault.source.text[fault.line.tokens[-1].end :]
+            used = re.search(rf"\b{name}\b", below)
+            counted = f"scan {name} in arange({size}) over {size}"
+            return write(place, counted if used else f"scan over {size}")
+    return None
+
+
+def _carries_in_parentheses(fault: Fault) -> Diagnostic | None:
+    """`with (h, c) = (a, b)`."""
+    if (
+        fault.first.kind != "SCAN"
+        or fault.kind != "LPAR"
+        or not fault.comes_after("WITH")
+    ):
+        return None
+    tokens = fault.line.tokens
+    sides = _in_parentheses(fault, fault.failure.index)
+    advice: str | Advice = "name each with its beginning: `with h = a, c = b:`"
+    if (
+        sides
+        and tokens[sides[1]].kind == "ASSIGN"
+        and tokens[sides[1] + 1].kind == "LPAR"
+    ):
+        values = _in_parentheses(fault, sides[1] + 1)
+        if values and len(values[0]) == len(sides[0]):
+            text = ", ".join(
+                f"{n} = {v}" for n, v in zip(sides[0], values[0], strict=True)
+            )
+            place = Span(fault.source, fault.token.start, tokens[values[1] - 1].end)
+            advice = write(place, text)
+    return fault.report("N120", "each carry has a name of its own", advice)
+
+
+def _in_parentheses(fault: Fault, index: int) -> tuple[list[str], int] | None:
+    """The texts between the commas of a bracket that begins there, and the index after it."""
+    tokens, depth, parts = fault.line.tokens, 0, []
+    start = tokens[index].end
+    for at in range(index, len(tokens)):
+        token = tokens[at]
+        depth += (token.kind in ("LPAR", "LSQB")) - (token.kind in ("RPAR", "RSQB"))
+        if (depth == 1 and token.kind == "COMMA") or depth == 0:
+            parts.append(fault.source.text[start : token.start].strip())
+            start = token.end
+        if depth == 0:
+            return [part for part in parts if part], at + 1
+    return None
+
+
+def _nameless_metric(fault: Fault) -> Diagnostic | None:
+    if fault.first.kind != "METRIC" or not fault.accepts("ASSIGN"):
+        return None
+    called = fault.kind == "LPAR" and fault.failure.index == 2
+    if not called:
+        return None
+    value = fault.line.tokens[1]
+    text = f"{value.text} = {fault.rest(value).text}"
+    return fault.report("N120", "missing `=`", write(fault.rest(value), text))
+
+
+def _path_of_others(fault: Fault) -> Diagnostic | None:
+    """`freeze fc.*`, `freeze "fc"`."""
+    if fault.first.kind not in ("FREEZE", "ONLY", "ADAPT"):
+        return None
+    if fault.kind == "STAR" and fault.comes_after("DOT") and fault.before:
+        place = fault.span(fault.before).to(fault.span(fault.token))
+        advice = remove(place, "a path names all that is inside: leave out `.*`")
+        return fault.report("N120", "unexpected `*`", advice)
+    if fault.kind == "STRING" and fault.accepts("NAME"):
+        path = fault.token.text[1:-1]
+        advice = write(fault.span(fault.token), path.removesuffix(".*"))
+        return fault.report("N120", "a path has no quotes", advice)
+    return None
+
+
+def _generate_with_more(fault: Fault) -> Diagnostic | None:
+    """`generate Lm(temperature=0.7)`, `generate Lm:`."""
+    if fault.first.kind != "GENERATE" or fault.failure.index != 2:
+        return None
+    place = Span(fault.source, fault.token.start, fault.body_end)
+    why = f"how many tokens and how they are drawn is said in the call: write `generate {fault.line.tokens[1].text}`"
+    return fault.report("N120", f"unexpected `{fault.token.text}`", remove(place, why))
+
+
+def _colon_for_equals(fault: Fault) -> Diagnostic | None:
+    if fault.kind != "COLON" or not fault.accepts("ASSIGN") or fault.accepts("PLUS"):
+        return None
+    place = fault.span(fault.token)
+    spaced = fault.source.text[fault.token.end : fault.token.end + 1] == " "
+    fix = Fix(place, " =" if spaced else " = ")
+    return fault.report("N120", "unexpected `:`", {"help": "write `=`", "fix": fix})
+
+
+def _misplaced_module(fault: Fault) -> Diagnostic | None:
+    """`extern f(...) -> [...]`, with its module behind or nowhere."""
+    if (
+        fault.first.kind != "EXTERN"
+        or fault.kind == "STRING"
+        or fault.failure.index != 1
+    ):
+        return None
+    tokens = fault.line.tokens
+    ends = tokens[-3].text == "from" and tokens[-2].kind == "STRING"
+    module = tokens[-2].text if ends else f'"{fault.token.text}.py"'
+    stop = tokens[-4].end if ends else tokens[-1].end
+    signature = fault.source.text[fault.token.start : stop]
+    place = fault.rest(fault.token)
+    advice = write(place, f"{module} {signature}", "the module stands first")
+    return fault.report("N120", "missing module", advice)
+
+
+def _typed_parameter(fault: Fault) -> Diagnostic | None:
+    """`model Net(d: int = 8)`."""
+    heads = fault.first.kind in ("MODEL", "BLOCK")
+    if not heads or fault.kind != "COLON" or not fault.inside:
+        return None
+    tokens, at, depth = fault.line.tokens, fault.failure.index + 1, 0
+    while depth or tokens[at].kind not in ("COMMA", "ASSIGN", "RPAR", END):
+        depth += (tokens[at].kind == "LSQB") - (tokens[at].kind == "RSQB")
+        at += 1
+    stop = tokens[at].start - (tokens[at].kind == "ASSIGN")
+    place = Span(fault.source, fault.token.start, stop)
+    advice = remove(
+        place, f"what a parameter is follows from its use: leave out `{place.text}`"
+    )
+    return fault.report("N120", "a parameter has no type", advice)
+
+
+def _returned_type(fault: Fault) -> Diagnostic | None:
+    """`model Net(d) -> Tensor:`."""
+    if fault.first.kind not in ("MODEL", "BLOCK") or fault.kind != "ARROW":
+        return None
+    tokens = fault.line.tokens
+    stop = tokens[-2] if tokens[-2].kind == "COLON" else tokens[-1]
+    place = Span(
+        fault.source,
+        fault.before.end if fault.before else fault.token.start,
+        stop.start,
+    )
+    advice = remove(place, "what is returned follows: leave the type out")
+    return fault.report("N120", "a definition has no type", advice)
+
+
+def _starred(fault: Fault) -> Diagnostic | None:
+    """`*args`, `**kwargs`."""
+    if fault.kind not in ("STAR", "POWER") or not fault.comes_after("COMMA", "LPAR"):
+        return None
+    before, after = fault.before, fault.after
+    head = fault.first.kind in ("MODEL", "BLOCK")
+    if not head or before is None or after is None:
+        return fault.report(
+            "N122",
+            f"`{fault.token.text}` before an argument is Python",
+            "write each argument",
+        )
+    begin = before.start if before.kind == "COMMA" else before.end
+    place = Span(fault.source, begin, after.end)
+    advice = remove(place, "a definition says all that it takes: leave it out")
+    return fault.report("N122", f"`{fault.token.text}{after.text}` is Python", advice)
+
+
+def _prefixed_string(fault: Fault) -> Diagnostic | None:
+    """`f"..."`."""
+    before = fault.before
+    if fault.kind != "STRING" or before is None or before.end != fault.token.start:
+        return None
+    advice = remove(fault.span(before), f"texts are plain: leave out `{before.text}`")
+    return fault.report(
+        "N122", f"`{before.text}` before a text is Python", advice, at=before
+    )
 
 
 def _nameless_collect(fault: Fault) -> Diagnostic | None:
@@ -216,10 +494,10 @@ def unknown_statement(
     source: Source, first: Token, words: frozenset[str]
 ) -> Diagnostic:
     """N133, for a line whose first word begins no statement."""
-    help = did_you_mean(first.text, words)
     span = Span(source, first.start, first.end)
     message = f"no statement begins with `{first.text}`"
-    return Diagnostic("N133", message, Label(span), help=help)
+    advice = did_you_mean(span, first.text, words)
+    return Diagnostic("N133", message, Label(span), **advice)
 
 
 def _missing_comma(fault: Fault) -> Diagnostic | None:
@@ -249,8 +527,30 @@ def _several_values(fault: Fault) -> Diagnostic | None:
     kinds = {token.kind for token in fault.line.tokens[: fault.failure.index]}
     if fault.kind != "COMMA" or fault.inside or "ASSIGN" not in kinds:
         return None
-    help = "write an assignment for each value"
-    return fault.report("N120", "`=` takes one value", help)
+    return fault.report("N120", "`=` takes one value", _each_value(fault))
+
+
+def _each_value(fault: Fault) -> str | Advice:
+    """`a, b = x, y` as two lines."""
+    names, _, values = fault.rest(fault.first).text.partition("=")
+    left, right = _parts(names), _parts(values)
+    if len(left) != len(right) or "#" in values:
+        return "write an assignment for each value"
+    margin = "\n" + " " * fault.line.indent
+    text = margin.join(f"{n} = {v}" for n, v in zip(left, right, strict=True))
+    return write(fault.rest(fault.first), text)
+
+
+def _parts(text: str) -> list[str]:
+    """A text divided at the commas outside of brackets."""
+    parts, depth = [""], 0
+    for char in text:
+        depth += (char in "([") - (char in ")]")
+        if char == "," and not depth:
+            parts.append("")
+        else:
+            parts[-1] += char
+    return [part.strip() for part in parts]
 
 
 def _unary_plus(fault: Fault) -> Diagnostic | None:
@@ -265,7 +565,36 @@ def _comprehension(fault: Fault) -> Diagnostic | None:
     help = (
         "a `for` of its own fills a list: `xs = []`, and in the loop `xs.append(...)`"
     )
-    return fault.report("N120", "unexpected `for`", help)
+    return fault.report(
+        "N120", "unexpected `for`", _without_comprehension(fault) or help
+    )
+
+
+_COMPREHENSION = re.compile(
+    r"(?P<around>[\w.]*\(?)\[(?P<item>.+) for (?P<name>\w+) in (?P<over>.+)\](?P<close>\)?)"
+)
+
+
+def _without_comprehension(fault: Fault) -> Advice | None:
+    """`xs = [item for i in over]`: a stack of layers, or a loop."""
+    line = fault.rest(fault.first)
+    target, equals, value = line.text.partition(" = ")
+    found = _COMPREHENSION.fullmatch(value)
+    if not equals or found is None or not target.isidentifier():
+        return None
+    item, name, over = found["item"], found["name"], found["over"]
+    counted = re.fullmatch(r"range\((\w+)\)", over)
+    if item[:1].isupper() or re.match(r"nn\w*\.", item):
+        if counted is None or re.search(rf"\b{name}\b", item):
+            return None
+        return write(line, f"{target} = {item} * {counted[1]}", "`*` stacks layers")
+    if found["around"] or " if " in over:
+        return None
+    margin = "\n" + " " * fault.line.indent
+    text = (
+        f"{target} = []{margin}for {name} in {over}:{margin}    {target}.append({item})"
+    )
+    return write(line, text)
 
 
 def _unexpected(fault: Fault) -> Diagnostic:
@@ -300,6 +629,13 @@ def _expected(fault: Fault) -> str:
 
 _EXPLANATIONS: tuple[Explanation, ...] = (
     missing_colon,
+    _comment,
+    _decorator,
+    _else_if,
+    _increment,
+    _carries_in_parentheses,
+    _misplaced_module,
+    _starred,
     _keyword_as_name,
     _python,
     _chained_comparison,
@@ -310,6 +646,13 @@ _EXPLANATIONS: tuple[Explanation, ...] = (
     _body_on_the_line,
     _use_without_from,
     _half_a_scan,
+    _nameless_metric,
+    _path_of_others,
+    _generate_with_more,
+    _typed_parameter,
+    _returned_type,
+    _colon_for_equals,
+    _prefixed_string,
     _nameless_collect,
     _unknown_statement,
     _half_a_choice,

@@ -139,9 +139,10 @@ def _bare(value: tree.Expr, inside: bool) -> Doc:
             return "x".join(map(str, sizes))
         case tree.Dots():
             return "..."
-        case tree.ListOf(items):
+        case tree.ListOf(items, round=round):
             docs = [expression(item, ARM, True) for item in items]
-            return bracketed("[", docs, "]", _end(items))
+            opening, closing = "()" if round else "[]"
+            return bracketed(opening, docs, closing, _end(items))
         case tree.Call(func, args):
             return (expression(func, PATH, inside), arguments(args))
         case tree.Attribute(base, name):

@@ -39,10 +39,15 @@ class Failure(Record):
 
     index: int
     states: tuple[int, ...]
+    start: str = ""
 
     def accepts(self, kind: str) -> bool:
         """Whether a token of this kind could have stood there."""
         return _accepts(self.states, kind)
+
+    def whole(self, tokens: Sequence[Token]) -> bool:
+        """Whether these first tokens are a line by themselves."""
+        return _accepts(_states_after(self.start, tokens), END)
 
 
 class TooDeep(Exception):
@@ -66,7 +71,7 @@ def parse_tokens(
         while True:
             action = STATES[states[-1]].get(kind)
             if action is None:
-                return Failure(index, _states_after(start, tokens[:index]))
+                return Failure(index, _states_after(start, tokens[:index]), start)
             if action > _ACCEPT:
                 states.append(action)
                 stack.append(Entry(token, token.start, token.end, 0))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from ..diagnostics import Fix, Sink
+from ..diagnostics import Fix, Sink, meant, rename, write
 from ..source import Source, Span
 from ._tables import LITERALS, PATTERNS
 from .lalr import Token
@@ -22,39 +22,51 @@ TAB = 4
 
 _OPERATORS = sorted((t for t in LITERALS if t not in KEYWORDS), key=len, reverse=True)
 _FOREIGN = {
-    "&&": "write `and`",
-    "||": "write `or`",
-    "!": "write `not`",
-    "/=": "write `x = x / y`",
-    "//=": "write `x = x // y`",
-    "%=": "write `x = x % y`",
-    "**=": "write `x = x ** y`",
-    ":=": "write the assignment on a line of its own",
-    "=>": "arrows are written `->`",
-    "<>": "write `!=`",
-    "@": 'write `x -> Linear(n)` or `einsum("...", x, y)`',
+    "&&": ("write `and`", "and"),
+    "||": ("write `or`", "or"),
+    "!": ("write `not`", "not "),
+    "~": ("write `not`", "not "),
+    "/=": ("write `x = x / y`", None),
+    "//=": ("write `x = x // y`", None),
+    "%=": ("write `x = x % y`", None),
+    "**=": ("write `x = x ** y`", None),
+    ":=": ("write the assignment on a line of its own", None),
+    "=>": ("arrows are written `->`", "->"),
+    "|>": ("arrows are written `->`", "->"),
+    ">>": ("arrows are written `->`", "->"),
+    "<>": ("write `!=`", "!="),
+    "===": ("write `==`", "=="),
+    "!==": ("write `!=`", "!="),
 }
+"""Operators of others: the help, and what stands in their place."""
+
+_QUOTES = ('write plain quotes: `"..."`', '"')
 _CHARACTERS = {
-    ";": "put each statement on a line of its own",
-    "\\": "lines continue inside brackets and before a line that begins with `->`",
-    "{": "blocks are made by indentation, lists by `[...]`",
-    "}": "blocks are made by indentation, lists by `[...]`",
-    "^": "a power is written `**`",
-    "\u00a0": "this is a no-break space; write a plain one",
-    "\u00b7": "a product is written `*`",
-    "\u00d7": "a product is written `*`, a window `3x3`",
-    "\u2018": 'write plain quotes: `"..."`',
-    "\u2019": 'write plain quotes: `"..."`',
-    "\u201c": 'write plain quotes: `"..."`',
-    "\u201d": 'write plain quotes: `"..."`',
-    "\u2013": "this is a dash; write `-`",
-    "\u2014": "this is a dash; write `-`",
-    "\u2192": "arrows are written `->`",
-    "\u2212": "this is a typographic minus; write `-`",
-    "\u2264": "write `<=`",
-    "\u2265": "write `>=`",
-    "\u2260": "write `!=`",
+    ";": ("put each statement on a line of its own", None),
+    "\\": (
+        "lines continue inside brackets and before a line that begins with `->`",
+        None,
+    ),
+    "{": ("blocks are made by indentation, lists by `[...]`", None),
+    "}": ("blocks are made by indentation, lists by `[...]`", None),
+    "?": ("a choice is written `a if condition else b`", None),
+    "^": ("a power is written `**`", "**"),
+    "\u00a0": ("this is a no-break space; write a plain one", " "),
+    "\u00b7": ("a product is written `*`", "*"),
+    "\u00d7": ("a product is written `*`, a window `3x3`", "*"),
+    "\u2018": _QUOTES,
+    "\u2019": _QUOTES,
+    "\u201c": _QUOTES,
+    "\u201d": _QUOTES,
+    "\u2013": ("this is a dash; write `-`", "-"),
+    "\u2014": ("this is a dash; write `-`", "-"),
+    "\u2192": ("arrows are written `->`", "->"),
+    "\u2212": ("this is a typographic minus; write `-`", "-"),
+    "\u2264": ("write `<=`", "<="),
+    "\u2265": ("write `>=`", ">="),
+    "\u2260": ("write `!=`", "!="),
 }
+"""Characters that no word has, likewise."""
 
 
 def _either(words: list[str]) -> str:
@@ -65,13 +77,15 @@ _SCANNER = re.compile(
     "|".join(
         (
             r"(?P<space>[ \t\r]+)",
+            r"(?P<self>self\.(?=[A-Za-z_]))",
             r"(?P<word>[A-Za-z_]\w*)",
             r"(?P<number>(?:\d|\.\d)(?:[eE][+-](?=\d)|\w|\.(?!\.))*)",
+            r"(?P<docstring>\"\"\"[^\0]*?\"\"\"|'''[^\0]*?''')",
             r"(?P<string>\"(?:[^\"\\\n]|\\[^\n])*\"|'(?:[^'\\\n]|\\[^\n])*')",
             r"(?P<open_string>[\"'][^\n]*)",
             r"(?P<comment>\#[^\n]*)",
             r"(?P<newline>\n)",
-            r"(?P<foreign>&&|\|\||//=|/=|%=|\*\*=|:=|=>|<>|!(?!=)|@)",
+            r"(?P<foreign>&&|\|\||\|>|>>|===|!==|//=|/=|%=|\*\*=|:=|=>|<>|!(?!=)|~)",
             f"(?P<operator>{_either(_OPERATORS)})",
             r"(?P<null>\0+)",
             r"(?P<unknown>[^\x00-\x7f]+|.)",
@@ -95,6 +109,7 @@ class Row:
         self.tokens: list[Token] = []
         self.comment: str | None = None
         self.opaque = self.broken = self.swallowed = self.tabs = False
+        self.measured = False
 
 
 def scan(source: Source, sink: Sink) -> list[Row]:
@@ -111,7 +126,7 @@ class _Scanner:
     def __init__(self, source: Source, sink: Sink) -> None:
         self.source, self.sink = source, sink
         self.row = Row(0)
-        self.tabs = False
+        self.tabs = self.has_self = False
 
     def rows(self) -> list[Row]:
         rows = [self.row]
@@ -124,10 +139,16 @@ class _Scanner:
             if kind == "newline":
                 self.row = Row(match.end())
                 rows.append(self.row)
+            elif kind == "docstring":
+                self.docstring(text, match.start(), match.end())
+            elif kind == "self":
+                if not self.row.tokens:
+                    self.measure(match.start())
+                self.without_self(match.start())
             elif kind == "comment":
                 self.row.comment = text.rstrip()
             else:
-                if not self.row.tokens and not self.row.opaque:
+                if not (self.row.tokens or self.row.opaque or self.row.measured):
                     self.measure(match.start())
                 self.token(kind, text, match.start(), match.end())
         return rows
@@ -135,6 +156,7 @@ class _Scanner:
     def measure(self, first: int) -> None:
         """Set the indentation of the row whose first token is at `first`."""
         lead = self.source.text[self.row.start : first].removeprefix("\ufeff")
+        self.row.measured = True
         self.row.indent = len(lead.expandtabs(TAB))
         self.row.tabs = "\t" in lead
         if self.row.tabs and not self.tabs:
@@ -176,8 +198,7 @@ class _Scanner:
                 "N123",
                 f"`{text}` is Python's spelling",
                 span,
-                help=f"did you mean `{right}`?",
-                fix=Fix(span, right),
+                **meant(span, right),
             )
             return KEYWORDS[right]
         if text in HARD or not (self.row.tokens or text in INNER):
@@ -221,9 +242,49 @@ class _Scanner:
                 self.row.broken = True
             case "foreign":
                 message = f"`{text}` is no operator here"
-                self.fault("N138", message, start, end, _FOREIGN[text])
+                help, right = _FOREIGN[text]
+                self.row.broken = True
+                span = Span(self.source, start, end)
+                fix = Fix(span, right) if right else self.updated(text, start, end)
+                self.sink.error("N138", message, span, help=help, fix=fix)
             case _ if not self.row.opaque:
                 self.unknown_character(text[0], start)
+
+    def updated(self, operator: str, start: int, end: int) -> Fix | None:
+        """`x = x / y` for `x /= y`."""
+        tokens, text = self.row.tokens, self.source.text
+        if len(tokens) != 1 or operator == ":=":
+            return None
+        stop = text.find("\n", end)
+        stop = len(text) if stop < 0 else stop
+        value = text[end:stop].partition("#")[0].strip()
+        value = value if value.replace(".", "").isalnum() else f"({value})"
+        name = tokens[0].text
+        place = Span(
+            self.source,
+            tokens[0].start,
+            end + len(text[end:stop].partition("#")[0].rstrip()),
+        )
+        return Fix(place, f"{name} = {name} {operator[:-1]} {value}")
+
+    def docstring(self, text: str, start: int, end: int) -> None:
+        """A docstring is read as the comment that it should be."""
+        lines = [line.strip() for line in text[3:-3].strip().split("\n")]
+        margin = " " * (start - self.source.text.rfind("\n", 0, start) - 1)
+        comment = f"\n{margin}".join(f"# {line}".rstrip() for line in lines)
+        span = Span(self.source, start, end)
+        advice = write(span, comment, "comments begin with `#`")
+        self.sink.error("N122", "a docstring is Python", span, **advice)
+
+    def without_self(self, start: int) -> None:
+        """`self.` is passed over, and told once."""
+        span = Span(self.source, start, start + 4)
+        if self.has_self:
+            return
+        self.has_self = True
+        fix = rename(self.source, "self.", "")
+        help = "names stand by themselves: leave out `self.`"
+        self.sink.error("N122", "`self` is Python", span, help=help, fix=fix)
 
     def null_byte(self) -> None:
         """Report the first; a file that has one tends to have many."""
@@ -235,10 +296,31 @@ class _Scanner:
 
     def unknown_character(self, char: str, start: int) -> None:
         shown = f"`{char}`" if char.isprintable() else f"U+{ord(char):04X}"
-        help = _CHARACTERS.get(char)
+        help, right = _CHARACTERS.get(char, (None, None))
         if help is None and char.isalpha():
             help = "names are made of ASCII letters, digits and `_`"
-        self.fault("N116", f"unknown character {shown}", start, start + 1, help)
+        span = Span(self.source, start, start + 1)
+        fix = Fix(span, right) if right else self.line_end(char, start)
+        self.row.broken = True
+        self.sink.error("N116", f"unknown character {shown}", span, help=help, fix=fix)
+
+    def line_end(self, char: str, start: int) -> Fix | None:
+        """Where other languages end or continue a line by a character."""
+        text = self.source.text
+        spaces = len(text) - start - 1 - len(text[start + 1 :].lstrip(" \t"))
+        end = start + 1 + spaces
+        ends = text[end : end + 1] in ("", "\n", "#")
+        margin = "\n" + text[self.row.start : start][: self.row.indent]
+        if char == ";":
+            place = Span(self.source, start, start + 1 if ends else end)
+            return Fix(place, "" if ends else margin)
+        if char == "\\" and text[end : end + 1] == "\n":
+            below = text[end:].lstrip()
+            if below.startswith("->"):
+                begin = len(text[:start].rstrip())
+                return Fix(Span(self.source, begin, end), "")
+            return Fix(Span(self.source, start, len(text) - len(below)), "")
+        return None
 
 
 def _too_large(kind: str, text: str) -> bool:

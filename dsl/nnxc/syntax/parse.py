@@ -7,12 +7,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..diagnostics import Sink
+from ..diagnostics import Fix, Sink, remove, write
 from ..record import replace
 from ..source import Source, Span
 from . import tree
 from .build import Else, TreeBuilder, folded
-from .explain import Fault, explain, missing_colon, unknown_statement
+from .explain import (
+    CONTINUES,
+    Fault,
+    explain,
+    line_span,
+    missing_colon,
+    python,
+    unknown_statement,
+)
 from .lalr import Failure, Token, TooDeep, parse_tokens
 from .lexer import RESERVED, scan
 from .lines import MAX_NESTING, Line, join
@@ -194,7 +202,14 @@ class _Blocks:
             return
         message = "indentation fits no block"
         help = f"indent by {indent} spaces, as the block does"
-        self.error("N109", message, line, help)
+        self.broken = True
+        self.error("N109", message, line, help, self.margin(line, indent))
+
+    def margin(self, line: Line, indent: int) -> Fix | None:
+        """A fix that indents a line otherwise."""
+        first = line.tokens[0].start
+        start = self.source.text.rfind("\n", 0, first) + 1
+        return Fix(Span(self.source, start, first), " " * indent)
 
     def statement(self, line: Line) -> tree.Statement | None:
         if self.grammar == "weights_line":
@@ -299,7 +314,7 @@ class _Blocks:
         try:
             result = parse_tokens(start, tokens, builder.rules, MAX_NESTING)
             if isinstance(result, Failure):
-                fault = Fault(self.source, line, result)
+                fault = Fault(self.source, line, result, self.end_of_body(line))
                 self.sink.add(explain(fault))
                 if not missing_colon(fault):
                     return None
@@ -312,6 +327,15 @@ class _Blocks:
             self.sink.error("N117", "expression is nested too deeply", at, help=help)
             return None
         return None if builder.failed else result
+
+    def end_of_body(self, head: Line) -> int:
+        """Where the lines below the present one end that are indented deeper."""
+        at = self.at
+        while at < len(self.lines) and self.lines[at].indent > head.indent:
+            at += 1
+        return (
+            self.lines[at - 1].tokens[-1].end if at > self.at else head.tokens[-1].end
+        )
 
     def is_foreign(self, line: Line) -> bool:
         """Whether a line is Python, or of a later release, body and all."""
@@ -327,10 +351,37 @@ class _Blocks:
         if word in UNSUPPORTED:
             self.error("N190", f"`{word}` is not supported yet", line)
         else:
-            self.error("N122", f"`{word}` is Python", line, PYTHON[word])
+            found = python(self.source, line, line.tokens[0])
+            self.sink.add(replace(found, **self.around(line)))
         self.broken = True
         self.at += 1
         self.skip_deeper(line.indent)
+
+    def around(self, line: Line) -> dict[str, Any]:
+        """What a fix must change around a line of Python."""
+        above = self.lines[self.at - 1] if self.at else None
+        below = self.lines[self.at + 1] if self.at + 1 < len(self.lines) else None
+        words = [token.text for token in line.tokens]
+        lone = not below or below.indent < line.indent
+        if line.word == "pass" and above and lone and above.word in ("if", "else"):
+            start = line_span(self.source, above).start
+            lines = Span(self.source, start, line_span(self.source, line).end)
+            if not below or below.word not in ("elif", "else"):
+                return {**remove(lines, PYTHON["pass"])}
+        if line.word == "yield" and len(words) == 3 and below:
+            name = words[1]
+            place = Span(self.source, line.tokens[0].start, line.tokens[-1].end)
+            text = f"collect {name}s = {name}"
+            if [t.text for t in below.tokens[:-1]] == ["return", name]:
+                end = below.tokens[-1].end
+                between = self.source.text[place.end : below.tokens[1].start]
+                fix = Fix(
+                    Span(self.source, place.start, end), f"{text}{between}{name}s"
+                )
+                why = f"`collect` gathers what each step gives: write `{text}`, and return `{name}s`"
+                return {"help": why, "fix": fix}
+            return {**write(place, text, PYTHON["yield"])}
+        return {}
 
     def skip_deeper(self, indent: int) -> None:
         while (line := self.next()) and line.indent > indent:
@@ -369,13 +420,31 @@ class _Blocks:
 
     def unexpected_indent(self, line: Line) -> None:
         help = "indent it as the line above, or end that with `:`"
-        self.error("N107", "unexpected indentation", line, help)
+        self.broken = True
+        if line.tokens[0].kind in CONTINUES:
+            help = "lines continue inside brackets: put both into `(...)`"
+            line.opaque = True
+        above = self.lines[self.at - 1]
+        fix = self.joined(above, line) or self.margin(line, above.indent)
+        self.error("N107", "unexpected indentation", line, help, fix)
+
+    def joined(self, above: Line, line: Line) -> Fix | None:
+        """A fix that puts a value of two lines into brackets."""
+        starts = [t.end for t in above.tokens if t.kind in ("ASSIGN", "RETURN")]
+        if not line.opaque or not starts:
+            return None
+        place = Span(self.source, starts[0], line.tokens[-1].end)
+        return Fix(place, f" ({place.text.strip()})")
 
     def error(
-        self, code: str, message: str, line: Line, help: str | None = None
+        self,
+        code: str,
+        message: str,
+        line: Line,
+        help: str | None = None,
+        fix: Fix | None = None,
     ) -> None:
         """Report at the first word of a line."""
         first = line.tokens[0]
-        self.sink.error(
-            code, message, Span(self.source, first.start, first.end), help=help
-        )
+        span = Span(self.source, first.start, first.end)
+        self.sink.error(code, message, span, help=help, fix=fix)

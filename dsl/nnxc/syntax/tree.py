@@ -66,10 +66,11 @@ class Dots(Record):
 
 
 class ListOf(Record):
-    """`[a, b, c]`: a list, and after `->` a shape."""
+    """`[a, b, c]`: a list, and after `->` a shape. `round`: in parentheses, which is refused."""
 
     items: tuple[Expr, ...]
     span: Span = field(default=NOWHERE, compare=False)
+    round: bool = False
 
 
 class Arg(Record):

@@ -63,10 +63,10 @@ PYTHON = {
     "is": "compare with `==`",
     "lambda": "write `block Name(...):` and use its name",
     "nonlocal": "pass what a block needs as a parameter",
-    "pass": "a block needs an `input` and a `return`",
+    "pass": "a body says what is computed; leave out what does nothing",
     "raise": "write `require condition` for a check on sizes",
     "try": "a spec has no exceptions; `require condition` checks sizes",
     "while": "write `for i in range(n):`",
     "with": "write the lines without it",
-    "yield": "write `return`",
+    "yield": "`collect ys = y` gathers what each step of a scan gives",
 }

@@ -1,0 +1,131 @@
+"""Repairs of tensors that do not fit, found by trying: only one that fits is proposed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..diagnostics import Advice, write
+from ..dims import DimError, const
+from ..ops import shape_of
+from ..ops.base import Op, ShapeError
+from ..shapes import Axis, TensorType, is_float, is_int
+from ..source import Span
+from ..syntax import tree
+from ..syntax.walk import nodes_in
+from .context import Context
+
+Types = tuple[Any, ...]
+
+
+def repair(
+    ctx: Context,
+    op: Op,
+    found: Types,
+    args: Mapping[str, Any],
+    spans: Mapping[str, Span],
+    at: str | None,
+    help: str | None,
+) -> Advice:
+    """What to write so that an entry takes its inputs of these types; `at` does not fit."""
+    otherwise: Advice = {"help": help} if help else {}
+    if swapped := _swapped(ctx, op, found, args, spans):
+        return swapped
+    names = [i.name for i in op.inputs]
+    if at not in names or at not in spans:
+        return otherwise
+    index, span = names.index(at), spans[at]
+    if not isinstance(found[index], TensorType) or not _is_value(ctx, span):
+        return otherwise
+    for changed, text in _changes(ctx, found[index], span):
+        types = (*found[:index], changed, *found[index + 1 :])
+        if _fits(ctx, op, types, args):
+            advice = write(span, text)
+            shown = help and _pattern(text, span) in help
+            return {"help": help, "fix": advice["fix"]} if help and shown else advice
+    return otherwise
+
+
+def _pattern(text: str, span: Span) -> str:
+    """What a repair adds, as helps show it: `[..., 0]`, `astype(x, int)`."""
+    rest = text.removeprefix(span.text)
+    return f"`{rest}`" if rest != text else f"`{text.replace(span.text, 'x', 1)}`"
+
+
+def _fits(ctx: Context, op: Op, types: Types, args: Mapping[str, Any]) -> bool:
+    try:
+        shaped = shape_of(op, types, args)
+    except (ShapeError, DimError):
+        return False
+    verdicts = (ctx.verdict(r.left, r.right, r.relation) for r in shaped.requires)
+    return all(verdict is not False for verdict in verdicts)
+
+
+def _is_value(ctx: Context, span: Span) -> bool:
+    """Whether a span is a whole value, not a stage of a pipeline."""
+    stages = {stage.value.span for stage in nodes_in(ctx.statement, tree.Stage)}
+    kinds = (tree.Name, tree.Call, tree.Index, tree.Binary)
+    found = (n for n in nodes_in(ctx.statement, Record) if isinstance(n, kinds))
+    whole = any(n.span == span for n in found)
+    return whole and span not in stages
+
+
+def _changes(
+    ctx: Context, type: TensorType, span: Span
+) -> Iterator[tuple[TensorType, str]]:
+    """What a tensor may have been meant as, and how that is written."""
+    text = span.text
+    for call in nodes_in(ctx.statement, tree.Call):
+        named = isinstance(call.func, tree.Name) and call.func.id == "one_hot"
+        if call.span == span and named and call.args:
+            labels = type.with_axes(type.axes[:-1]).with_dtype("int")
+            yield labels, call.args[0].value.span.text
+    if is_float(type.dtype):
+        yield type.with_dtype("int"), f"astype({text}, int)"
+        yield type.with_dtype("bool"), f"{text} > 0"
+    if is_int(type.dtype):
+        yield type.with_dtype("float"), f"astype({text}, float)"
+        yield type.with_dtype("bool"), f"{text} > 0"
+    if type.dtype == "bool":
+        yield type.with_dtype("float"), f"astype({text}, float)"
+        yield type.with_dtype("int"), f"astype({text}, int)"
+    if type.axes and type.sizes[-1].value == 1:
+        yield type.with_axes(type.axes[:-1]), f"{text}[..., 0]"
+    one = Axis(const(1))
+    if type.rank == 2:
+        axes = (type.axes[0], one, one, type.axes[1])
+        yield type.with_axes(axes), f"{text}[:, none, none, :]"
+    if type.rank == 3:
+        yield type.with_axes((type.axes[0], one, *type.axes[1:])), f"{text}[:, none]"
+
+
+def _swapped(
+    ctx: Context,
+    op: Op,
+    found: Types,
+    args: Mapping[str, Any],
+    spans: Mapping[str, Span],
+) -> Advice | None:
+    """The first two arguments the other way round, where only that fits."""
+    names = [i.name for i in op.inputs[:2]]
+    if len(names) < 2 or op.inputs[0].many or not all(n in spans for n in names):
+        return None
+    first, second = (spans[n] for n in names)
+    inside = first.source is second.source and first.end <= second.start
+    between = Span(first.source, first.end, second.start)
+    if not inside or between.text.strip() != ",":
+        return None
+    if not _fits(ctx, op, (found[1], found[0], *found[2:]), args):
+        return None
+    whole = next(
+        (c for c in nodes_in(ctx.statement, tree.Call) if _holds(c, first)), None
+    )
+    text = f"{second.text}{between.text}{first.text}"
+    if whole is None:
+        return write(first.to(second), text)
+    start, end = first.start - whole.span.start, second.end - whole.span.start
+    return write(whole.span, whole.span.text[:start] + text + whole.span.text[end:])
+
+
+def _holds(call: tree.Call, first: Span) -> bool:
+    return bool(call.args) and call.args[0].value.span == first
