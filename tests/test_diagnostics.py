@@ -105,18 +105,6 @@ def test_the_help_of_a_newcomers_mistake_works(case: Case) -> None:
     assert rest == (then[1].split() if then else []), mended
 
 
-@pytest.mark.parametrize("case", HELPED, ids=lambda c: c.title)
-def test_a_help_says_what_its_fix_does(case: Case) -> None:
-    for found in told(case.spec):
-        words = (found.fix.text if found.fix else "").split()
-        assert (
-            found.help is None
-            or not words
-            or words[0] in found.help
-            or (found.fix and found.fix.span.text.split()[:1] == words[:1])
-        )
-
-
 NET = "model Net(hidden = 4):\n    input x: [B, 2]\n"
 HELP = {
     "    return x -> Liner(hidden)": "did you mean `Linear`?",

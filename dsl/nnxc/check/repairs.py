@@ -9,6 +9,7 @@ from ..diagnostics import Advice, write
 from ..dims import DimError, const
 from ..ops import shape_of
 from ..ops.base import Op, ShapeError
+from ..record import Record
 from ..shapes import Axis, TensorType, is_float, is_int
 from ..source import Span
 from ..syntax import tree
