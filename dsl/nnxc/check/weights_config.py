@@ -97,9 +97,7 @@ def _recorded(ctx: Context, node: tree.Expr, own: ir.Parameter) -> ir.Recorded:
         case tree.Unary("-", tree.Number(value)):
             return ir.Value(-value)
         case tree.Unary("not", operand):
-            false = ir.Value(False)
-            chosen = (false, ir.Value(True))
-            return ir.Computed("if", (_recorded(ctx, operand, plain), *chosen))
+            return ir.Computed("not", (_recorded(ctx, operand, plain),))
         case tree.Index(tree.String(key), (tree.Number(int() as place),)):
             return ir.Key(f"{key}.{place}")
         case tree.Index(inner, (place,)) if not isinstance(place, tree.Slice):

@@ -223,6 +223,8 @@ def _computed_from(
         return t.ternary(is_list, Text("one"), many)
     if op == "[]":
         return Text(f"{texts[0].at(t.ATOM)}[{texts[1].text}]")
+    if op == "not":
+        return Text(f"not {texts[0].at(t.NOT)}", t.NOT)
     if op in ("or", "and") or not op.isidentifier():
         return t.binary(op, *texts)
     return static_call(op, [text.text for text in texts])
