@@ -25,8 +25,8 @@ from .calls import (
 )
 from .context import Context
 from .converters import OpenWindow
-from .kinds import demand_whole
 from .inferred import refuse_input_size
+from .kinds import demand_whole
 from .repairs import repair
 from .values import (
     LayerInfo,

@@ -622,7 +622,7 @@ def value(ctx: Context, node: tree.Expr, param: Param) -> str:
         case tree.String(text) if param.kind is Kind.DTYPE:
             return foreign.DTYPES.get(text, text)
         case tree.String(text) if param.kind in (Kind.NUMBER, Kind.SCHEDULE, Kind.SIZE):
-            return text if _is_number(text) else node.span.text
+            return text if is_number(text) else node.span.text
         case tree.String(text) if param.kind in (Kind.INIT, Kind.FUNCTION):
             return _known(ctx, text)
         case tree.ListOf(items, round=True) if param.kind is Kind.WINDOW:
@@ -639,7 +639,8 @@ def value(ctx: Context, node: tree.Expr, param: Param) -> str:
     return spell(ctx, node)
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Whether a text is one of a number."""
     try:
         float(text)
     except ValueError:

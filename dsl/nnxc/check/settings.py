@@ -6,11 +6,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .. import ir
+from ..diagnostics import write
 from ..ops import SCHEDULES
 from ..ops.base import Kind, Op
 from ..shapes import FLOATS
 from ..syntax import tree
 from ..syntax.walk import names_in
+from . import native
 from .calls import convert_one, missing, sort_out
 from .context import Context
 from .expressions import static
@@ -46,7 +48,9 @@ def positive_number(ctx: Context, node: tree.Expr, what: str) -> ir.Static:
     """A number above 0, such as `clip`."""
     value = static(ctx, node, f"`{what}`")
     if value.flavor not in ("int", "float", "unknown"):
-        ctx.fail("N207", f"`{what}` must be a number", node.span)
+        text = node.value if isinstance(node, tree.String) else ""
+        advice = write(node.span, text) if native.is_number(text) else {}
+        ctx.fail("N207", f"`{what}` must be a number", node.span, **advice)
     if value.known and value.value <= 0:
         ctx.fail("N507", f"`{what}` must be above 0", node.span)
     return value.node
