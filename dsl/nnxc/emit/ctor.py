@@ -24,13 +24,14 @@ from .options import Options
 from .reads import declared, givens, mentions, only_declares
 from .requires import broken, fact, negated
 from .scope import Scope
-from .signature import Names, Signature, is_scanned, random
+from .signature import DTYPES, Names, Signature, is_scanned, random
 from .statics import as_size, size, static
 from .variables import variable
 from .versions import aliases
 
 _LOCAL = 3  # a field of the Config used so often gets a local name
 _ROOM = 80
+OWN_DTYPE = "the model's own"  # what a class keeps of its dtype, among the names of a spec
 
 
 def constructor(
@@ -42,7 +43,9 @@ def constructor(
     often = [u for u, n in counts.most_common() if n >= _LOCAL]
     if not often:
         return written
-    order = [f"cfg.{a}" for a in [*signature.arguments.values(), "dtype"]]
+    order = [f"cfg.{a}" for a in [*signature.arguments.values(), *DTYPES]]
+    if signature.precision and "cfg.dtype" in often:
+        often.remove("cfg.dtype")  # it is local already
     while len(line := _unpacked([f for f in order if f in often])) > _ROOM:
         often.pop()
     made = _Constructor(signature, names, stores, frozenset(often), options)
@@ -52,6 +55,18 @@ def constructor(
 def _unpacked(fields: Sequence[str]) -> str:
     targets = ", ".join(f.removeprefix("cfg.") for f in fields)
     return f"{targets} = {', '.join(fields)}"
+
+
+def _hands_on_often(signature: Signature, names: Names) -> bool:
+    """Whether several layers take the dtypes."""
+    items = (declared(signature.definition.body)) if len(signature.dtypes) > 1 else []
+    callees = [item.callee for item in items if isinstance(item, ir.Layer)]
+    taking = [
+        c
+        for c in callees
+        if (c.dtype_aware if isinstance(c, Op) else names.signatures[c].dtypes == DTYPES)
+    ]
+    return len(taking) > 1
 
 
 class _Constructor:
@@ -68,7 +83,7 @@ class _Constructor:
         self.env: dict[str, str] = {}
         self.aliases = aliases(signature.definition)
         self.holders: dict[str, str] = {}
-        taken = ["rngs", "dtype", "cfg", *signature.arguments.values()]
+        taken = ["rngs", *DTYPES, "dtypes", "cfg", *signature.arguments.values()]
         self.namespace = Namespace([*taken, *names.reserved])
         self.scope = Scope(self._symbol, externs=names.externs)
         self.begun = Begun(self.scope, self.namespace)
@@ -78,8 +93,10 @@ class _Constructor:
         self.columns = Columns(
             signature.definition, self.scope, self._local, self._known
         )
-        if signature.takes_dtype:
-            self.scope.dtype = self._field("dtype", bool(signature.config))
+        self.together = _hands_on_often(signature, names)
+        self.dtypes = {n: self._dtype(n) for n in signature.dtypes}
+        self.scope.dtype = self.dtypes.get("dtype")
+        self.scope.param_dtype = self.dtypes.get("param_dtype")
 
     def body(self) -> list[Written]:
         """The statements, pruned."""
@@ -91,7 +108,8 @@ class _Constructor:
             for s in body
             if isinstance(s, ir.Require) and mentions(s.condition) <= arguments
         ]
-        nodes = [*self._all(first), *self._stores(), *self._all(body), *self._sizes()]
+        made = [*self._all(first), *self._stores(), *self._all(body), *self._sizes()]
+        nodes = [*self._begun(), *made]
         return comprehend(prune(nodes, set()))
 
     def _note_inner_checks(self, body: Sequence[ir.Stmt]) -> None:
@@ -140,8 +158,10 @@ class _Constructor:
         for name, attribute in self.stores.items():
             if name in arguments:
                 yield self._line(f"self.{attribute} = ", ir.Ref(name))
-        if "dtype" in self.stores:
-            yield Line(f"self.dtype = {self.scope.dtype}", ("cfg.dtype",))
+        if OWN_DTYPE in self.stores:
+            with self.scope.recording() as uses:
+                text = self._given("dtype")
+            yield Line(f"self.dtype = {text}", tuple(uses))
 
     def _sizes(self) -> Iterator[Node]:
         """What others read."""
@@ -260,26 +280,48 @@ class _Constructor:
 
     def _construct(self, layer: ir.Layer, rngs: str = "rngs") -> str:
         if isinstance(layer.callee, Op):
-            more = [f"dtype={self._dtype()}"] if self._aware(layer.callee) else []
+            more = self._dtypes(DTYPES if layer.callee.dtype_aware else ())
             more += [f"rngs={rngs}"] if layer.callee.takes_rngs else []
             return construct(layer, self.scope, more).text
         return self._block(self.names.signatures[layer.callee], layer, rngs)
 
-    def _aware(self, op: Op) -> bool:
-        return op.dtype_aware and self.signature.takes_dtype
+    def _dtype(self, name: str) -> str:
+        """What a dtype that the constructor takes is called inside."""
+        if name == "dtype" and self.signature.precision:
+            return name
+        return self._field(name, bool(self.signature.config))
 
-    def _dtype(self) -> str:
-        if self.signature.config:
-            self.scope.uses.append("cfg.dtype")
-        assert self.scope.dtype is not None
-        return self.scope.dtype
+    def _begun(self) -> Iterator[Node]:
+        """The dtypes where they have a name of their own: what is not used goes."""
+        if self.signature.precision:
+            line = "dtype = cfg.dtype or jnp.float32"
+            yield Line(line, (), frozenset(("dtype",)))
+        if self.together:
+            with self.scope.recording() as uses:
+                given = ", ".join(f'"{name}": {self._given(name)}' for name in DTYPES)
+            line = f"dtypes: dict[str, Any] = {{{given}}}"
+            yield Line(line, tuple(uses), frozenset(("dtypes",)))
+
+    def _dtypes(self, names: Sequence[str]) -> list[str]:
+        """The keywords that hand dtypes on."""
+        if self.together and names == DTYPES:
+            self.scope.uses.append("dtypes")
+            return ["**dtypes"]
+        return [f"{name}={self._given(name)}" for name in names]
+
+    def _given(self, name: str) -> str:
+        text = self.dtypes[name]
+        self.scope.uses.append(f"cfg.{name}" if self.signature.config else text)
+        if name == text:
+            self.scope.uses.append(text)
+        return text
 
     def _block(self, callee: Signature, layer: ir.Layer, rngs: str) -> str:
         definition = callee.definition
         texts = {n: static(v, self.scope).text for n, v in layer.args}
         required = [p.name for p in definition.params if p.default is None]
         parts = [size(layer.sizes[n], self.scope).text for n in definition.inferred]
-        more = [f"dtype={self._dtype()}"] if callee.takes_dtype else []
+        more = self._dtypes(callee.dtypes)
         if callee.config is None:
             parts += [texts.pop(name) for name in required]
         fields = [f"{callee.arguments[n]}={text}" for n, text in texts.items()]

@@ -43,6 +43,7 @@ from .reads import (
 from .scans import unstacked
 from .scope import Callee, Copies, Scope, of_entry
 from .signature import (
+    DTYPES,
     Draws,
     Names,
     Signature,
@@ -82,7 +83,7 @@ class Flow:
         self.aliases = aliases(self.definition)
         self.attributes: dict[str, str] = {}
         taken = [*signature.attributes.values(), *signature.sizes.values()]
-        self.attribute_names = Namespace([*ATTRIBUTES, *taken])
+        self.attribute_names = Namespace([*ATTRIBUTES, *DTYPES, *taken])
         self.access = {n: f"self.{a}" for n, a in signature.attributes.items()}
         assigned = assigned_names(self.definition.body)
         self.locals = Locals(signature.inputs, assigned, names.reserved)
@@ -156,8 +157,6 @@ class Flow:
 
     def attribute(self, name: str) -> str:
         """The attribute in which a static value is kept."""
-        if name == "dtype" and self.signature.takes_dtype:
-            return "dtype"
         if name not in self.attributes:
             plain = self.signature.arguments.get(name, name.lower())
             self.attributes[name] = self.attribute_names.give(plain)

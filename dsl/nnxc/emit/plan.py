@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from .. import ir
 from ..ops.base import Kind
 from ..shapes import ListType, Outputs, TensorType
 from .call import call_body
-from .ctor import constructor
+from .ctor import OWN_DTYPE, constructor
 from .docs import class_doc
 from .labels import Labels
 from .names import fields as fields_of
@@ -30,7 +31,8 @@ _ANNOTATIONS = {
     Kind.INTS: "tuple[int, ...]",
     Kind.FUNCTION: "Callable[[jax.Array], jax.Array]",
 }
-DTYPE = FieldView("dtype", "jax.typing.DTypeLike", "jnp.float32")
+_DTYPE = "jax.typing.DTypeLike"
+_OWN_DTYPE = re.compile(r"\bself\.dtype\b")
 
 
 def class_view(
@@ -43,8 +45,8 @@ def class_view(
     """The class of a definition; `wanted` are parameters that others ask its objects for."""
     signature = names.signatures[definition.name]
     body, stores = call_body(signature, names, options, wanted)
-    if any("self.dtype" in line for line in flatten(body, 2)):
-        stores["dtype"] = "dtype"
+    if any(_OWN_DTYPE.search(line) for line in flatten(body, 2)):
+        stores[OWN_DTYPE] = "dtype"
     init = constructor(signature, names, stores, options)
     methods = [MethodView(_call_head(signature, names), tuple(flatten(body, 2)))]
     arguments = _arguments(signature)
@@ -68,7 +70,7 @@ def _arguments(signature: Signature) -> str:
         parts.append(f"cfg: {signature.config}")
     else:
         parts += [f.text for f in fields(signature)]
-        keywords = [DTYPE.text] if signature.takes_dtype else []
+        keywords = [f.text for f in dtype_fields(signature)]
     keywords += ["rngs: nnx.Rngs"] if signature.takes_rngs else []
     return ", ".join(parts + (["*", *keywords] if keywords else []))
 
@@ -133,6 +135,13 @@ def fields(signature: Signature) -> list[FieldView]:
     ]
 
 
+def dtype_fields(signature: Signature) -> list[FieldView]:
+    """The dtypes that a class takes; where trains ask for one, its Config may say nothing."""
+    either = FieldView("dtype", f"{_DTYPE} | None", "None")
+    given = [FieldView(name, _DTYPE, "jnp.float32") for name in signature.dtypes]
+    return [either if signature.precision and f.name == "dtype" else f for f in given]
+
+
 def annotation(param: ir.Parameter) -> str:
     """The Python type of a parameter."""
     text = _ANNOTATIONS.get(param.kind, "tuple")
@@ -172,7 +181,7 @@ def _default(param: ir.Parameter) -> str:
 def config_view(signature: Signature) -> ConfigView:
     """The Config of a model."""
     assert signature.config is not None
-    all_fields = fields(signature) + ([DTYPE] if signature.takes_dtype else [])
+    all_fields = fields(signature) + dtype_fields(signature)
     doc = f"Hyperparameters of {signature.name}."
     return ConfigView(signature.config, doc, tuple(all_fields))
 

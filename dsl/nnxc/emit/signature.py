@@ -32,6 +32,10 @@ from .options import Options
 from .reads import declared, expressions, statements, walk
 
 
+# What every class that has a use for them takes: of activations, of weights.
+DTYPES = ("dtype", "param_dtype")
+
+
 class Draws(IntEnum):
     """Whether a call draws random numbers: never, in training only, always."""
 
@@ -53,10 +57,18 @@ class Signature(Record):
     draws: Draws
     takes_rngs: bool
     takes_dtype: bool
+    takes_param_dtype: bool
+    precision: str | None  # that trains ask for, where a Config need not say one
     has_state: bool
     has_weights: bool  # whatever its parameters
     has_cache: bool  # layers inside keep what they have seen of a sequence
     output: str | None = None  # the class of its outputs, where they have names
+
+    @property
+    def dtypes(self) -> tuple[str, ...]:
+        """Those of `DTYPES` that it takes."""
+        takes = self.takes_dtype, self.takes_param_dtype
+        return tuple(n for n, taken in zip(DTYPES, takes, strict=True) if taken)
 
     @property
     def optional_inputs(self) -> frozenset[str]:
@@ -103,10 +115,10 @@ def assign_names(program: ir.Program) -> Names:
         for c in program.configs
         if c.model in configs
     }
-    with_dtype = any(t.precision for t in program.trains)
     named = (*classes.values(), *outputs.values(), *configs.values())
     reserved = frozenset([*fixed, *named, *externs.values()])
     sizes = asked(program)
+    precisions = {t.model: t.precision for t in program.trains}
     signatures: dict[str, Signature] = {}
     for definition in program.definitions:
         signatures[definition.name] = _signature(
@@ -115,8 +127,8 @@ def assign_names(program: ir.Program) -> Names:
             configs.get(definition.name),
             outputs.get(definition.name),
             sizes[definition.name],
+            precisions.get(definition.name),
             signatures,
-            with_dtype,
             reserved,
         )
     return Names(signatures, presets, module, reserved, externs)
@@ -142,13 +154,13 @@ def _signature(
     config: str | None,
     output: str | None,
     sizes: Sequence[Dim],
+    precision: str | None,
     known: Mapping[str, Signature],
-    with_dtype: bool,
     reserved: frozenset[str],
 ) -> Signature:
-    arguments = Namespace(["rngs", "dtype", "cfg", *reserved])
+    arguments = Namespace(["rngs", *DTYPES, "dtypes", "cfg", *reserved])
     inputs = Namespace(["rngs", *reserved])
-    attributes = Namespace([*ATTRIBUTES, "dtype"])
+    attributes = Namespace([*ATTRIBUTES, *DTYPES])
     params = [p.name for p in definition.params]
     return Signature(
         definition,
@@ -161,7 +173,9 @@ def _signature(
         {size: attributes.give(f"out_{size.name or 'size'}".lower()) for size in sizes},
         _draws(definition, known),
         definition.is_model or any(random(i, known) for i in _unique(definition)),
-        with_dtype and _has_dtype(definition, known),
+        _has_dtype(definition, known),
+        any(_has_param_dtype(i, known) for i in _unique(definition)),
+        precision if config and _has_dtype(definition, known) else None,
         any(_stateful(i, known) for i in _unique(definition)),
         any(_weighs(stmt, known) for stmt in definition.body),
         any(has_cache(i, known) for i in _unique(definition)),
@@ -283,3 +297,14 @@ def _has_dtype(definition: ir.Definition, known: Mapping[str, Signature]) -> boo
             if isinstance(expr, ir.OpCall) and expr.op.dtype_aware:
                 return True
     return False
+
+
+def _has_param_dtype(
+    item: ir.Layer | ir.Variable, known: Mapping[str, Signature]
+) -> bool:
+    """Whether the dtype of weights matters to a layer or variable."""
+    if isinstance(item, ir.Variable):
+        return item.type.dtype == "float" and not item.state
+    if isinstance(item.callee, Op):
+        return item.callee.dtype_aware
+    return known[item.callee].takes_param_dtype

@@ -221,20 +221,23 @@ def _create_model(name: str, signature: Signature, precision: str | None) -> Fun
     """Takes what the class takes, and a seed; the precision is the train's to say."""
     definition = signature.definition
     inferred = [signature.arguments[n] for n in definition.inferred]
-    dtype = f"dtype=jnp.{DTYPES[precision]}" if precision else ""
-    if not signature.takes_dtype:
-        dtype = ""
+    dtype = f"jnp.{DTYPES[precision]}" if precision and signature.takes_dtype else ""
+    keywords: list[str] = []
     if signature.config:
         required = any(p.default is None for p in definition.params)
         default = "" if required else f" = {signature.config}()"
         parameters = [f"cfg: {signature.config}{default}"]
-        passed = [f"replace(cfg, {dtype})" if dtype else "cfg"]
+        said = f"replace(cfg, dtype=cfg.dtype or {dtype})"
+        passed = [said if dtype else "cfg"]
     else:
         parameters = [f.text for f in plan.fields(signature)]
         passed = [signature.arguments[p.name] for p in definition.params]
-        passed += [dtype] if dtype else []
+        if dtype:
+            keywords = [f"dtype: jax.typing.DTypeLike = {dtype}"]
+            passed.append("dtype=dtype")
+    keywords.append("seed: int = 0")
     return Function(
         name,
-        listed(*(f"{n}: int" for n in inferred), *parameters, "*", "seed: int = 0"),
+        listed(*(f"{n}: int" for n in inferred), *parameters, "*", *keywords),
         listed(*inferred, *passed, "rngs=nnx.Rngs(seed)"),
     )

@@ -4,28 +4,44 @@ from __future__ import annotations
 
 from .. import ir
 from . import text as t
-from .expr import render
+from .expr import text
 from .scope import Scope
 from .statics import size, static
+from .text import Text
 
 
 def variable(var: ir.Variable, scope: Scope) -> str:
     """The Flax variable of a `param` or `state`."""
     kind = "nnx.BatchStat" if var.state else "nnx.Param"
+    dtype = _dtype(var, scope)
     if isinstance(var.init, ir.Expr):
-        return f"{kind}({value(var.init, scope)})"
+        begun = _computed(var.init, scope)
+        if dtype == scope.param_dtype:
+            begun = Text(f"{begun.at(t.ATOM)}.astype({dtype})")
+        return f"{kind}({begun.text})"
     shape = t.tuple_of([size(s, scope).text for s in var.type.sizes]).text
-    dtype = (
-        "jnp.float32" if var.type.dtype == "float" else scope.dtype_text(var.type.dtype)
-    )
     return f"{kind}({_initial(var.init, shape, dtype, scope)})"
 
 
+def _dtype(var: ir.Variable, scope: Scope) -> str:
+    """What its values are kept in: a `state` in float32 unless it names another dtype."""
+    if var.type.dtype != "float":
+        return scope.dtype_text(var.type.dtype)
+    if var.state or scope.param_dtype is None:
+        return "jnp.float32"
+    scope.uses.append(f"cfg.{scope.param_dtype.removeprefix('cfg.')}")
+    return scope.param_dtype
+
+
 def value(expr: ir.Expr, scope: Scope) -> str:
-    """A tensor that a constructor computes, in the dtype of weights."""
+    """A tensor that a constructor computes, in float32."""
+    return _computed(expr, scope).text
+
+
+def _computed(expr: ir.Expr, scope: Scope) -> Text:
     dtype, scope.dtype = scope.dtype, None
     try:
-        return render(expr, scope)
+        return text(expr, scope)
     finally:
         scope.dtype = dtype
 

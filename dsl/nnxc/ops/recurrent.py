@@ -19,15 +19,19 @@ LSTM = Helper(
         *,
         reverse: bool = False,
         dtype: jax.typing.DTypeLike | None = None,
+        param_dtype: jax.typing.DTypeLike = jnp.float32,
         rngs: nnx.Rngs,
     ):
         self.hidden, self.reverse = hidden, reverse
-        self.input = nnx.Linear(d, 4 * hidden, dtype=dtype, rngs=rngs)
+        self.input = nnx.Linear(
+            d, 4 * hidden, dtype=dtype, param_dtype=param_dtype, rngs=rngs
+        )
         self.recurrent = nnx.Linear(
             hidden,
             4 * hidden,
             kernel_init=nnx.initializers.orthogonal(),
             dtype=dtype,
+            param_dtype=param_dtype,
             rngs=rngs,
         )
 
@@ -74,15 +78,19 @@ GRU = Helper(
         *,
         reverse: bool = False,
         dtype: jax.typing.DTypeLike | None = None,
+        param_dtype: jax.typing.DTypeLike = jnp.float32,
         rngs: nnx.Rngs,
     ):
         self.hidden, self.reverse = hidden, reverse
-        self.input = nnx.Linear(d, 3 * hidden, dtype=dtype, rngs=rngs)
+        self.input = nnx.Linear(
+            d, 3 * hidden, dtype=dtype, param_dtype=param_dtype, rngs=rngs
+        )
         self.recurrent = nnx.Linear(
             hidden,
             3 * hidden,
             kernel_init=nnx.initializers.orthogonal(),
             dtype=dtype,
+            param_dtype=param_dtype,
             rngs=rngs,
         )
 
@@ -128,14 +136,18 @@ LSTM_CELL = Helper(
         hidden: int,
         *,
         dtype: jax.typing.DTypeLike | None = None,
+        param_dtype: jax.typing.DTypeLike = jnp.float32,
         rngs: nnx.Rngs,
     ):
-        self.input = nnx.Linear(d, 4 * hidden, dtype=dtype, rngs=rngs)
+        self.input = nnx.Linear(
+            d, 4 * hidden, dtype=dtype, param_dtype=param_dtype, rngs=rngs
+        )
         self.recurrent = nnx.Linear(
             hidden,
             4 * hidden,
             kernel_init=nnx.initializers.orthogonal(),
             dtype=dtype,
+            param_dtype=param_dtype,
             rngs=rngs,
         )
 
@@ -159,14 +171,18 @@ GRU_CELL = Helper(
         hidden: int,
         *,
         dtype: jax.typing.DTypeLike | None = None,
+        param_dtype: jax.typing.DTypeLike = jnp.float32,
         rngs: nnx.Rngs,
     ):
-        self.input = nnx.Linear(d, 3 * hidden, dtype=dtype, rngs=rngs)
+        self.input = nnx.Linear(
+            d, 3 * hidden, dtype=dtype, param_dtype=param_dtype, rngs=rngs
+        )
         self.recurrent = nnx.Linear(
             hidden,
             3 * hidden,
             kernel_init=nnx.initializers.orthogonal(),
             dtype=dtype,
+            param_dtype=param_dtype,
             rngs=rngs,
         )
 

@@ -180,6 +180,7 @@ SELF = Helper(
         head_dim: int | None = None,
         bias: bool = True,
         dtype: jax.typing.DTypeLike | None = None,
+        param_dtype: jax.typing.DTypeLike = jnp.float32,
         rngs: nnx.Rngs,
     ):
         kv_heads = kv_heads or heads
@@ -187,7 +188,13 @@ SELF = Helper(
 
         def project(ins, outs, axis=-1):
             return nnx.LinearGeneral(
-                ins, outs, axis=axis, use_bias=bias, dtype=dtype, rngs=rngs
+                ins,
+                outs,
+                axis=axis,
+                use_bias=bias,
+                dtype=dtype,
+                param_dtype=param_dtype,
+                rngs=rngs,
             )
 
         self.query = project(d, (heads, head_dim))
