@@ -146,7 +146,7 @@ def checkpoint_load() -> str:
     """checkpoint_load.py.j2."""
     out: list[str] = []
     out.append(
-        'def load_checkpoint(\n    make: Callable[[], Any],\n    path: str | Path,\n    table: tuple[Stored, ...],\n    ignored: tuple[str, ...],\n    renamed: tuple[tuple[str, str], ...],\n    dtype: jax.typing.DTypeLike | None,\n    sharding: Placement,\n) -> Any:\n    """A model with the weights of a checkpoint, read tensor by tensor."""\n    model = nnx.eval_shape(make)\n    state = dict(nnx.to_flat_state(nnx.state(model)))\n    held = held_weights(model, state, table)\n    wanted = {name for row in held for names in row.names for name in names}\n    tensors = open_checkpoint(Path(path), wanted, renamed)\n    problems = list(misfits(held, state, tensors, ignored))\n    if problems:\n        head = f"{path} does not fit {type(model).__name__}:"\n        raise ValueError("\\n  ".join([head, *problems]))\n\n    def cast(kept: Any) -> Any:\n        floating = jnp.issubdtype(kept, jnp.floating)\n        return dtype if floating and dtype is not None else kept\n\n    def placed(key: tuple[Any, ...], value: Any) -> jax.Array:\n        place = sharding(".".join(map(str, key))) if callable(sharding) else sharding\n        return jax.device_put(value.reshape(state[key].shape), place)\n\n    values: dict[tuple[Any, ...], jax.Array] = {}\n    for row in held:\n        weights = read_weights(row, tensors, [cast(state[k].dtype) for k in row.keys])\n        values |= zip(row.keys, map(placed, row.keys, weights), strict=True)\n        del weights  # before the next are read\n    return completed(model, make, values, placed)\n'
+        'def load_checkpoint(\n    make: Callable[[], Any],\n    path: str | Path,\n    table: tuple[Stored, ...],\n    ignored: tuple[str, ...],\n    renamed: tuple[tuple[str, str], ...],\n    sharding: Placement,\n) -> Any:\n    """A model with the weights of a checkpoint, read tensor by tensor."""\n    model = nnx.eval_shape(make)\n    state = dict(nnx.to_flat_state(nnx.state(model)))\n    held = held_weights(model, state, table)\n    wanted = {name for row in held for names in row.names for name in names}\n    tensors = open_checkpoint(Path(path), wanted, renamed)\n    problems = list(misfits(held, state, tensors, ignored))\n    if problems:\n        head = f"{path} does not fit {type(model).__name__}:"\n        raise ValueError("\\n  ".join([head, *problems]))\n\n    def placed(key: tuple[Any, ...], value: Any) -> jax.Array:\n        place = sharding(".".join(map(str, key))) if callable(sharding) else sharding\n        return jax.device_put(value.reshape(state[key].shape), place)\n\n    values: dict[tuple[Any, ...], jax.Array] = {}\n    for row in held:\n        weights = read_weights(row, tensors, [state[k].dtype for k in row.keys])\n        values |= zip(row.keys, map(placed, row.keys, weights), strict=True)\n        del weights  # before the next are read\n    return completed(model, make, values, placed)\n'
     )
     return "".join(out)
 
@@ -259,16 +259,14 @@ def generate_cache(generate: Any) -> str:
     out: list[str] = []
     out.append("def init_cache(\n    model: ")
     out.append(generate.model)
-    out.append(
-        ", starts: jax.Array, size: int, dtype: jax.typing.DTypeLike = jnp.float32\n) -> "
-    )
+    out.append(", starts: jax.Array, size: int\n) -> ")
     out.append(generate.model)
     out.append(
         ':\n    """The model at the start of sequences of up to `size` tokens; it shares its weights.\n\n    Sequences begin at `starts` (b,): what stands before is padding, on the left. Raises\n    ValueError where the model has not so many positions.\n    """\n    most = limits(model).positions\n    if size < 1 or (most is not None and size > most):\n        raise ValueError(f"size is 1 to {most or \'any number\'}, not {size}")\n    if np.ndim(starts) != 1 or not np.issubdtype(starts.dtype, np.integer):\n        raise ValueError(f"starts are whole numbers (b,), not {starts.dtype}{list(starts.shape)}")\n    decoder = '
     )
     out.append(generate.evaluated)
     out.append(
-        '\n    for _, layer in nnx.iter_modules(decoder):\n        if isinstance(layer, Stepwise):\n            layer.init_cache(starts, size, dtype)\n    return decoder\n\n\n@partial(jax.jit, static_argnames="size")\ndef prefill(\n    model: '
+        '\n    for _, layer in nnx.iter_modules(decoder):\n        if isinstance(layer, Stepwise):\n            layer.init_cache(starts, size, model.dtype)\n    return decoder\n\n\n@partial(jax.jit, static_argnames="size")\ndef prefill(\n    model: '
     )
     out.append(generate.model)
     out.append(
@@ -540,7 +538,7 @@ def settings() -> str:
     """settings.py.j2."""
     out: list[str] = []
     out.append(
-        'class Settings(dict[str, Any]):\n    """What a `config.json` says, by dotted keys; a position in a list is a key too."""\n\n    def __init__(self, file: Path, whole: Any):\n        self.file = file\n        waiting = [("", whole)]\n        for prefix, values in waiting:\n            several = values.items() if isinstance(values, dict) else enumerate(values)\n            for key, value in several:\n                if isinstance(value, dict | list):\n                    waiting.append((f"{prefix}{key}.", value))\n                if value is not None:\n                    self[f"{prefix}{key}"] = frozen(value)\n\n    def __missing__(self, key: str) -> Any:\n        raise ValueError(f"{self.file} says nothing of {key}")\n\n    def filling(self, make: Callable[[], Any]) -> Any:\n        """A Config, where what is said has the types of its fields."""\n        try:\n            cfg = make()\n        except (ArithmeticError, AttributeError, LookupError, TypeError) as error:\n            raise ValueError(f"{self.file} does not fit: {error}") from error\n        wrong = [\n            f"{name} would be {value!r}, not {kind.__name__ if isinstance(kind, type) else kind}"\n            for name, kind in get_type_hints(type(cfg)).items()\n            if name != "dtype" and not has_type(value := getattr(cfg, name), kind)\n        ]\n        if wrong:\n            raise ValueError("\\n  ".join([f"{self.file} does not fit:", *wrong]))\n        return cfg\n'
+        'class Settings(dict[str, Any]):\n    """What a `config.json` says, by dotted keys; a position in a list is a key too."""\n\n    def __init__(self, file: Path, whole: Any):\n        self.file = file\n        waiting = [("", whole)]\n        for prefix, values in waiting:\n            several = values.items() if isinstance(values, dict) else enumerate(values)\n            for key, value in several:\n                if isinstance(value, dict | list):\n                    waiting.append((f"{prefix}{key}.", value))\n                if value is not None:\n                    self[f"{prefix}{key}"] = frozen(value)\n\n    def __missing__(self, key: str) -> Any:\n        raise ValueError(f"{self.file} says nothing of {key}")\n\n    def filling(self, make: Callable[[], Any]) -> Any:\n        """A Config, where what is said has the types of its fields."""\n        try:\n            cfg = make()\n        except (ArithmeticError, AttributeError, LookupError, TypeError) as error:\n            raise ValueError(f"{self.file} does not fit: {error}") from error\n        wrong = [\n            f"{name} would be {value!r}, not {kind.__name__ if isinstance(kind, type) else kind}"\n            for name, kind in get_type_hints(type(cfg)).items()\n            if name not in ("dtype", "param_dtype") and not has_type(value := getattr(cfg, name), kind)\n        ]\n        if wrong:\n            raise ValueError("\\n  ".join([f"{self.file} does not fit:", *wrong]))\n        return cfg\n'
     )
     return "".join(out)
 
@@ -819,7 +817,7 @@ def tunix(tunix: Any) -> str:
         ", *, rngs: nnx.Rngs):\n        super().__init__(cfg, rngs=rngs)\n        first = self.attentions()[0]\n        self.config = TunixConfig(\n            len(self.attentions()), first.kv_heads, first.widths[0], "
     )
     out.append(tunix.width)
-    out.append("\n        )\n        self.embed_dim, self.num_embed = ")
+    out.append(", self.dtype\n        )\n        self.embed_dim, self.num_embed = ")
     out.append(tunix.width)
     out.append(", ")
     out.append(tunix.vocab)
@@ -922,12 +920,16 @@ def weights(weights: Any) -> str:
     out.append(") -> ")
     out.append(weights.model)
     out.append(
-        ':\n    """Load a checkpoint: a folder, a file of safetensors or an index of several.\n\n    Weights are cast to `dtype` and lie where `sharding` says: one for all, or a function\n    of a weight\'s path. What does not fit is one error, and nothing is loaded.\n    """\n'
+        ':\n    """Load a checkpoint: a folder, a file of safetensors or an index of several.\n\n    With `dtype`, the model computes and keeps its weights in that. They lie where `sharding`\n    says: one for all, or a function of a weight\'s path. What does not fit is one error, and\n    nothing is loaded.\n    """\n'
     )
     if weights.settings:
         out.append("    cfg = ")
         out.append(weights.read)
         out.append("(path) if cfg is None else cfg\n")
+    if weights.dtypes:
+        out.append("    if dtype is not None:\n        cfg = replace(cfg, ")
+        out.append(weights.dtypes)
+        out.append(")\n")
     out.append("    return load_checkpoint(\n        lambda: ")
     out.append(weights.model)
     out.append("(")
@@ -938,7 +940,7 @@ def weights(weights: Any) -> str:
     out.append(weights.ignored)
     out.append(", ")
     out.append(weights.renamed)
-    out.append(", dtype, sharding\n    )\n\n\ndef ")
+    out.append(", sharding\n    )\n\n\ndef ")
     out.append(weights.save)
     out.append("(model: ")
     out.append(weights.model)

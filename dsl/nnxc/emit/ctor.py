@@ -9,7 +9,7 @@ from typing import assert_never
 
 from .. import ir
 from ..dims import Dim
-from ..ops.base import Op
+from ..ops.base import Call, Op
 from . import copies
 from . import text as t
 from .begun import Begun
@@ -31,7 +31,11 @@ from .versions import aliases
 
 _LOCAL = 3  # a field of the Config used so often gets a local name
 _ROOM = 80
-OWN_DTYPE = "the model's own"  # what a class keeps of its dtype, among the names of a spec
+# Layers that can say of which dtype their sums are.
+_MULTIPLIES = ("nnx.Linear", "nnx.LinearGeneral", "nnx.Conv", "nnx.ConvTranspose")
+OWN_DTYPE = (
+    "the model's own"  # what a class keeps of its dtype, among the names of a spec
+)
 
 
 def constructor(
@@ -64,7 +68,9 @@ def _hands_on_often(signature: Signature, names: Names) -> bool:
     taking = [
         c
         for c in callees
-        if (c.dtype_aware if isinstance(c, Op) else names.signatures[c].dtypes == DTYPES)
+        if (
+            c.dtype_aware if isinstance(c, Op) else names.signatures[c].dtypes == DTYPES
+        )
     ]
     return len(taking) > 1
 
@@ -280,7 +286,9 @@ class _Constructor:
 
     def _construct(self, layer: ir.Layer, rngs: str = "rngs") -> str:
         if isinstance(layer.callee, Op):
-            more = self._dtypes(DTYPES if layer.callee.dtype_aware else ())
+            more = self._dtypes(DTYPES) if layer.callee.dtype_aware else []
+            if layer.in_full:
+                more = self._in_full(layer.callee.build_for(dict(layer.args)))
             more += [f"rngs={rngs}"] if layer.callee.takes_rngs else []
             return construct(layer, self.scope, more).text
         return self._block(self.names.signatures[layer.callee], layer, rngs)
@@ -308,6 +316,12 @@ class _Constructor:
             self.scope.uses.append("dtypes")
             return ["**dtypes"]
         return [f"{name}={self._given(name)}" for name in names]
+
+    def _in_full(self, build: Call | str) -> list[str]:
+        """The same for a layer that gives float32: one that multiplies does so in half."""
+        if isinstance(build, Call) and build.target in _MULTIPLIES:
+            return [*self._dtypes(DTYPES), "preferred_element_type=jnp.float32"]
+        return ["dtype=jnp.float32", *self._dtypes(DTYPES[1:])]
 
     def _given(self, name: str) -> str:
         text = self.dtypes[name]

@@ -13,6 +13,7 @@ from ..shapes import DTYPES, Outputs, TensorType
 from . import copies
 from . import text as t
 from .build import call
+from .calls import fill
 from .names import fields
 from .scope import Callee, Scope
 from .statics import size, slice_of, static
@@ -103,6 +104,11 @@ def _applied(expr: ir.Apply, callee: Callee, scope: Scope) -> Text:
             for n, v in expr.args
         ]
         return Text(copies.called(callee, callee.copies, args, expr.each, scope.rngs))
+    build = callee.in_full.get(expr.method or "")
+    if build and isinstance(expr.type, TensorType) and expr.type.dtype == "f32":
+        known = {n: text(v, scope) for n, v in expr.args}
+        known |= {"self": Text(callee.text), "dtype": Text(scope.dtype_text("float"))}
+        return fill(build, known.get, known)
     return _invoke(callee, expr.method, expr.args, scope)
 
 

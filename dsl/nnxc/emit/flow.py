@@ -111,8 +111,7 @@ class Flow:
         values, externs = self.locals.text, names.externs
         self.scope = Scope(self._symbol, values, self.callee, externs=externs)
         self.scope.presence = self._presence
-        if signature.takes_dtype:
-            self.scope.dtype = "self.dtype"
+        self.scope.dtype = "self.dtype"
         for item in declared(self.definition.body):
             if isinstance(item, ir.Variable):
                 self._access_variable(item)
@@ -164,7 +163,7 @@ class Flow:
 
     def _access_variable(self, item: ir.Variable) -> None:
         text = f"{self.access[item.name]}[...]"
-        if item.type.dtype == "float" and not item.state and self.scope.dtype:
+        if item.type.dtype == "float" and not item.state:
             text += ".astype(self.dtype)"
         self.locals.text[item.name] = text
 
@@ -494,7 +493,7 @@ class Flow:
         if not scanned:
             return loop(stack)
         run = stateful_scan if has_state(layer, known) else scan
-        return [*self._in_dtype(name), *run(stack, *free[1:])]
+        return run(stack, *free[1:])
 
     def part(self, expr: ir.Expr) -> Part:
         """An expression with what it uses."""
@@ -508,11 +507,3 @@ class Flow:
         owner = class_name(layer, self.names.signatures) or f"type({element})"
         text, uses = self.part(step)
         return rematted(text, element, owner, self.options.policy), uses
-
-    def _in_dtype(self, name: str) -> list[Node]:
-        """A scan must begin with the dtype that its layers give."""
-        floats = {i.name for i in self.definition.inputs if i.type.dtype == "float"}
-        if self.scope.dtype is None or name not in floats - self.locals.written:
-            return []
-        text = self.locals.text[name]
-        return [Line(f"{text} = {text}.astype({self.scope.dtype})")]

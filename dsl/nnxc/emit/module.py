@@ -19,6 +19,7 @@ from .imports import imports
 from .kernels import implemented
 from .options import Options
 from .plan import class_view, config_view, output_view, presets_view
+from .precision import in_precision
 from .render import BETWEEN, Part, stable
 from .signature import Names, assign_names
 from .text import quoted
@@ -41,7 +42,7 @@ def module_text(program: ir.Program, options: Options) -> str:
         program = stepwise(program).program
     if options.interface == "tunix":
         program = for_tunix(program)
-    program = folded(with_absent(program))
+    program = in_precision(folded(with_absent(program)))
     names = assign_names(program)
     parts = [implemented(p, options.attention) for p in _parts(program, names, options)]
     texts = [stable(p) if options.black else p.text.strip("\n") for p in parts]
@@ -75,7 +76,8 @@ def _parts(program: ir.Program, names: Names, options: Options) -> list[Part]:
         output = output_view(signature, names)
         if output is not None:
             parts.append(Part(templates.output(output), done=True))
-        view = class_view(definition, program, names, options, wanted)
+        decodes = any(g.model == definition.name for g in program.generates)
+        view = class_view(definition, program, names, options, wanted, decodes)
         parts.append(Part(templates.class_(view)))
     if adapted_weights(program):  # whose adapters are named as the weights are
         parts.append(Part(templates.checkpoint(), done=True))

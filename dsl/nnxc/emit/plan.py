@@ -41,11 +41,12 @@ def class_view(
     names: Names,
     options: Options,
     wanted: Iterable[str] = (),
+    keeps_dtype: bool = False,
 ) -> ClassView:
     """The class of a definition; `wanted` are parameters that others ask its objects for."""
     signature = names.signatures[definition.name]
     body, stores = call_body(signature, names, options, wanted)
-    if any(_OWN_DTYPE.search(line) for line in flatten(body, 2)):
+    if keeps_dtype or any(_OWN_DTYPE.search(line) for line in flatten(body, 2)):
         stores[OWN_DTYPE] = "dtype"
     init = constructor(signature, names, stores, options)
     methods = [MethodView(_call_head(signature, names), tuple(flatten(body, 2)))]

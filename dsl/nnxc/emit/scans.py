@@ -132,17 +132,6 @@ def moved(value: ir.Expr, source: int, to: int, type_: TensorType) -> ir.Expr:
     return _call("moveaxis", build, value, type_)
 
 
-def in_dtype(value: ir.Expr, dtype: str | None) -> ir.Expr:
-    """The value in the model's dtype, unless what computes it sees to that."""
-    if dtype is None or not isinstance(value.type, TensorType):
-        return value
-    if value.type.dtype != "float":
-        return value
-    if isinstance(value, ir.OpCall) and value.op.dtype_aware:
-        return value
-    return _call("astype", f"{{x}}.astype({dtype})", value, value.type)
-
-
 def _call(name: str, build: Call | str, x: ir.Expr, type_: TensorType) -> ir.Expr:
     op = Op(name, "function", "", build)
     return ir.OpCall(op, (("x", x),), (), {}, type_, x.span)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from types import MappingProxyType
 
 from ..dims import Dim
-from ..ops.base import Op, Origin
+from ..ops.base import Call, Op, Origin
 from ..record import Record, field
 from ..shapes import DTYPES
 from ..source import Span
@@ -30,6 +30,7 @@ class Callee(Record):
     names: Mapping[str, str] = field(default_factory=dict)  # where Python's differ
     copies: Copies | None = None
     extern: str = ""  # the name of Python code whose results are checked
+    in_full: Mapping[str, Call] = field(default_factory=dict)  # of methods: in float32
     rematted: str = ""  # what is called where the backward pass computes it again
 
 
@@ -40,7 +41,8 @@ def of_entry(text: str, op: Op, draws: bool, copies: Copies | None) -> Callee:
     """A layer that is an entry, or Python code."""
     optional = frozenset(i.name for i in op.inputs if i.optional)
     extern = op.name if op.origin else ""
-    return Callee(text, draws, optional, copies=copies, extern=extern)
+    methods = {n: m.in_full for n, m in op.methods.items() if m.in_full}
+    return Callee(text, draws, optional, copies=copies, extern=extern, in_full=methods)
 
 
 def no_symbol(name: str) -> str:

@@ -31,7 +31,6 @@ from .names import (
 from .options import Options
 from .reads import declared, expressions, statements, walk
 
-
 # What every class that has a use for them takes: of activations, of weights.
 DTYPES = ("dtype", "param_dtype")
 
@@ -291,11 +290,21 @@ def _has_dtype(definition: ir.Definition, known: Mapping[str, Signature]) -> boo
                 return True
             case ir.Variable(type=type_) if type_.dtype == "float":
                 return True
-            case ir.Scan():  # a carry keeps one dtype
-                return True
         for expr in (e for top in expressions(stmt) for e in walk(top)):
-            if isinstance(expr, ir.OpCall) and expr.op.dtype_aware:
+            if _asks_dtype(expr):
                 return True
+    return False
+
+
+def _asks_dtype(expr: ir.Expr) -> bool:
+    match expr:
+        case ir.OpCall(op, args=args):
+            asked = dict(args).get(
+                "dtype", ir.Literal("float" if op.dtype_aware else None)
+            )
+            return asked == ir.Literal("float")
+        case ir.Cast(type=type_):
+            return type_.dtype == "float"
     return False
 
 

@@ -23,8 +23,7 @@ def write_scan(flow: Flow, stmt: ir.Scan, after: frozenset[str]) -> None:
     """Write a scan to the present block."""
     free = outside(stmt)
     inputs = tuple(scans.stepped(step) for step in stmt.steps)
-    firsts = (value for _, value in stmt.carries)
-    first = tuple(scans.in_dtype(value, flow.scope.dtype) for value in firsts)
+    first = tuple(value for _, value in stmt.carries)
     ready = flow.lower.ready((*first, *inputs), free | after, _CALL)
     parts = tuple(flow.part(value) for value in ready)
     give, count = flow.locals.namespace.give, len(first)
@@ -66,7 +65,7 @@ def _step(
     body, collected = scans.divided(stmt)
     carries = (ir.Var(n, v.type, v.span) for n, v in stmt.carries)
     values = (
-        *(scans.in_dtype(value, flow.scope.dtype) for value in carries),
+        *carries,
         *collected.values(),
     )
     needed = free.union(*(reads(value) for value in values))

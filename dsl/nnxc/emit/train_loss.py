@@ -174,7 +174,8 @@ class _Body:
         """`logits, value = model(x)`; half precision ends here, or where an output is read."""
         text = render(self._with_calls(value), self.scope)
         pairs = _apart(targets, value.type)
-        self.whole |= {n for n, ty in pairs if isinstance(ty, tuple)}
+        if self._may_be_half(value):
+            self.whole |= {n for n, ty in pairs if isinstance(ty, tuple)}
         names, types = [self._name(n, ty) for n, ty in pairs], [ty for _, ty in pairs]
         left = ", ".join(names)
         half = [
@@ -182,7 +183,7 @@ class _Body:
             for n, ty in zip(names, types, strict=True)
             if _is_model_float(ty) and n != UNREAD
         ]
-        if not (self.train.precision and half):
+        if not (self._may_be_half(value) and half):
             self.lines.append(f"{left} = {text}")
         elif len(names) == 1 and isinstance(types[0], TensorType):
             self.lines.append(f"{left} = {text}.astype(jnp.float32)")
@@ -206,7 +207,8 @@ class _Body:
             if not calls:
                 raise
         else:
-            if not calls or (before + len(text) <= _WIDTH and not self.train.precision):
+            half = any(map(self._may_be_half, calls))
+            if not calls or (before + len(text) <= _WIDTH and not half):
                 return text
         for call in calls:
             self._bind_call(call, _role(value, call))
@@ -232,9 +234,9 @@ class _Body:
     def _with_bound(self, value: ir.Expr) -> ir.Expr:
         """The value with calls of the model by name, and what they gave in full precision."""
         if self._is_half(value, TensorType):
-            whole, precision = self._with_calls(value), str(self.train.precision)
+            whole = self._with_calls(value)
             assert isinstance(whole, ir.Item) and isinstance(whole.type, TensorType)
-            half = replace(whole, type=whole.type.with_dtype(precision))
+            half = replace(whole, type=whole.type.with_dtype("bf16"))
             return ir.Cast(half, whole.type.with_dtype("f32"), value.span)
         if self._is_half(value, ListType):
             name = self.taken.give("values")
@@ -254,16 +256,26 @@ class _Body:
 
     def _is_half(self, value: ir.Expr, *kinds: type) -> bool:
         """Whether a value is part of what the model gave, in half precision, and of a kind."""
-        if self.train.precision is None or not isinstance(value.type, kinds):
+        if not isinstance(value.type, kinds):
             return False
         inner = value
         while isinstance(inner, ir.Item):
             inner = inner.value
-        given = isinstance(inner, ir.ModelCall) or (
+        given = (isinstance(inner, ir.ModelCall) and self._may_be_half(inner)) or (
             isinstance(inner, ir.Var) and inner.name in self.whole
         )
         floats = isinstance(value.type, tuple) or _is_model_float(value.type)
         return given and floats and not isinstance(value, ir.ModelCall)
+
+    def _may_be_half(self, value: ir.Expr) -> bool:
+        """Whether a model that takes a dtype gives floats of it."""
+        while isinstance(value, ir.Item):
+            value = value.value
+        if not isinstance(value, ir.ModelCall):
+            return False
+        frozen = self.frozen.get(value.model)
+        signature = frozen.signature if frozen else self.signature
+        return signature.takes_dtype and _has_model_float(value.type)
 
     def _bound(self, value: ir.Expr) -> str | None:
         if not isinstance(value, ir.ModelCall):
@@ -352,6 +364,12 @@ def _is_model_float(type_: ir.Type) -> bool:
     if isinstance(type_, ListType):
         return _is_model_float(type_.element)
     return isinstance(type_, TensorType) and type_.dtype == "float"
+
+
+def _has_model_float(type_: ir.Type) -> bool:
+    if isinstance(type_, tuple):
+        return any(map(_has_model_float, type_))
+    return _is_model_float(type_)
 
 
 def _model_calls(expr: ir.Expr) -> Iterator[ir.ModelCall]:

@@ -30,6 +30,7 @@ class WeightsView(Record):
     load: str
     parameters: str
     arguments: str
+    dtypes: str  # keywords of `replace(cfg)`
     ignored: str
     renamed: str
     save: str
@@ -59,6 +60,7 @@ def weights_view(
         load=give(f"load_pretrained{suffix}"),
         parameters=_parameters(section, signature, inferred),
         arguments=", ".join([*inferred, "cfg", "rngs=nnx.Rngs(0)"]),
+        dtypes=", ".join(f"{name}=dtype" for name in signature.dtypes),
         ignored=t.tuple_of([t.quoted(glob) for glob in section.ignored]).text,
         renamed=_renamed(section).text,
         save=give(f"save_pretrained{suffix}"),
@@ -81,7 +83,8 @@ def _parameters(section: ir.Weights, signature: Signature, inferred: list[str]) 
     elif not required:
         cfg += f" = {signature.config}()"
     keywords = [f"{n}: int" for n in inferred]
-    keywords.append("dtype: jax.typing.DTypeLike | None = None")
+    if signature.dtypes:
+        keywords.append("dtype: jax.typing.DTypeLike | None = None")
     keywords.append("sharding: Placement = None")
     return ", ".join(["path: str | Path", cfg, "*", *keywords])
 

@@ -32,6 +32,7 @@ class Layer(Record):
     gives: tuple[
         tuple[Dim, str], ...
     ] = ()  # sizes that a block knows once it is built, and their names here
+    in_full: bool = False  # emission: gives float32, whatever the model's dtype
 
 
 class Declare(Record):

@@ -34,6 +34,7 @@ def _over_axis(name: str, doc: str) -> Op:
         params=(Param("axis", Kind.AXIS, -1, "the axis to normalize over"),),
         inputs=INPUT,
         along=Along.NAMED,
+        in_float32=True,
         examples=(Example({}), Example({"axis": 1}, ("B T d",))),
     )
 

@@ -229,6 +229,7 @@ ENTRIES: tuple[Op, ...] = (
             Input("segments", "int", optional=True, scalar=False),
         ),
         shape=_attend,
+        product=True,
         helper=ATTEND,
         variants=dict.fromkeys(_MORE, IN_FULL),
         along=Along.LOOKS_BACK,

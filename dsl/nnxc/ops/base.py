@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping
 from enum import Enum
+from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 from ..dims import Dim, const
@@ -65,6 +66,10 @@ class _Required:
 
 
 REQUIRED: Final = _Required()
+
+
+# The keyword with which a product of half precision gives its sums as they are.
+IN_FLOAT32 = MappingProxyType({"preferred_element_type": "=jnp.float32"})
 
 
 class Param(Record):
@@ -243,6 +248,12 @@ class Op(Record):
         str, ...
     ] = ()  # attributes that nnx.view sets for evaluation: "deterministic"
     dtype_aware: bool = False  # takes dtype= (the activations' dtype), functions too
+    in_float32: bool | None = (
+        None  # whatever its inputs: statistics; losses and metrics if None
+    )
+    sums: bool = False  # what is computed in its input on the spot is in float32 too
+    product: bool = False  # of its required inputs, which are of one dtype
+    in_full: Call | None = None  # the build that gives float32 of narrower inputs
     takes_rngs: bool = True  # a layer's constructor takes rngs=
     takes_sizes: bool = False  # further sizes by any name: rearrange("...", p=16)
     extra: Kind | None = (

@@ -105,6 +105,7 @@ ENTRIES: tuple[Op, ...] = (
         ),
         shape=_chunked,
         helper=CHUNKED,
+        in_float32=False,
         examples=(
             Example({}, ("B 5", "5 7", "int: B")),
             Example(

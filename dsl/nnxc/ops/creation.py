@@ -256,6 +256,7 @@ ENTRIES: tuple[Op, ...] = (
         "function",
         "`n` evenly spaced values, both ends included.",
         Call("jnp.linspace", ("start", "stop", "n"), {"dtype": "dtype"}),
+        in_float32=True,
         params=(
             Param("start", Kind.NUMBER),
             Param("stop", Kind.NUMBER),
@@ -309,6 +310,7 @@ ENTRIES: tuple[Op, ...] = (
         "function",
         "Draws a class for each row of logits.",
         Call("jax.random.categorical", (KEY, "logits")),
+        in_float32=True,
         params=(RNG,),
         inputs=(Input("logits", "float", scalar=False),),
         shape="... classes -> ...",

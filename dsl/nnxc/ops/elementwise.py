@@ -41,6 +41,7 @@ def _binary(
     accepts: str = "number",
     rule: Rule | None = None,
     examples: tuple[Example, ...] = (Example({}, ("B T d", "d")),),
+    in_float32: bool = False,
 ) -> Op:
     return Op(
         name,
@@ -51,6 +52,7 @@ def _binary(
         shape=rule or _broadcast,
         along=Along.EACH,
         examples=examples,
+        in_float32=in_float32,
     )
 
 
@@ -113,7 +115,7 @@ ENTRIES: tuple[Op, ...] = (
     ),
     _binary("maximum", "the larger of two"),
     _binary("minimum", "the smaller of two"),
-    _binary("logaddexp", "log(exp(x) + exp(y))", accepts="float"),
+    _binary("logaddexp", "log(exp(x) + exp(y))", accepts="float", in_float32=True),
     _binary("power", "x to the power of y"),
     _binary(
         "arctan2",

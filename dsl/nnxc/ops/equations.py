@@ -11,6 +11,7 @@ from typing import Any
 from ..dims import Dim, const, product
 from ..shapes import Axis, TensorType, promote
 from .base import (
+    IN_FLOAT32,
     Along,
     Call,
     Example,
@@ -290,6 +291,8 @@ ENTRIES: tuple[Op, ...] = (
         "function",
         'Sums products over named axes: `einsum("b t d, d e -> b t e", x, w)`.',
         Call("jnp.einsum", ("pattern", "*xs")),
+        in_full=Call("jnp.einsum", ("pattern", "*xs"), IN_FLOAT32),
+        product=True,
         params=(
             Param("pattern", Kind.TEXT, doc="axes before and after", literal=True),
         ),

@@ -128,7 +128,7 @@ def _segment(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
     return Shaped(out=x.with_axes(axes), requires=tuple(requires))
 
 
-def _segments(name: str, doc: str) -> Op:
+def _segments(name: str, doc: str, in_float32: bool = False) -> Op:
     """What gathers the rows of a tensor by ids: edges into nodes."""
     return Op(
         name,
@@ -140,6 +140,7 @@ def _segments(name: str, doc: str) -> Op:
         shape=_segment,
         along=Along.WHOLE,
         examples=(Example({"n": "N"}, ("E d", "int: E")),),
+        in_float32=in_float32,
     )
 
 
@@ -229,7 +230,11 @@ ENTRIES: tuple[Op, ...] = (
         along=Along.LAST,
         examples=(Example({"k": 2}, ("B T 6",)),),
     ),
-    _segments("segment_sum", "Sums rows of x that have the same id, over n ids."),
+    _segments(
+        "segment_sum",
+        "Sums rows of x that have the same id, over n ids.",
+        in_float32=True,
+    ),
     _segments(
         "segment_max", "Largest of the rows of x that have the same id, over n ids."
     ),

@@ -8,6 +8,7 @@ from typing import Any
 from ..dims import const, product
 from ..shapes import Axis, TensorType
 from .base import (
+    IN_FLOAT32,
     Along,
     Call,
     Example,
@@ -99,6 +100,11 @@ ATTEND = Op(
     along=Along.LAST,
     dtype="float",
     flops=lambda n: 2 * n["..."] * n["d"] * n["vocab"],
+    in_full=Call(
+        "jnp.dot",
+        ("x", "={self}.embedding[...].T.astype({dtype})"),
+        IN_FLOAT32,
+    ),
 )
 
 PADDED = Helper(

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..dims import product
 from ..shapes import TensorType
-from .base import Along, Call, Example, Input, Inputs, Op, Shaped
+from .base import IN_FLOAT32, Along, Call, Example, Input, Inputs, Op, Shaped
 from .broadcast import broadcast
 from .pattern import equal, expect_rank
 
@@ -43,6 +43,8 @@ ENTRIES: tuple[Op, ...] = (
         "function",
         "Matrix product over the last two axes.",
         "{x} @ {y}",
+        in_full=Call("jnp.matmul", ("x", "y"), IN_FLOAT32),
+        product=True,
         inputs=PAIR,
         shape=_matmul,
         along=Along.PRODUCT,
@@ -56,6 +58,8 @@ ENTRIES: tuple[Op, ...] = (
         "function",
         "Sum of products over the last axis.",
         Call("jnp.vecdot", ("x", "y")),
+        in_full=Call("jnp.vecdot", ("x", "y"), IN_FLOAT32),
+        product=True,
         inputs=PAIR,
         shape="... d, ... d -> ...",
         flops=lambda n: 2 * n["..."] * n["d"],

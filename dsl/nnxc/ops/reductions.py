@@ -58,6 +58,8 @@ def _reduction(
     rule: Rule | None = None,
     target: str = "",
     params: tuple[Param, ...] = (),
+    in_float32: bool = False,
+    sums: bool = False,
 ) -> Op:
     written = {p.name: p.name for p in (AXES, KEEPDIMS, *params)}
     dtypes = {"any": ("", "int:", "bool:"), "number": ("", "int:"), "bool": ("bool:",)}
@@ -79,6 +81,8 @@ def _reduction(
                 ({"axis": -1, "keepdims": True}, "B d"),
             )
         ),
+        in_float32=in_float32,
+        sums=sums,
     )
 
 
@@ -88,6 +92,7 @@ def _scan(name: str, doc: str) -> Op:
         "function",
         doc,
         Call(f"jnp.{name}", ("x",), {"axis": "axis"}, ("axis",)),
+        in_float32=True,
         params=(ONE_AXIS,),
         inputs=(Input("x", "number"),),
         along=Along.NAMED,
@@ -135,25 +140,29 @@ _DDOF = Param(
 )
 
 ENTRIES: tuple[Op, ...] = (
-    _reduction("sum", "Sum over axes.", accepts="any", rule=_sum_dtype),
-    _reduction("mean", "Mean over axes.", accepts="any", rule=_mean_dtype),
+    _reduction("sum", "Sum over axes.", accepts="any", rule=_sum_dtype, sums=True),
+    _reduction("mean", "Mean over axes.", accepts="any", rule=_mean_dtype, sums=True),
     _reduction("max", "Largest value over axes.", accepts="number"),
     _reduction("min", "Smallest value over axes.", accepts="number"),
-    _reduction("prod", "Product over axes.", accepts="number"),
-    _reduction("var", "Variance over axes.", params=(_DDOF,)),
-    _reduction("std", "Standard deviation over axes.", params=(_DDOF,)),
+    _reduction("prod", "Product over axes.", accepts="number", sums=True),
+    _reduction("var", "Variance over axes.", params=(_DDOF,), sums=True),
+    _reduction(
+        "std", "Standard deviation over axes.", params=(_DDOF,), in_float32=True
+    ),
     _reduction("any", "Whether any value is true.", accepts="bool"),
     _reduction("all", "Whether all values are true.", accepts="bool"),
     _reduction(
         "logsumexp",
         "Logarithm of the sum of exponentials over axes.",
         target="jax.nn.logsumexp",
+        in_float32=True,
     ),
     Op(
         "norm",
         "function",
         "Root of the sum of squares over an axis, or over all.",
         Call("jnp.linalg.norm", ("x",), {"axis": "axis", "keepdims": "keepdims"}),
+        in_float32=True,
         params=(
             Param("axis", Kind.AXIS, None, "the axis; all if absent", optional=True),
             KEEPDIMS,

@@ -282,7 +282,7 @@ RECURRENCE = Helper(
     ) -> None:
         super().init_cache(starts, size, dtype)
         b = len(starts)
-        self.carries = nnx.List([Cache(jnp.zeros((b, *s))) for s in self.shapes])
+        self.carries = nnx.List([Cache(jnp.zeros((b, *s), dtype)) for s in self.shapes])
 
     def __call__(self, step, carry, xs):
         if self.index is None:
@@ -307,7 +307,7 @@ RECURRENCE = Helper(
 
         carry, ys = jax.lax.scan(going, carry, (valid, xs))
         for kept, c in zip(self.carries, jax.tree.leaves(carry), strict=True):
-            kept[...] = c.astype(kept[...].dtype)
+            kept[...] = c  # some are float32 whatever the model's dtype
         return carry, ys
 ''',
     (CACHE, STEPWISE),
@@ -325,8 +325,10 @@ def _recurrent(base: Helper, states: str) -> Helper:
         self, starts: jax.Array, size: int, dtype: jax.typing.DTypeLike
     ) -> None:
         super().init_cache(starts, size, dtype)
-        zeros = [jnp.zeros((len(starts), self.hidden)) for _ in range({states.count(",") + 1})]
-        self.states = nnx.List([Cache(z) for z in zeros])
+        shape = (len(starts), self.hidden)
+        self.states = nnx.List(
+            [Cache(jnp.zeros(shape, dtype)) for _ in range({states.count(",") + 1})]
+        )
 
     def __call__(self, x: jax.Array) -> jax.Array:
         if self.index is None:
