@@ -41,7 +41,10 @@ model SimpleMLP(hidden = 4, out = 1, rate = 0.5):
 Axes: b batch.
 """
 
+from typing import Any
+
 import jax
+import jax.numpy as jnp
 from flax import nnx
 
 
@@ -49,11 +52,19 @@ class SimpleMLP(nnx.Module):
     """Maps (b, 2) to (b, out)."""
 
     def __init__(
-        self, hidden: int = 4, out: int = 1, rate: float = 0.5, *, rngs: nnx.Rngs
+        self,
+        hidden: int = 4,
+        out: int = 1,
+        rate: float = 0.5,
+        *,
+        dtype: jax.typing.DTypeLike = jnp.float32,
+        param_dtype: jax.typing.DTypeLike = jnp.float32,
+        rngs: nnx.Rngs,
     ):
-        self.linear_1 = nnx.Linear(2, hidden, rngs=rngs)
+        dtypes: dict[str, Any] = {"dtype": dtype, "param_dtype": param_dtype}
+        self.linear_1 = nnx.Linear(2, hidden, **dtypes, rngs=rngs)
         self.dropout = nnx.Dropout(rate)
-        self.linear_2 = nnx.Linear(hidden, out, rngs=rngs)
+        self.linear_2 = nnx.Linear(hidden, out, **dtypes, rngs=rngs)
 
     def __call__(self, x: jax.Array, *, rngs: nnx.Rngs | None = None) -> jax.Array:
         x = self.dropout(nnx.relu(self.linear_1(x)), rngs=rngs)  # (b, hidden)
@@ -104,14 +115,24 @@ def test_a_large_model_takes_a_config():
     assert "@dataclass(frozen=True, kw_only=True)\nclass Config:" in body
     assert "\nGPT2_MEDIUM = Config(d=1024, heads=16, layers=24)\n" in body
     assert "def __init__(self, cfg: Config, *, rngs: nnx.Rngs):" in body
-    assert "        d, rate, dtype = cfg.d, cfg.rate, cfg.dtype\n" in body
+    assert "        d, rate = cfg.d, cfg.rate\n" in body
 
 
-def test_dtype_is_a_parameter_only_where_a_train_has_a_precision():
-    with_precision = class_of(zoo("gpt2"), "Block")
-    without = class_of(zoo("gpt2").replace("    precision = bf16\n", ""), "Block")
-    assert "dtype: jax.typing.DTypeLike = jnp.float32" in with_precision
-    assert "dtype" not in without
+def test_dtypes_are_parameters_where_there_is_a_use_for_them():
+    spec = """
+block Halves:
+    input x: [B, d]
+    return max(x, axis=-1) / 2
+
+model Net:
+    input x: [B, 4]
+    return x -> Linear(4) -> Halves
+"""
+    net = class_of(spec, "Net")
+    assert "        dtype: jax.typing.DTypeLike = jnp.float32,\n" in net
+    assert "        param_dtype: jax.typing.DTypeLike = jnp.float32,\n" in net
+    assert "dtype=dtype, param_dtype=param_dtype" in net
+    assert "dtype" not in class_of(spec, "Halves")
 
 
 def test_a_callee_checks_for_its_caller():
@@ -210,7 +231,7 @@ model Odd(cfg = 4):
     return x + sinusoidal(T, 2)
 """
     body = class_of(spec, "Odd")
-    assert "def __init__(self, cfg_: int = 4, *, rngs: nnx.Rngs):" in body
+    assert "        cfg_: int = 4,\n" in body
     assert "self.train_ = nnx.Linear(" in body
     assert "self.eval_ = nnx.Linear(" in body
     assert "def __call__(self, zip_: jax.Array, dtype: jax.Array) -> jax.Array:" in body
@@ -348,7 +369,7 @@ def test_hostile_comments_stay_comments(words):
     spec = f"# {words}\nmodel M():\n    input x: [B, 2]\n    return x -> Linear(2)\n"
     tree = ast.parse(text_of(spec))
     kinds = [type(n).__name__ for n in tree.body]
-    assert kinds == ["Expr", "Import", "ImportFrom", "ClassDef"]
+    assert kinds == ["Expr", "Import", "Import", "ImportFrom", "ClassDef"]
 
 
 def test_messages_are_literals():

@@ -259,6 +259,8 @@ class _Constructor:
 
     def _text(self, item: ir.Layer | ir.Variable) -> str:
         if isinstance(item, ir.Variable):
+            if item.type.dtype == "float" and not item.state:
+                self._given("param_dtype")
             return variable(item, self.scope)
         if isinstance(item.callee, str):
             self._learn(item)

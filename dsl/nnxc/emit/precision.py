@@ -79,6 +79,9 @@ class _Body:
         states = (i for i in self.variables.values() if i.state)
         self.wide = {i.name for i in states if i.type.dtype == "float"} | loose
         self.once = _assigned_once(definition)
+        self.items: dict[int, tuple[ir.Expr, ir.Expr]] = (
+            {}
+        )  # values and what became of them
 
     def asked_alone(self) -> frozenset[str]:
         """The layers whose results are asked for in float32 wherever they are applied."""
@@ -102,6 +105,14 @@ class _Body:
                 made = self.expr(value)
                 if _is_full(made) and not _is_full(value):
                     self.wide.add(name)
+                return replace(stmt, value=made)
+            case ir.Assign(targets, ir.OpCall() as value) if self.once.issuperset(
+                targets
+            ):
+                made = self._parts(value)
+                assert isinstance(made.type, tuple) and isinstance(value.type, tuple)
+                pairs = zip(targets, made.type, value.type, strict=True)
+                self.wide |= {name for name, has, means in pairs if has != means}
                 return replace(stmt, value=made)
             case ir.Assign(value=value) | ir.Append(value=value):
                 return replace(stmt, value=self.meant(value))
@@ -128,8 +139,8 @@ class _Body:
     def _kept(self, name: str, value: ir.Expr) -> ir.Expr:
         """The next value of a state, in the dtype in which it is kept."""
         made, type_ = self.expr(value), self.variables[name].type
-        if type_.dtype == "float":
-            return self.in_full(made)
+        if type_.dtype in ("float", FULL):
+            return self._throughout(made)
         return self._cast(made, type_.dtype)
 
     # --------------------------------------------------------- expressions
@@ -163,6 +174,16 @@ class _Body:
                 return self._apply(value)
             case ir.OpCall():
                 return self._call(value)
+            case ir.Item(ir.OpCall() as inner, index):
+                if id(inner) not in self.items:  # its parts stay those of one object
+                    self.items[id(inner)] = inner, self._parts(inner)
+                whole = self.items[id(inner)][1]
+                assert isinstance(whole.type, tuple)
+                return replace(value, value=whole, type=whole.type[index])
+            case ir.Item(inner):
+                if id(inner) not in self.items:
+                    self.items[id(inner)] = inner, self.expr(inner)
+                return replace(value, value=self.items[id(inner)][1])
             case ir.Operator():
                 return self._operator(value)
             case ir.Cast(inner, type_):
@@ -248,6 +269,17 @@ class _Body:
             return _as_first(new)
         return _as_any(new)
 
+    def _parts(self, value: ir.OpCall) -> ir.OpCall:
+        """A function that gives several values, of the dtype that it is given."""
+        if not _computes_as(value.op) or not isinstance(value.type, tuple):
+            made = self._call(value)
+            assert isinstance(made, ir.OpCall)
+            return made
+        new = self._over(value, self.expr)
+        if not any(map(_is_full, operands(new))):
+            return new
+        return replace(new, type=type(value.type)(map(_widened, value.type)))
+
     def _product(self, value: ir.OpCall) -> ir.Expr:
         optional = {i.name for i in value.op.inputs if i.optional}
         inputs = [
@@ -310,13 +342,21 @@ class _Body:
                     return _typed(value, FULL)
         return ir.Cast(value, type_.with_dtype(FULL), value.span)
 
+    def _throughout(self, value: ir.Expr) -> ir.Expr:
+        """The same, each part of a sum or product too."""
+        if isinstance(value, ir.Operator) and value.op in _ARITHMETIC:
+            parts = [self._throughout(part) for part in value.operands]
+            return _as_any(rebuilt(value, parts))
+        return self.in_full(value)
+
     def _first_in_full(self, value: ir.Expr) -> ir.Expr:
         """JAX promotes: where one part is in float32, all of it is."""
         parts = list(operands(value))
         for at, part in enumerate(parts):
             known = isinstance(part.type, TensorType) and is_float(part.type.dtype)
             if known and not isinstance(part, ir.Scalar):
-                parts[at] = self.in_full(part)
+                rest = [self.in_full(p) if _computed(p) else p for p in parts[at + 1 :]]
+                parts[at:] = [self.in_full(part), *rest]
                 return _typed(rebuilt(value, parts), FULL)
         return ir.Cast(value, value.type.with_dtype(FULL), value.span)  # type: ignore[union-attr]
 
@@ -372,7 +412,10 @@ def _in_float32(op: Op) -> bool:
 
 def _computes(value: ir.OpCall) -> bool:
     """Whether what is summed is computed on the spot."""
-    (_, given), *_ = value.inputs
+    return _computed(value.inputs[0][1])
+
+
+def _computed(given: ir.Expr | tuple[ir.Expr, ...]) -> bool:
     match given:
         case ir.OpCall(op):
             return _computes_as(op)
@@ -407,6 +450,11 @@ def _typed(value: ir.Expr, dtype: str) -> ir.Expr:
     if not _is_narrow(value):
         return value
     return replace(value, type=value.type.with_dtype(dtype))  # type: ignore[union-attr]
+
+
+def _widened(kind: ir.Type) -> ir.Type:
+    narrow = isinstance(kind, TensorType) and kind.dtype == "float"
+    return kind.with_dtype(FULL) if narrow else kind  # type: ignore[union-attr]
 
 
 def _as_first(new: ir.Expr) -> ir.Expr:

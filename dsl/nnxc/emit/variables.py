@@ -29,7 +29,6 @@ def _dtype(var: ir.Variable, scope: Scope) -> str:
         return scope.dtype_text(var.type.dtype)
     if var.state or scope.param_dtype is None:
         return "jnp.float32"
-    scope.uses.append(f"cfg.{scope.param_dtype.removeprefix('cfg.')}")
     return scope.param_dtype
 
 

@@ -7,6 +7,16 @@ from collections.abc import Mapping
 from ..dims import Dim
 from .base import Along, Call, Example, Helper, Input, Kind, Op, Param
 
+ORTHOGONAL = Helper(
+    "orthogonal",
+    '''def orthogonal(
+    key: jax.Array, shape: tuple[int, ...], dtype: jax.typing.DTypeLike, *_: Any
+) -> jax.Array:
+    """Orthogonal weights, drawn in float32: half precision cannot be decomposed."""
+    return nnx.initializers.orthogonal()(key, shape).astype(dtype)
+''',
+)
+
 LSTM = Helper(
     "LSTM",
     '''class LSTM(nnx.Module):
@@ -29,7 +39,7 @@ LSTM = Helper(
         self.recurrent = nnx.Linear(
             hidden,
             4 * hidden,
-            kernel_init=nnx.initializers.orthogonal(),
+            kernel_init=orthogonal,
             dtype=dtype,
             param_dtype=param_dtype,
             rngs=rngs,
@@ -64,6 +74,7 @@ LSTM = Helper(
         last, ys = jax.lax.scan(step, start, (inputs, keep), reverse=self.reverse)
         return jnp.moveaxis(ys, 0, -2), *last
 ''',
+    (ORTHOGONAL,),
 )
 
 GRU = Helper(
@@ -88,7 +99,7 @@ GRU = Helper(
         self.recurrent = nnx.Linear(
             hidden,
             3 * hidden,
-            kernel_init=nnx.initializers.orthogonal(),
+            kernel_init=orthogonal,
             dtype=dtype,
             param_dtype=param_dtype,
             rngs=rngs,
@@ -123,6 +134,7 @@ GRU = Helper(
         last, ys = jax.lax.scan(step, start, (inputs, keep), reverse=self.reverse)
         return jnp.moveaxis(ys, 0, -2), last
 ''',
+    (ORTHOGONAL,),
 )
 
 LSTM_CELL = Helper(
@@ -145,7 +157,7 @@ LSTM_CELL = Helper(
         self.recurrent = nnx.Linear(
             hidden,
             4 * hidden,
-            kernel_init=nnx.initializers.orthogonal(),
+            kernel_init=orthogonal,
             dtype=dtype,
             param_dtype=param_dtype,
             rngs=rngs,
@@ -158,6 +170,7 @@ LSTM_CELL = Helper(
         c = nnx.sigmoid(f) * c + nnx.sigmoid(i) * nnx.tanh(g)
         return nnx.sigmoid(o) * nnx.tanh(c), c
 ''',
+    (ORTHOGONAL,),
 )
 
 GRU_CELL = Helper(
@@ -180,7 +193,7 @@ GRU_CELL = Helper(
         self.recurrent = nnx.Linear(
             hidden,
             3 * hidden,
-            kernel_init=nnx.initializers.orthogonal(),
+            kernel_init=orthogonal,
             dtype=dtype,
             param_dtype=param_dtype,
             rngs=rngs,
@@ -193,6 +206,7 @@ GRU_CELL = Helper(
         n = nnx.tanh(un + nnx.sigmoid(ur + vr) * vn)
         return (1 - z) * n + z * h
 ''',
+    (ORTHOGONAL,),
 )
 
 HIDDEN = Param("hidden", Kind.SIZE, doc="the size of the state")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .attend import ATTEND
 from .base import Helper
-from .recurrent import GRU, LSTM
+from .recurrent import GRU, LSTM, ORTHOGONAL
 
 CACHE = Helper(
     "Cache",
@@ -340,7 +340,7 @@ def _recurrent(base: Helper, states: str) -> Helper:
             state[...] = new.astype(state[...].dtype)
         return y
 ''',
-        (base, CACHE, STEPWISE),
+        (ORTHOGONAL, base, CACHE, STEPWISE),
     )
 
 
