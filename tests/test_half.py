@@ -280,6 +280,7 @@ train Net:
 MEANT: dict[str, set[tuple[str, ...]]] = {}
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", sorted(ZOO))
 def test_the_zoo_computes_in_bfloat16(name: str) -> None:
     spec, small = ZOO[name].read_text(), SMALL[name]
