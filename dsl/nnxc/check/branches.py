@@ -18,7 +18,7 @@ from .context import Context
 from .flavors import describe
 from .kept import keep, merged, under
 from .kinds import demand, seen
-from .scalars import as_tensor, counterpart
+from .scalars import as_tensor, counterpart, repair
 from .statics import no_none
 from .values import BAD, Applied, Bad, Binding, Listed, Several, Static, Tensor, Value
 
@@ -153,9 +153,9 @@ def _one_sided(ctx: Context, binding: Binding | None) -> Binding:
 
 
 def _joined(ctx: Context, choice: Choice, name: str, a: Binding, b: Binding) -> Value:
-    if (like := counterpart(a.value, b.value)) is not None:
+    if (like := counterpart(ctx, a.value, b.value)) is not None:
         a = as_tensor(ctx, choice.sides[0], a, like)
-    elif (like := counterpart(b.value, a.value)) is not None:
+    elif (like := counterpart(ctx, b.value, a.value)) is not None:
         b = as_tensor(ctx, choice.sides[1], b, like)
     x, y = a.value, b.value
     if isinstance(x, (Bad, Applied)) or isinstance(y, (Bad, Applied)):
@@ -248,11 +248,15 @@ def _differ(
 ) -> None:
     _unknown(a, b)
     related = tuple(Label(c.span, t) for c, t in ((a, x), (b, y)))
+    help = "give it the same dtype and number of axes on both sides"
+    for one, other in ((a.value, b.value), (b.value, a.value)):
+        if isinstance(one, Static) and isinstance(other, Tensor):
+            help = repair(name, other, ctx.scope)
     ctx.error(
         "N301",
         f"`{name}` differs after this `if`",
         node.condition.span,
         f"{x} if it holds, {y} if not",
         related=related,
-        help="give it the same dtype and number of axes on both sides",
+        help=help,
     )
