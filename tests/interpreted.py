@@ -38,7 +38,8 @@ FUNCTIONS = {
     "silu": nnx.silu,
     "quick_gelu": lambda x: x * nnx.sigmoid(1.702 * x),
 }
-AXES = {"B": 2, "T": 6, "S": 5, "H": 16, "W": 24, "n": 1, "m": 2, "N": 7}
+AXES = {"B": 2, "T": 6, "S": 5, "H": 16, "W": 24, "n": 1, "m": 2, "N": 7, "vocab": 12}
+NEEDED = {Kind.SIZE: 6, Kind.INT: 2, Kind.NUMBER: 0.5, Kind.BOOL: True}
 OTHERS = (3, 10, 11, 13, 4, 9, 14, 17)
 
 
@@ -127,7 +128,7 @@ def axes_of(
     subject: Subject, model: str, args: Mapping[str, Any], inputs: Mapping[str, Any]
 ) -> dict[str, int]:
     """Sizes of axes, as the interpreter finds them."""
-    from tests.interpreter.inputs import bind
+    from tests.interpreter.inputs import bind, settle
     from tests.interpreter.program import Run
 
     meaning = subject.meaning
@@ -137,13 +138,14 @@ def axes_of(
 
     frame = Frame(run, meaning.main, (), {})
     frame.env = run.parameters(layer)
-    before = set(frame.env)
+    before = {*frame.env}
     fields = [
         f
         for s in layer.kind.what.body
         if isinstance(s, tree.Declare) and s.keyword == "input"
         for f in s.fields
     ]
+    settle(frame, layer.kind.what, fields)
     bind(frame, fields, meaning.given(layer, inputs), {})
     return {n: v for n, v in frame.env.items() if n not in before}
 
@@ -160,14 +162,24 @@ def pages() -> Iterator[Callable[[], Case]]:
             subject = Subject(
                 block.data.decode(), lambda n, b=block: b.files[n].encode()
             )
-            heads = [
-                line.split("(")[0].split(":")[0].split()[1]
-                for line in block.data.decode().splitlines()
-                if line.startswith("model ")
-            ]
-            for model in heads:
+            for model in models_in(subject.text):
                 name = f"{block.id}/{model}"
                 yield named(name, partial(of_page, name, subject, model))
+
+
+def of_files(paths: list[str]) -> Iterator[Callable[[], Case]]:
+    """The models of specs that are named by their paths."""
+    for path in map(Path, paths):
+        subject = Subject(path.read_text(), reader(path.parent))
+        for model in models_in(subject.text):
+            name = f"{path}/{model}"
+            yield named(name, partial(of_page, name, subject, model))
+
+
+def models_in(text: str) -> list[str]:
+    """The models of a spec."""
+    lines = [line for line in text.splitlines() if line.startswith("model ")]
+    return [line.split("(")[0].split(":")[0].split()[1] for line in lines]
 
 
 def of_page(name: str, subject: Subject, model: str) -> Case:
@@ -179,9 +191,14 @@ def of_page(name: str, subject: Subject, model: str) -> Case:
 
 def small_arguments(subject: Subject, model: str) -> dict[str, Any]:
     """Arguments with which a model is small: sizes above 128 divided, depths cut."""
-    base = dict(instantiate(subject.program, model, {}, {}).values)
+    needed = {
+        p.name: NEEDED[p.kind]
+        for p in subject.definition(model).params
+        if p.default is None and not p.optional
+    }
+    base = dict(instantiate(subject.program, model, needed, {}).values)
     for by in (1, 2, 4, 8, 16, 32, 64):
-        args = {
+        args = needed | {
             k: v // by
             for k, v in base.items()
             if type(v) is int and v > 32 and v % by == 0 and by > 1
@@ -193,7 +210,7 @@ def small_arguments(subject: Subject, model: str) -> dict[str, Any]:
             continue
         sizes = [w.sizes for w in made.weights().values()]
         total = sum(np.prod([s.value or 1 for s in size]) for size in sizes)
-        if not made.failures and total < 300_000:
+        if not made.failures and total < 2_000_000:
             return args
     raise LookupError(f"{model} is not made small")
 
@@ -253,7 +270,7 @@ def changes(case: Case) -> Iterator[dict[str, Any]]:
         elif isinstance(base, str):
             yield from ({param.name: t} for t in texts if t != base)
         elif isinstance(base, list | tuple) and base and isinstance(base[0], str):
-            kinds = [t for t in {*texts, *base}]
+            kinds = {*texts, *base}
             yield from ({param.name: [t] * len(base)} for t in sorted(kinds))
         elif param.optional and base is None:
             yield {param.name: 0.5 if param.kind is Kind.NUMBER else 2}

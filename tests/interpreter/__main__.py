@@ -1,6 +1,6 @@
 """`python -m tests.interpreter [NAMES]`: every spec, and every side of its conditions.
 
-`--quick` leaves out flips, `--pairs` flips in pairs as well. A name chooses all cases that begin with it.
+A name may also be the path of a spec. `--quick` leaves out flips, `--pairs` flips in pairs as well. A name chooses all cases that begin with it.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parents[1])]
 
-import jax
-from flax import nnx
-from interpreted import Case, flipped, pages, published, zoo
-from interpreting import Differs, compare, modes_of
+import jax  # noqa: E402
+from flax import nnx  # noqa: E402
+from interpreted import Case, flipped, of_files, pages, published, zoo  # noqa: E402
+from interpreting import Differs, compare, modes_of  # noqa: E402
 
-from tests.interpreter.values import Refused
+from tests.interpreter.values import Refused  # noqa: E402
 
 KNOWN: dict[str, str] = {}
 """Cases that are known to differ, and why: bugs that are not mended yet."""
@@ -67,7 +67,8 @@ def judge(case: Case, gradients: bool) -> str:
 
 def main(arguments: list[str]) -> int:
     names = [a for a in arguments if not a.startswith("-")]
-    makers = [*zoo(), *pages(), *published()]
+    paths = [n for n in names if n.endswith(".nnx")]
+    makers = [*of_files(paths), *zoo(), *pages(), *published()]
     chosen = [
         m for m in makers if not names or any(m.name.startswith(n) for n in names)
     ]
@@ -88,7 +89,9 @@ def main(arguments: list[str]) -> int:
             f"{number + 1} of {len(chosen)}  {make.name}: {line}, {time.time() - start:.0f} s",
             flush=True,
         )
-    found = {w: counts[w] for w in ("same", "refused", "differ", "broken", "known")}
+    found = {
+        w: counts[w] for w in ("same", "refused", "differ", "broken", "absent", "known")
+    }
     print("values: " + ", ".join(f"{n} {what}" for what, n in found.items()))
     return 1 if counts["differ"] + counts["broken"] else 0
 
@@ -97,6 +100,9 @@ def attempt(name: str, run: object, counts: Counter[str]) -> None:
     """Runs one comparison; what differs is told and counted."""
     try:
         counts[run()] += 1
+    except ModuleNotFoundError as error:
+        counts["absent"] += 1
+        print(f"  absent: {name}: {error}", flush=True)
     except Exception as error:
         what = (
             "known"
