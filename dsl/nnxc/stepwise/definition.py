@@ -11,7 +11,7 @@ from . import stand_ins
 from .along import ALONG, MIXED
 from .limits import Limits
 from .rewriting import Given, Rewriting, applications, statements
-from .time import absent, carries, depends, keeps
+from .time import carries, decided, depends, keeps
 from .values import ALONE, BACK, Values
 
 
@@ -124,7 +124,7 @@ class _Definition(Values):
     def _if(self, stmt: ir.If) -> ir.Stmt:
         """Only one side is there; one that needs an optional input is not, while decoding."""
         self.fixed(stmt.condition, stmt.span)
-        known = absent(stmt.condition)
+        known = decided(stmt.condition, self.missing)
         before = {*self.applied}, {*self.ends}, {**self.layers}
         then = self._arm(stmt.then, known is False)
         applied, ends = self.applied, self.ends

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from .. import ir
 from ..dims import product
 from ..ops.base import Along, Kind
@@ -11,9 +13,19 @@ from ..source import Span
 from ..walk import operands, rebuilt
 from . import stand_ins
 from .along import ALONG, MIXED, Worked, works_along
-from .limits import Limits, source_of, table_of
+from .limits import Limits, Source, source_of, table_of
 from .rewriting import Given, Rewriting, statements
-from .time import AHEAD, Axes, axis_of, carries, depends, keeps, solved, tensors
+from .time import (
+    AHEAD,
+    Axes,
+    axis_of,
+    carries,
+    decided,
+    depends,
+    keeps,
+    solved,
+    tensors,
+)
 
 LENGTH = "this depends on how long the sequence is"
 BACK = "`attend(causal=true)`, `scan`, `shift` and causal windows look back"
@@ -28,6 +40,7 @@ class Values:
 
     def __init__(self, work: Rewriting, definition: ir.Definition, given: Given):
         self.work, self.definition, self.axes = work, definition, given.axes
+        self.missing = work.missing[definition.name]  # of its inputs, while decoding
         self.sources = dict(given.sources)
         self.limits = Limits(given.limits)
         self.layers: dict[str, ir.Layer] = {}
@@ -66,6 +79,7 @@ class Values:
             if source is not None:
                 self.limits.add(source.kind, size - source.more)
         parts = operands(expr)
+        sources = [source_of(part, self.sources) for part in parts]
         new = [self.value(part) for part in parts]
         same = all(a is b for a, b in zip(parts, new, strict=True))
         expr = expr if same else rebuilt(expr, new)
@@ -79,7 +93,7 @@ class Values:
             case ir.OpCall():
                 return self._call(expr)
             case ir.Apply():
-                self._apply(expr)
+                self._apply(expr, sources)
             case ir.Subscript():
                 self._subscript(expr)
             case ir.Reshape():
@@ -98,10 +112,11 @@ class Values:
     def _choice(self, expr: ir.Choose) -> ir.Expr:
         """Only one side is computed."""
         self.fixed(expr.condition, expr.span)
+        known = decided(expr.condition, self.missing)
         before = {*self.applied}
-        then = self.value(expr.then)
+        then = expr.then if known is False else self.value(expr.then)
         after, self.applied = self.applied, before
-        orelse = self.value(expr.orelse)
+        orelse = expr.orelse if known is True else self.value(expr.orelse)
         self.applied |= after
         return replace(expr, then=then, orelse=orelse)
 
@@ -209,12 +224,12 @@ class Values:
 
     # --------------------------------------------------------------- layers
 
-    def _apply(self, expr: ir.Apply) -> None:
+    def _apply(self, expr: ir.Apply, sources: Sequence[Source | None]) -> None:
         layer = self.layers.get(expr.layer)
         if layer is None:
             return
         if isinstance(layer.callee, str):
-            self._block(expr, layer, layer.callee)
+            self._block(expr, layer, layer.callee, sources)
             return
         op = layer.callee
         if op.along is Along.LOOKS_BACK and self._along(expr):
@@ -233,7 +248,13 @@ class Values:
         if self._worked(worked, expr.span):
             self._kept(expr)
 
-    def _block(self, expr: ir.Apply, layer: ir.Layer, name: str) -> None:
+    def _block(
+        self,
+        expr: ir.Apply,
+        layer: ir.Layer,
+        name: str,
+        sources: Sequence[Source | None],
+    ) -> None:
         """A block takes its sequence along the one axis that its inputs declare."""
         callee = self.work.known[name]
         args = [(n, v.type) for n, v in _one_copy(expr).args]
@@ -251,9 +272,9 @@ class Values:
         whole = self.axes.whole and all(_whole(t, self.axes.batch) for _, t in args)
         batch = batches.pop() if batches else ""
         axes = Axes(str(times.pop()), str(batch), whole)
-        found = ((n, source_of(value, self.sources)) for n, value in expr.args)
-        sources = {n: s for n, s in found if s is not None and not s.more.symbols}
-        self.work.definition(name, Given(axes, sources), expr.span)
+        found = zip((n for n, _ in expr.args), sources, strict=True)
+        counting = {n: s for n, s in found if s is not None and not s.more.symbols}
+        self.work.definition(name, Given(axes, counting), expr.span)
         self._kept(expr)
         if name not in self.work.keeping:
             return
