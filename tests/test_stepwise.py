@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest  # noqa: F401
+import pytest
 from emitting import load, text_of
 from flax import nnx
 
 from nnxc import ops
 from nnxc.driver import analyse
-from nnxc.ops.base import REQUIRED, Along, Kind, Op
+from nnxc.ops.base import REQUIRED, Along, Op
+from nnxc.record import replace
+from nnxc.shapes import tensor
+from nnxc.stepwise.along import works_along
+from nnxc.stepwise.time import AHEAD
 
 BLOCK = """
 block Case{number}(longest):
@@ -245,7 +250,8 @@ def written(name: str) -> Iterator[str]:
     for call in CALLS.get(name, ()):
         yield call.format(**VALUES)
     if op.group == "function" and _takes_one(op):
-        for operand, rank in OPERANDS.items():
+        operands = dict(list(OPERANDS.items())[: 2 if op.along is Along.EACH else None])
+        for operand, rank in operands.items():
             yield f"{name}({operand})"
             if op.param("axis"):
                 yield from (f"{name}({operand}, axis={i})" for i in range(rank))
@@ -263,12 +269,18 @@ def spec_of(lines: Sequence[str]) -> str:
     return "".join(blocks) + MODEL.format(calls="\n".join(calls))
 
 
-def faulty(lines: Sequence[str], code: str | None = None) -> set[int]:
-    """The lines of which the compiler says something; with a code, nothing else is said of any."""
+def accepted(calls: Sequence[str]) -> list[str]:
+    """The lines with which the compiler agrees; what is wrong otherwise hides what is refused."""
+    lines = fitted(calls)
+    while wrong := faulty(lines):
+        lines = [line for n, line in enumerate(lines) if n not in wrong]
+    return lines
+
+
+def faulty(lines: Sequence[str]) -> set[int]:
+    """The lines of which the compiler says something."""
     spec = spec_of(lines)
     found = analyse(spec, path="m.nnx", read=lambda _: b"").diagnostics
-    others = [(d.code, d.message) for d in found if d.code != code]
-    assert code is None or not others, others
     at = [spec[: d.primary.span.start].rpartition("\nblock Case")[2] for d in found]
     return {int(text.partition("(")[0]) for text in at}
 
@@ -314,3 +326,35 @@ def compared(lines: Sequence[str]) -> None:
     assert np.isfinite(whole).all()
     np.testing.assert_allclose(got[0, 2:], whole[0, :7], atol=1e-4, rtol=1e-4)
     np.testing.assert_allclose(got[1], whole[1], atol=1e-4, rtol=1e-4)
+
+
+def calls() -> list[str]:
+    """All calls, those of one entry far from each other."""
+    found = list(dict.fromkeys(c for name in ops.MODEL_OPS for c in written(name)))
+    random.Random(0).shuffle(found)
+    return found
+
+
+def test_each_entry_is_in_a_model() -> None:
+    assert [name for name in ops.MODEL_OPS if not any(written(name))] == []
+
+
+def test_what_does_not_say_what_it_works_along_is_no_entry() -> None:
+    op = replace(ops.MODEL_OPS["relu"], along=None)
+    with pytest.raises(TypeError, match="`relu` does not say"):
+        ops.registered([op])
+    assert works_along(op, [("x", tensor("float", "B", "T", "d"))], {}) == [
+        (tensor("float", "B", "T", "d"), {AHEAD, 0, 1, 2})
+    ]
+
+
+@pytest.mark.parametrize("part", range(2))
+def test_with_a_cache_as_without(part: int) -> None:
+    compared(accepted(calls()[part * 24 :][:24]))
+
+
+if __name__ == "__main__":
+    every = calls()
+    for start in range(0, len(every), 24):
+        compared(accepted(every[start : start + 24]))
+        print(f"{min(start + 24, len(every))} of {len(every)} calls")
