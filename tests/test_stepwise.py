@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -126,6 +127,7 @@ CALLS = {
     "ones": ("ones([B, T, d])",),
     "full": ("full([T, 1], 2.0)", "full([T, 1], T)"),
     "eye": ("eye(d)[0]", "eye(T)"),
+    "tensor": ("tensor([1, 0, 2, 0, 3, 0, 4, 0])",),
     "tril_indices": ("tril_indices(T)[0]",),
     "triu_indices": ("triu_indices(T)[0]",),
     "linspace": ("linspace(0, 1, T)[:, none]", "linspace(0, 1, d)"),
@@ -278,11 +280,11 @@ def accepted(calls: Sequence[str]) -> list[str]:
 
 
 def faulty(lines: Sequence[str]) -> set[int]:
-    """The lines of which the compiler says something."""
+    """The lines of which the compiler says something, at the line or where its block is called."""
     spec = spec_of(lines)
-    found = analyse(spec, path="m.nnx", read=lambda _: b"").diagnostics
-    at = [spec[: d.primary.span.start].rpartition("\nblock Case")[2] for d in found]
-    return {int(text.partition("(")[0]) for text in at}
+    found = analyse(spec, path="m.nnx", read=lambda _: b"").diagnostics if lines else ()
+    ends = [spec.index("\n", d.primary.span.start) for d in found]
+    return {int(re.findall(r"\bCase(\d+)\(", spec[:end])[-1]) for end in ends}
 
 
 def fitted(calls: Sequence[str]) -> list[str]:
