@@ -175,5 +175,4 @@ CODES: dict[str, str] = {
     "N905": "folder without specs",
     "N906": "output not up to date",
     "N907": "spec not formatted",
-    "N908": "output that hides a module",
 }

@@ -85,7 +85,7 @@ def recover(folder: str) -> None:
     """Finish what writes into a folder were killed at, and remove what others left there."""
     try:
         names = os.listdir(folder or ".")
-    except OSError:
+    except (OSError, ValueError):
         return
     leftover = [n for n in names if n.startswith(".") and _is_left_over(n)]
     for name in leftover:
@@ -173,8 +173,8 @@ class _Change:
         for folder, pairs in by_folder.items():
             if len(self.temporary) > 1:
                 journal = _beside(os.path.join(folder, "nnxc"), _JOURNAL)
-                self.journals.append(journal)
                 unfinished = _beside(journal)
+                self.journals += (unfinished, journal)
                 with open(unfinished, "xb") as file:
                     file.write("\0".join(pairs).encode("utf-8", "surrogateescape"))
                     file.flush()
@@ -189,10 +189,10 @@ class _Change:
             os.replace(name, path)
         for folder in {os.path.dirname(path) or "." for path in self.temporary}:
             _sync(folder)
-        done = [*self.journals, *self.backups.values()]
+        done: list[str | None] = [*self.journals, *self.backups.values()]
         self.folders, self.temporary, self.backups = [], {}, {}  # no way back from here
-        for name in done:
-            _remove(name)
+        for leftover in done:
+            _remove(leftover)
 
     def _back_up(self, path: str) -> None:
         if not os.path.lexists(path):

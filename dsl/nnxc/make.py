@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterable, Sequence
 from difflib import unified_diff
 from functools import partial
@@ -84,7 +83,7 @@ def build(
         known[spec] = outputs
         problems += found
     made = [output for spec in specs for output in known[spec]]
-    problems = [*unique(problems), *_clashes(made), *_hiding(made)]
+    problems = [*unique(problems), *_clashes(made)]
     if _failed(problems):
         return BuildResult(tuple(problems))
     if not check:
@@ -138,24 +137,6 @@ def _clashes(made: Sequence[_Made]) -> list[Diagnostic]:
             message = f"`{output.spec}` and `{other}` both make `{output.path}`"
             help = "rename one of them, or build them into different folders"
             problems.append(file_problem("N904", output.spec, message, help))
-    return problems
-
-
-# What generated modules import, or their imports do; Python's own modules stand in `sys`.
-LIBRARIES = frozenset(
-    {"flax", "jax", "jaxlib", "numpy", "optax", "orbax", "safetensors"}
-)
-
-
-def _hiding(made: Sequence[_Made]) -> list[Diagnostic]:
-    """Outputs that would stand before modules which they, or their imports, need."""
-    problems = []
-    for output in made:
-        name = os.path.basename(output.path).removesuffix(".py")
-        if name in LIBRARIES or name in sys.stdlib_module_names:
-            message = f"`{output.path}` would hide the module `{name}`"
-            help = "rename the spec: Python looks beside a program first"
-            problems.append(file_problem("N908", output.spec, message, help))
     return problems
 
 
