@@ -20,7 +20,7 @@ import pytest
 
 import nnxc
 from nnxc.codes import CODES
-from nnxc.diagnostics import Diagnostic
+from nnxc.diagnostics import Diagnostic, Fix
 
 MARK = re.compile(r"[\^<](N\d{3})")
 THEN = re.compile(r"(?m)^# then (.+)$")
@@ -91,6 +91,16 @@ HELPED = [
 ]
 
 
+def applied(spec: str, fixes: list[Fix]) -> str:
+    """The spec with what the helps say, from the end on; of those that overlap, the last."""
+    free = len(spec)
+    for fix in sorted(fixes, key=lambda f: -f.span.start):
+        if fix.span.end <= free:
+            spec = spec[: fix.span.start] + fix.text + spec[fix.span.end :]
+            free = fix.span.start
+    return spec
+
+
 @pytest.mark.parametrize("case", HELPED, ids=lambda c: c.title)
 def test_the_help_of_a_newcomers_mistake_works(case: Case) -> None:
     found = told(case.spec)
@@ -98,8 +108,7 @@ def test_the_help_of_a_newcomers_mistake_works(case: Case) -> None:
     if "# by hand\n" in case.spec:
         assert not fixes and all(d.help for d in found)
         return
-    span, text = fixes[0].span, fixes[0].text
-    mended = case.spec[: span.start] + text + case.spec[span.end :]
+    mended = applied(case.spec, fixes)
     rest = [d.code for d in told(mended)]
     then = THEN.search(case.spec)
     assert rest == (then[1].split() if then else []), mended

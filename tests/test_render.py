@@ -188,6 +188,10 @@ def test_sarif_names_rule_place_and_text() -> None:
         "region": {"startLine": 3, "startColumn": 15, "endLine": 3, "endColumn": 24},
     }
     assert len(first["relatedLocations"]) == 1
+    [change] = first["fixes"][0]["artifactChanges"]
+    [replacement] = change["replacements"]
+    assert replacement["insertedContent"]["text"] == " -> Linear(d)"
+    assert "fixes" not in second
     place = second["locations"][0]["physicalLocation"]
     assert place["artifactLocation"]["uri"] == "my%20specs/%C3%BC.nnx"
 

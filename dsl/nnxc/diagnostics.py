@@ -74,6 +74,13 @@ class Sink:
             Diagnostic(code, message, Label(span, label), tuple(related), help, fix)
         )
 
+    def forget(self, span: Span) -> None:
+        """Drop what was found in a piece of text that is not looked at."""
+        for key in [*self.found]:
+            _, path, start, _ = key
+            if path == span.source.path and span.start <= start < span.end:
+                del self.found[key]
+
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """All findings, ordered by file and place, less those that another's fix mends too."""
@@ -88,7 +95,8 @@ def _mends(wide: Diagnostic, narrow: Diagnostic) -> bool:
     outer, inner = wide.fix.span, narrow.fix.span
     within = outer.source is inner.source
     within = within and outer.start <= inner.start and inner.end <= outer.end
-    wider = outer.end - outer.start > inner.end - inner.start
+    more = (outer.end - outer.start) - (inner.end - inner.start)
+    wider = more > 0 or (more == 0 and wide.code > narrow.code)
     return (
         within and wider and "\n" not in outer.text and inner.text not in wide.fix.text
     )

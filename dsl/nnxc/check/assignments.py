@@ -56,6 +56,8 @@ def _assigned(ctx: Context, node: tree.Assign) -> Value:
         ctx.fail("N245", f"`{node.op}` has one target", node.span)
     target = node.targets[0]
     if target.id not in ctx.scope:
+        if target.id in ctx.forbidden:
+            raise Fault  # what gave it a value was lost
         ctx.fail(
             "N201",
             f"`{target.id}` has no value yet",

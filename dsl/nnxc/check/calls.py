@@ -293,7 +293,8 @@ def sort_out_block(
             written.inputs[key] = [arg.value]
         else:
             written.unknown = True
-            _unknown_argument(ctx, name, arg, order + inputs)
+            if not signature.lossy:  # else it may be an input that was lost
+                _unknown_argument(ctx, name, arg, order + inputs)
             continue
         written.spans[key] = arg.span
     return written

@@ -324,7 +324,8 @@ def _has_weights(layer: LayerInfo) -> bool:
 def _signature(
     ctx: Context, node: tree.Definition, first: tree.Definition | None
 ) -> Signature:
-    for param in () if ctx.faulty else ctx.params.values():
+    faulty = ctx.faulty or any(s.broken for s in signatures_of(ctx).values())
+    for param in () if faulty else ctx.params.values():
         param.kind = param.kind or Kind.NUMBER
     definition = ir.Definition(
         node.name.id,
@@ -360,6 +361,7 @@ def _signature(
         weights,
         bool(ctx.states) or any(i.has_state for i in ctx.layers.values()),
         broken,
+        node.broken or ctx.broken_inputs,
         found_sizes(ctx),
         signatures_of(ctx),
     )

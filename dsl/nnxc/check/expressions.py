@@ -91,11 +91,10 @@ def name(ctx: Context, node: tree.Name) -> Value:
     if node.id in ctx.signatures:
         return BlockRef(ctx.signatures[node.id])
     if node.id in ctx.forbidden:
+        ctx.faulty = True
         return BAD
     if node.id in ctx.functions:
         return OpRef(ctx.functions[node.id])
-    if node.id in ctx.forbidden:
-        return BAD
     if node.id in statics.CONSTANTS:
         return number(statics.CONSTANTS[node.id])
     unknown_name(ctx, node)
@@ -150,9 +149,8 @@ def unknown_name(ctx: Context, node: tree.Name) -> None:
 
 def _meant(ctx: Context, node: tree.Name, close: str | None) -> Advice:
     """What an unknown name was meant as."""
-    if node.id in ctx.hints:
-        return {"help": ctx.hints[node.id]}
-    if found := native.advice(ctx, node):
+    hint: Advice = {"help": ctx.hints[node.id]} if node.id in ctx.hints else {}
+    if found := native.advice(ctx, node, hint):
         return found
     if node.id in foreign.HINTS:
         return {"help": foreign.HINTS[node.id]}

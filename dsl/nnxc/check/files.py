@@ -250,9 +250,8 @@ def _each_used(
 def _file_defaults(sink: Sink, file: tree.File) -> Defaults:
     """`defaults Linear(bias=false)`: checked as far as no call is needed."""
     defaults: Defaults = {}
-    used = {
-        n for i in file.items if isinstance(i, tree.Definition) for n in mentioned(i)
-    }
+    definitions = [i for i in file.items if isinstance(i, tree.Definition)]
+    used = {n for i in definitions for n in (*mentioned(i), *i.lost)}
     for item in file.items:
         if isinstance(item, tree.Defaults):
             for call in item.calls:

@@ -33,6 +33,9 @@ DTYPES: Final = {
     "uint8": "u8",
 }
 
+ARRAYS: Final = frozenset(("Tensor", "FloatTensor", "Array", "ndarray", "tensor"))
+DTYPES.update({"LongTensor": "int", "IntTensor": "int", "BoolTensor": "bool"})
+
 ARGUMENTS: Final = {
     "activation": "activation",
     "alpha": "negative_slope",
@@ -86,6 +89,7 @@ ARGUMENTS: Final = {
     "repeats": "n",
     "rngs": "rng",
     "size": "shape",
+    "start_dim": "axis",
     "strides": "stride",
     "scale_factor": "factor",
     "eta": "learning_rate",

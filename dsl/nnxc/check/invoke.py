@@ -246,6 +246,8 @@ def _refuse_argument(
     ctx: Context, layer: LayerInfo, arg: tree.Arg, names: list[str]
 ) -> None:
     layer.used = True
+    if isinstance(layer.callee, Signature) and layer.callee.lossy:
+        raise Fault  # an input may be what was lost
     if arg.name is None:
         count = len(names)
         ctx.fail(

@@ -23,7 +23,18 @@ from .flavors import describe
 from .kept import contained
 from .kinds import demand
 from .scalars import as_tensor, counterpart, repair
-from .values import BAD, Bad, Binding, Fault, Listed, Several, Static, Tensor, Value
+from .values import (
+    BAD,
+    Applied,
+    Bad,
+    Binding,
+    Fault,
+    Listed,
+    Several,
+    Static,
+    Tensor,
+    Value,
+)
 
 PASSES = 4
 MAX_DEPTH = 4
@@ -90,6 +101,10 @@ def _iterable(ctx: Context, node: tree.For) -> Static:
     what = "what a loop runs over"
     if isinstance(node.iterable, tree.Name):
         value = expr(ctx, node.iterable)
+        if isinstance(value, Applied):
+            value.layer.used = True
+            text, label = f"{what} must be a list", f"`{value.layer.name}` is a layer"
+            ctx.fail("N231", text, node.iterable.span, label, **_stack(node))
         if isinstance(value, (Listed, Several)):
             text, label = (
                 f"{what} must be known when the model is built",
@@ -99,6 +114,24 @@ def _iterable(ctx: Context, node: tree.For) -> Static:
                 "N230", text, node.iterable.span, label, **_one_by_one(node, value)
             )
     return static(ctx, node.iterable, what)
+
+
+def _stack(node: tree.For) -> Advice:
+    """`for layer in layers: x = layer(x)`: a stack is applied as a whole."""
+    stack, name = node.iterable.span.text, node.targets[0].id
+    match node.body:
+        case (tree.Assign((tree.Name(x),), "=", tree.Call(tree.Name(f), (arg,))),) if (
+            f == name and arg.value.span.text == x
+        ):
+            pass
+        case (
+            tree.Assign((tree.Name(x),), "=", tree.Pipe(tree.Name(y), (stage,))),
+        ) if (stage.value.span.text == name and x == y):
+            pass
+        case _:
+            return {"help": f"apply the stack as a whole: `x -> {stack}`"}
+    why = "a stack is applied as a whole"
+    return write(node.span.to(node.body[-1].span), f"{x} = {x} -> {stack}", why)
 
 
 def _one_by_one(node: tree.For, value: Listed | Several) -> Advice:

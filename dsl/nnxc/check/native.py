@@ -30,6 +30,8 @@ def advice(ctx: Context, node: Record, otherwise: Advice | None = None) -> Advic
     chain = _path(ctx.statement, node) or [node]
     if found := _needless(ctx, chain):
         return found
+    if found := _statement(ctx, chain):
+        return found
     top, parent = _top(chain)
     text = _placed(spell(ctx, top, parent), parent)
     if isinstance(parent, tree.Assign) and _is_chain(top):
@@ -176,6 +178,43 @@ def _needless(ctx: Context, chain: Chain) -> Advice | None:
     return None
 
 
+def _statement(ctx: Context, chain: Chain) -> Advice | None:
+    """Statements that are another kind of statement here."""
+    match chain[0]:
+        case tree.Assign(targets, "=", tree.Attribute(value, "shape")):
+            kind = _type(ctx, value)
+        case tree.Assign(targets, "=", tree.Call(tree.Attribute(value, "size"), ())):
+            kind = _type(ctx, value)
+        case tree.Assign((name,), "=", tree.Call(func, (arg,)), span) if _last(
+            func
+        ) == "Parameter" and isinstance(arg.value, tree.Call):
+            first = _last(arg.value.func)
+            init = {"randn": "normal", "empty": "zeros", "rand": "uniform"}.get(
+                first, first
+            )
+            dims = [a.value for a in arg.value.args]
+            if len(dims) == 1 and isinstance(dims[0], tree.ListOf):
+                dims = [*dims[0].items]
+            return write(span, f"param {name.id}: {_listed(ctx, dims)} = {init}")
+        case _:
+            return None
+    if kind is None or kind.lead or len(targets) != kind.rank:
+        return None
+    pairs = [(t.id, str(s)) for t, s in zip(targets, kind.sizes, strict=True)]
+    span = chain[0].span  # type: ignore[attr-defined]
+    source, end = span.source.text, ctx.head.end or len(span.source.text)
+    read = [
+        (n, s)
+        for n, s in pairs
+        if n != s and re.search(rf"\b{n}\b", source[span.end : end])
+    ]
+    if not read:
+        return remove(_whole_line(span), "sizes have names: leave it out")
+    margin = "\n" + " " * (span.source.position(span.start)[1] - 1)
+    text = margin.join(f"{name} = {size}" for name, size in read)
+    return write(span, text, "sizes have names")
+
+
 def _whole_line(span: Span) -> Span:
     """A statement with its line end and indentation."""
     text = span.source.text
@@ -218,7 +257,7 @@ def spell(ctx: Context, node: Record, parent: Record | None = None) -> str:
         case tree.Name(name) if name in foreign.POOLS:
             text = foreign.POOLS[name]
         case tree.Name(name) if not isinstance(parent, tree.Arg):
-            text = _known(ctx, name)
+            text = known(ctx, name)
         case _:
             text = None
     return _rebuilt(ctx, node) if text is None else text
@@ -281,13 +320,13 @@ def _is_module(ctx: Context, name: str) -> bool:
     return name in foreign.MODULES and name not in ctx.scope and name not in ctx.axes
 
 
-def _known(ctx: Context, name: str) -> str:
+def known(ctx: Context, name: str) -> str:
     """What a name of others is here; the same where nothing is known of it."""
     if name in ctx.scope or name in ctx.functions or name in ctx.signatures:
         return name
     if name in foreign.NAMES:
         return foreign.NAMES[name]
-    folded = name.casefold().replace("_", "")
+    folded = re.sub(r"[123]d$", "", name.casefold().replace("_", ""))
     for op in _entries(ctx).values():
         if folded in (n.casefold().replace("_", "") for n in (op.name, *op.aliases)):
             return op.name
@@ -308,7 +347,7 @@ def _attribute(ctx: Context, node: tree.Attribute) -> str | None:
     if name in foreign.POOLS:
         return foreign.POOLS[name]
     if name is not None:
-        return foreign.DTYPES.get(name) or _known(ctx, name)
+        return foreign.DTYPES.get(name) or known(ctx, name)
     if node.name in foreign.METHODS:
         return foreign.METHODS[node.name].format(x=spell(ctx, node.value, node))
     if node.name in ("ndim", "rank") and (kind := _type(ctx, node.value)):
@@ -334,6 +373,8 @@ def _call(ctx: Context, node: tree.Call, parent: Record | None) -> str | None:
     if name in foreign.POOLS:
         return foreign.POOLS[name]
     args = node.args
+    if name in ("Activation", "get") and len(args) == 1:
+        return _activation(ctx, args[0].value).removeprefix(" -> ")
     if name == "Sequential":
         return " -> ".join(spell(ctx, a.value, a) for a in _chained(args))
     held = ctx.scope.get(_last(args[0].value)) if args else None
@@ -384,10 +425,10 @@ def _method(ctx: Context, func: tree.Attribute, args: Sequence[tree.Arg]) -> str
         return text
     if name in ("append", "pop", "insert", "extend"):
         return None
-    known = _known(ctx, name)
-    op = _entries(ctx).get(known)
-    if op is None and not known.strip("+-*/"):
-        return f"{spell(ctx, value, func)} {known} {spell(ctx, args[0], None)}"
+    own = known(ctx, name)
+    op = _entries(ctx).get(own)
+    if op is None and args and not own.strip("+-*/"):
+        return f"{spell(ctx, value, func)} {own} {spell(ctx, args[0], None)}"
     if op is None or not op.inputs:
         return None
     first = tree.Arg(None, value, value.span)
@@ -477,7 +518,7 @@ def _reshaped(
     """A reshape, `-1` as the size that it stands for."""
     texts = [spell(ctx, d) for d in dims]
     open_ = [i for i, d in enumerate(dims) if _whole(d) == -1]
-    kind = _type(ctx, value)
+    kind = _type(ctx, _moved_from(value))
     if len(open_) > 1 or (open_ and (kind is None or kind.lead)):
         return None
     if open_ and kind is not None:
@@ -490,6 +531,18 @@ def _reshaped(
         except DimError:
             return None
     return f"{x} -> [{', '.join(texts)}]"
+
+
+_MOVES = ("transpose", "permute", "swapaxes", "contiguous", "reshape", "view")
+
+
+def _moved_from(node: tree.Expr) -> tree.Expr:
+    """The tensor whose elements a chain of methods moves about, none lost."""
+    while isinstance(node, tree.Call) and isinstance(node.func, tree.Attribute):
+        if node.func.name not in _MOVES:
+            break
+        node = node.func.value
+    return node
 
 
 def _dim(ctx: Context, kind: TensorType, node: tree.Expr) -> Dim | None:
@@ -512,12 +565,17 @@ def _entry(
     ctx: Context, name: str, args: Sequence[tree.Arg], staged: bool
 ) -> str | None:
     """A call of something that the library has, perhaps under another name."""
-    known = _known(ctx, name)
-    op = _entries(ctx).get(known)
-    if not known.strip("+-*/") and len(args) == 2:
-        return f"{spell(ctx, args[0].value)} {known} {spell(ctx, args[1].value)}"
+    own = known(ctx, name)
+    op = _entries(ctx).get(own)
+    if not own.strip("+-*/") and len(args) == 2:
+        return f"{spell(ctx, args[0].value)} {own} {spell(ctx, args[1].value)}"
     if op is None:
         return None
+    wide = _entries(ctx).get(f"{own}w")
+    if wide and any(
+        a.name and not op.param(a.name) and wide.param(a.name) for a in args
+    ):
+        own, op = wide.name, wide  # adam(weight_decay=...)
     plain = [a for a in args if a.name is None]
     named = [a for a in args if a.name is not None]
     inputs = [i for i in op.inputs if not i.optional]
@@ -534,18 +592,18 @@ def _entry(
         lists = isinstance(plain[0].value, tree.ListOf)
         inputs = [op.inputs[0]] if lists else [op.inputs[0]] * len(plain)
     texts += [spell(ctx, a.value, a) for a in plain[: len(inputs)]]
-    texts += _positional(ctx, params, plain[len(inputs) :])
+    if plain and inputs and inputs[0].many and isinstance(plain[0].value, tree.ListOf):
+        pairs = zip(params, plain[1:], strict=False)
+        texts += [f"{p.name}={value(ctx, a.value, p)}" for p, a in pairs]
+    else:
+        texts += _positional(ctx, params, plain[len(inputs) :])
     after = ""
     for arg in named:
         if arg.name == "activation" and op.param("activation") is None:
             after = _activation(ctx, arg.value)
         else:
             texts += _named(ctx, op, arg)
-    bare = (
-        known
-        if not texts and (staged or not inputs)
-        else f"{known}({', '.join(texts)})"
-    )
+    bare = own if not texts and (staged or not inputs) else f"{own}({', '.join(texts)})"
     return bare + after
 
 
@@ -593,8 +651,8 @@ def _foreign_sizes(
 def _activation(ctx: Context, node: tree.Expr) -> str:
     """What an `activation=` does, as the arrow that follows."""
     text = node.value if isinstance(node, tree.String) else spell(ctx, node)
-    known = _known(ctx, text)
-    return "" if known in ("linear", "none") else f" -> {known}"
+    own = known(ctx, text)
+    return "" if own in ("linear", "none") else f" -> {own}"
 
 
 def _named(ctx: Context, op: Op, arg: tree.Arg) -> list[str]:
@@ -624,7 +682,7 @@ def value(ctx: Context, node: tree.Expr, param: Param) -> str:
         case tree.String(text) if param.kind in (Kind.NUMBER, Kind.SCHEDULE, Kind.SIZE):
             return text if is_number(text) else node.span.text
         case tree.String(text) if param.kind in (Kind.INIT, Kind.FUNCTION):
-            return _known(ctx, text)
+            return known(ctx, text)
         case tree.ListOf(items, round=True) if param.kind is Kind.WINDOW:
             sizes = [_whole(i) for i in items]
             if len(sizes) > 1 and all(s is not None and s > 0 for s in sizes):
@@ -635,7 +693,7 @@ def value(ctx: Context, node: tree.Expr, param: Param) -> str:
         case tree.Name(name) if param.kind is Kind.DTYPE and name not in DTYPES:
             return foreign.DTYPES.get(name, name)
         case tree.Name(name) if param.kind is Kind.INIT:
-            return _known(ctx, name.rstrip("_"))
+            return known(ctx, name.rstrip("_"))
     return spell(ctx, node)
 
 

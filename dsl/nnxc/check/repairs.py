@@ -14,6 +14,7 @@ from ..shapes import Axis, TensorType, is_float, is_int
 from ..source import Span
 from ..syntax import tree
 from ..syntax.walk import nodes_in
+from . import native
 from .context import Context
 
 Types = tuple[Any, ...]
@@ -32,6 +33,8 @@ def repair(
     otherwise: Advice = {"help": help} if help else {}
     if swapped := _swapped(ctx, op, found, args, spans):
         return swapped
+    if op.inputs and op.inputs[0].many and (named := _axis_by_name(ctx, op)):
+        return named
     names = [i.name for i in op.inputs]
     if at not in names or at not in spans:
         return otherwise
@@ -45,6 +48,19 @@ def repair(
             shown = help and _pattern(text, span) in help
             return {"help": help, "fix": advice["fix"]} if help and shown else advice
     return otherwise
+
+
+def _axis_by_name(ctx: Context, op: Op) -> Advice:
+    """`concat([x, y], 1)`: behind a list, what follows has a name."""
+    for call in nodes_in(ctx.statement, tree.Call):
+        match call.args:
+            case (
+                tree.Arg(None, tree.ListOf()),
+                tree.Arg(None, tree.Number() | tree.Unary()),
+            ):
+                if isinstance(call.func, tree.Name) and call.func.id == op.name:
+                    return native.advice(ctx, call.args[1])
+    return {}
 
 
 def _pattern(text: str, span: Span) -> str:

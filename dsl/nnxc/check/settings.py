@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .. import ir
-from ..diagnostics import write
+from ..diagnostics import Advice, write
 from ..ops import SCHEDULES
 from ..ops.base import Kind, Op
 from ..shapes import FLOATS
@@ -88,19 +88,19 @@ def train_op(
         case tree.Call(tree.Name(name, span), args):
             pass
         case _:
-            ctx.fail(
-                "N508",
-                f"this is no {what}",
-                node.span,
-                help=f"such as `{next(iter(registry))}(...)`",
-            )
+            such: Advice = {"help": f"such as `{next(iter(registry))}(...)`"}
+            if isinstance(node, tree.String) and node.value.casefold() in registry:
+                given = "1e-3" if what == "optimizer" else ""
+                such = write(node.span, f"{node.value.casefold()}({given})")
+            advice = native.advice(ctx, node, such)
+            ctx.fail("N508", f"this is no {what}", node.span, **advice)
     op = registry.get(name)
     if op is None:
         ctx.fail(
             "N508",
             f"there is no {what} `{name}`",
             span,
-            **ctx.suggest(name, registry, span),
+            **native.advice(ctx, node, ctx.suggest(name, registry, span)),
         )
     written = sort_out(ctx, op, args, node.span, piped=False)
     missing(ctx, op, written, node.span)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 from .. import ir
-from ..diagnostics import Label, Sink, closest, meant
+from ..diagnostics import Advice, Label, Sink, closest, meant, write
 from ..ir.outline import learns, outline
 from ..ops import OPTIMIZERS, SCHEDULES
 from ..ops.base import Op
@@ -332,6 +332,9 @@ def _suspect_setting(ctx: Context, node: tree.Assign, goal: Goal) -> None:
         name, place = node.targets[0].id, node.targets[0].span
         if head.id in SCHEDULES and (advice := native.inlined(ctx, node)):
             ctx.fail("N502", f"a train has no `{name}`", place, **advice)
+        if head.id in SCHEDULES:
+            help = f"a schedule is a learning rate: `adam({node.value.span.text})`"
+            ctx.fail("N502", f"a train has no `{name}`", place, help=help)
         goal.seen.setdefault("optimizer", node.span)
         ctx.fail(
             "N502",
@@ -396,6 +399,8 @@ def _assign_setting(ctx: Context, name: str, node: tree.Assign, parts: Parts) ->
         independent(ctx, node.value, name)
     match name:
         case "loss":
+            if isinstance(node.value, tree.String):
+                _named_loss(ctx, node.value, parts)
             goal.loss = _scalar(ctx, node.value, "the loss")
             if not _uses_model(goal.loss):
                 _require_model(ctx, node, parts)
@@ -409,6 +414,16 @@ def _assign_setting(ctx: Context, name: str, node: tree.Assign, parts: Parts) ->
             parts.ema = between(ctx, node.value)
         case "accumulate":
             goal.accumulate = count(ctx, node.value)
+
+
+def _named_loss(ctx: Context, node: tree.String, parts: Parts) -> NoReturn:
+    """A loss is a value of the batch, not the name of one."""
+    names = [item.name for item in parts.batch]
+    text = native.known(ctx, node.value)
+    advice: Advice = {"help": f"call it: `{text}(model(x), y)`"}
+    if len(names) == 2 and text in ctx.functions:
+        advice = write(node.span, f"{text}(model({names[0]}), {names[1]})")
+    ctx.fail("N233", "the loss must be a tensor", node.span, "this is a text", **advice)
 
 
 def _scalar(ctx: Context, node: tree.Expr, what: str) -> ir.Expr:

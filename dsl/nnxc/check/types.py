@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from .. import ir
-from ..diagnostics import Advice, Label, did_you_mean, meant, write
+from ..diagnostics import Advice, Label, did_you_mean, meant, remove, write
 from ..dims import Dim, DimError, product, symbol
 from ..shapes import DTYPES, Axis, TensorType, is_float
 from ..source import Span
@@ -36,7 +36,9 @@ def dtype_meant(name: str, span: Span) -> Advice:
     """What was meant by a dtype that is not known; the span begins with its name."""
     place = Span(span.source, span.start, span.start + len(name))
     dtypes = "one of " + ", ".join(DTYPES)
-    known = foreign.DTYPES.get(name.rpartition(".")[2])
+    known = foreign.DTYPES.get(name)
+    if name in foreign.ARRAYS:
+        return remove(place, f"a type is a shape: leave out `{name}`")
     return meant(place, known) if known else did_you_mean(place, name, DTYPES, dtypes)
 
 

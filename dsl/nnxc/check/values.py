@@ -211,6 +211,7 @@ class Signature:
     has_weights: bool
     has_state: bool = False  # a call in training changes it
     broken: bool = False
+    lossy: bool = False  # an input may be lost to a mistake
     found: Mapping[Dim, Found] = field(
         default_factory=dict
     )  # sizes of what is returned that callers cannot compute

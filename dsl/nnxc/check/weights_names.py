@@ -218,8 +218,18 @@ def _names(ctx: Context, node: tree.Expr) -> tuple[str, ...]:
         case tree.ListOf(items) if items:
             return tuple(name for item in items for name in _names(ctx, item))
     advice: Advice = {"help": 'such as "h.{i}.ln_1"'}
-    if isinstance(node, (tree.Name, tree.Attribute)):
+    root: tree.Expr = node
+    while isinstance(root, tree.Attribute | tree.Call):
+        root = root.value if isinstance(root, tree.Attribute) else root.func
+    if isinstance(root, tree.Name) and not isinstance(node, tree.Call):
         advice = write(node.span, f'"{node.span.text}"')
+    if isinstance(root, tree.String) and isinstance(node, tree.Attribute | tree.Call):
+        func = node.func if isinstance(node, tree.Call) else node
+        name = func.name if isinstance(func, tree.Attribute) else ""
+        args = node.args if isinstance(node, tree.Call) else ()
+        moved = _moved(tree.Call(tree.Name(name), args, node.span))
+        if moved:
+            advice = write(node.span, f"{root.span.text} -> {moved['fix'].text}")
     ctx.fail("N604", "the name of a tensor stands in quotes", node.span, **advice)
 
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from .. import __version__
 from ..codes import CODES
-from ..diagnostics import Diagnostic
+from ..diagnostics import Diagnostic, Fix
 from ..source import NOWHERE, Span
 
 
@@ -72,6 +72,7 @@ def render_sarif(diagnostics: Sequence[Diagnostic]) -> str:
 def _as_sarif(diagnostic: Diagnostic, rule: int) -> dict[str, object]:
     place = diagnostic.primary.span
     known = place.source is not NOWHERE.source
+    fix = diagnostic.fix
     return {
         "ruleId": diagnostic.code,
         "ruleIndex": rule,
@@ -86,7 +87,21 @@ def _as_sarif(diagnostic: Diagnostic, rule: int) -> dict[str, object]:
             }
             for number, label in enumerate(diagnostic.related)
         ],
+        **({"fixes": [_as_sarif_fix(fix, diagnostic.help or "")]} if fix else {}),
     }
+
+
+def _as_sarif_fix(fix: Fix, help: str) -> dict[str, object]:
+    location = _location(fix.span)
+    change = {
+        "deletedRegion": location["region"],
+        "insertedContent": {"text": fix.text},
+    }
+    file = {
+        "artifactLocation": location["artifactLocation"],
+        "replacements": [change],
+    }
+    return {"description": {"text": help}, "artifactChanges": [file]}
 
 
 def _location(span: Span) -> dict[str, object]:

@@ -242,6 +242,8 @@ class TreeBuilder(ItemBuilder):
             else:
                 message = f"cannot assign to {_describe(target)}"
                 help = "only names are assigned to"
+                if isinstance(target, tree.Index):
+                    help = "a tensor does not change: choose with `where`, or join with `concat`"
                 self.fault("N132", message, target.span, help=help)
         span, trivia = self.span(start, end), self.line.trivia
         return tree.Assign(targets, op.text, value, span, trivia)

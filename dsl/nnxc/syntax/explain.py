@@ -213,12 +213,12 @@ def python(source: Source, line: Line, token: Token) -> Diagnostic:
     """N122, for a line with a word of Python."""
     word, span = token.text, Span(source, token.start, token.end)
     advice: Advice = {"help": PYTHON[word]}
-    after = line.tokens[line.tokens.index(token) + 1]
     if word == "is":
+        after = line.tokens[line.tokens.index(token) + 1]
         negated = after.kind == "NOT"
         place = span.to(Span(source, after.start, after.end)) if negated else span
         advice = write(place, "!=" if negated else "==")
-    elif word in ("import", "del", "global", "nonlocal") and line.tokens[0] is token:
+    elif word in ("import", "del", "global", "nonlocal"):
         advice = remove(line_span(source, line), f"{PYTHON[word]}; leave it out")
     elif word == "assert":
         advice = {"help": PYTHON[word], "fix": Fix(span, "require")}
@@ -228,8 +228,13 @@ def python(source: Source, line: Line, token: Token) -> Diagnostic:
 def _chained_comparison(fault: Fault) -> Diagnostic | None:
     if fault.kind not in _COMPARE or not fault.accepts("PLUS"):
         return None
-    help = "write `a < b and b < c`"
-    return fault.report("N127", "comparisons do not chain", help)
+    advice: str | Advice = "write `a < b and b < c`"
+    index = fault.failure.index
+    if index >= 3 and fault.line.tokens[index - 2].kind in _COMPARE:
+        between = fault.line.tokens[index - 1]
+        fix = Fix(fault.span(fault.token), f"and {between.text} {fault.token.text}")
+        advice = {"help": "write `a < b and b < c`", "fix": fix}
+    return fault.report("N127", "comparisons do not chain", advice)
 
 
 def _assignment_in_condition(fault: Fault) -> Diagnostic | None:
@@ -282,6 +287,8 @@ def _use_without_from(fault: Fault) -> Diagnostic | None:
     if fault.first.kind != "USE":
         return None
     help = 'write `use Name from "file.nnx"`'
+    if fault.kind == "STRING" and fault.failure.index == 1:
+        return fault.report("N137", "`use` names what it brings", help)
     if fault.accepts("FROM") and fault.kind in ("STRING", END):
         return fault.report("N137", "missing `from`", help)
     if fault.comes_after("FROM"):
@@ -420,15 +427,12 @@ def _typed_parameter(fault: Fault) -> Diagnostic | None:
     heads = fault.first.kind in ("MODEL", "BLOCK")
     if not heads or fault.kind != "COLON" or not fault.inside:
         return None
-    tokens, at, depth = fault.line.tokens, fault.failure.index + 1, 0
-    while depth or tokens[at].kind not in ("COMMA", "ASSIGN", "RPAR", END):
-        depth += (tokens[at].kind == "LSQB") - (tokens[at].kind == "RSQB")
-        at += 1
-    stop = tokens[at].start - (tokens[at].kind == "ASSIGN")
-    place = Span(fault.source, fault.token.start, stop)
-    advice = remove(
-        place, f"what a parameter is follows from its use: leave out `{place.text}`"
-    )
+    place = fault.rest(fault.token)
+    close = place.text.rindex(")") if ")" in place.text else len(place.text)
+    typed = re.compile(r" *: *[\w.]+(\[[^\]]*\])?(?: *\| *\w+)?(?= *[=,]|$)")
+    text = typed.sub("", place.text[:close]) + place.text[close:]
+    why = "what a parameter is follows from its use: leave its type out"
+    advice: Advice = {"help": why, "fix": Fix(place, text)}
     return fault.report("N120", "a parameter has no type", advice)
 
 
@@ -467,13 +471,15 @@ def _starred(fault: Fault) -> Diagnostic | None:
 
 def _prefixed_string(fault: Fault) -> Diagnostic | None:
     """`f"..."`."""
-    before = fault.before
-    if fault.kind != "STRING" or before is None or before.end != fault.token.start:
+    string = {fault.kind: fault.token, "NAME": fault.after}.get(fault.kind)
+    prefix = fault.before if fault.kind == "STRING" else fault.token
+    if string is None or prefix is None or string.kind != "STRING":
         return None
-    advice = remove(fault.span(before), f"texts are plain: leave out `{before.text}`")
-    return fault.report(
-        "N122", f"`{before.text}` before a text is Python", advice, at=before
-    )
+    if prefix.end != string.start or len(prefix.text) > 2 or prefix.kind != "NAME":
+        return None
+    advice = remove(fault.span(prefix), f"texts are plain: leave out `{prefix.text}`")
+    message = f"`{prefix.text}` before a text is Python"
+    return fault.report("N122", message, advice, at=prefix)
 
 
 def _nameless_collect(fault: Fault) -> Diagnostic | None:
@@ -513,8 +519,25 @@ def _untyped_field(fault: Fault) -> Diagnostic | None:
         return None
     assert fault.before is not None
     name = fault.before.text
-    help = f"write the shape: `{name}: [B, d]`, `{name}: int[B]`"
-    return fault.report("N120", f"`{name}` has no type", help, at=fault.before)
+    advice: str | Advice = f"write the shape: `{name}: [B, d]`, `{name}: int[B]`"
+    if fault.kind == "LSQB":
+        gap = Span(fault.source, fault.before.end, fault.token.start)
+        advice = write(fault.span(fault.before).to(gap), f"{name}: ")
+        advice["help"] = f"write `{name}: {fault.rest(fault.token).text}`"
+    return fault.report("N120", f"`{name}` has no type", advice, at=fault.before)
+
+
+def _round_shape(fault: Fault) -> Diagnostic | None:
+    """`input x: (B, d)`."""
+    declares = fault.first.kind in _DECLARES
+    if not declares or fault.kind != "LPAR" or not fault.comes_after("COLON"):
+        return None
+    sides = _in_parentheses(fault, fault.failure.index)
+    if sides is None:
+        return None
+    place = Span(fault.source, fault.token.start, fault.line.tokens[sides[1] - 1].end)
+    advice = write(place, f"[{', '.join(sides[0])}]")
+    return fault.report("N120", "a shape stands in `[...]`", advice)
 
 
 def _half_a_choice(fault: Fault) -> Diagnostic | None:
@@ -636,6 +659,9 @@ _EXPLANATIONS: tuple[Explanation, ...] = (
     _carries_in_parentheses,
     _misplaced_module,
     _starred,
+    _returned_type,
+    _generate_with_more,
+    _prefixed_string,
     _keyword_as_name,
     _python,
     _chained_comparison,
@@ -648,11 +674,9 @@ _EXPLANATIONS: tuple[Explanation, ...] = (
     _half_a_scan,
     _nameless_metric,
     _path_of_others,
-    _generate_with_more,
     _typed_parameter,
-    _returned_type,
+    _round_shape,
     _colon_for_equals,
-    _prefixed_string,
     _nameless_collect,
     _unknown_statement,
     _half_a_choice,

@@ -94,6 +94,7 @@ _SCANNER = re.compile(
     re.ASCII,
 )
 _KINDS = {kind: re.compile(pattern) for kind, pattern in PATTERNS.items()}
+_TABS = re.compile(r"(?m)^[ \t]+")
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", '"': '"', "'": "'"}
 
@@ -165,11 +166,15 @@ class _Scanner:
                 "tab in indentation",
                 Span(self.source, self.row.start, first),
                 help="indent with four spaces",
-                fix=Fix(
-                    Span(self.source, self.row.start, first), " " * self.row.indent
-                ),
+                fix=self.without_tabs(),
             )
         self.tabs = self.row.tabs
+
+    def without_tabs(self) -> Fix:
+        """Spaces in all indentation from here on."""
+        span = Span(self.source, self.row.start, len(self.source.text))
+        text = _TABS.sub(lambda m: m[0].expandtabs(TAB), span.text)
+        return Fix(span, text)
 
     def token(self, group: str | None, text: str, start: int, end: int) -> None:
         match group:
@@ -304,6 +309,16 @@ class _Scanner:
         self.row.broken = True
         self.sink.error("N116", f"unknown character {shown}", span, help=help, fix=fix)
 
+    def choice(self, start: int) -> Fix | None:
+        """`y = a if condition else b` for `y = condition ? a : b`."""
+        text = self.source.text
+        stop = text.find("\n", start)
+        line = Span(self.source, self.row.start, stop if stop >= 0 else len(text))
+        parts = re.fullmatch(r"(.*(?: = |return ))(.+?) *\? *(.+?) *: *(.+)", line.text)
+        if parts is None or "?" in parts[4]:
+            return None
+        return Fix(line, f"{parts[1]}{parts[3]} if {parts[2]} else {parts[4]}")
+
     def line_end(self, char: str, start: int) -> Fix | None:
         """Where other languages end or continue a line by a character."""
         text = self.source.text
@@ -311,6 +326,8 @@ class _Scanner:
         end = start + 1 + spaces
         ends = text[end : end + 1] in ("", "\n", "#")
         margin = "\n" + text[self.row.start : start][: self.row.indent]
+        if char == "?":
+            return self.choice(start)
         if char == ";":
             place = Span(self.source, start, start + 1 if ends else end)
             return Fix(place, "" if ends else margin)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..diagnostics import Diagnostic, Label, Sink
+from ..diagnostics import Diagnostic, Fix, Label, Sink
 from ..record import Record
 from ..source import Source, Span
 from ._tables import LITERALS
@@ -37,13 +37,16 @@ NO_BREAK = Break()
 class Line:
     """A logical line; its last token is END. For the flags see `Row`."""
 
-    __slots__ = ("breaks", "broken", "indent", "opaque", "tabs", "tokens", "trivia")
+    __slots__ = (
+        *("breaks", "broken", "indent", "opaque", "tabs", "told", "tokens", "trivia"),
+    )
 
     def __init__(self, state: _Open, trivia: Trivia) -> None:
         self.indent, self.tabs = state.first.indent, state.first.tabs
         self.tokens, self.breaks = state.tokens, state.breaks
         self.opaque = state.opaque or state.fault is not None
         self.broken = state.broken
+        self.told = False  # its indentation was reported, so nothing else is
         self.trivia = trivia
 
     @property
@@ -189,13 +192,17 @@ class _Joiner:
                 continue
             label = Label(self.span(opening), "opened here")
             message = f"`{token.text}` does not close `{opening.text}`"
-            help = f"write `{_CLOSING[opening.kind]}`"
-            self.fault(state, "N111", message, token, help, label)
+            right = _CLOSING[opening.kind]
+            fix = Fix(self.span(token), right)
+            self.fault(
+                state, "N111", message, token, f"write `{right}`", label, fix=fix
+            )
             if follows and follows[0].kind in (*_OPERANDS, "ASSIGN"):
                 state.brackets.append(opening)
             return
         help = "remove it, or open it before"
-        self.fault(state, "N111", f"`{token.text}` closes nothing", token, help)
+        text, fix = f"`{token.text}` closes nothing", Fix(self.span(token), "")
+        self.fault(state, "N111", text, token, help, fix=fix)
 
     def unclosed(self, state: _Open) -> None:
         *others, last = state.brackets
@@ -204,8 +211,21 @@ class _Joiner:
 
     def never_closed(self, state: _Open, token: Token, *related: Label) -> None:
         message = f"`{token.text}` is never closed"
-        help = f"close it with `{_CLOSING[token.kind]}`"
-        self.fault(state, "N110", message, token, help, *related)
+        closing = _CLOSING[token.kind]
+        fix = None
+        if state.tokens and not related:
+            last = state.tokens[-1]
+            end = last.start if last.kind == "COLON" else last.end
+            fix = Fix(Span(self.source, end, end), closing)
+        self.fault(
+            state,
+            "N110",
+            message,
+            token,
+            f"close it with `{closing}`",
+            *related,
+            fix=fix,
+        )
 
     def fault(
         self,
@@ -215,11 +235,12 @@ class _Joiner:
         token: Token,
         help: str,
         *related: Label,
+        fix: Fix | None = None,
     ) -> None:
         """Keep the first fault of a line; others tend to follow from it."""
         if state.fault is None:
             at = Label(self.span(token))
-            state.fault = Diagnostic(code, message, at, related, help)
+            state.fault = Diagnostic(code, message, at, related, help, fix)
 
     def span(self, token: Token) -> Span:
         return Span(self.source, token.start, token.end)

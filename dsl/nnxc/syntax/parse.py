@@ -109,7 +109,11 @@ class _Blocks:
 
     def strays(self, line: Line) -> bool:
         """Deal with a line that begins no top-level form."""
-        if self.is_foreign(line):
+        if line.word == "from":
+            found = python(self.source, line, line.tokens[0]._replace(text="import"))
+            self.sink.add(replace(found, message="`from ... import` is Python"))
+            self.at += 1
+        elif self.is_foreign(line):
             self.skip_foreign(line)
         elif self.is_statement(line):
             self.grammar = self.guessed(line, self.at + 1)
@@ -315,7 +319,8 @@ class _Blocks:
             result = parse_tokens(start, tokens, builder.rules, MAX_NESTING)
             if isinstance(result, Failure):
                 fault = Fault(self.source, line, result, self.end_of_body(line))
-                self.sink.add(explain(fault))
+                if not line.told:
+                    self.sink.add(explain(fault))
                 if not missing_colon(fault):
                     return None
                 end = tokens[-1]
@@ -354,8 +359,20 @@ class _Blocks:
             found = python(self.source, line, line.tokens[0])
             self.sink.add(replace(found, **self.around(line)))
         self.broken = True
+        start = self.at
         self.at += 1
         self.skip_deeper(line.indent)
+        while (follows := self.next()) and follows.word in ("except", "finally"):
+            self.at += 1
+            self.skip_deeper(line.indent)
+        self.forget(start)
+
+    def forget(self, start: int) -> None:
+        """What was told of the lines below the one at `start`, up to the present, is not."""
+        skipped = self.lines[start + 1 : self.at]
+        if skipped:
+            first, last = skipped[0].tokens[0], skipped[-1].tokens[-1]
+            self.sink.forget(Span(self.source, first.start, last.end))
 
     def around(self, line: Line) -> dict[str, Any]:
         """What a fix must change around a line of Python."""
@@ -424,6 +441,7 @@ class _Blocks:
         if line.tokens[0].kind in CONTINUES:
             help = "lines continue inside brackets: put both into `(...)`"
             line.opaque = True
+        line.told = True
         above = self.lines[self.at - 1]
         fix = self.joined(above, line) or self.margin(line, above.indent)
         self.error("N107", "unexpected indentation", line, help, fix)
