@@ -201,7 +201,7 @@ def _statement(ctx: Context, chain: Chain) -> Advice | None:
     if kind is None or kind.lead or len(targets) != kind.rank:
         return None
     pairs = [(t.id, str(s)) for t, s in zip(targets, kind.sizes, strict=True)]
-    span = chain[0].span  # type: ignore[attr-defined]
+    span = chain[0].span
     source, end = span.source.text, ctx.head.end or len(span.source.text)
     read = [
         (n, s)
