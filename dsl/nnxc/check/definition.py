@@ -324,7 +324,7 @@ def _has_weights(layer: LayerInfo) -> bool:
 def _signature(
     ctx: Context, node: tree.Definition, first: tree.Definition | None
 ) -> Signature:
-    faulty = ctx.faulty or any(s.broken for s in signatures_of(ctx).values())
+    faulty = ctx.faulty or any(_is_open(s) for s in signatures_of(ctx).values())
     for param in () if faulty else ctx.params.values():
         param.kind = param.kind or Kind.NUMBER
     definition = ir.Definition(
@@ -365,6 +365,12 @@ def _signature(
         found_sizes(ctx),
         signatures_of(ctx),
     )
+
+
+def _is_open(signature: Signature) -> bool:
+    """Whether a mistake leaves open what a block is, or what its parameters are."""
+    kinds = (p.kind for p in signature.params.values())
+    return signature.broken or any(kind is None for kind in kinds)
 
 
 def signatures_of(ctx: Context) -> dict[str, Signature]:

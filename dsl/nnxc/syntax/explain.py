@@ -215,9 +215,12 @@ def python(source: Source, line: Line, token: Token) -> Diagnostic:
     advice: Advice = {"help": PYTHON[word]}
     if word == "is":
         after = line.tokens[line.tokens.index(token) + 1]
-        negated = after.kind == "NOT"
-        place = span.to(Span(source, after.start, after.end)) if negated else span
-        advice = write(place, "!=" if negated else "==")
+        right = "==" if after.kind != "NOT" else "!="
+        at = line.tokens.index(token) + 1 + (after.kind == "NOT")
+        if line.tokens[at].kind in ("NONE", "TRUE", "FALSE"):
+            right, at = f"{right} {line.tokens[at].text.lower()}", at + 1
+        last = line.tokens[at - 1]
+        advice = write(span.to(Span(source, last.start, last.end)), right)
     elif word in ("import", "del", "global", "nonlocal"):
         advice = remove(line_span(source, line), f"{PYTHON[word]}; leave it out")
     elif word == "assert":
