@@ -387,8 +387,11 @@ def _at_least_one(monomial: Monomial, maybe_zero: frozenset[str]) -> bool:
 
 def linear(size: Dim, name: str) -> tuple[Dim, Dim] | None:
     """`(factor, offset)` where a size is `factor * name + offset`; None where it is not."""
-    offset = size.substitute({name: 0})
-    factor = size.substitute({name: 1}) - offset
+    try:
+        offset = size.substitute({name: 0})
+        factor = size.substitute({name: 1}) - offset
+    except DimError:  # it divides by the name
+        return None
     if not factor.terms or size - factor * symbol(name) != offset:
         return None
     return factor, offset
