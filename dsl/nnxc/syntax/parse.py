@@ -14,13 +14,12 @@ from . import tree
 from .build import Else, TreeBuilder, folded
 from .explain import (
     CONTINUES,
-    Fault,
     explain,
-    line_span,
     missing_colon,
     python,
     unknown_statement,
 )
+from .fault import Fault, line_span
 from .lalr import Failure, Token, TooDeep, parse_tokens
 from .lexer import RESERVED, scan
 from .lines import MAX_NESTING, Line, join
