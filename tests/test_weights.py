@@ -189,7 +189,7 @@ def test_a_config_stands_above_the_file(tmp_path: Path) -> None:
 
 def test_config_json_that_says_too_little(tmp_path: Path) -> None:
     path = folder(tmp_path / "a", mlp(), {"sizes": {"hidden": 4}})
-    with pytest.raises(ValueError, match=r"config.json says nothing of classes"):
+    with pytest.raises(ValueError, match=r"classes is missing"):
         module_of(MLP).load_pretrained(path)
 
 

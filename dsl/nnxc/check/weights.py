@@ -14,7 +14,7 @@ from ..syntax import tree, tree_weights
 from .context import Context
 from .values import Fault, Signature
 from .weights_blocks import written_out
-from .weights_config import read
+from .weights_config import assume, read
 from .weights_names import Target, rule_of, targets_of
 from .weights_rows import rows_of
 from .weights_slots import Slot, slots_of
@@ -29,6 +29,8 @@ class Parts:
     optional: str = ""
     renamed: dict[str, str] = field(default_factory=dict)
     config: dict[str, ir.Recorded] = field(default_factory=dict)
+    assumed: dict[str, tuple[ir.Recorded, ...]] = field(default_factory=dict)
+    immaterial: list[str] = field(default_factory=list)
     broken: bool = False
 
 
@@ -61,6 +63,8 @@ def check_weights(
         parts.optional,
         tuple((_older(slots.values()) | parts.renamed).items()),
         tuple(parts.config.items()),
+        tuple(parts.assumed.items()),
+        tuple(parts.immaterial),
         any(slot.spare and slot.path not in taken for slot in slots.values()),
         node.span,
     )
@@ -84,6 +88,11 @@ def _line(
                 _rename(ctx, old, new, parts)
         case tree_weights.Read():
             read(ctx, line, parts.config, signature)
+        case tree_weights.Assume(conditions):
+            for condition in conditions:
+                assume(ctx, condition, parts.assumed)
+        case tree_weights.PassOver(keys):
+            parts.immaterial += [key.value for key in keys]
 
 
 def _rename(ctx: Context, old: tree.String, new: tree.String, parts: Parts) -> None:
@@ -136,7 +145,7 @@ def _parameters(
     ctx: Context, node: tree.Weights, parts: Parts, signature: Signature
 ) -> None:
     """Where `config.json` is read, it gives every parameter that has no default."""
-    if not parts.config:
+    if not (parts.config or parts.assumed or parts.immaterial):
         return
     for param in signature.definition.params:
         if param.default is None and param.name not in parts.config:

@@ -107,14 +107,14 @@ def _check_sides(
 
 def _inside(ctx: Context, line: tree_weights.Stored) -> list[ir.Path]:
     """The paths of a line for a kind of block, in the block."""
-    rests = filter(None, map(_below, line.paths))
+    rests = [rest for node in line.paths if (rest := _below(node)) is not None]
     return [shape(_path(ctx, rest)) for rest in rests]
 
 
 def _has(owner: Signature | ir.Layer, path: ir.Path) -> bool:
     """Whether there are weights below a path."""
     slots = slots_of(owner) if isinstance(owner, Signature) else layer_slots(owner)
-    return any(Cover(path, "").fits(slot) for slot in slots)
+    return any(slot[: len(path)] == path for slot in slots)
 
 
 def _kind(ctx: Context, line: tree_weights.Stored) -> str | None:

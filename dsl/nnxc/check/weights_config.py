@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import math
+from typing import NoReturn
+
 from .. import ir
 from ..diagnostics import Advice, write
 from ..ops.activations import ACTIVATION
 from ..ops.base import Kind
 from ..record import replace
+from ..source import NOWHERE
 from ..syntax import tree, tree_weights
 from .context import Context
 from .values import Fault, Signature
+
+_NO_PARAMETER = ir.Parameter("", Kind.TEXT, None, NOWHERE)
 
 _OPERATORS = (
     *("+", "-", "*", "/", "//", "%", "or", "and"),
@@ -113,3 +119,65 @@ def _recorded(ctx: Context, node: tree.Expr, own: ir.Parameter) -> ir.Recorded:
         case tree.Index(tree.Name(), (tree.String() as named,)):
             advice = write(node.span, named.span.text, "a key stands for its value")
     ctx.fail("N607", "this cannot be read from `config.json`", node.span, **advice)
+
+
+# ------------------------------------------------------------------- assumptions
+
+
+def assume(
+    ctx: Context, node: tree.Expr, assumed: dict[str, tuple[ir.Recorded, ...]]
+) -> None:
+    """`config require "hidden_act" == "silu"`: what a key may be that no parameter is read from."""
+    match node:
+        case tree.Binary("==", left, value):
+            values: tuple[tree.Expr, ...] = (value,)
+        case tree.Binary("in", left, tree.ListOf(items)) if items:
+            values = items
+        case _:
+            _no_assumption(ctx, node)
+    allowed = tuple(_allowed(ctx, value) for value in values)
+    for key in _keys(ctx, left):
+        if key in assumed:
+            ctx.fail("N603", f'"{key}" is held to values twice', left.span)
+        assumed[key] = allowed
+
+
+def _keys(ctx: Context, node: tree.Expr) -> tuple[str, ...]:
+    """The places where one fact may stand: `"a" or "b"`."""
+    match node:
+        case tree.String(key):
+            return (key,)
+        case tree.Index(tree.String(key), (tree.Number(int() as place),)):
+            return (f"{key}.{place}",)
+        case tree.Binary("or", left, right):
+            return (*_keys(ctx, left), *_keys(ctx, right))
+        case tree.Name() | tree.Attribute():
+            advice = write(node.span, f'"{node.span.text}"', "keys stand in quotes")
+            ctx.fail("N609", "a key stands in quotes", node.span, **advice)
+    _no_assumption(ctx, node)
+
+
+def _allowed(ctx: Context, node: tree.Expr) -> ir.Recorded:
+    """A value, of which texts are meant as they stand at the top, and in lists."""
+    match node:
+        case tree.String(text):
+            return ir.Value(text)
+        case tree.Constant(None):
+            return ir.Value(None)
+        case tree.Name("inf"):
+            return ir.Value(math.inf)
+        case tree.ListOf(items):
+            return ir.Computed(",", tuple(_allowed(ctx, item) for item in items))
+        case tree.Binary("*", tree.ListOf() as one, count):
+            many = _recorded(ctx, count, _NO_PARAMETER)
+            return ir.Computed("*", (_allowed(ctx, one), many))
+    return _recorded(ctx, node, _NO_PARAMETER)
+
+
+def _no_assumption(ctx: Context, node: tree.Expr) -> NoReturn:
+    ctx.fail(
+        "N609",
+        "`config require` says what a key is",
+        node.span,
+        help='such as `"hidden_act" == "silu"`, or `"hidden_act" in ["gelu", "gelu_new"]`',
+    )

@@ -52,10 +52,10 @@ def slots_of(signature: Signature, prefix: ir.Path = ()) -> dict[ir.Path, Slot]:
         path = (*prefix, item.name, *[None] * depth)
         here = tuple((prefix, span, side) for span, side in sides)
         for slot in _slots(item, path, signature):
-            sides = here + slot.sides
+            within = here + slot.sides
             if other := found.get(slot.path):  # the name is on both
-                sides = tuple(side for side in sides if side in other.sides)
-            found[slot.path] = replace(slot, sides=sides)
+                within = tuple(side for side in within if side in other.sides)
+            found[slot.path] = replace(slot, sides=within)
     return found
 
 

@@ -56,13 +56,19 @@ def adapters(adapters: Any) -> str:
     out.append(adapters.model)
     out.append(':\n    """Load the adapters that PEFT or `')
     out.append(adapters.save)
-    out.append('` has saved, in place."""\n    ')
+    out.append(
+        '` has saved, in place.\n\n    What does not fit is one error, and the model stays as it was.\n    """\n    wanted = nnx.eval_shape(lambda: '
+    )
     out.append(adapters.add)
-    out.append("(model)\n    read_adapters(model, path, ")
+    out.append("(nnx.clone(model)))\n    values = read_adapters(wanted, path, ")
     out.append(adapters.names)
     out.append(", ")
     out.append(adapters.settings)
-    out.append(")\n    return model\n")
+    out.append(")\n    layers = [layer for _, layer in adapters_of(")
+    out.append(adapters.add)
+    out.append(
+        "(model))]\n    weights = [weight for layer in layers for weight in (layer.lora_a, layer.lora_b)]\n    for weight, value in zip(weights, values, strict=True):\n        weight[...] = value\n    return model\n"
+    )
     return "".join(out)
 
 
@@ -97,6 +103,8 @@ def checkpoint() -> str:
     out.append("\n\n")
     out.append(checkpoint_kinds())
     out.append("\n\n")
+    out.append(json_file())
+    out.append("\n\n")
     out.append(checkpoint_files())
     out.append("\n\n")
     out.append(checkpoint_open())
@@ -110,6 +118,8 @@ def checkpoint() -> str:
     out.append(checkpoint_rest())
     out.append("\n\n")
     out.append(checkpoint_save())
+    out.append("\n\n")
+    out.append(whole_file())
     out.append("\n\n")
     out.append(checkpoint_write())
     return "".join(out)
@@ -128,7 +138,7 @@ def checkpoint_files() -> str:
     """checkpoint_files.py.j2."""
     out: list[str] = []
     out.append(
-        'def checkpoint_files(path: Path) -> list[Path]:\n    """The files of a checkpoint: one, those of an index, or what a folder has of these."""\n    if not path.exists():\n        raise FileNotFoundError(f"there is no checkpoint {path}")\n    if path.is_dir():\n        globs = (\n            "*.safetensors.index.json",\n            "model.safetensors",\n            "*model.safetensors",\n            "*.safetensors",\n        )\n        found = next((f for g in globs if (f := sorted(path.glob(g)))), [])\n        if len(found) != 1:\n            raise FileNotFoundError(f"{path} has {len(found)} checkpoints, not one")\n        path = found[0]\n    if path.suffix != ".json":\n        return [path]\n    try:\n        index = json.loads(path.read_text(encoding="utf-8"))\n        return sorted({path.parent / name for name in index["weight_map"].values()})\n    except (AttributeError, LookupError, TypeError, ValueError) as error:\n        raise ValueError(f"{path} is no index of a checkpoint: {error!r}") from None\n'
+        'def checkpoint_files(path: Path) -> list[Path]:\n    """The files of a checkpoint: one, those of an index, or what a folder has of these."""\n    if not path.exists():\n        raise FileNotFoundError(f"there is no checkpoint {path}")\n    if path.is_dir():\n        globs = (\n            "*.safetensors.index.json",\n            "model.safetensors",\n            "*model.safetensors",\n            "*.safetensors",\n        )\n        found = next((f for g in globs if (f := sorted(path.glob(g)))), [])\n        if len(found) != 1:\n            raise FileNotFoundError(f"{path} has {len(found)} checkpoints, not one")\n        path = found[0]\n    if path.suffix != ".json":\n        return [path]\n    found = read_json(path).get("weight_map")\n    names = list(found.values()) if isinstance(found, dict) else [""]\n    if not all(isinstance(n, str) and n and n == Path(n).name for n in names):\n        raise ValueError(f"{path} is no index of files beside it")\n    return [path.parent / name for name in sorted(set(names))]\n'
     )
     return "".join(out)
 
@@ -146,7 +156,7 @@ def checkpoint_load() -> str:
     """checkpoint_load.py.j2."""
     out: list[str] = []
     out.append(
-        'def load_checkpoint(\n    make: Callable[[], Any],\n    path: str | Path,\n    table: tuple[Stored, ...],\n    ignored: tuple[str, ...],\n    renamed: tuple[tuple[str, str], ...],\n    sharding: Placement,\n) -> Any:\n    """A model with the weights of a checkpoint, read tensor by tensor."""\n    model = nnx.eval_shape(make)\n    state = dict(nnx.to_flat_state(nnx.state(model)))\n    held = held_weights(model, state, table)\n    wanted = {name for row in held for names in row.names for name in names}\n    tensors = open_checkpoint(Path(path), wanted, renamed)\n    problems = list(misfits(held, state, tensors, ignored))\n    if problems:\n        head = f"{path} does not fit {type(model).__name__}:"\n        raise ValueError("\\n  ".join([head, *problems]))\n\n    def placed(key: tuple[Any, ...], value: Any) -> jax.Array:\n        place = sharding(".".join(map(str, key))) if callable(sharding) else sharding\n        return jax.device_put(value.reshape(state[key].shape), place)\n\n    values: dict[tuple[Any, ...], jax.Array] = {}\n    for row in held:\n        weights = read_weights(row, tensors, [state[k].dtype for k in row.keys])\n        values |= zip(row.keys, map(placed, row.keys, weights), strict=True)\n        del weights  # before the next are read\n    return completed(model, make, values, placed)\n'
+        'def load_checkpoint(\n    make: Callable[[], Any],\n    path: str | Path,\n    table: tuple[Stored, ...],\n    ignored: tuple[str, ...],\n    renamed: tuple[tuple[str, str], ...],\n    sharding: Placement,\n) -> Any:\n    """A model with the weights of a checkpoint, read tensor by tensor."""\n    try:\n        model = nnx.eval_shape(make)\n    except Exception as error:  # whatever a constructor makes of odd settings\n        raise ValueError(f"{path} does not fit: {error or repr(error)}") from error\n    state = dict(nnx.to_flat_state(nnx.state(model)))\n    held = held_weights(model, state, table)\n    wanted = {name for row in held for names in row.names for name in names}\n    tensors = open_checkpoint(Path(path), wanted, renamed)\n    problems = list(misfits(held, state, tensors, ignored))\n    if problems:\n        head = f"{path} does not fit {type(model).__name__}:"\n        raise ValueError("\\n  ".join([head, *problems]))\n\n    def placed(key: tuple[Any, ...], value: Any) -> jax.Array:\n        place = sharding(".".join(map(str, key))) if callable(sharding) else sharding\n        return jax.device_put(value.reshape(state[key].shape), place)\n\n    values: dict[tuple[Any, ...], jax.Array] = {}\n    for row in held:\n        weights = read_weights(row, tensors, [state[k].dtype for k in row.keys])\n        values |= zip(row.keys, map(placed, row.keys, weights), strict=True)\n        del weights  # before the next are read\n    return completed(model, make, values, placed)\n'
     )
     return "".join(out)
 
@@ -155,7 +165,7 @@ def checkpoint_open() -> str:
     """checkpoint_open.py.j2."""
     out: list[str] = []
     out.append(
-        'def spellings(name: str, renamed: tuple[tuple[str, str], ...]) -> list[str]:\n    """What a model may call a tensor of this name: old names become new ones, `*` stays."""\n    found = [name]\n    for old, new in renamed:\n        pattern = re.compile(re.escape(old).replace(r"\\*", "(.*)"))\n        matches = [pattern.fullmatch(n) for n in found]\n        found += [new.replace("*", "%s") % m.groups() for m in matches if m]\n    return found\n\n\ndef open_checkpoint(\n    path: Path, wanted: set[str], renamed: tuple[tuple[str, str], ...]\n) -> dict[str, Any]:\n    """The file and the name in it of each tensor, by the name that the model has for it."""\n    from safetensors import SafetensorError, safe_open\n\n    tensors: dict[str, Any] = {}\n    problems = []\n    for file in checkpoint_files(path):\n        try:\n            opened = safe_open(file, "np")\n        except (OSError, SafetensorError) as error:\n            problems.append(f"{file}: {error}")\n            continue\n        names = opened.keys()\n        for name in names:\n            known = (s for s in spellings(name, renamed) if s in wanted)\n            meant = next(known, name)\n            if meant in tensors:\n                problems.append(f"{file}: {meant} is there twice")\n            tensors[meant] = opened, name\n    if problems:\n        raise ValueError("\\n  ".join([f"{path} cannot be read:", *problems]))\n    return tensors\n'
+        'def spellings(name: str, renamed: tuple[tuple[str, str], ...]) -> list[str]:\n    """What a model may call a tensor of this name: old names become new ones, `*` stays."""\n    found = [name]\n    for old, new in renamed:\n        pattern = re.compile(re.escape(old).replace(r"\\*", "(.*)"))\n        for match in [m for n in found if (m := pattern.fullmatch(n))]:\n            kept = iter(match.groups())\n            found.append(re.sub(r"\\*", lambda _, kept=kept: next(kept), new))\n    return found\n\n\ndef open_checkpoint(\n    path: Path, wanted: set[str], renamed: tuple[tuple[str, str], ...]\n) -> dict[str, Any]:\n    """The file and the name in it of each tensor, by the name that the model has for it."""\n    from safetensors import SafetensorError, safe_open\n\n    tensors: dict[str, Any] = {}\n    problems = []\n    for file in checkpoint_files(path):\n        try:\n            if not file.is_file():\n                raise FileNotFoundError("no such file")\n            opened = safe_open(file, "np")\n        except (OSError, SafetensorError) as error:\n            problems.append(f"{file}: {error}")\n            continue\n        names = opened.keys()\n        for name in names:\n            known = (s for s in spellings(name, renamed) if s in wanted)\n            meant = next(known, name)\n            if meant in tensors:\n                problems.append(f"{file}: {meant} is there twice")\n            tensors[meant] = opened, name\n    if problems:\n        raise ValueError("\\n  ".join([f"{path} cannot be read:", *problems]))\n    return tensors\n'
     )
     return "".join(out)
 
@@ -191,7 +201,7 @@ def checkpoint_write() -> str:
     """checkpoint_write.py.j2."""
     out: list[str] = []
     out.append(
-        'class Written(NamedTuple):\n    """Tensors of one dtype that follow each other in a file."""\n\n    entries: list[tuple[str, str, list[int]]]  # name, dtype, shape\n    tensors: Callable[[], Iterator[np.ndarray]]\n\n    @property\n    def itemsize(self) -> int:\n        """The bytes of an element."""\n        return int(re.sub(r"\\D", "", self.entries[0][1]) or 8) // 8\n\n\ndef write_checkpoint(path: Path, groups: list[Written]) -> None:\n    """Write a file of safetensors, tensor by tensor; it is whole, or not there."""\n    groups = sorted(groups, key=lambda g: -g.itemsize)  # each is aligned\n    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}\n    end = 0\n    for group in groups:\n        for name, dtype, shape in group.entries:\n            place = [end, end := end + math.prod(shape) * group.itemsize]\n            header[name] = {"dtype": dtype, "shape": shape, "data_offsets": place}\n    head = json.dumps(header).encode()\n    head += b" " * (-len(head) % 8)\n    unfinished = path.with_name(path.name + ".part")\n    with unfinished.open("wb") as file:\n        file.write(len(head).to_bytes(8, "little") + head)\n        for group in groups:\n            for tensor in group.tensors():\n                write_tensor(file, np.atleast_1d(tensor))\n                del tensor  # before the next is made\n    unfinished.replace(path)\n\n\ndef write_tensor(file: Any, tensor: np.ndarray) -> None:\n    """Write a tensor in parts, without a copy of the whole."""\n    step = max(1, 2**22 * len(tensor) // max(tensor.nbytes, 1))\n    for start in range(0, len(tensor), step):\n        part = np.ascontiguousarray(tensor[start : start + step])\n        file.write(part.reshape(-1).view(np.uint8))\n'
+        'class Written(NamedTuple):\n    """Tensors of one dtype that follow each other in a file."""\n\n    entries: list[tuple[str, str, list[int]]]  # name, dtype, shape\n    tensors: Callable[[], Iterator[np.ndarray]]\n\n    @property\n    def itemsize(self) -> int:\n        """The bytes of an element."""\n        return int(re.sub(r"\\D", "", self.entries[0][1]) or 8) // 8\n\n\ndef write_checkpoint(path: Path, groups: list[Written]) -> None:\n    """Write a file of safetensors, tensor by tensor; it is whole, or not there."""\n    groups = sorted(groups, key=lambda g: -g.itemsize)  # each is aligned\n    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}\n    end = 0\n    for group in groups:\n        for name, dtype, shape in group.entries:\n            place = [end, end := end + math.prod(shape) * group.itemsize]\n            header[name] = {"dtype": dtype, "shape": shape, "data_offsets": place}\n    head = json.dumps(header).encode()\n    head += b" " * (-len(head) % 8)\n    with whole_file(path) as file:\n        file.write(len(head).to_bytes(8, "little") + head)\n        for group in groups:\n            for tensor in group.tensors():\n                write_tensor(file, np.atleast_1d(tensor))\n                del tensor  # before the next is made\n\n\ndef write_tensor(file: Any, tensor: np.ndarray) -> None:\n    """Write a tensor in parts, without a copy of the whole."""\n    step = max(1, 2**22 * len(tensor) // max(tensor.nbytes, 1))\n    for start in range(0, len(tensor), step):\n        part = np.ascontiguousarray(tensor[start : start + step])\n        file.write(part.reshape(-1).view(np.uint8))\n'
     )
     return "".join(out)
 
@@ -390,6 +400,15 @@ def held_weights() -> str:
     return "".join(out)
 
 
+def json_file() -> str:
+    """json_file.py.j2."""
+    out: list[str] = []
+    out.append(
+        'def read_json(file: Path) -> dict[str, Any]:\n    """The object that a file of JSON holds; of 32 MB at most, as files may come from anywhere."""\n    if not file.is_file() or file.stat().st_size > 2**25:\n        raise ValueError(f"{file} is no file, or too large for one of JSON")\n    try:\n        whole = json.loads(file.read_text(encoding="utf-8"), object_hook=plain_number)\n    except (ValueError, RecursionError) as error:\n        raise ValueError(f"{file} is no JSON: {error}") from None\n    if not isinstance(whole, dict):\n        raise ValueError(f"{file} is no JSON object")\n    return whole\n\n\ndef plain_number(entry: dict[str, Any]) -> Any:\n    """An object of JSON; transformers writes Infinity as one."""\n    return float(entry["__float__"]) if entry.keys() == {"__float__"} else entry\n'
+    )
+    return "".join(out)
+
+
 def lora() -> str:
     """lora.py.j2."""
     out: list[str] = []
@@ -439,7 +458,7 @@ def lora_read() -> str:
     """lora_read.py.j2."""
     out: list[str] = []
     out.append(
-        'def read_adapters(\n    model: nnx.Module, path: str | Path, names: Names, settings: dict[str, Any]\n) -> None:\n    """Read what PEFT has written; what does not fit is one error, and nothing is read."""\n    from safetensors.numpy import load_file\n\n    path = Path(path)\n    given = json.loads((path / "adapter_config.json").read_text(encoding="utf-8"))\n    wrong = {k: given.get(k, v) for k, v in settings.items() if given.get(k, v) != v}\n    problems = [f"{k} is {v!r}, not {settings[k]!r}" for k, v in wrong.items()]\n    tensors = load_file(path / "adapter_model.safetensors")\n    values = []\n    for one in adapted(model, names):\n        for name, weight, order in one.tensors():\n            if name not in tensors:\n                problems.append(f"{name} is missing")\n                continue\n            tensor = tensors.pop(name)\n            shape = [weight.shape[axis] for axis in order]\n            part = tensor.T if ".lora_A." in name else tensor\n            if part.shape != (math.prod(shape[:-1]), shape[-1]):\n                problems.append(f"{name} is {tensor.shape}, which does not fit")\n                continue\n            part = part.reshape(shape).transpose(np.argsort(order))\n            values.append((weight, jnp.asarray(part, weight.dtype)))\n    problems += [f"{name} is used by nothing" for name in tensors]\n    if problems:\n        raise ValueError("\\n  ".join([f"{path} does not fit:", *problems]))\n    for weight, value in values:\n        weight[...] = value\n'
+        'def read_adapters(\n    model: nnx.Module, path: str | Path, names: Names, settings: dict[str, Any]\n) -> list[jax.Array]:\n    """What PEFT has written, for A and B of each adapter; what does not fit is one error."""\n    from safetensors import SafetensorError\n    from safetensors.numpy import load_file\n\n    path = Path(path)\n    given = read_json(path / "adapter_config.json")\n    wrong = {k: given.get(k, v) for k, v in settings.items() if given.get(k, v) != v}\n    problems = [f"{k} is {v!r}, not {settings[k]!r}" for k, v in wrong.items()]\n    try:\n        tensors = load_file(path / "adapter_model.safetensors")\n    except SafetensorError as error:\n        raise ValueError(f"{path} cannot be read: {error}") from None\n    values = []\n    for one in adapted(model, names):\n        for name, weight, order in one.tensors():\n            if name not in tensors:\n                problems.append(f"{name} is missing")\n                continue\n            tensor = tensors.pop(name)\n            shape = [weight.shape[axis] for axis in order]\n            part = tensor.T if ".lora_A." in name else tensor\n            if part.shape != (math.prod(shape[:-1]), shape[-1]):\n                problems.append(f"{name} is {tensor.shape}, which does not fit")\n            elif not jnp.issubdtype(tensor.dtype, jnp.floating):\n                problems.append(f"{name} is of dtype {tensor.dtype}, a weight is not")\n            else:\n                part = part.reshape(shape).transpose(np.argsort(order))\n                values.append(jnp.asarray(part, weight.dtype))\n    problems += [f"{name} is used by nothing" for name in tensors]\n    if problems:\n        raise ValueError("\\n  ".join([f"{path} does not fit:", *problems]))\n    return values\n'
     )
     return "".join(out)
 
@@ -538,7 +557,16 @@ def settings() -> str:
     """settings.py.j2."""
     out: list[str] = []
     out.append(
-        'class Settings(dict[str, Any]):\n    """What a `config.json` says, by dotted keys; a position in a list is a key too."""\n\n    def __init__(self, file: Path, whole: Any):\n        self.file = file\n        waiting = [("", whole)]\n        for prefix, values in waiting:\n            several = values.items() if isinstance(values, dict) else enumerate(values)\n            for key, value in several:\n                if isinstance(value, dict | list):\n                    waiting.append((f"{prefix}{key}.", value))\n                if value is not None:\n                    self[f"{prefix}{key}"] = frozen(value)\n\n    def __missing__(self, key: str) -> Any:\n        raise ValueError(f"{self.file} says nothing of {key}")\n\n    def filling(self, make: Callable[[], Any]) -> Any:\n        """A Config, where what is said has the types of its fields."""\n        try:\n            cfg = make()\n        except (ArithmeticError, AttributeError, LookupError, TypeError) as error:\n            raise ValueError(f"{self.file} does not fit: {error}") from error\n        wrong = [\n            f"{name} would be {value!r}, not {kind.__name__ if isinstance(kind, type) else kind}"\n            for name, kind in get_type_hints(type(cfg)).items()\n            if name not in ("dtype", "param_dtype")\n            and not has_type(value := getattr(cfg, name), kind)\n        ]\n        if wrong:\n            raise ValueError("\\n  ".join([f"{self.file} does not fit:", *wrong]))\n        return cfg\n'
+        'UNFIT = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)\n\n\nclass Settings(dict[str, Any]):\n    """What a `config.json` says, by dotted keys; a position in a list is a key too."""\n\n    def __init__(self, file: Path, whole: Any):\n        self.file = file\n        self.single: dict[str, Any] = {}  # no dict, no list of some\n        self.missing: list[str] = []\n        waiting = [("", whole)]\n        for prefix, values in waiting:\n            several = values.items() if isinstance(values, dict) else enumerate(values)\n            for key, value in several:\n                if isinstance(value, dict | list) and value:\n                    waiting.append((f"{prefix}{key}.", value))\n                elif value != {}:\n                    self.single[f"{prefix}{key}"] = value\n                if value is not None:\n                    self[f"{prefix}{key}"] = frozen(value)\n\n    def __missing__(self, key: str) -> Any:\n        self.missing += [key] if key not in self.missing else []\n        return 1  # so that all that is missing is found\n\n    def filling(\n        self,\n        make: Callable[[], Any],\n        read: tuple[str, ...],\n        assumed: Callable[[], dict[str, tuple[Any, ...]]] = dict,\n    ) -> Any:\n        """A Config. What is missing, of another type, other than assumed, or not read although\n        it may matter is one error.\n        """\n        cfg = None\n        try:\n            cfg = make()\n            problems = list(misfilled(cfg))\n        except UNFIT as error:\n            problems = [f"it cannot be read: {error}"]\n        if self.missing:\n            problems = [f"{key} is missing" for key in self.missing]\n        else:\n            problems += self.unlike(assumed, read)\n        if problems:\n            raise ValueError("\\n  ".join([f"{self.file} does not fit:", *problems]))\n        return cfg\n\n    def unlike(\n        self, assumed: Callable[[], dict[str, tuple[Any, ...]]], read: tuple[str, ...]\n    ) -> Iterator[str]:\n        """What is other than assumed, or is not read."""\n        try:\n            held = assumed()\n        except UNFIT as error:\n            yield f"it cannot be compared: {error}"\n            return\n        for key, allowed in held.items():\n            if (key in self or key in self.single) and self.get(key) not in allowed:\n                meant = " or ".join(map(repr, allowed))\n                yield f"{key} is {self.get(key)!r}, the model assumes {meant}"\n        known = {*held, *read}\n        for key, value in self.single.items():\n            if value is not None and not matters_not(key) and not covers(known, key):\n                yield f"{key} is {value!r}, the model does not read it"\n'
+    )
+    return "".join(out)
+
+
+def settings_known() -> str:
+    """settings_known.py.j2."""
+    out: list[str] = []
+    out.append(
+        '# Keys that change no output, wherever they stand.\nHARMLESS = (\n    # where a file comes from, and the precision of its numbers, which it says itself\n    "_name_or_path _commit_hash _class_name architectures auto_map model_type dtype "\n    "torch_dtype transformers_version _diffusers_version "\n    # how the library computes the same, or what it gives besides\n    "use_cache _attn_implementation* attn_implementation torchscript pretraining_tp "\n    "output_attentions output_hidden_states output_router_logits is_encoder_decoder "\n    "return_dict use_return_dict chunk_size_feed_forward gradient_checkpointing "\n    # training alone: initial values, which the file replaces, rates, losses\n    "initializer_range initializer_factor initializer_std init_std *dropout* *_pdrop "\n    "*layerdrop drop_path_rate mask_time_* mask_feature_* label_smoothing "\n    "router_aux_loss_coef router_z_loss_coef router_jitter_noise "\n    # labels, and what comes before and after the model\n    "id2label label2id problem_type finetuning_task task_specific_params "\n    "tokenizer_class bos_token_id forced_*_token_id decoder_start_token_id"\n).split()\n\n\ndef matters_not(key: str) -> bool:\n    """Whether a setting is one that changes no output."""\n    return any(fnmatchcase(part, glob) for part in key.split(".") for glob in HARMLESS)\n\n\ndef covers(known: set[str], key: str) -> bool:\n    """Whether a key is known, lies in one that is, or is single where a first entry is."""\n    parts = key.split(".")\n    around = {".".join(parts[:n]) for n in range(1, len(parts) + 1)}\n    return not known.isdisjoint({*around, f"{key}.0"})\n'
     )
     return "".join(out)
 
@@ -547,7 +575,7 @@ def settings_read() -> str:
     """settings_read.py.j2."""
     out: list[str] = []
     out.append(
-        'def frozen(value: Any) -> Any:\n    """Lists as tuples, inside too."""\n    return tuple(map(frozen, value)) if isinstance(value, list) else value\n\n\ndef has_type(value: Any, kind: Any) -> bool:\n    """Whether a value is of a field\'s type; an int is a float, a bool is no int."""\n    if isinstance(kind, UnionType):\n        return any(has_type(value, choice) for choice in get_args(kind))\n    plain = get_origin(kind) or kind\n    if plain is tuple and isinstance(value, tuple):\n        return all(has_type(item, k) for item in value for k in get_args(kind)[:1])\n    if isinstance(value, bool):\n        return plain is bool\n    return isinstance(value, int | float if plain is float else plain)\n\n\ndef read_settings(path: Path) -> Settings:\n    """The settings beside a checkpoint, those that are null left out."""\n    file = (path if path.is_dir() else path.parent) / "config.json"\n    try:\n        whole = json.loads(file.read_text(encoding="utf-8"))\n    except FileNotFoundError:\n        raise FileNotFoundError(f"{file} is not there: pass a Config") from None\n    except ValueError as error:\n        raise ValueError(f"{file} is no JSON: {error}") from None\n    if not isinstance(whole, dict):\n        raise ValueError(f"{file} is no JSON object")\n    return Settings(file, whole)\n'
+        'def misfilled(cfg: Any) -> Iterator[str]:\n    """The fields of a Config that have not their type."""\n    for name, kind in get_type_hints(type(cfg)).items():\n        value = getattr(cfg, name)\n        if name not in ("dtype", "param_dtype") and not has_type(value, kind):\n            expected = kind.__name__ if isinstance(kind, type) else kind\n            yield f"{name} would be {value!r}, not {expected}"\n\n\ndef frozen(value: Any) -> Any:\n    """Lists as tuples, inside too."""\n    return tuple(map(frozen, value)) if isinstance(value, list) else value\n\n\ndef has_type(value: Any, kind: Any) -> bool:\n    """Whether a value is of a field\'s type; an int is a float, a bool is no int."""\n    if isinstance(kind, UnionType):\n        return any(has_type(value, choice) for choice in get_args(kind))\n    plain = get_origin(kind) or kind\n    if plain is tuple and isinstance(value, tuple):\n        return all(has_type(item, k) for item in value for k in get_args(kind)[:1])\n    if isinstance(value, bool):\n        return plain is bool\n    if isinstance(value, float) and math.isnan(value):\n        return False\n    return isinstance(value, int | float if plain is float else plain)\n\n\ndef read_settings(path: Path) -> Settings:\n    """The settings beside a checkpoint."""\n    file = (path if path.is_dir() else path.parent) / "config.json"\n    if not file.exists():\n        raise FileNotFoundError(f"{file} is not there: pass a Config")\n    try:\n        return Settings(file, read_json(file))\n    except RecursionError:\n        raise ValueError(f"{file} is nested too deeply") from None\n'
     )
     return "".join(out)
 
@@ -901,18 +929,25 @@ def weights(weights: Any) -> str:
         out.append(row)
         out.append(",\n")
     out.append(")\n\n\n")
-    if weights.settings:
+    if weights.reads:
         out.append("def ")
         out.append(weights.read)
         out.append("(path: str | Path) -> ")
         out.append(weights.config)
         out.append(
-            ':\n    """What the `config.json` of a checkpoint says."""\n    given = read_settings(Path(path))\n    return given.filling(lambda: '
+            ':\n    """What the `config.json` of a checkpoint says: all that matters of it, or a ValueError."""\n    given = read_settings(Path(path))\n    return given.filling(\n        lambda: '
         )
         out.append(weights.config)
         out.append("(")
         out.append(weights.settings)
-        out.append("))\n\n\n")
+        out.append("),\n        read=")
+        out.append(weights.keys)
+        out.append(",\n")
+        if weights.assumed:
+            out.append("        assumed=lambda: ")
+            out.append(weights.assumed)
+            out.append(",\n")
+        out.append("    )\n\n\n")
     out.append("def ")
     out.append(weights.load)
     out.append("(")
@@ -922,7 +957,7 @@ def weights(weights: Any) -> str:
     out.append(
         ':\n    """Load a checkpoint: a folder, a file of safetensors or an index of several.\n\n    With `dtype`, the model computes and keeps its weights in that. They lie where `sharding`\n    says: one for all, or a function of a weight\'s path. What does not fit is one error, and\n    nothing is loaded.\n    """\n'
     )
-    if weights.settings:
+    if weights.reads:
         out.append("    cfg = ")
         out.append(weights.read)
         out.append("(path) if cfg is None else cfg\n")
@@ -957,4 +992,13 @@ def weights(weights: Any) -> str:
     out.append(", ")
     out.append(weights.ignored)
     out.append(", like)\n")
+    return "".join(out)
+
+
+def whole_file() -> str:
+    """whole_file.py.j2."""
+    out: list[str] = []
+    out.append(
+        '@contextmanager\ndef whole_file(path: Path) -> Iterator[Any]:\n    """A file to write: at its path once it is whole and on the disk, else nowhere."""\n    unfinished = path.with_name(f".{path.name}.{token_hex(8)}")\n    try:\n        with unfinished.open("xb") as file:\n            yield file\n            file.flush()\n            os.fsync(file.fileno())\n        unfinished.replace(path)\n    finally:\n        unfinished.unlink(missing_ok=True)\n'
+    )
     return "".join(out)

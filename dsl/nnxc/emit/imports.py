@@ -32,10 +32,13 @@ _OTHERS = {
 # More of them, in modules that read checkpoints or generate.
 _MORE = {
     "json": "import json",
+    "os": "import os",
     "re": "import re",
     "Iterator": "collections.abc",
+    "contextmanager": "contextlib",
     "fnmatchcase": "fnmatch",
     "Path": "pathlib",
+    "token_hex": "secrets",
     "UnionType": "types",
     "get_args": "typing",
     "get_origin": "typing",

@@ -139,9 +139,9 @@ def weights_parts(program: ir.Program, names: Names, options: Options) -> list[P
     """What reads and writes checkpoints: once what all models share, then each model's own."""
     first = [] if adapted_weights(program) else [templates.checkpoint()]
     parts = [Part(text, done=True) for text in first]
-    if any(w.config for w in program.weights):
-        parts.append(Part(templates.settings(), done=True))
-        parts.append(Part(templates.settings_read(), done=True))
+    if any(w.reads for w in program.weights):
+        made = (templates.settings, templates.settings_known, templates.settings_read)
+        parts += [Part(make(), done=True) for make in made]
     for section in program.weights:
         adapted = section.model in adapted_models(program)
         several = len(program.weights) > 1

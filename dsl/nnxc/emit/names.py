@@ -18,8 +18,9 @@ MODULES = (
 CHECKPOINT = (
     "DTYPES", "Held", "Placement", "Settings", "Stored", "Written", "checkpoint_files", "completed",
     "file_tensors", "frozen", "has_type", "held_weights", "is_ignored", "load_checkpoint", "misfits",
-    "numbered", "open_checkpoint", "read_settings", "read_weights", "row_tensors", "save_checkpoint",
-    "spellings", "write_checkpoint", "write_tensor",
+    "numbered", "open_checkpoint", "read_json", "read_settings", "read_weights", "row_tensors",
+    "save_checkpoint", "spellings", "whole_file", "write_checkpoint", "write_tensor",
+    "HARMLESS", "UNFIT", "covers", "matters_not", "misfilled", "plain_number",
 )  # fmt: skip
 # What modules that generate refer to besides.
 GENERATE = (
@@ -35,8 +36,8 @@ ACCUMULATED = ("Accumulated", "accumulate")
 MATRIX_AXES = "matrix_axes"  # to tell matrices from other weights
 # What all of these import.
 MORE_MODULES = (
-    "Iterator", "Path", "UnionType", "fnmatchcase", "get_args", "get_origin", "get_type_hints",
-    "json", "np", "re",
+    "Iterator", "Path", "UnionType", "contextmanager", "fnmatchcase", "get_args", "get_origin",
+    "get_type_hints", "json", "np", "os", "re", "token_hex",
 )  # fmt: skip
 # What a train makes, and what weights make, unless there are several of them.
 TRAIN = (

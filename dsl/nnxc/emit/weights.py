@@ -26,7 +26,10 @@ class WeightsView(Record):
     table: str
     rows: tuple[str, ...]
     read: str
+    reads: bool  # whether there is anything to say of `config.json`
     settings: str  # keywords of the Config
+    assumed: str  # what other keys may be
+    keys: str  # that are read, or do not matter
     load: str
     parameters: str
     arguments: str
@@ -56,7 +59,10 @@ def weights_view(
         table=give(f"STORED{suffix.upper()}"),
         rows=tuple(_row(row, signature, names, options) for row in section.rows),
         read=give(f"read_config{suffix}"),
+        reads=section.reads,
         settings=", ".join(settings),
+        assumed=_assumed(section, signature),
+        keys=t.literal(_read(section)).text,
         load=give(f"load_pretrained{suffix}"),
         parameters=_parameters(section, signature, inferred),
         arguments=", ".join([*inferred, "cfg", "rngs=nnx.Rngs(0)"]),
@@ -78,7 +84,7 @@ def _parameters(section: ir.Weights, signature: Signature, inferred: list[str]) 
     """A Config may be left out where the file has one, or where all has defaults."""
     required = any(p.default is None for p in signature.definition.params)
     cfg = f"cfg: {signature.config}"
-    if section.config:
+    if section.reads:
         cfg += " | None = None"
     elif not required:
         cfg += f" = {signature.config}()"
@@ -202,6 +208,40 @@ def _recorded(value: ir.Recorded, model: Signature) -> Text:
             return Text(f"{model.config}.{model.arguments[name]}")
         case ir.Computed(op, operands):
             return _computed_from(op, operands, model)
+
+
+def _assumed(section: ir.Weights, model: Signature) -> str:
+    """By key, the values that it may have."""
+    entries = (
+        f"{t.quoted(key)}: {t.tuple_of([_recorded(v, model).text for v in values]).text}"
+        for key, values in section.assumed
+    )
+    text = ", ".join(entries)
+    return f"{{{text}}}" if text else ""
+
+
+def _read(section: ir.Weights) -> list[str]:
+    """The keys that are read, or do not matter."""
+    values = [value for _, value in section.config]
+    values += [value for _, several in section.assumed for value in several]
+    read = (key for value in values for key in _mentioned(value))
+    return list(dict.fromkeys((*read, *section.immaterial)))
+
+
+def _mentioned(value: ir.Recorded) -> list[str]:
+    match value:
+        case ir.Key(path):
+            return [path]
+        case ir.Computed("or", (ir.Key(first), ir.Key(whole))) if _holds(whole, first):
+            return [first]  # `"size"[0] or "size"`: no other entry of the list
+        case ir.Computed(_, operands):
+            return [key for operand in operands for key in _mentioned(operand)]
+    return []
+
+
+def _holds(whole: str, key: str) -> bool:
+    """Whether a key is an entry of a list."""
+    return key.startswith(f"{whole}.") and key[len(whole) + 1 :].isdigit()
 
 
 def _computed_from(

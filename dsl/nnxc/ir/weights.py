@@ -74,5 +74,12 @@ class Weights(Record):
     optional: str
     renamed: tuple[tuple[str, str], ...]
     config: tuple[tuple[str, Recorded], ...]  # by parameter
+    assumed: tuple[tuple[str, tuple[Recorded, ...]], ...]  # by key, what it may be
+    immaterial: tuple[str, ...]  # keys
     loose: bool  # the model has state that no row names
     span: Span
+
+    @property
+    def reads(self) -> bool:
+        """Whether it says anything of `config.json`."""
+        return bool(self.config or self.assumed or self.immaterial)

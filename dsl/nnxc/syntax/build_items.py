@@ -48,6 +48,16 @@ class ItemBuilder(LineBuilder):
         span, trivia = self.span(start, end), self.line.trivia
         return tree_weights.Read(names, tuple(values), trivia, span)
 
+    def assume(self, children: Children, start: int, end: int) -> tree_weights.Assume:
+        span = self.span(start, end)
+        return tree_weights.Assume(tuple(children), self.line.trivia, span)
+
+    def pass_over(
+        self, children: Children, start: int, end: int
+    ) -> tree_weights.PassOver:
+        span = self.span(start, end)
+        return tree_weights.PassOver(tuple(children), self.line.trivia, span)
+
     def stored(self, children: Children, start: int, end: int) -> tree_weights.Stored:
         at = next(i for i, c in enumerate(children) if isinstance(c, Token))
         paths, values = tuple(children[:at]), tuple(children[at + 1 :])

@@ -116,6 +116,10 @@ def _weights_line(line: tree_weights.WeightsLine) -> Doc:
             return f"rename {', '.join(renamed)}"
         case tree_weights.Read(names, values):
             return (f"config {_names(names)} = ", _listed(values, CONDITION))
+        case tree_weights.Assume(conditions):
+            return ("config require ", _listed(conditions, CONDITION))
+        case tree_weights.PassOver(keys):
+            return f"config ignore {', '.join(quoted(key.value) for key in keys)}"
         case tree_weights.Stored(paths, values):
             return (_listed(paths, PATH), " = ", _listed(values, ARM))
         case _:

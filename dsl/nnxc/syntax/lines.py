@@ -287,11 +287,13 @@ def _settle_first(tokens: list[Token]) -> None:
 
 
 def _settle_inner(tokens: list[Token], words: tuple[str, ...]) -> None:
-    """Some lines have keywords of their own."""
+    """Some lines have keywords of their own, which are names on the left of `=`."""
     depth = 0
+    follows = (*(token.kind for token in tokens[1:]), END)
     for i, token in enumerate(tokens):
         depth += (token.kind in _CLOSING) - (token.kind in _CLOSES)
-        if depth == 0 and token.text in words:
+        named = follows[i] in ("ASSIGN", "COMMA")
+        if depth == 0 and token.text in words and not named:
             tokens[i] = token._replace(kind=KEYWORDS[token.text])
 
 

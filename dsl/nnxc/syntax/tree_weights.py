@@ -44,6 +44,22 @@ class Read(Record):
     span: Span = field(default=NOWHERE, compare=False)
 
 
+class Assume(Record):
+    """`config require "hidden_act" == "silu", "tie" in [false, none]`."""
+
+    conditions: tuple[Expr, ...]
+    trivia: Trivia
+    span: Span = field(default=NOWHERE, compare=False)
+
+
+class PassOver(Record):
+    """`config ignore "key", "key"`: what cannot matter."""
+
+    keys: tuple[String, ...]
+    trivia: Trivia
+    span: Span = field(default=NOWHERE, compare=False)
+
+
 class Stored(Record):
     """`h[i].c_fc, ln_f = "h.{i}.mlp.c_fc" -> transpose, "ln_f"`."""
 
@@ -53,7 +69,7 @@ class Stored(Record):
     span: Span = field(default=NOWHERE, compare=False)
 
 
-WeightsLine: TypeAlias = Ignore | Lacking | Rename | Read | Stored
+WeightsLine: TypeAlias = Ignore | Lacking | Rename | Read | Assume | PassOver | Stored
 
 
 class Weights(Record):

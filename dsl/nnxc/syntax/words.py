@@ -22,10 +22,8 @@ HARD = frozenset(
 ) | {"require", "return", "true"}
 """Keywords everywhere; the others only where a line begins."""
 
-WITHIN = {"scan": ("over", "reversed", "with"), "adapt": ("on",)}
+WITHIN = {"scan": ("over", "reversed", "with"), "adapt": ("on",), "config": ("ignore",)}
 """Keywords in lines that begin with such a word only, outside of brackets."""
-
-INNER = frozenset(word for words in WITHIN.values() for word in words)
 
 KEYWORDS = {text: kind for text, kind in LITERALS.items() if text.isalpha()}
 
@@ -38,6 +36,7 @@ def _first(start: str) -> frozenset[str]:
 TOP = _first("top_line")
 BODY = _first("body_line") - {"true", "false", "none", "not"} | {"elif", "else"}
 WEIGHTS = _first("weights_line")
+INNER = frozenset(word for words in WITHIN.values() for word in words) - WEIGHTS
 HEADS = frozenset(
     ("block", "elif", "else", "for", "if", "model", "optimize", "scan", "train")
 ) | {"weights"}

@@ -1,0 +1,1 @@
+"""Every setting of a published model's configuration, changed: followed, or refused."""
