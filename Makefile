@@ -5,12 +5,13 @@ RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 MINILM := $(VENV)/.minilm
 TUNIX := .venv-tunix
+CONFIGS := .venv-configs
 ZOO := $(wildcard dsl/nnxc/zoo/*.nnx dsl/nnxc/zoo/*/*.nnx)
 N ?= 500
 NEW_ENOUGH = $(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("nnxc needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + "; name another: make PYTHON=python3.12")'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-lm sentences test quick parity tunix values fuzz bench generate lint clean
+.PHONY: help demo demo-lm sentences test quick parity configs tunix values fuzz bench generate lint clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +33,10 @@ quick: $(READY) ## the tests that take no tens of seconds
 
 parity: $(READY) ## zoo specs against reference models (make parity PARITY=folder)
 	@$(RUN) -m tests.parity
+
+configs: $(CONFIGS)/.ready ## every setting of the reference libraries, changed (make configs FAMILIES=llama)
+	@XLA_FLAGS=--xla_backend_optimization_level=0 JAX_PLATFORMS=cpu TF_CPP_MIN_LOG_LEVEL=3 \
+	  PYTHONWARNINGS=ignore $(CONFIGS)/bin/python -m tests.configs $(FAMILIES)
 
 tunix: $(TUNIX)/.ready ## zoo models through Tunix: tuned, sampled, aligned (make tunix FAMILIES=llama31)
 	@XLA_FLAGS=--xla_force_host_platform_device_count=4 JAX_PLATFORMS=cpu TF_CPP_MIN_LOG_LEVEL=3 \
@@ -62,7 +67,7 @@ lint: $(READY) ## ruff, black, mypy, and the zoo's own formatting
 	@$(VENV)/bin/nnxc fmt --check $(ZOO)
 
 clean: ## forget the environment and what was built
-	@rm -rf $(VENV) $(TUNIX) out build dist
+	@rm -rf $(VENV) $(TUNIX) $(CONFIGS) out build dist
 
 $(READY): pyproject.toml constraints.txt
 	@$(NEW_ENOUGH)
@@ -79,6 +84,15 @@ $(TUNIX)/.ready: pyproject.toml
 	@$(PYTHON) -m venv $(TUNIX)
 	@$(TUNIX)/bin/python -m pip install -qq --editable '.[tunix]' \
 	  || { echo "make tunix needs google-tunix, which pip could not install from PyPI (is there a network?)"; exit 1; }
+	@touch $@
+
+# Apart as well: the libraries that published models come from, and torch for CPUs.
+$(CONFIGS)/.ready: pyproject.toml
+	@$(NEW_ENOUGH)
+	@echo "Making $(CONFIGS) (once; some minutes) ..."
+	@$(PYTHON) -m venv $(CONFIGS)
+	@$(CONFIGS)/bin/python -m pip install -qq --editable '.[configs]' \
+	  || { echo "make configs needs transformers, diffusers and torch, which pip could not install (is there a network?)"; exit 1; }
 	@touch $@
 
 # Weights, 84 MB; what the package asks for besides is not needed.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from emitting import load, text_of
+from flax import nnx
 
 from nnxc import driver
 from nnxc.diagnostics import Sink
@@ -227,3 +229,35 @@ weights Net from "{path}":
 """
     (section,) = driver.analyse(text).program.weights
     assert section.config[0][0] == "ignore" and section.immaterial == ("ignore",)
+
+
+DEEP = """
+block Layer():
+    input x: [B, d]
+    return x -> Linear(d) as up -> LayerNorm as norm
+
+model Net(d = 4, layers = 3):
+    input x: [B, d]
+    return x -> Layer * layers as h -> Dropout(0.5)
+
+weights Net from "{path}":
+    config d, layers = "d", "layers"
+"""
+
+
+@pytest.mark.parametrize("stack", ["loop", "scan"])
+@pytest.mark.parametrize("more", [{"layers": 10**9}, {"d": 10**9}, {"d": 10**30}])
+def test_a_model_is_bounded_by_its_file(tmp_path: Path, stack: str, more: Any) -> None:
+    net = load(text_of(DEEP, black=False, stack=stack))
+    model = net.Net(net.Config(), rngs=nnx.Rngs(0))
+    net.save_pretrained(model, tmp_path)
+    (tmp_path / "config.json").write_text(json.dumps({"d": 4, "layers": 3, **more}))
+    began = time.monotonic()
+    with pytest.raises(ValueError):
+        net.load_pretrained(tmp_path)
+    assert time.monotonic() - began < 10
+    (tmp_path / "config.json").write_text(json.dumps({"d": 4, "layers": 3}))
+    again = net.load_pretrained(tmp_path)
+    x = np.ones((2, 4), "f4")
+    again.eval(), model.eval()
+    np.testing.assert_array_equal(again(x), model(x))

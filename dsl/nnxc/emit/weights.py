@@ -65,7 +65,7 @@ def weights_view(
         keys=t.literal(_read(section)).text,
         load=give(f"load_pretrained{suffix}"),
         parameters=_parameters(section, signature, inferred),
-        arguments=", ".join([*inferred, "cfg", "rngs=nnx.Rngs(0)"]),
+        arguments=", ".join([*inferred, "cfg", "rngs=rngs"]),
         dtypes=", ".join(f"{name}=dtype" for name in signature.dtypes),
         ignored=t.tuple_of([t.quoted(glob) for glob in section.ignored]).text,
         renamed=_renamed(section).text,
