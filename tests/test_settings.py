@@ -252,10 +252,10 @@ def test_a_model_is_bounded_by_its_file(tmp_path: Path, stack: str, more: Any) -
     model = net.Net(net.Config(), rngs=nnx.Rngs(0))
     net.save_pretrained(model, tmp_path)
     (tmp_path / "config.json").write_text(json.dumps({"d": 4, "layers": 3, **more}))
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(ValueError):
         net.load_pretrained(tmp_path)
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10
     (tmp_path / "config.json").write_text(json.dumps({"d": 4, "layers": 3}))
     again = net.load_pretrained(tmp_path)
     x = np.ones((2, 4), "f4")
