@@ -85,8 +85,10 @@ class Expressions:
                 return self.indexed(self.value(value), items)
             case tree.Call():
                 return self.call(node)
-            case tree.Named(value=value):
-                return self.value(value)
+            case tree.Named(value=value, name=name):
+                found = self.value(value)
+                self.keep_layer(name, value)
+                return found
         raise NotImplementedError(type(node).__name__)
 
     def lookup(self, name: str) -> Any:
@@ -95,6 +97,13 @@ class Expressions:
         if name == "pi":
             return math.pi
         return self.file.lookup(name)
+
+    def keep_layer(self, name: str, node: tree.Expr) -> None:
+        """A layer can be applied again by its name, where no value has it."""
+        while isinstance(node, tree.Call) and isinstance(node.func, tree.Call):
+            node = node.func
+        if isinstance(self.env.get(name), Layer | Stack | None):
+            self.env[name] = self.assigned(node)
 
     def assigned(self, node: tree.Expr) -> Any:
         """What a name is given; a layer without arguments is constructed."""
@@ -268,8 +277,10 @@ class Expressions:
     def stage(self, node: tree.Expr, value: Any) -> Any:
         """What an arrow brings, given to what follows it."""
         match node:
-            case tree.Named(value=inner):
-                return self.stage(inner, value)
+            case tree.Named(value=inner, name=name):
+                found = self.stage(inner, value)
+                self.keep_layer(name, inner)
+                return found
             case tree.ListOf(items=items):
                 return self.relaid(self.tensor(value), items)
             case tree.Branch(arms=arms):

@@ -125,7 +125,7 @@ def bindable(ctx: Context, target: tree.Name) -> None:
         "layer",
         "loop variable",
     ):
-        if held.what == "layer" and isinstance(held.value, Bad):
+        if held.gives_way or (held.what == "layer" and isinstance(held.value, Bad)):
             return
         ctx.fail(
             "N202",

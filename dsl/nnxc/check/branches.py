@@ -122,8 +122,9 @@ def _join(
             keep(ctx, one, choice.condition, b is None)
         elif a is b or (name in before and _origin(a) is _origin(b)):
             scope[name] = before.get(name, a)
-        elif isinstance(a.value, Applied) and isinstance(b.value, Applied):
-            _one_sided(ctx, a)
+        elif isinstance(a.value, Applied) or isinstance(b.value, Applied):
+            _unknown(a, b)
+            _one_sided(ctx, b if isinstance(a.value, Applied) else a)
         else:
             a, b = _tensors(ctx, choice, before.get(name), a, b)
             value = _joined(ctx, choice, name, a, b)
@@ -168,7 +169,7 @@ def _tensors(
 
 def _joined(ctx: Context, choice: Choice, name: str, a: Binding, b: Binding) -> Value:
     x, y = a.value, b.value
-    if isinstance(x, (Bad, Applied)) or isinstance(y, (Bad, Applied)):
+    if isinstance(x, Bad) or isinstance(y, Bad):
         _unknown(a, b)
         return BAD
     if isinstance(x, Tensor) and isinstance(y, Tensor):

@@ -255,8 +255,8 @@ def _axis_meant(subject: TensorType, n: int, span: Span) -> Advice:
 
 
 def find_axis(ctx: Context, node: tree.Name, subject: TensorType) -> int:
-    """The position of the axis of that name."""
-    found = subject.find(node.id)
+    """The position of the axis of that name, or else of the size that the name stands for."""
+    found = subject.find(node.id) or _of_size(ctx, node, subject)
     if len(found) == 1:
         binding = ctx.scope.get(node.id)
         if binding:
@@ -281,6 +281,15 @@ def find_axis(ctx: Context, node: tree.Name, subject: TensorType) -> int:
             "name an axis of the shape, or give its position",
         ),
     )
+
+
+def _of_size(ctx: Context, node: tree.Name, subject: TensorType) -> tuple[int, ...]:
+    """The axes whose size a static local is, where its number is no position as well."""
+    binding = ctx.scope.get(node.id)
+    dim = binding.value.dim if binding and isinstance(binding.value, Static) else None
+    if dim is None or dim.value in range(-subject.rank, subject.rank):
+        return ()
+    return tuple(i for i, size in enumerate(subject.sizes) if size == dim)
 
 
 def _axes(

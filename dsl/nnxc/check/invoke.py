@@ -40,6 +40,8 @@ from .values import (
 )
 
 FUNCTIONS = ("function", "loss", "metric")
+# What keeps its name where `as` gives it to a layer.
+BESIDE_LAYERS = ("parameter", "input", "value", "axis")
 
 
 def is_camel(name: str) -> bool:
@@ -84,19 +86,25 @@ def _inner(ctx: Context, node: tree.Expr) -> Value:
 
 
 def bind_layer(ctx: Context, node: tree.Named, layer: LayerInfo | None) -> None:
-    """Make `as name` usable further down, for sharing."""
+    """Make `as name` usable further down, for sharing; a value of that name keeps it, and the
+    name after `as` is then that of the attribute alone."""
     held = ctx.scope.get(node.name)
-    if held is not None and not (
-        isinstance(held.value, Applied) and held.value.layer is layer
-    ):
+    if held is None or (isinstance(held.value, Applied) and held.value.layer is layer):
+        if layer is not None:
+            bound = ctx.bind(node.name, Applied(layer), node.name_span, "layer")
+            bound.used = bound.gives_way = True
+    elif held.what not in BESIDE_LAYERS or _may_be_applied(held.value):
         ctx.fail(
             "N202",
             f"`{node.name}` already names {with_article(held.what)}",
             node.name_span,
             related=(Label(held.span, "here"),),
         )
-    if layer is not None:
-        ctx.bind(node.name, Applied(layer), node.name_span, "layer").used = True
+
+
+def _may_be_applied(value: Value) -> bool:
+    """Whether an arrow may lead to a name of this value, as to a layer."""
+    return isinstance(value, Static) and value.flavor == "function"
 
 
 def _is_static(ctx: Context, func: tree.Name, args: Iterable[tree.Arg]) -> bool:
@@ -161,13 +169,31 @@ def call_value(
             check_arguments(ctx, node.args)
             return BAD
         case Static() if func.flavor in ("function", "unknown"):
+            no_layer_too(ctx, node.func)
             return invoke(ctx, func, node, piped)
         case Static() | Tensor() | Several() | Listed():
             _not_callable(ctx, node.func)
     assert_never(func)
 
 
+def no_layer_too(ctx: Context, node: tree.Expr) -> None:
+    """What is applied must not be a value where a layer has its name."""
+    layer = ctx.layers.get(node.id) if isinstance(node, tree.Name) else None
+    if layer is None or not layer.named:
+        return
+    name = layer.name
+    held = ctx.scope[name]
+    ctx.fail(
+        "N202",
+        f"`{name}` is {with_article(held.what)} here, and a layer too",
+        node.span,
+        related=(Label(layer.span, "the layer"),),
+        help="what is applied again needs a name of its own",
+    )
+
+
 def _not_callable(ctx: Context, node: tree.Expr) -> NoReturn:
+    no_layer_too(ctx, node)
     text = f"`{node.span.text[:40]}` cannot be called"
     held = ctx.scope.get(node.id) if isinstance(node, tree.Name) else None
     if held is None or held.name not in (*ctx.functions, *ctx.signatures):

@@ -256,6 +256,7 @@ def _phis(ctx: Context, loop: Loop) -> dict[str, Binding]:
     phis: dict[str, Binding] = {}
     for name in sorted(_changed(loop.node) & loop.entry.keys()):
         first = loop.entry[name]
+        first.gives_way = False  # further iterations would apply a value
         if first.what not in ("value", "input", "list"):
             continue
         if name not in loop.starts:

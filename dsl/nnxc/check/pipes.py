@@ -9,7 +9,15 @@ from . import types
 from .apply import check_count
 from .context import Context
 from .functions import function, invoke
-from .invoke import FUNCTIONS, apply, bind_layer, call_model, call_value, declare
+from .invoke import (
+    FUNCTIONS,
+    apply,
+    bind_layer,
+    call_model,
+    call_value,
+    declare,
+    no_layer_too,
+)
 from .values import (
     BAD,
     Applied,
@@ -255,7 +263,9 @@ def _name_stage(ctx: Context, node: tree.Name | tree.Attribute, value: Value) ->
         case Static() if func.flavor in ("function", "unknown"):
             if isinstance(value, Bad):
                 return BAD
+            no_layer_too(ctx, node)
             return invoke(ctx, func, tree.Call(node, (), node.span), value)
+    no_layer_too(ctx, node)
     ctx.fail(
         "N216",
         f"`{node.span.text[:40]}` is a value, not a layer or function",

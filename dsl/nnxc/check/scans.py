@@ -280,6 +280,8 @@ def _changed_outside(
     found: list[str] = []
     for target in _assigned(node.body):
         held = entry.get(target.id)
+        if held is not None:
+            held.gives_way = False  # further steps would apply a value
         if held is None or held.what not in ("value", "input"):
             continue
         if target.id not in carried and target.id not in found:

@@ -229,6 +229,7 @@ class Binding:
     span: Span
     what: str  # "parameter", "input", "value", "layer", "axis", "loop variable", ...
     used: bool = False
+    gives_way: bool = False  # a layer's by `as`: a value may take the name
     parents: list[Binding] = field(default_factory=list)
 
     def use(self) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..dims import const
+from ..record import replace
 from ..shapes import Axis, TensorType, is_float
 from .base import Along, Call, Example, Input, Inputs, Kind, Op, Param, Rule, Shaped
 
@@ -130,9 +131,14 @@ def _position(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
 
 
 def _norm(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
-    axis = args["axis"]
-    axes = {**args, "axis": None if axis is None else (axis,)}
-    return _reduced(None)(inputs, axes)
+    """That of JAX goes over one axis, two or all."""
+    shaped = _reduced(None)(inputs, args)
+    axes = args["axis"]
+    if axes is None or len(axes) < 3:
+        return shaped
+    kwargs = {"axis": "axis", "keepdims": "keepdims"}
+    build = Call("jnp.sum", ("=jnp.square({x})",), kwargs, around="jnp.sqrt({})")
+    return replace(shaped, build=build)
 
 
 _DDOF = Param(
@@ -160,19 +166,19 @@ ENTRIES: tuple[Op, ...] = (
     Op(
         "norm",
         "function",
-        "Root of the sum of squares over an axis, or over all.",
+        "Root of the sum of squares over axes.",
         Call("jnp.linalg.norm", ("x",), {"axis": "axis", "keepdims": "keepdims"}),
         in_float32=True,
-        params=(
-            Param("axis", Kind.AXIS, None, "the axis; all if absent", optional=True),
-            KEEPDIMS,
-        ),
+        params=(AXES, KEEPDIMS),
         inputs=(Input("x", "float"),),
         shape=_norm,
         along=Along.NAMED,
         examples=(
             Example({"axis": -1, "keepdims": True}, ("B T d",)),
+            Example({"axis": (1, 2)}, ("B H W C",)),
+            Example({"axis": (0, 2, 3), "keepdims": True}, ("B H W C",)),
             Example({}, ("B T d",)),
+            Example({}, ("B d",)),
         ),
     ),
     _arg("argmax", "Position of the largest value along an axis."),
