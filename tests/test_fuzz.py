@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import pytest
-from broken_specs import broken
-from fuzz import Run
-from fuzz_checks import Broken, check_any, check_safe, check_valid, holds
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from spec_builder import ModelCase, Spec
-from valid_specs import specs
 
 from nnxc.diagnostics import Sink
 from nnxc.source import Source
 from nnxc.syntax.parse import parse
+from tests.fuzz.broken import broken
+from tests.fuzz.builder import ModelCase, Spec
+from tests.fuzz.checks import check_valid
+from tests.fuzz.invalid import check_any
+from tests.fuzz.laws import Broken, holds
+from tests.fuzz.run import Run
+from tests.fuzz.safe import check_safe
+from tests.fuzz.valid import specs
 
 few = settings(
     max_examples=15,

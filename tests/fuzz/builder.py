@@ -11,7 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hypothesis import strategies as st
-from spec_trees import (
+
+from nnxc.dims import Dim, const, symbol
+from nnxc.syntax import tree
+from nnxc.syntax.format import format_file
+
+from .trees import (
     assign,
     call,
     declare,
@@ -20,10 +25,6 @@ from spec_trees import (
     name,
     type_of,
 )
-
-from nnxc.dims import Dim, const, symbol
-from nnxc.syntax import tree
-from nnxc.syntax.format import format_file
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 B = symbol("B")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from spec_builder import B, Builder, Value
-from spec_steps import activation, inner_layers, stage, wide
-from spec_trees import assign, call, literal, name, pipe
-
 from nnxc.dims import const, symbol
 from nnxc.syntax import tree
+
+from .builder import B, Builder, Value
+from .steps import activation, inner_layers, stage, wide
+from .trees import assign, call, literal, name, pipe
 
 # --------------------------------------------------------------- structure
 

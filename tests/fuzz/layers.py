@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from spec_builder import B, Block, Builder
-from spec_steps import activation, stage, wide
-from spec_trees import assign, call, literal, name, pipe, type_of
-
 from nnxc.dims import const
 from nnxc.syntax import tree
+
+from .builder import B, Block, Builder
+from .steps import activation, stage, wide
+from .trees import assign, call, literal, name, pipe, type_of
 
 # ------------------------------------------------------------------- layers
 

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import re
 
-import spec_extern as extern
-import spec_layers as layers
-import spec_more as more
-import spec_steps as steps
-import spec_structures as structures
 from hypothesis import strategies as st
-from spec_builder import B, Block, Builder, Draw, ModelCase, Spec, Value
-from spec_trees import assign, call, declare, literal, name, pipe
 
 from nnxc.dims import Dim, const, symbol
 from nnxc.record import replace
 from nnxc.syntax import tree
 from nnxc.syntax.format import format_file
+
+from . import externs as extern
+from . import layers, steps, structures
+from . import sizes as more
+from .builder import B, Block, Builder, Draw, ModelCase, Spec, Value
+from .trees import assign, call, declare, literal, name, pipe
 
 STEPS = (
     steps.linear, steps.linear, steps.residual, steps.branches, steps.unary,

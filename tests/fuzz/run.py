@@ -16,8 +16,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent))
-
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.strategies import SearchStrategy
 
@@ -120,7 +118,7 @@ def explore(
 
 def cause(error: BaseException) -> str:
     """What two failures of one kind have in common: the law, or the exception and its place."""
-    from fuzz_checks import Broken
+    from .laws import Broken
 
     if isinstance(error, Broken):
         return str(error).split(":", 1)[0]
@@ -137,10 +135,12 @@ def progress(text: str) -> None:
 
 def runs() -> tuple[Run, Run]:
     """The two kinds of specs."""
-    from broken_specs import broken
-    from fuzz_checks import check_any, check_valid
     from hypothesis.strategies import booleans, tuples
-    from valid_specs import specs
+
+    from .broken import broken
+    from .checks import check_valid
+    from .invalid import check_any
+    from .valid import specs
 
     def check(drawn: Any) -> None:
         spec, tree_mode, scan = drawn
@@ -197,7 +197,3 @@ def main() -> int:
     valid, invalid = (run.done for run in found)
     print(f"fuzz: {valid} valid, {invalid} invalid, {failures} failures")
     return 1 if failures else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
