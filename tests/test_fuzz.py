@@ -11,7 +11,7 @@ from nnxc.source import Source
 from nnxc.syntax.parse import parse
 from tests.fuzz.broken import broken
 from tests.fuzz.builder import ModelCase, Spec
-from tests.fuzz.checks import check_valid
+from tests.fuzz.checks import Way, check_valid
 from tests.fuzz.invalid import check_any
 from tests.fuzz.laws import Broken, holds
 from tests.fuzz.run import Run
@@ -28,11 +28,9 @@ few = settings(
 
 
 @few
-@given(specs(), st.booleans(), st.booleans())
-def test_valid_specs_compute_what_was_predicted(
-    spec: Spec, tree_mode: bool, scan: bool
-) -> None:
-    check_valid(spec, tree_mode=tree_mode, scan=scan)
+@given(specs(), st.builds(Way, *[st.booleans()] * 5))
+def test_valid_specs_compute_what_they_mean(spec: Spec, way: Way) -> None:
+    check_valid(spec, way)
 
 
 @settings(few, max_examples=60)
@@ -94,12 +92,12 @@ def linear_spec(outputs: tuple[int, ...]) -> Spec:
 
 
 def test_a_right_prediction_passes() -> None:
-    check_valid(linear_spec((2, 3)))
+    check_valid(linear_spec((2, 3)), Way())
 
 
 def test_a_wrong_prediction_would_be_found() -> None:
     with pytest.raises(Broken, match="checker's shapes"):
-        check_valid(linear_spec((2, 4)))
+        check_valid(linear_spec((2, 4)), Way())
 
 
 def test_every_failure_is_counted_and_the_smallest_kept() -> None:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
-import sys
 import types
-import typing
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import black
@@ -21,9 +18,13 @@ from nnxc.instance import instantiate
 from nnxc.ir import Program
 from nnxc.shapes import TensorType
 from nnxc.syntax.format import format_file
+from tests import interpreter
 
+from . import values
+from .build import loaded
 from .builder import ModelCase, Spec
 from .laws import SECONDS, holds, time_limit
+from .reduce import Written
 from .safe import check_safe
 
 TRAIN_PARTS = (
@@ -31,14 +32,32 @@ TRAIN_PARTS = (
 )  # fmt: skip
 
 
-def check_valid(spec: Spec, *, tree_mode: bool = False, scan: bool = False) -> None:
-    """A valid spec compiles, and what it compiles to computes the predicted shapes."""
+@dataclass(frozen=True)
+class Way:
+    """How a spec is built and run."""
+
+    tree_mode: bool = False
+    scan: bool = False
+    remat: bool = False
+    train: bool = False
+    optional: bool = False
+
+    @property
+    def options(self) -> nnxc.Options:
+        """The options of a build."""
+        return nnxc.Options(stack="scan" if self.scan else "loop", remat=self.remat)
+
+
+def check_valid(spec: Spec | Written, way: Way) -> None:
+    """A valid spec compiles, and what it compiles to computes what the spec means."""
     text = spec.text
-    options = nnxc.Options(stack="scan", remat=tree_mode) if scan else None
     with time_limit(SECONDS):
-        output = nnxc.compile(text, path="spec.nnx", read=spec.read, options=options)
+        output = nnxc.compile(
+            text, path="spec.nnx", read=spec.read, options=way.options
+        )
     found = [f"{d.code} {d.message}" for d in output.diagnostics]
-    holds(not found, "no diagnostics", found)
+    codes = " ".join(sorted({d.code for d in output.diagnostics}))
+    holds(not found, f"no diagnostics {codes}", found)
     (generated,) = output.files.values()
     used = spec.used and format_file(spec.used)
     check_safe(generated, f"{text}\n{used}")
@@ -46,10 +65,11 @@ def check_valid(spec: Spec, *, tree_mode: bool = False, scan: bool = False) -> N
     program = analyse(text, path="spec.nnx", read=spec.read).program
     assert program is not None
     module = loaded(generated)
-    with nnx.set_graph_mode(not tree_mode):
+    meaning = interpreter.load(text, spec.read)
+    with nnx.set_graph_mode(not way.tree_mode):
         for case in spec.models:
-            check_model(module, case, program, stacked=scan)
-        for train in program.trains:
+            check_model(module, case, program, meaning, way)
+        for train in program.trains if spec.models else ():
             case = next(c for c in spec.models if c.name == train.model)
             check_train(module, case, len(program.trains) > 1)
 
@@ -59,56 +79,41 @@ def check_black(text: str) -> None:
     holds(black.format_str(text, mode=black.Mode()) == text, "Black leaves it as it is")
 
 
-def loaded(text: str) -> types.ModuleType:
-    """Generated text as a module."""
-    module = types.ModuleType("generated_by_fuzz")
-    module.__file__ = str(Path(__file__).with_name("spec.py"))
-    sys.modules[module.__name__] = module
-    exec(compile(text, "spec.py", "exec"), module.__dict__)
-    return module
-
-
 def check_model(
-    module: types.ModuleType, case: ModelCase, program: Program, *, stacked: bool
+    module: types.ModuleType,
+    case: ModelCase,
+    program: Program,
+    meaning: interpreter.Program,
+    way: Way,
 ) -> None:
-    """A model, without its optional inputs and with them: outputs and weights as predicted."""
-    needed = [n for n in case.inputs if n not in case.optional]
-    for given in (needed, [*needed, *case.optional]) if case.optional else (needed,):
-        predicted = instantiate(program, case.name, case.args, case.axes, given)
-        holds(not predicted.failures, "requirements hold", predicted.failures)
-        expected = case.outputs
-        shapes = sizes(predicted.outputs)
-        holds(shapes == expected, "checker's shapes", (shapes, expected))
-        outputs, weights = computed(module, case, given)
-        holds(outputs == expected, "JAX's shapes", (outputs, expected))
-        listed = {
-            n.replace("_.", ".").rstrip("_"): tuple(s.value for s in w.sizes)
-            for n, w in predicted.weights().items()
-            if not n.endswith("*")  # what Python code has
-        }
-        if not stacked:
-            holds(weights == listed, "weights", {"jax": weights, "predicted": listed})
-
-
-def computed(
-    module: types.ModuleType, case: ModelCase, given: list[str]
-) -> tuple[Any, Any]:
-    """Shapes of outputs and of weights by path, as JAX has them."""
-
-    def run(*inputs: jax.Array) -> tuple[Any, Any]:
-        model = construct(module, case)
-        draws = "rngs" in inspect.signature(type(model).__call__).parameters
-        rngs = {"rngs": nnx.Rngs(1)} if draws else {}
-        state = nnx.state(model, nnx.Any(nnx.Param, nnx.BatchStat))
-        return model(*inputs, **rngs), state
-
-    outputs, state = jax.eval_shape(run, *abstract(case, given))
-    outputs = outputs if isinstance(outputs, tuple) else (outputs,)
-    weights = {
-        ".".join(str(p).rstrip("_") for p in path): leaf.shape
-        for path, leaf in nnx.to_flat_state(state)
+    """A model: outputs and weights as predicted, values as the interpreter has them."""
+    given = [n for n in case.inputs if way.optional or n not in case.optional]
+    args = {n: frozen(v) for n, v in case.args.items()}
+    predicted = instantiate(program, case.name, args, case.axes, given)
+    holds(not predicted.failures, "requirements hold", predicted.failures)
+    shapes = sizes(predicted.outputs)
+    holds(case.outputs in (None, shapes), "checker's shapes", (shapes, case.outputs))
+    listed = {
+        path_of(n): tuple(s.value for s in w.sizes)
+        for n, w in predicted.weights().items()
+        if not n.endswith("*")  # what Python code has
     }
-    return tuple(o.shape for o in outputs), weights
+    made = values.built(module, case, listed if way.scan else None)
+    if not way.scan:
+        own = {p: v.shape for p, v in made.weights.items()}
+        holds(own == listed, "weights", {"jax": own, "predicted": listed})
+    values.check_values(made, meaning, case, given, train=way.train)
+
+
+def path_of(text: str) -> tuple[str | int, ...]:
+    """A path as the checker writes it."""
+    parts = (p.rstrip("_") for p in text.split("."))
+    return tuple(int(p) if p.isdigit() else p for p in parts)
+
+
+def frozen(value: object) -> object:
+    """A parameter as the compiler has it: lists are tuples."""
+    return tuple(value) if isinstance(value, list) else value
 
 
 def abstract(case: ModelCase, given: Iterable[str]) -> list[jax.ShapeDtypeStruct]:
@@ -144,20 +149,3 @@ def sizes(output: Any) -> tuple[tuple[int | None, ...], ...]:
     """The shapes of one output or several."""
     types = (output,) if isinstance(output, TensorType) else output
     return tuple(tuple(s.value for s in t.sizes) for t in types)
-
-
-def construct(module: types.ModuleType, case: ModelCase) -> Any:
-    """The model, as its constructor wants its parameters."""
-    model = getattr(module, case.name)
-    rngs = "rngs" in inspect.signature(model.__init__).parameters
-    streams = {"rngs": nnx.Rngs(0)} if rngs else {}
-    hints = typing.get_type_hints(model.__init__)
-    if "cfg" in hints:
-        return model(hints["cfg"](**renamed(hints["cfg"], case.args)), **streams)
-    return model(**renamed(model, case.args), **streams)
-
-
-def renamed(callee: Any, args: Mapping[str, object]) -> dict[str, object]:
-    """Arguments by the names that Python lets them have."""
-    names = inspect.signature(callee).parameters
-    return {n if n in names else f"{n}_": value for n, value in args.items()}

@@ -19,7 +19,7 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.strategies import SearchStrategy
 
-SHRINK_SECONDS = 60
+SHRINK_SECONDS = 25
 SHRUNK_KINDS = 4
 Check = Callable[[Any], None]
 
@@ -135,18 +135,17 @@ def progress(text: str) -> None:
 
 def runs() -> tuple[Run, Run]:
     """The two kinds of specs."""
-    from hypothesis.strategies import booleans, tuples
+    from hypothesis.strategies import booleans, builds, tuples
 
     from .broken import broken
-    from .checks import check_valid
+    from .checks import Way, check_valid
     from .invalid import check_any
     from .valid import specs
 
     def check(drawn: Any) -> None:
-        spec, tree_mode, scan = drawn
-        check_valid(spec, tree_mode=tree_mode, scan=scan)
+        check_valid(*drawn)
 
-    valid = tuples(specs(), booleans(), booleans())
+    valid = tuples(specs(), builds(Way, *[booleans()] * 5))
     return (
         Run("valid", valid, check, lambda drawn: whole(drawn[0])),
         Run(

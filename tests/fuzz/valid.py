@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -12,7 +13,7 @@ from nnxc.syntax import tree
 from nnxc.syntax.format import format_file
 
 from . import externs as extern
-from . import layers, steps, structures
+from . import keeping, layers, steps, structures
 from . import sizes as more
 from .builder import B, Block, Builder, Draw, ModelCase, Spec, Value
 from .trees import assign, call, declare, literal, name, pipe
@@ -24,16 +25,13 @@ STEPS = (
     layers.attention, layers.convolution, layers.noise, layers.block, layers.block,
     layers.pooled, layers.recurrent, layers.positions, layers.tied, layers.headed,
     layers.softened, layers.attended, layers.patches,
-    structures.loop, structures.widening, structures.choice, structures.optional_input,
-    structures.second_input, structures.shared, structures.static_local,
+    structures.widening, structures.optional_input, structures.second_input,
+    structures.static_local, keeping.kept, keeping.kept, keeping.kept, keeping.kept,
     structures.listed_widths, structures.required, structures.activated,
-    structures.parted, structures.several_ways,
+    structures.parted,
     more.halved, more.halved, more.doubled, more.shifted, more.counted, more.stacked,
     more.divided, more.dropped, more.masked, more.remembered, more.shortcut, more.chosen,
     extern.brought,
-)  # fmt: skip
-KEEPING = (
-    steps.residual, structures.loop, structures.choice, structures.shared, layers.inside,
 )  # fmt: skip
 DOCS = (
     "A model.", "What it does: x -> y", 'He said "so".', '"""', "ends in a quote\"",
@@ -73,17 +71,17 @@ def write_block(
     rank = b.one(2, 3, 3, 4)
     start(b, rank)
     keeps = b.flip()
-    for _ in range(b.one(1, 2)):
-        b.one(*KEEPING)(b)
     (x,) = b.values
+    for _ in range(b.one(1, 2)):
+        keeping.keep(b, x)
     out = None
     if not keeps:
         out = b.static_size()
         b.body.append(assign("x", pipe(b.read(x), call("Linear", out))))
     b.body.append(tree.Return((name("x"),)))
-    sizes = tuple(p for p, v in b.params.items() if v is ...)
+    required = tuple(p for p, v in b.params.items() if v is ...)
     written = documented(b, b.definition("block", text))
-    return written, Block(text, rank, sizes, out)
+    return written, Block(text, rank, dict(b.kinds), required, out)
 
 
 def write_model(
@@ -97,13 +95,33 @@ def write_model(
         step(b)
     returned = b.finish(several=True)
     written = documented(b, b.definition("model", text))
-    cases = [b.case(text, returned)]
-    # Twice as wide keeps what divides a size, and what is even.
-    sizes = {p: 2 * b.env[p] for p in b.params if p in b.static and b.flip()}
-    if not sizes or b.requires:
+    cases = [b.case(text, returned, **args) for args in sides(b)]
+    if len(cases) == 1 or b.flip():
         return [written], cases
-    config = tree.Config(name(b.one("big", "wide") + text.lower()), call(text, **sizes))
-    return [written, config], [*cases, b.case(text, returned, **sizes)]
+    shown = call(text, **cases[-1].args)
+    return [
+        written,
+        tree.Config(name(b.one("big", "wide") + text.lower()), shown),
+    ], cases
+
+
+def sides(b: Builder) -> list[dict[str, Any]]:
+    """Parameters so that each takes every value that it may: all others at once, then mixed."""
+    other = {p: list(values) for p, values in b.sides.items()}
+    rows: list[dict[str, Any]] = [{}]
+    for place in range(max(map(len, other.values()), default=0)):
+        rows.append({p: v[place] for p, v in other.items() if place < len(v)})
+    if len(other) > 1:
+        rows.append({p: b.one(*v, b.params[p]) for p, v in other.items()})
+    # Twice as wide keeps what divides a size, and what is even.
+    if not b.requires and (
+        sizes := [p for p in b.params if p in b.static and b.flip()]
+    ):
+        rows = [
+            {},
+            *({**row, **{p: 2 * b.env[p] for p in sizes}} for row in rows[1:] or [{}]),
+        ]
+    return rows
 
 
 def documented(b: Builder, written: tree.Definition) -> tree.Definition:
