@@ -110,6 +110,7 @@ class Spec:
     file: tree.File
     models: tuple[ModelCase, ...]
     used: tree.File | None = None
+    generates: bool = False
 
     @property
     def text(self) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import black
@@ -23,12 +23,14 @@ from tests import interpreter
 from . import values
 from .build import loaded
 from .builder import ModelCase, Spec
+from .decoding import check_decoding
+from .evaluate import evaluated
 from .laws import SECONDS, holds, time_limit
 from .reduce import Written
 from .safe import check_safe
 
 TRAIN_PARTS = (
-    "create_model", "create_optimizer", "create_ema", "create_rngs", "train_step",
+    "create_model", "create_optimizer", "create_ema", "create_rngs", "train_step", "loss_fn",
 )  # fmt: skip
 
 
@@ -68,10 +70,12 @@ def check_valid(spec: Spec | Written, way: Way) -> None:
     meaning = interpreter.load(text, spec.read)
     with nnx.set_graph_mode(not way.tree_mode):
         for case in spec.models:
-            check_model(module, case, program, meaning, way)
+            made = check_model(module, case, program, meaning, way)
+            if program.generates and not way.tree_mode:
+                check_decoding(module, made, meaning, case)
         for train in program.trains if spec.models else ():
             case = next(c for c in spec.models if c.name == train.model)
-            check_train(module, case, len(program.trains) > 1)
+            check_train(module, case, meaning, way, len(program.trains) > 1)
 
 
 def check_black(text: str) -> None:
@@ -85,7 +89,7 @@ def check_model(
     program: Program,
     meaning: interpreter.Program,
     way: Way,
-) -> None:
+) -> values.Built:
     """A model: outputs and weights as predicted, values as the interpreter has them."""
     given = [n for n in case.inputs if way.optional or n not in case.optional]
     args = {n: frozen(v) for n, v in case.args.items()}
@@ -103,6 +107,7 @@ def check_model(
         own = {p: v.shape for p, v in made.weights.items()}
         holds(own == listed, "weights", {"jax": own, "predicted": listed})
     values.check_values(made, meaning, case, given, train=way.train)
+    return made
 
 
 def path_of(text: str) -> tuple[str | int, ...]:
@@ -122,10 +127,49 @@ def abstract(case: ModelCase, given: Iterable[str]) -> list[jax.ShapeDtypeStruct
     return [jax.ShapeDtypeStruct(case.inputs[n], dtypes[case.dtypes[n]]) for n in given]
 
 
-def check_train(module: types.ModuleType, case: ModelCase, several: bool) -> None:
-    """A train's step gives a loss in float32, and changes no weight's shape."""
+def check_train(
+    module: types.ModuleType,
+    case: ModelCase,
+    meaning: interpreter.Program,
+    way: Way,
+    several: bool,
+) -> None:
+    """A train's loss is the interpreter's; a step gives one, and changes no weight's shape."""
     suffix = f"_{case.name.lower()}" if several else ""
     part = {n: getattr(module, n + suffix, None) for n in TRAIN_PARTS}
+    needed = [n for n in case.inputs if n not in case.optional]
+    if not way.scan:
+        check_loss(module, case, meaning, part, needed)
+    if way.train:
+        check_step(case, part, needed)
+
+
+def check_loss(
+    module: types.ModuleType,
+    case: ModelCase,
+    meaning: interpreter.Program,
+    part: Mapping[str, Any],
+    needed: list[str],
+) -> None:
+    """The loss of a batch, as the interpreter has it."""
+    made = values.built(module, replace(case, args={}), None)
+    batch = values.inputs_of(case, needed)
+
+    def ours(weights: Any) -> Any:
+        model = nnx.merge(made.graph, made.filled(weights))
+        streams = [nnx.Rngs(0)] if part["create_rngs"] else []
+        return part["loss_fn"](model, *streams, *batch.values())[0]
+
+    def theirs(weights: Any) -> Any:
+        return meaning.loss(case.name, weights, batch)[0]
+
+    with values.quiet():
+        got, want = (evaluated(f, made.weights) for f in (ours, theirs))
+    values.check_equal([got], [want], "loss of the interpreter", case)
+
+
+def check_step(case: ModelCase, part: Mapping[str, Any], needed: list[str]) -> None:
+    """A step gives a loss in float32, and changes no weight's shape."""
 
     def run(*batch: jax.Array) -> Any:
         model = part["create_model"]()
@@ -140,7 +184,6 @@ def check_train(module: types.ModuleType, case: ModelCase, several: bool) -> Non
         holds(before == after, "a step keeps shapes", (before, after))
         return loss
 
-    needed = [n for n in case.inputs if n not in case.optional]
     loss = jax.eval_shape(run, *abstract(case, needed))
     holds((loss.shape, loss.dtype.name) == ((), "float32"), "a loss", loss)
 

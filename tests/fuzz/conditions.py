@@ -147,6 +147,11 @@ def indexed(b: Builder) -> tree.Expr:
     return tree.Binary(b.one("==", "!=", ">", "<"), made, literal(b.one(0, 1, 2)))
 
 
+def times(b: Builder) -> tree.Expr:
+    """How often: a number, or a parameter."""
+    return name(count(b)) if b.one(False, False, True) else literal(b.one(1, 2, 3))
+
+
 # ------------------------------------------------------------ what is passed
 
 

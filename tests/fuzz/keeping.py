@@ -5,7 +5,8 @@ from __future__ import annotations
 from nnxc.syntax import tree
 
 from .builder import Block, Builder, Index, Value
-from .conditions import applied, condition, count, factor, kinds, limit
+from .changing import CHANGING
+from .conditions import applied, condition, factor, kinds, limit, times
 from .steps import activation, norm
 from .trees import assign, call, literal, name, pipe
 
@@ -107,9 +108,9 @@ def inside(b: Builder, x: Value) -> None:
     return b.add(assign(x.name, pipe(x.tree, made)))
 
 
-def times(b: Builder) -> tree.Expr:
-    """How often: a number, or a parameter."""
-    return name(count(b)) if b.one(False, False, True) else literal(b.one(1, 2, 3))
+def changing(b: Builder, x: Value) -> None:
+    """A number, a size or a list that changes."""
+    b.one(*CHANGING)(b, x)
 
 
 # --------------------------------------------------------------------- nested
@@ -208,7 +209,7 @@ def used(b: Builder, x: Value, index: Index) -> None:
     b.add(tree.If(asked, then, orelse))
 
 
-SIMPLE = (added, added, rescaled, tied, clipped, chosen, inside)
+SIMPLE = (added, added, rescaled, tied, clipped, chosen, inside, changing)
 NESTED = (branch, branch, branch, loop, loop)
 
 
@@ -222,6 +223,18 @@ def kept(b: Builder) -> bool:
     if x is None:
         return False
     b.read(x)
-    b.one(branch, branch, loop, loop, chosen, clipped, tied, inside)(b, x)
+    b.one(
+        branch,
+        branch,
+        loop,
+        loop,
+        chosen,
+        clipped,
+        tied,
+        inside,
+        changing,
+        changing,
+        changing,
+    )(b, x)
     b.put(x)
     return True

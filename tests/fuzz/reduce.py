@@ -28,11 +28,12 @@ class Written:
     models: tuple[ModelCase, ...]
     read: Callable[[str], bytes]
     used: tree.File | None = None
+    generates: bool = False
 
 
 def reduced(spec: Spec, fails: Callable[[Written], bool], tries: int = 400) -> Written:
     """A spec of fewer lines for which `fails` holds still."""
-    best = Written(spec.text, spec.models, spec.read, spec.used)
+    best = Written(spec.text, spec.models, spec.read, spec.used, spec.generates)
     for way in (lines_gone, unwrapped, pieces_gone, cases_gone) * 3:
         place = 0
         while tries > 0:
@@ -64,7 +65,7 @@ def of_text(spec: Written, text: str) -> Written:
         cases.append(
             ModelCase(
                 case.name,
-                {n: s for n, s in case.inputs.items() if stands(f"{n}:", inputs + ":")},
+                {n: s for n, s in case.inputs.items() if f"{n}:" in inputs},
                 case.dtypes,
                 case.optional,
                 None,
@@ -72,7 +73,7 @@ def of_text(spec: Written, text: str) -> Written:
                 {n: v for n, v in case.args.items() if stands(n, signature)},
             )
         )
-    return Written(text, tuple(cases), spec.read, spec.used)
+    return Written(text, tuple(cases), spec.read, spec.used, spec.generates)
 
 
 def subtree(lines: list[str], start: int) -> int:
@@ -132,4 +133,4 @@ def cases_gone(spec: Written, place: int) -> Written | None:
     if place >= len(spec.models):
         return None
     kept = spec.models[:place] + spec.models[place + 1 :]
-    return Written(spec.text, kept, spec.read, spec.used)
+    return Written(spec.text, kept, spec.read, spec.used, spec.generates)

@@ -13,7 +13,7 @@ from nnxc.syntax import tree
 from nnxc.syntax.format import format_file
 
 from . import externs as extern
-from . import keeping, layers, steps, structures
+from . import keeping, language, layers, steps, structures
 from . import sizes as more
 from .builder import B, Block, Builder, Draw, ModelCase, Spec, Value
 from .trees import assign, call, declare, literal, name, pipe
@@ -165,6 +165,8 @@ def train_of(draw: Draw, model: tree.Definition, case: ModelCase) -> list[tree.I
 @st.composite
 def specs(draw: Draw) -> Spec:
     """A file: some blocks, here or in another file, one or two models, sometimes trains."""
+    if draw(st.sampled_from([True, False, False, False])):
+        return of_language(draw)
     blocks: list[Block] = []
     definitions: list[tree.Item] = []
     for index in range(draw(st.integers(0, 3))):
@@ -182,6 +184,24 @@ def specs(draw: Draw) -> Spec:
             items += train_of(draw, made[0], of_model[0])
     moved = definitions[: draw(st.sampled_from([0, 0, 0, 1, 2]))]
     return with_used(moved, definitions[len(moved) :] + items, cases)
+
+
+def of_language(draw: Draw) -> Spec:
+    """A file with a model that generates."""
+    blocks: list[Block] = []
+    items: list[tree.Item] = []
+    for index in range(draw(st.integers(0, 2))):
+        written, block = language.language_block(draw, f"Block{index}")
+        items.append(written)
+        blocks.append(block)
+    b, _ = language.language_model(draw, blocks, "Lm")
+    returned = b.finish(several=False)
+    model = b.definition("model", "Lm")
+    cases = [b.case("Lm", returned, **args) for args in sides(b)]
+    items += [model, language.generates("Lm")]
+    if draw(st.booleans()):
+        items += train_of(draw, model, cases[0])
+    return Spec(tree.File(tuple(items)), tuple(cases), generates=True)
 
 
 def with_used(
