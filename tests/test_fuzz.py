@@ -9,12 +9,15 @@ from hypothesis import strategies as st
 from nnxc.diagnostics import Sink
 from nnxc.source import Source
 from nnxc.syntax.parse import parse
+from tests.fuzz import checks, explore
 from tests.fuzz.broken import broken
+from tests.fuzz.build import loaded
 from tests.fuzz.builder import ModelCase, Spec
 from tests.fuzz.checks import Way, check_valid
 from tests.fuzz.invalid import check_any
 from tests.fuzz.laws import Broken, holds
-from tests.fuzz.run import Run
+from tests.fuzz.reduce import reduced
+from tests.fuzz.run import fuzz, tasks
 from tests.fuzz.safe import check_safe
 from tests.fuzz.valid import specs
 
@@ -100,14 +103,42 @@ def test_a_wrong_prediction_would_be_found() -> None:
         check_valid(linear_spec((2, 4)), Way())
 
 
-def test_every_failure_is_counted_and_the_smallest_kept() -> None:
-    def check(number: int) -> None:
-        holds(number <= 100, "small", number)
+def test_a_wrong_value_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    double = "self.linear(x)", "self.linear(2 * x)"
+    monkeypatch.setattr(checks, "loaded", lambda text: loaded(text.replace(*double)))
+    with pytest.raises(Broken, match="values of the interpreter"):
+        check_valid(linear_spec((2, 3)), Way())
 
-    run = Run("test", st.integers(0, 10_000), check, str)
-    run.all(50, 0)
-    (kind,) = run.kinds.values()
-    assert (run.done, kind.key) == (50, "small")
-    assert 0 < kind.count < 50
-    run.shrink(kind, 50, 0)
-    assert kind.text == "101"
+
+def test_every_failure_is_counted_and_made_small(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def check(data: bytes) -> None:
+        holds(b"model" not in data, "no models", data)
+
+    strategy, _, _ = explore.LABELS["invalid"]
+    monkeypatch.setattr(explore, "check_any", check)
+    monkeypatch.setitem(
+        explore.LABELS, "invalid", (strategy, check, explore.small_broken)
+    )
+    found = explore.explored("invalid", 20, 0)
+    (kind,) = found.kinds.values()
+    assert (found.done, kind.key) == (20, "no models")
+    assert 0 < kind.count <= 20
+    assert len(kind.text) < 40
+
+
+def test_a_failing_spec_is_made_small() -> None:
+    source = Source(
+        "spec.nnx", LINEAR.replace("return x", "y = x -> relu\n    return y")
+    )
+    spec = Spec(parse(source, Sink()), linear_spec((2, 3)).models)
+    small = reduced(spec, lambda s: "relu" in s.text)
+    assert small.text == "    y = x -> relu\n"
+
+
+def test_as_many_are_checked_as_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    assert [t.number for t in tasks(30, 1)] == [25, 25, 5, 5]
+    assert len({t.seed for t in tasks(100, 1)} | {t.seed for t in tasks(100, 2)}) == 8
+    total = fuzz(1, 0, jobs=1, seconds=None)
+    assert str(total) == "1 valid, 1 invalid, 0 failures"

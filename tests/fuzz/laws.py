@@ -26,10 +26,12 @@ def time_limit(seconds: int) -> Iterator[None]:
     def late(*_: object) -> None:
         raise Broken(f"slow: more than {seconds} s")
 
-    before = signal.signal(signal.SIGALRM, late)
-    signal.alarm(seconds)
+    before = signal.signal(
+        signal.SIGVTALRM, late
+    )  # of this process, however busy others
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
     try:
         yield
     finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)

@@ -1,198 +1,135 @@
-"""Random specs, valid and broken: `python -m tests.fuzz 500 [--seed 7]`.
+"""Random specs, valid and broken: `python -m tests.fuzz 500 [--seed 7] [--jobs 2]`.
 
 Ends with `fuzz: 500 valid, 500 invalid, 0 failures`; exits 1 where there are failures, after
-printing the smallest spec found for each kind and saving it under `out/fuzz/`.
+printing a small spec for each kind and saving it under `out/fuzz/`. With `--seconds 300`, as many
+as there is time for; `--seed DAILY` is the day's own.
 """
 
 from __future__ import annotations
 
 import argparse
+import datetime
+import multiprocessing
 import sys
 import time
-import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from hypothesis import HealthCheck, Phase, given, seed, settings
-from hypothesis.strategies import SearchStrategy
+from .explore import Found, Kind, explored
 
-SHRINK_SECONDS = 25
-SHRUNK_KINDS = 4
-Check = Callable[[Any], None]
+CHUNK = 25  # specs of one seed; caches of compiled code are dropped after each
+RENEWED = 8  # chunks, after which a process makes place for another
+SHOWN = 10  # seconds between two lines that say how far we are
 
 
-@dataclass
-class Kind:
-    """Failures with one cause, as far as can be told."""
-
-    key: str
-    text: str
-    report: str
-    count: int = 1
-
-
-@dataclass
-class Run:
-    """One strategy and what must hold of all that it makes."""
+@dataclass(frozen=True)
+class Task:
+    """So many specs of a kind, from a seed."""
 
     label: str
-    strategy: SearchStrategy[Any]
-    check: Check
-    show: Callable[[Any], str]
-    done: int = 0
-    kinds: dict[str, Kind] = field(default_factory=dict)
+    number: int
+    seed: int
+
+
+@dataclass
+class Total:
+    """What was checked so far, and how it failed."""
+
+    done: dict[str, int] = field(default_factory=lambda: {"valid": 0, "invalid": 0})
+    kinds: dict[tuple[str, str], Kind] = field(default_factory=dict)
+    shown: float = field(default_factory=time.monotonic)
 
     @property
     def failures(self) -> int:
         """How many specs failed."""
         return sum(kind.count for kind in self.kinds.values())
 
-    def all(self, number: int, start: int) -> None:
-        """Check so many specs, going on after failures."""
+    def add(self, label: str, found: Found) -> None:
+        """Count what a task found, keeping the smallest spec of each kind."""
+        self.done[label] += found.done
+        for kind in found.kinds.values():
+            known = self.kinds.setdefault((label, kind.key), kind)
+            if known is not kind:
+                smaller = min(known, kind, key=lambda k: (len(k.text), k.text))
+                known.count += kind.count
+                known.text, known.report = smaller.text, smaller.report
+        if time.monotonic() > self.shown + SHOWN:
+            self.shown = time.monotonic()
+            print(f"{self}, so far", file=sys.stderr, flush=True)
 
-        def one(value: Any) -> None:
-            if self.done >= number:
-                return
-            self.record(value)
-            self.done += 1
-            progress(f"{self.label}: {self.done}/{number}, {self.failures} failures")
+    def __str__(self) -> str:
+        valid, invalid = self.done["valid"], self.done["invalid"]
+        return f"{valid} valid, {invalid} invalid, {self.failures} failures"
 
-        while self.done < number:
-            explore(
-                self.strategy, one, number - self.done, start + self.done, shrink=False
-            )
 
-    def record(self, value: Any) -> None:
-        """Check one spec and remember how it failed."""
-        try:
-            self.check(value)
-        except Exception as error:
-            key = cause(error)
-            if key in self.kinds:
-                self.kinds[key].count += 1
-            else:
-                report = traceback.format_exc(limit=-6)
-                self.kinds[key] = Kind(key, self.show(value), report)
+def tasks(number: int | None, start: int) -> Iterator[Task]:
+    """Valid and broken specs in turn, so many of each, or without end."""
+    place = 0
+    while number is None or place < number:
+        size = CHUNK if number is None else min(CHUNK, number - place)
+        for label in ("valid", "invalid"):
+            yield Task(label, size, start * 1_000_000 + place)
+        place += size
 
-    def shrink(self, kind: Kind, number: int, start: int) -> None:
-        """Look for a smaller spec that fails in the same way."""
-        end = time.monotonic() + SHRINK_SECONDS
 
-        def one(value: Any) -> None:
-            progress(f"{self.label}: shrinking, {end - time.monotonic():.0f} s left")
+def run(task: Task) -> Found:
+    """One task."""
+    warnings.simplefilter("error")
+    return explored(task.label, task.number, task.seed)
+
+
+def fuzz(number: int | None, start: int, jobs: int, seconds: float | None) -> Total:
+    """Check so many specs of each kind, or as many as there is time for."""
+    end = time.monotonic() + seconds if seconds else float("inf")
+    total, waiting = Total(), tasks(number, start)
+    if jobs == 1:
+        for task in waiting:
             if time.monotonic() > end:
-                return
-            try:
-                self.check(value)
-            except Exception as error:
-                if cause(error) == kind.key:
-                    text = self.show(value)
-                    kind.text = min(kind.text, text, key=lambda t: (len(t), t))
-                    raise
-
-        try:
-            explore(self.strategy, one, number, start, shrink=True)
-        except Exception:
-            return
-
-
-def explore(
-    strategy: SearchStrategy[Any], one: Check, number: int, start: int, *, shrink: bool
-) -> None:
-    """Run a check over random values; with `shrink`, raise for the smallest that fails."""
-    phases = [Phase.generate, Phase.shrink] if shrink else [Phase.generate]
-    chosen = settings(
-        max_examples=number,
-        database=None,
-        deadline=None,
-        phases=phases,
-        report_multiple_bugs=False,
-        print_blob=False,
-        suppress_health_check=list(HealthCheck),
-    )
-    seed(start)(chosen(given(strategy)(one)))()
+                break
+            total.add(task.label, run(task))
+        return total
+    with ProcessPoolExecutor(
+        jobs, multiprocessing.get_context("spawn"), max_tasks_per_child=RENEWED
+    ) as pool:
+        running: dict[Future[Found], Task] = {}
+        while True:
+            while len(running) < jobs and time.monotonic() < end:
+                task = next(waiting, None)
+                if task is None:
+                    break
+                running[pool.submit(run, task)] = task
+            if not running:
+                return total
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                total.add(running.pop(future).label, future.result())
 
 
-def cause(error: BaseException) -> str:
-    """What two failures of one kind have in common: the law, or the exception and its place."""
-    from .laws import Broken
-
-    if isinstance(error, Broken):
-        return str(error).split(":", 1)[0]
-    frames = traceback.extract_tb(error.__traceback__)
-    ours = [f for f in frames if "nnxc" in f.filename] or list(frames)
-    return f"{type(error).__name__} at {Path(ours[-1].filename).name}:{ours[-1].name}"
-
-
-def progress(text: str) -> None:
-    """Show how far we are, where someone is looking."""
-    if sys.stderr.isatty():
-        print(f"\r{text:<70}", end="", file=sys.stderr, flush=True)
-
-
-def runs() -> tuple[Run, Run]:
-    """The two kinds of specs."""
-    from hypothesis.strategies import booleans, builds, tuples
-
-    from .broken import broken
-    from .checks import Way, check_valid
-    from .invalid import check_any
-    from .valid import specs
-
-    def check(drawn: Any) -> None:
-        check_valid(*drawn)
-
-    valid = tuples(specs(), builds(Way, *[booleans()] * 5))
-    return (
-        Run("valid", valid, check, lambda drawn: whole(drawn[0])),
-        Run(
-            "invalid", broken(), check_any, lambda data: data.decode("utf-8", "replace")
-        ),
-    )
-
-
-def whole(spec: Any) -> str:
-    """A spec, and the file that it uses after it."""
-    if not spec.used:
-        return str(spec.text)
-    return f"{spec.text}\n# ---- blocks.nnx\n{spec.read('blocks.nnx').decode()}"
-
-
-def fuzz(number: int, start: int, *, shrink: bool = True) -> list[Run]:
-    """Check so many valid specs and as many broken ones."""
-    found = list(runs())
-    for run in found:
-        run.all(number, start)
-        for kind in list(run.kinds.values())[:SHRUNK_KINDS] if shrink else ():
-            run.shrink(kind, number, start)
-        progress("")
-    return found
-
-
-def report(run: Run, folder: Path) -> None:
-    """Print and save the specs that failed."""
-    for index, kind in enumerate(run.kinds.values()):
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{run.label}{index}.nnx"
-        path.write_bytes(kind.text.encode("utf-8", "surrogatepass"))
-        print(f"\n{run.label} specs, {kind.count} times: {kind.key}\n{path}:\n")
-        print(kind.text, kind.report, sep="\n", end="\n\n")
+def report(label: str, kind: Kind, path: Path) -> None:
+    """Print and save a spec that failed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(kind.text.encode("utf-8", "surrogateescape"))
+    shown = kind.text.encode("utf-8", "replace").decode()
+    print(f"\n{label} specs, {kind.count} times: {kind.key}\n{path}:\n")
+    print(shown, kind.report, sep="\n", end="\n\n")
 
 
 def main() -> int:
     """The command."""
     parser = argparse.ArgumentParser(prog="fuzz", description=__doc__)
-    parser.add_argument("number", type=int, nargs="?", default=100)
-    parser.add_argument("--seed", type=int, default=0, help="another seed, other specs")
+    parser.add_argument("number", type=int, nargs="?", help="specs of each kind")
+    parser.add_argument("--seed", default="0", help="other specs; DAILY: today's")
+    parser.add_argument("--seconds", type=float, help="stop after so long")
+    parser.add_argument("--jobs", type=int, default=1, help="processes")
     options = parser.parse_args()
-    warnings.simplefilter("error")
-    found = fuzz(options.number, options.seed)
-    for run in found:
-        report(run, Path("out/fuzz"))
-    failures = sum(run.failures for run in found)
-    valid, invalid = (run.done for run in found)
-    print(f"fuzz: {valid} valid, {invalid} invalid, {failures} failures")
-    return 1 if failures else 0
+    today = f"{datetime.date.today():%Y%m%d}"
+    start = int(today if options.seed == "DAILY" else options.seed)
+    number = options.number or (None if options.seconds else 100)
+    print(f"fuzz: seed {start}", flush=True)
+    total = fuzz(number, start, options.jobs, options.seconds)
+    for index, ((label, _), kind) in enumerate(total.kinds.items()):
+        report(label, kind, Path(f"out/fuzz/{label}{index}.nnx"))
+    print(f"fuzz: {total}")
+    return 1 if total.failures else 0
