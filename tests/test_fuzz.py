@@ -30,7 +30,7 @@ few = settings(
 )
 
 
-@few
+@settings(few, max_examples=8)
 @given(specs(), st.builds(Way, *[st.booleans()] * 5))
 def test_valid_specs_compute_what_they_mean(spec: Spec, way: Way) -> None:
     check_valid(spec, way)

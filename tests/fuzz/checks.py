@@ -23,6 +23,7 @@ from tests import interpreter
 from . import values
 from .build import loaded
 from .builder import ModelCase, Spec
+from .checkpoints import check_stored
 from .decoding import check_decoding
 from .evaluate import evaluated
 from .laws import SECONDS, holds, time_limit
@@ -73,6 +74,10 @@ def check_valid(spec: Spec | Written, way: Way) -> None:
             made = check_model(module, case, program, meaning, way)
             if program.generates and not way.tree_mode:
                 check_decoding(module, made, meaning, case)
+            if way.train and not way.scan and program.weights:
+                of_model = {w.model for w in program.weights}
+                if case.name in of_model:
+                    check_stored(module, made, case)
         for train in program.trains if spec.models else ():
             case = next(c for c in spec.models if c.name == train.model)
             check_train(module, case, meaning, way, len(program.trains) > 1)

@@ -11,7 +11,7 @@ from .laws import Broken, holds
 
 MODULES = {
     "__future__", "importlib.util", "pathlib", "sys", "collections.abc", "dataclasses", "flax", "functools", "itertools", "jax",
-    "jax.numpy", "math", "optax", "typing",
+    "jax.numpy", "math", "optax", "typing", "json", "re", "fnmatch", "numpy",
 }  # fmt: skip
 BUILTINS = {
     "ImportError", "ValueError", "TypeError", "all", "getattr", "map", "abs", "bool", "dict", "enumerate", "float", "int", "isinstance",

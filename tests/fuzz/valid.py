@@ -16,7 +16,8 @@ from . import externs as extern
 from . import keeping, language, layers, steps, structures
 from . import sizes as more
 from .builder import B, Block, Builder, Draw, ModelCase, Spec, Value
-from .trees import assign, call, declare, literal, name, pipe
+from .trains import train_of, weights_of
+from .trees import assign, call, name, pipe
 
 STEPS = (
     steps.linear, steps.linear, steps.residual, steps.branches, steps.unary,
@@ -38,7 +39,6 @@ DOCS = (
     "a \\ backslash \\n", "{braces} {{ x }} {% if %}", "trailing \\", "", "  indented", "é, ∑",
     "long " * 30, "'''", "# hash", "%s", "type: ignore", "fmt: off", "noqa",
 )  # fmt: skip
-OPTIMIZERS = ("adam", "sgd", "adamw", "rmsprop", "lion")
 
 
 def start(b: Builder, rank: int) -> None:
@@ -130,38 +130,6 @@ def documented(b: Builder, written: tree.Definition) -> tree.Definition:
     return replace(written, trivia=tree.Trivia(above=lines, blank=True))
 
 
-def train_of(draw: Draw, model: tree.Definition, case: ModelCase) -> list[tree.Item]:
-    """A train with the model's own inputs as batch and a loss over its first output."""
-    (inputs,) = (
-        s for s in model.body if isinstance(s, tree.Declare) and s.keyword == "input"
-    )
-    given = [f for f in inputs.fields if f.default is None]
-    fields = [(f.name, f.type, None) for f in given]
-    outputs: tree.Expr = call("model", *(name(f.name) for f in given))
-    body: list[tree.Statement] = [declare("batch", *fields)]
-    if len(case.outputs) > 1:
-        targets = tuple(name(f"out{i}") for i in range(len(case.outputs)))
-        body.append(tree.Assign(targets, "=", outputs))
-        losses = [call("mean", tree.Binary("**", t, literal(2))) for t in targets]
-        loss: tree.Expr = losses[0]
-        for other in losses[1:]:
-            loss = tree.Binary("+", loss, other)
-    else:
-        loss = call("mean", tree.Binary("**", outputs, literal(2)))
-    body.append(assign("loss", loss))
-    optimizer = call(draw(st.sampled_from(OPTIMIZERS)), 1e-3)
-    body.append(assign("optimizer", optimizer))
-    if draw(st.booleans()):
-        body.append(assign("clip", literal(1.0)))
-    if draw(st.booleans()):
-        body.append(assign("accumulate", literal(2)))
-    if draw(st.booleans()):
-        body.append(assign("precision", name(draw(st.sampled_from(["bf16", "f32"])))))
-    if draw(st.booleans()):
-        body.append(assign("ema", literal(0.99)))
-    return [tree.Train(model.name, tuple(body))]
-
-
 @st.composite
 def specs(draw: Draw) -> Spec:
     """A file: some blocks, here or in another file, one or two models, sometimes trains."""
@@ -181,7 +149,10 @@ def specs(draw: Draw) -> Spec:
         cases += of_model
         if draw(st.booleans()):
             assert isinstance(made[0], tree.Definition)
-            items += train_of(draw, made[0], of_model[0])
+            items += train_of(draw, made[0], of_model[0], plain=True)
+    first = next(i for i in items if isinstance(i, tree.Definition))
+    if draw(st.sampled_from([True, False, False])):
+        items += weights_of(draw, first)
     moved = definitions[: draw(st.sampled_from([0, 0, 0, 1, 2]))]
     return with_used(moved, definitions[len(moved) :] + items, cases)
 
@@ -200,7 +171,7 @@ def of_language(draw: Draw) -> Spec:
     cases = [b.case("Lm", returned, **args) for args in sides(b)]
     items += [model, language.generates("Lm")]
     if draw(st.booleans()):
-        items += train_of(draw, model, cases[0])
+        items += train_of(draw, model, cases[0], plain=True)
     return Spec(tree.File(tuple(items)), tuple(cases), generates=True)
 
 
