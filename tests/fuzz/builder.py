@@ -79,6 +79,7 @@ class Block:
     params: Mapping[str, str]  # each parameter's kind
     required: tuple[str, ...]  # those without default, in order
     out: Dim | None  # last size of the output; None where the type is the input's
+    choices: tuple[str, ...] = ()  # blocks or layers that it may be given
 
 
 @dataclass(frozen=True)
@@ -148,6 +149,7 @@ class Builder:
     numbers: list[str] = field(default_factory=list)  # in scope, floating
     widths: list[str] = field(default_factory=list)  # in scope, whole
     taken: set[str] = field(default_factory=set)  # names of layers on this way
+    pairs: list[tuple[str, bool]] = field(default_factory=list)  # blocks of two values
     depth: int = 0
 
     # ----------------------------------------------------------------- draws

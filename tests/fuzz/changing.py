@@ -93,7 +93,7 @@ def collected(b: Builder, x: Value) -> None:
         body[0], body[2] = body[2], body[0]
     rounds = literal(b.one(1, 2, 3))
     b.add(tree.For((name(index),), call("range", rounds), tuple(body)))
-    match b.one("first", "last", "concat", "stack", "pop", "part"):
+    match b.one("first", "last", "concat", "stack", "pop"):
         case "first":
             found = tree.Index(name(text), (literal(0),))
             b.add(assign(x.name, found, "+="))
@@ -108,10 +108,6 @@ def collected(b: Builder, x: Value) -> None:
             b.add(assign(x.name, call("mean", joined, axis=0), "+="))
         case "pop":
             b.add(assign(x.name, call_of(text, "pop"), "+="))
-        case "part":
-            kept = tree.Index(name(text), (tree.Slice(literal(-1), None, None),))
-            joined = call("concat", kept, axis=-1)
-            b.add(assign(x.name, pipe(joined, call("Linear", last)), "+="))
 
 
 def call_of(text: str, method: str, *args: tree.Expr) -> tree.Call:

@@ -180,12 +180,20 @@ def argument(b: Builder, kind: str) -> object:
     return b.one(*values[kind])
 
 
+def passed(b: Builder, block: Block, param: str) -> object:
+    """What a caller gives to a parameter of a block, which may be a block itself."""
+    kind = block.params[param]
+    if kind in ("block", "layer"):
+        return name(b.one(*block.choices))
+    return argument(b, kind)
+
+
 def applied(b: Builder, block: Block) -> tuple[tree.Expr, dict[str, object]]:
     """A block with all that is required and some of the rest, and what that is."""
-    first = {p: argument(b, block.params[p]) for p in block.required}
+    first = {p: passed(b, block, p) for p in block.required}
     others = {
-        p: argument(b, kind)
-        for p, kind in block.params.items()
+        p: passed(b, block, p)
+        for p in block.params
         if p not in block.required and b.flip()
     }
     if b.flip():

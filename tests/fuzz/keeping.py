@@ -10,7 +10,7 @@ from .conditions import applied, condition, factor, kinds, limit, times
 from .steps import activation, norm
 from .trees import assign, call, literal, name, pipe
 
-DEEPEST = 3
+DEEPEST = 2
 NAMES = ("proj", "fc", "mixer", "gate")
 
 

@@ -12,8 +12,8 @@ from nnxc.record import replace
 from nnxc.syntax import tree
 from nnxc.syntax.format import format_file
 
+from . import compound, keeping, language, layers, steps, structures
 from . import externs as extern
-from . import keeping, language, layers, steps, structures
 from . import sizes as more
 from .builder import B, Block, Builder, Draw, ModelCase, Spec, Value
 from .trains import train_of, weights_of
@@ -32,7 +32,7 @@ STEPS = (
     structures.parted,
     more.halved, more.halved, more.doubled, more.shifted, more.counted, more.stacked,
     more.divided, more.dropped, more.masked, more.remembered, more.shortcut, more.chosen,
-    extern.brought,
+    extern.brought, compound.copies, compound.copies, compound.two_values, compound.two_values,
 )  # fmt: skip
 DOCS = (
     "A model.", "What it does: x -> y", 'He said "so".', '"""', "ends in a quote\"",
@@ -85,10 +85,11 @@ def write_block(
 
 
 def write_model(
-    draw: Draw, blocks: list[Block], text: str
+    draw: Draw, blocks: list[Block], pairs: list[tree.Definition], text: str
 ) -> tuple[list[tree.Item], list[ModelCase]]:
     """A model of a few steps, and perhaps a config of it."""
     b = Builder(draw, blocks, is_block=False)
+    b.pairs = [(p.name.id, compound.is_named(p)) for p in pairs]
     start(b, b.one(2, 3, 3, 4, *(k.rank for k in blocks for _ in range(3))))
     for _ in range(b.one(1, 3, 5, 8, 12)):
         step = layers.block if blocks and b.one(True, False, False) else b.one(*STEPS)
@@ -141,10 +142,15 @@ def specs(draw: Draw) -> Spec:
         written, block = write_block(draw, blocks, f"Block{index}")
         definitions.append(written)
         blocks.append(block)
+    if draw(st.sampled_from([True, False, False])):
+        hosting = compound.host(draw, blocks, "Host")
+        definitions.append(hosting[0])
+        blocks.append(hosting[1])
     items: list[tree.Item] = []
     cases = []
+    pairs = [compound.pair(draw, "Pair")] if draw(st.booleans()) else []
     for index in range(draw(st.integers(1, 2))):
-        made, of_model = write_model(draw, blocks, f"Net{index}")
+        made, of_model = write_model(draw, blocks, pairs, f"Net{index}")
         items += made
         cases += of_model
         if draw(st.booleans()):
@@ -153,6 +159,9 @@ def specs(draw: Draw) -> Spec:
     first = next(i for i in items if isinstance(i, tree.Definition))
     if draw(st.sampled_from([True, False, False])):
         items += weights_of(draw, first)
+    definitions += [
+        p for p in pairs if f"-> {p.name.id}()" in format_file(tree.File(tuple(items)))
+    ]
     moved = definitions[: draw(st.sampled_from([0, 0, 0, 1, 2]))]
     return with_used(moved, definitions[len(moved) :] + items, cases)
 
@@ -181,7 +190,7 @@ def with_used(
     """The spec, with these definitions in a file that it uses."""
     names = [d.name for d in moved if isinstance(d, tree.Definition)]
     text = format_file(tree.File(tuple(items)))
-    used = tuple(n for n in names if re.search(rf"-> {n.id}\b", text))
+    used = tuple(n for n in names if re.search(rf"\b{n.id}\b", text))
     brings = extern.with_declarations
     if not used:
         return Spec(tree.File(brings((*moved, *items))), tuple(cases))
