@@ -30,25 +30,25 @@ few = settings(
 )
 
 
-@settings(few, max_examples=8)
+@settings(few, max_examples=4)
 @given(specs(), st.builds(Way, *[st.booleans()] * 5))
 def test_valid_specs_compute_what_they_mean(spec: Spec, way: Way) -> None:
     check_valid(spec, way)
 
 
-@settings(few, max_examples=60)
+@settings(few, max_examples=30)
 @given(broken())
 def test_broken_specs_are_refused_with_a_place(data: bytes) -> None:
     check_any(data)
 
 
-@settings(few, max_examples=100)
+@settings(few, max_examples=50)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_refused_with_a_place(data: bytes) -> None:
     check_any(data)
 
 
-@settings(few, max_examples=100)
+@settings(few, max_examples=50)
 @given(st.text(max_size=200))
 def test_any_text_is_refused_with_a_place(text: str) -> None:
     check_any(text.encode("utf-8", "surrogatepass"))

@@ -11,12 +11,14 @@ from .laws import Broken, holds
 
 MODULES = {
     "__future__", "importlib.util", "pathlib", "sys", "collections.abc", "dataclasses", "flax", "functools", "itertools", "jax",
-    "jax.numpy", "math", "optax", "typing", "json", "re", "fnmatch", "numpy",
+    "jax.numpy", "math", "optax", "typing", "json", "re", "fnmatch", "numpy", "types",
 }  # fmt: skip
 BUILTINS = {
     "ImportError", "ValueError", "TypeError", "all", "getattr", "map", "abs", "bool", "dict", "enumerate", "float", "int", "isinstance",
     "len", "list", "max", "min", "object", "range", "reversed", "round", "sorted", "str", "sum",
     "super", "tuple", "type", "zip", "property", "classmethod", "staticmethod", "None",
+    "FileNotFoundError", "next", "ArithmeticError", "set", "any", "AttributeError", "setattr",
+    "LookupError", "OSError", "callable", "KeyError",
 }  # fmt: skip
 DUNDERS = {
     "__file__",

@@ -80,7 +80,7 @@ def stacked(path: Path, shape: tuple[int, ...], weights: Mapping[Path, Any]) -> 
         key=lambda q: [p for p in q if isinstance(p, int)],
     )
     holds(found, "weights of the interpreter", path)
-    return np.stack([weights[q] for q in found]).reshape(shape)
+    return jnp.stack([weights[q] for q in found]).reshape(shape)
 
 
 # ---------------------------------------------------------------------- calls
@@ -144,9 +144,15 @@ def generated(
 
 
 def check_values(
-    made: Built, program: Program, case: ModelCase, given: list[str], *, train: bool
+    made: Built,
+    program: Program,
+    case: ModelCase,
+    given: list[str],
+    *,
+    train: bool,
+    slopes: bool,
 ) -> None:
-    """Outputs, gradients, what is kept and what is read: as the interpreter has them."""
+    """Outputs, perhaps gradients, what is kept and what is read: as the interpreter has them."""
     inputs = inputs_of(case, given)
     floats = {n: v for n, v in inputs.items() if v.dtype == np.float32}
     others = {n: v for n, v in inputs.items() if n not in floats}
@@ -162,8 +168,8 @@ def check_values(
         return leaves(found.value), {plain(p): v for p, v in found.state.items()}
 
     with quiet():
-        want, slope, kept = differentiated(theirs, made.weights, floats)
-        got, own_slope, own_kept = differentiated(ours, made.weights, floats)
+        want, slope, kept = differentiated(theirs, made.weights, floats, slopes)
+        got, own_slope, own_kept = differentiated(ours, made.weights, floats, slopes)
     shapes = tuple(map(np.shape, want))
     holds(case.outputs in (None, shapes), "shapes of the interpreter", (shapes, case))
     check_equal(got, want, "values of the interpreter", case)
@@ -174,7 +180,7 @@ def check_values(
     check_equal(own_slope, slope, "gradients of the interpreter", case)
 
 
-def differentiated(function: Any, weights: Weights, floats: Any) -> Any:
+def differentiated(function: Any, weights: Weights, floats: Any, slopes: bool) -> Any:
     """Outputs, gradients of a sum over them, and what is kept."""
     trained = {p: w for p, w in weights.items() if p[-1] not in ("mean", "var")}
     rest = {p: w for p, w in weights.items() if p not in trained}
@@ -196,7 +202,10 @@ def differentiated(function: Any, weights: Weights, floats: Any) -> Any:
 
     def whole(arrays: list[Any], floats: Any) -> Any:
         both = jax.value_and_grad(score, argnums=(0, 1), has_aux=True)
-        (_, (outputs, kept)), slope = both(arrays, floats)
+        if slopes:
+            (_, (outputs, kept)), slope = both(arrays, floats)
+        else:
+            (_, (outputs, kept)), slope = score(arrays, floats), ()
         names.extend(path for path, _ in kept)
         return outputs, jax.tree.leaves(slope), [v for _, v in kept]
 
