@@ -121,10 +121,10 @@ def test_every_failure_is_counted_and_made_small(
     monkeypatch.setitem(
         explore.LABELS, "invalid", (strategy, check, explore.small_broken)
     )
-    found = explore.explored("invalid", 20, 0)
+    found = explore.explored("invalid", 6, 0)
     (kind,) = found.kinds.values()
-    assert (found.done, kind.key) == (20, "no models")
-    assert 0 < kind.count <= 20
+    assert (found.done, kind.key) == (6, "no models")
+    assert 0 < kind.count <= 6
     assert len(kind.text) < 40
 
 
@@ -134,7 +134,7 @@ def test_a_failing_spec_is_made_small() -> None:
     )
     spec = Spec(parse(source, Sink()), linear_spec((2, 3)).models)
     small = reduced(spec, lambda s: "relu" in s.text)
-    assert small.text == "    y = x -> relu\n"
+    assert small.text == "model Net:\n    y = x -> relu\n"
 
 
 def test_as_many_are_checked_as_asked(capsys: pytest.CaptureFixture[str]) -> None:

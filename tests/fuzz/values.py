@@ -41,7 +41,7 @@ class Built:
     def filled(self, weights: Mapping[Path, Any]) -> Any:
         """The variables, of these values."""
         flat = [
-            (path, leaf.replace(stacked(plain(path), leaf.shape, weights)))
+            (path, leaf.replace(jnp.asarray(stacked(plain(path), leaf.shape, weights))))
             for path, leaf in nnx.to_flat_state(self.state)
         ]
         return nnx.from_flat_state(flat)
