@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import types
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from flax import nnx
 
 import nnxc
 from nnxc.driver import analyse
+from nnxc.emit import emit
 from nnxc.instance import instantiate
 from nnxc.ir import Program
 from nnxc.shapes import TensorType
@@ -69,10 +71,13 @@ def check_valid(spec: Spec | Written, way: Way) -> None:
     program = analyse(text, path="spec.nnx", read=spec.read).program
     assert program is not None
     module = loaded(generated)
+    loops = module
+    if way.scan:  # whose weights have the paths that the interpreter knows
+        loops = loaded(emit(program, nnxc.Options(black=False)))
     meaning = interpreter.load(text, spec.read)
     with nnx.set_graph_mode(not way.tree_mode):
         for case in spec.models:
-            made = check_model(module, case, program, meaning, way)
+            made = check_model(module, loops, case, program, meaning, way)
             if program.generates and not way.tree_mode and not case.args:
                 check_decoding(module, made, meaning, case)
             if way.train and not way.scan and program.weights:
@@ -91,6 +96,7 @@ def check_black(text: str) -> None:
 
 def check_model(
     module: types.ModuleType,
+    loops: types.ModuleType,
     case: ModelCase,
     program: Program,
     meaning: interpreter.Program,
@@ -108,14 +114,35 @@ def check_model(
         for n, w in predicted.weights().items()
         if not n.endswith("*")  # what Python code has
     }
-    made = values.built(module, case, listed if way.scan else None)
-    if not way.scan:
-        own = {p: v.shape for p, v in made.weights.items()}
-        holds(own == listed, "weights", {"jax": own, "predicted": listed})
+    made = values.built(loops, case, None)
+    own = {p: v.shape for p, v in made.weights.items()}
+    joined = {p: shape_of(p, listed) for p in own}
+    holds(own == joined, "weights", {"jax": own, "predicted": listed})
+    numbers = sum(map(math.prod, listed.values()))
+    holds(numbers == sum(map(math.prod, own.values())), "all weights", (own, listed))
+    if way.scan:
+        made = values.built(module, case, own)
     values.check_values(
         made, meaning, case, given, train=way.train, slopes=way.remat or not case.args
     )
     return made
+
+
+def shape_of(
+    path: tuple[str | int, ...], listed: Mapping[Any, tuple[int, ...]]
+) -> tuple[int, ...] | None:
+    """The shape of a weight; copies along an axis, listed one by one, are one weight."""
+    if path in listed:
+        return listed[path]
+    for place in range(1, len(path)):
+        copies = [
+            q
+            for q in listed
+            if len(q) > len(path) and (*q[:place], *q[place + 1 :]) == path
+        ]
+        if copies:
+            return (len(copies), *listed[copies[0]])
+    return None
 
 
 def path_of(text: str) -> tuple[str | int, ...]:
