@@ -51,7 +51,7 @@ def host(draw: Draw, blocks: list[Block], text: str) -> tuple[tree.Item, Block]:
     params: dict[str, object] = {}
     if inner:
         first = b.one(*inner)
-        params["inner"] = ... if b.flip() else name(first.name)
+        params["inner"] = name(first.name)
         stage: tree.Expr = name("inner")
         if b.flip():
             stage = tree.Binary("*", tree.Call(stage, ()), literal(b.one(1, 2)))
