@@ -44,13 +44,13 @@ class Found:
     kinds: dict[str, Kind] = field(default_factory=dict)
 
 
-def explored(label: str, number: int, start: int) -> Found:
-    """Check so many specs, going on after failures."""
+def explored(label: str, number: int, start: int, end: float = float("inf")) -> Found:
+    """Check so many specs, or those that there is time for, going on after failures."""
     strategy, check, small = LABELS[label]
     found = Found()
 
     def one(value: Any) -> None:
-        if found.done >= number:
+        if found.done >= number or time.time() > end:
             return
         found.done += 1
         try:
@@ -63,7 +63,7 @@ def explored(label: str, number: int, start: int) -> Found:
             report = traceback.format_exc(limit=-6)
             found.kinds[key] = Kind(key, small(value, key), report)
 
-    while found.done < number:
+    while found.done < number and time.time() < end:
         draw(strategy, one, number - found.done, start + found.done)
     jax.clear_caches()
     return found

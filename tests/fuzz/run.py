@@ -20,8 +20,8 @@ from pathlib import Path
 
 from .explore import Found, Kind, explored
 
-CHUNK = 25  # specs of one seed; caches of compiled code are dropped after each
-RENEWED = 8  # chunks, after which a process makes place for another
+CHUNK = 10  # specs of one seed; caches of compiled code are dropped after each
+RENEWED = 20  # chunks, after which a process makes place for another
 SHOWN = 10  # seconds between two lines that say how far we are
 
 
@@ -32,6 +32,7 @@ class Task:
     label: str
     number: int
     seed: int
+    end: float = float("inf")  # of the clock, when it stops however far it is
 
 
 @dataclass
@@ -65,29 +66,29 @@ class Total:
         return f"{valid} valid, {invalid} invalid, {self.failures} failures"
 
 
-def tasks(number: int | None, start: int) -> Iterator[Task]:
+def tasks(number: int | None, start: int, end: float = float("inf")) -> Iterator[Task]:
     """Valid and broken specs in turn, so many of each, or without end."""
     place = 0
     while number is None or place < number:
         size = CHUNK if number is None else min(CHUNK, number - place)
         for label in ("valid", "invalid"):
-            yield Task(label, size, start * 1_000_000 + place)
+            yield Task(label, size, start * 1_000_000 + place, end)
         place += size
 
 
 def run(task: Task) -> Found:
     """One task."""
     warnings.simplefilter("error")
-    return explored(task.label, task.number, task.seed)
+    return explored(task.label, task.number, task.seed, task.end)
 
 
 def fuzz(number: int | None, start: int, jobs: int, seconds: float | None) -> Total:
     """Check so many specs of each kind, or as many as there is time for."""
-    end = time.monotonic() + seconds if seconds else float("inf")
-    total, waiting = Total(), tasks(number, start)
+    end = time.time() + seconds if seconds else float("inf")
+    total, waiting = Total(), tasks(number, start, end)
     if jobs == 1:
         for task in waiting:
-            if time.monotonic() > end:
+            if time.time() > end:
                 break
             total.add(task.label, run(task))
         return total
@@ -96,7 +97,7 @@ def fuzz(number: int | None, start: int, jobs: int, seconds: float | None) -> To
     ) as pool:
         running: dict[Future[Found], Task] = {}
         while True:
-            while len(running) < jobs and time.monotonic() < end:
+            while len(running) < jobs and time.time() < end:
                 task = next(waiting, None)
                 if task is None:
                     break
