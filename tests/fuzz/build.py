@@ -38,4 +38,4 @@ def construct(module: types.ModuleType, case: ModelCase) -> Any:
 def renamed(callee: Any, args: Mapping[str, object]) -> dict[str, object]:
     """Arguments by the names that Python lets them have."""
     names = inspect.signature(callee).parameters
-    return {n if n in names else f"{n}_": value for n, value in args.items()}
+    return {f"{n}_" if f"{n}_" in names else n: value for n, value in args.items()}

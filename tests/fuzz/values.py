@@ -74,13 +74,26 @@ def stacked(path: Path, shape: tuple[int, ...], weights: Mapping[Path, Any]) -> 
     """The weight at a path; of a scanned stack, those of all its layers."""
     if path in weights:
         return weights[path]
-    words = tuple(p for p in path if isinstance(p, str))
     found = sorted(
-        (q for q in weights if tuple(p for p in q if isinstance(p, str)) == words),
+        (q for q in weights if within(path, q)),
         key=lambda q: [p for p in q if isinstance(p, int)],
     )
     holds(found, "weights of the interpreter", path)
     return jnp.stack([weights[q] for q in found]).reshape(shape)
+
+
+def within(path: Path, whole: Path) -> bool:
+    """Whether a path is another one without some of its positions."""
+    rest = iter(whole)
+    for part in path:
+        for other in rest:
+            if other == part:
+                break
+            if isinstance(other, str):
+                return False
+        else:
+            return False
+    return not any(isinstance(other, str) for other in rest)
 
 
 # ---------------------------------------------------------------------- calls
