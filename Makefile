@@ -11,7 +11,7 @@ N ?= 500
 NEW_ENOUGH = $(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("nnxc needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + "; name another: make PYTHON=python3.12")'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-lm sentences test quick parity configs tunix values fuzz bench generate lint clean
+.PHONY: help demo demo-lm sentences test quick parity configs tunix values fuzz fuzz-daily bench generate lint clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,7 +46,10 @@ values: $(READY) ## every spec against the interpreter, every side of its condit
 	@$(RUN) -m tests.interpreter $(NAMES)
 
 fuzz: $(READY) ## N random valid specs and N broken ones (make fuzz N=500)
-	@$(RUN) -m tests.fuzz $(N)
+	@JAX_PLATFORMS=cpu $(RUN) -m tests.fuzz $(N) --jobs 2
+
+fuzz-daily: $(READY) ## random specs for five minutes, every day others; CI runs it
+	@JAX_PLATFORMS=cpu $(RUN) -m tests.fuzz --seconds 300 --seed DAILY --jobs 2
 
 bench: $(READY) ## measure, write benchmarks/results, refresh the README's table
 	@$(RUN) -m benchmarks.compile

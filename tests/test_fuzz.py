@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import pytest
-from broken_specs import broken
-from fuzz import Run
-from fuzz_checks import Broken, check_any, check_safe, check_valid, holds
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from spec_builder import ModelCase, Spec
-from valid_specs import specs
 
 from nnxc.diagnostics import Sink
 from nnxc.source import Source
 from nnxc.syntax.parse import parse
+from tests.fuzz import checks, explore
+from tests.fuzz.broken import broken
+from tests.fuzz.build import loaded
+from tests.fuzz.builder import ModelCase, Spec
+from tests.fuzz.checks import Way, check_valid
+from tests.fuzz.invalid import check_any
+from tests.fuzz.laws import Broken, holds
+from tests.fuzz.reduce import reduced
+from tests.fuzz.run import fuzz, tasks
+from tests.fuzz.safe import check_safe
+from tests.fuzz.valid import specs
 
 few = settings(
     max_examples=15,
@@ -24,27 +30,25 @@ few = settings(
 )
 
 
-@few
-@given(specs(), st.booleans(), st.booleans())
-def test_valid_specs_compute_what_was_predicted(
-    spec: Spec, tree_mode: bool, scan: bool
-) -> None:
-    check_valid(spec, tree_mode=tree_mode, scan=scan)
+@settings(few, max_examples=4)
+@given(specs(), st.builds(Way, *[st.booleans()] * 5))
+def test_valid_specs_compute_what_they_mean(spec: Spec, way: Way) -> None:
+    check_valid(spec, way)
 
 
-@settings(few, max_examples=60)
+@settings(few, max_examples=30)
 @given(broken())
 def test_broken_specs_are_refused_with_a_place(data: bytes) -> None:
     check_any(data)
 
 
-@settings(few, max_examples=100)
+@settings(few, max_examples=50)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_refused_with_a_place(data: bytes) -> None:
     check_any(data)
 
 
-@settings(few, max_examples=100)
+@settings(few, max_examples=50)
 @given(st.text(max_size=200))
 def test_any_text_is_refused_with_a_place(text: str) -> None:
     check_any(text.encode("utf-8", "surrogatepass"))
@@ -91,22 +95,50 @@ def linear_spec(outputs: tuple[int, ...]) -> Spec:
 
 
 def test_a_right_prediction_passes() -> None:
-    check_valid(linear_spec((2, 3)))
+    check_valid(linear_spec((2, 3)), Way())
 
 
 def test_a_wrong_prediction_would_be_found() -> None:
     with pytest.raises(Broken, match="checker's shapes"):
-        check_valid(linear_spec((2, 4)))
+        check_valid(linear_spec((2, 4)), Way())
 
 
-def test_every_failure_is_counted_and_the_smallest_kept() -> None:
-    def check(number: int) -> None:
-        holds(number <= 100, "small", number)
+def test_a_wrong_value_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    double = "self.linear(x)", "self.linear(2 * x)"
+    monkeypatch.setattr(checks, "loaded", lambda text: loaded(text.replace(*double)))
+    with pytest.raises(Broken, match="values of the interpreter"):
+        check_valid(linear_spec((2, 3)), Way())
 
-    run = Run("test", st.integers(0, 10_000), check, str)
-    run.all(50, 0)
-    (kind,) = run.kinds.values()
-    assert (run.done, kind.key) == (50, "small")
-    assert 0 < kind.count < 50
-    run.shrink(kind, 50, 0)
-    assert kind.text == "101"
+
+def test_every_failure_is_counted_and_made_small(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def check(data: bytes) -> None:
+        holds(b"model" not in data, "no models", data)
+
+    strategy, _, _ = explore.LABELS["invalid"]
+    monkeypatch.setattr(explore, "check_any", check)
+    monkeypatch.setitem(
+        explore.LABELS, "invalid", (strategy, check, explore.small_broken)
+    )
+    found = explore.explored("invalid", 6, 0)
+    (kind,) = found.kinds.values()
+    assert (found.done, kind.key) == (6, "no models")
+    assert 0 < kind.count <= 6
+    assert len(kind.text) < 40
+
+
+def test_a_failing_spec_is_made_small() -> None:
+    source = Source(
+        "spec.nnx", LINEAR.replace("return x", "y = x -> relu\n    return y")
+    )
+    spec = Spec(parse(source, Sink()), linear_spec((2, 3)).models)
+    small = reduced(spec, lambda s: "relu" in s.text)
+    assert small.text == "model Net:\n    y = x -> relu\n"
+
+
+def test_as_many_are_checked_as_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    assert [t.number for t in tasks(15, 1)] == [10, 10, 5, 5]
+    assert len({t.seed for t in (*tasks(20, 1), *tasks(20, 2))}) == 4
+    total = fuzz(1, 0, jobs=1, seconds=None)
+    assert str(total) == "1 valid, 1 invalid, 0 failures"

@@ -273,6 +273,20 @@ def test_a_prompt_of_one_token(layer: str) -> None:
     assert module.generate(model, [[4]], max_new_tokens=0) == [[]]
 
 
+def test_a_model_in_which_nothing_looks_back() -> None:
+    spec = """
+model Lm:
+    input tokens: int[B, T]
+    return tokens -> Embed(11, 8) -> Linear(11)
+
+generate Lm
+"""
+    module = load(text_of(spec))
+    model = module.Lm(module.Config(), rngs=nnx.Rngs(0))
+    want = [greedy(model, prompt, 3) for prompt in ([1, 2], [3])]
+    assert module.generate(model, [[1, 2], [3]], max_new_tokens=3) == want
+
+
 def test_stops_at_a_token() -> None:
     module, model = made("Attention")
     whole = module.generate(model, PROMPTS, max_new_tokens=6)

@@ -228,7 +228,9 @@ def parameter_names(kind: Kind) -> list[str]:
     if isinstance(what, tree.Definition):
         return [p.name for p in what.params]
     if isinstance(what, tree.Extern):
-        return [p.name for p in what.taken if isinstance(p, tree.Parameter)]
+        axes = externs.axes_of(what)  # which are inferred
+        taken = [p.name for p in what.taken if isinstance(p, tree.Parameter)]
+        return [p for p in taken if p not in axes]
     only = inspect.Parameter.POSITIONAL_ONLY
     return [n for n, p in signature(what).items() if p.kind is not only]
 

@@ -75,6 +75,13 @@ def _called(
     return function(*positional, **named, **more)
 
 
+def axes_of(extern: tree.Extern) -> set[str]:
+    """The names of axes of the tensors that Python takes."""
+    fields = [t for t in extern.taken if isinstance(t, tree.Field)]
+    dims = [dim for field in fields for dim in field.type.dims or ()]
+    return {dim.id for dim in dims if isinstance(dim, tree.Name)}
+
+
 def inferred(extern: tree.Extern, given: dict[str, Any]) -> dict[str, int]:
     """Parameters that are axes of tensors."""
     wanted = {t.name for t in extern.taken if isinstance(t, tree.Parameter)}

@@ -26,12 +26,14 @@ def layer_names(
             counts[_own(node)] = counts.get(_own(node), 0) + 1
     names: dict[int, str] = {}
     numbers: dict[str, int] = {}
+    given = {name for _, name in found}
     for node, name in found:
         if name is None:
-            name = _own(node)
-            if counts[name] > 1:
-                numbers[name] = numbers.get(name, 0) + 1
-                name = f"{name}_{numbers[name]}"
+            kind = name = _own(node)
+            while name in given or (counts[kind] > 1 and name == kind):
+                numbers[kind] = numbers.get(kind, 0) + 1
+                name = f"{kind}_{numbers[kind]}"
+            given.add(name)
         names[id(node)] = name
     return names
 

@@ -9,6 +9,7 @@ from .. import ir
 from ..ops.activations import ACTIVATION
 from ..ops.base import Call, Helper, Op, Origin
 from ..ops.externs import DECLARED, FROM_FILE, TABLE
+from ..ops.stepwise_helpers import STEPWISE
 from .reads import declared, expressions, functions_in, statements, walk
 
 
@@ -37,6 +38,8 @@ def _needed(program: ir.Program) -> Iterator[Helper]:
     read = (value for section in program.weights for _, value in section.config)
     if any(map(_names_activation, read)):
         yield ACTIVATION
+    if program.generates:  # `init_cache` asks for it where nothing looks back, too
+        yield STEPWISE
 
 
 def _names_activation(value: ir.Recorded) -> bool:

@@ -326,9 +326,7 @@ def _recurrent(base: Helper, states: str) -> Helper:
     ) -> None:
         super().init_cache(starts, size, dtype)
         shape = (len(starts), self.hidden)
-        self.states = nnx.List(
-            [Cache(jnp.zeros(shape, dtype)) for _ in range({states.count(",") + 1})]
-        )
+        self.states = nnx.List([Cache(jnp.zeros(shape, dtype)) for _ in range({states.count(",") + 1})])
 
     def __call__(self, x: jax.Array) -> jax.Array:
         if self.index is None:

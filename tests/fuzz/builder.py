@@ -6,12 +6,19 @@ arithmetic over names and as a number. Everything that it declares it uses, as t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
-from spec_trees import (
+
+from nnxc.dims import Dim, const, symbol
+from nnxc.syntax import tree
+from nnxc.syntax.format import format_file
+
+from .trees import (
     assign,
     call,
     declare,
@@ -20,10 +27,6 @@ from spec_trees import (
     name,
     type_of,
 )
-
-from nnxc.dims import Dim, const, symbol
-from nnxc.syntax import tree
-from nnxc.syntax.format import format_file
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 B = symbol("B")
@@ -73,8 +76,19 @@ class Block:
 
     name: str
     rank: int
-    sizes: tuple[str, ...]  # parameters that are sizes, all required
+    params: Mapping[str, str]  # each parameter's kind
+    required: tuple[str, ...]  # those without default, in order
     out: Dim | None  # last size of the output; None where the type is the input's
+    choices: tuple[str, ...] = ()  # blocks or layers that it may be given
+
+
+@dataclass(frozen=True)
+class Index:
+    """The variable of a loop: what it is, and what it may be."""
+
+    name: str
+    kind: str
+    values: tuple[object, ...]
 
 
 @dataclass(frozen=True)
@@ -85,7 +99,7 @@ class ModelCase:
     inputs: Mapping[str, tuple[int, ...]]
     dtypes: Mapping[str, str]
     optional: frozenset[str]
-    outputs: tuple[tuple[int, ...], ...]
+    outputs: tuple[tuple[int, ...], ...] | None  # None: any
     axes: Mapping[str, int]
     args: Mapping[str, object] = field(default_factory=dict)
 
@@ -97,6 +111,7 @@ class Spec:
     file: tree.File
     models: tuple[ModelCase, ...]
     used: tree.File | None = None
+    generates: bool = False
 
     @property
     def text(self) -> str:
@@ -105,6 +120,8 @@ class Spec:
 
     def read(self, path: str) -> bytes:
         """What it uses, by its path."""
+        if path == "brought.py":
+            return Path(__file__).with_name(path).read_bytes()
         assert path == "blocks.nnx" and self.used is not None
         return format_file(self.used).encode()
 
@@ -126,6 +143,14 @@ class Builder:
     inputs: dict[str, tuple[Dim, ...]] = field(default_factory=dict)
     dtypes: dict[str, str] = field(default_factory=dict)
     counter: dict[str, int] = field(default_factory=dict)
+    kinds: dict[str, str] = field(default_factory=dict)  # of parameters
+    sides: dict[str, tuple[object, ...]] = field(default_factory=dict)
+    indices: list[Index] = field(default_factory=list)  # of the loops around
+    numbers: list[str] = field(default_factory=list)  # in scope, floating
+    widths: list[str] = field(default_factory=list)  # in scope, whole
+    taken: set[str] = field(default_factory=set)  # names of layers on this way
+    pairs: list[tuple[str, bool]] = field(default_factory=list)  # blocks of two values
+    depth: int = 0
 
     # ----------------------------------------------------------------- draws
 
@@ -149,17 +174,27 @@ class Builder:
         number = self.counter[stem] = self.counter.get(stem, -1) + 1
         return f"{stem}{number or ''}"
 
-    def new_param(self, stem: str, default: object) -> str:
-        """A further parameter; a size of a block has no default."""
+    def new_param(
+        self, stem: str, default: object, kind: str = "", *sides: object
+    ) -> str:
+        """A further parameter, and what else it may be; a size of a block has no default."""
         text = self.fresh(stem)
         self.params[text] = default
+        if kind:
+            self.kinds[text] = kind
+        if sides:
+            self.sides[text] = sides
         return text
+
+    def param_of(self, kind: str) -> list[str]:
+        """The parameters of a kind."""
+        return [p for p, k in self.kinds.items() if k == kind]
 
     def size_param(self, *values: int) -> Dim:
         """A parameter that is a size."""
         stem = self.one("hidden", "width", "dim", "features")
         number = self.one(*(values or (2, 4, 6, 8)))
-        text = self.new_param(stem, ... if self.is_block else number)
+        text = self.new_param(stem, ... if self.is_block else number, "size")
         self.env[text] = number
         self.static.add(text)
         return symbol(text)
@@ -223,11 +258,37 @@ class Builder:
         if dtype == "float":
             self.values.append(Value(text, sizes))
 
+    # ---------------------------------------------------------------- nesting
+
+    @contextmanager
+    def nested(self) -> Iterator[list[tree.Statement]]:
+        """What is written goes into a body of its own; names that it gives stay there."""
+        outer = self.body, self.numbers, self.widths, self.depth
+        self.body, self.depth = [], self.depth + 1
+        self.numbers, self.widths = [*self.numbers], [*self.widths]
+        try:
+            yield self.body
+        finally:
+            self.body, self.numbers, self.widths, self.depth = outer
+
+    def add(self, *statements: tree.Statement) -> None:
+        """Further statements."""
+        self.body.extend(statements)
+
     # ---------------------------------------------------------------- finish
 
-    def case(self, text: str, outputs: tuple[Value, ...], **args: int) -> ModelCase:
+    def case(self, text: str, outputs: tuple[Value, ...], **args: Any) -> ModelCase:
         """What the model must compute where these parameters are set."""
-        self.env |= args
+        before = dict(self.env)
+        self.env |= {n: v for n, v in args.items() if n in self.static}
+        try:
+            return self._case(text, outputs, args)
+        finally:
+            self.env = before
+
+    def _case(
+        self, text: str, outputs: tuple[Value, ...], args: dict[str, Any]
+    ) -> ModelCase:
         return ModelCase(
             text,
             {n: tuple(map(self.number, s)) for n, s in self.inputs.items()},

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import re
 
-from spec_builder import Builder
-from spec_trees import call, literal, pipe
-
 from nnxc.diagnostics import Sink
 from nnxc.source import Source
 from nnxc.syntax import tree
 from nnxc.syntax.format import format_file
 from nnxc.syntax.parse import parse
 
+from .builder import Builder
+from .trees import call, literal, pipe
+
 DECLARED = """
-extern "brought" twice(x: [..., d]) -> [..., 2 * d]
+extern "tests.fuzz.brought" twice(x: [..., d]) -> [..., 2 * d]
 extern "brought.py" scaled(x: [..., d], by = 0.5, shift = false) -> [..., d]
 extern "brought.py" ramp(d) -> [d]
-extern "brought" Shift(x: [..., d], d, out) -> [..., out]
+extern "tests.fuzz.brought" Shift(x: [..., d], d, out) -> [..., out]
 """
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from spec_builder import Builder, Value
-from spec_steps import activation, stage, wide
-from spec_trees import assign, call, declare, literal, name, pipe, type_of
-
 from nnxc.dims import Dim, const
 from nnxc.syntax import tree
+
+from .builder import Builder, Value
+from .steps import activation, stage, wide
+from .trees import assign, call, declare, literal, name, pipe, type_of
 
 EVERY = tree.Slice(None, None, None)
 

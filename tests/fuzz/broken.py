@@ -11,7 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 from hypothesis import strategies as st
-from valid_specs import specs
+
+from .valid import specs
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 

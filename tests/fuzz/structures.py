@@ -2,46 +2,14 @@
 
 from __future__ import annotations
 
-from spec_builder import B, Builder, Value
-from spec_steps import activation, inner_layers, stage, wide
-from spec_trees import assign, call, literal, name, pipe
-
 from nnxc.dims import const, symbol
 from nnxc.syntax import tree
 
+from .builder import B, Builder, Value
+from .steps import activation, stage, wide
+from .trees import assign, call, literal, name, pipe
+
 # --------------------------------------------------------------- structure
-
-
-def nested_residual(b: Builder, x: Value) -> tuple[tree.Statement, ...]:
-    """The body of a loop or a condition: it keeps the type of `x`."""
-    expr = pipe(x.tree, *inner_layers(b, x))
-    return (assign(x.name, expr, "+="),)
-
-
-def loop(b: Builder) -> bool:
-    """`for i in range(n):` with a use of `i`."""
-    x = wide(b)
-    if x is None or x.name in b.optional:
-        return False
-    b.read(x)
-    index = b.fresh("i")
-    count = literal(b.one(1, 2, 3))
-    scale = tree.Binary("+", name(index), literal(1))
-    inner = nested_residual(b, x)
-    match b.one("plain", "plain", "for", "if", "else"):
-        case "for":
-            again = name(b.fresh("j"))
-            more = assign(x.name, tree.Binary("-", x.tree, again))
-            inner = (tree.For((again,), call("range", 2), (*inner, more)),)
-        case "if" | "else" as way:
-            rest = tree.Binary("%", name(index), literal(2))
-            condition = tree.Binary("==", rest, literal(0))
-            orelse = nested_residual(b, x) if way == "else" else ()
-            inner = (tree.If(condition, inner, orelse),)
-    body = (*inner, assign(x.name, tree.Binary("*", x.tree, scale)))
-    b.body.append(tree.For((name(index),), call("range", count), body))
-    b.put(x)
-    return True
 
 
 def widening(b: Builder) -> bool:
@@ -60,20 +28,6 @@ def widening(b: Builder) -> bool:
     expr = pipe(b.read(x), stage(b, "Linear", out))
     b.body.append(assign(x.name, expr))
     b.put(Value(x.name, (*x.sizes[:-1], out)))
-    return True
-
-
-def choice(b: Builder) -> bool:
-    """`if deep:` on a parameter, both sides of one type."""
-    x = wide(b)
-    if x is None or x.name in b.optional:
-        return False
-    b.read(x)
-    flag = b.new_param("deep", b.flip())
-    then = nested_residual(b, x)
-    orelse = nested_residual(b, x) if b.flip() else ()
-    b.body.append(tree.If(name(flag), then, orelse))
-    b.put(x)
     return True
 
 
@@ -113,19 +67,6 @@ def second_input(b: Builder) -> bool:
         b.put(Value(target, (B, steps, width)))
     else:
         b.add_input(text, (B, const(b.one(2, 5))))
-    return True
-
-
-def shared(b: Builder) -> bool:
-    """`layer = Linear(n)`, applied twice: its weights are tied."""
-    x = wide(b)
-    if x is None or x.name in b.optional:
-        return False
-    text = b.fresh("tied")
-    b.body.append(assign(text, call("Linear", x.sizes[-1])))
-    once = pipe(b.read(x), name(text), *activation(b))
-    b.body.append(assign(x.name, call(text, once)))
-    b.put(x)
     return True
 
 
@@ -193,19 +134,4 @@ def parted(b: Builder) -> bool:
     b.body.append(tree.Assign(tuple(map(name, targets)), "=", expr))
     for target in targets:
         b.put(Value(target, (*x.sizes[:-1], x.sizes[-1] // 2)))
-    return True
-
-
-def several_ways(b: Builder) -> bool:
-    """`if mode == "a":`, `elif`, `else`, on a text parameter."""
-    x = wide(b)
-    if x is None or b.is_block or x.name in b.optional:
-        return False
-    b.read(x)
-    text = b.new_param("mode", b.one("a", "b", "c"))
-    first = tree.Binary("==", name(text), literal("a"))
-    second = tree.Binary("==", name(text), literal("b"))
-    last = tree.If(second, nested_residual(b, x), nested_residual(b, x))
-    b.body.append(tree.If(first, nested_residual(b, x), (last,)))
-    b.put(x)
     return True

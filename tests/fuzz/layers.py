@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from spec_builder import B, Block, Builder
-from spec_steps import activation, stage, wide
-from spec_trees import assign, call, literal, name, pipe, type_of
-
-from nnxc.dims import const
+from nnxc.dims import Dim, const
 from nnxc.syntax import tree
+
+from .builder import B, Block, Builder
+from .conditions import applied
+from .steps import activation, stage, wide
+from .trees import assign, call, literal, name, pipe, type_of
 
 # ------------------------------------------------------------------- layers
 
@@ -54,31 +55,15 @@ def block(b: Builder) -> bool:
     chosen: Block = b.one(*known)
     x = b.pick(lambda v: len(v.sizes) == chosen.rank and b.is_static(v.sizes[-1]))
     assert x is not None
-    args = [b.static_size() for _ in chosen.sizes]
-    made: tree.Expr = call(chosen.name, *args)
+    made, args = applied(b, chosen)
     if chosen.out is None:
         out = x.sizes[-1]
         if b.flip():
             made = tree.Binary("*", made, literal(b.one(1, 2, 3)))
     else:
-        bound = dict(zip(chosen.sizes, args, strict=True)) | {"d": x.sizes[-1]}
-        out = chosen.out.substitute(bound)
+        bound = {p: s for p, s in args.items() if isinstance(s, Dim)}
+        out = chosen.out.substitute({**bound, "d": x.sizes[-1]})
     b.give(x, pipe(b.read(x), made), *x.sizes[:-1], out)
-    return True
-
-
-def inside(b: Builder) -> bool:
-    """A block that keeps the type of its input, within another."""
-    x = b.values[-1]
-    known = [k for k in b.blocks if k.rank == len(x.sizes) and k.out is None]
-    if not known:
-        return False
-    chosen: Block = b.one(*known)
-    made: tree.Expr = call(chosen.name, *(b.static_size() for _ in chosen.sizes))
-    if b.flip():
-        made = tree.Binary("*", made, literal(2))
-    b.body.append(assign(x.name, pipe(b.read(x), made)))
-    b.put(x)
     return True
 
 

@@ -5,11 +5,11 @@ A step returns False where nothing in scope suits it.
 
 from __future__ import annotations
 
-from spec_builder import ACTIVATIONS, UNARY, Builder, Value
-from spec_trees import assign, call, declare, literal, name, pipe, type_of
-
 from nnxc.dims import Dim, const
 from nnxc.syntax import tree
+
+from .builder import ACTIVATIONS, UNARY, Builder, Value
+from .trees import assign, call, declare, literal, name, pipe, type_of
 
 
 def stage(b: Builder, func: str, *args: object, **named: object) -> tree.Expr:

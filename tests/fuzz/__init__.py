@@ -1,0 +1,1 @@
+"""Random specs, and what must hold of them."""

@@ -1,0 +1,41 @@
+"""Generated text as a module, and its models."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import types
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from flax import nnx
+
+from .builder import ModelCase
+
+
+def loaded(text: str) -> types.ModuleType:
+    """Generated text as a module."""
+    module = types.ModuleType("generated_by_fuzz")
+    module.__file__ = str(Path(__file__).with_name("spec.py"))
+    sys.modules[module.__name__] = module
+    exec(compile(text, "spec.py", "exec"), module.__dict__)
+    return module
+
+
+def construct(module: types.ModuleType, case: ModelCase) -> Any:
+    """The model, as its constructor wants its parameters."""
+    model = getattr(module, case.name)
+    rngs = "rngs" in inspect.signature(model.__init__).parameters
+    streams = {"rngs": nnx.Rngs(0)} if rngs else {}
+    hints = typing.get_type_hints(model.__init__)
+    if "cfg" in hints:
+        return model(hints["cfg"](**renamed(hints["cfg"], case.args)), **streams)
+    return model(**renamed(model.__init__, case.args), **streams)
+
+
+def renamed(callee: Any, args: Mapping[str, object]) -> dict[str, object]:
+    """Arguments by the names that Python lets them have."""
+    names = inspect.signature(callee).parameters
+    return {f"{n}_" if f"{n}_" in names else n: value for n, value in args.items()}

@@ -1,0 +1,229 @@
+"""What must hold of every valid spec."""
+
+from __future__ import annotations
+
+import math
+import types
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import black
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+import nnxc
+from nnxc.driver import analyse
+from nnxc.emit import emit
+from nnxc.instance import instantiate
+from nnxc.ir import Program
+from nnxc.shapes import TensorType
+from nnxc.syntax.format import format_file
+from tests import interpreter
+
+from . import values
+from .build import loaded
+from .builder import ModelCase, Spec
+from .checkpoints import check_stored
+from .decoding import check_decoding
+from .evaluate import evaluated
+from .laws import SECONDS, holds, time_limit
+from .reduce import Written
+from .safe import check_safe
+
+TRAIN_PARTS = (
+    "create_model", "create_optimizer", "create_ema", "create_rngs", "train_step", "loss_fn",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a spec is built and run."""
+
+    tree_mode: bool = False
+    scan: bool = False
+    remat: bool = False
+    train: bool = False
+    optional: bool = False
+
+    @property
+    def options(self) -> nnxc.Options:
+        """The options of a build."""
+        return nnxc.Options(stack="scan" if self.scan else "loop", remat=self.remat)
+
+
+def check_valid(spec: Spec | Written, way: Way) -> None:
+    """A valid spec compiles, and what it compiles to computes what the spec means."""
+    text = spec.text
+    with time_limit(SECONDS):
+        output = nnxc.compile(
+            text, path="spec.nnx", read=spec.read, options=way.options
+        )
+    found = [f"{d.code} {d.message}" for d in output.diagnostics]
+    codes = " ".join(sorted({d.code for d in output.diagnostics}))
+    holds(not found, f"no diagnostics {codes}", found)
+    (generated,) = output.files.values()
+    used = spec.used and format_file(spec.used)
+    check_safe(generated, f"{text}\n{used}")
+    if way.train and way.remat:  # Black takes longer than all that compiles
+        check_black(generated)
+    program = analyse(text, path="spec.nnx", read=spec.read).program
+    assert program is not None
+    module = loaded(generated)
+    loops = module
+    if way.scan:  # whose weights have the paths that the interpreter knows
+        loops = loaded(emit(program, nnxc.Options(black=False)))
+    meaning = interpreter.load(text, spec.read)
+    with nnx.set_graph_mode(not way.tree_mode):
+        for case in spec.models:
+            made = check_model(module, loops, case, program, meaning, way)
+            if program.generates and not way.tree_mode and not case.args:
+                check_decoding(module, made, meaning, case)
+            if way.train and not way.scan and program.weights:
+                of_model = {w.model for w in program.weights}
+                if case.name in of_model:
+                    check_stored(module, made, case)
+        for train in program.trains if spec.models else ():
+            case = next(c for c in spec.models if c.name == train.model)
+            check_train(module, case, meaning, way, len(program.trains) > 1)
+
+
+def check_black(text: str) -> None:
+    """Generated text is as Black leaves it."""
+    holds(black.format_str(text, mode=black.Mode()) == text, "Black leaves it as it is")
+
+
+def check_model(
+    module: types.ModuleType,
+    loops: types.ModuleType,
+    case: ModelCase,
+    program: Program,
+    meaning: interpreter.Program,
+    way: Way,
+) -> values.Built:
+    """A model: outputs and weights as predicted, values as the interpreter has them."""
+    given = [n for n in case.inputs if way.optional or n not in case.optional]
+    args = {n: frozen(v) for n, v in case.args.items()}
+    predicted = instantiate(program, case.name, args, case.axes, given)
+    holds(not predicted.failures, "requirements hold", predicted.failures)
+    shapes = sizes(predicted.outputs)
+    holds(case.outputs in (None, shapes), "checker's shapes", (shapes, case.outputs))
+    listed = {
+        path_of(n): tuple(s.value for s in w.sizes)
+        for n, w in predicted.weights().items()
+        if not n.endswith("*")  # what Python code has
+    }
+    made = values.built(loops, case, None)
+    own = {p: v.shape for p, v in made.weights.items()}
+    joined = {p: shape_of(p, listed) for p in own}
+    holds(own == joined, "weights", {"jax": own, "predicted": listed})
+    numbers = sum(map(math.prod, listed.values()))
+    holds(numbers == sum(map(math.prod, own.values())), "all weights", (own, listed))
+    if way.scan:
+        made = values.built(module, case, own)
+    values.check_values(
+        made, meaning, case, given, train=way.train, slopes=way.remat or not case.args
+    )
+    return made
+
+
+def shape_of(
+    path: tuple[str | int, ...], listed: Mapping[Any, tuple[int, ...]]
+) -> tuple[int, ...] | None:
+    """The shape of a weight; copies along an axis, listed one by one, are one weight."""
+    if path in listed:
+        return listed[path]
+    for place in range(1, len(path)):
+        copies = [
+            q
+            for q in listed
+            if len(q) > len(path) and (*q[:place], *q[place + 1 :]) == path
+        ]
+        if copies:
+            return (len(copies), *listed[copies[0]])
+    return None
+
+
+def path_of(text: str) -> tuple[str | int, ...]:
+    """A path as the checker writes it."""
+    parts = (p.rstrip("_") for p in text.split("."))
+    return tuple(int(p) if p.isdigit() else p for p in parts)
+
+
+def frozen(value: object) -> object:
+    """A parameter as the compiler has it: lists are tuples."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+def abstract(case: ModelCase, given: Iterable[str]) -> list[jax.ShapeDtypeStruct]:
+    """Inputs without values."""
+    dtypes = {"float": "float32", "int": "int32", "bool": "bool_"}
+    return [jax.ShapeDtypeStruct(case.inputs[n], dtypes[case.dtypes[n]]) for n in given]
+
+
+def check_train(
+    module: types.ModuleType,
+    case: ModelCase,
+    meaning: interpreter.Program,
+    way: Way,
+    several: bool,
+) -> None:
+    """A train's loss is the interpreter's; a step gives one, and changes no weight's shape."""
+    suffix = f"_{case.name.lower()}" if several else ""
+    part = {n: getattr(module, n + suffix, None) for n in TRAIN_PARTS}
+    needed = [n for n in case.inputs if n not in case.optional]
+    if not way.scan:
+        check_loss(module, case, meaning, part, needed)
+    if way.train:
+        check_step(case, part, needed)
+
+
+def check_loss(
+    module: types.ModuleType,
+    case: ModelCase,
+    meaning: interpreter.Program,
+    part: Mapping[str, Any],
+    needed: list[str],
+) -> None:
+    """The loss of a batch, as the interpreter has it."""
+    made = values.built(module, replace(case, args={}), None)
+    batch = values.inputs_of(case, needed)
+
+    def ours(weights: Any) -> Any:
+        model = nnx.merge(made.graph, made.filled(weights))
+        streams = [nnx.Rngs(0)] if part["create_rngs"] else []
+        return part["loss_fn"](model, *streams, *batch.values())[0]
+
+    def theirs(weights: Any) -> Any:
+        return meaning.loss(case.name, weights, batch)[0]
+
+    with values.quiet():
+        got, want = (evaluated(f, made.weights) for f in (ours, theirs))
+    values.check_equal([got], [want], "loss of the interpreter", case)
+
+
+def check_step(case: ModelCase, part: Mapping[str, Any], needed: list[str]) -> None:
+    """A step gives a loss in float32, and changes no weight's shape."""
+
+    def run(*batch: jax.Array) -> Any:
+        model = part["create_model"]()
+        before = jax.tree.map(jnp.shape, nnx.state(model, nnx.Param))
+        objects = [model, part["create_optimizer"](model)]
+        if part["create_ema"]:
+            objects.append(part["create_ema"](model))
+        if part["create_rngs"]:
+            objects.append(part["create_rngs"]())
+        loss, _ = part["train_step"](*objects, *batch)
+        after = jax.tree.map(jnp.shape, nnx.state(model, nnx.Param))
+        holds(before == after, "a step keeps shapes", (before, after))
+        return loss
+
+    loss = jax.eval_shape(run, *abstract(case, needed))
+    holds((loss.shape, loss.dtype.name) == ((), "float32"), "a loss", loss)
+
+
+def sizes(output: Any) -> tuple[tuple[int | None, ...], ...]:
+    """The shapes of one output or several."""
+    types = (output,) if isinstance(output, TensorType) else output
+    return tuple(tuple(s.value for s in t.sizes) for t in types)
