@@ -282,8 +282,8 @@ def changes(case: Case) -> Iterator[dict[str, Any]]:
 
 
 def default(case: Case, name: str) -> Any:
-    values = instantiate(case.subject.program, case.model, {}, {}).values
-    return values.get(name)
+    plain = {k: v for k, v in case.args.items() if not callable(v)}
+    return instantiate(case.subject.program, case.model, plain, {}).values.get(name)
 
 
 def compared(subject: Subject) -> tuple[list[str], dict[str, set[int]]]:

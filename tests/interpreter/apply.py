@@ -66,6 +66,7 @@ def call_function(
     """A function of its inputs, which come first, and its parameters."""
     name = function.name
     if function.python is not None:
+        first = [*first, *(frame.value(a.value) for a in args)]
         return named(function.python(*map(raw, first)), tensors_in(first))
     if function.extern is not None:
         return externs.call(frame, function.extern, first, args)
@@ -197,7 +198,8 @@ def construct(
             with_it[name] = frame.value(value)
         else:
             found = argument(frame, kind.name, name, value)
-            if found is not None:
+            written = isinstance(value, tree.Constant)
+            if found is not None or written or name in needed(kind):
                 given[name] = found
             if isinstance(value, tree.Name):
                 origin[name] = value.id
@@ -233,6 +235,13 @@ def parameter_names(kind: Kind) -> list[str]:
         return [p for p in taken if p not in axes]
     only = inspect.Parameter.POSITIONAL_ONLY
     return [n for n, p in signature(what).items() if p.kind is not only]
+
+
+def needed(kind: Kind) -> set[str]:
+    """The parameters of a block that have no default: what is none there, is none."""
+    if not isinstance(kind.what, tree.Definition):
+        return set()
+    return {p.name for p in kind.what.params if p.default is None}
 
 
 def apply(

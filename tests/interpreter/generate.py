@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import jax
 import jax.numpy as jnp
 
 if TYPE_CHECKING:
@@ -20,19 +21,19 @@ def generate(
     args: Mapping[str, Any],
 ) -> list[list[int]]:
     """The tokens that follow each prompt, by itself."""
-    return [
-        _follow(program, model, weights, list(prompt), max_new_tokens, args)
-        for prompt in prompts
-    ]
+
+    @jax.jit  # once for each length
+    def likeliest(tokens: jax.Array) -> jax.Array:
+        value = program.call(model, weights, (tokens,), args).value
+        return scores(value)[0, -1].argmax()
+
+    return [_follow(likeliest, list(prompt), max_new_tokens) for prompt in prompts]
 
 
-def _follow(
-    program: Program, model: str, weights: Any, tokens: list[int], count: int, args: Any
-) -> list[int]:
+def _follow(likeliest: Any, tokens: list[int], count: int) -> list[int]:
     start = len(tokens)
     for _ in range(count):
-        value = program.call(model, weights, (jnp.array([tokens]),), args).value
-        tokens.append(int(scores(value)[0, -1].argmax()))
+        tokens.append(int(likeliest(jnp.array([tokens]))))
     return tokens[start:]
 
 
