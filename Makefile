@@ -10,7 +10,7 @@ N ?= 500
 NEW_ENOUGH = $(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("nnxc needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + "; name another: make PYTHON=python3.12")'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-lm sentences test quick parity tunix fuzz bench generate lint clean
+.PHONY: help demo demo-lm sentences test quick parity tunix values fuzz bench generate lint clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ parity: $(READY) ## zoo specs against reference models (make parity PARITY=folde
 tunix: $(TUNIX)/.ready ## zoo models through Tunix: tuned, sampled, aligned (make tunix FAMILIES=llama31)
 	@XLA_FLAGS=--xla_force_host_platform_device_count=4 JAX_PLATFORMS=cpu TF_CPP_MIN_LOG_LEVEL=3 \
 	  $(TUNIX)/bin/python -m tests.tunix $(FAMILIES)
+
+values: $(READY) ## every spec against the interpreter, every side of its conditions (make values NAMES=gpt2)
+	@$(RUN) -m tests.interpreter $(NAMES)
 
 fuzz: $(READY) ## N random valid specs and N broken ones (make fuzz N=500)
 	@$(RUN) -m tests.fuzz $(N)

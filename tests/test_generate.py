@@ -87,6 +87,84 @@ block Layer(hidden = 5):
         collect ys = h * n[:, none]
     return x + (ys -> Linear(d) as out)
 """,
+    "a scan without weights": """
+block Running:
+    input x: [B, T, e]
+    scan xt in x over T with h = zeros([B, e]):
+        h = 0.9 * h + xt
+        collect ys = h
+    return ys
+
+block Layer:
+    input x: [B, T, d]
+    return x + (x -> Linear(5) as near -> Running -> Linear(d) as out)
+""",
+    "several values": """
+block Halves(w):
+    input x: [B, T, h, e]
+    return x -> Linear(w) as a, x -> Linear(w) as b
+
+block Layer:
+    input x: [B, T, d]
+    q = x -> [B, T, 2, d // 2]
+    y = attend(q, q, q, causal=true) -> Halves(2) -> concat(axis=-1)
+    return x + (y -> [B, T, 8] -> Linear(d) as out)
+""",
+    "one name on three sides": """
+block Attend:
+    input x: [B, T, d]
+    return x + (x -> Attention(2, causal=true) as attn)
+
+block Recur:
+    input x: [B, T, d]
+    return x + (x -> GRU(d) as gru)
+
+block Feed:
+    input x: [B, T, d]
+    return x + (x -> Linear(d) as near)
+
+block Layer(kinds = ["a", "b", "c"]):
+    input x: [B, T, d]
+    for kind in kinds:
+        if kind == "a":
+            x = x -> Attend as mixer
+        elif kind == "b":
+            x = x -> Recur as mixer
+        else:
+            x = x -> Feed as mixer
+    return x
+""",
+    "one layer on two sides": """
+block Layer(twice = true):
+    input x: [B, T, d]
+    mixer = Attention(2, causal=true)
+    if twice:
+        x += mixer(2 * x)
+    else:
+        x += mixer(x)
+    return x
+""",
+    "attention to a table": """
+block Layer:
+    input x: [B, T, d]
+    param memory: [3, d] = normal(1.0)
+    return x + Attention(2)(x, broadcast(memory, [B, 3, d]))
+""",
+    "rows of tables": """
+block Layer:
+    input x: [B, T, d]
+    param table: [32, d] = normal(1.0)
+    at = positions(x)
+    x += table[at] + take(table, at) + astype(sinusoidal(32, d)[at], float)
+    return x + (one_hot(at, 32) -> Linear(d) as out)
+""",
+    "axes that move": """
+block Layer:
+    input x: [B, T, d]
+    y = x -> rearrange("b t (h k) -> (b h) t k", h=2) -> Linear(4) as inner -> softmax
+    y = y -> rearrange("(b h) t k -> b t (h k)", h=2) -> transpose([2, 0, 1]) -> cumsum(axis=0)
+    return x + (y -> transpose([1, 2, 0]) -> shift -> Linear(d) as out)
+""",
     "a loop": """
 block Layer:
     input x: [B, T, d]
@@ -233,10 +311,105 @@ def test_seeds_decide_what_is_drawn() -> None:
     assert runs[0] == runs[1] != runs[2]
 
 
-def test_an_empty_prompt_is_refused() -> None:
-    module, model = made("Conv")
-    with pytest.raises(ValueError, match="a prompt has no tokens"):
-        module.generate(model, [[1], []])
+@pytest.fixture(scope="module")
+def positioned() -> tuple[ModuleType, nnx.Module]:
+    """A model of 23 tokens, with 32 positions."""
+    return made("Attention")
+
+
+ASKED = {
+    "a prompt has no tokens": {"prompts": [[1], []]},
+    "a prompt is a list of token ids, not 'ab'": {"prompts": ["ab"]},
+    "a prompt is a list of token ids, not 1": {"prompts": [1, 2]},
+    "a prompt is a list of token ids, not [1.0]": {"prompts": [[1.0]]},
+    "token ids are 0 to 22, a prompt has 23": {"prompts": [[1, 23], [2]]},
+    "token ids are 0 to 22, a prompt has -1": {"prompts": [[2], [1, -1]]},
+    "a prompt and what follows have up to 32 tokens, not 2 and 31 new ones": {
+        "max_new_tokens": 31
+    },
+    "max_new_tokens is a whole number, 0 or more, not -1": {"max_new_tokens": -1},
+    "max_new_tokens is a whole number, 0 or more, not 1.5": {"max_new_tokens": 1.5},
+    "temperature is 0 or more, not -0.5": {"temperature": -0.5},
+    "temperature is 0 or more, not nan": {"temperature": float("nan")},
+    "top_k is 1 to 23, or None, not 0": {"top_k": 0},
+    "top_k is 1 to 23, or None, not 24": {"top_k": 24},
+    "top_p is above 0 and at most 1, or None, not 0": {"top_p": 0},
+    "top_p is above 0 and at most 1, or None, not 1.5": {"top_p": 1.5},
+    "tokens of stop are 0 to 22, not 23": {"stop": [23]},
+}
+
+
+@pytest.mark.parametrize("message", ASKED)
+def test_says_what_is_allowed(
+    message: str, positioned: tuple[ModuleType, nnx.Module]
+) -> None:
+    module, model = positioned
+    asked = {"prompts": [[1, 2]], "max_new_tokens": 4} | ASKED[message]
+    with pytest.raises(ValueError) as found:
+        module.generate(model, **asked)
+    assert str(found.value) == message
+
+
+def test_as_many_tokens_as_there_are_positions(
+    positioned: tuple[ModuleType, nnx.Module],
+) -> None:
+    """Padding of prompts takes no positions."""
+    module, model = positioned
+    prompt = [3, 5, 7] * 9
+    want = greedy(model, prompt, 5)
+    assert module.generate(model, [prompt, [1]], max_new_tokens=5)[0] == want
+    assert module.generate(model, []) == []
+
+
+def test_a_cache_has_as_many_places_as_tables_have_rows(
+    positioned: tuple[ModuleType, nnx.Module],
+) -> None:
+    module, model = positioned
+    starts = np.array([0])
+    for given, size, message in (
+        (starts, 33, "size is 1 to 32, not 33"),
+        (starts, 0, "size is 1 to 32, not 0"),
+        (starts[0], 4, "starts are whole numbers (b,), not int64[]"),
+        (starts / 2, 4, "starts are whole numbers (b,), not float64[1]"),
+    ):
+        with pytest.raises(ValueError) as found:
+            module.init_cache(model, given, size)
+        assert str(found.value) == message
+    assert module.init_cache(model, starts, 32) is not model
+
+
+TABLES = {
+    "x + (positions(tokens) + 2 -> Embed(12, d))": 10,
+    "x + table[positions(tokens)]": 16,
+    "x + take(table, shift(positions(x)))": 16,
+    "x + (one_hot(positions(x), 11) -> Linear(d))": 11,
+    "Placed()(x, positions(x))": 9,
+    "x + table[positions(tokens) % 16]": None,
+    "x + table[minimum(positions(x), 15)]": None,
+}
+
+
+@pytest.mark.parametrize("value", TABLES)
+def test_the_rows_of_a_table_of_positions(value: str) -> None:
+    block = """
+block Placed:
+    input x: [B, T, d], at: int[B, T]
+    return x + (at -> Embed(9, d))
+"""
+    spec = f"""{block if "Placed" in value else ""}
+model Net(vocab = 23, d = 8):
+    input tokens: int[B, T]
+    param table: [16, d] = normal(1.0)
+    x = (tokens -> Embed(vocab + 1, d)) + table[0]
+    x = {value}
+    return x -> Linear(vocab) as head
+
+generate Net
+"""
+    module = load(text_of(spec, black=False))
+    known = module.limits(module.Net(module.Config(), rngs=nnx.Rngs(0)))
+    assert (known.ids, known.scores) == (24, 23)
+    assert known.positions == TABLES[value]
 
 
 def test_a_stack_with_a_cache_is_a_loop() -> None:
@@ -267,25 +440,54 @@ def test_the_output_that_scores(outputs: str) -> None:
     assert len(module.generate(model, [[1, 2]], max_new_tokens=3)[0]) == 3
 
 
+WHOLE = "this needs the whole sequence at once"
+LENGTH = "this depends on how long the sequence is"
+BATCH = "this mixes the sequences of a batch"
 REFUSED = {
-    "x += mean(x, axis=T)[:, none]": "this needs the whole sequence at once",
-    "x = x -> softmax(axis=T)": "this needs the whole sequence at once",
-    "x = x -> cumsum(axis=1)": "this needs the whole sequence at once",
-    "x = x -> flip(axis=T)": "this needs the whole sequence at once",
-    "x = x[:, ::-1]": "this needs the whole sequence at once",
-    "x += x[:, :1]": "this needs the whole sequence at once",
-    "x = x -> [B * T, d] -> [B, T, d]": "this needs the whole sequence at once",
-    'x += einsum("b t d, b s d -> b t", x, x)[..., none]': "this needs the whole sequence at once",
-    'x += einsum("... d, ... d -> d", x, x)': "this needs the whole sequence at once",
-    'x = max_pool(x, [3], stride=1, padding="same")': "this needs the whole sequence at once",
-    "x += astype(segment_positions(argmax(x, axis=-1)), f32)[..., none]": "this needs the whole sequence at once",
-    "x = x -> GroupNorm(2)": "this needs the whole sequence at once",
+    "x += mean(x, axis=T)[:, none]": WHOLE,
+    "x = x -> softmax(axis=T)": WHOLE,
+    "x = x -> cumsum(axis=1)": WHOLE,
+    "x = x -> flip(axis=T)": WHOLE,
+    "x = x[:, ::-1]": WHOLE,
+    "x += x[:, :1]": WHOLE,
+    "x = x -> [B * T, d] -> [B, T, d]": WHOLE,
+    'x += einsum("b t d, b s d -> b t", x, x)[..., none]': WHOLE,
+    'x += einsum("... d, ... d -> d", x, x)': WHOLE,
+    'x = max_pool(x, [3], stride=1, padding="same")': WHOLE,
+    "x += astype(segment_positions(argmax(x, axis=-1)), f32)[..., none]": WHOLE,
+    "x = x -> GroupNorm(2)": WHOLE,
     "x += arange(T)[:, none]": "`arange` counts from the start of the sequence",
     "x += x -> Conv(d, [3])": "this window sees later entries",
     "x += x -> Attention(2) as attn": "this sees tokens that do not exist yet",
     "x += x -> LSTM(d, reverse=true) as back": "this goes over the sequence from its end",
     "a = Attention(2, causal=true)\n    x = x -> a -> a": "`a` is applied twice, and keeps one sequence",
     "scan xt in x over T reversed with h = zeros([B, d]):\n        h = h + xt\n        collect x = h": "this goes over the sequence from its end",
+    "x += max(x, axis=T)[:, none]": WHOLE,
+    "x += mean(x)": WHOLE,
+    "x = x -> sort(axis=1)": WHOLE,
+    "h = x[:, 0]\n    x += h[:, none]": WHOLE,
+    "x = (x -> [T, B, d]) -> transpose([1, 0, 2])": WHOLE,
+    "x = x -> transpose([1, 0, 2]) -> [B, T, d]": WHOLE,
+    "x = x -> InstanceNorm": WHOLE,
+    "x = concat(zeros([B, 1, d]), x, axis=1)[:, :-1]": WHOLE,
+    "y = [x, x]\n    x = concat(y, axis=1)[:, ::2]": WHOLE,
+    "a = Attention(2, causal=true)\n    x += a.gradient(x)": WHOLE,
+    'x = x -> rearrange("b t (h k) -> (b h) t k", h=2) -> shift -> rearrange("(b h) t k -> b t (h k)", h=2)': WHOLE,
+    "x -= mean(x, axis=B)": BATCH,
+    "x = x -> flip(axis=B)": BATCH,
+    "x = x[::-1]": BATCH,
+    "x = x / T": LENGTH,
+    "n = T // 2\n    x = x * n": LENGTH,
+    "param table: [32, d] = normal(1.0)\n    x += table[:T]": LENGTH,
+    "x += full([T, 1], T)": LENGTH,
+    "x += sinusoidal(T, 8)": "`sinusoidal` counts from the start of the sequence",
+    "x += linspace(0, 1, T)[:, none]": "`linspace` counts from the start of the sequence",
+    "x += normal([B, T, d], rng=noise)": "`normal` draws anew at each call",
+    "state seen: [] = 0.0\n    seen = seen + 1.0\n    x += seen": "`seen` changes at each call",
+    "scan xt in x over T with h = zeros([B, d]):\n        h = h + xt\n    x += h[:, none]": "this is known after the last entry only",
+    "a = Attention(2, causal=true)\n    for i in range(2):\n        x = x -> a": "`a` is applied in each round of a loop, and keeps one sequence",
+    'x = x -> Conv(d, [3], padding="causal", weight_norm="out")': "a window that keeps its past has no `weight_norm`",
+    "x += Attention(2, causal=true)(x, ones([B, 3, d]))": "this counts from the start of the sequence",
 }
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import jax
 import pytest
 from flax import nnx
+from interpreted import pages
 from interpreting import Subject, compare, inputs_for, modes_of
 from test_zoo import SMALL, ZOO
 
@@ -51,3 +52,15 @@ def test_the_zoo_means_what_it_says(name: str) -> None:
     compare(subject, model, args, inputs)
     if modes_of(subject.create(model, args)):
         compare(subject, model, args, inputs, train=True, gradients=False)
+
+
+MODELS = [make for make in pages() if make.name.startswith("models.md")]
+
+
+@pytest.mark.parametrize("make", MODELS, ids=lambda make: make.name)
+def test_examples_have_the_weights_and_shapes_that_they_mean(make) -> None:
+    if "my_pkg" in (case := make()).subject.text:
+        pytest.skip("the example brings in a package that there is not")
+    compare(
+        case.subject, case.model, case.args, case.inputs, gradients=False, values=False
+    )

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from . import files, fresh
 from .diagnostics import Diagnostic, Label, closest
-from .driver import Analysis, analyse
+from .driver import Analysis, Options, analyse, compile
 from .source import Source, Span
 
 Progress = Callable[[int, int], None]
@@ -61,8 +61,15 @@ def analyse_spec(path: str) -> Analysis:
 
 
 def check_spec(path: str) -> tuple[Diagnostic, ...]:
-    """What is wrong with one spec."""
-    return analyse_spec(path).diagnostics
+    """What is wrong with one spec: all of a build but its files."""
+    source = read_spec(path)
+    if isinstance(source, Diagnostic):
+        return (source,)
+    read, options = partial(read_used, path), Options(black=False)
+    with named(path):
+        return compile(
+            source, path=display(path), read=read, options=options
+        ).diagnostics
 
 
 def display(path: str) -> str:

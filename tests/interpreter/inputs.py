@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from nnxc.syntax import tree
 from nnxc.syntax.walk import names_in
 
+from .functions import STATIC
 from .values import DTYPES, Layer, Refused, Tensor
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def entered(
     ]
     outer: dict[str, str | None] = dict(layer.origin)
     there = {f.name: given[f.name] for f in fields if f.name in given}
+    settle(frame, definition, fields)
     bind(frame, fields, there, outer)
     for field in fields:
         frame.env[field.name] = taken(frame, field, there.get(field.name))
@@ -38,6 +40,19 @@ def entered(
             for field in statement.fields:
                 state(frame, field)
     return outer
+
+
+def settle(frame: Frame, definition: tree.Definition, fields: list[tree.Field]) -> None:
+    """Numbers that follow from parameters and stand in the shapes of inputs."""
+    wanted = {n.id for f in fields for d in f.type.dims or () for n in names_in(d)}
+    for statement in definition.body:
+        match statement:
+            case tree.Assign(targets=[tree.Name(id=name)], value=value):
+                known = all(
+                    n.id in frame.env or n.id in STATIC for n in names_in(value)
+                )
+                if name in wanted and known:
+                    frame.env[name] = frame.value(value)
 
 
 def state(frame: Frame, field: tree.Field) -> None:
@@ -83,7 +98,7 @@ def bind(
 def _bound(frame: Frame, dim: tree.Expr, size: int) -> bool:
     """Whether a size was compared, or told what its one unknown name is."""
     unknown = {n.id for n in names_in(dim) if n.id not in frame.env}
-    unknown -= {"min", "max", "pi"}
+    unknown -= {*STATIC, "pi"}
     if not unknown:
         if frame.value(dim) != size:
             raise Refused(f"{size} is not {dim.span.text}")

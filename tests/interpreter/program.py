@@ -123,6 +123,10 @@ class Program:
             self.files[path] = File(self, text, path)
         return self.files[path]
 
+    def files_read(self) -> list[File]:
+        """The spec, and the files that it uses."""
+        return [self.main, *(self.file(u.path.value) for u in self.main.of(tree.Use))]
+
     @property
     def models(self) -> list[str]:
         """The models of the main file."""

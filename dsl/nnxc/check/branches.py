@@ -18,7 +18,7 @@ from .context import Context
 from .flavors import describe
 from .kept import keep, merged, under
 from .kinds import demand, seen
-from .scalars import as_tensor, counterpart
+from .scalars import as_tensor, counterpart, repair
 from .statics import no_none
 from .values import BAD, Applied, Bad, Binding, Listed, Several, Static, Tensor, Value
 
@@ -125,6 +125,7 @@ def _join(
         elif isinstance(a.value, Applied) and isinstance(b.value, Applied):
             _one_sided(ctx, a)
         else:
+            a, b = _tensors(ctx, choice, before.get(name), a, b)
             value = _joined(ctx, choice, name, a, b)
             # Not among the bindings that must be read: those that it joins are.
             joined = Binding(name, value, b.span, b.what, parents=[a, b])
@@ -152,11 +153,20 @@ def _one_sided(ctx: Context, binding: Binding | None) -> Binding:
     return binding
 
 
+def _tensors(
+    ctx: Context, choice: Choice, before: Binding | None, a: Binding, b: Binding
+) -> tuple[Binding, Binding]:
+    """A number on one side, and a tensor on the other: a tensor on both, of one number, or where
+    the tensor takes the place of what was there before."""
+    sides = [a, b]
+    for i, (number, other) in enumerate(((a, b), (b, a))):
+        like = counterpart(ctx, number.value, other.value)
+        if like is not None and (number is before or not like.type.axes):
+            sides[i] = as_tensor(ctx, choice.sides[i], number, like)
+    return sides[0], sides[1]
+
+
 def _joined(ctx: Context, choice: Choice, name: str, a: Binding, b: Binding) -> Value:
-    if (like := counterpart(a.value, b.value)) is not None:
-        a = as_tensor(ctx, choice.sides[0], a, like)
-    elif (like := counterpart(b.value, a.value)) is not None:
-        b = as_tensor(ctx, choice.sides[1], b, like)
     x, y = a.value, b.value
     if isinstance(x, (Bad, Applied)) or isinstance(y, (Bad, Applied)):
         _unknown(a, b)
@@ -248,11 +258,15 @@ def _differ(
 ) -> None:
     _unknown(a, b)
     related = tuple(Label(c.span, t) for c, t in ((a, x), (b, y)))
+    help = "give it the same dtype and number of axes on both sides"
+    for one, other in ((a.value, b.value), (b.value, a.value)):
+        if isinstance(one, Static) and isinstance(other, Tensor):
+            help = repair(name, other, ctx.scope)
     ctx.error(
         "N301",
         f"`{name}` differs after this `if`",
         node.condition.span,
         f"{x} if it holds, {y} if not",
         related=related,
-        help="give it the same dtype and number of axes on both sides",
+        help=help,
     )

@@ -113,6 +113,7 @@ class Context:
     statement: Any = None  # the tree.Statement at hand
     head: Span = NOWHERE  # of the definition, with its body
     definition: Any = ()  # its statements
+    abandoned: bool = False  # a statement was given up for one
 
     # ------------------------------------------------------------ mistakes
 

@@ -79,6 +79,8 @@ def check_definition(
     for diagnostic in ctx.sink.diagnostics:
         sink.add(diagnostic)
     ctx.sink = sink
+    if ctx.abandoned and not any(d.severity == "error" for d in sink.diagnostics):
+        raise AssertionError(f"a mistake in `{ctx.name}` was not reported")
     return _signature(ctx, node, first)
 
 

@@ -22,7 +22,7 @@ from .context import Context
 from .flavors import describe
 from .kept import contained
 from .kinds import demand
-from .scalars import as_tensor, counterpart
+from .scalars import as_tensor, counterpart, repair
 from .values import BAD, Bad, Binding, Fault, Listed, Several, Static, Tensor, Value
 
 PASSES = 4
@@ -42,6 +42,7 @@ STATE = (
     "broken",
     "lost",
     "faulty",
+    "abandoned",
 )
 
 
@@ -313,7 +314,7 @@ def _generalise(ctx: Context, loop: Loop, end: Mapping[str, Binding]) -> bool:
                 found = True
         if last is None or not isinstance(last.value, Tensor):
             continue
-        if (like := counterpart(first.value, last.value)) is not None:
+        if (like := counterpart(ctx, first.value, last.value)) is not None:
             loop.entry[name] = as_tensor(ctx, ctx.body, first, like)
             del loop.starts[name], loop.statics[name]
             found = True
@@ -438,7 +439,11 @@ def _left_behind(
     if isinstance(start, Listed) and isinstance(value, Listed):
         return lists.after(ctx, start, value, loop.iterable)
     if not isinstance(start, Tensor) or not isinstance(value, Tensor):
-        _unsettled(ctx, loop.node.span, name, "it is another kind of thing", last)
+        help = None
+        if isinstance(loop.entry[name].value, Static) and isinstance(value, Tensor):
+            help = repair(name, value, loop.entry)
+        label = "it is another kind of thing"
+        _unsettled(ctx, loop.node.span, name, label, last, help)
         return BAD
     a, b = start.type, value.type
     if a.rank != b.rank or a.lead != b.lead or a.dtype != b.dtype:
@@ -464,11 +469,19 @@ def _left_behind(
     return Tensor(ir.Var(name, a, last.span))
 
 
-def _unsettled(ctx: Context, span: Span, name: str, label: str, last: Binding) -> None:
+def _unsettled(
+    ctx: Context,
+    span: Span,
+    name: str,
+    label: str,
+    last: Binding,
+    help: str | None = None,
+) -> None:
     ctx.error(
         "N252",
         f"`{name}` changes in this loop",
         last.span,
         label,
         related=(Label(span, ""),),
+        help=help,
     )

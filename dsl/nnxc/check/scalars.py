@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from .. import ir
+from ..record import replace
 from ..syntax import tree
 from .absent import filled
 from .context import Context
@@ -12,17 +14,27 @@ from .flavors import NUMERIC
 from .values import Binding, Static, Tensor, Value
 
 
-def counterpart(value: Value, other: Value) -> Tensor | None:
-    """The scalar tensor that a name stands for in another place, where here it is a number."""
+def counterpart(ctx: Context, value: Value, other: Value) -> Tensor | None:
+    """The tensor that a name stands for in another place, where here it is a number; None where
+    its sizes are not known here."""
     if not isinstance(value, Static) or not isinstance(other, Tensor):
         return None
-    scalar = not other.type.axes and not other.type.lead
     plain = value.flavor in NUMERIC and value.param is None
-    return other if scalar and plain else None
+    there = plain and not other.type.lead and not unknown(ctx, other)
+    return other if there else None
+
+
+def unknown(ctx: Context, value: Tensor) -> set[str]:
+    """What the sizes of a tensor are made of that is not known wherever the inputs are."""
+    given = {
+        s for i in ctx.inputs if not i.optional for d in i.type.sizes for s in d.symbols
+    }
+    named = {s for size in value.type.sizes for s in size.symbols}
+    return named - ctx.params.keys() - given
 
 
 def as_tensor(ctx: Context, body: list[Any], number: Binding, like: Tensor) -> Binding:
-    """The name as a tensor from the end of `body` on."""
+    """The name as a tensor from the end of `body` on: the number everywhere."""
     from .expressions import expr
 
     static, name, span = number.value, number.name, number.span
@@ -32,8 +44,21 @@ def as_tensor(ctx: Context, body: list[Any], number: Binding, like: Tensor) -> B
         value = filled((), tree.Number(static.value, "", span), static, kind)
     else:
         value = filled((), tree.Name(name, span), static, kind)
+    before, ctx.scope = ctx.scope, {**ctx.scope, name: number}
     made = expr(ctx, value)
-    assert isinstance(made, Tensor)
-    body.append(ir.Assign((name,), made.expr, span))
+    ctx.scope = before
+    assert isinstance(made, Tensor) and isinstance(made.expr, ir.OpCall)
+    shape = ir.StaticList(tuple(ir.Size(size) for size in like.type.sizes))
+    args = tuple((n, shape if n == "shape" else a) for n, a in made.expr.args)
+    body.append(ir.Assign((name,), replace(made.expr, args=args, type=like.type), span))
     var = Tensor(ir.Var(name, like.type, span))
     return Binding(name, var, span, number.what, parents=[number])
+
+
+def repair(name: str, value: Tensor, scope: Mapping[str, Binding]) -> str:
+    """What to write where a number does not become a tensor by itself."""
+    for other in scope.values():
+        held = other.value
+        if isinstance(held, Tensor) and not held.optional and held.type == value.type:
+            return f"make it a tensor first: `{name} = {name} + 0 * {other.name}`"
+    return "make it a tensor of that shape first"

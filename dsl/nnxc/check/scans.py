@@ -15,6 +15,7 @@ from ..shapes import Axis, TensorType
 from ..source import Span
 from ..syntax import tree
 from . import types
+from .apply import static_dims
 from .assignments import bindable
 from .carries import left_behind
 from .context import Context
@@ -23,7 +24,7 @@ from .declarations import check_name, with_article
 from .kept import contained
 from .kinds import demand_sizes
 from .lists import changed
-from .values import BAD, Bad, Binding, Fault, Tensor
+from .values import BAD, Bad, Binding, Fault, LayerInfo, Obligation, Tensor
 
 _OVER = OpParam("over", Kind.AXIS)
 _AT_CALL = (ir.Assign, ir.UpdateState, ir.For, ir.If, ir.Scan)
@@ -71,7 +72,8 @@ def scan_statement(ctx: Context, node: tree.Scan) -> None:
             ctx.scope[name] = last
         elif name not in (*entry, *head.carries):
             ctx.partial[name] = last.span
-    ctx.body += (s for s in stmts if not isinstance(s, _AT_CALL))
+    body, before = _divided(ctx, stmts)
+    ctx.body += before
     collects = _collected(ctx, head, inside)
     for carry in node.carries:
         first = head.carries[carry.name].type
@@ -87,10 +89,53 @@ def scan_statement(ctx: Context, node: tree.Scan) -> None:
             tuple(collects.values()),
             head.along.axis.size,
             node.reversed,
-            tuple(s for s in stmts if isinstance(s, _AT_CALL)),
+            body,  # type: ignore[arg-type]
             node.span,
         )
     )
+
+
+def _divided(
+    ctx: Context, stmts: list[object]
+) -> tuple[tuple[object, ...], list[object]]:
+    """What is done in each step, and what is known before the first: not what follows from the
+    loops and conditions within a step."""
+    stays: list[object] = []
+    before: list[object] = []
+    own: set[str] = set()
+    for stmt in stmts:
+        at_call = isinstance(stmt, _AT_CALL)
+        if at_call or not own.isdisjoint(ctx.roots(_asked(stmt))):
+            own |= _given(stmt)
+            stays.append(stmt)
+        else:
+            before.append(stmt)
+    return tuple(stays), before
+
+
+def _asked(stmt: object) -> set[str]:
+    """The static names that what a step constructs is made of."""
+    match stmt:
+        case ir.StaticLet(value=value):
+            return {s for d in static_dims(value) for s in d.symbols}
+        case LayerInfo(args=args, sizes=sizes):
+            dims = [d for static, _ in args.values() for d in static_dims(static)]
+            return {s for d in (*dims, *sizes.values()) for s in d.symbols}
+        case Obligation(left, right):
+            return set(left.symbols | right.symbols)
+    return set()
+
+
+def _given(stmt: object) -> set[str]:
+    """The static names that a statement gives values to."""
+    match stmt:
+        case ir.StaticLet(name):
+            return {name}
+        case ir.For(body=body, carried=carried):
+            return {c.symbol for c in carried}.union(*map(_given, body))
+        case ir.If(then=then, orelse=orelse):
+            return set().union(*map(_given, (*then, *orelse)))
+    return set()
 
 
 def _names(ctx: Context, node: tree.Scan) -> dict[str, Span]:

@@ -28,6 +28,7 @@ def statements(ctx: Context, body: tuple[tree.Statement, ...]) -> None:
         try:
             statement(ctx, node)
         except Fault:
+            ctx.abandoned = True
             abandon(ctx, node)
         if isinstance(node, tree.Return) and position + 1 < len(body):
             ctx.error("N240", "this is never reached", body[position + 1].span)

@@ -70,7 +70,7 @@ _MODULES = (
 )
 
 
-def _registered(entries: Iterable[Op]) -> tuple[Op, ...]:
+def registered(entries: Iterable[Op]) -> tuple[Op, ...]:
     """The entries, of which those for models say what they do along a sequence."""
     for op in entries:
         for part in (op, *op.methods.values()):
@@ -79,7 +79,7 @@ def _registered(entries: Iterable[Op]) -> tuple[Op, ...]:
     return tuple(entries)
 
 
-ALL = _registered([op for module in _MODULES for op in module.ENTRIES])
+ALL = registered([op for module in _MODULES for op in module.ENTRIES])
 
 
 def _group(*names: str) -> Mapping[str, Op]:

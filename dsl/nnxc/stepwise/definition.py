@@ -11,7 +11,7 @@ from . import stand_ins
 from .along import ALONG, MIXED
 from .limits import Limits
 from .rewriting import Given, Rewriting, applications, statements
-from .time import absent, carries, depends, keeps
+from .time import carries, decided, depends, keeps
 from .values import ALONE, BACK, Values
 
 
@@ -108,7 +108,7 @@ class _Definition(Values):
 
     def _declare(self, layer: ir.Layer) -> None:
         self.layers[layer.name] = layer
-        self.homes[layer.name] = self.depth
+        self.homes[layer.name] = self.loops
         values = (*(v for _, v in layer.args), layer.count, layer.copies)
         self.fixed(values, layer.span)
 
@@ -116,15 +116,15 @@ class _Definition(Values):
         self.fixed((stmt.iterable, *(c.entry for c in stmt.carried)), stmt.span)
         scans = (s for s in statements(stmt.body) if isinstance(s, ir.Scan))
         self.ends |= {n for s in scans if self._over_time(s) for n, _ in s.carries}
-        self.depth += 1
+        outside, self.loops = self.loops, (*self.loops, id(stmt))
         body = self._limited(stmt.body)
-        self.depth -= 1
+        self.loops = outside
         return replace(stmt, body=body)
 
     def _if(self, stmt: ir.If) -> ir.Stmt:
         """Only one side is there; one that needs an optional input is not, while decoding."""
         self.fixed(stmt.condition, stmt.span)
-        known = absent(stmt.condition)
+        known = decided(stmt.condition, self.missing)
         before = {*self.applied}, {*self.ends}, {**self.layers}
         then = self._arm(stmt.then, known is False)
         applied, ends = self.applied, self.ends

@@ -30,7 +30,7 @@ class Result(Record):
 
 def stepwise(program: ir.Program) -> Result:
     """The program with layers that go on where their last call ended, wherever a model generates."""
-    work = Rewriting({d.name: d for d in program.definitions}, rewritten)
+    work = Rewriting(program, rewritten)
     for section in program.generates:
         model = program.definition(section.model)
         tokens = model.inputs[0]

@@ -28,8 +28,9 @@ Rewrite = Callable[["Rewriting", ir.Definition, Given], tuple[ir.Definition, boo
 class Rewriting:
     """Definitions by name, those that are rewritten, and what is in the way."""
 
-    def __init__(self, definitions: Mapping[str, ir.Definition], rewrite: Rewrite):
-        self.known, self.rewrite = definitions, rewrite
+    def __init__(self, program: ir.Program, rewrite: Rewrite):
+        self.known = {d.name: d for d in program.definitions}
+        self.rewrite, self.missing = rewrite, _missing(program)
         self.done: dict[str, ir.Definition] = {}
         self.axes: dict[str, Axes] = {}
         self.keeping: set[str] = set()  # those whose layers keep what they have seen
@@ -66,6 +67,27 @@ class Rewriting:
     def problem(self, message: str, span: Span, help: str | None = None) -> None:
         """Note what is in the way."""
         self.problems.append((message, span, help))
+
+
+def _missing(program: ir.Program) -> dict[str, set[str]]:
+    """The optional inputs that no definition gets while a model decodes: a model gets tokens alone."""
+    missing: dict[str, set[str]] = {}
+    models = {g.model for g in program.generates}
+    for one in reversed(program.definitions):
+        optional = {i.name for i in one.inputs if i.optional}
+        mine = optional if one.name in models else missing.get(one.name, set())
+        missing[one.name] = mine
+        blocks: dict[str, list[str]] = {}
+        for stmt in statements(one.body):
+            if isinstance(stmt, ir.Declare) and isinstance(stmt.layer.callee, str):
+                blocks.setdefault(stmt.layer.name, []).append(stmt.layer.callee)
+        for expr in applications(one.body):
+            given = {n for n, v in expr.args if getattr(v, "name", None) not in mine}
+            for name in blocks.get(expr.layer, ()):
+                inputs = program.definition(name).inputs
+                free = {i.name for i in inputs if i.optional} - given
+                missing[name] = missing.get(name, free) & free
+    return missing
 
 
 def statements(body: Sequence[ir.Stmt]) -> Iterator[ir.Stmt]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 
 from .. import ir
 from ..dims import Dim
@@ -112,17 +112,17 @@ def depends(static: object, names: Iterable[str]) -> bool:
     return False
 
 
-def absent(condition: ir.Static) -> bool | None:
-    """A condition where no optional input is given, as in decoding; None where it is open."""
+def decided(condition: ir.Static, missing: Container[str]) -> bool | None:
+    """A condition where these optional inputs are not given; None where it stays open."""
     match condition:
-        case ir.Given():
+        case ir.Given(name) if name in missing:
             return False
         case ir.StaticUnary("not", operand):
-            inner = absent(operand)
+            inner = decided(operand, missing)
             return None if inner is None else not inner
         case ir.StaticBinary("and" | "or" as op, left, right):
             ends = op == "or"
-            sides = absent(left), absent(right)
+            sides = decided(left, missing), decided(right, missing)
             if ends in sides:
                 return ends
             return None if None in sides else not ends

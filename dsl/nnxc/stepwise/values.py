@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from .. import ir
 from ..dims import product
 from ..ops.base import Along, Kind
@@ -11,9 +13,20 @@ from ..source import Span
 from ..walk import operands, rebuilt
 from . import stand_ins
 from .along import ALONG, MIXED, Worked, works_along
-from .limits import Limits, source_of, table_of
+from .limits import Limits, Source, source_of, table_of
+from .places import one_copy, taken_apart, unmerged
 from .rewriting import Given, Rewriting, statements
-from .time import AHEAD, Axes, axis_of, carries, depends, keeps, solved, tensors
+from .time import (
+    AHEAD,
+    Axes,
+    axis_of,
+    carries,
+    decided,
+    depends,
+    keeps,
+    solved,
+    tensors,
+)
 
 LENGTH = "this depends on how long the sequence is"
 BACK = "`attend(causal=true)`, `scan`, `shift` and causal windows look back"
@@ -28,11 +41,12 @@ class Values:
 
     def __init__(self, work: Rewriting, definition: ir.Definition, given: Given):
         self.work, self.definition, self.axes = work, definition, given.axes
+        self.missing = work.missing[definition.name]  # of its inputs, while decoding
         self.sources = dict(given.sources)
         self.limits = Limits(given.limits)
         self.layers: dict[str, ir.Layer] = {}
-        self.homes: dict[str, int] = {}
-        self.depth = 0  # of loops around
+        self.homes: dict[str, tuple[int, ...]] = {}
+        self.loops: tuple[int, ...] = ()  # around the present statement
         self.applied: set[str] = set()
         self.swapped: dict[int, ir.Layer] = {}  # by the id of what they were
         self.added: list[ir.Layer] = []
@@ -52,6 +66,8 @@ class Values:
     def value(self, expr: ir.Expr) -> ir.Expr:
         """The expression over layers that go on where their last call ended. What stands in
         several places is one object, and stays one."""
+        if isinstance(expr, ir.Var):
+            return self._rewritten(expr)  # what it stands for may have changed
         if id(expr) not in self.seen:
             self.seen[id(expr)] = expr, self._rewritten(expr)
         return self.seen[id(expr)][1]
@@ -66,6 +82,7 @@ class Values:
             if source is not None:
                 self.limits.add(source.kind, size - source.more)
         parts = operands(expr)
+        sources = [source_of(part, self.sources) for part in parts]
         new = [self.value(part) for part in parts]
         same = all(a is b for a, b in zip(parts, new, strict=True))
         expr = expr if same else rebuilt(expr, new)
@@ -79,7 +96,7 @@ class Values:
             case ir.OpCall():
                 return self._call(expr)
             case ir.Apply():
-                self._apply(expr)
+                self._apply(expr, sources)
             case ir.Subscript():
                 self._subscript(expr)
             case ir.Reshape():
@@ -98,10 +115,11 @@ class Values:
     def _choice(self, expr: ir.Choose) -> ir.Expr:
         """Only one side is computed."""
         self.fixed(expr.condition, expr.span)
+        known = decided(expr.condition, self.missing)
         before = {*self.applied}
-        then = self.value(expr.then)
+        then = expr.then if known is False else self.value(expr.then)
         after, self.applied = self.applied, before
-        orelse = self.value(expr.orelse)
+        orelse = expr.orelse if known is True else self.value(expr.orelse)
         self.applied |= after
         return replace(expr, then=then, orelse=orelse)
 
@@ -209,16 +227,16 @@ class Values:
 
     # --------------------------------------------------------------- layers
 
-    def _apply(self, expr: ir.Apply) -> None:
+    def _apply(self, expr: ir.Apply, sources: Sequence[Source | None]) -> None:
         layer = self.layers.get(expr.layer)
         if layer is None:
             return
         if isinstance(layer.callee, str):
-            self._block(expr, layer, layer.callee)
+            self._block(expr, layer, layer.callee, sources)
             return
         op = layer.callee
         if op.along is Along.LOOKS_BACK and self._along(expr):
-            found = stand_ins.of_layer(layer, _one_copy(expr), self.axes)
+            found = stand_ins.of_layer(layer, one_copy(expr), self.axes)
             if isinstance(found, stand_ins.Refusal):
                 self.problem(found.message, expr.span, found.help)
             elif found is not None:
@@ -228,15 +246,21 @@ class Values:
                 self._kept(expr)
             return
         part = op.methods.get(expr.method or "", op)
-        given = list(tensors(_one_copy(expr).args))
+        given = list(tensors(one_copy(expr).args))
         worked = works_along(part, given, dict(layer.args))
         if self._worked(worked, expr.span):
             self._kept(expr)
 
-    def _block(self, expr: ir.Apply, layer: ir.Layer, name: str) -> None:
+    def _block(
+        self,
+        expr: ir.Apply,
+        layer: ir.Layer,
+        name: str,
+        sources: Sequence[Source | None],
+    ) -> None:
         """A block takes its sequence along the one axis that its inputs declare."""
         callee = self.work.known[name]
-        args = [(n, v.type) for n, v in _one_copy(expr).args]
+        args = [(n, v.type) for n, v in one_copy(expr).args]
         times = self._declared(callee, args, self.axes.time)
         batches = self._declared(callee, args, self.axes.batch)
         if not times:
@@ -248,12 +272,12 @@ class Values:
             message = f"`{name}` takes its sequence along several axes"
             self.problem(message, expr.span)
             return
-        whole = self.axes.whole and all(_whole(t, self.axes.batch) for _, t in args)
+        whole = self.axes.whole and all(unmerged(t, self.axes.batch) for _, t in args)
         batch = batches.pop() if batches else ""
         axes = Axes(str(times.pop()), str(batch), whole)
-        found = ((n, source_of(value, self.sources)) for n, value in expr.args)
-        sources = {n: s for n, s in found if s is not None and not s.more.symbols}
-        self.work.definition(name, Given(axes, sources), expr.span)
+        found = zip((n for n, _ in expr.args), sources, strict=True)
+        counting = {n: s for n, s in found if s is not None and not s.more.symbols}
+        self.work.definition(name, Given(axes, counting), expr.span)
         self._kept(expr)
         if name not in self.work.keeping:
             return
@@ -289,7 +313,7 @@ class Values:
     def _once(self, layer: ir.Layer, span: Span) -> None:
         """What keeps what it has seen is applied in one place."""
         self.keeps = True
-        again = self.homes[layer.name] != self.depth
+        again = self.homes[layer.name] != self.loops
         if layer.name in self.applied or again:
             help = "give each place a layer of its own"
             often = "in each round of a loop" if again else "twice"
@@ -313,7 +337,7 @@ class Values:
             return
         type_ = expr.value.type
         assert isinstance(type_, TensorType)
-        if self._worked([(type_, _taken_apart(expr, type_))], expr.span):
+        if self._worked([(type_, taken_apart(expr, type_))], expr.span):
             self._kept(expr)
 
     def _reshape(self, expr: ir.Reshape) -> None:
@@ -355,39 +379,3 @@ class Values:
     def problem(self, message: str, span: Span, help: str | None = None) -> None:
         """Note what is in the way."""
         self.work.problem(message, span, help)
-
-
-def _one_copy(expr: ir.Apply) -> ir.Apply:
-    """The call of one of several copies of a layer: without the axis along which they lie."""
-    if not any(axis is not None for axis in expr.each):
-        return expr
-    args = []
-    for (name, value), axis in zip(expr.args, expr.each, strict=True):
-        if axis is not None:
-            assert isinstance(value.type, TensorType)
-            rest = list(value.type.axes)
-            del rest[axis]
-            value = ir.Var(name, value.type.with_axes(tuple(rest)), value.span)
-        args.append((name, value))
-    return replace(expr, args=tuple(args))
-
-
-def _whole(type_: ir.Type, batch: str) -> bool:
-    """Whether a value has no batch, or one that is not merged with another axis."""
-    place = axis_of(type_, batch)
-    if place is None or place == AHEAD or not isinstance(type_, TensorType):
-        return True
-    return type_.sizes[place].name == batch
-
-
-def _taken_apart(expr: ir.Subscript, type_: TensorType) -> set[int]:
-    """The axes of which an index does not take all."""
-    items = [i for i in expr.items if not isinstance(i, ir.NewAxis)]
-    rest = next((n for n, i in enumerate(items) if isinstance(i, ir.Rest)), None)
-    after = 0 if rest is None else len(items) - rest - 1
-    found: set[int] = set()
-    for n, item in enumerate(items):
-        ahead = rest is None or n < rest
-        if not isinstance(item, ir.Rest) and item != ir.SliceOf(None, None, None):
-            found.add(n if ahead else type_.rank - after + (n - (rest or 0) - 1))
-    return found

@@ -1,0 +1,305 @@
+"""What the interpreter and generated models are compared on: the zoo, published models, pages.
+
+A case is a model of a spec with arguments and inputs that are quick. `flipped` gives the other
+sides of conditions: each argument that one may read, otherwise, alone and in pairs.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from interpreting import Subject, inputs_for, is_float
+from spec_blocks import blocks
+from test_zoo import FOLDER, SMALL, ZOO
+
+from nnxc.dims import symbol
+from nnxc.instance import instantiate
+from nnxc.nodes import InstanceError
+from nnxc.ops.base import Kind
+from nnxc.syntax import tree
+from nnxc.syntax.walk import nodes_in
+
+PAGES = sorted((Path(__file__).parent / "spec").glob("*.md"))
+PUBLISHED = json.loads((Path(__file__).parent / "interpreter/sizes.json").read_text())
+FUNCTIONS = {
+    "gelu": partial(nnx.gelu, approximate=False),
+    "relu": nnx.relu,
+    "relu6": jax.nn.relu6,
+    "silu": nnx.silu,
+    "quick_gelu": lambda x: x * nnx.sigmoid(1.702 * x),
+}
+AXES = {"B": 2, "T": 6, "S": 5, "H": 16, "W": 24, "n": 1, "m": 2, "N": 7, "vocab": 12}
+NEEDED = {Kind.SIZE: 6, Kind.INT: 2, Kind.NUMBER: 0.5, Kind.BOOL: True}
+OTHERS = (3, 10, 11, 13, 4, 9, 14, 17)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model at arguments, with its inputs."""
+
+    name: str
+    subject: Subject
+    model: str
+    args: Mapping[str, Any]
+    inputs: Mapping[str, jax.Array]
+    axes: Mapping[str, int] = field(default_factory=dict)
+
+
+def zoo() -> Iterator[Callable[[], Case]]:
+    """The zoo's own specs."""
+    for name, path in ZOO.items():
+        yield named(name, partial(of_zoo, name, path))
+
+
+def named(name: str, make: Callable[[], Case]) -> Callable[[], Case]:
+    make.name = name  # type: ignore[attr-defined]
+    return make
+
+
+def of_zoo(name: str, path: Path) -> Case:
+    subject = Subject(path.read_text(), reader(path.parent))
+    model = subject.program.trains[0].model
+    args, axes = dict(SMALL[name].params), SMALL[name].axes
+    args |= rates(subject, model)
+    return Case(
+        name, subject, model, args, inputs_for(subject, model, args, axes, True), axes
+    )
+
+
+def rates(subject: Subject, model: str) -> dict[str, Any]:
+    """Rates of dropping, 0."""
+    names = {p.name for p in subject.definition(model).params}
+    return dict.fromkeys(names & {"rate", "drop_path", "head_rate", "drop"}, 0.0)
+
+
+def reader(folder: Path) -> Callable[[str], bytes]:
+    return lambda name: (folder / name).read_bytes()
+
+
+def published() -> Iterator[Callable[[], Case]]:
+    """Published models at the sizes of `sizes.json`."""
+    for name in PUBLISHED:
+        path = FOLDER / f"pretrained/{name}.nnx"
+        yield named(f"pretrained/{name}", partial(of_published, name, path))
+
+
+def of_published(name: str, path: Path) -> Case:
+    subject = Subject(path.read_text(), reader(path.parent))
+    model = subject.program.weights[0].model
+    said = PUBLISHED[name]
+    args = {k: argument(v) for k, v in said["args"].items()} | rates(subject, model)
+    rng = np.random.default_rng(1)
+    inputs = {}
+    for one in subject.definition(model).inputs:
+        if one.name in said["inputs"]:
+            shape, *high = said["inputs"][one.name]
+            inputs[one.name] = drawn(rng, one.type.dtype, shape, *high)
+    axes = axes_of(subject, model, args, inputs)
+    return Case(f"pretrained/{name}", subject, model, args, inputs, axes)
+
+
+def argument(value: Any) -> Any:
+    if isinstance(value, dict):
+        found = dict(value)
+        name = found.pop("call")
+        return FUNCTIONS[name] if found or name != "gelu" else nnx.gelu
+    return [argument(v) for v in value] if isinstance(value, list) else value
+
+
+def drawn(rng: Any, dtype: str, shape: list[int], high: int = 2) -> jax.Array:
+    if dtype == "bool":
+        return jnp.asarray(rng.random(shape) < 0.7)
+    if dtype == "float" or dtype.startswith(("f", "b")):
+        return jnp.asarray(rng.normal(0, 1, shape), jnp.float32)
+    return jnp.asarray(rng.integers(0, high, shape), jnp.int32)
+
+
+def axes_of(
+    subject: Subject, model: str, args: Mapping[str, Any], inputs: Mapping[str, Any]
+) -> dict[str, int]:
+    """Sizes of axes, as the interpreter finds them."""
+    from tests.interpreter.inputs import bind, settle
+    from tests.interpreter.program import Run
+
+    meaning = subject.meaning
+    layer = meaning.layer(model, args)
+    run = Run(meaning, {}, False)
+    from tests.interpreter.frame import Frame
+
+    frame = Frame(run, meaning.main, (), {})
+    frame.env = run.parameters(layer)
+    before = {*frame.env}
+    fields = [
+        f
+        for s in layer.kind.what.body
+        if isinstance(s, tree.Declare) and s.keyword == "input"
+        for f in s.fields
+    ]
+    settle(frame, layer.kind.what, fields)
+    bind(frame, fields, meaning.given(layer, inputs), {})
+    return {n: v for n, v in frame.env.items() if n not in before}
+
+
+# ------------------------------------------------------------------------------- pages
+
+
+def pages() -> Iterator[Callable[[], Case]]:
+    """The models of every example that compiles; blocks alone are put into a model."""
+    for page in PAGES:
+        for block in blocks(page):
+            if block.errors or block.is_file or block.said.get("encoding"):
+                continue
+            subject = Subject(
+                block.data.decode(), lambda n, b=block: b.files[n].encode()
+            )
+            for model in models_in(subject.text):
+                name = f"{block.id}/{model}"
+                yield named(name, partial(of_page, name, subject, model))
+
+
+def of_files(paths: list[str]) -> Iterator[Callable[[], Case]]:
+    """The models of specs that are named by their paths."""
+    for path in map(Path, paths):
+        subject = Subject(path.read_text(), reader(path.parent))
+        for model in models_in(subject.text):
+            name = f"{path}/{model}"
+            yield named(name, partial(of_page, name, subject, model))
+
+
+def models_in(text: str) -> list[str]:
+    """The models of a spec."""
+    lines = [line for line in text.splitlines() if line.startswith("model ")]
+    return [line.split("(")[0].split(":")[0].split()[1] for line in lines]
+
+
+def of_page(name: str, subject: Subject, model: str) -> Case:
+    args = small_arguments(subject, model) | rates(subject, model)
+    axes = axes_for(subject, model)
+    inputs = inputs_for(subject, model, args, axes, True)
+    return Case(name, subject, model, args, inputs, axes)
+
+
+def small_arguments(subject: Subject, model: str) -> dict[str, Any]:
+    """Arguments with which a model is small: sizes above 128 divided, depths cut."""
+    needed = {
+        p.name: NEEDED[p.kind]
+        for p in subject.definition(model).params
+        if p.default is None and not p.optional
+    }
+    base = dict(instantiate(subject.program, model, needed, {}).values)
+    for by in (1, 2, 4, 8, 16, 32, 64):
+        args = needed | {
+            k: v // by
+            for k, v in base.items()
+            if type(v) is int and v > 32 and v % by == 0 and by > 1
+        }
+        args |= {k: 2 for k in ("layers", "depth") if by > 1 and base.get(k, 0) > 2}
+        try:
+            made = instantiate(subject.program, model, args, {})
+        except InstanceError:
+            continue
+        sizes = [w.sizes for w in made.weights().values()]
+        total = sum(np.prod([s.value or 1 for s in size]) for size in sizes)
+        if not made.failures and total < 2_000_000:
+            return args
+    raise LookupError(f"{model} is not made small")
+
+
+def axes_for(subject: Subject, model: str) -> dict[str, int]:
+    """A size for every axis of a model's inputs, each another one."""
+    definition = subject.definition(model)
+    params = {p.name for p in definition.params}
+    others = iter(OTHERS)
+    found: dict[str, int] = {}
+    for one in definition.inputs:
+        for size in one.type.sizes:
+            for name in sorted(str(s) for s in size.symbols):
+                if name not in params and name not in found:
+                    found[name] = AXES.get(name) or next(others)
+    return found
+
+
+# ------------------------------------------------------------------------------- flips
+
+
+def flipped(case: Case, pairs: bool) -> Iterator[tuple[str, Case]]:
+    """The case with arguments that conditions may read changed, alone and in pairs."""
+    singles = list(changes(case))
+    for one in singles:
+        yield from changed(case, one)
+    if pairs:
+        for one, other in itertools.combinations(singles, 2):
+            if one.keys() != other.keys():
+                yield from changed(case, {**one, **other})
+
+
+def changed(case: Case, change: Mapping[str, Any]) -> Iterator[tuple[str, Case]]:
+    args = {**case.args, **change}
+    label = ", ".join(f"{k}={v!r}" for k, v in change.items())
+    try:
+        inputs = inputs_for(case.subject, case.model, args, case.axes, True)
+    except (InstanceError, LookupError, ValueError, TypeError):
+        inputs = dict(case.inputs)
+    given = {
+        n: case.inputs[n] if n in case.inputs and case.inputs[n].shape == x.shape else x
+        for n, x in inputs.items()
+        if n in case.inputs
+    }
+    yield label, Case(case.name, case.subject, case.model, args, given, case.axes)
+
+
+def changes(case: Case) -> Iterator[dict[str, Any]]:
+    """One argument otherwise: a switch thrown, another text or kind, none or a value, a number on
+    the other side of what it is compared with."""
+    texts, numbers = compared(case.subject)
+    values = dict(case.args)
+    for param in case.subject.definition(case.model).params:
+        base = values.get(param.name, default(case, param.name))
+        if isinstance(base, bool):
+            yield {param.name: not base}
+        elif isinstance(base, str):
+            yield from ({param.name: t} for t in texts if t != base)
+        elif isinstance(base, list | tuple) and base and isinstance(base[0], str):
+            kinds = {*texts, *base}
+            yield from ({param.name: [t] * len(base)} for t in sorted(kinds))
+        elif param.optional and base is None:
+            yield {param.name: 0.5 if param.kind is Kind.NUMBER else 2}
+        elif param.optional and not callable(base):
+            yield {param.name: None}
+        elif type(base) is int and param.name in numbers:
+            around = {n + d for n in numbers[param.name] for d in (-1, 0, 1)}
+            yield from ({param.name: n} for n in sorted(around) if n > 0 and n != base)
+
+
+def default(case: Case, name: str) -> Any:
+    values = instantiate(case.subject.program, case.model, {}, {}).values
+    return values.get(name)
+
+
+def compared(subject: Subject) -> tuple[list[str], dict[str, set[int]]]:
+    """Texts that a spec compares with, and numbers that names are compared with."""
+    texts: set[str] = set()
+    numbers: dict[str, set[int]] = {}
+    for file in subject.meaning.files_read():
+        definitions = tuple(i for i in file.items if isinstance(i, tree.Definition))
+        for node in nodes_in(definitions, tree.Binary):
+            if node.op in ("==", "!=", "in"):
+                texts |= {s.value for s in nodes_in(node, tree.String)}
+            if node.op in ("==", "!=", "<", "<=", ">", ">="):
+                for a, b in ((node.left, node.right), (node.right, node.left)):
+                    if isinstance(a, tree.Name) and isinstance(b, tree.Number):
+                        numbers.setdefault(a.id, set()).add(int(b.value))
+    return sorted(texts), numbers
+
+
+__all__ = ["Case", "flipped", "is_float", "pages", "published", "symbol", "zoo"]

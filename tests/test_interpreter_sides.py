@@ -1,0 +1,104 @@
+"""Every side of conditions, losses and decoding: generated models beside the interpreter."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+import pytest
+from interpreted import flipped, of_page
+from interpreting import Differs, Subject, compare, weights_of
+from test_interpreter import one_key as one_key
+from test_zoo import ZOO
+
+from tests.interpreter import load
+
+SIDES = """
+block Layer(kind, hidden, rate = none, gated = true):
+    input x: [B, T, d]
+    if kind == "wide" and gated:
+        y = x -> Linear(2 * hidden) as up -> relu -> Linear(d) as down
+    elif kind == "wide":
+        y = x -> Linear(hidden, bias=false) as up -> tanh -> Linear(d) as down
+    else:
+        y = (x -> LayerNorm as norm) if gated else x
+    if rate != none:
+        y *= rate
+    return x + y
+
+model Net(kinds = ["wide", "thin"], rate = none, gated = true, width = 4, shared = false):
+    input x: [B, T, 6]
+    both = Linear(6)
+    step = 1
+    for i, kind in enumerate(kinds):
+        x = x -> Layer(kind, width if i == 0 else 2 * width, rate, gated) as layers
+        if shared or kind == "thin":
+            x = step * x -> both
+            step += 1
+    if width > 4:
+        x = x -> both
+    return x -> both -> Linear(2 if shared else 3) as head
+"""
+
+
+def test_every_side_of_a_condition() -> None:
+    """Each parameter that one reads, alone: switches, texts, `none`, numbers across bounds."""
+    subject = Subject(SIDES)
+    case = of_page("sides", subject, "Net")
+    seen = []
+    for label, other in [("as it is", case), *flipped(case, pairs=False)]:
+        compare(subject, other.model, other.args, other.inputs, gradients=False)
+        seen.append(label)
+    assert len(seen) >= 7, seen
+
+
+def test_what_differs_is_told() -> None:
+    """The comparison itself can fail: another meaning of the same weights."""
+    text = SIDES.replace("x = step * x", "x = 2 * x")
+    subject = Subject(SIDES)
+    subject.__dict__["meaning"] = load(text)
+    case = of_page("sides", subject, "Net")
+    with pytest.raises(Differs, match="outputs"):
+        compare(subject, "Net", case.args, case.inputs, gradients=False)
+
+
+def test_greedy_decoding_is_the_full_pass_again_for_every_token() -> None:
+    subject = Subject(SPEAKER)
+    model = subject.create("Speaker", {})
+    weights = weights_of(model)
+    prompts = [[1, 2, 3], [4, 5]]
+    meant = subject.meaning.generate("Speaker", weights, prompts, 3)
+    assert subject.module.generate(model, prompts, max_new_tokens=3) == meant
+
+
+SPEAKER = """
+block Layer(heads, size, window = none):
+    input x: [B, T, d]
+    at = positions(x)
+    q = x -> Linear(heads, size) as query -> rope(at)
+    k = x -> Linear(heads, size) as key -> rope(at)
+    v = x -> Linear(heads, size) as value
+    return x + (attend(q, k, v, causal=true, window=window) -> Linear(d, over=[heads, size]) as out)
+
+model Speaker(vocab = 11, d = 8):
+    input tokens: int[B, T]
+    x = tokens -> Embed(vocab, d) as embed -> Layer(2, 4) as first -> Layer(2, 4, 3) as second
+    x += x -> GRU(d) as gru -> Conv(d, [3], padding="causal") as conv
+    return x -> Linear(vocab) as head
+
+generate Speaker
+"""
+
+
+def test_a_loss_and_its_metrics() -> None:
+    subject = Subject(ZOO["digits_mlp"].read_text())
+    model = subject.program.trains[0].model
+    args = {"hidden": 4}
+    made = subject.create(model, args)
+    batch = {"image": jnp.ones((3, 8, 8)), "label": jnp.array([0, 3, 9])}
+    loss, metrics = subject.meaning.loss(
+        model, weights_of(made), tuple(batch.values()), args, train=False
+    )
+    theirs, their_metrics = subject.module.eval_step(made, *batch.values())
+    assert float(loss) == pytest.approx(float(theirs), rel=1e-5)
+    assert {n: float(v) for n, v in metrics.items()} == pytest.approx(
+        {n: float(v) for n, v in their_metrics.items()}, rel=1e-5
+    )
