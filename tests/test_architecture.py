@@ -20,7 +20,7 @@ ROWS: dict[str, set[str]] = {
     "source": set(),
     "codes": set(),
     "fresh": set(),
-    "files": set(),
+    "files": {"fresh"},
     "header": set(),
     "diagnostics": {"source"},
     "shapes": {"dims"},

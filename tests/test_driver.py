@@ -239,6 +239,8 @@ def test_every_public_name_is_there() -> None:
         ("2layer.nnx", "_2layer"),
         ("class.nnx", "class_"),
         ("jax.nnx", "jax_"),
+        ("typing.nnx", "typing_"),
+        ("numpy.nnx", "numpy_"),
         ("<spec>", "spec"),
         ("<stdin>", "stdin"),
         ("模型.nnx", "模型"),

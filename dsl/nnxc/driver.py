@@ -149,6 +149,9 @@ class _Loader:
         if os.path.isabs(path) or not path.isprintable():
             self._refuse(path, span, "a path is relative to this file")
             return None
+        if not path.endswith(fresh.SUFFIX):
+            self._refuse(path, span, f"a spec's name ends in `{fresh.SUFFIX}`")
+            return None
         folder = os.path.dirname(self.names.get(span.source.path, ""))
         name = os.path.normpath(os.path.join(folder, path))
         if name not in self.files:

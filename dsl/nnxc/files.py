@@ -9,8 +9,10 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 
-LIMIT = 64_000_000  # bytes; no spec and no generated file comes near
+from .fresh import LIMIT
+
 STDIN = "-"
+_TEMPORARY, _JOURNAL = ".tmp", ".journal"
 
 
 class FileError(OSError):
@@ -64,7 +66,8 @@ def existing(path: str) -> bytes | None:
 def write_all(contents: Mapping[str, bytes]) -> None:
     """Write all files or, where anything fails or interrupts, none.
 
-    A reader sees each file as it was or as it is to be. Raises OSError.
+    A reader sees each file as it was or as it is to be. Where the process is killed while it
+    renames, `recover` finishes. Raises OSError.
     """
     change = _Change()
     try:
@@ -78,6 +81,52 @@ def write_all(contents: Mapping[str, bytes]) -> None:
         raise
 
 
+def recover(folder: str) -> None:
+    """Finish what writes into a folder were killed at, and remove what others left there."""
+    try:
+        names = os.listdir(folder or ".")
+    except (OSError, ValueError):
+        return
+    leftover = [n for n in names if n.startswith(".") and _is_left_over(n)]
+    for name in leftover:
+        if name.endswith(_JOURNAL):
+            _finish(os.path.join(folder, name))
+    for name in leftover:
+        _remove(os.path.join(folder, name))
+
+
+def _is_left_over(name: str) -> bool:
+    """Whether a name is that of a file beside, of a process that is no more."""
+    parts = name.rsplit(".", 3)
+    if len(parts) < 4 or f".{parts[3]}" not in (_TEMPORARY, _JOURNAL):
+        return False
+    return parts[1].isdecimal() and not _runs(int(parts[1]))
+
+
+def _runs(process: int) -> bool:
+    if os.name != "posix":
+        return True  # asking by a signal would end it there
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _finish(journal: str) -> None:
+    """Do the renames that a journal lists and that are not done."""
+    folder = os.path.dirname(journal)
+    with suppress(OSError, UnicodeDecodeError):
+        pairs = read(journal).decode("utf-8", "surrogateescape").split("\0")
+        for new, name in zip(pairs[::2], pairs[1::2], strict=False):
+            # A journal is trusted no further than names in its own folder.
+            if os.path.basename(new) == new and os.path.basename(name) == name:
+                with suppress(FileNotFoundError):
+                    os.replace(os.path.join(folder, new), os.path.join(folder, name))
+
+
 class _Change:
     """A set of files on its way to disk, with all that it takes to go back."""
 
@@ -85,6 +134,7 @@ class _Change:
         self.folders: list[str] = []
         self.temporary: dict[str, str] = {}  # target -> new content
         self.backups: dict[str, str | None] = {}  # target -> old content
+        self.journals: list[str] = []  # of the renames in each folder
 
     def prepare(self, path: str, data: bytes) -> None:
         """Put the new content beside the old. Raises FileError."""
@@ -114,16 +164,35 @@ class _Change:
         self.folders.append(folder)
         os.makedirs(folder, exist_ok=True)  # another build may be making it, too
 
+    def _note(self) -> None:
+        """Write down which renames are to come, where there are several."""
+        by_folder: dict[str, list[str]] = {}
+        for path, name in self.temporary.items():
+            pair = os.path.basename(name), os.path.basename(path)
+            by_folder.setdefault(os.path.dirname(path), []).extend(pair)
+        for folder, pairs in by_folder.items():
+            if len(self.temporary) > 1:
+                journal = _beside(os.path.join(folder, "nnxc"), _JOURNAL)
+                unfinished = _beside(journal)
+                self.journals += (unfinished, journal)
+                with open(unfinished, "xb") as file:
+                    file.write("\0".join(pairs).encode("utf-8", "surrogateescape"))
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.replace(unfinished, journal)
+                _sync(folder or ".")
+
     def commit(self) -> None:
+        self._note()
         for path, name in self.temporary.items():
             self._back_up(path)
             os.replace(name, path)
         for folder in {os.path.dirname(path) or "." for path in self.temporary}:
             _sync(folder)
-        backups = list(self.backups.values())
+        done: list[str | None] = [*self.journals, *self.backups.values()]
         self.folders, self.temporary, self.backups = [], {}, {}  # no way back from here
-        for backup in backups:
-            _remove(backup)
+        for leftover in done:
+            _remove(leftover)
 
     def _back_up(self, path: str) -> None:
         if not os.path.lexists(path):
@@ -138,7 +207,7 @@ class _Change:
             shutil.copy2(path, backup)
 
     def undo(self) -> None:
-        for name in self.temporary.values():
+        for name in (*self.journals, *self.temporary.values()):
             _remove(name)
         for path, backup in self.backups.items():
             with suppress(OSError):
@@ -159,9 +228,11 @@ def _mode(path: str) -> int | None:
     return mode
 
 
-def _beside(path: str) -> str:
+def _beside(path: str, ending: str = _TEMPORARY) -> str:
+    """A new name in the same folder, which tells the process that it belongs to."""
     folder, name = os.path.split(path)
-    return os.path.join(folder, f".{name[:80]}.{os.urandom(4).hex()}.tmp")
+    made = f".{name[:80]}.{os.getpid()}.{os.urandom(4).hex()}{ending}"
+    return os.path.join(folder, made)
 
 
 def _remove(path: str | None) -> None:

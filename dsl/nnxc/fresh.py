@@ -34,6 +34,7 @@ DEFAULTS: Mapping[str, object] = {
     "stack": "loop",
 }
 SUFFIX = ".nnx"
+LIMIT = 64_000_000  # bytes; no spec and no generated file comes near
 _REGULAR = 0o100000
 _KIND = 0o170000
 
@@ -226,7 +227,10 @@ def recall(
 
 
 def _read(path: str) -> bytes:
-    with open(path, "rb", buffering=0) as file:
-        if os.fstat(file.fileno()).st_mode & _KIND != _REGULAR:
+    # A pipe that nobody writes to must not be waited for, nor a huge file be read.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    with open(os.open(path, flags), "rb", buffering=0) as file:
+        found = os.fstat(file.fileno())
+        if found.st_mode & _KIND != _REGULAR or found.st_size > LIMIT:
             raise OSError
         return file.read()

@@ -8,13 +8,16 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import sys
 from collections.abc import Iterable
 from enum import Enum
 from keyword import iskeyword
 from unicodedata import normalize
 
 _LINE = re.compile(r"# nnxc: spec ([0-9a-f]{20}) body ([0-9a-f]{20})")
-_TAKEN = frozenset({"flax", "jax", "optax"})  # what generated files import
+# What generated files import, or their imports do: a file beside them would hide it.
+_LIBRARIES = {"flax", "jax", "jaxlib", "numpy", "optax", "orbax", "safetensors"}
+_TAKEN = frozenset(_LIBRARIES | sys.stdlib_module_names)
 
 
 class Owner(Enum):

@@ -86,6 +86,8 @@ def build(
     problems = [*unique(problems), *_clashes(made)]
     if _failed(problems):
         return BuildResult(tuple(problems))
+    if not check:
+        files.recover(folder)
     result = _compare(made, problems, force) if not check else _check(made, problems)
     if result.ok and not check:
         result = _write(made, result)

@@ -22,12 +22,12 @@ MANY = 16  # specs from which on a pool of processes pays
 
 def find_specs(paths: Sequence[str]) -> tuple[list[str], list[Diagnostic]]:
     """The specs that the paths name, folders searched; and what is wrong with the paths."""
-    specs: dict[str, str] = {}  # by absolute path, as they were named first
+    specs: dict[str, str] = {}  # by the file, as they were named first
     problems = []
     for path in paths:
         below = fresh.specs_below(path) if os.path.isdir(path) else [path]
         for spec in below:
-            specs.setdefault(os.path.abspath(spec), spec)
+            specs.setdefault(_file(spec), spec)
         if not below:
             problems.append(
                 file_problem(
@@ -38,6 +38,14 @@ def find_specs(paths: Sequence[str]) -> tuple[list[str], list[Diagnostic]]:
                 )
             )
     return list(specs.values()), problems
+
+
+def _file(path: str) -> str:
+    """The file that a path leads to: `link/..` is not always the folder of `link`."""
+    try:
+        return os.path.realpath(path)
+    except ValueError:
+        return path
 
 
 def read_spec(path: str) -> bytes | Diagnostic:
@@ -138,7 +146,7 @@ def named(spec: str) -> Iterator[None]:
 
 def read_used(spec: str, name: str) -> bytes:
     """The bytes of a file that a spec uses, named relative to the spec's folder."""
-    return files.read(os.path.normpath(os.path.join(os.path.dirname(spec), name)))
+    return files.read(os.path.join(os.path.dirname(spec), name))
 
 
 def _near(path: str) -> str | None:
