@@ -1,5 +1,14 @@
 """Settings that every test shares."""
 
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
 from hypothesis import HealthCheck, settings
 
 # A busy machine is no failure: laws are to hold, not to be quick.
@@ -7,3 +16,21 @@ settings.register_profile(
     "nnxc", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("nnxc")
+
+MEMORY = 2_500_000_000  # bytes of one process, from which on compiled code is given up
+_RESIDENT = Path("/proc/self/statm")
+
+
+@pytest.fixture(autouse=True)
+def bounded_memory() -> Iterator[None]:
+    """JAX keeps what it compiles; thousands of small models would fill the machine."""
+    yield
+    if "jax" in sys.modules and _resident() > MEMORY:
+        sys.modules["jax"].clear_caches()
+        gc.collect()
+
+
+def _resident() -> int:
+    if not _RESIDENT.exists():
+        return 0
+    return int(_RESIDENT.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

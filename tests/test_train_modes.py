@@ -172,3 +172,44 @@ def test_the_average_counts_steps() -> None:
         averages.append(held(ema))
     for one, other in zip(*averages, strict=True):
         np.testing.assert_allclose(one, other, rtol=2e-6, atol=1e-7)
+
+
+LISTED = """
+block Layer(hidden):
+    input x: [B, d]
+    return x + (x -> Linear(hidden) as up -> BatchNorm as norm -> Linear(d) as down)
+
+model Net(layers = 4, classes = 3):
+    input x: [B, 4]
+    return x -> Layer(6) * layers as h -> Linear(classes) as head
+
+train Net:
+    batch x: [B, 4], y: int[B]
+    loss = cross_entropy(model(x), y)
+    optimizer = sgd(0.1)
+    CHOICE
+"""
+
+
+@pytest.mark.parametrize(
+    ("choice", "moving"),
+    [
+        ("only h[0], h[-2:]", {0, 2, 3}),
+        ("freeze h[:3], head", {3}),
+        ("only head, h[1]", {1, "head"}),
+        ("freeze h[1:3]", {0, 3, "head"}),
+    ],
+)
+def test_layers_of_a_list_are_chosen_by_their_places(
+    choice: str, moving: set[Any]
+) -> None:
+    module = load(LISTED.replace("CHOICE", choice))
+    model = module.create_model()
+    optimizer = module.create_optimizer(model)
+    before = {p: np.array(v[...]) for p, v in nnx.to_flat_state(nnx.state(model))}
+    module.train_step(model, optimizer, X, Y)
+    after = nnx.to_flat_state(nnx.state(model))
+    moved = {p for p, v in after if not np.array_equal(before[p], v[...])}
+    assert {p[1] if p[0] == "h" else p[0] for p in moved} == moving
+    statistics = {p[1] for p in moved if p[-1] == "mean"}
+    assert statistics == moving - {"head"}

@@ -28,6 +28,7 @@ from .dims import (
     product,
     symbol,
 )
+from .ops.base import Op
 
 Value: TypeAlias = Any
 MAX_ITEMS = 100_000
@@ -138,6 +139,8 @@ def show(value: Value) -> str:
             text = f"[{', '.join(shown)}]"
         case int() if value.bit_length() > MAX_BITS:
             return "a huge number"
+        case Op(name=name):
+            return name
         case _:
             text = str(value)
     return text if len(text) <= 60 else text[:57] + "..."

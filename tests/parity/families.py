@@ -46,6 +46,12 @@ class Family:
         path = self.folder / "meta.json"
         return json.loads(path.read_text()) if path.exists() else {}
 
+    @property
+    def noise(self) -> Mapping[str, float]:
+        """The rounding of each output, where it was measured; a text says why it was not."""
+        noise = self.meta.get("noise")
+        return noise if isinstance(noise, dict) else {}
+
     @cached_property
     def checkpoint(self) -> Path | None:
         """The folder of its weights: its own, or that of an installed package; None without."""

@@ -74,7 +74,7 @@ def saved(family: Family, path: Path) -> None:
 
 def worst(family: Family, got: dict[str, np.ndarray]) -> str | None:
     """The output that is furthest from the reference, if any is beyond tolerance."""
-    noise = family.meta.get("noise") or {}
+    noise = family.noise
     wanted = {
         name[4:]: array
         for name, array in family.reference.items()

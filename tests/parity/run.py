@@ -66,7 +66,7 @@ class Subject:
 
     def outputs(self) -> Iterator[Deviation]:
         """What the model gives in evaluation."""
-        noise = self.family.meta.get("noise") or {}
+        noise = self.family.noise
         got = self._named(applied(self.view(), self.inputs), "out")
         found = [*self._judged("out", got, noise)]
         if not all(one.ok for one in found):
@@ -83,7 +83,8 @@ class Subject:
         """A model without dropout, whose statistics stay as they are unless it is training."""
         modes = {"deterministic": True, "use_running_average": not training}
         used = {m: on for m, on in modes.items() if m in self.family.model.modes}
-        return nnx.view(model or self.model, **used)
+        # A mode that a condition leaves out belongs to no layer.
+        return nnx.view(model or self.model, raise_if_not_found=False, **used)
 
     def _judged(
         self, kind: str, got: Arrays, noise: Mapping[str, float]
@@ -183,7 +184,7 @@ class Subject:
         prompts = greedy[:, :-GREEDY].tolist()
         made = self.module.generate(self.model, prompts, max_new_tokens=GREEDY)
         yield deviation("out/greedy", np.array(made), greedy[:, -GREEDY:], None)
-        noise = (self.family.meta.get("noise") or {}).get("logits")
+        noise = (self.family.noise).get("logits")
         for name, got, want in self.in_pieces():
             yield deviation(name, got, want, noise)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from .. import ir
 from ..diagnostics import Advice, write
+from ..source import Span
 from ..syntax import tree
 from . import native
 from .context import Context
@@ -42,11 +43,65 @@ def select(ctx: Context, node: tree.Select, parts: Parts, signature: Signature) 
 def _chosen(
     ctx: Context, path: tree.Expr, chosen: list[str], signature: Signature
 ) -> str:
-    name = dotted(ctx, path)
-    exists(ctx, path, name.split("."), signature)
-    if name in chosen:
-        ctx.fail("N202", f"`{name}` is named twice", path.span)
-    return name
+    inner, place = path, ""
+    if isinstance(path, tree.Index) and len(path.items) == 1:
+        inner, place = path.value, _place(ctx, path.items[0], path.span)
+    name = dotted(ctx, inner)
+    exists(ctx, inner, name.split("."), signature)
+    if place and not _is_list(signature, name.split(".")):
+        text = f"`{name}` is no list of layers"
+        ctx.fail("N510", text, path.span, help=f"write `{name}`")
+    if name + place in chosen:
+        ctx.fail("N202", f"`{name}{place}` is named twice", path.span)
+    return name + place
+
+
+def _place(ctx: Context, item: tree.Expr | tree.Slice, span: Span) -> str:
+    """`[0]` or `[-2:]`, of whole numbers."""
+    parts = [item]
+    if isinstance(item, tree.Slice):
+        parts = [item.lower, item.upper]
+    numbers = ["" if part is None else _whole(part) for part in parts]
+    if None in numbers or (isinstance(item, tree.Slice) and item.step is not None):
+        text = "layers of a list are chosen by whole numbers"
+        ctx.fail("N510", text, span, help="such as `h[0]`, `h[:2]` or `h[-2:]`")
+    return f"[{':'.join(map(str, numbers))}]"
+
+
+def _whole(part: tree.Expr) -> str | None:
+    sign = ""
+    if isinstance(part, tree.Unary) and part.op == "-":
+        sign, part = "-", part.operand
+    whole = isinstance(part, tree.Number) and isinstance(part.value, int)
+    return f"{sign}{part.value}" if whole else None
+
+
+def _is_list(signature: Signature, path: list[str]) -> bool:
+    """Whether a path names layers of a loop or a stack, outside of any other."""
+    here: Signature | None = signature
+    for position, name in enumerate(path):
+        if here is None:
+            return False
+        layers = dict(_in_loops(here.definition.body, False))
+        if name not in layers or layers[name][1] is not (position + 1 == len(path)):
+            return False
+        callee = layers[name][0].callee
+        here = here.callees.get(callee) if isinstance(callee, str) else None
+    return True
+
+
+def _in_loops(
+    body: Sequence[ir.Stmt], inside: bool
+) -> Iterator[tuple[str, tuple[ir.Layer, bool]]]:
+    """Layers by name, and whether there are several of each."""
+    for stmt in body:
+        match stmt:
+            case ir.Declare(layer):
+                yield layer.name, (layer, inside or layer.count is not None)
+            case ir.For(body=inner) | ir.Scan(body=inner):
+                yield from _in_loops(inner, True)
+            case ir.If(then=then, orelse=orelse):
+                yield from _in_loops((*then, *orelse), inside)
 
 
 def dotted(ctx: Context, node: tree.Expr) -> str:

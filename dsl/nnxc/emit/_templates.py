@@ -629,12 +629,24 @@ def train(train: Any) -> str:
         out.append(" = ")
         out.append(goal.transformation)
         out.append("\n")
-        if goal.selection:
+        if goal.selection and not goal.by_model:
             out.append(goal.trainable)
             out.append(" = ")
             out.append(goal.selection)
             out.append("\n")
-    out.append("\n\ndef ")
+    out.append("\n\n")
+    for goal in train.goals:
+        if goal.by_model:
+            out.append("def ")
+            out.append(goal.trainable)
+            out.append("(model: ")
+            out.append(train.model)
+            out.append(
+                ') -> nnx.filterlib.Filter:\n    """The weights that train."""\n    return '
+            )
+            out.append(goal.selection)
+            out.append("\n\n\n")
+    out.append("def ")
     out.append(train.create_model.name)
     out.append("(")
     out.append(train.create_model.parameters)

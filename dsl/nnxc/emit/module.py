@@ -34,7 +34,7 @@ from .weights import asked_of_model, weights_view
 def module_text(program: ir.Program, options: Options) -> str:
     """The Python module of a program, from its docstring on."""
     adapted = any(train.adapters for train in program.trains)
-    if adapted:  # each layer of a stack has its own
+    if adapted or _by_place(program):  # each layer of a stack has its own
         options = replace(options, stack="loop")
     if options.stack == "scan":
         program = stacked(program)
@@ -53,6 +53,12 @@ def module_text(program: ir.Program, options: Options) -> str:
         tuple(texts),
     )
     return templates.module(view)
+
+
+def _by_place(program: ir.Program) -> bool:
+    """Whether some layers of a list train, and others do not."""
+    goals = [goal for train in program.trains for goal in train.objectives]
+    return any("[" in path for goal in goals for path in (*goal.only, *goal.freeze))
 
 
 def _parts(program: ir.Program, names: Names, options: Options) -> list[Part]:

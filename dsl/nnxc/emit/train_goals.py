@@ -9,7 +9,7 @@ from ..record import Record
 from .names import Namespace
 from .signature import Names
 from .train_loss import FrozenView, Loss, loss_body, weight_text
-from .train_select import selection
+from .train_select import by_model, selection
 from .train_tx import transformation
 
 OF_GOAL = ("tx", "trainable", "create_optimizer", "loss_fn")
@@ -42,6 +42,7 @@ class GoalView(Record):
     transformation: str
     trainable: str
     selection: str | None  # the filter of the weights that train
+    by_model: bool  # whether it depends on how many layers the model has
     create_optimizer: str
     optimizer: str  # what the step calls it
     loss_fn: Function
@@ -58,6 +59,8 @@ class GoalView(Record):
         """The filter of the weights that train, by name where it has one."""
         if self.adapted:
             return "nnx.LoRAParam"
+        if self.by_model:
+            return f"{self.trainable}(model)"
         return self.trainable if self.selection else "nnx.Param"
 
 
@@ -92,6 +95,7 @@ def goal_view(
         transformation=transformation(goal, table),
         trainable=called["trainable"],
         selection=selection(goal, train.model, names),
+        by_model=by_model(goal),
         create_optimizer=called["create_optimizer"],
         optimizer=f"{goal.name}_optimizer" if goal.name else "optimizer",
         loss_fn=Function(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from .. import ir
-from ..ir.outline import Part, learns, outline
+from ..ir.outline import Part, learns, outline, place_in
 from ..ops.base import Op
 from .signature import Names
-from .train_select import path_test
+from .train_select import path_test, place_test
 
 
 def evaluation(program: ir.Program, model: str) -> str | None:
@@ -32,11 +32,33 @@ def training(program: ir.Program, train: ir.Train, names: Names) -> tuple[str, .
     views = [_every(program, train.model, False)] if live else []
     modes = {m for part in held for m in part.modes}
     certain = {m for part in held if part.certain for m in part.modes}
+    partly = list(_partly(whole, train, names))
+    modes |= {m for part, _ in partly for p in part.inside() for m in p.modes}
     keywords = _keywords(sorted(modes), certain, True)
     if keywords:
-        only = path_test([".".join(p.path) for p in frozen], train.model, names)
+        paths = [".".join(p.path) for p in frozen]
+        tests = [path_test(paths, train.model, names)] if paths else []
+        only = " or ".join((*tests, *(f"({test})" for _, test in partly)))
         views.append(f"only=lambda path, _: {only}, {keywords}" if live else keywords)
     return tuple(v for v in views if v)
+
+
+def _partly(whole: Part, train: ir.Train, names: Names) -> Iterator[tuple[Part, str]]:
+    """Lists of layers with modes of which some are frozen, and whether `path` leads into those."""
+    goal, root = train.objectives[0], names.signatures[train.model]
+    if len(train.objectives) > 1:
+        return  # what one leaves out, another may train
+    listed: dict[tuple[str, ...], list[str]] = {}
+    for path in goal.only or goal.freeze:
+        names_, place = place_in(path)
+        if place:
+            listed.setdefault(names_, []).append(place_test(path, root, names))
+    for part in whole.inside():
+        tests = listed.get(part.path, [])
+        if tests and any(p.modes for p in part.inside()):
+            chosen = " or ".join(tests)
+            inside = path_test([".".join(part.path)], train.model, names)
+            yield part, f"{inside} and not ({chosen})" if goal.only else chosen
 
 
 def _frozen(parts: Sequence[Part], train: ir.Train) -> Iterator[Part]:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from .. import ir
+from ..ir.outline import place_in
 from ..ops.base import Op
 from ..record import Record
 from .reads import declared, statements
@@ -27,8 +28,45 @@ def path_test(
 ) -> str:
     """Whether `path`, of Flax's state, leads into one of the dotted paths of the spec, as text."""
     root = names.signatures[model]
-    keys = dict.fromkeys(_keys(path, root, names) for path in paths)
-    return _condition(list(keys), negated)
+    whole = [path for path in paths if "[" not in path]
+    keys = dict.fromkeys(_keys(path, root, names) for path in whole)
+    tests = [_condition(list(keys), negated)] if keys else []
+    places = [place_test(path, root, names) for path in paths if "[" in path]
+    tests += [f"not ({test})" if negated else test for test in places]
+    if len(tests) > 1 and not negated:
+        tests = [f"({test})" if " and " in test else test for test in tests]
+    return (" and " if negated else " or ").join(tests)
+
+
+def by_model(goal: ir.Objective) -> bool:
+    """Whether the choice counts layers from the end, so that it depends on the model."""
+    return any("-" in place_in(path)[1] for path in goal.only or goal.freeze)
+
+
+def place_test(path: str, root: Signature, names: Names) -> str:
+    """Whether `path`, of Flax's state, leads into layers of a list, `h[-2:]`, as text."""
+    parts, place = place_in(path)
+    keys = attribute_path(".".join(parts), root, names)
+    at = f"path[{len(keys)}]"
+    layers = f"len(model.{'.'.join(keys)})"
+    low, colon, high = place.partition(":")
+    if not colon:
+        test = f"{at} == {_from_start(low, layers)}"
+    elif low and high:
+        test = f"{_from_start(low, layers)} <= {at} < {_from_start(high, layers)}"
+    elif low:
+        test = f"{at} >= {_from_start(low, layers)}"
+    else:
+        test = f"{at} < {_from_start(high, layers)}" if high else ""
+    listed = ", ".join(map(quoted, keys))
+    head = f"path[0] == {listed}"
+    if len(keys) > 1:
+        head = f"path[:{len(keys)}] == ({listed})"
+    return f"{head} and {test}" if test else head
+
+
+def _from_start(number: str, layers: str) -> str:
+    return f"{layers} - {number[1:]}" if number.startswith("-") else number
 
 
 class _Keys(Record):

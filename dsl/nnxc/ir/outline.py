@@ -89,6 +89,13 @@ def learns(train: Train, weight: tuple[str, ...]) -> bool:
 
 
 def _learns(goal: Objective, weight: tuple[str, ...]) -> bool:
-    named = [tuple(path.split(".")) for path in goal.only or goal.freeze]
-    inside = any(weight[: len(path)] == path for path in named)
-    return inside if goal.only else not inside
+    named = [place_in(path) for path in goal.only or goal.freeze]
+    inside = [place for path, place in named if weight[: len(path)] == path]
+    # Of some layers in a list, others learn or do not.
+    return bool(inside) if goal.only else all(inside)
+
+
+def place_in(path: str) -> tuple[tuple[str, ...], str]:
+    """The names of a path of `only` or `freeze`, and the places in a list: `h[-2:]`, `-2:`."""
+    names, _, place = path.partition("[")
+    return tuple(names.split(".")), place.removesuffix("]")

@@ -209,7 +209,9 @@ ENTRIES: tuple[Op, ...] = (
                 "scale", Kind.NUMBER, "of the scores; 1 / sqrt(head_dim) if absent"
             ),
             _option(
-                "window", Kind.SIZE, "how many positions a query sees, its own included"
+                "window",
+                Kind.SIZE,
+                "how many positions a query sees, its own included; without `causal`, as many on its other side",
             ),
             _option(
                 "chunk", Kind.SIZE, "of how many positions a query sees its own chunk"

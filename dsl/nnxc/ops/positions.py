@@ -196,7 +196,8 @@ ENTRIES: tuple[Op, ...] = (
     Op(
         "rotate",
         "function",
-        "Rotary positions by angles that are given, one for each pair of features that turns, the first ones.",
+        "Rotary positions by angles in radians that are given, one for each pair of features that turns, the first ones: a pair (a, b) becomes "
+        "(a cos - b sin, b cos + a sin).",
         Call("rotate", ("x", "angles"), {"interleaved": "interleaved"}),
         params=(INTERLEAVED,),
         inputs=(Input("x", "float", scalar=False), Input("angles", "float")),
@@ -223,7 +224,7 @@ ENTRIES: tuple[Op, ...] = (
     Op(
         "sinusoidal",
         "function",
-        "Fixed positions: sines and cosines of geometric wavelengths.",
+        "Fixed positions: sines and cosines of geometric wavelengths, interleaved: sin, cos of the fastest, then of the next.",
         Call("sinusoidal", ("length", "d"), {"theta": "theta"}),
         params=(
             Param("length", Kind.SIZE, doc="how many positions"),

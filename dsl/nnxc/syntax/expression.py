@@ -96,13 +96,7 @@ def arguments(args: Sequence[tree.Arg]) -> Doc:
     for arg in args:
         value = expression(arg.value, ARM, True)
         docs.append(value if arg.name is None else (f"{arg.name}=", value))
-    return bracketed("(", docs, ")", _end([arg.value for arg in args]))
-
-
-def _end(items: Sequence[tree.Expr]) -> Doc:
-    """Where items end a line: names and numbers where there is no more room, others each."""
-    plain = tree.Name | tree.Number | tree.Constant | tree.Window
-    return Fill() if all(isinstance(item, plain) for item in items) else _EACH
+    return bracketed("(", docs, ")", Fill())
 
 
 def _level(value: tree.Expr) -> int:
@@ -142,7 +136,7 @@ def _bare(value: tree.Expr, inside: bool) -> Doc:
         case tree.ListOf(items, round=round):
             docs = [expression(item, ARM, True) for item in items]
             opening, closing = "()" if round else "[]"
-            return bracketed(opening, docs, closing, _end(items))
+            return bracketed(opening, docs, closing, Fill())
         case tree.Call(func, args):
             return (expression(func, PATH, inside), arguments(args))
         case tree.Attribute(base, name):

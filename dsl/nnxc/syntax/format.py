@@ -289,5 +289,16 @@ def _lines(trivia: tree.Trivia, indent: int, doc: Doc) -> Iterator[str]:
     margin = " " * indent
     for comment in trivia.above:
         yield margin + comment if comment else ""
-    text = margin + render(doc, indent, WIDTH)
-    yield f"{text}  {trivia.after}" if trivia.after else text
+    if not trivia.after:
+        yield margin + render(doc, indent, WIDTH)
+        return
+    text = f"{margin}{render(doc, indent, WIDTH)}  {trivia.after}"
+    if not _fits(text):  # the comment needs room of its own, if there is any
+        room = WIDTH - len(trivia.after) - 2
+        shorter = f"{margin}{render(doc, indent, room)}  {trivia.after}"
+        text = shorter if _fits(shorter) else text
+    yield text
+
+
+def _fits(text: str) -> bool:
+    return max(map(len, text.split("\n"))) <= WIDTH

@@ -26,7 +26,7 @@ class Hard(Record):
 
 
 class Comment(Record):
-    """Text at a line's end; it takes no room."""
+    """Text at a line's end."""
 
     text: str
 
@@ -108,6 +108,8 @@ def _fits(room: int, first: Doc, todo: Sequence[_Todo]) -> bool:
         match part:
             case str():
                 room -= len(part)
+            case Comment(text):
+                room -= len(text)
             case tuple():
                 stack += [(nest, broken, child) for child in reversed(part)]
             case Nest(body):
@@ -122,8 +124,6 @@ def _fits(room: int, first: Doc, todo: Sequence[_Todo]) -> bool:
                 room -= len(text) if broken else 0
             case Soft() | Fill() | Hard():
                 return True
-            case Comment():
-                pass
             case _:
                 assert_never(part)
     return False
