@@ -174,7 +174,8 @@ def _window(
         return value.node, OpenWindow(value.param)
     if value.flavor == "list":
         return _sizes(ctx, OpParam(p.name, Kind.SIZES), node, value, None)
-    if value.flavor not in ("int", "unknown"):
+    number = value.flavor == "float" and value.param is not None
+    if value.flavor not in ("int", "unknown") and not number:
         wrong(ctx, p, node, value)
     static, dim = named_size(ctx, value, p.name, node.span)
     return static, (dim,)

@@ -11,6 +11,7 @@ from ..syntax import tree
 from .context import Context
 from .values import LayerInfo
 
+_LARGE = 8
 _SIZES = {"Linear": ("out",), "Conv": ("features", "window", "stride")}
 
 
@@ -40,8 +41,9 @@ def _by_position(layer: LayerInfo) -> list[tree.Expr]:
     match found:
         case [tree.ListOf(items, span)] if not span.text.startswith("["):
             return list(items)
-        case [_, tree.Number(), tree.Number()]:
-            return found
+        case [_, tree.Number(window), tree.Number(stride)]:
+            # A large window that moves by less is more likely a number of features.
+            return found if window >= _LARGE and window != stride else []
     return []
 
 

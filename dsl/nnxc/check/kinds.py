@@ -23,8 +23,10 @@ def demand(ctx: Context, param: Param, kind: Kind, span: Span) -> None:
         param.kind, param.place = kind, span
         return
     have, want = param.kind, kind
+    if have is Kind.NUMBER and want is Kind.WINDOW:
+        want = Kind.INT  # one whole number is a window along every axis
     if have in _NARROWER and want in _NARROWER:
-        _narrow(ctx, param, kind, span)
+        _narrow(ctx, param, want, span)
     elif not _agree(FLAVORS[have], FLAVORS.get(want, "list")):
         _contradiction(ctx, param, kind, span)
 
