@@ -273,6 +273,20 @@ def test_a_prompt_of_one_token(layer: str) -> None:
     assert module.generate(model, [[4]], max_new_tokens=0) == [[]]
 
 
+def test_a_model_that_looks_back_at_nothing() -> None:
+    spec = """
+model Net(vocab = 23):
+    input tokens: int[B, T]
+    return tokens -> Embed(vocab, 8) -> Linear(vocab) as head
+
+generate Net
+"""
+    module = load(text_of(spec, black=False))
+    model = module.Net(module.Config(), rngs=nnx.Rngs(3))
+    want = [greedy(model, [4], 3)]
+    assert module.generate(model, [[4]], max_new_tokens=3) == want
+
+
 def test_stops_at_a_token() -> None:
     module, model = made("Attention")
     whole = module.generate(model, PROMPTS, max_new_tokens=6)
