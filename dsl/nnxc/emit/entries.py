@@ -35,6 +35,7 @@ def _needed(program: ir.Program) -> Iterator[Helper]:
             yield from (FROM_FILE,) if op.origin.file else ()
             yield from (TABLE,) if _calls(build, TABLE) else ()
             yield DECLARED
+    yield from (STEPWISE,) if program.generates else ()  # `init_cache` asks for it
     read = (value for section in program.weights for _, value in section.config)
     if any(map(_names_activation, read)):
         yield ACTIVATION
