@@ -6,10 +6,9 @@ Kept from the author: line ends before `->`, single blank lines, comments.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from typing import assert_never
 
-from ..diagnostics import Enough, Sink
+from ..diagnostics import Sink
 from ..source import Source
 from . import tree, tree_weights
 from .expression import (
@@ -33,8 +32,7 @@ WIDTH = 110
 def format_source(source: Source, sink: Sink) -> str | None:
     """A text as it should be written; None where it has mistakes, which are reported."""
     own = Sink()
-    with suppress(Enough):
-        file = parse(source, own)
+    file = parse(source, own)
     for diagnostic in own.diagnostics:
         sink.add(diagnostic)
     return None if own.found else format_file(file)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..diagnostics import Fix, Sink, remove, write
+from ..diagnostics import Enough, Fix, Sink, remove, write
 from ..record import replace
 from ..source import Source, Span
 from . import tree
@@ -34,6 +34,14 @@ _TOP_KINDS = frozenset(word.upper() for word in TOP)
 
 def parse(source: Source, sink: Sink) -> tree.File:
     """The tree of a text, less what mistakes were found in (then marked `broken`)."""
+    try:
+        return _parse(source, sink)
+    except Enough:
+        span = Span(source, 0, len(source.text))
+        return tree.File((), (), span, broken=True)
+
+
+def _parse(source: Source, sink: Sink) -> tree.File:
     text = source.text
     span = Span(source, 0, len(text))
     start = Span(source, 0, 0)
