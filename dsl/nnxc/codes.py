@@ -84,7 +84,7 @@ CODES: dict[str, str] = {
     "N248": "no gradient",
     "N249": "nothing returned",
     "N250": "no input",
-    "N251": "too many levels or files",
+    "N251": "too much",
     "N252": "loop that changes a shape",
     "N253": "no value on every way",
     "N254": "default that is no literal",

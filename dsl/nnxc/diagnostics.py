@@ -45,18 +45,33 @@ class Diagnostic(Record):
         return span.source.path, span.start, self.code, self.message
 
 
+MAX_FOUND = 100
+
+
+class Enough(Exception):
+    """There are so many mistakes that no more are looked for."""
+
+
 @dataclass(slots=True)
 class Sink:
-    """Gathers diagnostics; a place is reported once per code."""
+    """Gathers diagnostics; a place is reported once per code.
+
+    The one too many is told as such, and raises `Enough`.
+    """
 
     found: dict[tuple[str, str, int, int], Diagnostic] = field(default_factory=dict)
 
     def add(self, diagnostic: Diagnostic) -> None:
         """Keep a diagnostic unless the same code was reported at the same place."""
         span = diagnostic.primary.span
-        self.found.setdefault(
-            (diagnostic.code, span.source.path, span.start, span.end), diagnostic
-        )
+        key = diagnostic.code, span.source.path, span.start, span.end
+        if len(self.found) < MAX_FOUND or key in self.found:
+            self.found.setdefault(key, diagnostic)
+            return
+        message = f"there are more than {MAX_FOUND} mistakes"
+        label = Label(span, "no more are looked for")
+        self.found.setdefault(("", "", 0, 0), Diagnostic("N251", message, label))
+        raise Enough
 
     def error(
         self,

@@ -17,6 +17,7 @@ from .dims_text import rendered
 
 LIMIT = 10**18
 MAX_TERMS = 64
+MAX_WEIGHT = 2_000
 ONE = (((), 1),)
 
 
@@ -43,6 +44,11 @@ class Func:
     def key(self) -> str:
         return f"{self.name}({','.join(a.key for a in self.args)})"
 
+    @cached_property
+    def weight(self) -> int:
+        """How many terms and functions it is written with."""
+        return 1 + sum(a.weight for a in self.args)
+
 
 Atom: TypeAlias = str | Func
 Monomial: TypeAlias = tuple[tuple[Atom, int], ...]
@@ -68,6 +74,12 @@ class Dim:
     @cached_property
     def key(self) -> str:
         return "+".join(f"{c}*{_monomial_key(m)[1]}" for m, c in self.terms)
+
+    @cached_property
+    def weight(self) -> int:
+        """How many terms and functions it is written with."""
+        functions = (a for m, _ in self.terms for a, _ in m if isinstance(a, Func))
+        return len(self.terms) + sum(a.weight for a in functions)
 
     @property
     def value(self) -> int | None:
@@ -222,6 +234,8 @@ def _extreme(name: str, args: tuple[Dim, ...]) -> Dim:
 
 
 def _of_atom(atom: Atom) -> Dim:
+    if isinstance(atom, Func) and atom.weight > MAX_WEIGHT:
+        raise DimError("this size is too large")
     return Dim(((((atom, 1),), 1),))
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from . import __version__, fresh
-from .diagnostics import Diagnostic, Sink
+from .diagnostics import Diagnostic, Enough, Sink
 from .emit import Options as Options
 from .header import module_name, with_header
 from .record import Record
@@ -65,7 +66,14 @@ def compile(
         return Output(MappingProxyType({}), (*analysis.diagnostics, *found))
     from .emit import emit
 
-    body = emit(analysis.program, options)
+    try:
+        body = emit(analysis.program, options)
+    except RecursionError:
+        assert analysis.source is not None
+        sink = Sink()
+        message = "this spec is nested too deeply"
+        sink.error("N251", message, Span(analysis.source, 0, 0))
+        return Output(MappingProxyType({}), (*analysis.diagnostics, *sink.diagnostics))
     parts = [__version__, options_key(options)]
     for name, text in analysis.texts.items():
         parts += (name, text)
@@ -105,8 +113,14 @@ def analyse(
     text = source_from_bytes(path, _as_bytes(source), sink)
     if text is None:
         return Analysis(None, None, None, sink.diagnostics, {})
-    file = loader.files[os.path.basename(path)] = parse(text, sink)
-    program = check(file, sink, loader)
+    file = program = None
+    try:
+        file = loader.files[os.path.basename(path)] = parse(text, sink)
+        program = check(file, sink, loader)
+    except Enough:
+        pass
+    except RecursionError:
+        sink.error("N251", "this spec is nested too deeply", Span(text, 0, 0))
     failed = any(d.severity == "error" for d in sink.diagnostics)
     texts = {os.path.basename(path): text.text, **dict(sorted(loader.texts.items()))}
     return Analysis(text, file, None if failed else program, sink.diagnostics, texts)
@@ -121,7 +135,9 @@ def reformat(
 
     sink = Sink()
     text = source_from_bytes(path, _as_bytes(source), sink)
-    formatted = None if text is None else format_source(text, sink)
+    formatted = None
+    with suppress(Enough):
+        formatted = None if text is None else format_source(text, sink)
     failed = any(d.severity == "error" for d in sink.diagnostics)
     return None if failed else formatted, sink.diagnostics
 

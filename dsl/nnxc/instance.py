@@ -51,15 +51,17 @@ def instantiate(
     args: Values = NOTHING,
     axes: Mapping[str, int] = NOTHING,
     given: Iterable[str] = (),
+    work: Work | None = None,
 ) -> Instance:
     """The definition `name` with these arguments, defaults for the rest.
 
     Axes that `axes` lacks stay symbols. `given` names the optional inputs that are passed.
+    Walks that are given the same `work` share what there is of it.
     Raises `InstanceError`; KeyError where the program has no such definition.
     """
     definition = program.definition(name)
     env = {**args, **axes}
-    body = _Body(definition, _Walk(program), env, frozenset(given))
+    body = _Body(definition, _Walk(program, work or Work()), env, frozenset(given))
     try:
         entered = body.enter(args)
     except RecursionError:
@@ -94,17 +96,24 @@ class _Entered(Record):
     env: Mapping[str, Value]
 
 
+class Work:
+    """What walks have cost so far."""
+
+    def __init__(self) -> None:
+        self.spent = 0
+
+
 class _Walk:
     """What all scopes of one walk share."""
 
-    def __init__(self, program: ir.Program):
+    def __init__(self, program: ir.Program, work: Work):
         self.definitions = {d.name: d for d in program.definitions}
         self.known: dict[object, _Entered] = {}
-        self.work = 0
+        self.work = work
 
     def spend(self, span: Span) -> None:
-        self.work += 1
-        if self.work > MAX_WORK:
+        self.work.spent += 1
+        if self.work.spent > MAX_WORK:
             raise TooLarge("this model is too large to be checked", span)
 
 

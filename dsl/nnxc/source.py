@@ -52,6 +52,11 @@ class Span(Record):
         start = self.start + at
         return Span(self.source, start, start + len(text)) if at >= 0 else self
 
+    def contains(self, other: Span) -> bool:
+        """Whether another place lies within this one."""
+        same = self.source is other.source
+        return same and self.start <= other.start and other.end <= self.end
+
     def to(self, other: Span) -> Span:
         """The range from the start of this span to the end of the other."""
         return Span(self.source, min(self.start, other.start), max(self.end, other.end))

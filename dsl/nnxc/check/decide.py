@@ -9,7 +9,7 @@ from typing import Any
 from .. import ir
 from ..diagnostics import Advice, Fix, Label, Sink
 from ..evaluate import Undecided, truth
-from ..instance import config_values, instantiate
+from ..instance import Work, config_values, instantiate
 from ..nodes import Failure, Instance, InstanceError
 from ..scope import Scope
 from ..source import Span
@@ -17,11 +17,13 @@ from ..source import Span
 
 def decide(program: ir.Program, sink: Sink) -> None:
     """Build every model without tensors, at its defaults and at its configs; report what fails."""
+    work = Work()
     for definition in program.definitions:
         if definition.is_model and all(
             p.default is not None for p in definition.params
         ):
-            _at(program, definition.name, {}, definition.span, "at the defaults", sink)
+            where = "at the defaults"
+            _at(program, definition.name, {}, definition.span, where, sink, work)
     for config in program.configs:
         required = {
             p.name for p in program.definition(config.model).params if p.default is None
@@ -39,6 +41,7 @@ def decide(program: ir.Program, sink: Sink) -> None:
                 config.span,
                 f"in config `{config.name}`",
                 sink,
+                work,
             )
 
 
@@ -49,15 +52,16 @@ def _at(
     at: Span,
     where: str,
     sink: Sink,
+    work: Work,
 ) -> None:
     try:
-        instance = instantiate(program, name, values)
+        instance = instantiate(program, name, values, work=work)
     except InstanceError as error:
         related = _chain(error.chain, at, where)
         text = f"this cannot be built {where}: {error.message}"
         sink.error("N322", text, error.span, related=related)
         return
-    advice = _nearby(program, name, values, instance) if instance.failures else {}
+    advice = _nearby(program, name, values, instance, work) if instance.failures else {}
     failures = [f for f in instance.failures if not _told(f, instance.failures)]
     for failure in (*failures, *_of_train(program, instance)):
         sink.error(
@@ -70,7 +74,11 @@ def _at(
 
 
 def _nearby(
-    program: ir.Program, name: str, values: Mapping[str, Any], instance: Instance
+    program: ir.Program,
+    name: str,
+    values: Mapping[str, Any],
+    instance: Instance,
+    work: Work,
 ) -> Advice:
     """A value near the default of one parameter with which all requirements hold."""
     help = "change the parameters so that it holds"
@@ -84,7 +92,7 @@ def _nearby(
             case _:
                 continue
         for value in (default + step for near in range(1, 9) for step in (near, -near)):
-            if value > 0 and _holds_with(program, name, {param.name: value}):
+            if value > 0 and _holds_with(program, name, {param.name: value}, work):
                 place = _default_of(param, default)
                 fix = f", such as `{param.name} = {value}`"
                 return {"help": help + fix, "fix": Fix(place, str(value))}
@@ -99,9 +107,11 @@ def _default_of(param: ir.Parameter, default: int) -> Span:
     return Span(source, at, at + (len(str(default)) if found else 0))
 
 
-def _holds_with(program: ir.Program, name: str, values: Mapping[str, Any]) -> bool:
+def _holds_with(
+    program: ir.Program, name: str, values: Mapping[str, Any], work: Work
+) -> bool:
     try:
-        instance = instantiate(program, name, values)
+        instance = instantiate(program, name, values, work=work)
     except InstanceError:
         return False
     return not instance.failures and not [*_of_train(program, instance)]

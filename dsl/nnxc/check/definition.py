@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from itertools import takewhile
-from typing import Any
+from typing import Any, NoReturn
 
 from .. import ir
-from ..diagnostics import Label, Sink, closest, did_you_mean
+from ..diagnostics import Enough, Label, Sink, closest, did_you_mean
+from ..dims import DimError
 from ..ops.base import Kind, Op
 from ..record import replace
 from ..source import Span
@@ -33,7 +34,7 @@ from .values import (
     Signature,
     Static,
 )
-from .weights_slots import slots_of
+from .weights_slots import TooMany, slots_of
 
 MOST_PASSES = 4  # a kind narrows twice at most
 
@@ -65,7 +66,10 @@ def check_definition(
             defaults,
             forbidden=forbidden,
         )
-        _check(ctx, node, kinds, fractions)
+        try:
+            _check(ctx, node, kinds, fractions)
+        except (DimError, Enough, RecursionError, TooMany) as stopped:
+            _stopped(ctx, node, sink, stopped)
         found = {
             p.name: (p.kind, p.place)
             for p in ctx.params.values()
@@ -82,6 +86,22 @@ def check_definition(
     if ctx.abandoned and not any(d.severity == "error" for d in sink.diagnostics):
         raise AssertionError(f"a mistake in `{ctx.name}` was not reported")
     return _signature(ctx, node, first)
+
+
+def _stopped(
+    ctx: Context, node: tree.Definition, sink: Sink, why: Exception
+) -> NoReturn:
+    """Report what was found until there was too much, of mistakes, of levels or of a size."""
+    for diagnostic in ctx.sink.diagnostics:
+        sink.add(diagnostic)
+    if isinstance(why, RecursionError):
+        text = f"`{node.name.id}` is nested too deeply"
+        sink.error("N251", text, node.name.span, help="divide it into blocks")
+    elif isinstance(why, TooMany):
+        sink.error("N251", f"`{node.name.id}`: {why}", node.name.span)
+    elif isinstance(why, DimError):
+        sink.error("N309", f"a size of `{node.name.id}`: {why}", node.name.span)
+    raise Enough
 
 
 def _check(
@@ -211,7 +231,8 @@ def _default_value(ctx: Context, node: tree.Expr) -> Static:
 
 def _complete(ctx: Context, node: tree.Definition) -> None:
     if not ctx.has_return:
-        if not isinstance(node.body[-1], tree.Evaluate):
+        last = node.body[-1].span
+        if not any(last.contains(d.primary.span) for d in ctx.sink.diagnostics):
             ctx.error(
                 "N249",
                 f"`{node.name.id}` returns nothing",
@@ -234,6 +255,8 @@ def _of_one_name(ctx: Context) -> None:
     seen: dict[str, LayerInfo] = {}
     for layer in ctx.layers.values():
         other = seen.setdefault(layer.name, layer)
+        if other is layer:
+            continue
         forms = [_forms(i) for i in (layer, other)]
         alike = all(forms[1].get(n, form) == form for n, form in forms[0].items())
         several = [(i.count is None, i.each is None) for i in (layer, other)]

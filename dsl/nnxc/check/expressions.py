@@ -85,6 +85,9 @@ def expr(ctx: Context, node: tree.Expr) -> Value:
 def name(ctx: Context, node: tree.Name) -> Value:
     """What a name stands for: something in scope, an entry, a block, a constant."""
     binding = ctx.scope.get(node.id)
+    if node.id == "_":
+        text = "`_` stands for what nobody needs"
+        ctx.fail("N200", text, node.span, help="give it a name of its own")
     if binding is not None:
         binding.use()
         return _used_here(binding.value, node)

@@ -234,10 +234,12 @@ class Binding:
 
     def use(self) -> None:
         """Mark as read, and all that it joins."""
-        if not self.used:
-            self.used = True
-            for parent in self.parents:
-                parent.use()
+        waiting = [self]
+        while waiting:
+            binding = waiting.pop()
+            if not binding.used:
+                binding.used = True
+                waiting += binding.parents
 
 
 def number(value: int | float) -> Static:

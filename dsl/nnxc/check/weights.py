@@ -15,9 +15,9 @@ from .context import Context
 from .values import Fault, Signature
 from .weights_blocks import written_out
 from .weights_config import assume, read
-from .weights_names import Target, rule_of, targets_of
+from .weights_names import Target, rule_of, targets_of, tensor_name
 from .weights_rows import rows_of
-from .weights_slots import Slot, slots_of
+from .weights_slots import Slot, TooMany, slots_of
 
 
 @dataclass(slots=True)
@@ -39,7 +39,11 @@ def check_weights(
 ) -> ir.Weights | None:
     """Check the section of a sound model; None where it has mistakes."""
     ctx = Context(sink, "weights", signature.definition.name, {}, {}, {})
-    slots = slots_of(signature)
+    try:
+        slots = slots_of(signature)
+    except TooMany as error:
+        ctx.error("N251", f"`{ctx.name}`: {error}", node.model.span)
+        return None
     parts = Parts()
     for line in node.body:
         _attempt(parts, partial(_line, ctx, line, parts, signature))
@@ -78,11 +82,11 @@ def _line(
 ) -> None:
     match line:
         case tree_weights.Ignore(globs):
-            parts.ignored += [glob.value for glob in globs]
+            parts.ignored += [tensor_name(ctx, glob) for glob in globs]
         case tree_weights.Lacking(prefix):
             if parts.optional:
                 ctx.fail("N603", "there are two lines `optional`", line.span)
-            parts.optional = prefix.value
+            parts.optional = tensor_name(ctx, prefix)
         case tree_weights.Rename(pairs):
             for old, new in pairs:
                 _rename(ctx, old, new, parts)
@@ -102,7 +106,7 @@ def _rename(ctx: Context, old: tree.String, new: tree.String, parts: Parts) -> N
     if old.value.count("*") != new.value.count("*"):
         text = f"{old.span.text} has as many `*` as its new name"
         ctx.fail("N604", text, new.span)
-    parts.renamed[old.value] = new.value
+    parts.renamed[tensor_name(ctx, old)] = tensor_name(ctx, new)
 
 
 def _older(slots: Iterable[Slot]) -> dict[str, str]:

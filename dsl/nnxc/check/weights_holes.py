@@ -43,8 +43,9 @@ def computed(
     for index in indices:
         value = statics.loop_variable(index, Static(ir.Literal(0), "int"))
         inner.scope[index] = Binding(index, value, NOWHERE, "position")
-    node = _expression(hole, sink)
-    found = inner.attempt(lambda: static(inner, node, "what stands in braces"))
+    found = inner.attempt(
+        lambda: static(inner, _expression(hole, sink), "what stands in braces")
+    )
     told = sink.diagnostics
     if told or not isinstance(found, Static) or found.flavor not in ("int", "unknown"):
         ctx.fail(

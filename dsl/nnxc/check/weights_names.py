@@ -96,10 +96,28 @@ def targets_of(
     return found
 
 
+_ODD = re.compile(r"""[\s"'`\\]""")
+
+
+def tensor_name(ctx: Context, node: tree.String) -> str:
+    """A name, or a part of one, that a tensor of a checkpoint can have."""
+    outside = HOLE.sub("", node.value)
+    odd = _ODD.search(outside) or re.search(r"[\"'\\\\]", node.value)
+    if odd or not node.value.isprintable():
+        text = "no tensor has a name with quotes, spaces, backslashes or control signs"
+        ctx.fail("N604", text, node.span)
+    return node.value
+
+
 def rule_of(ctx: Context, node: tree.String) -> Target:
     """`from "model.{path}"`: what holds for all that no line names."""
-    target = Target((), (), (node.value,), Conversion(), node.span, node.span, ((),))
-    if f"{{{WHOLE}}}" not in node.value:
+    name = tensor_name(ctx, node)
+    target = Target((), (), (name,), Conversion(), node.span, node.span, ((),))
+    for hole in HOLE.findall(name):
+        if plain(hole) is None:
+            help = 'such as "model.{path}"'
+            ctx.fail("N604", f"`{{{hole}}}` in a rule", node.span, help=help)
+    if f"{{{WHOLE}}}" not in name:
         ctx.fail(
             "N604",
             "a rule says where the path stands",
@@ -213,8 +231,8 @@ def _value(ctx: Context, node: tree.Expr) -> tuple[tuple[str, ...], Conversion]:
 
 def _names(ctx: Context, node: tree.Expr) -> tuple[str, ...]:
     match node:
-        case tree.String(name):
-            return (name,)
+        case tree.String():
+            return (tensor_name(ctx, node),)
         case tree.ListOf(items) if items:
             return tuple(name for item in items for name in _names(ctx, item))
     advice: Advice = {"help": 'such as "h.{i}.ln_1"'}

@@ -45,8 +45,15 @@ class Slot(Record):
         return ".".join((*rest[: max(split, 0)], own))
 
 
+MAX_SLOTS = 4_000
+
+
+class TooMany(Exception):
+    """A model has more variables than can be told apart one by one."""
+
+
 def slots_of(signature: Signature, prefix: ir.Path = ()) -> dict[ir.Path, Slot]:
-    """Every variable of a definition by its path."""
+    """Every variable of a definition by its path. Raises `TooMany`."""
     found: dict[ir.Path, Slot] = {}
     for item, depth, sides in declared(signature.definition.body, 0):
         path = (*prefix, item.name, *[None] * depth)
@@ -56,6 +63,8 @@ def slots_of(signature: Signature, prefix: ir.Path = ()) -> dict[ir.Path, Slot]:
             if other := found.get(slot.path):  # the name is on both
                 within = tuple(side for side in within if side in other.sides)
             found[slot.path] = replace(slot, sides=within)
+            if len(found) > MAX_SLOTS:
+                raise TooMany(f"more than {MAX_SLOTS:,} kinds of weights")
     return found
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
 from types import FrameType
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from .. import __version__
 from .arguments import EXIT_CODES, Parser, add_format, prepare_streams
@@ -42,15 +42,27 @@ def run(words: Sequence[str], compiler: str | None = None) -> int:
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     except BrokenPipeError:
-        # The interpreter flushes once more at its end; give it where to.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard(sys.stdout)
         return 128 + 13
+    except OSError as error:
+        _discard(sys.stdout)
+        try:
+            print(f"nnxc: output: {error.strerror or error}", file=sys.stderr)
+        except OSError:
+            _discard(sys.stderr)
+        return USAGE
     except Exception:
         import traceback
 
         traceback.print_exc()
         print("nnxc: this is a bug in nnxc; please report it", file=sys.stderr)
         return USAGE
+
+
+def _discard(stream: TextIO) -> None:
+    """The interpreter flushes once more at its end; give it where to."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _dispatch(words: Sequence[str], compiler: str | None) -> int:

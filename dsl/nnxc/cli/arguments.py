@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -87,6 +88,10 @@ def add_specs(parser: argparse.ArgumentParser) -> None:
 
 def prepare_streams() -> None:
     """What a terminal cannot show must not end the program."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by who called
+            null = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+            setattr(sys, name, null)
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from ..record import Record
@@ -120,6 +121,21 @@ def quoted(value: str) -> str:
     """A string literal, in double quotes unless that needs more escapes."""
     text = repr(value)
     return f'"{text[1:-1]}"' if text[0] == "'" and '"' not in value else text
+
+
+def formatted(parts: Iterable[str | Text]) -> str:
+    """An f-string: texts as they are, and expressions whose values stand between them."""
+    parts = [*parts]
+    code = "".join(part.text for part in parts if isinstance(part, Text))
+    quote = "'" if '"' in code else '"'
+    return f"f{quote}{''.join(_formatted(part, quote) for part in parts)}{quote}"
+
+
+def _formatted(part: str | Text, quote: str) -> str:
+    if isinstance(part, Text):
+        return f"{{{part.text}}}"
+    escaped = "".join(f"\\{c}" if c == quote else repr(c)[1:-1] for c in part)
+    return escaped.replace("{", "{{").replace("}", "}}")
 
 
 def tuple_of(items: list[str]) -> Text:

@@ -17,6 +17,8 @@ from .signature import Names, Signature, is_scanned
 from .statics import static, static_call
 from .text import Text
 
+_NUMBER = re.compile(r"\{(=?)(\d+)\+?(\d*)\}")
+
 
 class WeightsView(Record):
     """One section of weights, as the template writes it."""
@@ -139,15 +141,20 @@ def _computed(row: ir.Row, names: str, count: int, root: Signature) -> str:
         asked.append(name)
         return f"model.{root.arguments[name]}"
 
-    def number(match: re.Match[str]) -> str:
+    def number(match: re.Match[str]) -> Text:
         if match[1]:
-            return f"{{{static(row.holes[int(match[2])], Scope(symbol))}}}"
+            return static(row.holes[int(match[2])], Scope(symbol))
         name = positions[int(match[2])]
-        return f"{{{name} + {match[3]}}}" if match[3] else f"{{{name}}}"
+        return Text(f"{name} + {match[3]}" if match[3] else name)
 
-    text = re.sub(r"\{(=?)(\d+)\+?(\d*)\}", number, names)
+    parts: list[str | Text] = []
+    end = 0
+    for match in _NUMBER.finditer(names):
+        parts += [names[end : match.start()], number(match)]
+        end = match.end()
+    text = t.formatted([*parts, names[end:]])
     given = ", ".join(["model" if asked else "_", *positions])
-    return f'lambda {given}: f"{text}"'
+    return f"lambda {given}: {text}"
 
 
 def asked_of_model(section: ir.Weights) -> set[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..diagnostics import Fix, Sink, remove, write
+from ..diagnostics import Enough, Fix, Sink, remove, write
 from ..record import replace
 from ..source import Source, Span
 from . import tree
@@ -27,11 +27,21 @@ from .words import BODY, PYTHON, TOP, UNSUPPORTED
 
 MAX_SIZE = 1_000_000
 MAX_BLOCKS = 20
+MAX_WORDS = 20_000  # names, numbers, signs and so on in a file
+MAX_STATEMENT = 2_000  # of them in one statement
 _TOP_KINDS = frozenset(word.upper() for word in TOP)
 
 
 def parse(source: Source, sink: Sink) -> tree.File:
     """The tree of a text, less what mistakes were found in (then marked `broken`)."""
+    try:
+        return _parse(source, sink)
+    except Enough:
+        span = Span(source, 0, len(source.text))
+        return tree.File((), (), span, broken=True)
+
+
+def _parse(source: Source, sink: Sink) -> tree.File:
     text = source.text
     span = Span(source, 0, len(text))
     start = Span(source, 0, 0)
@@ -44,10 +54,32 @@ def parse(source: Source, sink: Sink) -> tree.File:
         help = "a spec begins with `model Name(...):`"
         sink.error("N103", "the file is empty", start, help=help)
         return tree.File((), tail, span, broken=True)
+    too_long = [line for line in lines if _is_too_long(source, line, sink)]
+    if too_long:
+        return tree.File((), tail, span, broken=True)
+    total = 0
+    for line in lines:
+        total += len(line.tokens)
+        if total > MAX_WORDS:
+            message = f"the file has more than {MAX_WORDS:,} words and signs"
+            help = "divide it, and `use` the parts"
+            sink.error("N251", message, line_span(source, line), help=help)
+            return tree.File((), tail, span, broken=True)
     blocks = _Blocks(source, lines, sink)
     items = blocks.items()
     lost = frozenset(blocks.file_lost)
     return tree.File(items, tail, span, blocks.file_broken, lost)
+
+
+def _is_too_long(source: Source, line: Line, sink: Sink) -> bool:
+    """Whether a statement has more parts than there is time for; reported."""
+    if len(line.tokens) <= MAX_STATEMENT:
+        return False
+    first, last = line.tokens[0], line.tokens[MAX_STATEMENT]
+    message = f"a statement of more than {MAX_STATEMENT:,} words and signs"
+    help = "write it as several, or as a loop"
+    sink.error("N117", message, Span(source, first.start, last.end), help=help)
+    return True
 
 
 class _Blocks:
