@@ -273,7 +273,6 @@ def test_a_prompt_of_one_token(layer: str) -> None:
     assert module.generate(model, [[4]], max_new_tokens=0) == [[]]
 
 
-<<<<<<< HEAD
 def test_a_model_in_which_nothing_looks_back() -> None:
     spec = """
 model Lm:
@@ -286,20 +285,6 @@ generate Lm
     model = module.Lm(module.Config(), rngs=nnx.Rngs(0))
     want = [greedy(model, prompt, 3) for prompt in ([1, 2], [3])]
     assert module.generate(model, [[1, 2], [3]], max_new_tokens=3) == want
-=======
-def test_a_model_that_looks_back_at_nothing() -> None:
-    spec = """
-model Net(vocab = 23):
-    input tokens: int[B, T]
-    return tokens -> Embed(vocab, 8) -> Linear(vocab) as head
-
-generate Net
-"""
-    module = load(text_of(spec, black=False))
-    model = module.Net(module.Config(), rngs=nnx.Rngs(3))
-    want = [greedy(model, [4], 3)]
-    assert module.generate(model, [[4]], max_new_tokens=3) == want
->>>>>>> generate
 
 
 def test_stops_at_a_token() -> None:

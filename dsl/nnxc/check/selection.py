@@ -44,8 +44,9 @@ def _chosen(
     ctx: Context, path: tree.Expr, chosen: list[str], signature: Signature
 ) -> str:
     inner, place = path, ""
-    if isinstance(path, tree.Index) and len(path.items) == 1:
-        inner, place = path.value, _place(ctx, path.items[0], path.span)
+    match path:
+        case tree.Index(base, (item,)):
+            inner, place = base, _place(ctx, item, path.span)
     name = dotted(ctx, inner)
     exists(ctx, inner, name.split("."), signature)
     if place and not _is_list(signature, name.split(".")):
@@ -58,22 +59,24 @@ def _chosen(
 
 def _place(ctx: Context, item: tree.Expr | tree.Slice, span: Span) -> str:
     """`[0]` or `[-2:]`, of whole numbers."""
-    parts = [item]
-    if isinstance(item, tree.Slice):
-        parts = [item.lower, item.upper]
+    parts: list[tree.Expr | None] = []
+    stepped = isinstance(item, tree.Slice) and item.step is not None
+    parts += [item.lower, item.upper] if isinstance(item, tree.Slice) else [item]
     numbers = ["" if part is None else _whole(part) for part in parts]
-    if None in numbers or (isinstance(item, tree.Slice) and item.step is not None):
+    found = [number for number in numbers if number is not None]
+    if stepped or len(found) < len(numbers):
         text = "layers of a list are chosen by whole numbers"
         ctx.fail("N510", text, span, help="such as `h[0]`, `h[:2]` or `h[-2:]`")
-    return f"[{':'.join(map(str, numbers))}]"
+    return f"[{':'.join(found)}]"
 
 
 def _whole(part: tree.Expr) -> str | None:
     sign = ""
     if isinstance(part, tree.Unary) and part.op == "-":
         sign, part = "-", part.operand
-    whole = isinstance(part, tree.Number) and isinstance(part.value, int)
-    return f"{sign}{part.value}" if whole else None
+    if isinstance(part, tree.Number) and isinstance(part.value, int):
+        return f"{sign}{part.value}"
+    return None
 
 
 def _is_list(signature: Signature, path: list[str]) -> bool:
