@@ -48,7 +48,7 @@ values: $(READY) ## every spec against the interpreter, every side of its condit
 fuzz: $(READY) ## N random valid specs and N broken ones (make fuzz N=500)
 	@JAX_PLATFORMS=cpu $(RUN) -m tests.fuzz $(N) --jobs 2
 
-fuzz-daily: $(READY) ## random specs for five minutes, every day others; CI runs it
+fuzz-daily: $(READY) ## random specs for five minutes, every day others
 	@JAX_PLATFORMS=cpu $(RUN) -m tests.fuzz --seconds 300 --seed DAILY --jobs 2
 
 bench: $(READY) ## measure, write benchmarks/results, refresh the README's table

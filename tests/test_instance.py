@@ -195,7 +195,7 @@ def loop(iterable: ir.Static) -> ir.Definition:
         linear("fc", c, w),
         ir.Assign(("x",), apply("fc", var("x", "B", c), w), NOWHERE),
     )
-    carried = (ir.Carried("c", const(3), w),)
+    carried = (ir.Carried("c", ir.Size(const(3)), ir.Size(w)),)
     return define(
         "Net",
         (

@@ -152,6 +152,9 @@ class Subject:
         """The outputs in training, and the statistics as `buf/name`, computed in a dtype."""
         model = nnx.clone(self.model, variables=True)
         nnx.update(model, in_dtype(nnx.state(model), dtype))
+        for _, module in nnx.iter_modules(model):
+            if getattr(module, "dtype", None) is not None:
+                module.dtype = dtype
         view = self.view(model, training=True)
         result = view(**in_dtype(self.inputs, dtype))
         got = {n: np.asarray(a) for n, a in self._named(result, "trainbn").items()}
