@@ -18,6 +18,7 @@ from nnxc.emit.text import Text, literal, quoted
 from nnxc.ops import MODEL_OPS
 from nnxc.ops.base import Example, Kind, Op, Shaped
 from nnxc.ops.creation import type_of_numbers
+from nnxc.ops.optimizers import MATRICES
 from nnxc.ops.pattern import shape_of
 from nnxc.shapes import DTYPES, Axis, TensorType
 
@@ -158,6 +159,8 @@ def python(case: Case, shaped: Shaped, env: Env) -> str:
             return None
         if name == "rngs":
             return Text("rngs")
+        if name == MATRICES:
+            return None  # there is no model whose they would be
         param = op.param(name)
         if param and param.kind is Kind.STREAM:
             return _stream(op, args.get(name, op.streams[0] if op.streams else name))

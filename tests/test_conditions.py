@@ -374,8 +374,6 @@ def test_numbers_become_tensors() -> None:
         for i in range(n):
             if i > 0:
                 total = total + x
-            else:
-                total = total * 2.0
         y = 0.0
         if deep:
             y = x * 2
@@ -383,9 +381,7 @@ def test_numbers_become_tensors() -> None:
     """
     agrees(
         spec,
-        lambda model, x, n, deep: (
-            (3.0 if n else 1.5) + max(n - 1, 0) * x + (2 * x if deep else 0)
-        ),
+        lambda model, x, n, deep: (1.5 + max(n - 1, 0) * x + (2 * x if deep else 0)),
         {"n": 3, "deep": True},
         {"n": 1, "deep": False},
         {"n": 0, "deep": True},

@@ -463,7 +463,7 @@ model Outer(d = 5):
     input x: [B, d]
     return x -> Inner(b=7, d=d) -> Linear(1)
 """
-    assert "Inner(Config(b=7, d=d), rngs=rngs)" in class_of(spec, "Outer")
+    assert "Inner(Config(b=7, d=d, **dtypes), rngs=rngs)" in class_of(spec, "Outer")
     run(spec, axes={"B": 2})
 
 

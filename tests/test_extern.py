@@ -235,8 +235,9 @@ extern "brought.odd" declared(x: [B, T], cache = 2) -> [B, T]
 
 model Net(cache = 5, table = 1):
     input x: [B, T]
+    param one: [] = ones
     path = x + table
-    return create_model(path) -> declared(cache)
+    return one * (create_model(path) -> declared(cache))
 
 train Net:
     batch x: [B, T]

@@ -10,10 +10,12 @@ from typing import Any
 from .laws import Broken, holds
 
 MODULES = {
+    "contextlib", "fnmatch", "json", "numpy", "os", "re", "secrets", "types",
     "__future__", "importlib.util", "pathlib", "sys", "collections.abc", "dataclasses", "flax", "functools", "itertools", "jax",
-    "jax.numpy", "math", "optax", "typing", "json", "re", "fnmatch", "numpy", "types",
+    "jax.numpy", "math", "optax", "typing",
 }  # fmt: skip
 BUILTINS = {
+    "Exception", "RecursionError", "iter", "repr",
     "ImportError", "ValueError", "TypeError", "all", "getattr", "map", "abs", "bool", "dict", "enumerate", "float", "int", "isinstance",
     "len", "list", "max", "min", "object", "range", "reversed", "round", "sorted", "str", "sum",
     "super", "tuple", "type", "zip", "property", "classmethod", "staticmethod", "None",
@@ -21,6 +23,7 @@ BUILTINS = {
     "LookupError", "OSError", "callable", "KeyError",
 }  # fmt: skip
 DUNDERS = {
+    "__getattr__",
     "__file__",
     "__name__",
     "__init__",
@@ -104,4 +107,5 @@ def check_calls(nodes: list[ast.AST], defined: set[str]) -> None:
         while isinstance(root, (ast.Attribute, ast.Call)):
             root = root.value if isinstance(root, ast.Attribute) else root.func
         known = isinstance(root, ast.Name) and root.id in MODULE_CALLS | defined
+        known |= isinstance(root, ast.Constant)  # a text taken apart
         holds(known, "known calls at import", ast.unparse(call)[:80])

@@ -144,6 +144,7 @@ def _entry(
             for i in declared.inputs
         ),
         shape=rule_of(declared),
+        dtype=declared.outputs[0].dtype if len(declared.outputs) == 1 else None,
         modes=MODES if layer else (),
         takes_rngs=layer,
         origin=origin,

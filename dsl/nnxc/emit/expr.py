@@ -41,7 +41,7 @@ def text(expr: ir.Expr, scope: Scope) -> Text:
             return _apply(expr, scope)
         case ir.OpCall(op):
             made = call(expr, scope, {n: _input(v, scope) for n, v in expr.inputs})
-            return declared(made, op.name, expr.type, scope) if op.origin else made
+            return declared(made, op, expr.type, scope) if op.origin else made
         case ir.Invoke(function, value):
             return Text(f"{static(function, scope).at(t.ATOM)}({text(value, scope)})")
         case ir.Operator(op, operands):
@@ -208,18 +208,20 @@ def _cast(expr: ir.Cast, scope: Scope) -> Text:
     return Text(f"{value.at(t.ATOM)}.astype({dtype})")
 
 
-def declared(made: Text, name: str, type_: ir.Type, scope: Scope) -> Text:
+def declared(made: Text, op: Op, type_: ir.Type, scope: Scope) -> Text:
     """What Python code gives, held to what the spec declares of it."""
     types = type_ if isinstance(type_, tuple) else (type_,)
-    wanted = (_wanted(kind, scope) for kind in types)
-    return Text(f"declared({made}, {t.quoted(name)}, {', '.join(wanted)})")
+    wanted = (_wanted(kind, op.dtype, scope) for kind in types)
+    return Text(f"declared({made}, {t.quoted(op.name)}, {', '.join(wanted)})")
 
 
-def _wanted(kind: ir.Type, scope: Scope) -> str:
+def _wanted(kind: ir.Type, dtype: str | None, scope: Scope) -> str:
+    """A type as text; `dtype` is what was declared, where that of the type is the one meant here."""
     assert isinstance(kind, TensorType)
-    dtype = kind.dtype if kind.dtype == "float" else DTYPES[kind.dtype].rstrip("_")
+    said = dtype or kind.dtype
+    name = said if said == "float" else DTYPES[said].rstrip("_")
     sizes = [size(s, scope).text for s in kind.sizes]
-    return t.tuple_of([t.quoted(dtype), *['"..."'] * kind.lead, *sizes]).text
+    return t.tuple_of([t.quoted(name), *['"..."'] * kind.lead, *sizes]).text
 
 
 def draws(op: Op) -> bool:

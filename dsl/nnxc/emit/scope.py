@@ -29,7 +29,7 @@ class Callee(Record):
     optional: frozenset[str] = frozenset()  # inputs to pass by keyword
     names: Mapping[str, str] = field(default_factory=dict)  # where Python's differ
     copies: Copies | None = None
-    extern: str = ""  # the name of Python code whose results are checked
+    extern: Op | None = None  # Python code, whose results are checked
     in_full: Mapping[str, Call] = field(default_factory=dict)  # of methods: in float32
     rematted: str = ""  # what is called where the backward pass computes it again
 
@@ -40,7 +40,7 @@ MODEL = Callee("model")
 def of_entry(text: str, op: Op, draws: bool, copies: Copies | None) -> Callee:
     """A layer that is an entry, or Python code."""
     optional = frozenset(i.name for i in op.inputs if i.optional)
-    extern = op.name if op.origin else ""
+    extern = op if op.origin else None
     methods = {n: m.in_full for n, m in op.methods.items() if m.in_full}
     return Callee(text, draws, optional, copies=copies, extern=extern, in_full=methods)
 

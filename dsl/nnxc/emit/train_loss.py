@@ -271,6 +271,8 @@ class _Body:
         """Whether a model that takes a dtype gives floats of it."""
         while isinstance(value, ir.Item):
             value = value.value
+        if isinstance(value, ir.Var):
+            return value.name in self.whole
         if not isinstance(value, ir.ModelCall):
             return False
         frozen = self.frozen.get(value.model)
