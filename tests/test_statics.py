@@ -266,4 +266,6 @@ config one = Net(f=[0.5, 1], g=0.5, h=0.5, m=4)
         "i": "tuple[int, ...]",
         "k": "tuple[bool, ...]",
         "m": "int | None",
+        "dtype": "jax.typing.DTypeLike",
+        "param_dtype": "jax.typing.DTypeLike",
     }

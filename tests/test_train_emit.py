@@ -373,7 +373,8 @@ def test_metrics_reuse_the_outputs_of_the_loss() -> None:
 def test_short_losses_stay_on_one_line() -> None:
     text = body(generate(LINE), "loss_fn")
     assert (
-        "    loss = optax.squared_error(model(x), y).mean()\n    return loss, {}"
+        "    predictions = model(x).astype(jnp.float32)\n"
+        "    loss = optax.squared_error(predictions, y).mean()\n    return loss, {}"
         in text
     )
 
