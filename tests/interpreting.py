@@ -12,7 +12,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from fuzz_checks import loaded, renamed
 
 import nnxc
 from nnxc import ir
@@ -21,6 +20,7 @@ from nnxc.nodes import bind
 from nnxc.shapes import DTYPES, is_int
 from nnxc.syntax import tree
 from nnxc.syntax.walk import nodes_in
+from tests.fuzz.build import loaded, renamed
 from tests.interpreter import Program, load
 
 Path = tuple[Any, ...]
