@@ -57,8 +57,10 @@ def test_any_text_is_refused_with_a_place(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "import os\n",
-        "from os import path\n",
+        "import subprocess\n",
+        "from socket import socket\n",
+        "import os\nx = os.environ\n",
+        "import os\ndef f():\n    os.system('ls')\n",
         "print('hello')\n",
         "x = open('f')\n",
         "class A:\n    x: int = exec('1')\n",

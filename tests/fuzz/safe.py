@@ -31,6 +31,7 @@ DUNDERS = {
     "__future__",
     "__post_init__",
 }
+OF_OS = {"fsync"}
 MODULE_CALLS = {
     "dataclass",
     "dataclasses",
@@ -60,6 +61,8 @@ def check_safe(text: str, spec: str) -> None:
                 bound = isinstance(node.ctx, ast.Store)
                 holds(not hidden, "no hidden names", name)
                 holds(bound or not odd or is_local(tree, name), "no odd builtins", name)
+            case ast.Attribute(value=ast.Name(id="os"), attr=name):
+                holds(name in OF_OS, "nothing of the system but files", name)
             case ast.Attribute(attr=name):
                 holds(not name.startswith("__") or name in DUNDERS, "no dunders", name)
 

@@ -68,14 +68,14 @@ def between(ctx: Context, node: tree.Expr) -> ir.Static:
     return value.node
 
 
-def count(ctx: Context, node: tree.Expr) -> ir.Static:
-    """How many batches one step gathers."""
+def count(ctx: Context, node: tree.Expr) -> ir.Static | None:
+    """How many batches one step gathers; None for one."""
     value = static(ctx, node, "`accumulate`")
     if value.flavor not in ("int", "unknown"):
         ctx.fail("N207", "`accumulate` must be a whole number", node.span)
     if value.known and value.value < 1:
         ctx.fail("N507", "`accumulate` must be at least 1", node.span)
-    return value.node
+    return None if value.known and value.value == 1 else value.node
 
 
 def train_op(
