@@ -205,6 +205,11 @@ def _linspace(start, stop, n, *, dtype="float"):
     return jnp.linspace(start, stop, n, dtype=DTYPES[dtype])
 
 
+def _tensor(values, *, dtype=None):
+    made = jnp.asarray(values)
+    return made if dtype is None else made.astype(DTYPES[dtype])
+
+
 def _eye(n, m=None, *, dtype="float"):
     return jnp.eye(n, m, dtype=DTYPES[dtype])
 
@@ -338,7 +343,7 @@ FUNCTIONS = {
     "attend": attention, "avg_pool": _avg_pool, "categorical": _categorical, "celu": _celu,
     "clip": _clip, "convolve": _convolve, "cumprod": _cumprod, "cumsum": _cumsum, "elu": _elu,
     "eye": _eye, "fft": _fft, "flip": _flip, "gelu": _gelu, "glu": _glu, "ifft": _ifft,
-    "irfft": _irfft, "leaky_relu": _leaky_relu, "linspace": _linspace,
+    "irfft": _irfft, "leaky_relu": _leaky_relu, "linspace": _linspace, "tensor": _tensor,
     "log_softmax": _log_softmax, "max_pool": _max_pool, "one_hot": _one_hot, "pad": _pad,
     "positions": _positions, "repeat": _repeat, "resize": _resize, "rfft": _rfft,
     "roll": _roll, "rope": rope, "rotate": rotate, "segment_max": _segment_max,
