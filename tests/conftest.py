@@ -17,6 +17,15 @@ settings.register_profile(
 )
 settings.load_profile("nnxc")
 
+# Thousands of small models are compiled and each runs once: quick compilation, not quick code.
+os.environ["XLA_FLAGS"] = " ".join(
+    (
+        os.environ.get("XLA_FLAGS", ""),
+        "--xla_backend_optimization_level=0",
+        "--xla_llvm_disable_expensive_passes=true",
+    )
+).strip()
+
 MEMORY = 2_500_000_000  # bytes of one process, from which on compiled code is given up
 _RESIDENT = Path("/proc/self/statm")
 

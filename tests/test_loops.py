@@ -8,7 +8,6 @@ import pytest
 from emitting import class_of, load, program, run, text_of
 from flax import nnx
 
-import nnxc
 from nnxc.instance import instantiate
 
 NESTED = """
