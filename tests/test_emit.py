@@ -395,7 +395,7 @@ def test_the_compiled_templates_are_up_to_date():
 
 def test_templates_are_small():
     for path in templates.directory().glob("*.j2"):
-        assert len(path.read_text("utf-8").splitlines()) <= 66, path.name
+        assert len(path.read_text("utf-8").splitlines()) <= 42, path.name
 
 
 def test_a_template_that_names_what_is_not_there_fails():

@@ -54,7 +54,8 @@ def gradients(module: Any) -> Any:
     def loss(params: Any, tokens: Any, segments: Any) -> Any:
         return module.loss_fn(nnx.merge(graph, params), tokens, segments)[0]
 
-    return lambda *batch: jax.value_and_grad(loss)(params, *map(jnp.array, batch))
+    run = jax.jit(jax.value_and_grad(loss))
+    return lambda *batch: run(params, *map(jnp.array, batch))
 
 
 @pytest.mark.parametrize("mix", [ATTEND, LAYER], ids=["attend", "layer"])

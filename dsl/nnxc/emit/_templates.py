@@ -8,8 +8,18 @@ from typing import Any
 def accumulate() -> str:
     """accumulate.py.j2."""
     out: list[str] = []
+    out.append(accumulated())
     out.append(
-        'class Accumulated(NamedTuple):\n    """What batches gave since the last step: gradients times weights, and the sum of weights."""\n\n    mini_step: jax.Array\n    weight: jax.Array\n    gradients: optax.Updates\n    inner: optax.OptState\n\n\ndef accumulate(\n    tx: optax.GradientTransformation, every: int\n) -> optax.GradientTransformationExtraArgs:\n    """A step of `tx` each so many batches, by the gradient of all of them together: a batch in\n    which more counts, its `weight`, has a greater share."""\n\n    def init(params: optax.Params) -> Accumulated:\n        zeros = optax.tree.zeros_like(params, dtype=jnp.float32)\n        return Accumulated(jnp.int32(0), jnp.float32(0), zeros, tx.init(params))\n\n    def update(\n        grads: optax.Updates,\n        state: Accumulated,\n        params: optax.Params | None = None,\n        *,\n        weight: jax.Array,\n    ) -> tuple[optax.Updates, Accumulated]:\n        def add(total: jax.Array, grad: jax.Array) -> jax.Array:\n            # Where nothing counts there is no mean, and no gradient.\n            return total + jnp.where(weight > 0, weight * grad.astype(jnp.float32), 0)\n\n        gathered = jax.tree.map(add, state.gradients, grads)\n        total = state.weight + weight.astype(jnp.float32)\n\n        def step() -> tuple[optax.Updates, Accumulated]:\n            share = 1 / jnp.maximum(total, jnp.finfo(jnp.float32).tiny)\n            mean = jax.tree.map(lambda a, g: (a * share).astype(g.dtype), gathered, grads)\n            updates, inner = tx.update(mean, state.inner, params)\n            zeros = optax.tree.zeros_like(gathered)\n            return updates, Accumulated(jnp.int32(0), jnp.float32(0), zeros, inner)\n\n        def wait() -> tuple[optax.Updates, Accumulated]:\n            later = Accumulated(state.mini_step + 1, total, gathered, state.inner)\n            return optax.tree.zeros_like(grads), later\n\n        return jax.lax.cond(state.mini_step == every - 1, step, wait)\n\n    return optax.GradientTransformationExtraArgs(init, update)\n'
+        '\n\ndef accumulate(\n    tx: optax.GradientTransformation, every: int\n) -> optax.GradientTransformationExtraArgs:\n    """A step of `tx` each so many batches, by the gradient of all of them together: a batch in\n    which more counts, its `weight`, has a greater share."""\n\n    def init(params: optax.Params) -> Accumulated:\n        zeros = optax.tree.zeros_like(params, dtype=jnp.float32)\n        return Accumulated(jnp.int32(0), jnp.float32(0), zeros, tx.init(params))\n\n    def update(\n        grads: optax.Updates,\n        state: Accumulated,\n        params: optax.Params | None = None,\n        *,\n        weight: jax.Array,\n    ) -> tuple[optax.Updates, Accumulated]:\n        def add(total: jax.Array, grad: jax.Array) -> jax.Array:\n            # Where nothing counts there is no mean, and no gradient.\n            return total + jnp.where(weight > 0, weight * grad.astype(jnp.float32), 0)\n\n        gathered = jax.tree.map(add, state.gradients, grads)\n        total = state.weight + weight.astype(jnp.float32)\n\n        def step() -> tuple[optax.Updates, Accumulated]:\n            share = 1 / jnp.maximum(total, jnp.finfo(jnp.float32).tiny)\n            mean = jax.tree.map(lambda a, g: (a * share).astype(g.dtype), gathered, grads)\n            updates, inner = tx.update(mean, state.inner, params)\n            zeros = optax.tree.zeros_like(gathered)\n            return updates, Accumulated(jnp.int32(0), jnp.float32(0), zeros, inner)\n\n        def wait() -> tuple[optax.Updates, Accumulated]:\n            later = Accumulated(state.mini_step + 1, total, gathered, state.inner)\n            return optax.tree.zeros_like(grads), later\n\n        return jax.lax.cond(state.mini_step == every - 1, step, wait)\n\n    return optax.GradientTransformationExtraArgs(init, update)\n'
+    )
+    return "".join(out)
+
+
+def accumulated() -> str:
+    """accumulated.py.j2."""
+    out: list[str] = []
+    out.append(
+        'class Accumulated(NamedTuple):\n    """What batches gave since the last step: gradients times weights, and the sum of weights."""\n\n    mini_step: jax.Array\n    weight: jax.Array\n    gradients: optax.Updates\n    inner: optax.OptState\n'
     )
     return "".join(out)
 
@@ -89,13 +99,7 @@ def average(train: Any) -> str:
 def checkpoint() -> str:
     """checkpoint.py.j2."""
     out: list[str] = []
-    out.append(stored())
-    out.append("\n")
-    out.append(stored_shapes())
-    out.append("\n")
-    out.append(stored_pack())
-    out.append("\n")
-    out.append(stored_unpack())
+    out.append(checkpoint_stored())
     out.append("\n\n")
     out.append(held())
     out.append("\n\n")
@@ -122,6 +126,15 @@ def checkpoint() -> str:
     out.append(whole_file())
     out.append("\n\n")
     out.append(checkpoint_write())
+    return "".join(out)
+
+
+def checkpoint_bounded() -> str:
+    """checkpoint_bounded.py.j2."""
+    out: list[str] = []
+    out.append(
+        'class BoundedRngs(nnx.Rngs):\n    """Streams from which a model of more layers than a file can hold draws too often."""\n\n    def __init__(self, left: int):\n        super().__init__(0)\n        self.left = left\n\n    def __getattr__(self, name: str) -> Any:\n        if not name.startswith("_"):\n            self.left -= 1\n            if self.left < 0:\n                raise ValueError("there are too few tensors for so many layers")\n        return super().__getattr__(name)\n'
+    )
     return "".join(out)
 
 
@@ -155,8 +168,18 @@ def checkpoint_kinds() -> str:
 def checkpoint_load() -> str:
     """checkpoint_load.py.j2."""
     out: list[str] = []
+    out.append(checkpoint_bounded())
     out.append(
-        'class BoundedRngs(nnx.Rngs):\n    """Streams from which a model of more layers than a file can hold draws too often."""\n\n    def __init__(self, left: int):\n        super().__init__(0)\n        self.left = left\n\n    def __getattr__(self, name: str) -> Any:\n        if not name.startswith("_"):\n            self.left -= 1\n            if self.left < 0:\n                raise ValueError("there are too few tensors for so many layers")\n        return super().__getattr__(name)\n\n\ndef load_checkpoint(\n    make: Callable[[nnx.Rngs], Any],\n    path: str | Path,\n    table: tuple[Stored, ...],\n    ignored: tuple[str, ...],\n    renamed: tuple[tuple[str, str], ...],\n    sharding: Placement,\n) -> Any:\n    """A model with the weights of a checkpoint, read tensor by tensor."""\n    path = Path(path)\n    names = (file.keys() for file in open_files(path).values())\n    count = sum(map(len, names))\n    try:\n        model = nnx.eval_shape(lambda: make(BoundedRngs(4 * count + 100)))\n    except Exception as error:  # whatever a constructor makes of odd settings\n        raise ValueError(f"{path} does not fit: {error or repr(error)}") from error\n    state = dict(nnx.to_flat_state(nnx.state(model)))\n    held = held_weights(model, state, table, count)\n    wanted = {name for row in held for names in row.names for name in names}\n    tensors = open_checkpoint(path, wanted, renamed)\n    problems = list(misfits(held, state, tensors, ignored))\n    if problems:\n        head = f"{path} does not fit {type(model).__name__}:"\n        raise ValueError("\\n  ".join([head, *problems]))\n\n    def placed(key: tuple[Any, ...], value: Any) -> jax.Array:\n        place = sharding(".".join(map(str, key))) if callable(sharding) else sharding\n        return jax.device_put(value.reshape(state[key].shape), place)\n\n    values: dict[tuple[Any, ...], jax.Array] = {}\n    for row in held:\n        weights = read_weights(row, tensors, [state[k].dtype for k in row.keys])\n        values |= zip(row.keys, map(placed, row.keys, weights), strict=True)\n        del weights  # before the next are read\n    return completed(model, lambda: make(nnx.Rngs(0)), values, placed)\n'
+        '\n\ndef load_checkpoint(\n    make: Callable[[nnx.Rngs], Any],\n    path: str | Path,\n    table: tuple[Stored, ...],\n    ignored: tuple[str, ...],\n    renamed: tuple[tuple[str, str], ...],\n    sharding: Placement,\n) -> Any:\n    """A model with the weights of a checkpoint, read tensor by tensor."""\n    path = Path(path)\n    names = (file.keys() for file in open_files(path).values())\n    count = sum(map(len, names))\n    try:\n        model = nnx.eval_shape(lambda: make(BoundedRngs(4 * count + 100)))\n    except Exception as error:  # whatever a constructor makes of odd settings\n        raise ValueError(f"{path} does not fit: {error or repr(error)}") from error\n    state = dict(nnx.to_flat_state(nnx.state(model)))\n    held = held_weights(model, state, table, count)\n    wanted = {name for row in held for names in row.names for name in names}\n    tensors = open_checkpoint(path, wanted, renamed)\n    problems = list(misfits(held, state, tensors, ignored))\n    if problems:\n        head = f"{path} does not fit {type(model).__name__}:"\n        raise ValueError("\\n  ".join([head, *problems]))\n\n    def placed(key: tuple[Any, ...], value: Any) -> jax.Array:\n        place = sharding(".".join(map(str, key))) if callable(sharding) else sharding\n        return jax.device_put(value.reshape(state[key].shape), place)\n\n    values: dict[tuple[Any, ...], jax.Array] = {}\n    for row in held:\n        weights = read_weights(row, tensors, [state[k].dtype for k in row.keys])\n        values |= zip(row.keys, map(placed, row.keys, weights), strict=True)\n        del weights  # before the next are read\n    return completed(model, lambda: make(nnx.Rngs(0)), values, placed)\n'
+    )
+    return "".join(out)
+
+
+def checkpoint_names() -> str:
+    """checkpoint_names.py.j2."""
+    out: list[str] = []
+    out.append(
+        'def spellings(name: str, renamed: tuple[tuple[str, str], ...]) -> list[str]:\n    """What a model may call a tensor of this name: old names become new ones, `*` stays."""\n    found = [name]\n    for old, new in renamed:\n        pattern = re.compile(re.escape(old).replace(r"\\*", "(.*)"))\n        for match in [m for n in found if (m := pattern.fullmatch(n))]:\n            kept = iter(match.groups())\n            found.append(re.sub(r"\\*", lambda _, kept=kept: next(kept), new))\n    return found\n'
     )
     return "".join(out)
 
@@ -164,8 +187,9 @@ def checkpoint_load() -> str:
 def checkpoint_open() -> str:
     """checkpoint_open.py.j2."""
     out: list[str] = []
+    out.append(checkpoint_names())
     out.append(
-        'def spellings(name: str, renamed: tuple[tuple[str, str], ...]) -> list[str]:\n    """What a model may call a tensor of this name: old names become new ones, `*` stays."""\n    found = [name]\n    for old, new in renamed:\n        pattern = re.compile(re.escape(old).replace(r"\\*", "(.*)"))\n        for match in [m for n in found if (m := pattern.fullmatch(n))]:\n            kept = iter(match.groups())\n            found.append(re.sub(r"\\*", lambda _, kept=kept: next(kept), new))\n    return found\n\n\ndef open_files(path: Path) -> dict[Path, Any]:\n    """The files of a checkpoint, opened; what cannot be read is one error."""\n    from safetensors import SafetensorError, safe_open\n\n    opened, problems = {}, []\n    for file in checkpoint_files(path):\n        try:\n            if not file.is_file():\n                raise FileNotFoundError("no such file")\n            opened[file] = safe_open(file, "np")\n        except (OSError, SafetensorError) as error:\n            problems.append(f"{file}: {error}")\n    if problems:\n        raise ValueError("\\n  ".join([f"{path} cannot be read:", *problems]))\n    return opened\n\n\ndef open_checkpoint(\n    path: Path, wanted: set[str], renamed: tuple[tuple[str, str], ...]\n) -> dict[str, Any]:\n    """The file and the name in it of each tensor, by the name that the model has for it."""\n    tensors: dict[str, Any] = {}\n    problems = []\n    for file, opened in open_files(path).items():\n        names = opened.keys()\n        for name in names:\n            known = (s for s in spellings(name, renamed) if s in wanted)\n            meant = next(known, name)\n            if meant in tensors:\n                problems.append(f"{file}: {meant} is there twice")\n            tensors[meant] = opened, name\n    if problems:\n        raise ValueError("\\n  ".join([f"{path} cannot be read:", *problems]))\n    return tensors\n'
+        '\n\ndef open_files(path: Path) -> dict[Path, Any]:\n    """The files of a checkpoint, opened; what cannot be read is one error."""\n    from safetensors import SafetensorError, safe_open\n\n    opened, problems = {}, []\n    for file in checkpoint_files(path):\n        try:\n            if not file.is_file():\n                raise FileNotFoundError("no such file")\n            opened[file] = safe_open(file, "np")\n        except (OSError, SafetensorError) as error:\n            problems.append(f"{file}: {error}")\n    if problems:\n        raise ValueError("\\n  ".join([f"{path} cannot be read:", *problems]))\n    return opened\n\n\ndef open_checkpoint(\n    path: Path, wanted: set[str], renamed: tuple[tuple[str, str], ...]\n) -> dict[str, Any]:\n    """The file and the name in it of each tensor, by the name that the model has for it."""\n    tensors: dict[str, Any] = {}\n    problems = []\n    for file, opened in open_files(path).items():\n        names = opened.keys()\n        for name in names:\n            known = (s for s in spellings(name, renamed) if s in wanted)\n            meant = next(known, name)\n            if meant in tensors:\n                problems.append(f"{file}: {meant} is there twice")\n            tensors[meant] = opened, name\n    if problems:\n        raise ValueError("\\n  ".join([f"{path} cannot be read:", *problems]))\n    return tensors\n'
     )
     return "".join(out)
 
@@ -194,6 +218,19 @@ def checkpoint_save() -> str:
     out.append(
         'def save_checkpoint(\n    model: nnx.Module,\n    path: str | Path,\n    table: tuple[Stored, ...],\n    ignored: tuple[str, ...],\n    like: str | Path | None,\n) -> None:\n    """Write a model\'s weights, named and laid out as they were published."""\n    path = Path(path)\n    if path.suffix != ".safetensors":\n        path.mkdir(parents=True, exist_ok=True)\n        path /= "model.safetensors"\n    state = dict(nnx.to_flat_state(nnx.state(model)))\n    groups = []\n    for row in held_weights(model, state, table):\n        dtype = DTYPES[state[row.keys[0]].dtype.name]\n        entries = [(name, dtype, shape) for name, shape in row.tensors()]\n        groups.append(Written(entries, partial(row_tensors, row, state)))\n    written = {name for group in groups for name, _, _ in group.entries}\n    found = {} if like is None else open_checkpoint(Path(like), set(), ())\n    for name, (file, _) in found.items():\n        if name not in written and is_ignored(name, ignored):\n            part = file.get_slice(name)\n            entries = [(name, part.get_dtype(), part.get_shape())]\n            groups.append(Written(entries, partial(file_tensors, file, name)))\n    write_checkpoint(path, groups)\n\n\ndef row_tensors(row: Held, state: dict[tuple[Any, ...], Any]) -> Iterator[np.ndarray]:\n    """The tensors of a row; the model keeps no copy of what goes to the host."""\n    held = [state[key].get_value() for key in row.keys]\n    weights = [np.asarray(jax.device_put(w, w.sharding, may_alias=False)) for w in held]\n    stacks = [w.reshape(-1, *s) for w, s in zip(weights, row.shapes, strict=True)]\n    for at, names in enumerate(row.names):\n        yield from row.stored.pack([w[at] for w in stacks], len(names))\n\n\ndef file_tensors(file: Any, name: str) -> Iterator[np.ndarray]:\n    """One tensor of another file."""\n    yield file.get_tensor(name)\n'
     )
+    return "".join(out)
+
+
+def checkpoint_stored() -> str:
+    """checkpoint_stored.py.j2."""
+    out: list[str] = []
+    out.append(stored())
+    out.append("\n")
+    out.append(stored_shapes())
+    out.append("\n")
+    out.append(stored_pack())
+    out.append("\n")
+    out.append(stored_unpack())
     return "".join(out)
 
 
@@ -253,17 +290,6 @@ def evaluated(train: Any) -> str:
     return "".join(out)
 
 
-def generate_asked(generate: Any) -> str:
-    """generate_asked.py.j2."""
-    out: list[str] = []
-    out.append("def limits(model: ")
-    out.append(generate.model)
-    out.append(
-        ') -> Limits:\n    """What all tables of the model know."""\n    parts = [m for _, m in nnx.iter_modules(model) if isinstance(m, Limits)]\n\n    def least(name: str) -> int | None:\n        sizes = [getattr(part, name) for part in parts]\n        return min((size for size in sizes if size is not None), default=None)\n\n    return Limits(ids=least("ids"), positions=least("positions"), scores=least("scores"))\n\n\ndef check_prompts(prompts: Sequence[Sequence[int]], new: int, known: Limits) -> None:\n    """A ValueError where there is no token, one that is not known, or no place for `new` ones."""\n    ids, most = known.ids, known.positions\n    for prompt in prompts:\n        tokens = np.asarray(prompt)\n        if tokens.shape == (0,):\n            raise ValueError("a prompt has no tokens")\n        if tokens.ndim != 1 or tokens.dtype.kind not in "iu":\n            raise ValueError(f"a prompt is a list of token ids, not {prompt!r:.40}")\n        if tokens.min() < 0 or (ids is not None and tokens.max() >= ids):\n            last = "" if ids is None else f" to {ids - 1}"\n            wrong = tokens.min() if tokens.min() < 0 else tokens.max()\n            raise ValueError(f"token ids are 0{last}, a prompt has {wrong}")\n        if most is not None and len(tokens) + new > most:\n            raise ValueError(\n                f"a prompt and what follows have up to {most} tokens,"\n                f" not {len(tokens)} and {new} new ones"\n            )\n\n\ndef check_options(\n    known: Limits,\n    max_new_tokens: int,\n    temperature: float,\n    top_k: int | None,\n    top_p: float | None,\n    stop: Sequence[int],\n) -> None:\n    """A ValueError that says what is allowed, where an option is not."""\n    end = known.scores or 1 << 31\n\n    def whole(value: Any, end: int) -> bool:\n        return isinstance(value, int | np.integer) and 0 <= value < end\n\n    if not whole(max_new_tokens, 1 << 31):\n        raise ValueError(f"max_new_tokens is a whole number, 0 or more, not {max_new_tokens}")\n    if not 0 <= temperature < float("inf"):\n        raise ValueError(f"temperature is 0 or more, not {temperature}")\n    if top_k is not None and not whole(top_k - 1, end):\n        raise ValueError(f"top_k is 1 to {end}, or None, not {top_k}")\n    if top_p is not None and not 0 < top_p <= 1:\n        raise ValueError(f"top_p is above 0 and at most 1, or None, not {top_p}")\n    for token in stop:\n        if not whole(token, end):\n            raise ValueError(f"tokens of stop are 0 to {end - 1}, not {token}")\n'
-    )
-    return "".join(out)
-
-
 def generate_cache(generate: Any) -> str:
     """generate_cache.py.j2."""
     out: list[str] = []
@@ -302,6 +328,26 @@ def generate_decode(generate: Any) -> str:
     return "".join(out)
 
 
+def generate_limits(generate: Any) -> str:
+    """generate_limits.py.j2."""
+    out: list[str] = []
+    out.append("def limits(model: ")
+    out.append(generate.model)
+    out.append(
+        ') -> Limits:\n    """What all tables of the model know."""\n    parts = [m for _, m in nnx.iter_modules(model) if isinstance(m, Limits)]\n\n    def least(name: str) -> int | None:\n        sizes = [getattr(part, name) for part in parts]\n        return min((size for size in sizes if size is not None), default=None)\n\n    return Limits(ids=least("ids"), positions=least("positions"), scores=least("scores"))\n\n\ndef check_prompts(prompts: Sequence[Sequence[int]], new: int, known: Limits) -> None:\n    """A ValueError where there is no token, one that is not known, or no place for `new` ones."""\n    ids, most = known.ids, known.positions\n    for prompt in prompts:\n        tokens = np.asarray(prompt)\n        if tokens.shape == (0,):\n            raise ValueError("a prompt has no tokens")\n        if tokens.ndim != 1 or tokens.dtype.kind not in "iu":\n            raise ValueError(f"a prompt is a list of token ids, not {prompt!r:.40}")\n        if tokens.min() < 0 or (ids is not None and tokens.max() >= ids):\n            last = "" if ids is None else f" to {ids - 1}"\n            wrong = tokens.min() if tokens.min() < 0 else tokens.max()\n            raise ValueError(f"token ids are 0{last}, a prompt has {wrong}")\n        if most is not None and len(tokens) + new > most:\n            raise ValueError(\n                f"a prompt and what follows have up to {most} tokens,"\n                f" not {len(tokens)} and {new} new ones"\n            )\n'
+    )
+    return "".join(out)
+
+
+def generate_options() -> str:
+    """generate_options.py.j2."""
+    out: list[str] = []
+    out.append(
+        'def check_options(\n    known: Limits,\n    max_new_tokens: int,\n    temperature: float,\n    top_k: int | None,\n    top_p: float | None,\n    stop: Sequence[int],\n) -> None:\n    """A ValueError that says what is allowed, where an option is not."""\n    end = known.scores or 1 << 31\n\n    def whole(value: Any, end: int) -> bool:\n        return isinstance(value, int | np.integer) and 0 <= value < end\n\n    if not whole(max_new_tokens, 1 << 31):\n        raise ValueError(f"max_new_tokens is a whole number, 0 or more, not {max_new_tokens}")\n    if not 0 <= temperature < float("inf"):\n        raise ValueError(f"temperature is 0 or more, not {temperature}")\n    if top_k is not None and not whole(top_k - 1, end):\n        raise ValueError(f"top_k is 1 to {end}, or None, not {top_k}")\n    if top_p is not None and not 0 < top_p <= 1:\n        raise ValueError(f"top_p is above 0 and at most 1, or None, not {top_p}")\n    for token in stop:\n        if not whole(token, end):\n            raise ValueError(f"tokens of stop are 0 to {end - 1}, not {token}")\n'
+    )
+    return "".join(out)
+
+
 def generate_prompts() -> str:
     """generate_prompts.py.j2."""
     out: list[str] = []
@@ -326,9 +372,8 @@ def generate_text(generate: Any) -> str:
     out.append("def generate(\n    model: ")
     out.append(generate.model)
     out.append(
-        ',\n    prompts: Sequence[Sequence[int]],\n    *,\n    max_new_tokens: int = 64,\n    temperature: float = 0.0,\n    top_k: int | None = None,\n    top_p: float | None = None,\n    stop: Sequence[int] = (),\n    seed: int = 0,\n    on_tokens: Callable[[np.ndarray], None] | None = None,\n) -> list[list[int]]:\n    """What follows each prompt, a token of `stop` included.\n\n    Temperature 0 takes the likeliest token; `top_k` and `top_p` leave the likeliest to draw from.\n    `on_tokens` gets the tokens (b,) of each step. Prompts are padded, for few compilations.\n    Raises ValueError for tokens that the model does not know, more of them than it has\n    positions for, and options out of range.\n    """\n    known = limits(model)\n    check_options(known, max_new_tokens, temperature, top_k, top_p, stop)\n    check_prompts(prompts, max_new_tokens, known)\n    if not len(prompts) or max_new_tokens == 0:\n        return [[] for _ in prompts]\n    most = None if known.positions is None else known.positions - max_new_tokens\n    starts, tokens = padded(prompts, most)\n    size = tokens.shape[1] - 1 + max_new_tokens\n    cache = prefill(model, starts, tokens[:, :-1], size=size)\n    last = jnp.array(tokens[:, -1])\n    empty = jnp.zeros((len(prompts), max_new_tokens), jnp.int32)\n    done = jnp.zeros(len(prompts), bool)\n    state = Decoding(cache, last, jax.random.key(seed), empty, done, jnp.int32(0))\n    ends = jnp.array(stop, jnp.int32)\n    chances = None if top_p is None else jnp.float32(top_p)\n    heat = jnp.float32(temperature)\n    for until in range(1, max_new_tokens + 1) if on_tokens else (max_new_tokens,):\n        state = decode(model, state, until, ends, heat, chances, top_k=top_k)\n        if on_tokens and state.made == until:\n            on_tokens(np.asarray(state.tokens[:, until - 1]))\n    rows = np.asarray(state.tokens[:, : int(state.made)]).tolist()\n    return [upto(row, stop) for row in rows]\n\n\n'
+        ',\n    prompts: Sequence[Sequence[int]],\n    *,\n    max_new_tokens: int = 64,\n    temperature: float = 0.0,\n    top_k: int | None = None,\n    top_p: float | None = None,\n    stop: Sequence[int] = (),\n    seed: int = 0,\n    on_tokens: Callable[[np.ndarray], None] | None = None,\n) -> list[list[int]]:\n    """What follows each prompt, a token of `stop` included.\n\n    Temperature 0 takes the likeliest token; `top_k` and `top_p` leave the likeliest to draw from.\n    `on_tokens` gets the tokens (b,) of each step. Prompts are padded, for few compilations.\n    Raises ValueError for tokens that the model does not know, more of them than it has\n    positions for, and options out of range.\n    """\n    known = limits(model)\n    check_options(known, max_new_tokens, temperature, top_k, top_p, stop)\n    check_prompts(prompts, max_new_tokens, known)\n    if not len(prompts) or max_new_tokens == 0:\n        return [[] for _ in prompts]\n    most = None if known.positions is None else known.positions - max_new_tokens\n    starts, tokens = padded(prompts, most)\n    size = tokens.shape[1] - 1 + max_new_tokens\n    cache = prefill(model, starts, tokens[:, :-1], size=size)\n    last = jnp.array(tokens[:, -1])\n    empty = jnp.zeros((len(prompts), max_new_tokens), jnp.int32)\n    done = jnp.zeros(len(prompts), bool)\n    state = Decoding(cache, last, jax.random.key(seed), empty, done, jnp.int32(0))\n    ends = jnp.array(stop, jnp.int32)\n    chances = None if top_p is None else jnp.float32(top_p)\n    heat = jnp.float32(temperature)\n    for until in range(1, max_new_tokens + 1) if on_tokens else (max_new_tokens,):\n        state = decode(model, state, until, ends, heat, chances, top_k=top_k)\n        if on_tokens and state.made == until:\n            on_tokens(np.asarray(state.tokens[:, until - 1]))\n    rows = np.asarray(state.tokens[:, : int(state.made)]).tolist()\n    return [upto(row, stop) for row in rows]\n'
     )
-    out.append(generate_prompts())
     return "".join(out)
 
 
@@ -343,7 +388,11 @@ def generation(generate: Any) -> str:
     out.append("\n\n")
     out.append(generate_text(generate))
     out.append("\n\n")
-    out.append(generate_asked(generate))
+    out.append(generate_prompts())
+    out.append("\n\n")
+    out.append(generate_limits(generate))
+    out.append("\n\n")
+    out.append(generate_options())
     return "".join(out)
 
 
@@ -557,7 +606,17 @@ def settings() -> str:
     """settings.py.j2."""
     out: list[str] = []
     out.append(
-        'UNFIT = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)\n\n\nclass Settings(dict[str, Any]):\n    """What a `config.json` says, by dotted keys; a position in a list is a key too."""\n\n    def __init__(self, file: Path, whole: Any):\n        self.file = file\n        self.single: dict[str, Any] = {}  # no dict, no list of some\n        self.missing: list[str] = []\n        waiting = [("", whole)]\n        for prefix, values in waiting:\n            several = values.items() if isinstance(values, dict) else enumerate(values)\n            for key, value in several:\n                if isinstance(value, dict | list) and value:\n                    waiting.append((f"{prefix}{key}.", value))\n                elif value != {}:\n                    self.single[f"{prefix}{key}"] = value\n                if value is not None:\n                    self[f"{prefix}{key}"] = frozen(value)\n\n    def __missing__(self, key: str) -> Any:\n        self.missing += [key] if key not in self.missing else []\n        return 1  # so that all that is missing is found\n\n    def filling(\n        self,\n        make: Callable[[], Any],\n        read: tuple[str, ...],\n        assumed: Callable[[], dict[str, tuple[Any, ...]]] = dict,\n    ) -> Any:\n        """A Config. What is missing, of another type, other than assumed, or not read although\n        it may matter is one error.\n        """\n        cfg = None\n        try:\n            cfg = make()\n            problems = list(misfilled(cfg))\n        except UNFIT as error:\n            problems = [f"it cannot be read: {error}"]\n        if self.missing:\n            problems = [f"{key} is missing" for key in self.missing]\n        else:\n            problems += self.unlike(assumed, read)\n        if problems:\n            raise ValueError("\\n  ".join([f"{self.file} does not fit:", *problems]))\n        return cfg\n\n    def unlike(\n        self, assumed: Callable[[], dict[str, tuple[Any, ...]]], read: tuple[str, ...]\n    ) -> Iterator[str]:\n        """What is other than assumed, or is not read."""\n        try:\n            held = assumed()\n        except UNFIT as error:\n            yield f"it cannot be compared: {error}"\n            return\n        for key, allowed in held.items():\n            if (key in self or key in self.single) and self.get(key) not in allowed:\n                meant = " or ".join(map(repr, allowed))\n                yield f"{key} is {self.get(key)!r}, the model assumes {meant}"\n        known = {*held, *read}\n        for key, value in self.single.items():\n            if value is not None and not matters_not(key) and not covers(known, key):\n                yield f"{key} is {value!r}, the model does not read it"\n'
+        'UNFIT = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)\n\n\nclass Settings(dict[str, Any]):\n    """What a `config.json` says, by dotted keys; a position in a list is a key too."""\n\n    def __init__(self, file: Path, whole: Any):\n        self.file = file\n        self.single: dict[str, Any] = {}  # no dict, no list of some\n        self.missing: list[str] = []\n        waiting = [("", whole)]\n        for prefix, values in waiting:\n            several = values.items() if isinstance(values, dict) else enumerate(values)\n            for key, value in several:\n                if isinstance(value, dict | list) and value:\n                    waiting.append((f"{prefix}{key}.", value))\n                elif value != {}:\n                    self.single[f"{prefix}{key}"] = value\n                if value is not None:\n                    self[f"{prefix}{key}"] = frozen(value)\n\n    def __missing__(self, key: str) -> Any:\n        self.missing += [key] if key not in self.missing else []\n        return 1  # so that all that is missing is found\n\n'
+    )
+    out.append(settings_filling())
+    return "".join(out)
+
+
+def settings_filling() -> str:
+    """settings_filling.py.j2."""
+    out: list[str] = []
+    out.append(
+        '    def filling(\n        self,\n        make: Callable[[], Any],\n        read: tuple[str, ...],\n        assumed: Callable[[], dict[str, tuple[Any, ...]]] = dict,\n    ) -> Any:\n        """A Config. What is missing, of another type, other than assumed, or not read although\n        it may matter is one error.\n        """\n        cfg = None\n        try:\n            cfg = make()\n            problems = list(misfilled(cfg))\n        except UNFIT as error:\n            problems = [f"it cannot be read: {error}"]\n        if self.missing:\n            problems = [f"{key} is missing" for key in self.missing]\n        else:\n            problems += self.unlike(assumed, read)\n        if problems:\n            raise ValueError("\\n  ".join([f"{self.file} does not fit:", *problems]))\n        return cfg\n\n    def unlike(\n        self, assumed: Callable[[], dict[str, tuple[Any, ...]]], read: tuple[str, ...]\n    ) -> Iterator[str]:\n        """What is other than assumed, or is not read."""\n        try:\n            held = assumed()\n        except UNFIT as error:\n            yield f"it cannot be compared: {error}"\n            return\n        for key, allowed in held.items():\n            if (key in self or key in self.single) and self.get(key) not in allowed:\n                meant = " or ".join(map(repr, allowed))\n                yield f"{key} is {self.get(key)!r}, the model assumes {meant}"\n        known = {*held, *read}\n        for key, value in self.single.items():\n            if value is not None and not matters_not(key) and not covers(known, key):\n                yield f"{key} is {value!r}, the model does not read it"\n'
     )
     return "".join(out)
 
@@ -619,21 +678,7 @@ def stored_unpack() -> str:
 def train(train: Any) -> str:
     """train.py.j2."""
     out: list[str] = []
-    if train.table:
-        out.append(train.table)
-        out.append(" = ")
-        out.append(train.matrices)
-        out.append("\n")
-    for goal in train.goals:
-        out.append(goal.tx)
-        out.append(" = ")
-        out.append(goal.transformation)
-        out.append("\n")
-        if goal.selection and not goal.by_model:
-            out.append(goal.trainable)
-            out.append(" = ")
-            out.append(goal.selection)
-            out.append("\n")
+    out.append(train_optimizers(train))
     out.append("\n\n")
     for goal in train.goals:
         if goal.by_model:
@@ -646,6 +691,18 @@ def train(train: Any) -> str:
             )
             out.append(goal.selection)
             out.append("\n\n\n")
+    out.append(train_create(train))
+    out.append("\n\n")
+    if train.several:
+        out.append(train_steps(train))
+    else:
+        out.append(train_step(train))
+    return "".join(out)
+
+
+def train_create(train: Any) -> str:
+    """train_create.py.j2."""
+    out: list[str] = []
     out.append("def ")
     out.append(train.create_model.name)
     out.append("(")
@@ -695,11 +752,27 @@ def train(train: Any) -> str:
         out.append("(seed: int = 1) -> nnx.Rngs:\n    return nnx.Rngs(")
         out.append(train.streams)
         out.append(")\n")
-    out.append("\n\n")
-    if train.several:
-        out.append(train_steps(train))
-    else:
-        out.append(train_step(train))
+    return "".join(out)
+
+
+def train_optimizers(train: Any) -> str:
+    """train_optimizers.py.j2."""
+    out: list[str] = []
+    if train.table:
+        out.append(train.table)
+        out.append(" = ")
+        out.append(train.matrices)
+        out.append("\n")
+    for goal in train.goals:
+        out.append(goal.tx)
+        out.append(" = ")
+        out.append(goal.transformation)
+        out.append("\n")
+        if goal.selection and not goal.by_model:
+            out.append(goal.trainable)
+            out.append(" = ")
+            out.append(goal.selection)
+            out.append("\n")
     return "".join(out)
 
 
@@ -942,24 +1015,8 @@ def weights(weights: Any) -> str:
         out.append(",\n")
     out.append(")\n\n\n")
     if weights.reads:
-        out.append("def ")
-        out.append(weights.read)
-        out.append("(path: str | Path) -> ")
-        out.append(weights.config)
-        out.append(
-            ':\n    """What the `config.json` of a checkpoint says: all that matters of it, or a ValueError."""\n    given = read_settings(Path(path))\n    return given.filling(\n        lambda: '
-        )
-        out.append(weights.config)
-        out.append("(")
-        out.append(weights.settings)
-        out.append("),\n        read=")
-        out.append(weights.keys)
-        out.append(",\n")
-        if weights.assumed:
-            out.append("        assumed=lambda: ")
-            out.append(weights.assumed)
-            out.append(",\n")
-        out.append("    )\n\n\n")
+        out.append(weights_read(weights))
+        out.append("\n\n")
     out.append("def ")
     out.append(weights.load)
     out.append("(")
@@ -1004,6 +1061,30 @@ def weights(weights: Any) -> str:
     out.append(", ")
     out.append(weights.ignored)
     out.append(", like)\n")
+    return "".join(out)
+
+
+def weights_read(weights: Any) -> str:
+    """weights_read.py.j2."""
+    out: list[str] = []
+    out.append("def ")
+    out.append(weights.read)
+    out.append("(path: str | Path) -> ")
+    out.append(weights.config)
+    out.append(
+        ':\n    """What the `config.json` of a checkpoint says: all that matters of it, or a ValueError."""\n    given = read_settings(Path(path))\n    return given.filling(\n        lambda: '
+    )
+    out.append(weights.config)
+    out.append("(")
+    out.append(weights.settings)
+    out.append("),\n        read=")
+    out.append(weights.keys)
+    out.append(",\n")
+    if weights.assumed:
+        out.append("        assumed=lambda: ")
+        out.append(weights.assumed)
+        out.append(",\n")
+    out.append("    )\n")
     return "".join(out)
 
 
