@@ -11,7 +11,7 @@ N ?= 500
 NEW_ENOUGH = $(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("nnxc needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + "; name another: make PYTHON=python3.12")'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-lm sentences test quick parity configs tunix values fuzz fuzz-daily bench generate lint clean
+.PHONY: help demo demo-lm sentences test heavy parity configs tunix values fuzz fuzz-daily bench generate lint clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,11 +25,11 @@ demo-lm: $(READY) ## train a small Llama, adapt it to another text, sample (thre
 sentences: $(READY) $(MINILM) ## published weights at work: sentences that mean the same
 	@$(RUN) -m demo.sentences
 
-test: $(READY) $(MINILM) ## every test
-	@$(RUN) -m pytest -q -n 2 --dist worksteal
-
-quick: $(READY) ## the tests that take no tens of seconds
+test: $(READY) $(MINILM) ## the tests
 	@$(RUN) -m pytest -q -n 2 --dist worksteal -m "not heavy"
+
+heavy: $(READY) $(MINILM) ## the tests that take long: every family, every page in every way
+	@$(RUN) -m pytest -q -n 2 --dist worksteal -m heavy
 
 parity: $(READY) ## zoo specs against reference models (make parity PARITY=folder)
 	@$(RUN) -m tests.parity

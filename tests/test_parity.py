@@ -1,6 +1,7 @@
 """The zoo's specs of published models against their references, as `make parity` runs them.
 
-The project's own references always run; more run where a folder of them is found.
+The project's own references always run, a few others where a folder of them is found; all of them
+are heavy.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ from tests.parity.families import OWN, Family, families
 from tests.parity.judge import deviation, gradient_deviations
 
 FAMILIES = families()
+FEW = ("llama", "resnet")
 
 
 def marked(family: Family) -> object:
-    own = family.folder.parent == OWN
+    light = family.folder.parent == OWN or family.name in FEW
     return pytest.param(
-        family, id=family.name, marks=() if own else (pytest.mark.heavy,)
+        family, id=family.name, marks=() if light else (pytest.mark.heavy,)
     )
 
 
