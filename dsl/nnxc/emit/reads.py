@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from .. import ir
@@ -291,8 +292,20 @@ def telling(arm: Sequence[ir.Stmt], counts: Mapping[str, int]) -> list[str]:
     """The layers that are there exactly where a side of an `if` is taken: it declares them on
     every way through it, and nothing else does. `counts` says how often each is declared.
     """
-    direct = [s for s in arm if isinstance(s, ir.Declare | ir.Variable)]
-    return [i.name for i in declared(direct) if counts[i.name] == 1]
+    here = Counter(item.name for item in declared(arm))
+    return [name for name in _every_way(arm) if here[name] == counts[name]]
+
+
+def _every_way(arm: Sequence[ir.Stmt]) -> dict[str, None]:
+    """The names of what statements declare, whatever conditions within them say."""
+    found: dict[str, None] = {}
+    for stmt in arm:
+        if isinstance(stmt, ir.Declare | ir.Variable):
+            found |= {item.name: None for item in declared((stmt,))}
+        elif isinstance(stmt, ir.If):
+            there, other = _every_way(stmt.then), _every_way(stmt.orelse)
+            found |= {name: None for name in there if name in other}
+    return found
 
 
 def opposite(stmt: ir.If) -> ir.If:
