@@ -212,6 +212,7 @@ def _static_local(ctx: Context, target: tree.Name, value: Static, span: Span) ->
         value.known,
         value.items,
         value.element,
+        optional=value.optional,
     )
 
 

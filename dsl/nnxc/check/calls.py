@@ -14,10 +14,10 @@ from ..shapes import TensorType
 from ..source import Span
 from ..syntax import tree
 from . import native
-from .arguments import convert
+from .arguments import convert, without_none
 from .context import Context
 from .converters import Converted
-from .values import BAD, Fault, Param, Signature, Value
+from .values import BAD, Fault, Param, Signature, Static, Value
 
 # Arguments of these kinds are names that need not be values in scope.
 BY_NAME = (Kind.AXIS, Kind.AXES, Kind.DTYPE, Kind.STREAM, Kind.INIT, Kind.SHAPE)
@@ -217,7 +217,7 @@ def evaluate_params(
             continue
         try:
             done[param.name] = convert_one(
-                ctx, param, written.params[param.name], subject
+                ctx, param, written.params[param.name], subject, done
             )
         except Fault:
             broken = True
@@ -233,9 +233,13 @@ def evaluate_params(
 
 
 def convert_one(
-    ctx: Context, param: OpParam, node: tree.Expr, subject: TensorType | None
+    ctx: Context,
+    param: OpParam,
+    node: tree.Expr,
+    subject: TensorType | None,
+    others: Mapping[str, Converted] | None = None,
 ) -> Converted:
-    """One argument by its kind."""
+    """One argument by its kind; of an entry, `others` are those that stand before."""
     from .expressions import expr, no_tuple, static_or_name
 
     no_tuple(ctx, node)
@@ -244,6 +248,8 @@ def convert_one(
     )
     if value is BAD and param.kind not in BY_NAME:
         raise Fault
+    if isinstance(value, Static) and others is not None:
+        value = without_none(ctx, param, node, value, others)
     return convert(ctx, param, node, value, subject)
 
 

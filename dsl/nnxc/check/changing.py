@@ -35,7 +35,9 @@ def named(name: str, value: Static) -> Static:
     """A value by its name; of a whole number, a size."""
     dim = symbol(name) if value.flavor in ("int", "unknown") else None
     node = ir.Size(symbol(name)) if value.flavor == "int" else ir.Ref(name)
-    return Static(node, value.flavor, dim, element=value.element)
+    return Static(
+        node, value.flavor, dim, element=value.element, optional=value.optional
+    )
 
 
 def parts(node: object) -> int:

@@ -18,6 +18,7 @@ from ..source import NOWHERE, Span
 from . import foreign
 from .kept import Atoms, Kept, forget
 from .values import (
+    Applied,
     BAD,
     Bad,
     Binding,
@@ -164,6 +165,8 @@ class Context:
         for binding in self.bindings:
             if binding.name == name:
                 binding.use()
+                if isinstance(binding.value, Applied):
+                    binding.value.layer.used = True
 
     def names(self) -> list[str]:
         """All names that may stand in an expression here."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import assert_never
+from typing import NoReturn, assert_never
 
 from .. import ir
 from ..diagnostics import Advice, Label, closest, meant, write
@@ -91,6 +91,8 @@ def name(ctx: Context, node: tree.Name) -> Value:
     if binding is not None:
         binding.use()
         return _used_here(binding.value, node)
+    if node.id in ctx.partial:
+        _on_some_ways(ctx, node)
     if node.id in ctx.signatures:
         return BlockRef(ctx.signatures[node.id])
     if node.id in ctx.forbidden:
@@ -114,6 +116,24 @@ def _used_here(value: Value, node: tree.Name) -> Value:
     return value
 
 
+def _on_some_ways(ctx: Context, node: tree.Name) -> NoReturn:
+    """Report a name that only some of the ways here give a value."""
+    ctx.count_used(node.id)
+    place = ctx.partial[node.id]
+    if any(b.name == node.id and b.what == "layer" for b in ctx.bindings):
+        help = "apply the layer where it is constructed, or give it a name of its own"
+    else:
+        help = "give it a value before the `if` or `for`, or in `else`; out of a `scan`, `collect` it"
+    ctx.bind(node.id, BAD, place, "value")  # told once
+    ctx.fail(
+        "N253",
+        f"`{node.id}` has no value on every way here",
+        node.span,
+        related=(Label(place, "it gets one only here"),),
+        help=help,
+    )
+
+
 def unknown_name(ctx: Context, node: tree.Name) -> None:
     """Report a name that nothing has."""
     from .invoke import is_camel
@@ -124,16 +144,6 @@ def unknown_name(ctx: Context, node: tree.Name) -> None:
         pool = [n for n in pool if is_camel(n)]
     else:
         kind = "name"
-    if node.id in ctx.partial:
-        ctx.count_used(node.id)
-        ctx.fail(
-            "N253",
-            f"`{node.id}` has no value on every way here",
-            node.span,
-            related=(Label(ctx.partial[node.id], "it gets one only here"),),
-            help="give it a value before the `if` or `for`, or in `else`; out of a `scan`, "
-            "`collect` it",
-        )
     later = ctx.later.get(node.id)
     if later is not None:
         ctx.fail("N201", f"`{node.id}` is used before it has a value", node.span)

@@ -108,7 +108,7 @@ def _may_be_applied(value: Value) -> bool:
 
 
 def _is_static(ctx: Context, func: tree.Name, args: Iterable[tree.Arg]) -> bool:
-    if func.id not in statics.ARITY or func.id in ctx.scope:
+    if func.id not in statics.ARITY or func.id in (*ctx.scope, *ctx.partial):
         return False
     if func.id not in ctx.functions:
         return True

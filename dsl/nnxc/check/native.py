@@ -14,7 +14,7 @@ from ..dims import Dim, DimError, floordiv, product
 from ..ops import INITIALIZERS, LOSSES, METRICS, OPTIMIZERS, SCHEDULES
 from ..ops.adapters import ADAPTERS
 from ..ops.base import Kind, Op, Param
-from ..record import Record, names_of
+from ..record import Record, names_of, replace
 from ..shapes import DTYPES, TensorType
 from ..source import Span
 from ..syntax import tree
@@ -584,6 +584,8 @@ def _entry(
     elif staged and inputs and not inputs[0].many:
         inputs = inputs[1:]
     plain = plain[_foreign_sizes(op, name, plain, named) :]
+    if len(plain) > 1 and op.param("dtype") and _is_dtype(plain[-1].value):
+        named = [*named, replace(plain.pop(), name="dtype")]
     if op.group == "optimizer":
         plain = [a for a in plain if "parameters" not in a.span.text]
     texts: list[str] = []
@@ -618,6 +620,10 @@ def _positional(
     kept = args[: len(params)] if not _sizes(params) else args
     padded = [*params, *[params[-1]] * len(kept)] if params else []
     return [value(ctx, a.value, p) for a, p in zip(kept, padded, strict=False)]
+
+
+def _is_dtype(node: tree.Expr) -> bool:
+    return isinstance(node, tree.Name) and node.id in DTYPES
 
 
 def _sizes(params: Sequence[Param]) -> bool:

@@ -232,6 +232,18 @@ def if_else(ctx: Context, node: tree.IfElse) -> Value:
     if isinstance(then, Static) and isinstance(orelse, Static):
         condition = Static(choice.condition, "bool")
         return statics.choose(ctx, condition, then, orelse, node.span)
+    layers = [v.layer for v in (then, orelse) if isinstance(v, Applied)]
+    for layer in layers:
+        layer.used = True
+    if layers:
+        first, other = node.then.span.text, node.orelse.span.text
+        applied = f"(x -> {first}) if {node.condition.span.text} else (x -> {other})"
+        ctx.fail(
+            "N235",
+            "`if` chooses between tensors, not layers",
+            node.span,
+            help=f"apply both: `{applied}`" if len(layers) == 2 else "apply the layer",
+        )
     if isinstance(then, Several) or isinstance(orelse, Several):
         ctx.fail("N234", "`if` chooses between single tensors", node.span)
     a, b = as_tensor(ctx, then, node.then), as_tensor(ctx, orelse, node.orelse)

@@ -77,7 +77,10 @@ def of_param(param: Param) -> Static:
 def loop_variable(name: str, element: Static) -> Static:
     """The variable of a loop over values like `element`."""
     dim = symbol(name) if element.flavor in ("int", "unknown") else None
-    return Static(ir.Ref(name), element.flavor, dim, items=(), element=element.element)
+    node, inner = ir.Ref(name), element.element
+    return Static(
+        node, element.flavor, dim, element=inner, optional=element.optional
+    )
 
 
 def binary(ctx: Context, op: str, left: Static, right: Static, span: Span) -> Static:
@@ -121,6 +124,13 @@ def no_none(ctx: Context, value: Static, span: Span) -> None:
         )
 
 
+def may_be_none(ctx: Context, value: Static) -> bool:
+    """Whether a value is `none` on some side, and no condition around says that it is not."""
+    none = ir.StaticBinary("==", value.node, ir.Literal(None))
+    param = value.param is not None and value.param.optional
+    return (value.optional or param) and (none, False) not in ctx.holding
+
+
 def _need_number(ctx: Context, side: Static, op: str, span: Span) -> None:
     """Numbers are computed with, and neither true nor false is one."""
     if side.flavor == "bool":
@@ -128,6 +138,9 @@ def _need_number(ctx: Context, side: Static, op: str, span: Span) -> None:
         label = f"this is {describe(side)}"
         more = {"related": seen(side), "help": help}
         ctx.fail("N220", f"`{op}` needs numbers", span, label, **more)
+    if side.optional and may_be_none(ctx, side):
+        help = "ask for it before: `if n != none:`"
+        ctx.fail("N220", f"`{op}` needs numbers", span, "this may be `none`", help=help)
     if side.flavor not in NUMERIC:
         label = f"this is {describe(side)}"
         ctx.fail("N220", f"`{op}` needs numbers", span, label, related=seen(side))
@@ -289,12 +302,12 @@ def choose(
 
 def united(x: Static, y: Static) -> Static | None:
     """What two values of one name have in common; None where they differ in kind."""
-    flavors = {x.flavor, y.flavor}
+    flavors, optional = {x.flavor, y.flavor}, x.optional or y.optional
     if len(flavors) == 1:
-        return Static(x.node, x.flavor, element=x.element)
+        return Static(x.node, x.flavor, element=x.element, optional=optional)
     if "none" in flavors:
         other = x if y.flavor == "none" else y
-        return Static(other.node, other.flavor, element=other.element)
+        return Static(other.node, other.flavor, element=other.element, optional=True)
     if flavors <= set(NUMERIC):
         return Static(x.node, "float" if "float" in flavors else "unknown")
     return None
@@ -317,7 +330,8 @@ def common(items: tuple[Static, ...]) -> Static | None:
     if len(flavors) == 1:
         return Static(first.node, first.flavor, element=first.element, items=())
     if "none" in flavors and len(flavors) == 2:
-        return next(Static(i.node, i.flavor) for i in items if i.flavor != "none")
+        other = next(i for i in items if i.flavor != "none")
+        return Static(other.node, other.flavor, optional=True)
     return Static(first.node, "float" if flavors <= set(NUMERIC) else "unknown")
 
 
@@ -337,7 +351,9 @@ def index(ctx: Context, value: Static, at: Static, span: Span) -> Static:
         and at.dim is not None
     ):
         dim = func("index", symbol(value.node.name), at.dim)
-    return Static(node, element.flavor, dim, element=element.element)
+    return Static(
+        node, element.flavor, dim, element=element.element, optional=element.optional
+    )
 
 
 # ------------------------------------------------------------------ functions

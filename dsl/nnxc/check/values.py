@@ -59,6 +59,7 @@ class Static(Record):
     items: tuple[Static, ...] = ()  # of a list whose elements are written down
     element: Static | None = None  # of any other list
     param: Param | None = None
+    optional: bool = False  # on some side or in some place it is `none`
 
 
 class Tensor(Record):

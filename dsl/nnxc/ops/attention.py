@@ -152,6 +152,7 @@ ENTRIES: tuple[Op, ...] = (
                 "how many heads of keys and values; `heads` if absent",
                 positional=False,
                 optional=True,
+                absent="heads",
             ),
             Param(
                 "head_dim",
@@ -160,6 +161,7 @@ ENTRIES: tuple[Op, ...] = (
                 "the size of a head; d // heads if absent",
                 positional=False,
                 optional=True,
+                absent="",
             ),
             CAUSAL,
             BIAS,

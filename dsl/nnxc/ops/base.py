@@ -87,6 +87,9 @@ class Param(Record):
     optional: bool = False  # `none` may be written
     positional: bool = True
     bounds: tuple[float, float] | None = None  # of a NUMBER, both included
+    # Of a SIZE that shapes weights: the parameter that it equals where it is `none`; an
+    # empty text where there is none such, so that it is told apart when the spec is read.
+    absent: str | None = None
 
 
 class Input(Record):

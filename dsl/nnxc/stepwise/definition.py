@@ -9,7 +9,7 @@ from ..ops.base import Op
 from ..record import replace
 from . import stand_ins
 from .along import ALONG, MIXED
-from .limits import Limits
+from .limits import Limits, either, source_of
 from .rewriting import Given, Rewriting, applications, statements
 from .time import carries, decided, depends, keeps
 from .values import ALONE, BACK, Values
@@ -116,24 +116,40 @@ class _Definition(Values):
         self.fixed((stmt.iterable, *(c.entry for c in stmt.carried)), stmt.span)
         scans = (s for s in statements(stmt.body) if isinstance(s, ir.Scan))
         self.ends |= {n for s in scans if self._over_time(s) for n, _ in s.carries}
+        for one in statements(stmt.body):
+            if isinstance(one, ir.Assign):
+                self._changing(one)
         outside, self.loops = self.loops, (*self.loops, id(stmt))
         body = self._limited(stmt.body)
         self.loops = outside
         return replace(stmt, body=body)
+
+    def _changing(self, stmt: ir.Assign) -> None:
+        """A value that a loop changes counts nothing that is told."""
+        new = source_of(stmt.value, self.sources)
+        for target in stmt.targets:
+            if self.sources.get(target, new) != new:
+                del self.sources[target]
 
     def _if(self, stmt: ir.If) -> ir.Stmt:
         """Only one side is there; one that needs an optional input is not, while decoding."""
         self.fixed(stmt.condition, stmt.span)
         known = decided(stmt.condition, self.missing)
         before = {*self.applied}, {*self.ends}, {**self.layers}
+        sources = {**self.sources}
         then = self._arm(stmt.then, known is False)
         applied, ends = self.applied, self.ends
         self.applied, self.ends, layers = {*before[0]}, {*before[1]}, self.layers
-        self.layers = {**before[2]}
+        self.layers, self.sources, sources = {**before[2]}, sources, self.sources
         orelse = self._arm(stmt.orelse, known is True)
         self.applied |= applied
         self.ends |= ends
         self.layers = {**layers, **self.layers}
+        if known is True:
+            self.sources = sources
+        if known is None:
+            sides = {n: either(s, self.sources.get(n)) for n, s in sources.items()}
+            self.sources = {n: s for n, s in sides.items() if s is not None}
         return replace(stmt, then=then, orelse=orelse)
 
     def _arm(self, body: tuple[ir.Stmt, ...], never: bool) -> tuple[ir.Stmt, ...]:
@@ -153,6 +169,10 @@ class _Definition(Values):
         carries_ = tuple((n, self.value(v)) for n, v in stmt.carries)
         names = {n for n, _ in stmt.carries}
         self.ends -= names
+        for name in names:
+            self.sources.pop(name, None)
+        for step in stmt.steps:
+            self.named(step.name, step.value)
         inside, self.in_scan = self.in_scan, True
         body = self._block_of(stmt.body)
         self.in_scan = inside

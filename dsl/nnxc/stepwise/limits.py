@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from .. import ir
 from ..dims import Dim, as_dim, const, func, symbol
@@ -16,10 +16,32 @@ KINDS = ("ids", "positions", "scores")
 
 
 class Source(Record):
-    """What a value counts, `ids` or `positions`, and how much more it is."""
+    """What a value counts, `ids` or `positions`: the value is `count * times // over + more`."""
 
     kind: str
     more: Dim
+    times: Dim = const(1)
+    over: Dim = const(1)
+
+    @property
+    def plain(self) -> bool:
+        """Whether it says the same wherever it is read, in numbers alone."""
+        return not (self.more.symbols | self.times.symbols | self.over.symbols)
+
+    def below(self, size: Dim) -> Dim:
+        """How many counts there are whose values are below a size."""
+        whole = (size - self.more) * self.over
+        return whole if self.times == const(1) else (whole - 1) // self.times + 1
+
+    def by(self, op: str, size: Dim) -> Source | None:
+        """What counts in a value that was changed by a size; None where that is not told."""
+        if op in ("+", "-"):
+            return replace(self, more=self.more + (size if op == "+" else -size))
+        if op == "*" and self.over == const(1) and (size.value or 1) > 0:
+            return replace(self, more=self.more * size, times=self.times * size)
+        if op == "//" and self.more == const(0) and (size.value or 1) > 0:
+            return replace(self, over=self.over * size)
+        return None
 
 
 _SAME = ("astype", "stop_gradient", "shift", "expand", "squeeze", "broadcast")
@@ -30,6 +52,8 @@ def source_of(expr: ir.Expr, names: Mapping[str, Source]) -> Source | None:
     match expr:
         case ir.Var(name):
             return names.get(name)
+        case ir.Choose(then=then, orelse=orelse):
+            return either(source_of(then, names), source_of(orelse, names))
         case ir.OpCall(op=Op(name="positions")):
             return Source("positions", const(0))
         case ir.OpCall(
@@ -38,13 +62,11 @@ def source_of(expr: ir.Expr, names: Mapping[str, Source]) -> Source | None:
             return source_of(value, names)
         case ir.Cast(value=value) | ir.Reshape(value=value) | ir.Subscript(value=value):
             return source_of(value, names)
-        case ir.Operator("+" | "-" as op, (value, ir.Scalar(by))) | ir.Operator(
-            "+" as op, (ir.Scalar(by), value)
+        case ir.Operator("+" | "-" | "*" | "//" as op, (value, ir.Scalar(by))) | (
+            ir.Operator("+" | "*" as op, (ir.Scalar(by), value))
         ):
-            found, more = source_of(value, names), _size(by)
-            if found is None or more is None:
-                return None
-            return Source(found.kind, found.more + (more if op == "+" else -more))
+            found, size = source_of(value, names), _size(by)
+            return None if found is None or size is None else found.by(op, size)
     return None
 
 
@@ -62,15 +84,33 @@ def table_of(
         case ir.OpCall(op=Op(name="take"), inputs=((_, x), (_, ids)), args=args):
             assert not isinstance(x, tuple) and not isinstance(ids, tuple)
             axis = dict(args).get("axis", ir.Literal(0))
-            if axis != ir.Literal(0) or not isinstance(x.type, TensorType):
+            if not isinstance(axis, ir.Literal) or not isinstance(x.type, TensorType):
                 return []
-            return [(ids, x.type.sizes[0])]
+            return [(ids, x.type.sizes[axis.value])]
         case ir.Subscript(value, items) if isinstance(value.type, TensorType):
-            if ir.Rest() in items or ir.NewAxis() in items:
-                return []
-            sizes = zip(items, value.type.sizes, strict=False)
-            return [(i, n) for i, n in sizes if isinstance(i, ir.Expr)]
+            return [(i, n) for i, n in _indexed(items, value.type) if isinstance(i, ir.Expr)]
     return []
+
+
+def _indexed(
+    items: Sequence[object], type_: TensorType
+) -> Iterator[tuple[object, Dim]]:
+    """The items of an index, each with the size of its axis."""
+    taken = [i for i in items if i != ir.NewAxis()]
+    rest = taken.index(ir.Rest()) if ir.Rest() in taken else len(taken)
+    after = taken[rest + 1 :]
+    if not type_.lead:
+        yield from zip(taken[:rest], type_.sizes, strict=False)
+    if after:
+        yield from zip(after, type_.sizes[-len(after) :], strict=True)
+
+
+def either(one: Source | None, other: Source | None) -> Source | None:
+    """What a value counts that is one or the other: the one that goes further."""
+    if one is None or other is None or replace(one, more=other.more) != other:
+        return None
+    more = one.more if one == other else func("max", one.more, other.more)
+    return replace(one, more=more)
 
 
 class Limits:

@@ -32,21 +32,32 @@ class Rewriting:
         self.known = {d.name: d for d in program.definitions}
         self.rewrite, self.missing = rewrite, _missing(program)
         self.done: dict[str, ir.Definition] = {}
-        self.axes: dict[str, Axes] = {}
+        self.given: dict[str, Given] = {}
         self.keeping: set[str] = set()  # those whose layers keep what they have seen
         self.elsewhere: dict[str, Span] = {}  # those that take what is no sequence
         self.problems: list[tuple[str, Span, str | None]] = []
 
     def definition(self, name: str, given: Given, span: Span) -> None:
         """Rewrite a definition that sequences go through."""
-        if name in self.axes:
-            if self.axes[name] != given.axes:
+        if name in self.given:
+            if self.given[name].axes != given.axes:
                 self.problem(f"`{name}` takes its sequence along two axes", span)
+            elif self.given[name] != given:
+                self._counted(name, given, span)
             return
-        self.axes[name] = given.axes
+        self.given[name] = given
         self.done[name], keeps = self.rewrite(self, self.known[name], given)
         if keeps:
             self.keeping.add(name)
+
+    def _counted(self, name: str, given: Given, span: Span) -> None:
+        """What its tables are asked for is the same at all calls."""
+        problems = [*self.problems]
+        again, _ = self.rewrite(self, self.known[name], given)
+        self.problems = problems
+        if again != self.done[name]:
+            message = f"`{name}` looks up token ids, or places, of another kind here"
+            self.problem(message, span, "give each a block of its own")
 
     def no_sequence(self, name: str, span: Span) -> None:
         """A definition, with the blocks inside, takes something else."""
@@ -67,6 +78,10 @@ class Rewriting:
     def problem(self, message: str, span: Span, help: str | None = None) -> None:
         """Note what is in the way."""
         self.problems.append((message, span, help))
+
+    def forget(self, place: Span) -> None:
+        """Leave what is in the way within a place to what is said of the whole of it."""
+        self.problems = [p for p in self.problems if not place.contains(p[1])]
 
 
 def _missing(program: ir.Program) -> dict[str, set[str]]:

@@ -17,6 +17,9 @@ _SCORED = ("slopes", "sinks", "chunk", "softcap")
 _FIRST = "sequences are the first two axes, [B, T, ...], of what looks back"
 _OTHERS = "`window`, `chunk` and `slopes` say it without the keys' number"
 _CAUSAL = "write `causal=true`"
+_INSTEAD = "write `causal=true` in place of the mask"
+_OTHER_KEYS = "`attend(q, k, v, causal=true)` keeps keys and values of any kind"
+_ABSENT = "leave it out, or give it under `if` where an optional input is there: `if mask != none:`"
 _LATER = "this sees tokens that do not exist yet"
 
 
@@ -48,7 +51,7 @@ def _attend(
     if any(not in_front(given[name], axes) for name in ("q", "k", "v")):
         return Refusal(ALONG, _FIRST)
     if not causal:
-        return Refusal(_LATER, _CAUSAL)
+        return Refusal(_LATER, _INSTEAD if "mask" in given else _CAUSAL)
     for name in ("mask", "bias", "segments"):
         if name in given:
             return Refusal(f"{name} says something of every key", _OTHERS)
@@ -142,9 +145,11 @@ def _attention(
     if not in_front(given["x"], axes):
         return Refusal(ALONG, _FIRST)
     if causal != ir.Literal(True):
-        return Refusal(_LATER, _CAUSAL)
+        return Refusal(_LATER, _INSTEAD if "mask" in given else _CAUSAL)
+    if context is not None:
+        return Refusal("these are keys of another sequence", _OTHER_KEYS)
     if len(given) > 1:
-        return Refusal("a mask says something of every key")
+        return Refusal("a mask says something of every key", _ABSENT)
     return ops.ATTENTION
 
 

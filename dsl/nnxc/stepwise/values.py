@@ -80,7 +80,7 @@ class Values:
         for ids, size in table_of(expr, self.layers):
             source = source_of(ids, self.sources)
             if source is not None:
-                self.limits.add(source.kind, size - source.more)
+                self.limits.add(source.kind, source.below(size))
         parts = operands(expr)
         sources = [source_of(part, self.sources) for part in parts]
         new = [self.value(part) for part in parts]
@@ -216,7 +216,7 @@ class Values:
         if reason is True and self.in_scan:
             reason = stand_ins.Refusal(IN_SCAN)
         if isinstance(reason, stand_ins.Refusal):
-            self.problem(reason.message, expr.span, reason.help)
+            self.refuse(reason, expr.span)
             return expr
         if not self._same_for_all(expr):
             return expr
@@ -238,7 +238,7 @@ class Values:
         if op.along is Along.LOOKS_BACK and self._along(expr):
             found = stand_ins.of_layer(layer, one_copy(expr), self.axes)
             if isinstance(found, stand_ins.Refusal):
-                self.problem(found.message, expr.span, found.help)
+                self.refuse(found, expr.span)
             elif found is not None:
                 self._once(layer, expr.span)
                 self.swapped[id(layer)] = replace(layer, callee=found)
@@ -276,7 +276,7 @@ class Values:
         batch = batches.pop() if batches else ""
         axes = Axes(str(times.pop()), str(batch), whole)
         found = zip((n for n, _ in expr.args), sources, strict=True)
-        counting = {n: s for n, s in found if s is not None and not s.more.symbols}
+        counting = {n: s for n, s in found if s is not None and s.plain}
         self.work.definition(name, Given(axes, counting), expr.span)
         self._kept(expr)
         if name not in self.work.keeping:
@@ -379,3 +379,8 @@ class Values:
     def problem(self, message: str, span: Span, help: str | None = None) -> None:
         """Note what is in the way."""
         self.work.problem(message, span, help)
+
+    def refuse(self, reason: stand_ins.Refusal, span: Span) -> None:
+        """What looks back has no stand-in; what is wrong with its inputs goes with it."""
+        self.work.forget(span)
+        self.problem(reason.message, span, reason.help)

@@ -286,14 +286,19 @@ def _without_comprehension(fault: Fault) -> Advice | None:
 
 
 def each_value(fault: Fault) -> str | Advice:
-    """`a, b = x, y` as two lines."""
+    """`a, b = x, y` as two lines; what reads a name that changes before is computed first."""
     names, _, values = fault.rest(fault.first).text.partition("=")
     left, right = _parts(names), _parts(values)
     if len(left) != len(right) or "#" in values:
         return "write an assignment for each value"
+    first, then = [], []
+    for i, (name, value) in enumerate(zip(left, right, strict=True)):
+        if {*left[:i]} & {*re.findall(r"\w+", value)}:
+            first.append(f"next_{name} = {value}")
+            value = f"next_{name}"
+        then.append(f"{name} = {value}")
     margin = "\n" + " " * fault.line.indent
-    text = margin.join(f"{n} = {v}" for n, v in zip(left, right, strict=True))
-    return write(fault.rest(fault.first), text)
+    return write(fault.rest(fault.first), margin.join([*first, *then]))
 
 
 def _parts(text: str) -> list[str]:

@@ -1,0 +1,140 @@
+"""What would be something else than it looks is refused: one message, at its place."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+import nnxc
+
+HEAD = "model Net(d = 4, a = true):\n    input x: [B, T, d]\n    "
+LM = """
+block Look(rows):
+    input x: [B, T, d], at: int[B, T]
+    return x + (at -> Embed(rows, d) as table)
+
+model Net(vocab = 20, d = 4, two = true):
+    input ids: int[B, T]
+    at = positions(ids)
+    x = (ids -> Embed(vocab, d) -> [B, T, 1, d] -> rope(at) -> [B, T, d]) * (2 if two else 1)
+    {body}
+    return x -> Linear(vocab) as head
+
+generate Net
+"""
+REFUSED = {
+    "a layer of both sides with the name of a function": (
+        "if a:\n        norm = LayerNorm\n    else:\n        norm = RMSNorm\n    return norm(x)",
+        ("N253", "norm"),
+    ),
+    "a layer of three sides": (
+        "if d == 1:\n        norm = LayerNorm\n    elif d == 2:\n        norm = RMSNorm\n    else:\n"
+        "        norm = Linear(d)\n    x = norm(x)\n    return norm(x)",
+        ("N253", "norm"),
+    ),
+    "a layer of a loop with the name of a function": (
+        "for i in range(2):\n        x = x -> LayerNorm as norm\n    return x -> norm",
+        ("N253", "norm"),
+    ),
+    "a value of one side with the name of a function": (
+        "if a:\n        max = x -> Linear(d)\n        x += max\n    return x -> Linear(max(2, d))",
+        ("N253", "max"),
+    ),
+    "a choice of layers": (
+        "f = Linear(d) if a else Linear(d, bias=false)\n    return f(x)",
+        ("N235", "Linear(d) if a else Linear(d, bias=false)"),
+    ),
+    "a size that is none on one side": (
+        "n = none if a else 8\n    return x -> Linear(n)",
+        ("N207", "n"),
+    ),
+    "a size that an arm makes none": (
+        "n = 8\n    if a:\n        n = none\n    return x -> Linear(n)",
+        ("N207", "n"),
+    ),
+    "a rate that is none on one side": (
+        "return x -> Linear(d) -> Dropout(none if a else 0.5)",
+        ("N207", "none if a else 0.5"),
+    ),
+    "heads that are none on one side": (
+        "n = none if a else 2\n    return x -> Attention(2, head_dim=n)",
+        ("N207", "n"),
+    ),
+    "arithmetic on what may be none": (
+        "for w in [none, 3]:\n        x = x -> Linear(2 * w) as up -> Linear(d) as down\n    return x",
+        ("N220", "2 * w"),
+    ),
+}
+STEPS = {
+    "a block that looks up two kinds": "x = x -> Look(20, at=ids) as one -> Look(12, at=at) as two",
+    "a block that looks up places by another offset": (
+        "x = x -> Look(16, at=at) as one -> Look(16, at=at + 6) as two"
+    ),
+    "a mask by hand": "x += x -> Attention(2, mask=tril(ones([T, T])) > 0)",
+    "a context of the sequence": "x += x -> Attention(2, causal=true, context=tanh(x))",
+}
+
+
+@pytest.mark.parametrize("body, expected", REFUSED.values(), ids=REFUSED)
+def test_what_looks_like_something_else(body: str, expected: tuple[str, str]) -> None:
+    used = "" if "a" in re.findall(r"\w+", body) else "require a\n    "
+    found = nnxc.compile(f"{HEAD}{used}{body}\n").diagnostics
+    assert [(d.code, d.primary.span.text) for d in found] == [expected]
+    assert found[0].help
+
+
+@pytest.mark.parametrize("body", STEPS.values(), ids=STEPS)
+def test_what_has_no_stepwise_form(body: str) -> None:
+    (found,) = nnxc.compile(LM.format(body=body)).diagnostics
+    assert found.code == "N701" and found.help
+
+
+LIMITS = {
+    "x += at * 2 -> Embed(20, d) as wpe": "positions=10",
+    "x += at // 2 -> Embed(6, d) as wpe": "positions=12",
+    "x += at % 5 -> Embed(5, d) as wpe": "",
+    "x = x -> Look(12, at=at) as one -> Look(10, at=at) as two": "positions=rows",
+    "x = x * (rope(x -> [B, T, 1, d], at + 3) -> [B, T, d])": "",
+}
+
+
+@pytest.mark.parametrize("body", LIMITS)
+def test_tables_of_places_know_their_end(body: str) -> None:
+    text = LM.format(body=body)
+    (file,) = nnxc.compile(text).files.values()
+    kept = [line for line in file.splitlines() if "= Limits(" in line]
+    assert LIMITS[body] in "".join(kept)
+    assert bool(LIMITS[body]) == ("positions=" in "".join(kept))
+
+
+SIDES = {
+    "if two:\n        at = at + 2\n    x += at -> Embed(12, d) as wpe": "positions=10",
+    "scan xt, p in x, at over T with h = zeros([B, d]):\n        h += xt + one_hot(p, 9)[:, :4]\n"
+    "        collect ys = h\n    x = ys": "positions=9",
+    "param table: [3, 11, d] = normal(1.0)\n    x += table[0, at] + table[1, at, ...]": "positions=11",
+}
+
+
+@pytest.mark.parametrize("body", SIDES)
+def test_places_are_followed_through_arms_scans_and_indices(body: str) -> None:
+    (file,) = nnxc.compile(LM.format(body=body)).files.values()
+    assert SIDES[body] in file
+
+
+def test_heads_of_keys_may_be_absent() -> None:
+    """`none` for `kv_heads` is `heads`, whatever gives it."""
+    spec = HEAD.replace("a = true", "kv = none, heads = 2")
+    (file,) = nnxc.compile(
+        f"{spec}return x -> Attention(heads, kv_heads=kv)\n"
+    ).files.values()
+    assert "kv_heads = heads if kv is None else kv" in file
+
+
+def test_values_that_are_exchanged_are_computed_first() -> None:
+    body = "a, b = 1.0, 2.0\n    a, b = b, a + b\n    return x * a * b"
+    spec = HEAD.replace(", a = true", "") + body + "\n"
+    while found := nnxc.compile(spec).diagnostics:
+        (fix, place) = (found[0].fix, found[0].fix.span)
+        spec = spec[: place.start] + fix.text + spec[place.end :]
+    assert "next_b = a + b\n    a = b\n    b = next_b\n" in spec
