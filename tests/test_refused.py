@@ -135,6 +135,6 @@ def test_values_that_are_exchanged_are_computed_first() -> None:
     body = "a, b = 1.0, 2.0\n    a, b = b, a + b\n    return x * a * b"
     spec = HEAD.replace(", a = true", "") + body + "\n"
     while found := nnxc.compile(spec).diagnostics:
-        (fix, place) = (found[0].fix, found[0].fix.span)
+        fix, place = (found[0].fix, found[0].fix.span)
         spec = spec[: place.start] + fix.text + spec[place.end :]
     assert "next_b = a + b\n    a = b\n    b = next_b\n" in spec

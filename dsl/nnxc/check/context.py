@@ -18,8 +18,8 @@ from ..source import NOWHERE, Span
 from . import foreign
 from .kept import Atoms, Kept, forget
 from .values import (
-    Applied,
     BAD,
+    Applied,
     Bad,
     Binding,
     Fault,

@@ -78,9 +78,7 @@ def loop_variable(name: str, element: Static) -> Static:
     """The variable of a loop over values like `element`."""
     dim = symbol(name) if element.flavor in ("int", "unknown") else None
     node, inner = ir.Ref(name), element.element
-    return Static(
-        node, element.flavor, dim, element=inner, optional=element.optional
-    )
+    return Static(node, element.flavor, dim, element=inner, optional=element.optional)
 
 
 def binary(ctx: Context, op: str, left: Static, right: Static, span: Span) -> Static:

@@ -88,7 +88,9 @@ def table_of(
                 return []
             return [(ids, x.type.sizes[axis.value])]
         case ir.Subscript(value, items) if isinstance(value.type, TensorType):
-            return [(i, n) for i, n in _indexed(items, value.type) if isinstance(i, ir.Expr)]
+            return [
+                (i, n) for i, n in _indexed(items, value.type) if isinstance(i, ir.Expr)
+            ]
     return []
 
 
