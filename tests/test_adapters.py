@@ -332,3 +332,20 @@ train Net:
     np.testing.assert_allclose(
         net.load_pretrained(tmp_path / "merged")(x), wanted, rtol=1e-6
     )
+
+
+def test_saving_adapters_follows_no_link_and_leaves_nothing(
+    module: ModuleType, tmp_path: Path
+) -> None:
+    model = module.add_adapters(module.Net(rngs=nnx.Rngs(0)))
+    precious, place = tmp_path / "precious", tmp_path / "out"
+    precious.write_text("kept")
+    place.mkdir()
+    names = ["adapter_config.json", "adapter_model.safetensors"]
+    for name in names:
+        (place / name).symlink_to(precious)
+    module.save_adapters(model, place)
+    assert precious.read_text() == "kept"
+    assert sorted(file.name for file in place.iterdir()) == names
+    assert not any(file.is_symlink() for file in place.iterdir())
+    module.load_adapters(model, place)

@@ -23,15 +23,16 @@ pytest.importorskip("safetensors")
 from safetensors.numpy import save_file
 
 SPEC = """
-model Net(d = 4, widths = [4, 4], rate = 0.1, size = 2, act = relu):
+model Net(d = 4, widths = [4, 4], rate = 0.1, size = 2, act = relu, tied = true):
     input x: [B, d]
     for width in widths:
         x = x -> Linear(width, bias=false) as layer -> act -> Dropout(rate)
-    return x * size
+    return (x if tied else -x) * size
 
 weights Net from "{path}":
     config d, widths, rate = "hidden_size", "widths", "rate" or rate
     config size, act = "size"[0] or "size" or size, "act" or act
+    config tied = "share" or "tied" or true
     config require "hidden_act" in ["silu", "swish"], "mlp_bias" == false, "size"[1] == "size"[0]
     config require ("rope.type" or "rope_scaling.type") == "default", "head_dim" == "hidden_size" // 2
     config require "kinds" == ["a"] * len("widths"), "window" in [none, 8], "limit" == inf
@@ -118,6 +119,20 @@ def test_a_config_that_is_given_stands_above_the_file(
         ({**GIVEN, "widths": [4, "4"]}, "widths would be"),
         ({**GIVEN, "rate": float("nan")}, "rate would be nan"),
         ({**GIVEN, "act": "odd"}, "cannot be read: .*odd"),
+        ({**GIVEN, "act": None}, "cannot be read: .*None"),
+        ({**GIVEN, "act": {"a": 1}}, "cannot be read"),
+        ({**GIVEN, "rate": None}, "rate would be None, not float"),
+        ({**GIVEN, "rate": 10**400}, "rate would be 1000"),
+        ({**GIVEN, "tied": None}, "tied would be None, not bool"),
+        ({**GIVEN, "tied": [True]}, r"tied would be \(True,\), not bool"),
+        ({**GIVEN, "share": None, "tied": True}, "tied would be None, not bool"),
+        ({**GIVEN, "x_dropout": 5}, "x_dropout is 5, which is no rate"),
+        ({**GIVEN, "text": {"resid_pdrop": -1}}, "resid_pdrop is -1, which is no rate"),
+        ({**GIVEN, "layerdrop": "0.1"}, "layerdrop is '0.1', which is no rate"),
+        ({**GIVEN, "attention_dropout": float("nan")}, "nan, which is no rate"),
+        ({**GIVEN, "a.b": 1}, "'a.b' is 1, the model does not read it"),
+        ({**GIVEN, "rope.type": "default"}, "'rope.type' is 'default', the model does"),
+        ({**GIVEN, "size": 2**63}, "size would be 9223372036854775808, not int"),
         ({**GIVEN, "hidden_size": 0}, "does not fit"),
         ({**GIVEN, "hidden_size": -4}, "does not fit"),
         ({**GIVEN, "widths": [4, 0]}, "does not fit"),

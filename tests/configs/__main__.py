@@ -1,42 +1,56 @@
-"""`python -m tests.configs [FAMILY ...]`: 1 where a changed setting is followed wrongly."""
+"""`python -m tests.configs [--jobs N] [FAMILY ...]`: 1 where a changed setting is followed wrongly.
+
+What a family came to is kept in `out/configs`, for as long as its generated code, the libraries
+and these tests are the same.
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
 import logging
 import os
 import sys
-import tempfile
+import warnings
 from pathlib import Path
 
 from tests.parity.families import families
 
-from .judge import Judge, Tally
+from .runs import Outcome, judged
+from .tally import Tally
 
 RESULTS = Path(__file__).with_name("results.json")
-
-
-def main(names: list[str]) -> int:
-    """Judge every family whose library is there; write what all of them come to."""
-    logging.disable(logging.WARNING)
-    os.environ["HF_HUB_OFFLINE"] = "1"
-    known = {n: f for n, f in families().items() if f.meta.get("kind") in LIBRARIES}
-    tallies: dict[str, Tally] = {}
-    for name in names or known:
-        with tempfile.TemporaryDirectory() as folder:
-            tallies[name] = Judge(known[name], Path(folder)).tally()
-        print(f"{name:24} {tallies[name]}", flush=True)
-    whole = sum(tallies.values(), Tally())
-    for case in whole.wrong:
-        print(f"WRONG {case}")
-    print(f"configs: {whole} (of {whole.count}, in {len(tallies)} families)")
-    if not names:
-        rows = {name: tally.row() for name, tally in tallies.items()}
-        RESULTS.write_text(json.dumps(rows, indent=1) + "\n")
-    return 1 if whole.wrong else 0
-
-
 LIBRARIES = ("transformers", "diffusers")
 
+
+def main() -> int:
+    """Judge every family whose library is there; write what all of them come to."""
+    parser = argparse.ArgumentParser(prog="tests.configs", description=__doc__)
+    parser.add_argument("--jobs", type=int, default=min(4, os.cpu_count() or 1))
+    parser.add_argument("names", nargs="*", metavar="FAMILY")
+    options = parser.parse_args()
+    logging.disable(logging.WARNING)
+    warnings.simplefilter("ignore")
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
+    known = {n: f for n, f in families().items() if f.meta.get("kind") in LIBRARIES}
+    wanted = options.names or list(known)
+    found: dict[str, Outcome] = {}
+    for outcome in judged([known[name] for name in wanted], options.jobs):
+        found[outcome.name] = outcome
+        print(f"[{len(found)}/{len(wanted)}] {outcome}", flush=True)
+        for case in outcome.tally.wrong:
+            print(f"  WRONG {case}", flush=True)
+    if not options.names:
+        rows = {n: found[n].tally.row() for n in known if not found[n].failure}
+        RESULTS.write_text(json.dumps(rows, indent=1) + "\n")
+    whole = sum((o.tally for o in found.values()), Tally())
+    failed = sorted(o.name for o in found.values() if o.failure)
+    print(*(f"no result: {name}" for name in failed), sep="\n", end="\n" * bool(failed))
+    count = len(found) - len(failed)
+    print(f"configs: {whole} (of {whole.count}, in {count} families)")
+    return 1 if whole.wrong or failed else 0
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

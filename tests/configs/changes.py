@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 ACTIVATIONS = ("gelu", "gelu_new", "quick_gelu", "relu", "silu", "tanh", "gelu_10")
@@ -38,15 +40,43 @@ _ABOUT = (
     *("torchscript", "transformers_weights", "quantization_config"),
 )
 
-Change = tuple[str, Any, dict[str, Any]]  # the key, its value, all settings
+
+@dataclass(frozen=True)
+class Change:
+    """Another value of one setting: the first, second, ... that is tried."""
+
+    path: tuple[Any, ...]
+    value: Any
+    turn: int
+    size: (
+        bool  # a positive number in place of one: nothing else begins or ends to matter
+    )
+
+    def __str__(self) -> str:
+        key = ".".join(map(str, self.path)) or "nothing"
+        return f"{key} = {json.dumps(self.value, default=str)}"
+
+
+NOTHING = Change((), None, 0, False)
 
 
 def changes(settings: Mapping[str, Any]) -> Iterator[Change]:
-    """All settings with one of them changed, in every way that is known."""
+    """Every way that is known to change one of the settings."""
     for path, value in _leaves(settings, ()):
-        for other in _others(path[-1], value):
+        for turn, other in enumerate(_others(path[-1], value)):
             if other != value or type(other) is not type(value):
-                yield ".".join(map(str, path)), other, _with(settings, path, other)
+                yield Change(path, other, turn, _positive(value) and _positive(other))
+
+
+def changed(settings: Any, several: Iterable[Change]) -> Any:
+    """The settings with several changes made."""
+    for change in several:
+        settings = _with(settings, change.path, change.value)
+    return settings
+
+
+def _positive(value: Any) -> bool:
+    return type(value) in (int, float) and value > 0
 
 
 def _leaves(settings: Any, path: tuple[Any, ...]) -> Iterator[tuple[Any, Any]]:
@@ -59,6 +89,8 @@ def _leaves(settings: Any, path: tuple[Any, ...]) -> Iterator[tuple[Any, Any]]:
 
 
 def _with(settings: Mapping[str, Any], path: tuple[Any, ...], value: Any) -> Any:
+    if not path:
+        return settings
     first, *rest = path
     inner = _with(settings[first], tuple(rest), value) if rest else value
     return {**settings, first: inner}

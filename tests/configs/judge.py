@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import shutil
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,43 +13,15 @@ from flax import nnx
 
 from tests.parity.families import Family
 from tests.parity.judge import in_order_of
-from tests.parity.run import applied, as_declared, meant, named
+from tests.parity.run import as_declared, meant, named
 
-from .changes import changes
+from .changes import NOTHING, Change, changed, changes
 from .library import Library, Refused
+from .tally import Tally
 
 NEAR = (
     2e-4  # of the largest output: both compute in float32, of weights that are the same
 )
-
-
-@dataclass
-class Tally:
-    """How many changes were followed and refused, and which were neither."""
-
-    followed: list[str] = field(default_factory=list)
-    refused: list[str] = field(default_factory=list)
-    wrong: list[str] = field(default_factory=list)
-
-    @property
-    def count(self) -> int:
-        return len(self.followed) + len(self.refused) + len(self.wrong)
-
-    def __add__(self, other: Tally) -> Tally:
-        return Tally(
-            self.followed + other.followed,
-            self.refused + other.refused,
-            self.wrong + other.wrong,
-        )
-
-    def __str__(self) -> str:
-        kinds = (len(self.followed), len(self.refused), len(self.wrong))
-        return "{} followed, {} refused, {} silently wrong".format(*kinds)
-
-    def row(self) -> dict[str, int]:
-        """The counts alone."""
-        kinds = ("followed", "refused", "wrong")
-        return {kind: len(getattr(self, kind)) for kind in kinds}
 
 
 class Judge:
@@ -68,27 +37,49 @@ class Judge:
     def tally(self) -> Tally:
         """Every change of its settings."""
         settings = self.library.settings(self.family.folder / "config.json")
-        tally = Tally()
-        for key, value, changed in [("nothing", None, settings), *changes(settings)]:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                kind, _, why = (self.kind(changed) or "").partition(": ")
-            if kind:
-                label = f"{self.family.name}: {key} = {json.dumps(value, default=str)}"
-                getattr(tally, kind).append(f"{label}: {why}" if why else label)
-            shutil.rmtree(self.place, ignore_errors=True)
+        tally, sizes = Tally(), list[Change]()
+        for change in [NOTHING, *changes(settings)]:
+            if change.size and self.loads(changed(settings, [change])):
+                sizes.append(change)
+            else:
+                tally.add(change, self.kind(changed(settings, [change])))
+        for turn in sorted({c.turn for c in sizes}):
+            self.together(settings, [c for c in sizes if c.turn == turn], tally)
         return tally
 
+    def together(self, settings: Any, several: Sequence[Change], tally: Tally) -> None:
+        """Sizes at once: all are followed if one model is; else in halves, as far as one."""
+        kind = self.kind(changed(settings, several))
+        if len(several) > 1 and kind != "followed":
+            self.together(settings, several[::2], tally)
+            self.together(settings, several[1::2], tally)
+            return
+        for change in several:
+            tally.add(change, kind)
+
+    def loads(self, settings: dict[str, Any]) -> bool:
+        """Whether the library makes a model of it whose configuration is not refused."""
+        try:
+            self.library.outputs(settings, self.place)
+            self.module.read_config(self.place)
+        except (Refused, ValueError):
+            return False
+        return True
+
     def kind(self, settings: dict[str, Any]) -> str | None:
-        """`followed`, `refused` or `wrong`; None where there is no reference."""
+        """`followed`, `refused: why` or `wrong: why`; None where there is no reference."""
         try:
             want = self.library.outputs(settings, self.place)
         except Refused:
             return None
-        try:
-            got = self.outputs(self.module.read_config(self.place))
-        except ValueError as error:
-            return f"refused: {error}"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                got = self.outputs(self.module.read_config(self.place))
+            except ValueError as error:
+                return f"refused: {error}"
+            except Exception as error:  # neither followed nor said to be refused
+                return f"wrong: {type(error).__name__}: {error}"
         return compared(got, want, self.family.meta["main"])
 
     def outputs(self, config: Any) -> dict[str, Any]:
@@ -110,7 +101,8 @@ class Judge:
         }
         modes = {"deterministic": True, "use_running_average": True}
         used = {m: on for m, on in modes.items() if m in self.family.model.modes}
-        outputs = applied(nnx.view(model, **used), given)
+        # Not compiled as one: operations of the same shapes are compiled once for all.
+        outputs = nnx.view(model, raise_if_not_found=False, **used)(**given)
         return named(outputs, self.family.meta["main"])
 
 

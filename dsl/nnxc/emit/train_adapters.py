@@ -115,7 +115,7 @@ def adapter_parts(program: ir.Program) -> list[Part]:
     stored = adapted_weights(program)
     made += [templates.lora_stored] if stored else []
     made += [templates.lora_own] if adapted_models(program) - stored else []
-    made += [] if program.weights else [templates.json_file]
+    made += [] if program.weights else [templates.json_file, templates.whole_file]
     made += [templates.lora_write, templates.lora_read]
     return [Part(make(), done=True) for make in made]
 

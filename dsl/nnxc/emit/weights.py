@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 
 from .. import ir
+from ..ops.activations import ACTIVATION
+from ..ops.base import Kind
 from ..record import Record
 from . import text as t
 from .names import snake
@@ -51,8 +53,9 @@ def weights_view(
     give = names.module.give
     inferred = [signature.arguments[n] for n in signature.definition.inferred]
     assert signature.config is not None
+    switches = [p.name for p in signature.definition.params if p.kind is Kind.BOOL]
     settings = [
-        f"{signature.arguments[name]}={_recorded(value, signature)}"
+        f"{signature.arguments[name]}={_recorded(value, signature, name in switches)}"
         for name, value in section.config
     ]
     return WeightsView(
@@ -205,7 +208,7 @@ def _layer(at: Signature | None, name: str) -> ir.Layer | None:
 # --------------------------------------------------------------------- settings
 
 
-def _recorded(value: ir.Recorded, model: Signature) -> Text:
+def _recorded(value: ir.Recorded, model: Signature, switch: bool = False) -> Text:
     match value:
         case ir.Key(path):
             return Text(f"given[{t.quoted(path)}]")
@@ -214,7 +217,7 @@ def _recorded(value: ir.Recorded, model: Signature) -> Text:
         case ir.Default(name):
             return Text(f"{model.config}.{model.arguments[name]}")
         case ir.Computed(op, operands):
-            return _computed_from(op, operands, model)
+            return _computed_from(op, operands, model, switch)
 
 
 def _assumed(section: ir.Weights, model: Signature) -> str:
@@ -252,13 +255,15 @@ def _holds(whole: str, key: str) -> bool:
 
 
 def _computed_from(
-    op: str, operands: tuple[ir.Recorded, ...], model: Signature
+    op: str, operands: tuple[ir.Recorded, ...], model: Signature, switch: bool
 ) -> Text:
     match operands:
         case (ir.Computed("or", (first, second)), third) if op == "or":
             rest = ir.Computed("or", (second, third))
-            return _computed_from("or", (first, rest), model)
-    texts = [_recorded(operand, model) for operand in operands]
+            return _computed_from("or", (first, rest), model, switch)
+    texts = [_recorded(o, model, switch and op == "or") for o in operands]
+    if op == "or" and (said := _said(operands, texts, model, switch)):
+        return said
     if op == "or" and (keys := _keys(operands[0])):
         known = [Text(f"{t.quoted(key)} in given", t.COMPARE) for key in keys]
         both = functools.reduce(functools.partial(t.binary, "and"), known)
@@ -278,6 +283,25 @@ def _computed_from(
     if op in ("or", "and") or not op.isidentifier():
         return t.binary(op, *texts)
     return static_call(op, [text.text for text in texts])
+
+
+def _said(
+    operands: tuple[ir.Recorded, ...], texts: list[Text], model: Signature, switch: bool
+) -> Text | None:
+    """`key or rest` where null is a value: it is no switch, and no default of the model."""
+    plain = isinstance(operands[1], ir.Value | ir.Default)
+    match operands[0]:
+        case ir.Key(path) if plain:
+            return Text(f"given.either({t.quoted(path)}, {texts[1].text})")
+        case ir.Key(path) if switch:
+            held = Text(f"given.either({t.quoted(path)}, None)")
+        case ir.Computed(ACTIVATION.name, (ir.Key(path),)) if plain:
+            held = static_call(
+                ACTIVATION.name, [f"given.either({t.quoted(path)}, None)"]
+            )
+        case _:
+            return None
+    return t.ternary(Text(f"given.says({t.quoted(path)})"), held, texts[1])
 
 
 def _keys(value: ir.Recorded) -> list[str]:
