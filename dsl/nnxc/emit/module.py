@@ -146,7 +146,10 @@ def weights_parts(program: ir.Program, names: Names, options: Options) -> list[P
     first = [] if adapted_weights(program) else [templates.checkpoint()]
     parts = [Part(text, done=True) for text in first]
     if any(w.reads for w in program.weights):
-        made = (templates.settings, templates.settings_known, templates.settings_read)
+        made = (
+            *(templates.settings, templates.settings_known),
+            *(templates.settings_unread, templates.settings_read),
+        )
         parts += [Part(make(), done=True) for make in made]
     for section in program.weights:
         adapted = section.model in adapted_models(program)

@@ -20,7 +20,7 @@ CHECKPOINT = (
     "file_tensors", "frozen", "has_type", "held_weights", "is_ignored", "load_checkpoint", "misfits",
     "numbered", "open_checkpoint", "read_json", "read_settings", "read_weights", "row_tensors",
     "save_checkpoint", "spellings", "whole_file", "write_checkpoint", "write_tensor",
-    "BoundedRngs", "HARMLESS", "RATES", "UNFIT", "covers", "is_called", "odd_rate", "matters_not", "misfilled", "plain_number", "open_files",
+    "BoundedRngs", "HARMLESS", "RATES", "UNFIT", "covers", "is_called", "is_rate", "misfilled", "unread", "plain_number", "open_files",
 )  # fmt: skip
 # What modules that generate refer to besides.
 GENERATE = (

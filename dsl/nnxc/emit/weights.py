@@ -13,6 +13,7 @@ from ..record import Record
 from . import text as t
 from .names import snake
 from .options import Options
+from .rates import rates
 from .reads import declared, mentions
 from .scope import Scope
 from .signature import Names, Signature, is_scanned
@@ -33,6 +34,7 @@ class WeightsView(Record):
     reads: bool  # whether there is anything to say of `config.json`
     settings: str  # keywords of the Config
     assumed: str  # what other keys may be
+    rates: str  # parameters of the Config
     keys: str  # that are read, or do not matter
     load: str
     parameters: str
@@ -67,6 +69,7 @@ def weights_view(
         reads=section.reads,
         settings=", ".join(settings),
         assumed=_assumed(section, signature),
+        rates=t.literal(found).text if (found := rates(section.model, names)) else "",
         keys=t.literal(_read(section)).text,
         load=give(f"load_pretrained{suffix}"),
         parameters=_parameters(section, signature, inferred),
