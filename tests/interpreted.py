@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from interpreting import Subject, inputs_for, is_float
+from interpreting import Subject, inputs_for, is_float, parameters
 from spec_blocks import blocks
 from test_zoo import FOLDER, SMALL, ZOO
 
@@ -28,6 +28,7 @@ from nnxc.nodes import InstanceError
 from nnxc.ops.base import Kind
 from nnxc.syntax import tree
 from nnxc.syntax.walk import nodes_in
+from tests.interpreter import load
 
 PAGES = sorted((Path(__file__).parent / "spec").glob("*.md"))
 PUBLISHED = json.loads((Path(__file__).parent / "interpreter/sizes.json").read_text())
@@ -40,6 +41,7 @@ FUNCTIONS = {
 }
 AXES = {"B": 2, "T": 6, "S": 5, "H": 16, "W": 24, "n": 1, "m": 2, "N": 7, "vocab": 12}
 NEEDED = {Kind.SIZE: 6, Kind.INT: 2, Kind.NUMBER: 0.5, Kind.BOOL: True}
+SIZES = {"d": 12, "C": 4, "h": 4, "w": 5}  # of axes of blocks that are no batches
 OTHERS = (3, 10, 11, 13, 4, 9, 14, 17)
 
 
@@ -116,12 +118,14 @@ def argument(value: Any) -> Any:
     return [argument(v) for v in value] if isinstance(value, list) else value
 
 
-def drawn(rng: Any, dtype: str, shape: list[int], high: int = 2) -> jax.Array:
+def drawn(
+    rng: Any, dtype: str, shape: list[int], high: int = 2, low: int = 0
+) -> jax.Array:
     if dtype == "bool":
         return jnp.asarray(rng.random(shape) < 0.7)
     if dtype == "float" or dtype.startswith(("f", "b")):
         return jnp.asarray(rng.normal(0, 1, shape), jnp.float32)
-    return jnp.asarray(rng.integers(0, high, shape), jnp.int32)
+    return jnp.asarray(rng.integers(low, high, shape), jnp.int32)
 
 
 def axes_of(
@@ -159,10 +163,10 @@ def pages() -> Iterator[Callable[[], Case]]:
         for block in blocks(page):
             if block.errors or block.is_file or block.said.get("encoding"):
                 continue
-            subject = Subject(
-                block.data.decode(), lambda n, b=block: b.files[n].encode()
-            )
-            for model in models_in(subject.text):
+            text = block.data.decode()
+            text = text if models_in(text) else in_models(text)
+            subject = Subject(text, lambda n, b=block: b.files[n].encode())
+            for model in models_in(text):
                 name = f"{block.id}/{model}"
                 yield named(name, partial(of_page, name, subject, model))
 
@@ -180,6 +184,41 @@ def models_in(text: str) -> list[str]:
     """The models of a spec."""
     lines = [line for line in text.splitlines() if line.startswith("model ")]
     return [line.split("(")[0].split(":")[0].split()[1] for line in lines]
+
+
+def in_models(text: str) -> str:
+    """A spec of blocks alone, each put into a model."""
+    main = load(text).main
+    return text + "".join(map(in_model, main.of(tree.Definition)))
+
+
+def in_model(block: tree.Definition) -> str:
+    """A model that is one block; what is not an axis by custom is of a size."""
+    params = {p.name: p.default for p in block.params}
+    heads = [n if d is None else f"{n} = {d.span.text}" for n, d in params.items()]
+    fields = [
+        field
+        for statement in block.body
+        if isinstance(statement, tree.Declare) and statement.keyword == "input"
+        for field in statement.fields
+    ]
+    types = ", ".join(declared(field, set(params)) for field in fields)
+    given = ", ".join(f"{n}={n}" for n in params)
+    names = ", ".join(field.name for field in fields)
+    return (
+        f"\nmodel Whole{block.name.id}({', '.join(heads)}):\n"
+        f"    input {types}\n    return {block.name.id}({given})({names})\n"
+    )
+
+
+def declared(field: tree.Field, params: set[str]) -> str:
+    """The declaration of an input, with sizes for axes that are not known by custom."""
+    dims = []
+    for dim in field.type.dims or ():
+        text = "B, T" if isinstance(dim, tree.Dots) else dim.span.text
+        dims.append(text if text in params else str(SIZES.get(text, text)))
+    found = f"{field.name}: {field.type.dtype or ''}[{', '.join(dims)}]"
+    return found if field.default is None else f"{found} = {field.default.span.text}"
 
 
 def of_page(name: str, subject: Subject, model: str) -> Case:
@@ -233,17 +272,22 @@ def axes_for(subject: Subject, model: str) -> dict[str, int]:
 
 
 def flipped(case: Case, pairs: bool) -> Iterator[tuple[str, Case]]:
-    """The case with arguments that conditions may read changed, alone and in pairs."""
+    """The case with what conditions may read changed, alone and in pairs: arguments, and whether
+    inputs that may be absent are there."""
     singles = list(changes(case))
     for one in singles:
-        yield from changed(case, one)
+        yield changed(case, one)
+    yield from presences(case)
     if pairs:
+        asked = asked_in(case.subject)
+        singles = [one for one in singles if one.keys() <= asked]
         for one, other in itertools.combinations(singles, 2):
             if one.keys() != other.keys():
-                yield from changed(case, {**one, **other})
+                yield changed(case, {**one, **other})
 
 
-def changed(case: Case, change: Mapping[str, Any]) -> Iterator[tuple[str, Case]]:
+def changed(case: Case, change: Mapping[str, Any]) -> tuple[str, Case]:
+    """The case with other arguments; its inputs stay what they are where they fit."""
     args = {**case.args, **change}
     label = ", ".join(f"{k}={v!r}" for k, v in change.items())
     try:
@@ -251,54 +295,112 @@ def changed(case: Case, change: Mapping[str, Any]) -> Iterator[tuple[str, Case]]
     except (InstanceError, LookupError, ValueError, TypeError):
         inputs = dict(case.inputs)
     given = {
-        n: case.inputs[n] if n in case.inputs and case.inputs[n].shape == x.shape else x
+        n: case.inputs[n] if case.inputs[n].shape == x.shape else x
         for n, x in inputs.items()
         if n in case.inputs
     }
-    yield label, Case(case.name, case.subject, case.model, args, given, case.axes)
+    return label, replace(case, args=args, inputs=given)
+
+
+def presences(case: Case) -> Iterator[tuple[str, Case]]:
+    """The case without each input that may be absent, and without all of them."""
+    fields = case.subject.definition(case.model).inputs
+    absent = [f.name for f in fields if f.optional and f.name in case.inputs]
+    sets = [{name} for name in absent] + ([set(absent)] if len(absent) > 1 else [])
+    for names in sets:
+        given = {n: x for n, x in case.inputs.items() if n not in names}
+        yield f"no {', '.join(sorted(names))}", replace(case, inputs=given)
 
 
 def changes(case: Case) -> Iterator[dict[str, Any]]:
     """One argument otherwise: a switch thrown, another text or kind, none or a value, a number on
     the other side of what it is compared with."""
     texts, numbers = compared(case.subject)
+    asked = asked_in(case.subject)
     values = dict(case.args)
     for param in case.subject.definition(case.model).params:
-        base = values.get(param.name, default(case, param.name))
-        if isinstance(base, bool):
-            yield {param.name: not base}
-        elif isinstance(base, str):
-            yield from ({param.name: t} for t in texts if t != base)
-        elif isinstance(base, list | tuple) and base and isinstance(base[0], str):
-            kinds = {*texts, *base}
-            yield from ({param.name: [t] * len(base)} for t in sorted(kinds))
-        elif param.optional and base is None:
-            yield {param.name: 0.5 if param.kind is Kind.NUMBER else 2}
+        name = param.name
+        base = values[name] if name in values else default(case, name)
+        for other in others(base, texts, numbers.get(name, set()), name in asked):
+            yield {name: other}
+        if param.optional and base is None:
+            yield {name: 0.5 if param.kind is Kind.NUMBER else 2}
         elif param.optional and not callable(base):
-            yield {param.name: None}
-        elif type(base) is int and param.name in numbers:
-            around = {n + d for n in numbers[param.name] for d in (-1, 0, 1)}
-            yield from ({param.name: n} for n in sorted(around) if n > 0 and n != base)
+            yield {name: None}
+
+
+def others(base: Any, texts: list[str], numbers: set[Any], asked: bool) -> list[Any]:
+    """What else an argument may be, for conditions that it decides."""
+    match base:
+        case bool():
+            return [not base]
+        case str():
+            return [text for text in texts if text != base]
+        case int() if numbers or asked:
+            around = {int(n) + d for n in numbers for d in (-1, 0, 1)} or {
+                base - 1,
+                base + 1,
+            }
+            return [n for n in sorted(around) if n >= 0 and n != base]
+        case float() if numbers or asked:
+            return [n for n in sorted({0.0, *map(float, numbers)}) if n != base]
+        case list() | tuple() if base:
+            return lists(list(base), texts, asked)
+    return []
+
+
+def lists(base: list[Any], texts: list[str], asked: bool) -> list[Any]:
+    """Other lists: of one kind alone, of switches thrown, shorter, in another order."""
+    if isinstance(base[0], str):
+        return [[text] * len(base) for text in sorted({*texts, *base})]
+    if isinstance(base[0], bool):
+        return [[not one for one in base]]
+    if not asked:
+        return []
+    found = [base[:-1], base[::-1], [1 - one if one in (0, 1) else one for one in base]]
+    return [one for i, one in enumerate(found) if one != base and one not in found[:i]]
 
 
 def default(case: Case, name: str) -> Any:
     plain = {k: v for k, v in case.args.items() if not callable(v)}
-    return instantiate(case.subject.program, case.model, plain, {}).values.get(name)
+    return parameters(case.subject, case.model, plain).get(name)
 
 
-def compared(subject: Subject) -> tuple[list[str], dict[str, set[int]]]:
+def asked_in(subject: Subject) -> set[str]:
+    """Names that conditions read, and those that loops over give to what conditions read."""
+    bodies = [definitions(file) for file in subject.meaning.files_read()]
+    asked = {
+        name.id
+        for body in bodies
+        for kind in (tree.If, tree.IfElse)
+        for node in nodes_in(body, kind)
+        for name in nodes_in(node.condition, tree.Name)
+    }
+    loops = [loop for body in bodies for loop in nodes_in(body, tree.For)]
+    return asked | {
+        name.id
+        for loop in loops
+        if asked & {target.id for target in loop.targets}
+        for name in nodes_in(loop.iterable, tree.Name)
+    }
+
+
+def definitions(file: Any) -> tuple[tree.Definition, ...]:
+    return tuple(i for i in file.items if isinstance(i, tree.Definition))
+
+
+def compared(subject: Subject) -> tuple[list[str], dict[str, set[Any]]]:
     """Texts that a spec compares with, and numbers that names are compared with."""
     texts: set[str] = set()
-    numbers: dict[str, set[int]] = {}
+    numbers: dict[str, set[Any]] = {}
     for file in subject.meaning.files_read():
-        definitions = tuple(i for i in file.items if isinstance(i, tree.Definition))
-        for node in nodes_in(definitions, tree.Binary):
+        for node in nodes_in(definitions(file), tree.Binary):
             if node.op in ("==", "!=", "in"):
                 texts |= {s.value for s in nodes_in(node, tree.String)}
             if node.op in ("==", "!=", "<", "<=", ">", ">="):
                 for a, b in ((node.left, node.right), (node.right, node.left)):
                     if isinstance(a, tree.Name) and isinstance(b, tree.Number):
-                        numbers.setdefault(a.id, set()).add(int(b.value))
+                        numbers.setdefault(a.id, set()).add(b.value)
     return sorted(texts), numbers
 
 

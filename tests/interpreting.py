@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
+from unittest import mock
 
 import jax
 import jax.numpy as jnp
@@ -16,12 +18,17 @@ from flax import nnx
 import nnxc
 from nnxc import ir
 from nnxc.driver import analyse
+from nnxc.instance import instantiate
 from nnxc.nodes import bind
 from nnxc.shapes import DTYPES, is_int
 from nnxc.syntax import tree
 from nnxc.syntax.walk import nodes_in
 from tests.fuzz.build import loaded, renamed
+from tests.fuzz.evaluate import run
+from tests.fuzz.values import plain, stacked
+from tests.fuzz.values import quiet as quiet_functions
 from tests.interpreter import Program, load
+from tests.interpreter.values import key
 
 Path = tuple[Any, ...]
 CHOICES = (
@@ -54,11 +61,19 @@ class Subject:
     @cached_property
     def module(self) -> Any:
         """The generated module."""
+        return self.built(self.options or nnxc.Options(black=False))
+
+    def built(self, options: nnxc.Options) -> Any:
+        """The module that a way of building makes."""
+        return loaded(self.text_of(options))
+
+    def text_of(self, options: nnxc.Options) -> str:
+        """The text of that module."""
         output = nnxc.compile(
-            self.text, path="spec.nnx", read=self.read, options=self.options
+            self.text, path="spec.nnx", read=self.read, options=options
         )
         (generated,) = output.files.values()
-        return loaded(generated)
+        return generated
 
     @cached_property
     def meaning(self) -> Program:
@@ -68,12 +83,14 @@ class Subject:
     def definition(self, name: str) -> ir.Definition:
         return self.program.definition(name)
 
-    def create(self, name: str, args: Mapping[str, Any]) -> nnx.Module:
-        """A generated model with random weights."""
-        cls = getattr(self.module, name)
+    def create(
+        self, name: str, args: Mapping[str, Any], module: Any = None
+    ) -> nnx.Module:
+        """A generated model with random weights; of another module if given."""
+        cls = getattr(module or self.module, name)
         takes = inspect.signature(cls.__init__).parameters
         hints = typing.get_type_hints(cls.__init__)
-        given = {k: tuple(v) if isinstance(v, list) else v for k, v in args.items()}
+        given = frozen(args)
 
         def made() -> nnx.Module:
             streams = {"rngs": nnx.Rngs(0)} if "rngs" in takes else {}
@@ -84,6 +101,14 @@ class Subject:
         model = nnx.eval_shape(made)
         fill(model)
         return model
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Random draws are the same wherever they are drawn: by one key, most without one."""
+    one = mock.patch.object(nnx.RngStream, "__call__", lambda self: key())
+    with quiet_functions(), one:
+        yield
 
 
 def no_file(name: str) -> bytes:
@@ -125,16 +150,24 @@ def inputs_for(
     optional: bool,
 ) -> dict[str, jax.Array]:
     """Random inputs of a model."""
-    definition = subject.definition(name)
+    fields = subject.definition(name).inputs
+    chosen = [field for field in fields if optional or not field.optional]
+    return arrays_for(subject, name, args, axes, chosen)
+
+
+def arrays_for(
+    subject: Subject,
+    name: str,
+    args: Mapping[str, Any],
+    axes: Mapping[str, int],
+    fields: Iterable[Any],
+) -> dict[str, jax.Array]:
+    """Random arrays as declarations of a model or its train want them."""
     values = {**parameters(subject, name, args), **axes}
     bounds = [values[n] for n in CHOICES if values.get(n)]
     high = min([*bounds, *tables(subject)], default=2)
     rng = np.random.default_rng(1)
-    return {
-        field.name: random_array(rng, bind(field.type, values), high)
-        for field in definition.inputs
-        if optional or not field.optional
-    }
+    return {f.name: random_array(rng, bind(f.type, values), high) for f in fields}
 
 
 def tables(subject: Subject) -> list[int]:
@@ -150,9 +183,14 @@ def tables(subject: Subject) -> list[int]:
 
 def parameters(subject: Subject, name: str, args: Mapping[str, Any]) -> dict[str, Any]:
     """What every parameter of a model is."""
-    from nnxc.instance import instantiate
+    return dict(instantiate(subject.program, name, frozen(args), {}).values)
 
-    return dict(instantiate(subject.program, name, args, {}).values)
+
+def frozen(value: Any) -> Any:
+    """Arguments as the compiler has them: lists are tuples."""
+    if isinstance(value, Mapping):
+        return {name: frozen(part) for name, part in value.items()}
+    return tuple(map(frozen, value)) if isinstance(value, list | tuple) else value
 
 
 def random_array(rng: np.random.Generator, type: Any, high: int) -> jax.Array:
@@ -173,56 +211,104 @@ def compare(
     train: bool = False,
     gradients: bool = True,
     values: bool = True,
+    model: nnx.Module | None = None,
+    way: nnx.Module | None = None,
 ) -> None:
     """Holds a generated model to what its spec means: paths, values, gradients, state; without
-    `values`, paths and shapes alone."""
-    model = subject.create(name, args)
-    weights = weights_of(model)
-    graphdef, params, rest = nnx.split(view(model, train), nnx.Param, ...)
-    draws = "rngs" in inspect.signature(type(model).__call__).parameters
+    `values`, paths and shapes alone. Both are traced and computed with numpy, in float64.
+    `way` is the model as another way of building makes it, held to the weights of `model`.
+    """
+    model = model or subject.create(name, args)
+    way = way or model
+    weights = {plain(p): v for p, v in weights_of(model).items()}
+    frozen = {plain(p) for p, _ in nnx.to_flat_state(nnx.state(model, NOT_PARAM))}
+    trained = {p: v for p, v in weights.items() if p not in frozen}
+    graphdef, state, rest = nnx.split(view(way, train), nnx.Not(nnx.RngState), ...)
+    own = [p for p, _ in nnx.to_flat_state(nnx.state(way, NOT_PARAM))]
+    draws = "rngs" in inspect.signature(type(way).__call__).parameters
+    names = {n: python_name(way, n) for n in inputs}
     floating = {n: x for n, x in inputs.items() if is_float(x)}
-    trained = {p: v[...] for p, v in nnx.to_flat_state(params)}
+    others = {n: x for n, x in inputs.items() if n not in floating}
     reads: list[set[Path]] = []
 
-    def generated(values: Mapping[Path, jax.Array], floats: Any) -> Any:
-        flat = [(p, v.replace(values[p])) for p, v in nnx.to_flat_state(params)]
-        own = jax.tree.map(jnp.asarray, rest)  # variables of this trace
-        copy = nnx.merge(graphdef, nnx.from_flat_state(flat), own)
+    def generated(values: Mapping[Path, jax.Array], floats: Any, others: Any) -> Any:
+        filled = refilled(state, {**weights, **values})
+        copy = nnx.merge(graphdef, filled, jax.tree.map(jnp.asarray, rest))
         streams = {"rngs": nnx.Rngs(0)} if draws else {}
-        result = leaves(copy(**{**inputs, **floats}, **streams))
-        return scored(result), (result, weights_of(copy))
+        given = {names[n]: x for n, x in {**floats, **others}.items()}
+        result = leaves(copy(**given, **streams))
+        after = weights_of(copy)
+        return scored(result), (result, [after[p] for p in own])
 
-    def meant(values: Mapping[Path, jax.Array], floats: Any) -> Any:
-        given = {**inputs, **floats}
-        out = subject.meaning.call(name, {**weights, **values}, given, args, train)
+    def meant(values: Mapping[Path, jax.Array], floats: Any, others: Any) -> Any:
+        given, there = {**floats, **others}, {**weights, **values}
+        out = subject.meaning.call(name, there, given, args, train)
         reads.append(out.read)
         result = leaves(out.value)
-        return scored(result), (result, {**weights, **values, **out.state})
+        after = {**there, **{plain(p): v for p, v in out.state.items()}}
+        shapes = weights_of(way)
+        kept = [stacked(plain(p), shapes[p].shape, after) for p in own]
+        return scored(result), (result, kept)
 
     found = []
     for side in (generated, meant):
-        if not values:
-            found.append(jax.eval_shape(side, trained, floating))
-            continue
-        run = jax.value_and_grad(side, (0, 1), has_aux=True) if gradients else side
-        found.append(jax.jit(run)(trained, floating))
+        both = jax.value_and_grad(side, (0, 1), has_aux=True) if gradients else side
+        with quiet():
+            found.append(Traced(both, trained, floating, others))
+    mine, theirs = found
+    reads = [set(map(plain, reads[0]))]
     if reads[0] != set(weights):
         raise Differs(f"paths: {sorted(map(str, reads[0] ^ set(weights)))}")
+    if (a := signature(mine.shape)) != (b := signature(theirs.shape)):
+        raise Differs(f"shapes: {a}, not {b}")
     if not values:
-        shapes = [[(x.shape, x.dtype) for x in f[1][0]] for f in found]
-        if shapes[0] != shapes[1]:
-            raise Differs(f"shapes: {shapes[0]}, not {shapes[1]}")
         return
-    mine, theirs = ([f[0][1], f[1]] if gradients else [f[1], None] for f in found)
-    close("outputs", mine[0][0], theirs[0][0])
-    close("state", *([side[0][1][p] for p in weights] for side in (mine, theirs)))
+    with quiet():
+        (mine, slopes), (theirs, their_slopes) = (
+            (f.values() if gradients else (f.values(), None)) for f in found
+        )
+    close("outputs", mine[1][0], theirs[1][0])
+    close("state", mine[1][1], theirs[1][1])
     if gradients:
-        close(
-            "gradients", *([side[1][0][p] for p in trained] for side in (mine, theirs))
-        )
-        close(
-            "input gradients", *(list(side[1][1].values()) for side in (mine, theirs))
-        )
+        for what, a, b in zip(PARTS, slopes, their_slopes, strict=True):
+            close(what, list(a.values()), [b[k] for k in a])
+
+
+NOT_PARAM = nnx.All(nnx.Not(nnx.Param), nnx.Not(nnx.RngState))
+PARTS = ("gradients", "input gradients")
+
+
+class Traced:
+    """What a function of JAX computes, and the shapes of what it gives."""
+
+    def __init__(self, function: Callable[..., Any], *args: Any):
+        self.closed, self.shape = jax.make_jaxpr(function, return_shape=True)(*args)
+        self.args = jax.tree.leaves(args)
+
+    def values(self) -> Any:
+        """In float64, a tree of arrays."""
+        found = run(self.closed.jaxpr, self.closed.consts, self.args)
+        return jax.tree.unflatten(jax.tree.structure(self.shape), found)
+
+
+def refilled(state: nnx.State, weights: Mapping[Path, Any]) -> nnx.State:
+    """A state with these weights; where layers are stacked, those of all of them."""
+    flat = nnx.to_flat_state(state)
+    return nnx.from_flat_state(
+        (p, v.replace(jnp.asarray(stacked(plain(p), v.get_value().shape, weights))))
+        for p, v in flat
+    )
+
+
+def signature(shape: Any) -> list[Any]:
+    """Shapes and dtypes of a tree."""
+    return [(x.shape, str(x.dtype)) for x in jax.tree.leaves(shape)]
+
+
+def python_name(model: nnx.Module, name: str) -> str:
+    """What an input is called in Python."""
+    taken = inspect.signature(type(model).__call__).parameters
+    return name if name in taken else f"{name}_"
 
 
 def scored(found: list[jax.Array]) -> jax.Array:
@@ -258,8 +344,8 @@ def modes_of(model: nnx.Module) -> set[str]:
     return {m for m in names if any(hasattr(part, m) for part in parts)}
 
 
-RELATIVE = 2e-5  # of the largest value of an array: some 200 roundings of float32
-LEAST = 1e-6
+RELATIVE = 1e-5  # of the largest value of an array: constants are rounded to float32
+LEAST = 1e-7
 
 
 def close(what: str, mine: list[Any], theirs: list[Any]) -> None:
@@ -269,8 +355,8 @@ def close(what: str, mine: list[Any], theirs: list[Any]) -> None:
     # A gradient that is 0 in theory is made of the roundings of the others.
     whole = max((float(abs(b).max(initial=0)) for b in theirs), default=0.0)
     for i, (a, b) in enumerate(zip(mine, theirs, strict=True)):
-        if a.shape != b.shape or a.dtype != b.dtype:
-            raise Differs(f"{what} {i}: {a.dtype}{a.shape}, not {b.dtype}{b.shape}")
+        if a.shape != b.shape:
+            raise Differs(f"{what} {i}: {a.shape}, not {b.shape}")
         a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
         if not np.isfinite(b).all():
             raise Differs(f"{what} {i}: not finite")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import jax.numpy as jnp
 import pytest
 from interpreted import flipped, of_page
 from interpreting import Differs, Subject, compare, weights_of
-from test_interpreter import one_key as one_key
+from judged import judge
 from test_zoo import ZOO
 
 from tests.interpreter import load
@@ -43,11 +45,9 @@ def test_every_side_of_a_condition() -> None:
     """Each parameter that one reads, alone: switches, texts, `none`, numbers across bounds."""
     subject = Subject(SIDES)
     case = of_page("sides", subject, "Net")
-    seen = []
-    for label, other in [("as it is", case), *flipped(case, pairs=False)]:
-        compare(subject, other.model, other.args, other.inputs, gradients=False)
-        seen.append(label)
-    assert len(seen) >= 7, seen
+    sides = dict([("as it is", case), *flipped(case, pairs=True)])
+    found = {label: judge(other, gradients=False) for label, other in sides.items()}
+    assert set(found.values()) == {"same"} and len(found) > 20, len(found)
 
 
 def test_what_differs_is_told() -> None:
@@ -58,6 +58,26 @@ def test_what_differs_is_told() -> None:
     case = of_page("sides", subject, "Net")
     with pytest.raises(Differs, match="outputs"):
         compare(subject, "Net", case.args, case.inputs, gradients=False)
+
+
+def test_weights_of_other_sizes_are_told() -> None:
+    """The interpreter does not take a size from the weights."""
+    subject = Subject(SIDES)
+    subject.__dict__["meaning"] = load(SIDES.replace("2 * hidden", "3 * hidden"))
+    case = of_page("sides", subject, "Net")
+    with pytest.raises(Differs, match=r"not .*12"):
+        judge(case, gradients=False)
+
+
+def test_what_both_refuse_is_refused() -> None:
+    """A constructor's refusal is held to the interpreter, too."""
+    text = SIDES.replace("    both =", '    require width < 9, "too wide"\n    both =')
+    subject = Subject(text)
+    case = replace(of_page("sides", subject, "Net"), args={"width": 9})
+    assert judge(case, gradients=False) == "refused"
+    subject.__dict__["meaning"] = load(SIDES)
+    with pytest.raises(Differs, match="the constructor alone refuses"):
+        judge(case, gradients=False)
 
 
 def test_greedy_decoding_is_the_full_pass_again_for_every_token() -> None:

@@ -1,6 +1,7 @@
 """`python -m tests.interpreter [NAMES]`: every spec, and every side of its conditions.
 
-A name may also be the path of a spec. `--quick` leaves out flips, `--pairs` flips in pairs as well. A name chooses all cases that begin with it.
+A name may also be the path of a spec; it chooses all cases that begin with it. `--quick` leaves
+out flips, `--pairs` flips in pairs as well, `--ways` builds, stores, trains and decodes too.
 """
 
 from __future__ import annotations
@@ -13,56 +14,14 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parents[1])]
 
-import jax  # noqa: E402
-from flax import nnx  # noqa: E402
-from interpreted import Case, flipped, of_files, pages, published, zoo  # noqa: E402
-from interpreting import Differs, compare, modes_of  # noqa: E402
+from interpreted import flipped, of_files, pages, published, zoo  # noqa: E402
+from interpreting import Differs  # noqa: E402
+from judged import judge  # noqa: E402
+from ways import ways  # noqa: E402
 
-from tests.interpreter.values import Refused  # noqa: E402
-
+WHAT = ("same", "refused", "unasked", "differ", "broken", "absent", "known")
 KNOWN: dict[str, str] = {}
 """Cases that are known to differ, and why: bugs that are not mended yet."""
-
-
-def judge(case: Case, gradients: bool) -> str:
-    """`same` or `refused`; raises `Differs` or whatever went wrong."""
-    try:
-        model = case.subject.create(case.model, case.args)
-    except ValueError as error:
-        if "require" in str(error):
-            raise
-        return "refused"
-    modes = modes_of(model)
-    try:
-        if "--trace" in sys.argv:
-            compare(
-                case.subject,
-                case.model,
-                case.args,
-                case.inputs,
-                gradients=False,
-                values=False,
-            )
-            return "same"
-        compare(
-            case.subject,
-            case.model,
-            case.args,
-            case.inputs,
-            gradients=gradients and not modes,
-        )
-        if modes:
-            compare(
-                case.subject,
-                case.model,
-                case.args,
-                case.inputs,
-                train=True,
-                gradients=gradients,
-            )
-    except Refused as error:
-        raise Differs(f"the interpreter alone refuses: {error}") from None
-    return "same"
 
 
 def main(arguments: list[str]) -> int:
@@ -77,21 +36,20 @@ def main(arguments: list[str]) -> int:
         start = time.time()
         before = counts.copy()
         attempt(make.name, lambda m=make: judge(m(), True), counts)
+        if "--ways" in arguments and counts["broken"] == before["broken"]:
+            for label, way in ways(make()):
+                attempt(f"{make.name}, {label}", lambda w=way: w() or "same", counts)
         if "--quick" not in arguments and counts["broken"] == before["broken"]:
-            case = make()
-            for label, other in flipped(case, "--pairs" in arguments):
-                attempt(
-                    f"{make.name} with {label}", lambda c=other: judge(c, False), counts
-                )
+            for label, other in flipped(make(), "--pairs" in arguments):
+                side = f"{make.name} with {label}"
+                attempt(side, lambda c=other: judge(c, False), counts)
         gone = counts - before
         line = ", ".join(f"{n} {what}" for what, n in gone.items())
         print(
             f"{number + 1} of {len(chosen)}  {make.name}: {line}, {time.time() - start:.0f} s",
             flush=True,
         )
-    found = {
-        w: counts[w] for w in ("same", "refused", "differ", "broken", "absent", "known")
-    }
+    found = {w: counts[w] for w in WHAT}
     print("values: " + ", ".join(f"{n} {what}" for what, n in found.items()))
     return 1 if counts["differ"] + counts["broken"] else 0
 
@@ -117,6 +75,4 @@ def attempt(name: str, run: object, counts: Counter[str]) -> None:
 
 
 if __name__ == "__main__":
-    nnx.RngStream.__call__ = lambda self: jax.random.key(0)  # the key of every draw
-    jax.config.update("jax_disable_most_optimizations", True)
     raise SystemExit(main(sys.argv[1:]))

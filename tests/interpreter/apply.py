@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ from .values import (
     Layer,
     Method,
     Record,
+    Refused,
     Stack,
     Tensor,
     named,
@@ -305,8 +307,13 @@ class Weights:
         self.run, self.path = frame.run, path
         self.train = frame.run.train
 
-    def __call__(self, *path: str) -> Any:
-        return self.run.read((*self.path, *path))
+    def __call__(self, *path: str, sizes: Sequence[int] | None = None) -> Any:
+        """The weight at a path, which has to be of the sizes that parameters give it."""
+        array = self.run.read((*self.path, *path))
+        if sizes is not None and array.shape != tuple(sizes):
+            where = ".".join(map(str, (*self.path, *path)))
+            raise Refused(f"{where} is {list(array.shape)}, not {list(sizes)}")
+        return array
 
     def write(self, value: Any, *path: str) -> None:
         self.run.write((*self.path, *path), value)

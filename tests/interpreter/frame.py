@@ -49,9 +49,12 @@ class Frame(Expressions):
                 self.returns(values, names)
             case tree.Evaluate(value=value):
                 self.value(value)
-            case tree.Declare(keyword="param" | "state", fields=fields):
+            case tree.Declare(keyword="param", fields=fields):
                 for field in fields:
                     self.declare(field)
+            case tree.Declare(keyword="state", fields=fields):
+                for field in fields:
+                    self.declare(field, state=True)
             case tree.Declare(keyword="input") | tree.Rngs():
                 pass
             case _:
@@ -84,13 +87,14 @@ class Frame(Expressions):
             self.run.write((*self.path, name), value.array)
         self.env[name] = value
 
-    def declare(self, field: tree.Field) -> None:
+    def declare(self, field: tree.Field, state: bool = False) -> None:
         array = self.run.read((*self.path, field.name))
         sizes, names = self.shape(field.type.dims or ())
         if array.shape != tuple(sizes):
             raise Refused(f"{field.name}: {array.shape} is not {sizes}")
         self.env[field.name] = Tensor(array, names)
-        self.states.pop(field.name, None)
+        if state:
+            self.states[field.name] = self.env[field.name]
 
     def returns(
         self, values: tuple[tree.Expr, ...], names: tuple[tree.Name, ...]

@@ -12,15 +12,15 @@ import jax
 import jax.numpy as jnp
 
 from .attention import attention
-from .values import Tensor, key, position
+from .values import Refused, Tensor, key, position
 from .windows import pad_same, per_axis
 
 REQUIRED: Any = object()
 
 
-def affine(x: Any, w: Any, *path: str, bias: bool = True) -> Any:
+def affine(x: Any, w: Any, *path: str, out: Any, bias: bool = True) -> Any:
     """x times a kernel, and a bias."""
-    y = jnp.tensordot(x, w(*path, "kernel"), 1)
+    y = jnp.tensordot(x, w(*path, "kernel", sizes=(x.shape[-1], *out)), 1)
     return y + w(*path, "bias") if bias else y
 
 
@@ -28,7 +28,8 @@ def Linear(w, x, /, out=REQUIRED, *, over=None, bias=True, **inits):
     axes = [-1] if over is None else [_contracted(a, x) for a in over]
     axes = _last_axes(x, over) if over is not None and None in axes else axes
     places = [range(x.ndim)[a] for a in axes]
-    kernel = w("kernel")
+    out = list(out) if isinstance(out, list | tuple) else [out]
+    kernel = w("kernel", sizes=[*(x.shape[i] for i in places), *out])
     y = jnp.tensordot(x.array, kernel, (places, list(range(len(places)))))
     if bias:
         y = y + w("bias")
@@ -49,7 +50,7 @@ def _last_axes(x: Tensor, over: list[Any]) -> list[int]:
 
 
 def Embed(w, ids, /, vocab=REQUIRED, d=REQUIRED, *, padding=None, embedding_init=None):
-    table = w("embedding")
+    table = w("embedding", sizes=(vocab, d))
     if padding is not None:
         at = jnp.arange(table.shape[0])[:, None] == padding
         table = jnp.where(at, jax.lax.stop_gradient(table), table)
@@ -65,11 +66,14 @@ def Attention(
     causal=False, bias=True,
 ):  # fmt: skip
     context = x if context is None else context
-    q = affine(x.array, w, "query", bias=bias)
-    k = affine(context.array, w, "key", bias=bias)
-    v = affine(context.array, w, "value", bias=bias)
+    size = x.shape[-1] // heads if head_dim is None else head_dim
+    q = affine(x.array, w, "query", out=(heads, size), bias=bias)
+    pairs = (kv_heads or heads, size)
+    k = affine(context.array, w, "key", out=pairs, bias=bias)
+    v = affine(context.array, w, "value", out=pairs, bias=bias)
     y = attention(q, k, v, mask=None if mask is None else mask.array, causal=causal)
-    y = jnp.tensordot(y, w("out", "kernel"), 2)
+    kernel = w("out", "kernel", sizes=(heads, size, x.shape[-1]))
+    y = jnp.tensordot(y, kernel, 2)
     return y + w("out", "bias") if bias else y
 
 
@@ -81,8 +85,9 @@ def _normal(x: Any, axes: Any, eps: float) -> Any:
 
 
 def _scaled(w: Any, y: Any, scale: bool, bias: bool) -> Any:
-    y = y * w("scale") if scale else y
-    return y + w("bias") if bias else y
+    sizes = y.shape[-1:]
+    y = y * w("scale", sizes=sizes) if scale else y
+    return y + w("bias", sizes=sizes) if bias else y
 
 
 def LayerNorm(w, x, /, *, eps=1e-6, scale=True, bias=True, **inits):
@@ -157,8 +162,16 @@ def Conv(
     groups=1, bias=True, weight_norm=None, **inits,
 ):  # fmt: skip
     kernel, w, inside = _kernel(w, weight_norm)
+    window = per_axis(window, kernel.ndim - 2)
+    fits(kernel, [*window, x.shape[-1] // groups, features])
     y = convolved(x.array, kernel, stride, padding, dilation, groups)
     return Tensor(y + w(*inside, "bias") if bias else y, x.names)
+
+
+def fits(kernel: Any, sizes: list[int]) -> None:
+    """A kernel is of the sizes that parameters give it."""
+    if list(kernel.shape) != sizes:
+        raise Refused(f"kernel: {list(kernel.shape)}, not {sizes}")
 
 
 def convolved(
@@ -188,6 +201,7 @@ def ConvTranspose(
 ):  # fmt: skip
     kernel, w, inside = _kernel(w, weight_norm)
     n = kernel.ndim - 2
+    fits(kernel, [*per_axis(window, n), x.shape[-1], features])
     flat = x.array.reshape(-1, *x.shape[x.ndim - n - 1 :])
     stride, dilation = per_axis(stride, n), per_axis(dilation, n)
     pads: Any = padding.upper() if isinstance(padding, str) else None
@@ -203,14 +217,17 @@ def ConvTranspose(
 
 
 def _lstm(w: Any, x: Any, h: Any, c: Any) -> tuple[Any, Any]:
-    i, f, g, o = jnp.split(affine(x, w, "input") + affine(h, w, "recurrent"), 4, -1)
+    out = (4 * h.shape[-1],)
+    both = affine(x, w, "input", out=out) + affine(h, w, "recurrent", out=out)
+    i, f, g, o = jnp.split(both, 4, -1)
     c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
     return jax.nn.sigmoid(o) * jnp.tanh(c), c
 
 
 def _gru(w: Any, x: Any, h: Any) -> tuple[Any]:
-    ur, uz, un = jnp.split(affine(x, w, "input"), 3, -1)
-    vr, vz, vn = jnp.split(affine(h, w, "recurrent"), 3, -1)
+    out = (3 * h.shape[-1],)
+    ur, uz, un = jnp.split(affine(x, w, "input", out=out), 3, -1)
+    vr, vz, vn = jnp.split(affine(h, w, "recurrent", out=out), 3, -1)
     z = jax.nn.sigmoid(uz + vz)
     n = jnp.tanh(un + jax.nn.sigmoid(ur + vr) * vn)
     return ((1 - z) * n + z * h,)
@@ -224,10 +241,18 @@ def GRUCell(w, x, h, /, hidden=REQUIRED):
     return _gru(w, x.array, h.array)[0]
 
 
-def _run(step: Any, w: Any, x: Tensor, start: list[Any], mask: Any, reverse: bool):
+def _run(
+    step: Any,
+    w: Any,
+    x: Tensor,
+    start: list[Any],
+    mask: Any,
+    hidden: int,
+    reverse: bool,
+) -> Any:
     """A recurrence along the axis before the last: what comes out, and the last state."""
     xs = jnp.moveaxis(x.array, -2, 0)
-    zeros = jnp.zeros((*xs.shape[1:-1], w("recurrent", "kernel").shape[0]))
+    zeros = jnp.zeros((*xs.shape[1:-1], hidden))
     state = [zeros if s is None else s.array for s in start]
     keep = None if mask is None else jnp.moveaxis(mask.array, -1, 0)[..., None]
     out: list[Any] = [None] * len(xs)
@@ -245,7 +270,7 @@ def LSTM(w, x, h=None, c=None, mask=None, /, hidden=REQUIRED, *, reverse=False):
 
 
 def lstm_run(w, x, h=None, c=None, mask=None, /, hidden=REQUIRED, *, reverse=False):
-    return _run(_lstm, w, x, [h, c], mask, reverse)
+    return _run(_lstm, w, x, [h, c], mask, hidden, reverse)
 
 
 def GRU(w, x, h=None, mask=None, /, hidden=REQUIRED, *, reverse=False):
@@ -253,7 +278,7 @@ def GRU(w, x, h=None, mask=None, /, hidden=REQUIRED, *, reverse=False):
 
 
 def gru_run(w, x, h=None, mask=None, /, hidden=REQUIRED, *, reverse=False):
-    return _run(_gru, w, x, [h], mask, reverse)
+    return _run(_gru, w, x, [h], mask, hidden, reverse)
 
 
 LAYERS = {

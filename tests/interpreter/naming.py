@@ -16,9 +16,10 @@ def snake(name: str) -> str:
 
 
 def layer_names(
-    body: tuple[tree.Statement, ...], is_kind: Callable[[str], bool]
+    body: tuple[tree.Statement, ...], is_kind: Callable[[str], bool], taken: set[str]
 ) -> dict[int, str]:
-    """The name of each construction in a body, by the identity of its node."""
+    """The name of each construction in a body, by the identity of its node; `taken` are those of
+    parameters."""
     found = list(_constructions(body, is_kind))
     counts: dict[str, int] = {}
     for node, name in found:
@@ -26,7 +27,7 @@ def layer_names(
             counts[_own(node)] = counts.get(_own(node), 0) + 1
     names: dict[int, str] = {}
     numbers: dict[str, int] = {}
-    given = {name for _, name in found}
+    given = {name for _, name in found} | taken | set(_values(body))
     for node, name in found:
         if name is None:
             kind = name = _own(node)
@@ -36,6 +37,26 @@ def layer_names(
             given.add(name)
         names[id(node)] = name
     return names
+
+
+def _values(body: tuple[tree.Statement, ...]) -> Iterator[str]:
+    """The names that statements give values to."""
+    for statement in body:
+        match statement:
+            case tree.Assign(targets=targets):
+                yield from (t.id for t in targets)
+            case tree.Declare(fields=fields):
+                yield from (f.name for f in fields)
+            case tree.For(body=inner):
+                yield from _values(inner)
+            case tree.Scan(targets=targets, carries=carries, body=inner):
+                yield from (t.id for t in targets)
+                yield from (c.name for c in carries)
+                yield from _values(inner)
+            case tree.Collect(name=name):
+                yield name
+            case tree.If(then=then, orelse=orelse):
+                yield from _values((*then, *orelse))
 
 
 def _own(node: Any) -> str:

@@ -1,0 +1,57 @@
+"""One case, judged: the generated model does what the interpreter does, or both refuse."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import jax
+from interpreted import Case
+from interpreting import Differs, compare, frozen, modes_of
+
+from nnxc.instance import instantiate
+from tests.fuzz.checks import path_of
+from tests.interpreter.values import Refused
+
+
+def judge(case: Case, gradients: bool) -> str:
+    """`same`, or what `refused` says; raises `Differs` or whatever went wrong."""
+    try:
+        model = case.subject.create(case.model, case.args)
+    except ValueError as error:
+        return refused(case, error)
+    hold = partial(
+        compare,
+        case.subject,
+        case.model,
+        case.args,
+        case.inputs,
+        model=model,
+    )
+    modes = modes_of(model)
+    try:
+        hold(gradients=gradients and not modes)
+        if modes:
+            hold(train=True, gradients=gradients)
+    except Refused as error:
+        raise Differs(f"the interpreter alone refuses: {error}") from None
+    return "same"
+
+
+def refused(case: Case, why: ValueError) -> str:
+    """What a constructor refuses, the interpreter refuses, at weights as the compiler expects
+    them; `unasked` where it cannot be asked, for these are not there."""
+    made = instantiate(case.subject.program, case.model, frozen(case.args), {})
+    weights = {
+        path_of(name): jax.ShapeDtypeStruct([s.value for s in w.sizes], "float32")
+        for name, w in made.weights().items()
+    }
+    call = case.subject.meaning.call
+    try:
+        jax.eval_shape(
+            lambda w: call(case.model, w, case.inputs, case.args).value, weights
+        )
+    except LookupError:
+        return "unasked"
+    except Exception:  # sizes that do not fit end in errors of any kind
+        return "refused"
+    raise Differs(f"the constructor alone refuses: {why}") from None
