@@ -531,3 +531,18 @@ def _fail_at(
         return real(*args, **kwargs)
 
     monkeypatch.setattr(files.os, function, failing)
+
+
+@pytest.mark.parametrize("stacked", [True, False])
+def test_a_scan_of_nothing_is_told(tmp_path: Path, stacked: bool) -> None:
+    spec = tmp_path / "net.nnx"
+    end = "-> Layer * 3" if stacked else "-> Layer"
+    spec.write_text(
+        "block Layer:\n    input x: [B, d]\n    return x -> Linear(d) -> relu\n\n"
+        f"model Net(d = 4):\n    input x: [B, d]\n    return x {end}\n"
+    )
+    options = nnxc.Options(stack="scan")
+    result = nnxc.build(spec, tmp_path / "out", options=options)
+    assert result.ok and len(result.written) == 1
+    notes = [] if stacked else [("N908", "note")]
+    assert [(d.code, d.severity) for d in result.diagnostics] == notes

@@ -76,6 +76,15 @@ def test_statistics_are_in_float32(name: str) -> None:
     assert {*products(iter(found))} == {("bfloat16", "bfloat16")}
 
 
+@pytest.mark.parametrize("unbiased", ["false", "true"])
+def test_running_statistics_are_in_float32(unbiased: str) -> None:
+    body = f"return h -> BatchNorm(unbiased={unbiased})"
+    found = traced(MODEL.format(body=body), evaluate=True)
+    assert not [e for e in found if e.primitive.name in STATISTICS and half(e)]
+    assert [e.primitive.name for e in found].count("rsqrt") == 1
+    assert {*products(iter(found))} == {("bfloat16", "bfloat16")}
+
+
 @pytest.mark.parametrize("name", ATTENTION)
 def test_attention_weighs_in_float32(name: str) -> None:
     body = (Q if name != "layer" else "") + MASK * (name == "mask") + ATTENTION[name]

@@ -138,3 +138,51 @@ def test_values_that_are_exchanged_are_computed_first() -> None:
         fix, place = (found[0].fix, found[0].fix.span)
         spec = spec[: place.start] + fix.text + spec[place.end :]
     assert "next_b = a + b\n    a = b\n    b = next_b\n" in spec
+
+
+MENDED = {
+    "for i in range(3):\n        if a and (i + 1 not in [2] or i == 0):\n            x = x -> Linear(d) as l\n"
+    "    return x": "not i + 1 in [2]",
+    "return x * zeros([B, T], int)[..., none]": "zeros([B, T], dtype=int)",
+}
+
+
+@pytest.mark.parametrize("body", MENDED)
+def test_the_help_is_what_is_meant(body: str) -> None:
+    head = HEAD if "a and" in body else HEAD.replace(", a = true", "")
+    (found,) = nnxc.compile(f"{head}{body}\n").diagnostics
+    assert found.fix is not None
+    place, spec = found.fix.span, f"{head}{body}\n"
+    mended = spec[: place.start] + found.fix.text + spec[place.end :]
+    assert MENDED[body] in mended and not nnxc.compile(mended).diagnostics
+
+
+ONCE = {
+    "numbers in a list that grows": (
+        "model Net(d = 4):\n    input x: [B, d]\n    widths = []\n    for i in range(2):\n"
+        "        widths.append(d * (i + 1))\n    for w in widths:\n        x = x -> Linear(w) as l\n"
+        "    return x\n",
+        ("N233", "d * (i + 1)"),
+    ),
+    "an axis with the name of a block": (
+        "block B:\n    input x: [B, d]\n    return x -> Linear(d)\n\n"
+        "model Net(d = 4):\n    input x: [B, d]\n    return x -> B\n",
+        ("N203", "B"),
+    ),
+    "an initialiser with another's arguments": (
+        "model Net(d = 4):\n    input x: [B, d]\n    param t: [d] = uniform(-1, 1)\n    return x * t\n",
+        ("N205", "1"),
+    ),
+    "a switch of a list": (
+        "block Blk(flags):\n    input x: [B, d]\n    if flags[0]:\n        x = x -> Linear(d)\n"
+        "    return x\n\nmodel Net(d = 4, flags = [true, false]):\n    input x: [B, d]\n"
+        "    return x -> Blk(flags)\n",
+        ("N207", "flags[0]"),
+    ),
+}
+
+
+@pytest.mark.parametrize("spec, expected", ONCE.values(), ids=ONCE)
+def test_one_mistake_is_one_message(spec: str, expected: tuple[str, str]) -> None:
+    found = nnxc.compile(spec).diagnostics
+    assert [(d.code, d.primary.span.text) for d in found] == [expected]

@@ -176,4 +176,5 @@ CODES: dict[str, str] = {
     "N905": "folder without specs",
     "N906": "output not up to date",
     "N907": "spec not formatted",
+    "N908": "nothing to scan",
 }

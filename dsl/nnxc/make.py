@@ -124,7 +124,24 @@ def _compile(
         _Made(path, os.path.join(out, name), text, tuple(inputs))
         for name, text in output.files.items()
     ]
-    return made, list(output.diagnostics)
+    found = list(output.diagnostics)
+    if output.files and options.stack == "scan":
+        plain = replace(options, stack="loop")
+        other = compile(source, path=path, read=read, options=plain)
+        if all(_body(t) == _body(other.files[n]) for n, t in output.files.items()):
+            found.append(_nothing_scanned(spec))
+    return made, found
+
+
+def _body(text: str) -> str:
+    return text.split("\n", 3)[3]  # the header names the options
+
+
+def _nothing_scanned(spec: str) -> Diagnostic:
+    message = f"nothing of `{display(spec)}` is scanned"
+    help = "a stack `Block(...) * n` is, and a loop whose layers are all alike"
+    problem = file_problem("N908", spec, message, help)
+    return replace(problem, severity="note")
 
 
 def _clashes(made: Sequence[_Made]) -> list[Diagnostic]:

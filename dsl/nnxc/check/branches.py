@@ -7,7 +7,7 @@ from contextlib import contextmanager, nullcontext
 from typing import Any, TypeVar
 
 from .. import ir
-from ..diagnostics import Label
+from ..diagnostics import Advice, Label, write
 from ..ops.base import Kind
 from ..record import Record
 from ..shapes import Axis, TensorType
@@ -67,13 +67,11 @@ def condition_of(ctx: Context, node: tree.Expr) -> Static:
     if condition.flavor == "unknown" and condition.param is not None:
         demand(ctx, condition.param, Kind.BOOL, node.span)
     elif condition.flavor != "bool":
-        ctx.fail(
-            "N207",
-            "a condition is true or false",
-            node.span,
-            related=seen(condition),
-            help="compare it, such as `n > 0`",
-        )
+        text = "a condition is true or false"
+        advice: Advice = {"help": "compare it, such as `n > 0`"}
+        if condition.flavor == "unknown":
+            advice = write(node.span, f"{node.span.text} == true")
+        ctx.fail("N207", text, node.span, related=seen(condition), **advice)
     ctx.build_from_static(condition.node, node.span, "the choice")
     return condition
 

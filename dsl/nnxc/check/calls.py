@@ -101,9 +101,15 @@ def _positional(
             "N205",
             f"`{op.name}` takes {most} positional argument{'s' * (most != 1)}",
             arg.span,
-            **native.too_many(ctx, arg, {"help": _takes(op)}),
+            **_too_many(ctx, op, arg),
         )
     _put(ctx, op, target.name, arg, written.params, written)
+
+
+def _too_many(ctx: Context, op: Op, arg: tree.Arg) -> Advice:
+    otherwise: Advice = {"help": _takes(op)}
+    own = op.group == "initializer"  # functions of the same names take other things
+    return otherwise if own else native.too_many(ctx, arg, otherwise)
 
 
 def _extends(before: tree.Expr, value: tree.Expr) -> bool:

@@ -15,6 +15,7 @@ from ..syntax import tree
 from ..syntax.walk import nodes_in
 from .conditions import size
 from .context import Context
+from .flavors import describe
 from .values import Bad, Binding, Fault, Listed, Static, Tensor
 
 APPEND, POP = "append", "pop"
@@ -78,8 +79,6 @@ def _new(
 
 def append(ctx: Context, node: tree.Call) -> bool:
     """`skips.append(x)` on a line of its own; False where it is another call."""
-    from .expressions import tensor
-
     name = _owner(ctx, node, APPEND)
     if name is None:
         return False
@@ -89,11 +88,28 @@ def append(ctx: Context, node: tree.Call) -> bool:
         calls = (f"{name}.append({a.value.span.text})" for a in node.args)
         advice = write(node.span, margin.join(calls)) if node.args else {}
         ctx.fail("N205", "`append` takes one tensor", node.span, **advice)
-    value = tensor(ctx, node.args[0].value, "what a list holds")
+    value = _entry(ctx, node.args[0].value)
     held = _with(ctx, name, _held(ctx, name), value)
     ctx.body.append(ir.Append(name, value.expr, node.span))
     _rebind(ctx, name, held)
     return True
+
+
+def _entry(ctx: Context, node: tree.Expr) -> Tensor:
+    """What a list that grows holds: a tensor."""
+    from .expressions import as_tensor, expr
+
+    value = expr(ctx, node)
+    if isinstance(value, Static) and value.flavor in ("int", "float", "unknown"):
+        ctx.fail(
+            "N233",
+            "what a list holds must be a tensor",
+            node.span,
+            f"this is {describe(value)}",
+            help="a list of numbers has one from the start, and grows by `+`: `widths = [d]`, "
+            "`widths = widths + [n]`",
+        )
+    return as_tensor(ctx, value, node, "what a list holds")
 
 
 def _with(ctx: Context, name: str, held: Listed, value: Tensor) -> Listed:

@@ -9,7 +9,7 @@ from ..diagnostics import Label, Sink, did_you_mean
 from ..ops import LOSSES, METRICS, MODEL_OPS
 from ..source import Span
 from ..syntax import tree
-from ..syntax.walk import names_in
+from ..syntax.walk import names_in, nodes_in
 from .calls import evaluate_block_params, sort_out_block
 from .context import Context
 from .definition import check_definition, file_doc
@@ -175,7 +175,8 @@ def _circle(files: Files, path: list[str], name: str, span: Span) -> None:
 def _callees(files: Files, key: str) -> list[tuple[str, Span]]:
     known = files.known[key]
     found: dict[str, Span] = {}
-    for name in names_in(known.node.body):
+    axes = {n.span for t in nodes_in(known.node.body, tree.TypeOf) for n in names_in(t)}
+    for name in (n for n in names_in(known.node.body) if n.span not in axes):
         target = known.visible.get(name.id)
         if target in files.known:
             found.setdefault(target, name.span)

@@ -340,7 +340,8 @@ def index(ctx: Context, value: Static, at: Static, span: Span) -> Static:
             ctx.fail("N222", f"the list has {len(value.items)} elements", span)
         return value.items[int(at.value)]
     node = ir.StaticIndex(value.node, at.node)
-    element = value.element if value.flavor == "list" else Static(node, "int")
+    other = Static(node, "int" if value.flavor == "window" else "unknown")
+    element = value.element if value.flavor == "list" else other
     element = element or Static(node, "unknown")
     dim = None
     if (

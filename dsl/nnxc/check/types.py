@@ -134,9 +134,8 @@ def _has_a_name(ctx: Context, node: tree.Expr) -> None:
 
 def _bind_axis(ctx: Context, name: tree.Name) -> None:
     if name.id in ctx.functions or name.id in ctx.signatures:
-        ctx.fail(
-            "N203", f"`{name.id}` is a library name and cannot name an axis", name.span
-        )
+        what = "a library name" if name.id in ctx.functions else "a block"
+        ctx.fail("N203", f"`{name.id}` is {what} and cannot name an axis", name.span)
     size = symbol(name.id)
     ctx.axes[name.id] = name.span
     binding = ctx.bind(name.id, Static(ir.Size(size), "int", size), name.span, "axis")

@@ -29,8 +29,8 @@ def origins(program: ir.Program) -> list[Origin]:
 
 def _needed(program: ir.Program) -> Iterator[Helper]:
     for op, build in (*ops(program), *_as_values(program)):
-        if op.helper and _calls(build, op.helper):
-            yield op.helper
+        known = (*op.helper.needs, op.helper) if op.helper else ()
+        yield from (helper for helper in known if _calls(build, helper))
         if op.origin:
             yield from (FROM_FILE,) if op.origin.file else ()
             yield from (TABLE,) if _calls(build, TABLE) else ()
@@ -51,8 +51,12 @@ def _names_activation(value: ir.Recorded) -> bool:
 
 def _calls(build: Call | str, helper: Helper) -> bool:
     """Whether a build needs its entry's helper, for arguments may choose another."""
-    text = build if isinstance(build, str) else f"{build.target} {build.around}"
+    text = build if isinstance(build, str) else _of_parts(build)
     return re.search(rf"(?<![\w.]){helper.name}\b", text) is not None
+
+
+def _of_parts(build: Call) -> str:
+    return " ".join((build.target, build.around, *build.kwargs.values()))
 
 
 def ops(program: ir.Program) -> Iterator[tuple[Op, Call | str]]:

@@ -21,7 +21,18 @@ OPTIONS = {"epsilon": "eps", "use_scale": "scale", "scale_init": "scale_init"}
 AFFINE_OPTIONS = {**OPTIONS, "use_bias": "bias", "bias_init": "bias_init"}
 AFFINE = {"scale": "d if scale", "bias": "d if bias"}
 INPUT = (Input("x", "float"),)
-BATCH_OPTIONS = {"momentum": "momentum", **AFFINE_OPTIONS}
+AS_GIVEN = Helper(
+    "as_given",
+    '''def as_given(arrays: Any, /, *, dtype: Any = None, inexact: bool = True) -> Any:
+    """Nothing is cast: running statistics stay in float32, whatever `dtype` is."""
+    return arrays
+''',
+)
+BATCH_OPTIONS = {
+    "momentum": "momentum",
+    **AFFINE_OPTIONS,
+    "promote_dtype": f"={AS_GIVEN.name}",
+}
 BATCH_NORM = Helper(
     "BatchNorm",
     '''class BatchNorm(nnx.BatchNorm):
@@ -35,6 +46,7 @@ BATCH_NORM = Helper(
         self.var[...] = kept + (self.var[...] - kept) * n / (n - 1)
         return y
 ''',
+    (AS_GIVEN,),
 )
 
 

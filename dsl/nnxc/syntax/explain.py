@@ -233,6 +233,37 @@ def _untyped_field(fault: Fault) -> Diagnostic | None:
     return fault.report("N120", f"`{name}` has no type", advice, at=fault.before)
 
 
+def _not_in(fault: Fault) -> Diagnostic | None:
+    """`a not in b`: `not` stands before all of it."""
+    if fault.kind != "NOT" or fault.after is None or fault.after.kind != "IN":
+        return None
+    tokens = fault.line.tokens
+    start = at = tokens.index(fault.token)
+    depth = 0
+    while at and (depth or tokens[at - 1].kind not in _BEFORE_NOT):
+        at -= 1
+        depth += (tokens[at].text in ")]") - (tokens[at].text in "([")
+    if start == at:
+        return None
+    left = Span(fault.source, tokens[at].start, tokens[start - 1].end)
+    place = Span(fault.source, left.start, fault.after.end)
+    return fault.report("N120", "unexpected `not`", write(place, f"not {left.text} in"))
+
+
+_BEFORE_NOT = (
+    "IF",
+    "ELIF",
+    "AND",
+    "OR",
+    "NOT",
+    "REQUIRE",
+    "ASSIGN",
+    "LPAR",
+    "LSQB",
+    "COMMA",
+)
+
+
 def _half_a_choice(fault: Fault) -> Diagnostic | None:
     if not fault.accepts("ELSE") or fault.kind not in _ENDS:
         return None
@@ -311,6 +342,7 @@ _EXPLANATIONS: tuple[Explanation, ...] = (
     habits.colon_for_equals,
     _nameless_collect,
     _unknown_statement,
+    _not_in,
     _half_a_choice,
     _missing_comma,
     _untyped_field,
