@@ -143,13 +143,17 @@ def test_values_that_are_exchanged_are_computed_first() -> None:
 MENDED = {
     "for i in range(3):\n        if a and (i + 1 not in [2] or i == 0):\n            x = x -> Linear(d) as l\n"
     "    return x": "not i + 1 in [2]",
+    "return x -> Linear(d) as l * sqrt(d)": "(x -> Linear(d) as l) * sqrt(d)",
+    "y = x -> LayerNorm -> Linear(d) * sqrt(d) -> relu\n    return y": (
+        "y = (x -> LayerNorm -> Linear(d)) * sqrt(d) -> relu"
+    ),
     "return x * zeros([B, T], int)[..., none]": "zeros([B, T], dtype=int)",
 }
 
 
 @pytest.mark.parametrize("body", MENDED)
 def test_the_help_is_what_is_meant(body: str) -> None:
-    head = HEAD if "a and" in body else HEAD.replace(", a = true", "")
+    head = HEAD if "if a" in body else HEAD.replace(", a = true", "")
     (found,) = nnxc.compile(f"{head}{body}\n").diagnostics
     assert found.fix is not None
     place, spec = found.fix.span, f"{head}{body}\n"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from .. import ir
+from ..diagnostics import Advice, write
 from ..source import Span
 from ..syntax import tree
+from ..syntax.walk import nodes_in
 from . import types
 from .apply import check_count
 from .context import Context
@@ -167,11 +169,30 @@ def _stack(
     return apply(ctx, layer.layer, None, (), span, value)
 
 
+def _count(ctx: Context, left: tree.Expr, right: tree.Expr) -> Static:
+    """How many layers there are; what is no such number was meant to scale what the arrows give."""
+    from .expressions import expr, static
+
+    value = expr(ctx, right)
+    if not isinstance(value, Tensor) and getattr(value, "flavor", "") != "float":
+        return static(ctx, right, "the number of layers")
+    pipes = nodes_in(ctx.statement, tree.Pipe)
+    mine = [
+        p for p in pipes if any(s.value.span.contains(right.span) for s in p.stages)
+    ]
+    advice: Advice = {}
+    if mine and isinstance(left, (tree.Call, tree.Name, tree.Named)):
+        whole = Span(right.span.source, mine[-1].span.start, right.span.end)
+        before = Span(right.span.source, mine[-1].span.start, left.span.end)
+        why = "arithmetic stands outside of arrows"
+        advice = write(whole, f"({before.text}) * {right.span.text}", why)
+    text = "a stack has a whole number of layers"
+    ctx.fail("N207", text, right.span, **advice)
+
+
 def stacked(ctx: Context, left: tree.Expr, right: tree.Expr) -> Value:
     """`Block(...) * n`, declared and not applied yet."""
-    from .expressions import static
-
-    count = static(ctx, right, "the number of layers")
+    count = _count(ctx, left, right)
     check_count(ctx, count, right.span)
     layer = ctx.attempt(lambda: _declare_only(ctx, left))
     if isinstance(layer, Applied):

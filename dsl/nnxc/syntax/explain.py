@@ -237,30 +237,39 @@ def _not_in(fault: Fault) -> Diagnostic | None:
     """`a not in b`: `not` stands before all of it."""
     if fault.kind != "NOT" or fault.after is None or fault.after.kind != "IN":
         return None
-    tokens = fault.line.tokens
-    start = at = tokens.index(fault.token)
-    depth = 0
-    while at and (depth or tokens[at - 1].kind not in _BEFORE_NOT):
-        at -= 1
-        depth += (tokens[at].text in ")]") - (tokens[at].text in "([")
-    if start == at:
+    if fault.before is None or fault.before.kind in _OPENING:
         return None
-    left = Span(fault.source, tokens[at].start, tokens[start - 1].end)
-    place = Span(fault.source, left.start, fault.after.end)
+    left = _operand(fault)
+    place = left.to(fault.span(fault.after))
     return fault.report("N120", "unexpected `not`", write(place, f"not {left.text} in"))
 
 
-_BEFORE_NOT = (
-    "IF",
-    "ELIF",
-    "AND",
-    "OR",
-    "NOT",
-    "REQUIRE",
-    "ASSIGN",
-    "LPAR",
-    "LSQB",
-    "COMMA",
+def _arithmetic_after_as(fault: Fault) -> Diagnostic | None:
+    """`x -> f as name * 2`: what arrows give stands in parentheses."""
+    at = fault.line.tokens.index(fault.token) if fault.kind != END else 0
+    if at < 2 or fault.line.tokens[at - 2].kind != "AS":
+        return None
+    if fault.token.text not in ("+", "-", "*", "/"):
+        return None
+    left, why = _operand(fault), "arithmetic stands outside of arrows"
+    advice = write(left, f"({left.text})", why)
+    return fault.report("N120", f"unexpected `{fault.token.text}`", advice)
+
+
+def _operand(fault: Fault) -> Span:
+    """What stands before the token at fault, as far as its brackets or the word before."""
+    tokens = fault.line.tokens
+    end = at = tokens.index(fault.token)
+    depth = 0
+    while at and (depth or tokens[at - 1].kind not in _OPENING):
+        at -= 1
+        depth += (tokens[at].text in ")]") - (tokens[at].text in "([")
+    return Span(fault.source, tokens[at].start, tokens[end - 1].end)
+
+
+_OPENING = (
+    *("IF", "ELIF", "AND", "OR", "NOT", "REQUIRE", "RETURN"),
+    *("ASSIGN", "LPAR", "LSQB", "COMMA"),
 )
 
 
@@ -343,6 +352,7 @@ _EXPLANATIONS: tuple[Explanation, ...] = (
     _nameless_collect,
     _unknown_statement,
     _not_in,
+    _arithmetic_after_as,
     _half_a_choice,
     _missing_comma,
     _untyped_field,
