@@ -216,7 +216,7 @@ def namespace(op: Op) -> dict[str, Any]:
     """What an entry's Python text may refer to."""
     names = dict(NAMESPACE)
     if op.helper is not None:
-        for helper in (*op.helper.needs, op.helper):
+        for helper in (*op.helper.needs, op.helper, *op.other_helpers):
             exec(helper.source, names)
     return names
 

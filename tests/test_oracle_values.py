@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import jax
@@ -383,6 +384,39 @@ def test_corners_stay_where_they_are(size: int) -> None:
     rows = [[np.interp(at, range(5), x[b, :, c]) for c in range(3)] for b in range(2)]
     expected = np.swapaxes(np.array(rows), 1, 2)
     close(made("resize", args, "B 5 C")[1](x), expected)
+
+
+@pytest.mark.parametrize(("old", "new"), [(3, 7), (5, 3), (4, 4), (5, 1), (2, 5)])
+def test_pytorch_has_kernels_of_its_own(old: int, new: int) -> None:
+    x, shape = draw(2, old, 3), f"B {old} C"
+    floor = made("resize", {"size": (new,), "method": "torch_nearest"}, shape)[1](x)
+    close(floor, x[:, [int(i * old / new) for i in range(new)]])
+    near = made("resize", {"size": (new,)}, shape)[1](x)
+    close(near, x[:, [int((i + 0.5) * old / new) for i in range(new)]])
+    for corners in (False, True):
+        args = {"size": (new,), "method": "torch_bicubic", "corners": corners}
+        rows = []
+        for i in range(new):
+            at = (i + 0.5) * old / new - 0.5
+            if corners:
+                at = i * (old - 1) / (new - 1) if new > 1 else 0
+            first = math.floor(at)
+            weights = cubic(at - first)
+            places = np.clip(range(first - 1, first + 3), 0, old - 1)
+            rows.append(sum(w * x[:, p] for w, p in zip(weights, places, strict=True)))
+        close(made("resize", args, shape)[1](x), np.stack(rows, axis=1))
+
+
+def cubic(t: float, a: float = -0.75) -> list[float]:
+    """Weights of four neighbours, `t` past the second."""
+
+    def near(s: float) -> float:
+        return ((a + 2) * s - (a + 3)) * s * s + 1
+
+    def far(s: float) -> float:
+        return ((a * s - 5 * a) * s + 8 * a) * s - 4 * a
+
+    return [far(t + 1), near(t), near(1 - t), far(2 - t)]
 
 
 def test_what_becomes_smaller_is_smoothed_or_not() -> None:

@@ -81,6 +81,13 @@ def resized(
     """An image at other sizes of the axes before the last."""
     lead = x.ndim - 1 - len(size)
     shape = (*x.shape[:lead], *size, x.shape[-1])
+    if method.startswith("torch_"):
+        for axis, new in enumerate(size, lead):
+            matrix = _as_torch(x.shape[axis], new, method, corners)
+            x = jnp.moveaxis(
+                jnp.tensordot(x, matrix.astype(x.dtype), (axis, 1)), -1, axis
+            )
+        return x
     if not corners:
         return jax.image.resize(x, shape, method, antialias=antialias)
     for axis, new in enumerate(size, lead):
@@ -95,3 +102,23 @@ def resized(
         high = jnp.minimum(low + 1, old - 1)
         x = jnp.take(x, low, axis) * (1 - share) + jnp.take(x, high, axis) * share
     return x
+
+
+def _as_torch(old: int, new: int, method: str, corners: bool) -> Any:
+    """How much each entry counts in each new one, as PyTorch has it."""
+    matrix = np.zeros((new, old), np.float32)
+    for i in range(new):
+        if method == "torch_nearest":
+            matrix[i, i * old // new] = 1
+            continue
+        at = i * (old - 1) / max(new - 1, 1) if corners else (i + 0.5) * old / new - 0.5
+        for j in range(math.floor(at) - 1, math.floor(at) + 3):
+            matrix[i, min(max(j, 0), old - 1)] += _keys(abs(at - j), -0.75)
+    return jnp.asarray(matrix)
+
+
+def _keys(t: float, a: float) -> float:
+    """The kernel of cubic convolution."""
+    if t <= 1:
+        return (a + 2) * t**3 - (a + 3) * t**2 + 1
+    return a * (t**3 - 5 * t**2 + 8 * t - 4) if t < 2 else 0.0

@@ -29,7 +29,8 @@ def origins(program: ir.Program) -> list[Origin]:
 
 def _needed(program: ir.Program) -> Iterator[Helper]:
     for op, build in (*ops(program), *_as_values(program)):
-        known = (*op.helper.needs, op.helper) if op.helper else ()
+        own = (*op.helper.needs, op.helper) if op.helper else ()
+        known = (*own, *op.other_helpers)
         yield from (helper for helper in known if _calls(build, helper))
         if op.origin:
             yield from (FROM_FILE,) if op.origin.file else ()

@@ -264,6 +264,7 @@ class Op(Record):
     )
     aliases: tuple[str, ...] = ()  # names that other libraries give it, for hints
     helper: Helper | None = None
+    other_helpers: tuple[Helper, ...] = ()  # that a rule's build may call instead
     methods: Mapping[str, Op] = field(default_factory=dict)  # wte.attend
     examples: tuple[Example, ...] = ()
     source: str = ""  # for a formula: where it comes from

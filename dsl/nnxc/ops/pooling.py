@@ -20,6 +20,7 @@ from .base import (
     Requirement,
     Rule,
     Shaped,
+    ShapeError,
 )
 from .pattern import divides, expect_known
 from .window import PADDINGS, WINDOW, per_axis, slide, spatial, tuple_text
@@ -36,8 +37,20 @@ PADDING = Param(
     literal=True,
     positional=False,
 )
-METHODS = {m: f'"{m}"' for m in ("nearest", "bilinear", "bicubic")}
-METHOD = Param("method", Kind.TEXT, "nearest", "how to fill in between", METHODS)
+METHODS = {
+    m: f'"{m}"'
+    for m in ("nearest", "bilinear", "bicubic", "torch_nearest", "torch_bicubic")
+}
+METHOD = Param(
+    "method",
+    Kind.TEXT,
+    "nearest",
+    "how to fill in between: `nearest` takes the nearest center, as PyTorch's `nearest-exact`, and "
+    "`bicubic` is Keys' kernel of a = -0.5 within the image; `torch_nearest` and `torch_bicubic` (a = -0.75, "
+    "edges repeated, never smoothed) are what PyTorch's `nearest` and `bicubic` are",
+    METHODS,
+    literal=True,
+)
 ANTIALIAS = Param(
     "antialias",
     Kind.BOOL,
@@ -63,6 +76,35 @@ RESIZE_CORNERS = Helper(
     return jax.image.scale_and_translate(
         x, shape, axes, scales, (1 - scales) / 2, method, antialias=False
     )
+''',
+)
+RESIZE_BICUBIC = Helper(
+    "resize_bicubic",
+    '''def resize_bicubic(
+    x: jax.Array, shape: tuple[int, ...], corners: bool = False
+) -> jax.Array:
+    """Interpolated as PyTorch does: by cubic convolution of a = -0.75, edges repeated."""
+    for axis, new in enumerate(shape):
+        old = x.shape[axis]
+        if new == old:
+            continue
+        steps = jnp.arange(new, dtype=jnp.float32)
+        if corners:
+            at = steps * ((old - 1) / max(new - 1, 1))
+        else:
+            at = (steps + 0.5) * (old / new) - 0.5
+        first = jnp.floor(at)
+        total = 0.0
+        for tap in range(-1, 3):
+            index = jnp.clip(first.astype(int) + tap, 0, old - 1)
+            t = jnp.abs(at - first - tap)
+            near = ((1.25 * t - 2.25) * t) * t + 1
+            far = ((-0.75 * t + 3.75) * t - 6) * t + 3
+            weight = jnp.where(t <= 1, near, far).astype(x.dtype)
+            weight = weight.reshape(-1, *[1] * (x.ndim - 1 - axis))
+            total = total + jnp.take(x, index, axis=axis) * weight
+        x = total
+    return x
 ''',
 )
 
@@ -197,7 +239,7 @@ def _upsample(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
     old = x.axes[-len(factors) - 1 : -1]
     sizes = [a.size * n for a, n in zip(old, factors, strict=True)]
     made = _resized(x, sizes, args)
-    if args["method"] != "nearest" or args["corners"]:
+    if "nearest" not in args["method"] or args["corners"]:
         return made
     names, first = _named("factor", factors), x.rank - 1 - len(factors)
     repeats = (f".repeat({{{n}}}, axis={first + i})" for i, n in enumerate(names))
@@ -210,12 +252,36 @@ def _resized(x: TensorType, sizes: Sequence[Dim], args: Mapping[str, Any]) -> Sh
     first = x.rank - 1 - len(sizes)
     axes = (Axis(n, a.label) for n, a in zip(sizes, x.axes[first:-1], strict=True))
     out = x.with_axes((*x.axes[:first], *axes, x.axes[-1]))
+    if args["method"] == "torch_nearest":
+        return _floored(x, out, args)
     shape = ("x", tuple_text(_names("shape", x.rank)))
     options = {"method": "method", "antialias": "antialias"}
     build = Call("jax.image.resize", shape, options, ("method",))
     if args["corners"]:
         build = Call("resize_corners", (*shape, "method"))
+    if args["method"] == "torch_bicubic":
+        build = Call("resize_bicubic", shape, {"corners": "corners"})
     return Shaped(out=out, sizes=_named("shape", out.sizes), build=build)
+
+
+def _floored(x: TensorType, out: TensorType, args: Mapping[str, Any]) -> Shaped:
+    """Each entry is the one at its place times the ratio of sizes, rounded down."""
+    if args["corners"]:
+        raise ShapeError(
+            "`torch_nearest` moves the outermost entries",
+            at="corners",
+            code="N305",
+            help='write method="nearest"',
+        )
+    pairs = list(zip(x.sizes, out.sizes, strict=True))
+    changed = [i for i, (old, new) in enumerate(pairs) if old != new]
+    takes = (
+        f".take(jnp.arange({{shape_{i}}}) * {{old_{i}}} // {{shape_{i}}}, axis={i})"
+        for i in changed
+    )
+    sizes = {f"shape_{i}": pairs[i][1] for i in changed}
+    sizes |= {f"old_{i}": pairs[i][0] for i in changed}
+    return Shaped(out=out, sizes=sizes, build="{x}" + "".join(takes))
 
 
 INPUT = (Input("x", "float", scalar=False),)
@@ -280,6 +346,7 @@ ENTRIES: tuple[Op, ...] = (
         inputs=INPUT,
         shape=_resize,
         helper=RESIZE_CORNERS,
+        other_helpers=(RESIZE_BICUBIC,),
         along=Along.INNER,
         examples=(
             Example({"size": (8, 6)}, ("B H W C",)),
@@ -290,6 +357,11 @@ ENTRIES: tuple[Op, ...] = (
                 {"size": (8, 6), "method": "bilinear", "antialias": False}, ("B H W C",)
             ),
             Example({"size": 8, "method": "bilinear"}, ("B H W C",)),
+            Example({"size": 8, "method": "torch_nearest"}, ("B H W C",)),
+            Example({"size": 8, "method": "torch_bicubic"}, ("B H W C",)),
+            Example(
+                {"size": 8, "method": "torch_bicubic", "corners": True}, ("B H W C",)
+            ),
         ),
     ),
     Op(
@@ -304,12 +376,14 @@ ENTRIES: tuple[Op, ...] = (
         inputs=INPUT,
         shape=_upsample,
         helper=RESIZE_CORNERS,
+        other_helpers=(RESIZE_BICUBIC,),
         along=Along.INNER,
         examples=(
             Example({"factor": 2}, ("B H W C",)),
             Example({"factor": (2, 3)}, ("B H W C",)),
             Example({"factor": (2,), "method": "bilinear"}, ("B T d",)),
             Example({"factor": 2, "corners": True, "method": "bilinear"}, ("B H W C",)),
+            Example({"factor": 3, "method": "torch_bicubic"}, ("B T d",)),
         ),
     ),
 )
