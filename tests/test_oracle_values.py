@@ -390,7 +390,8 @@ def test_corners_stay_where_they_are(size: int) -> None:
 def test_pytorch_has_kernels_of_its_own(old: int, new: int) -> None:
     x, shape = draw(2, old, 3), f"B {old} C"
     floor = made("resize", {"size": (new,), "method": "torch_nearest"}, shape)[1](x)
-    close(floor, x[:, [int(i * old / new) for i in range(new)]])
+    ratio = np.float32(old / new)  # PyTorch's own rounding
+    close(floor, x[:, [int(np.float32(i) * ratio) for i in range(new)]])
     near = made("resize", {"size": (new,)}, shape)[1](x)
     close(near, x[:, [int((i + 0.5) * old / new) for i in range(new)]])
     for corners in (False, True):
@@ -417,6 +418,46 @@ def cubic(t: float, a: float = -0.75) -> list[float]:
         return ((a * s - 5 * a) * s + 8 * a) * s - 4 * a
 
     return [far(t + 1), near(t), near(1 - t), far(2 - t)]
+
+
+def test_groups_of_a_transposed_convolution_do_not_mix() -> None:
+    args = {"features": 6, "window": (3, 2), "stride": (2, 3), "padding": "valid"}
+    layer, run = made("ConvTranspose", args | {"groups": 2}, "2 5 4 8")
+    kernel, bias = np.asarray(layer.kernel[...]), np.asarray(layer.bias[...])
+    assert kernel.shape == (3, 2, 4, 2, 3)
+    x = draw(2, 5, 4, 8)
+    wanted = np.zeros((2, 11, 12, 6), np.float32) + bias
+    for i, j, p, q, group in np.ndindex(5, 4, 3, 2, 2):
+        taken = x[:, i, j, 4 * group : 4 * group + 4]
+        # JAX does not mirror a transposed kernel, PyTorch does.
+        point = taken @ kernel[2 - p, 1 - q, :, group]
+        wanted[:, 2 * i + p, 3 * j + q, 3 * group : 3 * group + 3] += point
+    close(run(x), wanted)
+
+
+@pytest.mark.parametrize("padding", [0, 1, "same"])
+@pytest.mark.parametrize(("stride", "dilation"), [(1, 1), (2, 1), (3, 2)])
+def test_windows_slide(padding: int | str, stride: int, dilation: int) -> None:
+    args = {"window": (3,), "stride": stride, "dilation": dilation, "padding": padding}
+    x, reach = draw(2, 10, 3), 2 * dilation + 1
+    pads = (padding, padding)
+    if isinstance(padding, str):
+        missing = (-(-10 // stride) - 1) * stride + reach - 10
+        pads = (max(missing, 0) // 2, max(missing, 0) - max(missing, 0) // 2)
+    around = np.pad(x, ((0, 0), pads, (0, 0)))
+    firsts = range(0, around.shape[1] - reach + 1, stride)
+    wanted = [[around[:, i + j * dilation] for j in range(3)] for i in firsts]
+    close(
+        made("unfold", args, "B 10 C")[1](x), np.transpose(wanted, (2, 0, 1, 3)).copy()
+    )
+
+
+def test_windows_over_two_axes_are_axes_of_their_own() -> None:
+    x = draw(2, 6, 5, 3)
+    got = made("unfold", {"window": (2, 3), "stride": 2}, "B 6 5 C")[1](x)
+    assert got.shape == (2, 3, 2, 2, 3, 3)
+    for i, j, p, q in np.ndindex(3, 2, 2, 3):
+        close(got[:, i, j, p, q], x[:, 2 * i + p, 2 * j + q])
 
 
 def test_what_becomes_smaller_is_smoothed_or_not() -> None:
@@ -534,8 +575,8 @@ def test_helpers_are_black_stable() -> None:
     import black
 
     for op in MODEL_OPS.values():
-        if op.helper is not None:
-            source = op.helper.source
+        for helper in filter(None, (op.helper, *op.other_helpers)):
+            source = helper.source
             assert black.format_str(source, mode=black.Mode()) == source
 
 
@@ -570,6 +611,11 @@ def test_padding_does_not_learn_where_it_is_looked_up() -> None:
             ("2 16 16 8",),
         ),
         ("ConvTranspose", {"features": 8, "window": (2, 2), "stride": 2}, ("2 8 8 4",)),
+        (
+            "ConvTranspose",
+            {"features": 8, "window": (2, 2), "stride": 2, "groups": 2},
+            ("2 8 8 4",),
+        ),
         ("matmul", {}, ("8 16 32", "32 64")),
         ("einsum", {"pattern": "b t d, e d f -> b t e f"}, ("2 8 16", "4 16 32")),
         ("attend", {}, ("2 16 4 32", "2 16 4 32", "2 16 4 32")),

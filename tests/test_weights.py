@@ -349,6 +349,27 @@ weights Net from "{{path}}"
     np.testing.assert_allclose(got, wanted[:, kept], rtol=1e-5, atol=1e-5)
 
 
+def test_transposed_convolutions_in_groups(tmp_path: Path) -> None:
+    spec = """
+model Net(out = 6, groups = 2):
+    input x: [B, H, 4]
+    return x -> ConvTranspose(out, 3, stride=2, padding=1, groups=groups) as conv
+
+weights Net from "{path}"
+"""
+    tensors = {"conv.weight": random((4, 3, 3)), "conv.bias": random((6,))}
+    exchanged(spec, tensors, tmp_path)
+    model = module_of(spec).load_pretrained(tmp_path / "given.safetensors")
+    x = random((1, 4, 4))
+    wanted = np.zeros((1, 9, 6), np.float32) + tensors["conv.bias"]
+    for t, k, group in np.ndindex(4, 3, 2):
+        taken = slice(2 * group, 2 * group + 2)
+        part = x[0, t, taken] @ tensors["conv.weight"][taken, :, k]
+        wanted[0, 2 * t + k, 3 * group : 3 * group + 3] += part
+    got = model(jnp.asarray(x))
+    np.testing.assert_allclose(got, wanted[:, 1:8], rtol=1e-5, atol=1e-5)
+
+
 def test_statistics_embeddings_and_what_is_ignored(tmp_path: Path) -> None:
     spec = """
 model Net(vocab = 5, d = 3):

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from .attention import attention, rope, rotate
 from .values import DTYPES, key
-from .windows import avg_pool, max_pool, per_axis, resized
+from .windows import avg_pool, max_pool, per_axis, resized, windows
 
 
 def _clip(x, min=None, max=None):
@@ -108,7 +108,7 @@ def _avg_pool(x, window, stride=None, *, padding="valid", count_padding=True):
     return avg_pool(x, window, stride, padding, count_padding)
 
 
-def _resize(x, size, method="nearest", *, antialias=True, corners=False):
+def _resize(x, size, method="nearest", *, antialias=None, corners=False):
     return resized(x, size, method, antialias, corners)
 
 
@@ -116,7 +116,11 @@ def _upsample(x, factor, method="nearest", *, corners=False):
     n = len(factor) if isinstance(factor, list | tuple) else x.ndim - 2
     sizes = x.shape[x.ndim - 1 - n : -1]
     size = [s * f for s, f in zip(sizes, per_axis(factor, n), strict=True)]
-    return resized(x, size, method, True, corners)
+    return resized(x, size, method, None, corners)
+
+
+def _unfold(x, window, stride=1, *, padding="valid", dilation=1):
+    return windows(x, window, stride, padding, dilation)
 
 
 def _convolve(x, kernel, stride=1, *, padding="same", dilation=1, groups=1):
@@ -352,7 +356,7 @@ FUNCTIONS = {
     "standardize": _standardize, "take": _take, "take_along_axis": _take_along_axis,
     "tile": _tile, "top_k": _top_k, "tril": _tri(jnp.tril), "triu": _tri(jnp.triu),
     "tril_indices": _indices(jnp.tril_indices), "triu_indices": _indices(jnp.triu_indices),
-    "upsample": _upsample, "where": _where,
+    "unfold": _unfold, "upsample": _upsample, "where": _where,
 }  # fmt: skip
 
 

@@ -197,11 +197,14 @@ def _layout(n: int) -> tuple[str, str, str]:
 
 def ConvTranspose(
     w, x, /, features=REQUIRED, window=REQUIRED, stride=1, *, padding="same",
-    output_padding=0, dilation=1, bias=True, weight_norm=None, **inits,
+    output_padding=0, dilation=1, groups=1, bias=True, weight_norm=None, **inits,
 ):  # fmt: skip
     kernel, w, inside = _kernel(w, weight_norm)
-    n = kernel.ndim - 2
-    fits(kernel, [*per_axis(window, n), x.shape[-1], features])
+    n = kernel.ndim - (2 if groups == 1 else 3)
+    sides = [x.shape[-1], features]
+    if groups > 1:
+        sides = [x.shape[-1] // groups, groups, features // groups]
+    fits(kernel, [*per_axis(window, n), *sides])
     flat = x.array.reshape(-1, *x.shape[x.ndim - n - 1 :])
     stride, dilation = per_axis(stride, n), per_axis(dilation, n)
     pads: Any = padding.upper() if isinstance(padding, str) else None
@@ -209,9 +212,15 @@ def ConvTranspose(
         reach = [d * (k - 1) for d, k in zip(dilation, kernel.shape, strict=False)]
         cut, more = per_axis(padding, n), per_axis(output_padding, n)
         pads = [(r - c, r - c + m) for r, c, m in zip(reach, cut, more, strict=True)]
-    y = jax.lax.conv_transpose(
-        flat, kernel, stride, pads, rhs_dilation=dilation, dimension_numbers=_layout(n)
-    )
+    parts = []
+    for i, part in enumerate(jnp.split(flat, groups, axis=-1)):
+        own = kernel if groups == 1 else kernel[..., i, :]
+        parts.append(
+            jax.lax.conv_transpose(
+                part, own, stride, pads, rhs_dilation=dilation, dimension_numbers=_layout(n)
+            )
+        )  # fmt: skip
+    y = jnp.concatenate(parts, axis=-1)
     y = y.reshape(*x.shape[: x.ndim - n - 1], *y.shape[1:])
     return Tensor(y + w(*inside, "bias") if bias else y, x.names)
 

@@ -76,7 +76,7 @@ def _up(size: int, window: int, stride: int, pad: tuple[int, int]) -> tuple[int,
 
 
 def resized(
-    x: Any, size: Sequence[int], method: str, antialias: bool, corners: bool
+    x: Any, size: Sequence[int], method: str, antialias: bool | None, corners: bool
 ) -> Any:
     """An image at other sizes of the axes before the last."""
     lead = x.ndim - 1 - len(size)
@@ -89,7 +89,7 @@ def resized(
             )
         return x
     if not corners:
-        return jax.image.resize(x, shape, method, antialias=antialias)
+        return jax.image.resize(x, shape, method, antialias=antialias is not False)
     for axis, new in enumerate(size, lead):
         old = x.shape[axis]
         step = (old - 1) / (new - 1) if new > 1 else 0.0
@@ -109,7 +109,7 @@ def _as_torch(old: int, new: int, method: str, corners: bool) -> Any:
     matrix = np.zeros((new, old), np.float32)
     for i in range(new):
         if method == "torch_nearest":
-            matrix[i, i * old // new] = 1
+            matrix[i, min(int(np.float32(i) * np.float32(old / new)), old - 1)] = 1
             continue
         at = i * (old - 1) / max(new - 1, 1) if corners else (i + 0.5) * old / new - 0.5
         for j in range(math.floor(at) - 1, math.floor(at) + 3):
@@ -122,3 +122,19 @@ def _keys(t: float, a: float) -> float:
     if t <= 1:
         return (a + 2) * t**3 - (a + 3) * t**2 + 1
     return a * (t**3 - 5 * t**2 + 8 * t - 4) if t < 2 else 0.0
+
+
+def windows(x: Any, window: Any, stride: Any, padding: Any, dilation: Any) -> Any:
+    """Each window over the axes before the last, as axes after those."""
+    n = len(window) if isinstance(window, list | tuple) else x.ndim - 2
+    window, stride = per_axis(window, n), per_axis(stride, n)
+    dilation, lead = per_axis(dilation, n), x.ndim - n - 1
+    pads = pad_same(x.shape[lead:-1], window, stride, padding, dilation)
+    x = jnp.pad(x, [(0, 0)] * lead + pads + [(0, 0)])
+    for i in range(n):
+        reach = (window[i] - 1) * dilation[i] + 1
+        ends = range(reach, x.shape[lead + i] + 1, stride[i])
+        cut = [slice(None)] * (lead + i)
+        taken = [x[(*cut, slice(e - reach, e, dilation[i]))] for e in ends]
+        x = jnp.moveaxis(jnp.stack(taken, lead + i), lead + i + 1, -2)
+    return x

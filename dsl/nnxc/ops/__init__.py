@@ -31,9 +31,11 @@ from . import (
     products,
     recurrent,
     reductions,
+    resizing,
     schedules,
     sequence,
     spectral,
+    unfolding,
 )
 from .base import Op
 from .pattern import shape_of as shape_of
@@ -64,9 +66,11 @@ _MODULES = (
     products,
     recurrent,
     reductions,
+    resizing,
     schedules,
     spectral,
     sequence,
+    unfolding,
 )
 
 

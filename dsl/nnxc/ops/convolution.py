@@ -22,6 +22,8 @@ from .base import (
     Shaped,
     ShapeError,
 )
+from .grouped import HELPER as GROUPED_TRANSPOSE
+from .grouped import grouped
 from .linear import BIAS, BIAS_INIT, KERNEL_INIT
 from .pattern import divides, weight
 from .weight_norm import HELPER, OLDER, TENSORS, WEIGHT_NORM, weight_normed
@@ -83,15 +85,28 @@ def _conv_transpose(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
     stride = per_axis("stride", args["stride"], len(window))
     dilation = per_axis("dilation", args["dilation"], len(window))
     old = x.axes[-len(window) - 1 : -1]
-    kernel = (*window, x.sizes[-1], args["features"])
+    groups, features = args["groups"], args["features"]
+    requires = [
+        *divides(groups, x.sizes[-1], "groups", at="groups"),
+        *divides(groups, features, "groups", at="groups"),
+    ]
+    kernel = (*window, x.sizes[-1] // groups, features)
     call = _call("nnx.ConvTranspose", kernel, OPTIONS)
+
+    def shaped(sizes: Sequence[Dim]) -> Shaped:
+        axes = tuple(Axis(n, a.label) for a, n in zip(old, sizes, strict=True))
+        plain = _shaped(x, axes, kernel, args, call, requires)
+        one = groups.value == 1
+        return plain if one else grouped(plain, args, stride, dilation)
+
     if isinstance(args["padding"], str):
         _expect_no_more(args["output_padding"])
-        sizes = [
-            _stretched(a.size, k, s, e, args["padding"])
-            for a, k, s, e in zip(old, window, stride, dilation, strict=True)
-        ]
-        return _shaped(x, _resized(old, sizes), kernel, args, call, [])
+        return shaped(
+            [
+                _stretched(a.size, k, s, e, args["padding"])
+                for a, k, s, e in zip(old, window, stride, dilation, strict=True)
+            ]
+        )
     reaches = [(k - 1) * e for k, e in zip(window, dilation, strict=True)]
     cut = per_axis("padding", args["padding"], len(window))
     more = per_axis("output_padding", args["output_padding"], len(window))
@@ -99,8 +114,7 @@ def _conv_transpose(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
         (a.size - 1) * s + reach + 1 - 2 * p + extra
         for a, s, reach, p, extra in zip(old, stride, reaches, cut, more, strict=True)
     ]
-    shaped = _shaped(x, _resized(old, sizes), kernel, args, call, [])
-    return _surrounded(shaped, reaches, cut, more)
+    return _surrounded(shaped(sizes), reaches, cut, more, groups.value != 1)
 
 
 def _expect_no_more(output_padding: Sequence[Dim]) -> None:
@@ -113,10 +127,6 @@ def _expect_no_more(output_padding: Sequence[Dim]) -> None:
         )
 
 
-def _resized(axes: Sequence[Axis], sizes: Sequence[Dim]) -> tuple[Axis, ...]:
-    return tuple(Axis(n, a.label) for a, n in zip(axes, sizes, strict=True))
-
-
 def _stretched(size: Dim, window: Dim, stride: Dim, dilation: Dim, padding: str) -> Dim:
     """`same` multiplies by the stride; `valid` adds what of the window reaches beyond it."""
     if padding == "same":
@@ -126,14 +136,18 @@ def _stretched(size: Dim, window: Dim, stride: Dim, dilation: Dim, padding: str)
 
 
 def _surrounded(
-    shaped: Shaped, reaches: Sequence[Dim], cut: Sequence[Dim], more: Sequence[Dim]
+    shaped: Shaped,
+    reaches: Sequence[Dim],
+    cut: Sequence[Dim],
+    more: Sequence[Dim],
+    in_pairs: bool,
 ) -> Shaped:
     """JAX counts what surrounds the input: all that a window reaches, less what is cut off."""
     before = [reach - p for reach, p in zip(reaches, cut, strict=True)]
     after = [size + extra for size, extra in zip(before, more, strict=True)]
     sizes = {f"before_{i}": size for i, size in enumerate(before)}
     sizes |= {f"after_{i}": size for i, size in enumerate(after)}
-    if before == after and len(set(before)) == 1:
+    if before == after and len(set(before)) == 1 and not in_pairs:
         padding = "={before_0}"
     else:
         pairs = [f"({{before_{i}}}, {{after_{i}}})" for i in range(len(before))]
@@ -260,6 +274,7 @@ ENTRIES: tuple[Op, ...] = (
                 positional=False,
             ),
             DILATION,
+            GROUPS,
             BIAS,
             WEIGHT_NORM,
             KERNEL_INIT,
@@ -271,6 +286,7 @@ ENTRIES: tuple[Op, ...] = (
         tensors=TENSORS,
         older=OLDER,
         helper=HELPER,
+        other_helpers=(GROUPED_TRANSPOSE,),
         along=Along.INNER,
         examples=(
             Example({"features": 6, "window": (2, 2), "stride": 2}, ("B H W C",)),
@@ -298,6 +314,26 @@ ENTRIES: tuple[Op, ...] = (
                     "output_padding": (1, 0),
                 },
                 ("B H W C",),
+            ),
+            Example(
+                {"features": 6, "window": (2, 2), "stride": 2, "groups": 2},
+                ("B H W 4",),
+            ),
+            Example(
+                {
+                    "features": 4,
+                    "window": (3, 5),
+                    "stride": (3, 2),
+                    "padding": 1,
+                    "dilation": 2,
+                    "groups": 4,
+                    "bias": False,
+                },
+                ("B H W 8",),
+            ),
+            Example(
+                {"features": 4, "window": (3,), "padding": "valid", "groups": 2},
+                ("B T 4",),
             ),
         ),
     ),

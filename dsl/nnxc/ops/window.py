@@ -86,3 +86,13 @@ def tuple_text(names: Sequence[str]) -> str:
     """Python text for a tuple of sizes, to be filled in."""
     items = ", ".join(f"{{{name}}}" for name in names)
     return f"=({items},)" if len(names) == 1 else f"=({items})"
+
+
+def numbered_names(name: str, rank: int) -> list[str]:
+    """A name for each axis: `pad_0`, `pad_1`."""
+    return [f"{name}_{i}" for i in range(rank)]
+
+
+def numbered(name: str, sizes: Sequence[Dim]) -> dict[str, Dim]:
+    """Sizes by such names."""
+    return dict(zip(numbered_names(name, len(sizes)), sizes, strict=True))
