@@ -23,16 +23,16 @@ pytest.importorskip("safetensors")
 from safetensors.numpy import save_file
 
 SPEC = """
-model Net(d = 4, widths = [4, 4], rate = 0.1, size = 2, act = relu, tied = true):
+model Net(d = 4, widths = [4, 4], rate = 0.1, size = 2, act = relu, tied = true, scale = 1.0):
     input x: [B, d]
     for width in widths:
         x = x -> Linear(width, bias=false) as layer -> act -> Dropout(rate)
-    return (x if tied else -x) * size
+    return (x if tied else -x) * size * scale
 
 weights Net from "{path}":
     config d, widths, rate = "hidden_size", "widths", "rate" or rate
     config size, act = "size"[0] or "size" or size, "act" or act
-    config tied = "share" or "tied" or true
+    config tied, scale = "share" or "tied" or true, "first_scale" or "scale" or scale
     config require "hidden_act" in ["silu", "swish"], "mlp_bias" == false, "size"[1] == "size"[0]
     config require ("rope.type" or "rope_scaling.type") == "default", "head_dim" == "hidden_size" // 2
     config require "kinds" == ["a"] * len("widths"), "window" in [none, 8], "limit" == inf
@@ -60,6 +60,7 @@ def written(path: Path, config: Any) -> Path:
         {"hidden_act": "swish", "mlp_bias": False, "head_dim": 2, "window": None},
         {"rope": {"type": "default"}, "window": 8, "kinds": ["a", "a"]},
         {"size": [3, 3]},
+        {"first_scale": None, "scale": 2.0},
         {"size": 3, "limit": {"__float__": "Infinity"}},
         {"pad_token_id": 1, "vision": {"x": {"y": [1]}}, "odd": None, "none": {}},
         {"use_cache": True, "text": {"attention_dropout": 0.5}, "id2label": {"0": "a"}},
@@ -70,6 +71,7 @@ def test_what_is_assumed_or_cannot_matter(
 ) -> None:
     cfg = net.read_config(written(tmp_path, {**GIVEN, **more}))
     assert cfg.d == 4 and cfg.size == (3 if "size" in more else 2)
+    assert cfg.scale == (2.0 if "scale" in more else 1.0)
 
 
 def test_one_error_names_all_that_is_not_followed(
@@ -127,6 +129,8 @@ def test_a_config_that_is_given_stands_above_the_file(
         ({**GIVEN, "rate": -0.1}, "rate would be -0.1, not from 0 to 1"),
         ({**GIVEN, "tied": None}, "tied would be None, not bool"),
         ({**GIVEN, "tied": [True]}, r"tied would be \(True,\), not bool"),
+        ({**GIVEN, "first_scale": None}, "scale would be None, not float"),
+        ({**GIVEN, "first_scale": None, "scale": None}, "scale would be None"),
         ({**GIVEN, "share": None, "tied": True}, "tied would be None, not bool"),
         ({**GIVEN, "x_dropout": 5}, "x_dropout is 5, not from 0 to 1"),
         ({**GIVEN, "text": {"resid_pdrop": -1}}, "resid_pdrop is -1, not from 0 to 1"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import json
 from collections.abc import Mapping
@@ -58,6 +59,7 @@ class Library:
         return found
 
     def _made(self, settings: dict[str, Any]) -> Any:
+        settings = copy.deepcopy(settings)  # libraries complete what they are given
         if not self.transformers:
             return self.cls.from_config(settings)
         config = self.cls.config_class.from_dict(settings)

@@ -292,19 +292,34 @@ def _said(
     operands: tuple[ir.Recorded, ...], texts: list[Text], model: Signature, switch: bool
 ) -> Text | None:
     """`key or rest` where null is a value: it is no switch, and no default of the model."""
+    keys, default = _alternatives(ir.Computed("or", operands))
     plain = isinstance(operands[1], ir.Value | ir.Default)
     match operands[0]:
-        case ir.Key(path) if plain:
-            return Text(f"given.either({t.quoted(path)}, {texts[1].text})")
+        case ir.Key() if plain or (keys and not switch):
+            return _either(keys, _recorded(default, model))
         case ir.Key(path) if switch:
-            held = Text(f"given.either({t.quoted(path)}, None)")
+            held = _either([path], Text("None"))
         case ir.Computed(ACTIVATION.name, (ir.Key(path),)) if plain:
-            held = static_call(
-                ACTIVATION.name, [f"given.either({t.quoted(path)}, None)"]
-            )
+            held = static_call(ACTIVATION.name, [_either([path], Text("None")).text])
         case _:
             return None
     return t.ternary(Text(f"given.says({t.quoted(path)})"), held, texts[1])
+
+
+def _alternatives(value: ir.Recorded) -> tuple[list[str], ir.Recorded]:
+    """The keys of `"a" or "b" or 1`, and what is at its end; no keys where that is another."""
+    match value:
+        case ir.Computed("or", (ir.Key(path), ir.Value() | ir.Default() as default)):
+            return [path], default
+        case ir.Computed("or", (ir.Key(path), rest)):
+            keys, end = _alternatives(rest)
+            return [path, *keys] if keys else [], end
+    return [], value
+
+
+def _either(keys: list[str], default: Text) -> Text:
+    shown = ", ".join(map(t.quoted, keys))
+    return Text(f"given.either({shown}, default={default.text})")
 
 
 def _keys(value: ir.Recorded) -> list[str]:
