@@ -26,7 +26,8 @@ SPEC = """
 model Net(d = 4, widths = [4, 4], rate = 0.1, size = 2, act = relu, tied = true, scale = 1.0):
     input x: [B, d]
     for width in widths:
-        x = x -> Linear(width, bias=false) as layer -> act -> Dropout(rate)
+        dropped = rate / 1
+        x = x -> Linear(width, bias=false) as layer -> act -> Dropout(rate) -> Dropout(dropped)
     return (x if tied else -x) * size * scale
 
 weights Net from "{path}":

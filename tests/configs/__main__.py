@@ -1,7 +1,7 @@
 """`python -m tests.configs [--jobs N] [FAMILY ...]`: 1 where a changed setting is followed wrongly.
 
-What a family came to is kept in `out/configs`, for as long as its generated code, the libraries
-and these tests are the same.
+What a family came to is in `results.json`, and case by case in `out/configs`, from where it is taken
+again for as long as its generated code, the libraries and these tests are the same.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import logging
 import os
 import sys
 import warnings
+from collections.abc import Collection
 from pathlib import Path
 
 from tests.parity.families import families
@@ -35,21 +36,30 @@ def main() -> int:
     os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
     known = {n: f for n, f in families().items() if f.meta.get("kind") in LIBRARIES}
     wanted = options.names or list(known)
+    if unknown := {*wanted} - {*known}:
+        parser.error(f"no such family: {', '.join(sorted(unknown))}")
     found: dict[str, Outcome] = {}
     for outcome in judged([known[name] for name in wanted], options.jobs):
         found[outcome.name] = outcome
         print(f"[{len(found)}/{len(wanted)}] {outcome}", flush=True)
         for case in outcome.tally.wrong:
             print(f"  WRONG {case}", flush=True)
-    if not options.names:
-        rows = {n: found[n].tally.row() for n in known if not found[n].failure}
-        RESULTS.write_text(json.dumps(rows, indent=1) + "\n")
+        if not outcome.failure:
+            note(outcome, known)
     whole = sum((o.tally for o in found.values()), Tally())
     failed = sorted(o.name for o in found.values() if o.failure)
     print(*(f"no result: {name}" for name in failed), sep="\n", end="\n" * bool(failed))
     count = len(found) - len(failed)
     print(f"configs: {whole} (of {whole.count}, in {count} families)")
     return 1 if whole.wrong or failed else 0
+
+
+def note(outcome: Outcome, known: Collection[str]) -> None:
+    """Write down what a family came to, beside the others."""
+    rows = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    rows[outcome.name] = outcome.tally.row()
+    lines = (f'"{n}": {json.dumps(rows[n])}' for n in sorted(rows) if n in known)
+    RESULTS.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ from .signature import Names
 def rates(model: str, names: Names) -> list[str]:
     """The attributes of a Config that are from 0 to 1 wherever they are used."""
     signature = names.signatures[model]
-    return [signature.arguments[name] for name in _rates(model, names)]
+    arguments = signature.arguments
+    return [arguments[name] for name in _rates(model, names) if name in arguments]
 
 
 def _rates(definition: str, names: Names) -> list[str]:
