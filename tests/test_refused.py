@@ -190,3 +190,37 @@ ONCE = {
 def test_one_mistake_is_one_message(spec: str, expected: tuple[str, str]) -> None:
     found = nnxc.compile(spec).diagnostics
     assert [(d.code, d.primary.span.text) for d in found] == [expected]
+
+
+KINDS = """
+block First:
+    input x: [B, d]
+    return x -> Linear(8) as inner -> Linear(d) as outer
+
+block Second:
+    input x: [B, d]
+    return x -> LayerNorm as norm
+
+model Net(d = 4, kinds = ["a", "b"]):
+    input x: [B, d]
+    for kind in kinds:
+        if kind == "a":
+            x = x -> {} as mixer
+        else:
+            x = x -> {} as mixer
+    return x
+
+train Net:
+    batch x: [B, d]
+    loss = mean(model(x) ** 2)
+    optimizer = adam(1e-3)
+    freeze mixer.{}
+"""
+
+
+@pytest.mark.parametrize("sides", [("First", "Second"), ("Second", "First")])
+def test_of_two_kinds_of_one_name_one_has_the_layer(sides: tuple[str, str]) -> None:
+    (text,) = nnxc.compile(KINDS.format(*sides, "inner")).files.values()
+    assert '("mixer", "inner")' in text
+    (found,) = nnxc.compile(KINDS.format(*sides, "innr")).diagnostics
+    assert found.code == "N511" and found.help == "did you mean `inner`?"

@@ -174,7 +174,7 @@ def _joined(ctx: Context, choice: Choice, name: str, a: Binding, b: Binding) -> 
         either = one_type(ctx, choice, x.type, y.type)
         if either is not None:
             return Tensor(ir.Var(name, either, a.span), x.optional or y.optional)
-        _differ(ctx, choice.node, name, a, b, str(x.type), str(y.type))
+        _differ(ctx, choice, name, a, b, str(x.type), str(y.type))
         return BAD
     if isinstance(x, Static) and isinstance(y, Static):
         condition, span = choice.condition, choice.node.span
@@ -187,7 +187,7 @@ def _joined(ctx: Context, choice: Choice, name: str, a: Binding, b: Binding) -> 
             return listed
     if isinstance(x, Several) and isinstance(y, Several) and x.types == y.types:
         return Several(ir.Var(name, x.types, a.span), x.types)
-    _differ(ctx, choice.node, name, a, b, _kind(x), _kind(y))
+    _differ(ctx, choice, name, a, b, _kind(x), _kind(y))
     return BAD
 
 
@@ -248,7 +248,7 @@ def _chosen(
 
 def _differ(
     ctx: Context,
-    node: tree.If | tree.IfElse,
+    choice: Choice,
     name: str,
     a: Binding,
     b: Binding,
@@ -257,14 +257,15 @@ def _differ(
 ) -> None:
     _unknown(a, b)
     related = tuple(Label(c.span, t) for c, t in ((a, x), (b, y)))
-    help = "give it the same dtype and number of axes on both sides"
+    same = "shape" if asks_given(choice.condition) else "number of axes"
+    help = f"give it the same dtype and {same} on both sides"
     for one, other in ((a.value, b.value), (b.value, a.value)):
         if isinstance(one, Static) and isinstance(other, Tensor):
             help = repair(name, other, ctx.scope)
     ctx.error(
         "N301",
         f"`{name}` differs after this `if`",
-        node.condition.span,
+        choice.node.condition.span,
         f"{x} if it holds, {y} if not",
         related=related,
         help=help,

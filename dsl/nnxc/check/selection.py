@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from .. import ir
 from ..diagnostics import Advice, write
@@ -130,36 +130,52 @@ def told_where_whole(signature: Signature) -> None:
 def exists(
     ctx: Context, node: tree.Expr, path: list[str], signature: Signature
 ) -> None:
-    """Follow the path through the model's layers."""
-    here: Signature | None = signature
+    """Follow the path through the model's layers; of several kinds of one name, one has it."""
+    here = [signature]
     for position, name in enumerate(path):
-        if here is None:
-            return
-        layers, variables = _members(here)
-        if name not in layers and name not in variables:
-            told_where_whole(here)
+        members = [(one, *_members(one)) for one in here]
+        having = [m for m in members if name in m[1] or name in m[2]]
+        if not having:
+            for one in here:
+                told_where_whole(one)
+            known = [
+                n for _, layers, variables in members for n in (*layers, *variables)
+            ]
             ctx.fail(
                 "N511",
-                f"`{here.definition.name}` has no layer `{name}`",
+                f"`{here[-1].definition.name}` has no layer `{name}`",
                 node.span,
-                **_meant(ctx, node, name, [*layers, *variables]),
+                **_meant(ctx, node, name, list(dict.fromkeys(known))),
             )
-        inner = layers.get(name)
-        here = here.callees.get(inner) if isinstance(inner, str) else None
-        if here is None and position + 1 < len(path):
-            weights = inner if isinstance(inner, tuple) else ()
-            rest = ".".join(path[position + 1 :])
-            if inner == UNKNOWN:
-                help = f"what is inside of Python code is not known here; name `{name}`"
-                ctx.fail("N511", f"`{name}` is an `extern`", node.span, help=help)
-            if rest not in weights:
-                ctx.fail(
-                    "N511",
-                    f"`{name}` has no `{rest}`",
-                    node.span,
-                    **ctx.suggest(rest, weights, node.span),
-                )
+        kinds = [(one, k) for one, layers, _ in having for k in layers.get(name, ())]
+        here = [
+            one.callees[k]
+            for one, k in kinds
+            if isinstance(k, str) and k in one.callees
+        ]
+        weights = [w for _, k in kinds if isinstance(k, tuple) for w in k]
+        rest = ".".join(path[position + 1 :])
+        if not rest or rest in weights:
             return
+        if not here:
+            _not_inside(
+                ctx, node, name, rest, weights, UNKNOWN in [k for _, k in kinds]
+            )
+
+
+def _not_inside(
+    ctx: Context,
+    node: tree.Expr,
+    name: str,
+    rest: str,
+    weights: list[str],
+    brought: bool,
+) -> None:
+    if brought:
+        help = f"what is inside of Python code is not known here; name `{name}`"
+        ctx.fail("N511", f"`{name}` is an `extern`", node.span, help=help)
+    advice = ctx.suggest(rest, weights, node.span)
+    ctx.fail("N511", f"`{name}` has no `{rest}`", node.span, **advice)
 
 
 def _meant(ctx: Context, node: tree.Expr, name: str, known: list[str]) -> Advice:
@@ -170,9 +186,12 @@ def _meant(ctx: Context, node: tree.Expr, name: str, known: list[str]) -> Advice
     return native.advice(ctx, node, near)
 
 
-def _members(signature: Signature) -> tuple[dict[str, str | tuple[str, ...]], set[str]]:
-    """Layers (the block's name, or the names of weights) and variables of a definition."""
-    layers: dict[str, str | tuple[str, ...]] = {}
+Inside: TypeAlias = str | tuple[str, ...]  # a block's name, or the names of weights
+
+
+def _members(signature: Signature) -> tuple[dict[str, list[Inside]], set[str]]:
+    """Layers, each with what is inside of those of that name, and variables of a definition."""
+    layers: dict[str, list[Inside]] = {}
     variables: set[str] = set()
     for stmt in declared(signature.definition.body):
         match stmt:
@@ -180,7 +199,7 @@ def _members(signature: Signature) -> tuple[dict[str, str | tuple[str, ...]], se
                 callee = layer.callee
                 inside = callee if isinstance(callee, str) else tuple(layer.weights)
                 brought = not isinstance(callee, str) and callee.origin is not None
-                layers[layer.name] = UNKNOWN if brought else inside
+                layers.setdefault(layer.name, []).append(UNKNOWN if brought else inside)
             case ir.Variable(name):
                 variables.add(name)
     return layers, variables

@@ -295,7 +295,9 @@ def _unary_plus(fault: Fault) -> Diagnostic | None:
 def _unexpected(fault: Fault) -> Diagnostic:
     end = fault.kind == END
     what = "end of line" if end else f"`{fault.token.text}`"
-    return fault.report("N120", f"unexpected {what}", label=_expected(fault))
+    goes_on = end and fault.before is not None and fault.before.kind in _OPERATORS
+    help = "lines continue inside brackets: put both into `(...)`" if goes_on else ""
+    return fault.report("N120", f"unexpected {what}", help, label=_expected(fault))
 
 
 def _expected(fault: Fault) -> str:
