@@ -31,7 +31,7 @@ few = settings(
 
 
 @settings(few, max_examples=4)
-@given(specs(), st.builds(Way, *[st.booleans()] * 5))
+@given(specs(), explore.WAYS)
 def test_valid_specs_compute_what_they_mean(spec: Spec, way: Way) -> None:
     check_valid(spec, way)
 

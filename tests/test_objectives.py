@@ -122,6 +122,20 @@ def test_statistics_and_averages_go_on() -> None:
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(averaged))
 
 
+def test_the_average_counts_steps_of_several_batches() -> None:
+    spec = GAN.replace("        optimizer", "        accumulate = 2\n        optimizer")
+    module = load(text_of(spec))
+    model, *rest = objects(module)
+    kept = [weights(model)]
+    for _ in range(2):
+        module.train_step(model, *rest, BATCH)
+        average = weights(rest[-2].apply_to(model))
+        kept.append(average)
+    for name in PARTS:
+        assert moved(kept[0][name], kept[1][name]) == {False}
+        assert True in moved(kept[1][name], kept[2][name])
+
+
 def test_evaluation_draws_no_dropout_and_moves_nothing() -> None:
     module = load(text_of(GAN))
     model, *rest = objects(module)

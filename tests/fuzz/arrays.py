@@ -210,6 +210,8 @@ ARRAYS: dict[str, Callable[..., Any]] = {
     "squeeze": lambda a, *, dimensions: np.squeeze(a, tuple(dimensions)),
     "expand_dims": lambda a, *, dimensions: np.expand_dims(a, tuple(dimensions)),
     "concatenate": lambda *arrays, dimension: np.concatenate(arrays, dimension),
+    "stack": lambda *arrays, axis: np.stack(arrays, axis),
+    "unstack": lambda a, *, axis: list(np.moveaxis(a, axis, 0)),
     "pad": padded,
     "slice": sliced,
     "dynamic_slice": part_of,

@@ -6,10 +6,13 @@ import inspect
 import sys
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+import jax.numpy as jnp
 from flax import nnx
 
 from .builder import ModelCase
@@ -22,6 +25,22 @@ def loaded(text: str) -> types.ModuleType:
     sys.modules[module.__name__] = module
     exec(compile(text, "spec.py", "exec"), module.__dict__)
     return module
+
+
+@contextmanager
+def unfilled() -> Iterator[None]:
+    """Weights are zeros: tracing how they are drawn takes longer than all else of a model."""
+
+    def zeros(key: Any, shape: Any = (), dtype: Any = float, *_: Any, **__: Any) -> Any:
+        return jnp.zeros(shape, dtype)
+
+    def between(key: Any, low: Any, high: Any, *args: Any, **named: Any) -> Any:
+        return zeros(key, *args, **named)
+
+    draws = {"normal": zeros, "uniform": zeros, "truncated_normal": between}
+    key = mock.patch.object(nnx.RngStream, "__call__", lambda self: self.key[...])
+    with mock.patch.multiple("jax._src.random", **draws), key:
+        yield
 
 
 def construct(module: types.ModuleType, case: ModelCase) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import tempfile
 import types
 import typing
@@ -13,24 +14,42 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from nnxc.ir import Weights
+
 from .build import renamed
 from .builder import ModelCase
 from .laws import holds
 from .values import Built, plain
 
 
-def check_stored(module: types.ModuleType, made: Built, case: ModelCase) -> None:
-    """`save_pretrained`, then `load_pretrained`."""
+def check_stored(
+    module: types.ModuleType, made: Built, case: ModelCase, section: Weights
+) -> None:
+    """`save_pretrained`, then `load_pretrained`; the config is given, or read from a file."""
     weights = {path: jnp.asarray(value) for path, value in made.weights.items()}
     model = nnx.merge(made.graph, made.filled(weights))
     hints = typing.get_type_hints(module.load_pretrained)
     given: list[Any] = []
     if "cfg" in inspect.signature(module.load_pretrained).parameters:
-        given.append(hints["cfg"](**renamed(hints["cfg"], case.args)))
+        kind, *_ = typing.get_args(hints["cfg"]) or [hints["cfg"]]
+        given.append(kind(**renamed(kind, case.args)))
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.safetensors"
+        path = Path(folder)
         module.save_pretrained(model, path)
+        if section.config and {*case.args} <= {n for n, _ in section.config}:
+            write_config(path / "config.json", given.pop(), section)
         loaded = module.load_pretrained(path, *given)
     for path, leaf in nnx.to_flat_state(nnx.state(loaded, nnx.Param)):
         same = np.array_equal(leaf.get_value(), weights[plain(path)])
         holds(same, "weights saved and loaded", (path, case))
+    got, want = nnx.graphdef(loaded), nnx.graphdef(model)
+    holds(got == want, "a model saved and loaded", (case, got, want))
+
+
+def write_config(path: Path, cfg: Any, section: Weights) -> None:
+    """What the section reads, as it is in this config."""
+    values = {}
+    for text, _ in section.config:
+        own = text if hasattr(cfg, text) else f"{text}_"
+        values[f"{text}_key"] = getattr(cfg, own)
+    path.write_text(json.dumps(values))

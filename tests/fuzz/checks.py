@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 import types
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import black
-import jax
-import jax.numpy as jnp
 from flax import nnx
 
 import nnxc
@@ -27,14 +25,10 @@ from .build import loaded
 from .builder import ModelCase, Spec
 from .checkpoints import check_stored
 from .decoding import check_decoding
-from .evaluate import evaluated
 from .laws import SECONDS, holds, time_limit
 from .reduce import Written
 from .safe import check_safe
-
-TRAIN_PARTS = (
-    "create_model", "create_optimizer", "create_ema", "create_rngs", "train_step", "loss_fn",
-)  # fmt: skip
+from .training import Training, check_compiled, check_losses, check_step
 
 
 @dataclass(frozen=True)
@@ -43,14 +37,20 @@ class Way:
 
     tree_mode: bool = False
     scan: bool = False
-    remat: bool = False
+    remat: bool | str = False
     train: bool = False
     optional: bool = False
+    formatted: bool = False  # by Black, which takes longer than all else that compiles
+    compiled: bool = False  # steps, by XLA, which takes seconds
 
     @property
     def options(self) -> nnxc.Options:
         """The options of a build."""
-        return nnxc.Options(stack="scan" if self.scan else "loop", remat=self.remat)
+        return nnxc.Options(
+            stack="scan" if self.scan else "loop",
+            remat=self.remat,
+            black=self.formatted,
+        )
 
 
 def check_valid(spec: Spec | Written, way: Way) -> None:
@@ -66,7 +66,7 @@ def check_valid(spec: Spec | Written, way: Way) -> None:
     (generated,) = output.files.values()
     used = spec.used and format_file(spec.used)
     check_safe(generated, f"{text}\n{used}")
-    if way.train and way.remat:  # Black takes longer than all that compiles
+    if way.formatted:
         check_black(generated)
     program = analyse(text, path="spec.nnx", read=spec.read).program
     assert program is not None
@@ -76,17 +76,21 @@ def check_valid(spec: Spec | Written, way: Way) -> None:
         loops = loaded(emit(program, nnxc.Options(black=False)))
     meaning = interpreter.load(text, spec.read)
     with nnx.set_graph_mode(not way.tree_mode):
+        plain: dict[str, tuple[ModelCase, values.Built]] = {}
         for case in spec.models:
             made = check_model(module, loops, case, program, meaning, way)
+            if not case.args:
+                plain[case.name] = case, made
             if program.generates and not way.tree_mode and not case.args:
                 check_decoding(module, made, meaning, case)
-            if way.train and not way.scan and program.weights:
-                of_model = {w.model for w in program.weights}
-                if case.name in of_model:
-                    check_stored(module, made, case)
-        for train in program.trains if spec.models else ():
-            case = next(c for c in spec.models if c.name == train.model)
-            check_train(module, case, meaning, way, len(program.trains) > 1)
+            for section in program.weights if way.train and not way.scan else ():
+                if case.name == section.model:
+                    check_stored(module, made, case, section)
+        for train in program.trains:
+            if {train.model, *(f.model for f in train.frozen)} <= set(plain):
+                several = len(program.trains) > 1
+                suffix = f"_{train.model.lower()}" if several else ""
+                check_train(Training(module, train, suffix, plain), meaning, way)
 
 
 def check_black(text: str) -> None:
@@ -156,71 +160,14 @@ def frozen(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
 
-def abstract(case: ModelCase, given: Iterable[str]) -> list[jax.ShapeDtypeStruct]:
-    """Inputs without values."""
-    dtypes = {"float": "float32", "int": "int32", "bool": "bool_"}
-    return [jax.ShapeDtypeStruct(case.inputs[n], dtypes[case.dtypes[n]]) for n in given]
-
-
-def check_train(
-    module: types.ModuleType,
-    case: ModelCase,
-    meaning: interpreter.Program,
-    way: Way,
-    several: bool,
-) -> None:
-    """A train's loss is the interpreter's; a step gives one, and changes no weight's shape."""
-    suffix = f"_{case.name.lower()}" if several else ""
-    part = {n: getattr(module, n + suffix, None) for n in TRAIN_PARTS}
-    needed = [n for n in case.inputs if n not in case.optional]
-    if not way.scan:
-        check_loss(module, case, meaning, part, needed)
+def check_train(training: Training, meaning: interpreter.Program, way: Way) -> None:
+    """What a train does, as far as it was asked for."""
+    if not way.scan:  # whose weights have other paths
+        check_losses(training, meaning)
     if way.train:
-        check_step(case, part, needed)
-
-
-def check_loss(
-    module: types.ModuleType,
-    case: ModelCase,
-    meaning: interpreter.Program,
-    part: Mapping[str, Any],
-    needed: list[str],
-) -> None:
-    """The loss of a batch, as the interpreter has it."""
-    made = values.built(module, replace(case, args={}), None)
-    batch = values.inputs_of(case, needed)
-
-    def ours(weights: Any) -> Any:
-        model = nnx.merge(made.graph, made.filled(weights))
-        streams = [nnx.Rngs(0)] if part["create_rngs"] else []
-        return part["loss_fn"](model, *streams, *batch.values())[0]
-
-    def theirs(weights: Any) -> Any:
-        return meaning.loss(case.name, weights, batch)[0]
-
-    with values.quiet():
-        got, want = (evaluated(f, made.weights) for f in (ours, theirs))
-    values.check_equal([got], [want], "loss of the interpreter", case)
-
-
-def check_step(case: ModelCase, part: Mapping[str, Any], needed: list[str]) -> None:
-    """A step gives a loss in float32, and changes no weight's shape."""
-
-    def run(*batch: jax.Array) -> Any:
-        model = part["create_model"]()
-        before = jax.tree.map(jnp.shape, nnx.state(model, nnx.Param))
-        objects = [model, part["create_optimizer"](model)]
-        if part["create_ema"]:
-            objects.append(part["create_ema"](model))
-        if part["create_rngs"]:
-            objects.append(part["create_rngs"]())
-        loss, _ = part["train_step"](*objects, *batch)
-        after = jax.tree.map(jnp.shape, nnx.state(model, nnx.Param))
-        holds(before == after, "a step keeps shapes", (before, after))
-        return loss
-
-    loss = jax.eval_shape(run, *abstract(case, needed))
-    holds((loss.shape, loss.dtype.name) == ((), "float32"), "a loss", loss)
+        check_step(training)
+    if way.compiled and not way.scan:
+        check_compiled(training)
 
 
 def sizes(output: Any) -> tuple[tuple[int | None, ...], ...]:

@@ -124,7 +124,10 @@ def small_broken(data: bytes, key: str) -> str:
     return reduced(whole, fails).text
 
 
-WAYS = st.builds(Way, *[st.booleans()] * 5)
+YES = st.booleans()
+SOME = st.sampled_from([True] + [False] * 7)
+REMAT = st.sampled_from([False, False, False, True, "dots", "dots-no-batch"])
+WAYS = st.builds(Way, YES, YES, REMAT, YES, YES, formatted=SOME, compiled=SOME)
 LABELS: dict[str, tuple[SearchStrategy[Any], Check, Callable[[Any, str], str]]] = {
     "valid": (st.tuples(specs(), WAYS), lambda drawn: check_valid(*drawn), small_valid),
     "invalid": (broken(), check_any, small_broken),

@@ -12,7 +12,7 @@ from .safe import check_safe
 def check_any(data: bytes) -> bool:
     """Holds any bytes to what no spec may do; returns whether they were refused."""
     with time_limit(SECONDS):
-        output = nnxc.compile(data, path="spec.nnx")
+        output = nnxc.compile(data, path="spec.nnx", options=nnxc.Options(black=False))
     for diagnostic in output.diagnostics:
         check_diagnostic(diagnostic)
     holds(bool(output.files) == output.ok, "files exactly where there are no errors")

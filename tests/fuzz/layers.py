@@ -105,7 +105,7 @@ def tied(b: Builder) -> bool:
     x = b.pick(lambda v: len(v.sizes) == 3 and b.is_static(v.sizes[-1]))
     if x is None or x.sizes[1].name is None:
         return False
-    text, vocab = b.fresh("embed"), const(7)
+    text, vocab = b.fresh("embed"), const(24)
     b.body.append(assign(text, call("Embed", vocab, x.sizes[-1])))
     added = tree.Binary("+", b.read(x), call(text, call("arange", x.sizes[1])))
     attend = tree.Attribute(name(text), "attend")

@@ -60,7 +60,10 @@ def second_input(b: Builder) -> bool:
     if b.flip():
         b.add_input(text, (B, steps), "int")
         width = b.static_size()
-        expr = pipe(name(text), call("Embed", b.static_size(), width))
+        vocab = (
+            b.size_param(3, 8) if b.flip() else const(b.one(3, 7))
+        )  # ids are below 3
+        expr = pipe(name(text), call("Embed", vocab, width))
         b.unused.pop(text)
         target = b.fresh("e")
         b.body.append(assign(target, expr))

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from hypothesis import strategies as st
 
-from nnxc.syntax import tree
+from nnxc.syntax import tree, tree_weights
 
 from .builder import Draw, ModelCase
-from .trees import assign, call, declare, literal, name
+from .trees import assign, call, chained, declare, literal, name
 
-OPTIMIZERS = ("adam", "sgd", "adamw", "rmsprop", "lion")
+OPTIMIZERS = ("adam", "sgd", "adamw", "rmsprop", "lion", "muon")
+SETTINGS = {
+    "clip": (literal(1.0),),
+    "accumulate": (literal(2),),
+    "precision": (name("bf16"), name("f32")),
+    "ema": (literal(0.99),),
+}
 WEIGHTED = {"Linear", "Embed", "Conv", "LSTM", "GRU", "Attention"}
 
 
@@ -26,26 +32,61 @@ def train_of(
     )
     given = [f for f in inputs.fields if f.default is None]
     fields = [(f.name, f.type, None) for f in given]
-    outputs: tree.Expr = call("model", *(name(f.name) for f in given))
-    body: list[tree.Statement] = [declare("batch", *fields)]
     assert case.outputs is not None
-    if len(case.outputs) > 1:
-        targets = tuple(name(f"out{i}") for i in range(len(case.outputs)))
-        body.append(tree.Assign(targets, "=", outputs))
-        losses = [squared(t) for t in targets]
-        loss = losses[0]
-        for other in losses[1:]:
-            loss = tree.Binary("+", loss, other)
-    else:
-        loss = squared(outputs)
-    body.append(assign("loss", loss))
-    optimizer = call(draw(st.sampled_from(OPTIMIZERS)), 1e-3)
+    targets = [f"out{i}" for i in range(len(case.outputs))]
+    body: list[tree.Statement] = [
+        declare("batch", *fields),
+        applied("model", given, targets),
+    ]
+    terms = list(map(name, targets))
+    if draw(st.sampled_from([False, False, True])):
+        old = [f"old{i}" for i in range(len(targets))]
+        body.insert(0, tree.Frozen("teacher", model.name))
+        body.append(applied("teacher", given, old))
+        terms = [tree.Binary("-", t, name(o)) for t, o in zip(terms, old, strict=True)]
+    parts = objectives(draw, model)
+    if parts:
+        body += [
+            tree.Optimize(f"part{i}", (*learning(draw, terms, f"size{i}"), only))
+            for i, only in enumerate(parts)
+        ]
+        body += settings(draw, "precision", "ema")
+        return [tree.Train(model.name, tuple(body))]
     body += [
-        assign("optimizer", optimizer),
-        *settings(draw),
+        *learning(draw, terms, "size"),
+        *settings(draw, "precision", "ema"),
         *chosen(draw, model, plain),
     ]
     return [tree.Train(model.name, tuple(body))]
+
+
+def applied(func: str, given: Sequence[tree.Field], targets: list[str]) -> tree.Assign:
+    """`out0, out1 = model(x, y)`."""
+    value = call(func, *(name(f.name) for f in given))
+    return tree.Assign(tuple(map(name, targets)), "=", value)
+
+
+def learning(draw: Draw, terms: list[tree.Expr], metric: str) -> list[tree.Statement]:
+    """A loss, an optimizer and what belongs to them."""
+    loss = chained("+", map(squared, terms))
+    optimizer = call(draw(st.sampled_from(OPTIMIZERS)), 1e-3)
+    metrics = []
+    if draw(st.booleans()):
+        metrics.append(tree.Metric(metric, call("mean", terms[-1])))
+    return [
+        assign("loss", loss),
+        *metrics,
+        assign("optimizer", optimizer),
+        *settings(draw, "clip", "accumulate"),
+    ]
+
+
+def objectives(draw: Draw, model: tree.Definition) -> list[tree.Select]:
+    """What each of two optimizers trains, where two layers have names."""
+    named = list(dict.fromkeys(n.name for n in layers_of(model) if n.name))
+    if len(named) < 2 or draw(st.booleans()):
+        return []
+    return [tree.Select("only", (name(text),)) for text in named[:2]]
 
 
 def squared(value: tree.Expr) -> tree.Expr:
@@ -53,18 +94,11 @@ def squared(value: tree.Expr) -> tree.Expr:
     return call("mean", tree.Binary("**", value, literal(2)))
 
 
-def settings(draw: Draw) -> Iterator[tree.Statement]:
+def settings(draw: Draw, *names: str) -> Iterator[tree.Statement]:
     """Some settings."""
-    precision = name(draw(st.sampled_from(["bf16", "f32"])))
-    values = {
-        "clip": literal(1.0),
-        "accumulate": literal(2),
-        "precision": precision,
-        "ema": literal(0.99),
-    }
-    for text, value in values.items():
+    for text in names:
         if draw(st.booleans()):
-            yield assign(text, value)
+            yield assign(text, draw(st.sampled_from(SETTINGS[text])))
 
 
 def chosen(draw: Draw, model: tree.Definition, plain: bool) -> Iterator[tree.Statement]:
@@ -107,6 +141,19 @@ def layers_of(model: tree.Definition) -> Iterator[Layer]:
 
 
 def weights_of(draw: Draw, model: tree.Definition) -> list[tree.Item]:
-    """A section of weights, by the rule alone."""
+    """A section of weights: a rule, layers that depart from it, parameters in `config.json`."""
     rule = tree.String(draw(st.sampled_from(["{path}", "net.{path}"])))
-    return [tree.Weights(model.name, rule, (), tree.NO_TRIVIA)]
+    lines: list[tree_weights.WeightsLine] = []
+    for param in model.params:
+        plain = isinstance(param.default, (tree.Number, tree.Constant, tree.String))
+        if plain and draw(st.booleans()):
+            text = param.name
+            key: tree.Expr = tree.String(f"{text}_key")
+            if draw(st.booleans()):
+                key = tree.Binary("or", key, name(text))
+            lines.append(tree_weights.Read((name(text),), (key,), tree.NO_TRIVIA))
+    for text in dict.fromkeys(n.name for n in layers_of(model) if n.name):
+        if draw(st.booleans()):
+            stored = tree.String(f"stored.{text}")
+            lines.append(tree_weights.Stored((name(text),), (stored,), tree.NO_TRIVIA))
+    return [tree.Weights(model.name, rule, tuple(lines), tree.NO_TRIVIA)]

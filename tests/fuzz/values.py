@@ -19,7 +19,7 @@ from flax import nnx
 
 from tests.interpreter import Program
 
-from .build import construct
+from .build import construct, unfilled
 from .builder import ModelCase
 from .evaluate import evaluated
 from .laws import holds
@@ -49,7 +49,8 @@ class Built:
 
 def built(module: types.ModuleType, case: ModelCase, loops: Weights | None) -> Built:
     """A model at its arguments; `loops` are the paths of its weights where they are stacked."""
-    model = nnx.eval_shape(lambda: construct(module, case))
+    with unfilled():
+        model = nnx.eval_shape(lambda: construct(module, case))
     graph, state = nnx.split(model)
     own = {plain(path): leaf for path, leaf in nnx.to_flat_state(state)}
     shapes = loops

@@ -213,8 +213,8 @@ def _stepped(train: ir.Train, goals: tuple[GoalView, ...]) -> str | None:
     """Whether the weights have changed with this batch, as text; None where they always do."""
     if any(goal.accumulate is None for goal in train.objectives):
         return None
-    tests = [f"({g.optimizer}.opt_state.mini_step[...] == 0)" for g in goals]
-    return " | ".join(tests).removeprefix("(").removesuffix(")")
+    tests = [f"{g.optimizer}.opt_state.mini_step[...] == 0" for g in goals]
+    return tests[0] if len(tests) == 1 else " | ".join(f"({t})" for t in tests)
 
 
 def _create_model(name: str, signature: Signature, precision: str | None) -> Function:
