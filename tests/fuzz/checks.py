@@ -28,7 +28,8 @@ from .decoding import check_decoding
 from .laws import SECONDS, holds, time_limit
 from .reduce import Written
 from .safe import check_safe
-from .training import Training, check_compiled, check_losses, check_step
+from .slopes import Slopes
+from .training import Training, check_adapters, check_compiled, check_losses, check_step
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class Way:
     train: bool = False
     optional: bool = False
     formatted: bool = False  # by Black, which takes longer than all else that compiles
+    backward: bool = False  # all gradients
     compiled: bool = False  # steps, by XLA, which takes seconds
 
     @property
@@ -57,19 +59,17 @@ def check_valid(spec: Spec | Written, way: Way) -> None:
     """A valid spec compiles, and what it compiles to computes what the spec means."""
     text = spec.text
     with time_limit(SECONDS):
-        output = nnxc.compile(
-            text, path="spec.nnx", read=spec.read, options=way.options
-        )
-    found = [f"{d.code} {d.message}" for d in output.diagnostics]
-    codes = " ".join(sorted({d.code for d in output.diagnostics}))
-    holds(not found, f"no diagnostics {codes}", found)
-    (generated,) = output.files.values()
+        analysis = analyse(text, path="spec.nnx", read=spec.read)
+        found = [f"{d.code} {d.message}" for d in analysis.diagnostics]
+        codes = " ".join(sorted({d.code for d in analysis.diagnostics}))
+        holds(not found, f"no diagnostics {codes}", found)
+        program = analysis.program
+        assert program is not None
+        generated = emit(program, way.options)
     used = spec.used and format_file(spec.used)
     check_safe(generated, f"{text}\n{used}")
     if way.formatted:
         check_black(generated)
-    program = analyse(text, path="spec.nnx", read=spec.read).program
-    assert program is not None
     module = loaded(generated)
     loops = module
     if way.scan:  # whose weights have the paths that the interpreter knows
@@ -126,9 +126,10 @@ def check_model(
     holds(numbers == sum(map(math.prod, own.values())), "all weights", (own, listed))
     if way.scan:
         made = values.built(module, case, own)
-    values.check_values(
-        made, meaning, case, given, train=way.train, slopes=way.remat or not case.args
-    )
+    slopes: Slopes = "along" if way.remat or not case.args else "none"
+    if way.backward and not case.args:
+        slopes = "all"
+    values.check_values(made, meaning, case, given, train=way.train, slopes=slopes)
     return made
 
 
@@ -164,6 +165,8 @@ def check_train(training: Training, meaning: interpreter.Program, way: Way) -> N
     """What a train does, as far as it was asked for."""
     if not way.scan:  # whose weights have other paths
         check_losses(training, meaning)
+        if training.train.adapters:
+            check_adapters(training, meaning)
     if way.train:
         check_step(training)
     if way.compiled and not way.scan:

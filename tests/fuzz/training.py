@@ -103,6 +103,27 @@ def listed(found: tuple[Any, Mapping[str, Any]]) -> list[Any]:
     return [loss, *(metrics[name] for name in sorted(metrics))]
 
 
+def check_adapters(training: Training, meaning: interpreter.Program) -> None:
+    """Merged into the weights, adapters compute what they do beside them."""
+    case, create = training.case, training.part("create_model")
+    assert create is not None
+    made = values.apart(create)
+    inputs = values.inputs_of(case, training.needed)
+
+    def beside(weights: Any) -> Any:
+        return values.generated(made, weights, inputs, train=False)[0]
+
+    def merged(weights: Any) -> Any:
+        model = nnx.merge(made.graph, made.filled(weights))
+        whole = nnx.state(training.module.merge_adapters(model))
+        flat = {values.plain(p): v.get_value() for p, v in nnx.to_flat_state(whole)}
+        return values.leaves(meaning.call(case.name, flat, inputs, {}, False).value)
+
+    with values.quiet():
+        got, want = (evaluated(f, made.weights) for f in (beside, merged))
+    values.check_equal(got, want, "adapters, merged", case)
+
+
 def check_step(training: Training) -> None:
     """A step gives losses in float32, and changes no weight's shape."""
 

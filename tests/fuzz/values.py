@@ -6,7 +6,7 @@ import inspect
 import re
 import types
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -21,8 +21,8 @@ from tests.interpreter import Program
 
 from .build import construct, unfilled
 from .builder import ModelCase
-from .evaluate import evaluated
 from .laws import holds
+from .slopes import Slopes, with_slopes
 
 Path = tuple[Any, ...]
 Weights = dict[Path, Any]
@@ -49,8 +49,13 @@ class Built:
 
 def built(module: types.ModuleType, case: ModelCase, loops: Weights | None) -> Built:
     """A model at its arguments; `loops` are the paths of its weights where they are stacked."""
+    return apart(lambda: construct(module, case), loops)
+
+
+def apart(make: Callable[[], Any], loops: Weights | None = None) -> Built:
+    """What is made, its structure apart from values."""
     with unfilled():
-        model = nnx.eval_shape(lambda: construct(module, case))
+        model = nnx.eval_shape(make)
     graph, state = nnx.split(model)
     own = {plain(path): leaf for path, leaf in nnx.to_flat_state(state)}
     shapes = loops
@@ -164,7 +169,7 @@ def check_values(
     given: list[str],
     *,
     train: bool,
-    slopes: bool,
+    slopes: Slopes,
 ) -> None:
     """Outputs, perhaps gradients, what is kept and what is read: as the interpreter has them."""
     inputs = inputs_of(case, given)
@@ -182,8 +187,8 @@ def check_values(
         return leaves(found.value), {plain(p): v for p, v in found.state.items()}
 
     with quiet():
-        want, slope, kept = differentiated(theirs, made.weights, floats, slopes)
-        got, own_slope, own_kept = differentiated(ours, made.weights, floats, slopes)
+        want, slope, kept = with_slopes(slopes, theirs, made.weights, floats)
+        got, own_slope, own_kept = with_slopes(slopes, ours, made.weights, floats)
     shapes = tuple(map(np.shape, want))
     holds(case.outputs in (None, shapes), "shapes of the interpreter", (shapes, case))
     check_equal(got, want, "values of the interpreter", case)
@@ -192,40 +197,6 @@ def check_values(
         if path in own_kept:
             check_equal([own_kept[path]], [value], "state of the interpreter", path)
     check_equal(own_slope, slope, "gradients of the interpreter", case)
-
-
-def differentiated(function: Any, weights: Weights, floats: Any, slopes: bool) -> Any:
-    """Outputs, gradients of a sum over them, and what is kept."""
-    trained = {p: w for p, w in weights.items() if p[-1] not in ("mean", "var")}
-    rest = {p: w for p, w in weights.items() if p not in trained}
-    paths = list(trained)
-
-    def score(arrays: list[Any], floats: Any) -> Any:
-        outputs, kept = function(
-            {**dict(zip(paths, arrays, strict=True)), **rest}, floats
-        )
-        total = sum(
-            jnp.sum(o * np.cos(np.arange(o.size)).reshape(o.shape))
-            for o in outputs
-            if jnp.issubdtype(o.dtype, jnp.floating)
-        )
-        return jnp.asarray(total, jnp.float32), (
-            outputs,
-            sorted(kept.items(), key=repr),
-        )
-
-    def whole(arrays: list[Any], floats: Any) -> Any:
-        both = jax.value_and_grad(score, argnums=(0, 1), has_aux=True)
-        if slopes:
-            (_, (outputs, kept)), slope = both(arrays, floats)
-        else:
-            (_, (outputs, kept)), slope = score(arrays, floats), ()
-        names.extend(path for path, _ in kept)
-        return outputs, jax.tree.leaves(slope), [v for _, v in kept]
-
-    names: list[Path] = []
-    outputs, slope, kept = evaluated(whole, list(trained.values()), floats)
-    return outputs, slope, dict(zip(names, kept, strict=False))
 
 
 def check_equal(got: list[Any], want: list[Any], law: str, detail: Any) -> None:
