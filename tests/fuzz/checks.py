@@ -12,11 +12,14 @@ import black
 from flax import nnx
 
 import nnxc
+from nnxc.check.generate import tunix_problems as problems
+from nnxc.diagnostics import Sink
 from nnxc.driver import analyse
 from nnxc.emit import emit
 from nnxc.instance import instantiate
 from nnxc.ir import Program
 from nnxc.shapes import TensorType
+from nnxc.source import Source, Span
 from nnxc.syntax.format import format_file
 from tests import interpreter
 
@@ -24,7 +27,7 @@ from . import values
 from .build import loaded
 from .builder import ModelCase, Spec
 from .checkpoints import check_stored
-from .decoding import check_decoding
+from .decoding import check_decoding, check_tunix
 from .laws import SECONDS, holds, time_limit
 from .reduce import Written
 from .safe import check_safe
@@ -42,6 +45,7 @@ class Way:
     train: bool = False
     optional: bool = False
     formatted: bool = False  # by Black, which takes longer than all else that compiles
+    tunix: bool = False  # its interface, where a spec may have it
     backward: bool = False  # all gradients
     compiled: bool = False  # steps, by XLA, which takes seconds
 
@@ -83,6 +87,9 @@ def check_valid(spec: Spec | Written, way: Way) -> None:
                 plain[case.name] = case, made
             if program.generates and not way.tree_mode and not case.args:
                 check_decoding(module, made, meaning, case)
+                if way.tunix and not tunix_problems(program):
+                    options = nnxc.Options(interface="tunix", black=False)
+                    check_tunix(loaded(emit(program, options)), meaning, case)
             for section in program.weights if way.train and not way.scan else ():
                 if case.name == section.model:
                     check_stored(module, made, case, section)
@@ -91,6 +98,13 @@ def check_valid(spec: Spec | Written, way: Way) -> None:
                 several = len(program.trains) > 1
                 suffix = f"_{train.model.lower()}" if several else ""
                 check_train(Training(module, train, suffix, plain), meaning, way)
+
+
+def tunix_problems(program: Program) -> bool:
+    """Whether the spec may not have Tunix's interface."""
+    sink = Sink()
+    problems(program, Span(Source("spec.nnx", ""), 0, 0), sink)
+    return bool(sink.diagnostics)
 
 
 def check_black(text: str) -> None:

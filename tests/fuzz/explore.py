@@ -129,7 +129,16 @@ FEW = st.sampled_from([True, False, False])
 SOME = st.sampled_from([True] + [False] * 11)
 REMAT = st.sampled_from([False, False, False, True, "dots", "dots-no-batch"])
 WAYS = st.builds(
-    Way, YES, YES, REMAT, YES, YES, backward=FEW, formatted=SOME, compiled=SOME
+    Way,
+    YES,
+    YES,
+    REMAT,
+    YES,
+    YES,
+    tunix=YES,
+    backward=FEW,
+    formatted=SOME,
+    compiled=SOME,
 )
 LABELS: dict[str, tuple[SearchStrategy[Any], Check, Callable[[Any, str], str]]] = {
     "valid": (st.tuples(specs(), WAYS), lambda drawn: check_valid(*drawn), small_valid),

@@ -53,7 +53,9 @@ class Total:
         self.done[label] += found.done
         for kind in found.kinds.values():
             known = self.kinds.setdefault((label, kind.key), kind)
-            if known is not kind:
+            if known is kind:
+                print(f"{label}: {shown(kind)}", file=sys.stderr, flush=True)
+            else:
                 smaller = min(known, kind, key=lambda k: (len(k.text), k.text))
                 known.count += kind.count
                 known.text, known.report = smaller.text, smaller.report
@@ -108,13 +110,17 @@ def fuzz(number: int | None, start: int, jobs: int, seconds: float | None) -> To
                 total.add(running.pop(future).label, future.result())
 
 
+def shown(kind: Kind) -> str:
+    """A failure and its spec; texts that are no Unicode as far as they are."""
+    return f"{kind.key}\n{kind.text}".encode("utf-8", "replace").decode()
+
+
 def report(label: str, kind: Kind, path: Path) -> None:
     """Print and save a spec that failed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(kind.text.encode("utf-8", "surrogateescape"))
-    shown = kind.text.encode("utf-8", "replace").decode()
-    print(f"\n{label} specs, {kind.count} times: {kind.key}\n{path}:\n")
-    print(shown, kind.report, sep="\n", end="\n\n")
+    print(f"\n{label} specs, {kind.count} times, {path}: {shown(kind)}")
+    print(kind.report, end="\n\n")
 
 
 def main() -> int:
