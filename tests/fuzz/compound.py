@@ -92,6 +92,7 @@ def pair(draw: Draw, text: str) -> tree.Definition:
         body.append(tree.If(name(flag(b)), (assign("x", other),), ()))
     names = (name("main"), name("side")) if named else ()
     body.append(tree.Return((first, second), names))
+    b.params = {p: True if v is ... else v for p, v in b.params.items()}
     b.body = body
     return b.definition("block", text)
 

@@ -21,9 +21,9 @@ def keep(b: Builder, x: Value) -> None:
         b.one(*choices)(b, x)
 
 
-def layer(b: Builder, expr: tree.Expr) -> tree.Expr:
+def layer(b: Builder, expr: tree.Expr, names: tuple[str, ...] = NAMES) -> tree.Expr:
     """A layer, sometimes by a name that the other side of a condition may have too."""
-    free = [n for n in NAMES if n not in b.taken]
+    free = [n for n in names if n not in b.taken]
     if not free or b.flip():
         return expr
     chosen = b.one(*free)
@@ -104,7 +104,8 @@ def inside(b: Builder, x: Value) -> None:
         return added(b, x)
     chosen: Block = b.one(*known)
     made, _ = applied(b, chosen)
-    made = tree.Binary("*", made, times(b)) if b.flip() else layer(b, made)
+    names = (f"of_{chosen.name.lower()}",)  # a name is of one kind on all sides
+    made = tree.Binary("*", made, times(b)) if b.flip() else layer(b, made, names)
     return b.add(assign(x.name, pipe(x.tree, made)))
 
 

@@ -113,13 +113,18 @@ def tied(b: Builder) -> bool:
     return True
 
 
+def parted(b: Builder, x: Value) -> tree.Expr:
+    """`Linear(2, 4)`; where 2 comes in, that looks like PyTorch's sizes in and out."""
+    return call("Linear", 3 if b.number(x.sizes[-1]) == 2 else 2, 4)
+
+
 def headed(b: Builder) -> bool:
     """Several output axes, then contracted again: `Linear(2, 4)`, `over=[-2, -1]`."""
     x = wide(b)
     if x is None:
         return False
     out = b.static_size()
-    layers = [call("Linear", 2, 4), stage(b, "Linear", out, over=[-2, -1])]
+    layers = [parted(b, x), stage(b, "Linear", out, over=[-2, -1])]
     b.give(x, pipe(b.read(x), *layers), *x.sizes[:-1], out)
     return True
 
@@ -142,7 +147,7 @@ def attended(b: Builder) -> bool:
         return False
     heads: list[tree.Expr] = []
     for text in ("q", "k", "v"):
-        value = pipe(b.read(x), call("Linear", 2, 4))
+        value = pipe(b.read(x), parted(b, x))
         if text != "v" and b.flip():
             value = pipe(value, call("rope", call("arange", x.sizes[1]), 1e4))
         target = b.fresh(text)

@@ -149,7 +149,7 @@ def weights_of(draw: Draw, model: tree.Definition) -> list[tree.Item]:
         if plain and draw(st.booleans()):
             text = param.name
             key: tree.Expr = tree.String(f"{text}_key")
-            if draw(st.booleans()):
+            if getattr(param.default, "value", 0) is None or draw(st.booleans()):
                 key = tree.Binary("or", key, name(text))
             lines.append(tree_weights.Read((name(text),), (key,), tree.NO_TRIVIA))
     for text in dict.fromkeys(n.name for n in layers_of(model) if n.name):

@@ -48,7 +48,7 @@ class Expressions:
         self.run, self.file, self.path, self.names = run, file, path, names
         self.env: dict[str, Any] = {}
         self.indices: list[int] = []
-        self.states: dict[str, Tensor] = {}
+        self.states: dict[str, tuple[Tensor, tuple[Any, ...]]] = {}
         self.optional: dict[str, tree.Field] = {}
         self.collected: dict[str, list[Any]] = {}
 

@@ -59,7 +59,7 @@ def call(
     plain = [frame.value(a.value) for a in args if a.name is None]
     given |= dict(zip(free, plain, strict=False))
     given |= {a.name: frame.value(a.value) for a in args if a.name is not None}
-    given = {**inferred(extern, given), **given}
+    given = {**defaults(frame, extern), **inferred(extern, given), **given}
     return _labelled(_called(found(frame, extern), extern, given), extern)
 
 
@@ -73,6 +73,13 @@ def _called(
         if t.default is not None and given.get(t.name) is not None
     }
     return function(*positional, **named, **more)
+
+
+def defaults(frame: Expressions, extern: tree.Extern) -> dict[str, Any]:
+    """What a call leaves out, as the declaration has it."""
+    return {
+        t.name: frame.value(t.default) for t in extern.taken if t.default is not None
+    }
 
 
 def axes_of(extern: tree.Extern) -> set[str]:
@@ -98,7 +105,7 @@ def inferred(extern: tree.Extern, given: dict[str, Any]) -> dict[str, int]:
 def module(frame: Expressions, layer: Layer, given: dict[str, Any]) -> Any:
     """A module of Flax: constructed, given its weights, and called."""
     extern = layer.kind.what
-    params = {**inferred(extern, given), **layer.args}
+    params = {**defaults(frame, extern), **inferred(extern, given), **layer.args}
     cls = found(frame, extern)
     taken = [t for t in extern.taken if isinstance(t, tree.Parameter)]
     plain = [params[t.name] for t in taken if t.default is None]

@@ -80,21 +80,22 @@ class Frame(Expressions):
     def put(self, name: str, value: Any) -> None:
         """A name has a value from here on; a `state` keeps it."""
         if name in self.states:
-            kept = self.states[name]
+            kept, path = self.states[name]
             value = jnp.asarray(value.array if isinstance(value, Tensor) else value)
             value = value.astype(kept.array.dtype)
             value = Tensor(jnp.broadcast_to(value, kept.shape), kept.names)
-            self.run.write((*self.path, name), value.array)
+            self.run.write(path, value.array)
         self.env[name] = value
 
     def declare(self, field: tree.Field, state: bool = False) -> None:
-        array = self.run.read((*self.path, field.name))
+        path = (*self.path, field.name, *self.indices)
+        array = self.run.read(path)
         sizes, names = self.shape(field.type.dims or ())
         if array.shape != tuple(sizes):
             raise Refused(f"{field.name}: {array.shape} is not {sizes}")
         self.env[field.name] = Tensor(array, names)
         if state:
-            self.states[field.name] = self.env[field.name]
+            self.states[field.name] = self.env[field.name], path
 
     def returns(
         self, values: tuple[tree.Expr, ...], names: tuple[tree.Name, ...]

@@ -57,9 +57,10 @@ def settle(frame: Frame, definition: tree.Definition, fields: list[tree.Field]) 
 
 def state(frame: Frame, field: tree.Field) -> None:
     """A state begins a call as the last one left it."""
-    array = frame.run.read((*frame.path, field.name))
+    path = (*frame.path, field.name)
+    array = frame.run.read(path)
     _, names = frame.shape(field.type.dims or ())
-    frame.states[field.name] = Tensor(array, names)
+    frame.states[field.name] = Tensor(array, names), path
 
 
 def bind(
