@@ -5,7 +5,7 @@ from __future__ import annotations
 from nnxc.dims import Dim, const
 from nnxc.syntax import tree
 
-from .builder import B, Block, Builder
+from .builder import B, Block, Builder, Value
 from .conditions import applied
 from .steps import activation, stage, wide
 from .trees import assign, call, literal, name, pipe, type_of
@@ -113,7 +113,7 @@ def tied(b: Builder) -> bool:
     return True
 
 
-def parted(b: Builder, x: Value) -> tree.Expr:
+def heads_of(b: Builder, x: Value) -> tree.Expr:
     """`Linear(2, 4)`; where 2 comes in, that looks like PyTorch's sizes in and out."""
     return call("Linear", 3 if b.number(x.sizes[-1]) == 2 else 2, 4)
 
@@ -124,7 +124,7 @@ def headed(b: Builder) -> bool:
     if x is None:
         return False
     out = b.static_size()
-    layers = [parted(b, x), stage(b, "Linear", out, over=[-2, -1])]
+    layers = [heads_of(b, x), stage(b, "Linear", out, over=[-2, -1])]
     b.give(x, pipe(b.read(x), *layers), *x.sizes[:-1], out)
     return True
 
@@ -147,7 +147,7 @@ def attended(b: Builder) -> bool:
         return False
     heads: list[tree.Expr] = []
     for text in ("q", "k", "v"):
-        value = pipe(b.read(x), parted(b, x))
+        value = pipe(b.read(x), heads_of(b, x))
         if text != "v" and b.flip():
             value = pipe(value, call("rope", call("arange", x.sizes[1]), 1e4))
         target = b.fresh(text)
