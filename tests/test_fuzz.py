@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nnxc.diagnostics import Sink
 from nnxc.source import Source
+from nnxc.syntax import tree
 from nnxc.syntax.parse import parse
 from tests.fuzz import checks, explore
 from tests.fuzz.broken import broken
@@ -88,12 +91,15 @@ model Net:
 """
 
 
+def parsed(text: str) -> tree.File:
+    return parse(Source("spec.nnx", text), Sink())
+
+
 def linear_spec(outputs: tuple[int, ...]) -> Spec:
-    source = Source("spec.nnx", LINEAR)
     case = ModelCase(
         "Net", {"x": (2, 4)}, {"x": "float"}, frozenset(), (outputs,), {"B": 2}
     )
-    return Spec(parse(source, Sink()), (case,))
+    return Spec(parsed(LINEAR), (case,))
 
 
 def test_a_right_prediction_passes() -> None:
@@ -110,6 +116,31 @@ def test_a_wrong_value_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks, "loaded", lambda text: loaded(text.replace(*double)))
     with pytest.raises(Broken, match="values of the interpreter"):
         check_valid(linear_spec((2, 3)), Way())
+
+
+LOOP = """
+model Net:
+    input x: [B, 4]
+    for i in range(2):
+        param gain: [4] = ones
+        state seen: [] = 0
+        seen += mean(x)
+        x = x * gain + seen
+    return x
+"""
+EXTERN = """
+extern "brought.py" scaled(x: [..., d], by = 0.5, shift = true) -> [..., d]
+
+model Net:
+    input x: [B, 4]
+    return scaled(x -> Linear(4), 2)
+"""
+
+
+@pytest.mark.parametrize("text", [LOOP, EXTERN])
+def test_the_interpreter_knows(text: str) -> None:
+    """Weights and state of a loop are lists; what a declaration gives is passed to Python."""
+    check_valid(replace(linear_spec((2, 4)), file=parsed(text)), Way())
 
 
 def test_every_failure_is_counted_and_made_small(
@@ -131,10 +162,8 @@ def test_every_failure_is_counted_and_made_small(
 
 
 def test_a_failing_spec_is_made_small() -> None:
-    source = Source(
-        "spec.nnx", LINEAR.replace("return x", "y = x -> relu\n    return y")
-    )
-    spec = Spec(parse(source, Sink()), linear_spec((2, 3)).models)
+    text = LINEAR.replace("return x", "y = x -> relu\n    return y")
+    spec = Spec(parsed(text), linear_spec((2, 3)).models)
     small = reduced(spec, lambda s: "relu" in s.text)
     assert small.text == "model Net:\n    y = x -> relu\n"
 
