@@ -98,7 +98,7 @@ class File:
             self.names[id(definition), blocks] = layer_names(
                 definition.body,
                 lambda name: name in blocks or (name not in env and self.is_kind(name)),
-                {p.name for p in definition.params},
+                {p.name for p in definition.params} - blocks,  # which name their layers
             )
         return self.names[id(definition), blocks]
 
