@@ -539,3 +539,27 @@ def test_check_runs_the_whole_compiler(tmp_path: Any, monkeypatch: Any) -> None:
     monkeypatch.setattr("nnxc.emit.emit", broken)
     with pytest.raises(KeyError):
         check_spec(str(path))
+
+
+def test_each_size_is_explained_by_itself() -> None:
+    """One axis differs between the sides, another is the same where the condition holds."""
+    spec = """
+block Unit(width, stride):
+    input x: [B, H, C]
+    y = x -> Conv(width, [3], stride, padding=1)
+    if stride > 1:
+        z = y
+    elif C == width:
+        z = x + y
+    else:
+        z = y * 2
+    return z
+
+model Net:
+    input x: [B, 8, 4]
+    return x -> Unit(4, 1) as one -> Unit(6, 1) as two -> Unit(6, 2) as three -> Linear(2)
+"""
+    output = nnxc.compile(spec)
+    assert not output.diagnostics
+    (text,) = output.files.values()
+    assert "Maps (b, h, c) to (b, h3, width)." in text

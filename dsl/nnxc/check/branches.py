@@ -13,7 +13,14 @@ from ..record import Record
 from ..shapes import Axis, TensorType
 from ..syntax import tree
 from . import changing, lists
-from .conditions import Facts, asks_given, facts, join_types, narrowed
+from .conditions import (
+    Facts,
+    asks_given,
+    facts,
+    join_sizes,
+    join_types,
+    narrowed,
+)
 from .context import Context
 from .flavors import describe
 from .kept import keep, merged, under
@@ -233,8 +240,8 @@ def _chosen(
         return None
     axes = []
     for i, (a, b) in enumerate(zip(x.axes, y.axes, strict=True)):
-        size = a.size
-        if ctx.assume(a.size) != ctx.assume(b.size):
+        size = join_sizes(ctx, a.size, b.size, choice.when, choice.unless)
+        if size is None:
             base = (
                 a.label.lower()
                 if a.label

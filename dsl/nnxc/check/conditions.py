@@ -132,16 +132,17 @@ def join_types(
         return None
     axes = []
     for a, b in zip(then.axes, orelse.axes, strict=True):
-        size = _join(ctx, a.size, b.size, when, unless)
+        size = join_sizes(ctx, a.size, b.size, when, unless)
         if size is None:
             return None
         axes.append(Axis(size, a.label if a.label == b.label else a.label or b.label))
     return then.with_axes(tuple(axes))
 
 
-def _join(
+def join_sizes(
     ctx: Context, a: Dim, b: Dim, when: Mapping[str, Dim], unless: Mapping[str, Dim]
 ) -> Dim | None:
+    """One size for both sides of a choice, if one describes both."""
     if ctx.assume(a) == ctx.assume(b):
         return a
     # Where the condition fails, `a` must mean what `b` says; then `a` describes both.
