@@ -224,3 +224,37 @@ def test_of_two_kinds_of_one_name_one_has_the_layer(sides: tuple[str, str]) -> N
     assert '("mixer", "inner")' in text
     (found,) = nnxc.compile(KINDS.format(*sides, "innr")).diagnostics
     assert found.code == "N511" and found.help == "did you mean `inner`?"
+
+
+IDLE = """
+model Net(d = 4, deep = false, n = 2):
+    input x: [B, d]
+    if deep:
+        x = x -> Linear(d) as extra
+    for i in range(n):
+        x = x -> Linear(d) as h
+    return x -> Linear(2) as head
+
+train Net:
+    batch x: [B, d]
+    loss = mean(model(x) ** 2)
+    optimizer = adam(1e-3)
+    {}
+"""
+TRAINS = {
+    "only extra": False,
+    "only extra, head": True,
+    "only h[2]": False,
+    "only h[-2:]": True,
+    "only h[1]": True,
+    "only h[2:]": False,
+    "freeze h, head": False,
+    "freeze h[:1], head": True,
+    "freeze extra": True,
+}
+
+
+@pytest.mark.parametrize("chosen, trains", TRAINS.items())
+def test_something_trains_at_the_defaults(chosen: str, trains: bool) -> None:
+    found = nnxc.compile(IDLE.format(chosen)).diagnostics
+    assert [d.code for d in found] == ([] if trains else ["N518"])

@@ -13,6 +13,7 @@ from ..instance import Work, config_values, instantiate
 from ..nodes import Failure, Instance, InstanceError
 from ..scope import Scope
 from ..source import Span
+from .idle import idle
 
 
 def decide(program: ir.Program, sink: Sink) -> None:
@@ -62,6 +63,10 @@ def _at(
         sink.error("N322", text, error.span, related=related)
         return
     advice = _nearby(program, name, values, instance, work) if instance.failures else {}
+    for goal in idle(program, instance) if not values else ():
+        text = f"nothing is left that trains {where}"
+        help = "name what is there then, or give the parameters other defaults"
+        sink.error("N518", text, goal.span, help=help)
     failures = [f for f in instance.failures if not _told(f, instance.failures)]
     for failure in (*failures, *_of_train(program, instance)):
         sink.error(
