@@ -122,8 +122,8 @@ PAYLOADS = (CODE, r"\\", "\u202e", "\x1b", "\u2028", "'", "dd), LayerNorm(x=1")
         'body[i] = "z.{i + depth}@"',
         'body[i] = "z.{i}.{depth@}"',
         'ignore "a@"',
-        'rename "a@": "b"',
-        'rename "a": "b@"',
+        'rename "a@" as "b"',
+        'rename "a" as "b@"',
         'optional "a@."',
     ],
 )

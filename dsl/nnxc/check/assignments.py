@@ -29,6 +29,8 @@ from .values import (
     Value,
 )
 
+MAX_RANK = 64  # of numpy's arrays
+
 
 def assign(ctx: Context, node: tree.Assign) -> None:
     """`targets op value`."""
@@ -158,6 +160,11 @@ def store(ctx: Context, target: tree.Name, value: Value, span: Span) -> None:
             ctx.bind(
                 target.id, _static_local(ctx, target, value, span), target.span, "value"
             )
+        case Tensor() if value.type.rank > MAX_RANK:
+            message = (
+                f"this has {value.type.rank} axes, a tensor has {MAX_RANK} at most"
+            )
+            ctx.fail("N303", message, span)
         case Tensor() if target.id in ctx.states:
             help = "carry what changes, and assign it to the state after the scan"
             keeps_state(ctx, f"the state `{target.id}`", target.span, help)

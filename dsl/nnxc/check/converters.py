@@ -22,6 +22,7 @@ from .flavors import describe
 from .forms import form
 from .kinds import demand_sizes, demand_whole
 from .numbers import numbers
+from .streams import expect_stream
 from .values import OpRef, Param, Static, Value, number
 
 Converted = tuple[ir.Static, Any]
@@ -345,6 +346,8 @@ def _stream(
 ) -> Converted:
     if not isinstance(node, tree.Name):
         wrong(ctx, p, node, value)
+    if node.id not in ctx.declared_streams:
+        expect_stream(ctx, node.id, node.span)
     return ir.Literal(node.id), node.id
 
 

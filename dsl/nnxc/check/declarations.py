@@ -15,6 +15,7 @@ from .context import Context
 from .expressions import expr, static
 from .initial import initial
 from .kinds import demand, seen
+from .streams import expect_stream
 from .values import BAD, Binding, Fault, Tensor
 
 RESERVED = frozenset({"self", "nnx", "jax", "jnp", "optax", "rngs"})
@@ -25,7 +26,12 @@ def rngs(ctx: Context, node: tree.Rngs) -> None:
     for name in node.names:
         if name.id in ctx.declared_streams:
             ctx.error("N402", f"the stream `{name.id}` is declared twice", name.span)
+            continue
         ctx.declared_streams[name.id] = name.span
+        try:
+            expect_stream(ctx, name.id, name.span)
+        except Fault:
+            ctx.streams.setdefault(name.id, name.span)  # one message is enough
 
 
 def inputs(ctx: Context, node: tree.Declare) -> None:

@@ -17,10 +17,11 @@ Atoms: TypeAlias = frozenset[tuple[ir.Static, bool]]  # what holds, or does not
 
 
 class Kept(Record):
-    """A value, and what must hold for it to be there."""
+    """A value, what must hold for it to be there, and the names that this is about."""
 
     binding: Binding
     needs: Atoms
+    asked: frozenset[str]
 
 
 def atoms(condition: ir.Static, holds: bool) -> Atoms:
@@ -48,9 +49,11 @@ def under(ctx: Context, condition: ir.Static, holds: bool) -> Iterator[None]:
         yield
     finally:
         ctx.holding = outer
-        for name, kept in ctx.kept.items():
-            if kept is not before.get(name):
-                ctx.kept[name] = replace(kept, needs=kept.needs | known)
+        new = [(n, k) for n, k in ctx.kept.items() if k is not before.get(n)]
+        asked = _asked(known) if new else frozenset()
+        for name, kept in new:
+            needs, names = kept.needs | known, kept.asked | asked
+            ctx.kept[name] = replace(kept, needs=needs, asked=names)
 
 
 def merged(
@@ -68,13 +71,15 @@ def merged(
 
 def keep(ctx: Context, binding: Binding, condition: ir.Static, holds: bool) -> None:
     """A value that one side of an `if` alone gives."""
-    ctx.kept.setdefault(binding.name, Kept(binding, atoms(condition, holds)))
+    if binding.name not in ctx.kept:
+        needs = atoms(condition, holds)
+        ctx.kept[binding.name] = Kept(binding, needs, _asked(needs))
 
 
 def forget(ctx: Context, names: Iterable[str]) -> None:
     """Names that get new values, and what was kept under conditions on them."""
     changed = set(names)
-    lost = [n for n, k in ctx.kept.items() if n in changed or changed & _asked(k.needs)]
+    lost = [n for n, k in ctx.kept.items() if n in changed or changed & k.asked]
     for name in lost:
         del ctx.kept[name]
 
@@ -90,10 +95,10 @@ def contained(ctx: Context, names: Iterable[str]) -> Iterator[None]:
         ctx.kept = before
 
 
-def _asked(needs: Atoms) -> set[str]:
+def _asked(needs: Atoms) -> frozenset[str]:
     from .apply import static_dims
     from .conditions import givens
 
     conditions = [condition for condition, _ in needs]
     dims = [dim for condition in conditions for dim in static_dims(condition)]
-    return set().union(*(d.symbols for d in dims), *map(givens, conditions))
+    return frozenset().union(*(d.symbols for d in dims), *map(givens, conditions))

@@ -217,8 +217,9 @@ def _taken(source: ir.Expr, parts: list[Part], span: Span) -> ir.Expr:
     assert isinstance(source.type, TensorType)
     axes = tuple(axis for part in parts for axis in part.axes)
     items = [part.made for part in parts]
-    while items[-1] is WHOLE and not any(isinstance(i, ir.Rest) for i in items):
-        items.pop()
+    if not any(isinstance(i, ir.Rest) for i in items):
+        while items[-1] is WHOLE:
+            items.pop()
     type = TensorType(source.type.dtype, axes, source.type.lead)
     return ir.Subscript(source, tuple(items), type, span)
 

@@ -62,7 +62,14 @@ BUILTINS = (
 )  # fmt: skip
 AMBIGUOUS = ("I", "O", "l")  # as ruff has it
 # What `nnx.Module` defines.
-ATTRIBUTES = ("eval", "perturb", "set_attributes", "sow", "train")
+ATTRIBUTES = (
+    "_abc_impl", "_check_valid_context", "_check_value", "_graph_node_clear",
+    "_graph_node_create_empty", "_graph_node_flatten", "_graph_node_init",
+    "_graph_node_pop_key", "_graph_node_set_key", "_object__nodes", "_object__state",
+    "_pytree__flatten", "_pytree__flatten_with_paths", "_pytree__has_int_keys",
+    "_pytree__is_pytree", "_pytree__nodes", "_pytree__state", "_pytree__unflatten", "_setattr", "eval",
+    "iter_children", "iter_modules", "perturb", "set_attributes", "sow", "train",
+)  # fmt: skip
 
 
 class Namespace:
