@@ -259,8 +259,8 @@ block Turn():
 
 
 def test_the_attributes_of_modules_are_known():
-    own = {n for n in dir(nnx.Module) if not n.startswith("_")}
-    deprecated = {"as_abstract", "abstract_init", "iter_children", "iter_modules"}
+    own = {n for n in dir(nnx.Module) if not n.startswith("__")}
+    deprecated = {"as_abstract", "abstract_init"}
     assert own - deprecated <= set(names.ATTRIBUTES)
 
 
