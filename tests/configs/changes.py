@@ -118,7 +118,8 @@ def _others(key: str, value: Any) -> Iterator[Any]:
                 yield [other] * len(value)
         case None:
             yield from (True, 4, 0.5, *_texts(key, ""))
-    if value is not None:
+    inner = isinstance(value, Mapping) and "model_type" in value
+    if value is not None and not inner:  # else one of published size
         yield None
 
 

@@ -9,6 +9,7 @@ import json
 import multiprocessing
 import multiprocessing.connection
 import os
+import resource
 import tempfile
 import time
 import traceback
@@ -25,6 +26,7 @@ from .tally import Tally
 KEPT = ROOT / "out/configs"
 JUDGING = ("changes.py", "judge.py", "library.py")
 LIMIT = 900  # seconds of one family
+MEMORY = 2**33  # bytes of one family, as they are mapped
 FORK = multiprocessing.get_context("fork")  # what is imported is imported once
 
 
@@ -84,6 +86,7 @@ def _imported(classes: Mapping[str, str]) -> None:
 
 def _judge(family: Family) -> None:
     """In a process of its own: judge, and keep what came out."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     start, file = time.monotonic(), _kept(family)
     file.unlink(missing_ok=True)
     outcome = Outcome(family.name, Tally())
