@@ -55,7 +55,35 @@ train Net:
     loss = mse(model(x), y)
     optimizer = adam(1e-3)
 """
-TEXTS = ["notes", "other.nnx", "tables.py", "notes", "notes", "a", "a", "notes", "why", "a", "a", "b d -> b d", "b d -> b d", "b", "{path}", "a", "b.{i}", "c", "o i -> i o", "x*", "y*", "z*", "hidden", "layers", "act", "silu", "dtype"]
+TEXTS = [
+    "notes",
+    "other.nnx",
+    "tables.py",
+    "notes",
+    "notes",
+    "a",
+    "a",
+    "notes",
+    "why",
+    "a",
+    "a",
+    "b d -> b d",
+    "b d -> b d",
+    "b",
+    "{path}",
+    "a",
+    "b.{i}",
+    "c",
+    "o i -> i o",
+    "x*",
+    "y*",
+    "z*",
+    "hidden",
+    "layers",
+    "act",
+    "silu",
+    "dtype",
+]
 COMMENTS = (0, 3, 4, 7)
 SENTINEL = "sentinel"
 PAYLOADS = (
