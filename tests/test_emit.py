@@ -118,6 +118,54 @@ def test_a_large_model_takes_a_config():
     assert "        d, rate = cfg.d, cfg.rate\n" in body
 
 
+def test_what_has_no_room_for_a_local_name_stays_a_field():
+    width = "the_number_of_features_of_all_layers_inside"
+    spec = f"""
+model Net({width} = 4, a = 1, b = 2, c = 3, d = 4, e = 5):
+    input x: [B, 3]
+    x = x -> Linear({width}) -> Linear({width}) -> Linear({width})
+    return x -> Linear(a) -> Linear(b) -> Linear(c) -> Linear(d) -> Linear(e)
+"""
+    body = text_of(spec)
+    assert f" 3, cfg.{width}, **dtypes" in body and f"{width} = cfg" not in body
+
+
+SCANS = """
+block Smooth:
+    input x: [B, T, d]
+    scan xt in x over T with h = zeros([B, d]):
+        h = 0.5 * h + xt
+        collect ys = h
+    return ys
+
+model Lm(smooth = false, kinds = ["c"], n = 3):
+    input tokens: int[B, T]
+    x = tokens -> Embed(11, 8)
+    for kind in kinds:
+        if kind == "a":
+            if smooth:
+                x = x -> Smooth() * 2
+        else:
+            x += x -> Attention(2, causal=true)
+    if n <= 2:
+        x = 0.5 * x
+    return x
+
+generate Lm
+
+train Lm:
+    batch tokens: int[B, T]
+    loss = mean(model(tokens)**2)
+    optimizer = adam(1e-3)
+    precision = f32
+"""
+
+
+def test_a_dtype_that_is_local_already_is_not_unpacked():
+    body = text_of(SCANS)
+    assert body.count("cfg.dtype or jnp.float32\n") == 1 and "\n         = " not in body
+
+
 def test_dtypes_are_parameters_where_there_is_a_use_for_them():
     spec = """
 block Halves:

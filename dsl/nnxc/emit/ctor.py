@@ -44,14 +44,13 @@ def constructor(
     """The body of `__init__`. `stores` are the static values that calls need: name -> attribute."""
     written = _Constructor(signature, names, stores, frozenset(), options).body()
     counts = Counter(u for u in all_uses(written) if u.startswith("cfg."))
-    often = [u for u, n in counts.most_common() if n >= _LOCAL]
-    if not often:
-        return written
+    local = "cfg.dtype" if signature.precision else ""
+    often = [u for u, n in counts.most_common() if n >= _LOCAL and u != local]
     order = [f"cfg.{a}" for a in [*signature.arguments.values(), *DTYPES]]
-    if signature.precision and "cfg.dtype" in often:
-        often.remove("cfg.dtype")  # it is local already
     while len(line := _unpacked([f for f in order if f in often])) > _ROOM:
         often.pop()
+    if not often:
+        return written
     made = _Constructor(signature, names, stores, frozenset(often), options)
     return [Line(line), *made.body()]
 
