@@ -944,7 +944,12 @@ def tunix(tunix: Any) -> str:
     out.append(", ")
     out.append(tunix.vocab)
     out.append(
-        '\n        self.headless = not hasattr(self, "lm_head")\n        if self.headless:\n            self.lm_head = TunixHead(self.embed_dim)\n\n    def attentions(self) -> list[TunixAttention]:\n        """The layers that have a cache, in order."""\n        layers = (layer for _, layer in nnx.iter_modules(self))\n        return [layer for layer in layers if isinstance(layer, TunixAttention)]\n\n'
+        '\n        self.headless = not hasattr(self, "lm_head")\n        if self.headless:\n            self.lm_head = TunixHead(self.embed_dim)\n'
+    )
+    if tunix.draws:
+        out.append("        self.eval()  # a call brings no random streams\n")
+    out.append(
+        '\n    def attentions(self) -> list[TunixAttention]:\n        """The layers that have a cache, in order."""\n        layers = (layer for _, layer in nnx.iter_modules(self))\n        return [layer for layer in layers if isinstance(layer, TunixAttention)]\n\n'
     )
     out.append(tunix_call(tunix))
     out.append(

@@ -11,7 +11,7 @@ from .call import call_body
 from .nodes import flatten
 from .options import Options
 from .scope import Scope
-from .signature import Names, Signature
+from .signature import Draws, Names, Signature
 from .statics import size
 from .view import MethodView
 
@@ -25,6 +25,7 @@ class TunixView(Record):
     tokens: str
     width: str
     vocab: str
+    draws: bool
     methods: tuple[MethodView, ...]
 
 
@@ -43,6 +44,7 @@ def tunix_view(
         tokens,
         size(_last(parts.features.outputs[0]), scope).text,
         size(_last(parts.head.outputs[0]), scope).text,
+        signature.draws is not Draws.NEVER,
         (
             _method(signature, parts.features, "features", tokens, names, options),
             _method(signature, parts.head, "compute_final_logits", "x", names, options),
@@ -75,5 +77,8 @@ def _method(
         f", {mine.inputs[i.name]}: jax.Array | None = None"
         for i in definition.inputs[1:]
     )
+    lines = tuple(flatten(body, 2))
+    if any("rngs=rngs" in line for line in lines):  # of Dropout, which is off
+        others += ", *, rngs: nnx.Rngs | None = None"
     head = f"def {name}(self, {given}: jax.Array{others}) -> jax.Array:"
-    return MethodView(head, tuple(flatten(body, 2)))
+    return MethodView(head, lines)
