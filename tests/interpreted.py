@@ -229,29 +229,35 @@ def of_page(name: str, subject: Subject, model: str) -> Case:
 
 
 def small_arguments(subject: Subject, model: str) -> dict[str, Any]:
-    """Arguments with which a model is small: sizes above 128 divided, depths cut."""
+    """Arguments with which a model is small."""
     needed = {
         p.name: NEEDED[p.kind]
         for p in subject.definition(model).params
         if p.default is None and not p.optional
     }
     base = dict(instantiate(subject.program, model, needed, {}).values)
-    for by in (1, 2, 4, 8, 16, 32, 64):
-        args = needed | {
-            k: v // by
-            for k, v in base.items()
-            if type(v) is int and v > 32 and v % by == 0 and by > 1
-        }
-        args |= {k: 2 for k in ("layers", "depth") if by > 1 and base.get(k, 0) > 2}
+    for by in (1, 2, 4, 8, 16, 32, 64, None):
+        args = needed | smaller(base, by)
         try:
             made = instantiate(subject.program, model, args, {})
         except InstanceError:
             continue
         sizes = [w.sizes for w in made.weights().values()]
         total = sum(np.prod([s.value or 1 for s in size]) for size in sizes)
-        if not made.failures and total < 2_000_000:
+        if not made.failures and total < 2_000_000 and len(sizes) < 200:
             return args
     raise LookupError(f"{model} is not made small")
+
+
+def smaller(base: Mapping[str, Any], by: int | None) -> dict[str, Any]:
+    """Sizes divided, and depths cut; without a number all of them are 1."""
+    whole = {k: v for k, v in base.items() if type(v) is int}
+    if by is None:
+        return dict.fromkeys(whole, 1)
+    if by == 1:
+        return {}
+    args = {k: v // by for k, v in whole.items() if v > 32 and v % by == 0}
+    return args | {k: 2 for k in ("layers", "depth") if whole.get(k, 0) > 2}
 
 
 def axes_for(subject: Subject, model: str) -> dict[str, int]:

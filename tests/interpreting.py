@@ -69,11 +69,16 @@ class Subject:
 
     def text_of(self, options: nnxc.Options) -> str:
         """The text of that module."""
-        output = nnxc.compile(
-            self.text, path="spec.nnx", read=self.read, options=options
-        )
-        (generated,) = output.files.values()
+        (generated,) = self.output(options).files.values()
         return generated
+
+    def builds(self, options: nnxc.Options) -> bool:
+        """Whether the compiler does not refuse such a build."""
+        return bool(self.output(options).files)
+
+    def output(self, options: nnxc.Options) -> Any:
+        """What the compiler makes of the spec."""
+        return nnxc.compile(self.text, path="spec.nnx", read=self.read, options=options)
 
     @cached_property
     def meaning(self) -> Program:
@@ -236,7 +241,7 @@ def compare(
         copy = nnx.merge(graphdef, filled, jax.tree.map(jnp.asarray, rest))
         streams = {"rngs": nnx.Rngs(0)} if draws else {}
         given = {names[n]: x for n, x in {**floats, **others}.items()}
-        result = leaves(copy(**given, **streams))
+        result = [jnp.asarray(x) for x in leaves(copy(**given, **streams))]
         after = weights_of(copy)
         return scored(result), (result, [after[p] for p in own])
 
@@ -244,13 +249,15 @@ def compare(
         given, there = {**floats, **others}, {**weights, **values}
         out = subject.meaning.call(name, there, given, args, train)
         reads.append(out.read)
-        result = leaves(out.value)
+        shape = found[0].shape
+        shapes = (shape[0] if gradients else shape)[1][0]
+        result = spread(leaves(out.value), shapes)
         after = {**there, **{plain(p): v for p, v in out.state.items()}}
-        shapes = weights_of(way)
-        kept = [stacked(plain(p), shapes[p].shape, after) for p in own]
+        like = weights_of(way)
+        kept = [stacked(plain(p), like[p].shape, after) for p in own]
         return scored(result), (result, kept)
 
-    found = []
+    found: list[Traced] = []
     for side in (generated, meant):
         both = jax.value_and_grad(side, (0, 1), has_aux=True) if gradients else side
         with quiet():
@@ -322,13 +329,24 @@ def is_float(x: Any) -> bool:
     return jnp.issubdtype(x.dtype, jnp.floating)
 
 
-def leaves(value: Any) -> list[jax.Array]:
-    """The arrays of a result, in the order of the spec."""
+def spread(found: list[Any], shapes: list[Any]) -> list[jax.Array]:
+    """Results as arrays: what is a number here, and a tensor on another side, is of its shape."""
+    if len(found) != len(shapes):
+        return [jnp.asarray(x) for x in found]
+    pairs = zip(found, shapes, strict=True)
+    return [
+        jnp.full(like.shape, x, like.dtype) if type(x) in (int, float) else x
+        for x, like in pairs
+    ]
+
+
+def leaves(value: Any) -> list[Any]:
+    """The arrays and numbers of a result, in the order of the spec."""
     if isinstance(value, dict):
         value = tuple(value.values())
     if isinstance(value, tuple | list):
         return [leaf for part in value for leaf in leaves(part)]
-    return [jnp.asarray(value)]
+    return [value]
 
 
 def view(model: nnx.Module, train: bool) -> nnx.Module:

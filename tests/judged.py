@@ -9,6 +9,7 @@ from interpreted import Case
 from interpreting import Differs, compare, frozen, modes_of
 
 from nnxc.instance import instantiate
+from nnxc.nodes import InstanceError
 from tests.fuzz.checks import path_of
 from tests.interpreter.values import Refused
 
@@ -17,7 +18,9 @@ def judge(case: Case, gradients: bool) -> str:
     """`same`, or what `refused` says; raises `Differs` or whatever went wrong."""
     try:
         model = case.subject.create(case.model, case.args)
-    except ValueError as error:
+    except ModuleNotFoundError:
+        raise
+    except Exception as error:  # not only what it refuses: a list that is too short
         return refused(case, error)
     hold = partial(
         compare,
@@ -37,10 +40,13 @@ def judge(case: Case, gradients: bool) -> str:
     return "same"
 
 
-def refused(case: Case, why: ValueError) -> str:
+def refused(case: Case, why: Exception) -> str:
     """What a constructor refuses, the interpreter refuses, at weights as the compiler expects
-    them; `unasked` where it cannot be asked, for these are not there."""
-    made = instantiate(case.subject.program, case.model, frozen(case.args), {})
+    them; `unasked` where it cannot be asked, for these are not known."""
+    try:
+        made = instantiate(case.subject.program, case.model, frozen(case.args), {})
+    except InstanceError:
+        return "unasked"
     weights = {
         path_of(name): jax.ShapeDtypeStruct([s.value for s in w.sizes], "float32")
         for name, w in made.weights().items()
@@ -50,8 +56,6 @@ def refused(case: Case, why: ValueError) -> str:
         jax.eval_shape(
             lambda w: call(case.model, w, case.inputs, case.args).value, weights
         )
-    except LookupError:
-        return "unasked"
-    except Exception:  # sizes that do not fit end in errors of any kind
-        return "refused"
+    except Exception as error:  # sizes that do not fit end in errors of any kind
+        return "unasked" if type(error) is LookupError else "refused"
     raise Differs(f"the constructor alone refuses: {why}") from None

@@ -20,7 +20,7 @@ block Layer(heads, size, rate = 0.0):
     x += attend(q, k, v, causal=true) -> Linear(d, over=[heads, size]) as out -> Dropout(rate)
     return x + (x -> Linear(2 * d) as up -> gelu -> Linear(d) as down)
 
-model Listener(vocab = 11, d = 8, depth = 3):
+model Listener(vocab = 11, d = 8, depth = 2):
     input tokens: int[B, T]
     return tokens -> Embed(vocab, d) as embed -> Layer(2, 4) * depth as layers -> Linear(vocab) as head
 
@@ -37,7 +37,7 @@ train Listener:
 generate Listener
 """
 WAYS = {
-    "scan", "remat", "dots", "scan, dots without batch", "tree mode", "stored", "decoded", "loss",
+    "scan", "remat", "dots", "scan, dots without batch", "tree mode", "stored", "decoded", "by Tunix", "loss",
 }  # fmt: skip
 
 
@@ -49,7 +49,7 @@ def test_every_way_of_a_model() -> None:
         run()
 
 
-@pytest.mark.parametrize("way", sorted(WAYS - {"stored"}))
+@pytest.mark.parametrize("way", ["scan", "decoded", "by Tunix", "loss"])
 def test_each_way_can_fail(way: str) -> None:
     """Another meaning of the same weights is told."""
     subject = Subject(LISTENER)

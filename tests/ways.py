@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import tempfile
-import typing
 from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -43,8 +42,12 @@ BUILDS = {
         stack="scan", remat="dots-no-batch", black=False
     ),
 }
+TUNIX = nnxc.Options(interface="tunix", black=False)
 PIECES = (0, 3, 4, 6)  # a prompt, then a token, then two
 STARTS = np.array([0, 2], np.int32)  # the second sequence is padded on the left
+
+
+TOKENS = np.random.default_rng(2).integers(0, 7, (2, PIECES[-1])).astype(np.int32)
 
 
 def ways(case: Any) -> Iterator[tuple[str, Callable[[], None]]]:
@@ -60,6 +63,8 @@ def ways(case: Any) -> Iterator[tuple[str, Callable[[], None]]]:
         yield "stored", lambda: stored(case, model)
     if subject.program.generates:
         yield "decoded", lambda: decoded(case, model)
+        if subject.builds(TUNIX):
+            yield "by Tunix", lambda: by_tunix(case, model)
     for train in subject.program.trains:
         plainly = not train.frozen and len(train.objectives) == 1
         if train.model == case.model and plainly and not train.precision:
@@ -82,10 +87,10 @@ def in_tree_mode(case: Any) -> None:
 def stored(case: Any, model: nnx.Module) -> None:
     """Saved and loaded, a model is the same one."""
     module = case.subject.module
-    hints = typing.get_type_hints(module.load_pretrained)
     given: list[Any] = []
     if "cfg" in inspect.signature(module.load_pretrained).parameters:
-        given.append(hints["cfg"](**renamed(hints["cfg"], frozen(case.args))))
+        args = renamed(module.Config, frozen(case.args))
+        given.append(module.Config(**args))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.safetensors"
         module.save_pretrained(model, path)
@@ -102,27 +107,57 @@ def stored(case: Any, model: nnx.Module) -> None:
 
 
 def decoded(case: Any, model: nnx.Module) -> None:
-    """Scores of ragged sequences in pieces are those of each sequence by itself."""
-    subject = case.subject
-    graph, state, rest = nnx.split(view(model, False), nnx.Not(nnx.RngState), ...)
-    weights = {plain(p): v for p, v in weights_of(model).items()}
-    tokens = np.random.default_rng(2).integers(0, 7, (2, PIECES[-1])).astype(np.int32)
+    """With the cache of `generate`."""
 
-    def pieces(values: Mapping[Any, Any]) -> Any:
+    def pieces(copy: Any) -> Iterator[Any]:
+        start = jnp.asarray(STARTS)
+        decoder = case.subject.module.init_cache(copy, start, PIECES[-1])
+        for a, b in pairwise(PIECES):
+            yield decoder(jnp.asarray(TOKENS[:, a:b]))
+
+    in_pieces(case, model, model, pieces)
+
+
+def by_tunix(case: Any, model: nnx.Module) -> None:
+    """With the positions, the masks and the cache that Tunix brings."""
+    module = case.subject.built(TUNIX)
+    (cls,) = [v for v in vars(module).values() if hasattr(v, "compute_final_logits")]
+    way = case.subject.create(cls.__name__, case.args, module)
+    there = jnp.arange(PIECES[-1])[None] >= STARTS[:, None]
+    positions = jnp.maximum(jnp.cumsum(there, axis=1) - 1, 0)
+    mask = jnp.tril(jnp.ones((PIECES[-1], PIECES[-1]), bool)) & there[:, None]
+
+    def pieces(copy: Any) -> Iterator[Any]:
+        cache = copy.init_cache(len(STARTS), PIECES[-1], jnp.float32)
+        for a, b in pairwise(PIECES):
+            tokens = jnp.asarray(TOKENS[:, a:b])
+            found, cache = copy(tokens, positions[:, a:b], cache, mask[:, a:b])
+            yield found
+
+    in_pieces(case, model, way, pieces)
+
+
+def in_pieces(
+    case: Any,
+    model: nnx.Module,
+    way: nnx.Module,
+    pieces: Callable[[Any], Iterator[Any]],
+) -> None:
+    """Scores of ragged sequences in pieces are those of each sequence by itself."""
+    graph, state, rest = nnx.split(view(way, False), nnx.Not(nnx.RngState), ...)
+    weights = {plain(p): v for p, v in weights_of(model).items()}
+
+    def whole(values: Mapping[Any, Any]) -> Any:
         copy = nnx.merge(graph, refilled(state, values), rest)
-        decoder = subject.module.init_cache(copy, jnp.asarray(STARTS), PIECES[-1])
-        parts = [
-            scores(decoder(jnp.asarray(tokens[:, a:b]))) for a, b in pairwise(PIECES)
-        ]
-        return jnp.concatenate(parts, axis=1)
+        return jnp.concatenate([scores(part) for part in pieces(copy)], axis=1)
 
     def alone(row: int, start: int) -> Callable[[Mapping[Any, Any]], Any]:
-        given = (tokens[row : row + 1, start:],)
-        call = subject.meaning.call
+        given = (TOKENS[row : row + 1, start:],)
+        call = case.subject.meaning.call
         return lambda values: scores(call(case.model, values, given, case.args).value)
 
     with quiet():
-        got = Traced(pieces, weights).values()
+        got = Traced(whole, weights).values()
         for row, start in enumerate(STARTS):
             want = Traced(alone(row, start), weights).values()
             close("decoded", [got[row : row + 1, start:]], [want])
