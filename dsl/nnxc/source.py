@@ -52,6 +52,12 @@ class Span(Record):
         start = self.start + at
         return Span(self.source, start, start + len(text)) if at >= 0 else self
 
+    def whole_line(self) -> Span:
+        """The line in which the span begins, with its end."""
+        number, _ = self.source.position(self.start)
+        start = self.source.starts[number - 1]
+        return Span(self.source, start, start + len(self.source.line(number)) + 1)
+
     def contains(self, other: Span) -> bool:
         """Whether another place lies within this one."""
         same = self.source is other.source

@@ -116,7 +116,9 @@ def _in_bounds(ctx: Context, p: OpParam, value: Static, span: Span) -> None:
         text = f"`{p.name}` is between {low} and {high}"
         if high == math.inf:
             text = f"`{p.name}` is at least {low}"
-        ctx.fail("N305", text, span, label)
+        percent = (low, high) == (0, 1) and 1 < number <= 100 and value.known
+        advice = write(span, f"{number / 100:g}") if percent else {}
+        ctx.fail("N305", text, span, label, **advice)
 
 
 def _bool(ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any) -> Converted:

@@ -382,12 +382,13 @@ def _call(ctx: Context, node: tree.Call, parent: Record | None) -> str | None:
         return str(held.value.count) if held.value.count is not None else None
     if name == "len" and args and (kind := _type(ctx, args[0].value)) and kind.axes:
         return str(kind.sizes[0])
-    moved = None
-    if name in _ON_FIRST and args and args[0].name is None:
+    moved, staged = None, isinstance(parent, tree.Stage)
+    if name in _ON_FIRST and args and args[0].name is None and not staged:
         moved = _on_tensor(ctx, name, args[0].value, args[1:])
     if moved is not None:
         return moved
-    staged = isinstance(parent, tree.Stage)
+    if name == "permute" and staged and len(args) > 1:
+        return f"transpose({_listed(ctx, [a.value for a in args])})"
     return _entry(ctx, name, args, staged)
 
 

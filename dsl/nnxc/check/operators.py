@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .. import ir
+from ..diagnostics import Advice, write
 from ..dims import Comparison, const
 from ..shapes import Axis, TensorType, is_float, promote
 from ..source import Span
@@ -91,16 +92,18 @@ def _no_layers(
         if isinstance(value, Applied):
             value.layer.used = True
         if isinstance(value, (OpRef, BlockRef, Applied)):
-            ctx.fail(
-                "N235",
-                f"`{side.span.text[:40]}` is not a tensor",
-                side.span,
-                help=(
-                    "apply it first: `(x -> f) + y`"
-                    if op != "*"
-                    else "a stack stands alone after an arrow: `x -> Block(...) * n`"
-                ),
-            )
+            message = f"`{side.span.text[:40]}` is not a tensor"
+            ctx.fail("N235", message, side.span, **_applied(op, left, node))
+
+
+def _applied(op: str, left: Value, node: tree.Binary) -> Advice:
+    """Where a layer stands in place of what it makes of a tensor."""
+    if op == "*":
+        return {"help": "a stack stands alone after an arrow: `x -> Block(...) * n`"}
+    if isinstance(left, Tensor) and isinstance(node.left, tree.Name):
+        applied = f"({node.left.id} -> {node.right.span.text})"
+        return write(node.right.span, applied, "apply it first")
+    return {"help": "apply it first: `(x -> f) + y`"}
 
 
 def _dtype(ctx: Context, op: str, a: ir.Expr, b: ir.Expr, span: Span) -> str:

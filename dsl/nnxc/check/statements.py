@@ -6,7 +6,7 @@ import re
 from typing import assert_never
 
 from .. import ir
-from ..diagnostics import Advice, Fix, remove
+from ..diagnostics import Advice, Fix, meant, remove
 from ..shapes import Outputs
 from ..source import Span
 from ..syntax import tree
@@ -64,6 +64,7 @@ def statement(ctx: Context, node: tree.Statement) -> None:
         case tree.Evaluate(tree.Call() as value) if lists.append(ctx, value):
             return
         case tree.Evaluate(value):
+            _compared(ctx, value)
             if isinstance(expr(ctx, value), Bad):
                 raise Fault
             ctx.fail(
@@ -191,3 +192,13 @@ def _returned(ctx: Context, node: tree.Expr) -> Value:
         if isinstance(value, (Several, Bad))
         else as_tensor(ctx, value, node, "what is returned")
     )
+
+
+def _compared(ctx: Context, value: tree.Expr) -> None:
+    """`y == x -> f` where a new name begins the line."""
+    sign = re.match(r"([a-z_]\w*) *(==)", value.span.text)
+    if sign is not None and sign[1] not in ctx.scope:
+        start = value.span.start + sign.start(2)
+        at = Span(value.span.source, start, start + 2)
+        ctx.bind(sign[1], BAD, value.span, "value")
+        ctx.fail("N241", "`==` compares", at, **meant(at, "="))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from .. import ir
-from ..diagnostics import Advice, Label, Sink, closest, meant, write
+from ..diagnostics import Advice, Label, Sink, closest, meant, remove, write
 from ..ir.outline import learns, outline
 from ..ops import OPTIMIZERS, SCHEDULES
 from ..ops.base import Op
@@ -483,12 +483,41 @@ def _around(span: Span, parts: Parts) -> Goal:
     return before[-1] if before else parts.goal
 
 
+# Settings as others call them, and what they set around a step.
+_ELSEWHERE: Final = {
+    **dict.fromkeys(
+        ("clip_grad_norm", "grad_clip", "gradient_clip", "max_grad_norm"), "clip"
+    ),
+    **dict.fromkeys(
+        ("accumulation_steps", "gradient_accumulation_steps"), "accumulate"
+    ),
+    "ema_decay": "ema",
+    "mixed_precision": "precision",
+}
+_LOOP: Final = (
+    "epochs",
+    "num_epochs",
+    "batch_size",
+    "device",
+    "seed",
+    "shuffle",
+    "num_workers",
+)
+
+
 def _complete(ctx: Context, parts: Parts) -> None:
     unused = [b for b in ctx.bindings if not b.used]
     for binding in unused:
         goal = _around(binding.span, parts)
         close = closest(binding.name, [s for s in SETTINGS if s not in goal.seen])
-        if binding.what == "value" and close:
+        close = _ELSEWHERE.get(binding.name, close)
+        if binding.what == "value" and binding.name in _LOOP:
+            text = f"a train has no `{binding.name}`"
+            why = "leave it out: it is for the loop that calls the step"
+            whole = binding.span.whole_line()
+            ctx.error("N502", text, binding.span, **remove(whole, why))
+            parts.broken = True
+        elif binding.what == "value" and close:
             text = f"a train has no `{binding.name}`"
             ctx.error("N502", text, binding.span, **meant(binding.span, close))
             goal.seen[close] = binding.span

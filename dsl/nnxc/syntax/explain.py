@@ -6,6 +6,7 @@ where it does not apply. The last always applies.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from ..diagnostics import (
@@ -126,6 +127,27 @@ def _assignment_in_condition(fault: Fault) -> Diagnostic | None:
     if not kinds & {"IF", "ELIF", "REQUIRE", "RETURN"} and not fault.inside:
         return None
     return fault.report("N121", "`=` assigns", meant(fault.span(fault.token), "=="))
+
+
+def _counted(fault: Fault) -> Diagnostic | None:
+    """`for i = 1 to 3:`."""
+    if fault.kind != "ASSIGN" or fault.first.kind != "FOR" or fault.failure.index != 2:
+        return None
+    whole = re.fullmatch(r"for (\w+) = (\d+) to (\d+):", fault.whole_line.text.strip())
+    advice: str | Advice = f"write `for {fault.line.tokens[1].text} in range(n):`"
+    if whole:
+        ends = f"in range({whole[2]}, {int(whole[3]) + 1})"
+        last = fault.line.tokens[5]
+        advice = write(Span(fault.source, fault.token.start, last.end), ends)
+    return fault.report("N120", "unexpected `=`", advice)
+
+
+def _bar(fault: Fault) -> Diagnostic | None:
+    """`x | Linear(3)`."""
+    if fault.token.text != "|" or fault.inside:
+        return None
+    advice = meant(fault.span(fault.token), "->")
+    return fault.report("N138", "`|` is no operator here", advice)
 
 
 def _second_assignment(fault: Fault) -> Diagnostic | None:
@@ -340,6 +362,8 @@ _EXPLANATIONS: tuple[Explanation, ...] = (
     _python,
     _chained_comparison,
     _assignment_in_condition,
+    _counted,
+    _bar,
     _second_assignment,
     _arrow_to_nothing,
     _arrow_from_nothing,

@@ -317,7 +317,9 @@ class _Scanner:
         parts = re.fullmatch(r"(.*(?: = |return ))(.+?) *\? *(.+?) *: *(.+)", line.text)
         if parts is None or "?" in parts[4]:
             return None
-        return Fix(line, f"{parts[1]}{parts[3]} if {parts[2]} else {parts[4]}")
+        start_, test, *sides = parts.groups()
+        yes, no = (f"({side})" if "->" in side else side for side in sides)
+        return Fix(line, f"{start_}{yes} if {test} else {no}")
 
     def line_end(self, char: str, start: int) -> Fix | None:
         """Where other languages end or continue a line by a character."""
