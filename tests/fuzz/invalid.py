@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import zlib
+
 import nnxc
 from nnxc.codes import CODES
 
 from .laws import SECONDS, holds, time_limit
 from .safe import check_safe
 
+BUILDS = (
+    nnxc.Options(black=False),
+    nnxc.Options(black=False, stack="scan"),
+    nnxc.Options(black=False, remat="dots"),
+    nnxc.Options(black=False, interface="tunix"),
+)
+
 
 def check_any(data: bytes) -> bool:
     """Holds any bytes to what no spec may do; returns whether they were refused."""
+    options = BUILDS[zlib.crc32(data) % len(BUILDS)]
     with time_limit(SECONDS):
-        output = nnxc.compile(data, path="spec.nnx", options=nnxc.Options(black=False))
+        output = nnxc.compile(data, path="spec.nnx", options=options)
     for diagnostic in output.diagnostics:
         check_diagnostic(diagnostic)
     holds(bool(output.files) == output.ok, "files exactly where there are no errors")
