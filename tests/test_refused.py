@@ -177,6 +177,18 @@ ONCE = {
         "model Net(d = 4):\n    input x: [B, d]\n    param t: [d] = uniform(-1, 1)\n    return x * t\n",
         ("N205", "1"),
     ),
+    "an activation with arguments": (
+        "model Net(d = 4, act = gelu(approximate=true)):\n    input x: [B, d]\n"
+        "    return x -> Linear(d) -> act\n",
+        ("N207", "gelu(approximate=true)"),
+    ),
+    "a size that a call finds": (
+        "block Trunk(widths):\n    input x: [B, H, W, C]\n    for width in widths:\n"
+        "        x = x -> Conv(width, 3x3, 2)\n    return x\n\nmodel Net(widths = [4, 8]):\n"
+        "    input x: [B, 28, 28, 1]\n    y = x -> Trunk(widths)\n"
+        '    return y -> rearrange("b h w c -> b (h w c)") -> Linear(3)\n',
+        ("N310", "Linear(3)"),
+    ),
     "a switch of a list": (
         "block Blk(flags):\n    input x: [B, d]\n    if flags[0]:\n        x = x -> Linear(d)\n"
         "    return x\n\nmodel Net(d = 4, flags = [true, false]):\n    input x: [B, d]\n"

@@ -16,7 +16,7 @@ from ..syntax import tree
 from . import native
 from .arguments import convert, without_none
 from .context import Context
-from .converters import Converted
+from .converters import Converted, by_name
 from .values import BAD, Fault, Param, Signature, Static, Value
 
 # Arguments of these kinds are names that need not be values in scope.
@@ -249,6 +249,8 @@ def convert_one(
     from .expressions import expr, no_tuple, static_or_name
 
     no_tuple(ctx, node)
+    if param.kind is Kind.FUNCTION:
+        by_name(ctx, node)
     value: Value = (
         static_or_name(ctx, node) if param.kind in BY_NAME else expr(ctx, node)
     )

@@ -277,12 +277,16 @@ class Context:
                 )
 
     def _not_at_call(self, name: str, span: Span, what: str) -> NoReturn:
+        own = name in self.temporaries
+        subject = "a size of this" if own else f"`{name}`"
+        help = "say the shape before, in parameters and numbers: `x -> [B, n]`"
         self.fail(
             "N310",
-            f"`{name}` is known only when the {self.kind} is called",
+            f"{subject} is known only when the {self.kind} is called",
             span,
             f"{what} would depend on it",
             related=(Label(self.at_call[name], "it hangs on what is passed"),),
+            help=help if own else None,
         )
 
     def parameter_for(self, axis: str) -> Advice:

@@ -18,7 +18,7 @@ from ..syntax.walk import nodes_in
 from . import lists, statics
 from .axes import determined, needed_inputs
 from .context import Context
-from .converters import activation, is_activation
+from .converters import activation, by_name, is_activation
 from .declarations import check_name
 from .fans import with_fans
 from .found import found_sizes
@@ -216,6 +216,7 @@ def _default_value(ctx: Context, node: tree.Expr) -> Static:
     """Defaults are literals, arithmetic on them, lists, and activations by name."""
     from .expressions import expr
 
+    by_name(ctx, node)
     value = expr(ctx, node)
     if isinstance(value, OpRef) and is_activation(value.op):
         return Static(activation(ctx, value.op), "function")
