@@ -186,6 +186,9 @@ def _count(ctx: Context, left: tree.Expr, right: tree.Expr) -> Static:
         before = Span(right.span.source, mine[-1].span.start, left.span.end)
         why = "arithmetic stands outside of arrows"
         advice = write(whole, f"({before.text}) * {right.span.text}", why)
+    if isinstance(value, Tensor):
+        text = "the number of layers must be known when the model is built"
+        ctx.fail("N230", text, right.span, "this is a tensor", **advice)
     text = "a stack has a whole number of layers"
     ctx.fail("N207", text, right.span, **advice)
 
