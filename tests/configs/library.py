@@ -50,8 +50,8 @@ class Library:
         try:
             model = self._made(settings).eval().float()
             _randomize(model, torch)
+            model.save_pretrained(folder)  # before some change what they are when run
             found = self._run(model)
-            model.save_pretrained(folder)
         except Exception as error:  # whatever it raises, it makes no reference
             raise Refused(f"{type(error).__name__}: {error}") from error
         if not all(np.isfinite(array).all() for array in found.values()):
