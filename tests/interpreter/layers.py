@@ -200,11 +200,15 @@ def ConvTranspose(
     output_padding=0, dilation=1, groups=1, bias=True, weight_norm=None, **inits,
 ):  # fmt: skip
     kernel, w, inside = _kernel(w, weight_norm)
-    n = kernel.ndim - (2 if groups == 1 else 3)
+    if isinstance(window, list | tuple) and len(window) == 1:
+        (window,) = window
+    n = len(window) if isinstance(window, list | tuple) else x.ndim - 2
     sides = [x.shape[-1], features]
-    if groups > 1:
+    if kernel.ndim > n + 2:
         sides = [x.shape[-1] // groups, groups, features // groups]
     fits(kernel, [*per_axis(window, n), *sides])
+    if kernel.ndim == n + 2:
+        kernel = kernel[..., None, :]
     flat = x.array.reshape(-1, *x.shape[x.ndim - n - 1 :])
     stride, dilation = per_axis(stride, n), per_axis(dilation, n)
     pads: Any = padding.upper() if isinstance(padding, str) else None
@@ -214,7 +218,7 @@ def ConvTranspose(
         pads = [(r - c, r - c + m) for r, c, m in zip(reach, cut, more, strict=True)]
     parts = []
     for i, part in enumerate(jnp.split(flat, groups, axis=-1)):
-        own = kernel if groups == 1 else kernel[..., i, :]
+        own = kernel[..., i, :]
         parts.append(
             jax.lax.conv_transpose(
                 part, own, stride, pads, rhs_dilation=dilation, dimension_numbers=_layout(n)
