@@ -347,7 +347,7 @@ def others(base: Any, texts: list[str], numbers: set[Any], asked: bool) -> list[
                 base - 1,
                 base + 1,
             }
-            return [n for n in sorted(around) if n >= 0 and n != base]
+            return [n for n in sorted(around) if n != base and (n > 0 or n in numbers)]
         case float() if numbers or asked:
             return [n for n in sorted({0.0, *map(float, numbers)}) if n != base]
         case list() | tuple() if base:
