@@ -181,10 +181,12 @@ def check_train(training: Training, meaning: interpreter.Program, way: Way) -> N
         check_losses(training, meaning)
         if training.train.adapters:
             check_adapters(training, meaning)
-    if way.train:
-        check_step(training)
-    if way.compiled and not way.scan:
+    if (
+        way.compiled and not way.scan
+    ):  # a step that was traced already would not be again
         check_compiled(training)
+    elif way.train:
+        check_step(training)
 
 
 def sizes(output: Any) -> tuple[tuple[int | None, ...], ...]:
