@@ -71,6 +71,13 @@ STEPS = {
     "a block that looks up places by another offset": (
         "x = x -> Look(16, at=at) as one -> Look(16, at=at + 6) as two"
     ),
+    "places that a loop changes": (
+        "for i in range(3):\n        x += at -> Embed(12, d) as wpe\n        at = at + 1"
+    ),
+    "places that one side doubles": (
+        "if two:\n        at = 2 * at\n    x += at -> Embed(12, d) as wpe"
+    ),
+    "places that one side bounds": "x += (at % 5 if two else at) -> Embed(12, d) as wpe",
     "a mask by hand": "x += x -> Attention(2, mask=tril(ones([T, T])) > 0)",
     "a context of the sequence": "x += x -> Attention(2, causal=true, context=tanh(x))",
 }

@@ -9,7 +9,7 @@ from ..ops.base import Op
 from ..record import replace
 from . import stand_ins
 from .along import ALONG, MIXED
-from .limits import Limits, either, source_of
+from .limits import NOT_TOLD, Limits, either, source_of
 from .rewriting import Given, Rewriting, applications, statements
 from .time import carries, decided, depends, keeps
 from .values import ALONE, BACK, Values
@@ -125,11 +125,11 @@ class _Definition(Values):
         return replace(stmt, body=body)
 
     def _changing(self, stmt: ir.Assign) -> None:
-        """A value that a loop changes counts nothing that is told."""
+        """How far a value goes that a loop changes is not told."""
         new = source_of(stmt.value, self.sources)
         for target in stmt.targets:
             if self.sources.get(target, new) != new:
-                del self.sources[target]
+                self.sources[target] = NOT_TOLD
 
     def _if(self, stmt: ir.If) -> ir.Stmt:
         """Only one side is there; one that needs an optional input is not, while decoding."""
@@ -148,7 +148,8 @@ class _Definition(Values):
         if known is True:
             self.sources = sources
         if known is None:
-            sides = {n: either(s, self.sources.get(n)) for n, s in sources.items()}
+            names = {**sources, **self.sources}
+            sides = {n: either(sources.get(n), self.sources.get(n)) for n in names}
             self.sources = {n: s for n, s in sides.items() if s is not None}
         return replace(stmt, then=then, orelse=orelse)
 

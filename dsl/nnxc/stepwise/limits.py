@@ -13,6 +13,7 @@ from ..shapes import TensorType
 from ..source import Span
 
 KINDS = ("ids", "positions", "scores")
+UNTOLD = "a table does not tell how far this may go"
 
 
 class Source(Record):
@@ -24,6 +25,11 @@ class Source(Record):
     over: Dim = const(1)
 
     @property
+    def told(self) -> bool:
+        """Whether it is known how a value follows from what it counts."""
+        return self.kind in KINDS
+
+    @property
     def plain(self) -> bool:
         """Whether it says the same wherever it is read, in numbers alone."""
         return not (self.more.symbols | self.times.symbols | self.over.symbols)
@@ -33,17 +39,20 @@ class Source(Record):
         whole = (size - self.more) * self.over
         return whole if self.times == const(1) else (whole - 1) // self.times + 1
 
-    def by(self, op: str, size: Dim) -> Source | None:
-        """What counts in a value that was changed by a size; None where that is not told."""
+    def by(self, op: str, size: Dim | None) -> Source:
+        """What counts in a value that was changed by a number."""
+        if not self.told or size is None:
+            return NOT_TOLD
         if op in ("+", "-"):
             return replace(self, more=self.more + (size if op == "+" else -size))
         if op == "*" and self.over == const(1) and (size.value or 1) > 0:
             return replace(self, more=self.more * size, times=self.times * size)
         if op == "//" and self.more == const(0) and (size.value or 1) > 0:
             return replace(self, over=self.over * size)
-        return None
+        return NOT_TOLD
 
 
+NOT_TOLD = Source("untold", const(0))
 _SAME = ("astype", "stop_gradient", "shift", "expand", "squeeze", "broadcast")
 
 
@@ -66,7 +75,7 @@ def source_of(expr: ir.Expr, names: Mapping[str, Source]) -> Source | None:
             ir.Operator("+" | "*" as op, (ir.Scalar(by), value))
         ):
             found, size = source_of(value, names), _size(by)
-            return None if found is None or size is None else found.by(op, size)
+            return None if found is None else found.by(op, size)
     return None
 
 
@@ -109,10 +118,11 @@ def _indexed(
 
 def either(one: Source | None, other: Source | None) -> Source | None:
     """What a value counts that is one or the other: the one that goes further."""
+    if one == other:
+        return one
     if one is None or other is None or replace(one, more=other.more) != other:
-        return None
-    more = one.more if one == other else func("max", one.more, other.more)
-    return replace(one, more=more)
+        return NOT_TOLD
+    return replace(one, more=func("max", one.more, other.more))
 
 
 class Limits:

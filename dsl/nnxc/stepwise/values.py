@@ -13,7 +13,7 @@ from ..source import Span
 from ..walk import operands, rebuilt
 from . import stand_ins
 from .along import ALONG, MIXED, Worked, works_along
-from .limits import Limits, Source, source_of, table_of
+from .limits import UNTOLD, Limits, Source, source_of, table_of
 from .places import one_copy, taken_apart, unmerged
 from .rewriting import Given, Rewriting, statements
 from .time import (
@@ -79,8 +79,10 @@ class Values:
             self.named(expr.name, expr.value)
         for ids, size in table_of(expr, self.layers):
             source = source_of(ids, self.sources)
-            if source is not None:
+            if source is not None and source.told:
                 self.limits.add(source.kind, source.below(size))
+            elif source is not None:
+                self.problem(UNTOLD, ids.span, self.by_place())
         parts = operands(expr)
         sources = [source_of(part, self.sources) for part in parts]
         new = [self.value(part) for part in parts]
