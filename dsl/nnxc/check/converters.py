@@ -16,7 +16,7 @@ from ..record import Record
 from ..shapes import DTYPES, TensorType
 from ..source import Span
 from ..syntax import tree
-from . import native, types
+from . import spelling, types
 from .context import Context
 from .flavors import describe
 from .forms import form
@@ -36,7 +36,7 @@ def wrong(ctx: Context, param: OpParam, node: tree.Expr, value: Value) -> NoRetu
     label = "this is not known at construction"
     if isinstance(value, Static):
         label = f"this is {describe(value)}"
-    text = native.value(ctx, node, param)
+    text = spelling.value(ctx, node, param)
     advice = write(node.span, text) if text != node.span.text else {}
     message = f"`{param.name}` must be {EXPECTED[param.kind]}"
     ctx.fail("N207", message, node.span, label, **advice)

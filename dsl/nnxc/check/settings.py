@@ -12,7 +12,7 @@ from ..ops.base import Kind, Op
 from ..shapes import FLOATS
 from ..syntax import tree
 from ..syntax.walk import names_in
-from . import native
+from . import foreign_names, native
 from .calls import convert_one, missing, sort_out
 from .context import Context
 from .expressions import static
@@ -49,7 +49,7 @@ def positive_number(ctx: Context, node: tree.Expr, what: str) -> ir.Static:
     value = static(ctx, node, f"`{what}`")
     if value.flavor not in ("int", "float", "unknown"):
         text = node.value if isinstance(node, tree.String) else ""
-        advice = write(node.span, text) if native.is_number(text) else {}
+        advice = write(node.span, text) if foreign_names.is_number(text) else {}
         ctx.fail("N207", f"`{what}` must be a number", node.span, **advice)
     if value.known and value.value <= 0:
         ctx.fail("N507", f"`{what}` must be above 0", node.span)

@@ -15,7 +15,7 @@ from ..record import replace
 from ..shapes import TensorType, is_float
 from ..source import Span
 from ..syntax import tree
-from . import native, types
+from . import foreign_names, native, types
 from .adapters import adapt
 from .context import Context
 from .declarations import check_name
@@ -419,7 +419,7 @@ def _assign_setting(ctx: Context, name: str, node: tree.Assign, parts: Parts) ->
 def _named_loss(ctx: Context, node: tree.String, parts: Parts) -> NoReturn:
     """A loss is a value of the batch, not the name of one."""
     names = [item.name for item in parts.batch]
-    text = native.known(ctx, node.value)
+    text = foreign_names.known(ctx, node.value)
     advice: Advice = {"help": f"call it: `{text}(model(x), y)`"}
     if len(names) == 2 and text in ctx.functions:
         advice = write(node.span, f"{text}(model({names[0]}), {names[1]})")
