@@ -21,6 +21,9 @@ NESTED = "block B0:\n    input x: [B, d]\n    return x -> Linear(d)\n" + "".join
 MANY = {
     "branches": HEAD
     + f"    return x -> ({' | '.join(['relu'] * 5000)}) -> concat(axis=-1)\n",
+    "elif": "model Net(k = 1):\n    input x: [B, 4]\n    if k == 0:\n        x = -x\n"
+    + "".join(f"    elif k == {i}:\n        x = x * {i}\n" for i in range(800))
+    + "    return x\n",
     "chain": HEAD + "    return x" + " -> Linear(4)" * 3000 + "\n",
     "sizes": "model Net:\n    input x: [B, T, 4]\n"
     + "    x = concat(x, x[:, ::2], axis=1)\n" * 40

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from textwrap import indent
+from textwrap import dedent, indent
 from typing import TypedDict
 
 from .record import Record
@@ -127,7 +127,7 @@ class Advice(TypedDict, total=False):
 def write(span: Span, text: str, why: str = "") -> Advice:
     """Advice to write a text in the place of a span, after a clause that says why."""
     lead = f"{why}: write" if why else "write"
-    shown = f"\n{indent(text, '  ')}" if "\n" in text else f" `{text}`"
+    shown = f"\n{indent(dedent(text), '  ')}" if "\n" in text else f" `{text}`"
     return {"help": lead + shown, "fix": Fix(span, text)}
 
 

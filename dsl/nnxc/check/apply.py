@@ -49,7 +49,16 @@ def construct(
     """Declare a layer where its construction is written."""
     args = _construct_args(ctx, callee, written, span)
     spans = dict(written.spans)
-    info = LayerInfo(name, callee, args, spans, span, named, sides=ctx.sides)
+    info = LayerInfo(
+        name,
+        callee,
+        args,
+        spans,
+        span,
+        named,
+        sides=ctx.sides,
+        at_call=ctx.at_call_sides,
+    )
     if name in ctx.layers:
         _one_of_both(ctx, ctx.layers[name], info)
     if isinstance(callee, Op):
@@ -74,7 +83,7 @@ def _one_of_both(ctx: Context, first: LayerInfo, second: LayerInfo) -> None:
             f"there are two layers `{name}`",
             second.span,
             related=related,
-            help="give one of them another name with `as`",
+            help=_shared(ctx, first, second),
         )
     if _use(first) != _use(second):
         ctx.fail(
@@ -85,6 +94,15 @@ def _one_of_both(ctx: Context, first: LayerInfo, second: LayerInfo) -> None:
             help="give one of them another name with `as`",
         )
     ctx.layers[f"{name} {len(ctx.layers)}"] = first
+
+
+def _shared(ctx: Context, first: LayerInfo, second: LayerInfo) -> str:
+    """A choice that the call makes takes one layer, or two; the constructor does not know it."""
+    sides = dict(first.at_call)
+    if any(sides.get(span, holds) != holds for span, holds in second.at_call):
+        made = f"`{second.name} = {second.span.text}`"
+        return f"declare it once, before the `if`: {made}; or name two with `as`"
+    return "give one of them another name with `as`"
 
 
 def _use(info: LayerInfo) -> object:

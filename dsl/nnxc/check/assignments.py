@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import ir
-from ..diagnostics import Label
+from ..diagnostics import Advice, Label, write
 from ..dims import Comparison, Dim, const
 from ..source import Span
 from ..syntax import tree
@@ -223,10 +223,36 @@ def _static_local(ctx: Context, target: tree.Name, value: Static, span: Span) ->
     )
 
 
+def _with_states(ctx: Context, node: tree.Assign) -> Advice:
+    """`y, h = x -> GRU(4)`: the states come with `run`."""
+    value = node.value
+    made = value.stages[-1].value if isinstance(value, tree.Pipe) else value
+    if isinstance(made, tree.Call) and isinstance(made.func, (tree.Call, tree.Name)):
+        inner = made.func
+        if isinstance(inner, tree.Call) or inner.id in ctx.layers:
+            made = inner  # `layer(x)`
+    name = made.id if isinstance(made, tree.Name) else ""
+    name = name if name in ctx.layers else ctx.layer_names.get(made.span, ("",))[0]
+    layer = ctx.layers.get(name)
+    run = getattr(layer.callee, "methods", {}).get("run") if layer else None
+    if run is None:
+        return {}
+    source, start = node.span.source, node.span.start
+    head, tail = source.text[start : made.span.start], source.text[made.span.end :]
+    text = f"{head}{name}.run{tail[: node.span.end - made.span.end]}"
+    why = "`run` gives the states too"
+    if made.span.text == name:
+        return write(node.span, text, why)
+    column = source.position(start)[1] - 1
+    margin, place = " " * column, Span(source, start - column, node.span.end)
+    return write(place, f"{margin}{name} = {made.span.text}\n{margin}{text}", why)
+
+
 def unpack(ctx: Context, node: tree.Assign, value: Value) -> None:
     """`a, b = values`; `_` stands for values that nobody needs."""
     if not isinstance(value, Several):
-        ctx.fail("N234", f"{len(node.targets)} names for one value", node.value.span)
+        text = f"{len(node.targets)} names for one value"
+        ctx.fail("N234", text, node.value.span, **_with_states(ctx, node))
     if len(value.types) != len(node.targets):
         ctx.fail(
             "N234",

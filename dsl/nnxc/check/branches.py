@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from .. import ir
@@ -92,11 +92,8 @@ def _side(
     holds: bool,
 ) -> Iterator[list[Any]]:
     """Within, one side is checked; its statements go to the list that is yielded."""
-    decided = (
-        nullcontext() if asks_given(condition.node) else ctx.side(node.span, holds)
-    )
     with (
-        decided,
+        ctx.side(node.span, holds, asks_given(condition.node)),
         ctx.inside(),
         ctx.nested() as stmts,
         ctx.assuming(known),

@@ -95,6 +95,7 @@ class Context:
         frozenset()
     )  # names of lists that something is appended to
     sides: Sides = ()  # of every `if` around that the constructor decides
+    at_call_sides: Sides = ()  # of every other
     scan: Any = None  # the `scans.Inside` around, if any
     has_return: bool = False
     has_weights: bool = False
@@ -434,13 +435,18 @@ class Context:
             self.conditional -= 1
 
     @contextmanager
-    def side(self, span: Span, holds: bool) -> Any:
-        """Within, statements stand on one side of an `if` that the constructor decides."""
-        before, self.sides = self.sides, (*self.sides, (span, holds))
+    def side(self, span: Span, holds: bool, at_call: bool) -> Any:
+        """Within, statements stand on one side of an `if`, decided by the constructor or the
+        call."""
+        before = self.sides, self.at_call_sides
+        if at_call:
+            self.at_call_sides = (*self.at_call_sides, (span, holds))
+        else:
+            self.sides = (*self.sides, (span, holds))
         try:
             yield
         finally:
-            self.sides = before
+            self.sides, self.at_call_sides = before
 
     @contextmanager
     def nested(self) -> Any:

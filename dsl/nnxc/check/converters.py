@@ -91,6 +91,8 @@ def _sizes(
     if isinstance(value, Static) and value.flavor == "list" and value.items:
         parts = [_size(ctx, single, node, item, None) for item in value.items]
         return ir.StaticList(tuple(s for s, _ in parts)), tuple(d for _, d in parts)
+    if isinstance(value, Static) and value.value == () and p.kind is Kind.INTS:
+        return ir.StaticList(()), ()
     static, dim = _size(ctx, OpParam(p.name, single.kind), node, value, None)
     return static, (dim,)
 
@@ -236,6 +238,11 @@ def axis_position(
         or not isinstance(value.value, int)
         or value.flavor != "int"
     ):
+        found = _of_size(value, subject)
+        if len(found) == 1:
+            return found[0]
+        if found:
+            _several(ctx, node, subject)
         wrong(ctx, p, node, value)
     rank, n = subject.rank, value.value
     if not -rank <= n < rank or (subject.lead and n >= 0):
@@ -260,20 +267,17 @@ def _axis_meant(subject: TensorType, n: int, span: Span) -> Advice:
 
 def find_axis(ctx: Context, node: tree.Name, subject: TensorType) -> int:
     """The position of the axis of that name, or else of the size that the name stands for."""
-    found = subject.find(node.id) or _of_size(ctx, node, subject)
+    binding = ctx.scope.get(node.id)
+    found = subject.find(node.id) or _of_size(
+        binding.value if binding else None, subject
+    )
     if len(found) == 1:
-        binding = ctx.scope.get(node.id)
         if binding:
             binding.use()
         return found[0]
     names = [n for a in subject.axes for n in (a.size.name, a.label) if n]
     if found:
-        ctx.fail(
-            "N308",
-            f"{subject} has several axes `{node.id}`",
-            node.span,
-            help="say which by position, such as `axis=-1`",
-        )
+        _several(ctx, node, subject)
     ctx.fail(
         "N307",
         f"{subject} has no axis `{node.id}`",
@@ -287,10 +291,15 @@ def find_axis(ctx: Context, node: tree.Name, subject: TensorType) -> int:
     )
 
 
-def _of_size(ctx: Context, node: tree.Name, subject: TensorType) -> tuple[int, ...]:
-    """The axes whose size a static local is, where its number is no position as well."""
-    binding = ctx.scope.get(node.id)
-    dim = binding.value.dim if binding and isinstance(binding.value, Static) else None
+def _several(ctx: Context, node: tree.Expr, subject: TensorType) -> NoReturn:
+    text = f"{subject} has several axes `{node.span.text}`"
+    help = "say which by position, such as `axis=-1`"
+    ctx.fail("N308", text, node.span, help=help)
+
+
+def _of_size(value: Value | None, subject: TensorType) -> tuple[int, ...]:
+    """The axes whose size a static value is, where its number is no position as well."""
+    dim = value.dim if isinstance(value, Static) else None
     if dim is None or dim.value in range(-subject.rank, subject.rank):
         return ()
     return tuple(i for i, size in enumerate(subject.sizes) if size == dim)

@@ -393,10 +393,26 @@ def list_value(ctx: Context, items: tuple[tree.Expr, ...]) -> Value:
     values = [converters.known(ctx, v) for v in values]
     if all(isinstance(v, Static) for v in values):
         return statics.list_of(ctx, tuple(v for v in values if isinstance(v, Static)))
+    _no_layers(ctx, values, items)
     tensors = [as_tensor(ctx, v, i) for v, i in zip(values, items, strict=True)]
     kinds = tuple(t.expr.type for t in tensors)
     span = items[0].span.to(items[-1].span)
     return Several(ir.TupleOf(tuple(t.expr for t in tensors), kinds, span), kinds)
+
+
+def _no_layers(ctx: Context, values: list[Value], items: tuple[tree.Expr, ...]) -> None:
+    """Layers make a stack or a chain, not a list."""
+    layers = [v.layer for v in values if isinstance(v, Applied)]
+    if not layers or len(layers) < len(values):
+        return
+    for layer in layers:
+        layer.used = True
+    texts = [i.span.text for i in items]
+    alike = f"{texts[0]} * {len(texts)}"
+    chain = alike if len({*texts}) == 1 else " -> ".join(texts)
+    span = items[0].span.to(items[-1].span)
+    help = f"apply them one after the other: `x -> {chain}`"
+    ctx.fail("N235", "these are layers, not tensors", span, help=help)
 
 
 def assertion(ctx: Context, node: tree.Assertion) -> Value:

@@ -24,6 +24,7 @@ DTYPES: Final = {
     "float64": "f64",
     "half": "f16",
     "int16": "i16",
+    "i32": "int",
     "int32": "int",
     "int64": "i64",
     "int8": "i8",
@@ -36,8 +37,9 @@ DTYPES: Final = {
 ARRAYS: Final = frozenset(("Tensor", "FloatTensor", "Array", "ndarray", "tensor"))
 DTYPES.update({"LongTensor": "int", "IntTensor": "int", "BoolTensor": "bool"})
 
-ARGUMENTS: Final = {
+ARGUMENTS: Final[dict[str, str | tuple[str, ...]]] = {
     "activation": "activation",
+    "align_corners": "corners",
     "alpha": "negative_slope",
     "betas": "b1",
     "causal_mask": "causal",
@@ -49,7 +51,7 @@ ARGUMENTS: Final = {
     "embedding_dim": "d",
     "embedding_size": "d",
     "epsilon": "eps",
-    "features": "out",
+    "features": ("out", "d"),
     "filters": "features",
     "hidden_dim": "hidden",
     "hidden_features": "hidden",
@@ -65,6 +67,7 @@ ARGUMENTS: Final = {
     "lora_alpha": "alpha",
     "lr": "learning_rate",
     "attn_mask": "mask",
+    "mode": "method",
     "decay_steps": "steps",
     "dropout_rate": "rate",
     "drop_rate": "rate",
@@ -101,6 +104,16 @@ ARGUMENTS: Final = {
     "weight_init": "kernel_init",
 }
 """An argument of others, and what it is here where the callee has that."""
+
+VALUES: Final = {
+    "mode": {
+        "bicubic": "torch_bicubic",
+        "linear": "bilinear",
+        "nearest": "torch_nearest",
+        "nearest-exact": "nearest",
+    }
+}
+"""What the texts that an argument of others takes are here."""
 
 UNNEEDED: Final = frozenset(
     (
@@ -209,6 +222,9 @@ NAMES: Final = {
     "swish": "silu",
 }
 """Names of others that neither spelling nor the aliases of entries explain."""
+
+BY_ARGUMENT: Final = {("interpolate", "scale_factor"): "upsample"}
+"""Names of others that are another here where an argument of that name is given."""
 
 POOLS: Final = {
     "GlobalAveragePooling1D": "mean(axis=1)",
@@ -323,4 +339,6 @@ def weight(name: str, known: Iterable[str]) -> str | None:
 
 def argument(name: str, known: Iterable[str]) -> str | None:
     """What an argument of another library is called here."""
-    return next((n for n in known if n == ARGUMENTS.get(name)), None)
+    here = ARGUMENTS.get(name, ())
+    meant = (here,) if isinstance(here, str) else here
+    return next((n for n in known if n in meant), None)

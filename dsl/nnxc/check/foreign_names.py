@@ -93,3 +93,12 @@ def is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def attended(made: str, query: str, rest: Sequence[str]) -> str | None:
+    """`attention(query, keys, values)`, where keys and values are one, or the query."""
+    if not made.startswith("Attention(") or len(rest) != 2 or rest[0] != rest[1]:
+        return None
+    if rest[0] == query:
+        return f"{query} -> {made}"
+    return f"{query} -> {made.removesuffix(')')}, context={rest[0]})"

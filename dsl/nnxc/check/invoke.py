@@ -214,6 +214,8 @@ def declare(
     ctx: Context, callee: Op | Signature, args: Iterable[tree.Arg], node: tree.Expr
 ) -> tuple[LayerInfo, Written]:
     """Construct a layer; what is given to its inputs stays in the `Written`."""
+    if isinstance(callee, Signature) and not is_camel(callee.definition.name):
+        raise Fault  # told where it is declared
     name, named = _layer_name(ctx, node.span)
     known: Mapping[str, object] = {} if isinstance(callee, Op) else callee.params
     args, each = copies.taken_out(tuple(args), known)

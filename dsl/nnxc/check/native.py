@@ -14,6 +14,7 @@ from ..source import Span
 from ..syntax import tree
 from . import foreign
 from .context import Context
+from .function_objects import below_it, function_object
 from .spelling import entry, listed, placed, spell, type_of
 from .tree_parts import Chain, last_name, name_of, path_to, whole_line, whole_of
 
@@ -26,6 +27,8 @@ def advice(ctx: Context, node: Record, otherwise: Advice | None = None) -> Advic
     if found := _statement(ctx, chain):
         return found
     top, parent = whole_of(chain)
+    if isinstance(parent, tree.Assign) and (found := function_object(ctx, parent, top)):
+        return found
     text = placed(spell(ctx, top, parent), parent)
     if isinstance(parent, tree.Assign) and _is_chain(top):
         return inlined(ctx, parent, text) or otherwise or {}
@@ -43,9 +46,7 @@ def inlined(ctx: Context, node: tree.Assign, text: str | None = None) -> Advice 
     """Advice to write a value in the one place further down where its name stands, and not to give
     it that name; None where there are several."""
     source, name = node.span.source, node.targets[0].id
-    line = whole_line(node.span)
-    end = re.compile(r"^\S", re.M).search(source.text, line.end)
-    below = source.text[line.end : end.start() if end else len(source.text)]
+    line, below = below_it(node)
     used = [*re.finditer(rf"\b{name}\b", below)]
     if len(used) != 1:
         return None

@@ -35,6 +35,8 @@ def repair(
         return swapped
     if op.inputs and op.inputs[0].many and (named := _axis_by_name(ctx, op)):
         return named
+    if at == "mask" and at in spans and (kept := _attended(ctx, spans[at])):
+        return kept
     names = [i.name for i in op.inputs]
     if at not in names or at not in spans:
         return otherwise
@@ -51,7 +53,7 @@ def repair(
 
 
 def _axis_by_name(ctx: Context, op: Op) -> Advice:
-    """`concat([x, y], 1)`: behind a list, what follows has a name."""
+    """`concat([x, y], 1)`, `concat(x, y, 1)`: behind tensors, what follows has a name."""
     for call in nodes_in(ctx.statement, tree.Call):
         match call.args:
             case (
@@ -60,6 +62,24 @@ def _axis_by_name(ctx: Context, op: Op) -> Advice:
             ):
                 if isinstance(call.func, tree.Name) and call.func.id == op.name:
                     return native.advice(ctx, call.args[1])
+            case (*_, tree.Arg(None, tree.Number() | tree.Unary() as last)):
+                if isinstance(call.func, tree.Name) and call.func.id == op.name:
+                    return write(last.span, f"axis={last.span.text}")
+    return {}
+
+
+def _attended(ctx: Context, mask: Span) -> Advice:
+    """`attention(x, y, y)`: advice where what is given as a mask is the context once more."""
+    for call in nodes_in(ctx.statement, tree.Call):
+        texts = [a.value.span.text for a in call.args if a.name is None]
+        if len(texts) != len(call.args) or call.args[-1].value.span != mask:
+            continue
+        if len(texts) == 3 and texts[1] == texts[2]:
+            kept = texts[:1] if texts[0] == texts[1] else texts[:2]
+            text = f"{call.func.span.text}({', '.join(kept)})"
+            return write(call.span, text, "keys and values are one input")
+        if len(texts) == 3:
+            return {"help": "keys and values are one input, the second"}
     return {}
 
 

@@ -16,6 +16,7 @@ from ..syntax import tree
 from . import foreign
 from .context import Context
 from .foreign_names import (
+    attended,
     entries,
     foreign_sizes,
     from_module,
@@ -152,7 +153,7 @@ def _constructed(ctx: Context, func: tree.Call, args: Sequence[tree.Arg]) -> str
     first, *rest = [spell(ctx, a, None) for a in args]
     op = entries(ctx).get(made.partition("(")[0])
     if _arrows(made) or (op is not None and op.group == "layer"):
-        return f"{first} -> {made}" if not rest else None
+        return f"{first} -> {made}" if not rest else attended(made, first, rest)
     inside = made.partition("(")[2].removesuffix(")")
     name = made.partition("(")[0]
     return f"{name}({', '.join([first, *rest, *([inside] if inside else [])])})"
@@ -292,7 +293,8 @@ def entry(
     ctx: Context, name: str, args: Sequence[tree.Arg], staged: bool
 ) -> str | None:
     """A call of something that the library has, perhaps under another name."""
-    own = known(ctx, name)
+    told = (foreign.BY_ARGUMENT.get((name, a.name or "")) for a in args)
+    own = next((n for n in told if n), known(ctx, name))
     op = entries(ctx).get(own)
     if not own.strip("+-*/") and len(args) == 2:
         return f"{spell(ctx, args[0].value)} {own} {spell(ctx, args[1].value)}"
@@ -365,9 +367,12 @@ def _named(ctx: Context, op: Op, arg: tree.Arg) -> list[str]:
         return [f"{n}={spell(ctx, v)}" for n, v in pairs if n in names]
     if name not in names and name in foreign.UNNEEDED and op.extra is None:
         return []
+    texts = foreign.VALUES.get(name, {}) if name not in names else {}
     if name not in names:
         name = foreign.argument(name, names) or name
     param = op.param(name)
+    if isinstance(arg.value, tree.String) and arg.value.value in texts:
+        return [f'{name}="{texts[arg.value.value]}"']
     if param is None:
         return [f"{name}={spell(ctx, arg.value, arg)}"]
     return [f"{name}={value(ctx, arg.value, param)}"]

@@ -120,6 +120,7 @@ class LayerInfo:
         default_factory=dict
     )  # sizes that a block knows once it is built, and their names here
     sides: Sides = ()  # of every `if` around that the constructor decides
+    at_call: Sides = ()  # of every other
 
     @property
     def has_state(self) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..diagnostics import Label
+from ..diagnostics import Advice, Label, write
 from ..record import Record, replace
 from ..source import Span
 from . import tree
@@ -241,10 +241,7 @@ class TreeBuilder(ItemBuilder):
                 self.lower(target)
             else:
                 message = f"cannot assign to {_describe(target)}"
-                help = "only names are assigned to"
-                if isinstance(target, tree.Index):
-                    help = "a tensor does not change: choose with `where`, or join with `concat`"
-                self.fault("N132", message, target.span, help=help)
+                self.fault("N132", message, target.span, **_named(target))
         span, trivia = self.span(start, end), self.line.trivia
         return tree.Assign(targets, op.text, value, span, trivia)
 
@@ -345,6 +342,21 @@ class _Rules(dict[str, Builder]):
         method: Builder = getattr(self.builder, name)
         self[rule] = method
         return method
+
+
+def _named(target: tree.Expr) -> Advice:
+    """What is assigned to instead of what is no name."""
+    match target:
+        case tree.Index():
+            return {
+                "help": "a tensor does not change: choose with `where`, or join with `concat`"
+            }
+        case tree.ListOf(items) if items and all(
+            isinstance(i, tree.Name) for i in items
+        ):
+            names = ", ".join(i.span.text for i in items)
+            return write(target.span, names, "names stand side by side")
+    return {"help": "only names are assigned to"}
 
 
 def _describe(target: tree.Expr) -> str:

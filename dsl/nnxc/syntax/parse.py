@@ -295,6 +295,7 @@ class _Blocks:
         self.branches -= len(arms) - 1
         if too_many:
             self.error("N117", f"more than {MAX_NESTING} branches", line)
+            self.broken = True
             return None
         return folded(arms, orelse, trivia)
 
