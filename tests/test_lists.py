@@ -244,6 +244,62 @@ def test_sizes_that_differ_are_told_once(shape: str, message: str) -> None:
     assert found.code == "N304" and message in found.message
 
 
+PARTNERS = """
+block Stage(widths, depths):
+    input x: [B, T, d]
+    for i, width in enumerate(widths):
+        for j in range(depths[i]):
+            x = x -> Linear(width) as up
+    return x
+
+model M(widths = [8, 16], depths = [1, 2], kinds = [1, 2], n = 2):
+    input x: [B, T, 4]
+    for i in range(len(widths)):
+        x = x -> Linear(depths[i] * widths[i]) as up
+        if i < len(kinds):
+            x = x -> Linear(kinds[i]) as more
+    for i in range(n):
+        x = x -> Linear(kinds[i] if i > 0 and kinds[i] > 1 else 3) as again
+        x = x -> Linear(depths[i]) as last
+    return x -> Stage(widths, depths) as stage -> Linear(2) as out
+"""
+
+
+def test_a_list_shorter_than_its_partner_is_told_before_anything_is_built() -> None:
+    module = load(text_of(PARTNERS))
+
+    def built(**given: object) -> None:
+        module.M(module.Config(**given), rngs=nnx.Rngs(0))
+
+    built(widths=(8, 16), depths=(1, 2, 3), kinds=(1, 2, 3))
+    with pytest.raises(
+        ValueError,
+        match=r"depths must not be shorter than widths, got depths=\(1, 2\), w",
+    ):
+        built(widths=(8, 16, 32))
+    with pytest.raises(ValueError, match=r"depths must have n values, .*n=3"):
+        built(widths=(8, 16), n=3)
+    built(widths=(8,), kinds=(1, 2))  # what an `if` asks first needs no check
+
+
+def test_a_list_is_checked_once_and_not_against_itself() -> None:
+    text = class_of(PARTNERS, "M")
+    assert text.count("if len(depths) < len(widths):") == 1
+    assert text.count("raise ValueError") == 2
+    assert "len(kinds) <" not in text
+
+
+def test_what_a_block_checks_of_other_lists_the_model_still_checks() -> None:
+    spec = PARTNERS.replace("Stage(widths, depths) as", "Stage([2], [1]) as")
+    assert "if len(depths) < len(widths):" in class_of(spec, "M")
+
+
+def test_a_short_list_is_told_at_the_defaults() -> None:
+    spec = PARTNERS.replace("depths = [1, 2]", "depths = [1]")
+    (found,) = nnxc.compile(spec.encode(), path="spec.nnx").diagnostics
+    assert found.code == "N322"
+
+
 WRONG = """
 model M(n = 3):
     input x: [B, T, 8]

@@ -79,6 +79,7 @@ class Context:
     body: list[Any] = field(default_factory=list)
     assumptions: dict[str, Dim] = field(default_factory=dict)
     obligations: list[Obligation] = field(default_factory=list)
+    lengths: list[Obligation] = field(default_factory=list)  # of lists, checked first
     bindings: list[Binding] = field(default_factory=list)
     streams: dict[str, Span] = field(default_factory=dict)
     hard_streams: set[str] = field(default_factory=set)
@@ -382,7 +383,7 @@ class Context:
             )
         fact = f"{message} ({label})" if label and message[-1] != ")" else message
         obligation = Obligation(left, right, relation, fact, span, code, looped)
-        if not any(_same_fact(obligation, other) for other in self.body):
+        if not any(same_fact(obligation, other) for other in self.body):
             self.body.append(obligation)
             self._pass_on(obligation)
 
@@ -459,7 +460,7 @@ class Context:
             self.body, self.sized = before, sized
 
 
-def _same_fact(one: Obligation, other: object) -> bool:
+def same_fact(one: Obligation, other: object) -> bool:
     """What is required once is not told twice."""
     if not isinstance(other, Obligation) or one.relation != other.relation:
         return False

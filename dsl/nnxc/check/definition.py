@@ -431,7 +431,7 @@ def _checks_first(ctx: Context) -> list[Any]:
             and item.left.symbols | item.right.symbols <= known
         )
 
-    return sorted(ctx.body, key=lambda item: not early(item))
+    return [*ctx.lengths, *sorted(ctx.body, key=lambda item: not early(item))]
 
 
 def finish(ctx: Context, body: list[Any]) -> tuple[ir.Stmt, ...]:

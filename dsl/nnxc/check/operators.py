@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
 from .. import ir
 from ..diagnostics import Advice, write
 from ..dims import Comparison, const
@@ -39,10 +42,19 @@ def binary(ctx: Context, node: tree.Binary) -> Value:
     if node.op == "*" and constructs(ctx, node.left):
         return stacked(ctx, node.left, node.right)
     left = ctx.attempt(lambda: expr(ctx, node.left))
-    right = ctx.attempt(lambda: expr(ctx, node.right))
+    with _after(ctx, node, left):
+        right = ctx.attempt(lambda: expr(ctx, node.right))
     if isinstance(left, Bad) or isinstance(right, Bad):
         return BAD
     return combine(ctx, node.op, left, right, node)
+
+
+def _after(ctx: Context, node: tree.Binary, left: Value) -> AbstractContextManager[Any]:
+    """Within, the right of an `and` or `or` is checked, which the left may keep from being asked."""
+    if node.op in ("and", "or") and isinstance(left, Static):
+        held: AbstractContextManager[Any] = ctx.side(node.left.span, node.op == "and")
+        return held
+    return nullcontext()
 
 
 def combine(

@@ -16,6 +16,7 @@ from ..syntax import tree
 from .context import Context
 from .flavors import FLAVORS, NUMERIC, describe
 from .kinds import demand, demand_whole, seen
+from .lengths import need_length
 from .values import Param, Static, number
 
 _PYTHON: dict[str, Callable[[Any, Any], Any]] = {
@@ -78,7 +79,14 @@ def loop_variable(name: str, element: Static) -> Static:
     """The variable of a loop over values like `element`."""
     dim = symbol(name) if element.flavor in ("int", "unknown") else None
     node, inner = ir.Ref(name), element.element
-    return Static(node, element.flavor, dim, element=inner, optional=element.optional)
+    return Static(
+        node,
+        element.flavor,
+        dim,
+        element=inner,
+        optional=element.optional,
+        below=element.below,
+    )
 
 
 def binary(ctx: Context, op: str, left: Static, right: Static, span: Span) -> Static:
@@ -339,6 +347,7 @@ def index(ctx: Context, value: Static, at: Static, span: Span) -> Static:
         if not -len(value.items) <= at.value < len(value.items):
             ctx.fail("N222", f"the list has {len(value.items)} elements", span)
         return value.items[int(at.value)]
+    need_length(ctx, value, at, span)
     node = ir.StaticIndex(value.node, at.node)
     other = Static(node, "int" if value.flavor == "window" else "unknown")
     element = value.element if value.flavor == "list" else other
@@ -468,11 +477,13 @@ def _iterated(ctx: Context, name: str, args: tuple[Static, ...], span: Span) -> 
                 ctx.fail("N220", "`range` needs whole numbers", span, text)
             if arg.dim is not None:
                 demand_whole(ctx, arg.dim, span)
-        return counter
+        return replace(counter, below=args[0].dim) if len(args) == 1 else counter
     for arg in args:
         _need_list(ctx, arg, name, span)
     elements = tuple(a.element or Static(ir.Literal(0), "unknown") for a in args)
     if name == "reversed":
         return elements[0]
+    if name == "enumerate":
+        counter = replace(counter, below=_len_dim(args[0]))
     items = (counter, *elements) if name == "enumerate" else elements
     return Static(ir.StaticList(()), "list", items=items)

@@ -60,6 +60,7 @@ class Static(Record):
     element: Static | None = None  # of any other list
     param: Param | None = None
     optional: bool = False  # on some side or in some place it is `none`
+    below: Dim | None = None  # of a counter: what it never reaches
 
 
 class Tensor(Record):

@@ -22,7 +22,7 @@ from .names import Namespace
 from .nodes import Line, Loop, Node, Suite, Written, all_uses, comprehend, prune
 from .options import Options
 from .reads import declared, givens, mentions, only_declares
-from .requires import broken, fact, negated
+from .requires import broken, fact, negated, of_length
 from .scope import Scope
 from .signature import DTYPES, Names, Signature, is_scanned, random
 from .statics import as_size, size, static
@@ -118,7 +118,8 @@ class _Constructor:
         return comprehend(prune(nodes, set()))
 
     def _note_inner_checks(self, body: Sequence[ir.Stmt]) -> None:
-        """What the constructors of the blocks inside check need not be checked here."""
+        """What the constructors of the blocks inside check need not be checked here; but lists are
+        read here before."""
         for item in declared(body):
             if isinstance(item, ir.Layer) and isinstance(item.callee, str):
                 callee = self.names.signatures[item.callee].definition
@@ -127,7 +128,11 @@ class _Constructor:
                     item.sizes
                 )
                 for stmt in callee.body:
-                    if isinstance(stmt, ir.Require) and not stmt.call_time:
+                    if (
+                        isinstance(stmt, ir.Require)
+                        and not stmt.call_time
+                        and not of_length(stmt.condition)
+                    ):
                         self.checked.add(fact(stmt.condition, env))
 
     def _symbol(self, name: str) -> str:

@@ -32,6 +32,14 @@ def fact(condition: ir.Static, env: Mapping[str, Dim]) -> object:
     return condition
 
 
+def of_length(condition: ir.Static) -> bool:
+    """Whether a condition is about how long a list is."""
+    match condition:
+        case ir.StaticBinary(_, ir.Size(Dim(terms=((((Func("len"), _),), _),)))):
+            return True
+    return False
+
+
 def _reduced(difference: Dim, op: str) -> Dim:
     """A difference without common factors; whether it is 0 does not depend on its sign either."""
     factor = math.gcd(*(c for _, c in difference.terms)) or 1
