@@ -52,7 +52,9 @@ def binary(ctx: Context, node: tree.Binary) -> Value:
 def _after(ctx: Context, node: tree.Binary, left: Value) -> AbstractContextManager[Any]:
     """Within, the right of an `and` or `or` is checked, which the left may keep from being asked."""
     if node.op in ("and", "or") and isinstance(left, Static):
-        held: AbstractContextManager[Any] = ctx.side(node.left.span, node.op == "and")
+        held: AbstractContextManager[Any] = ctx.side(
+            node.left.span, node.op == "and", at_call=False
+        )
         return held
     return nullcontext()
 
