@@ -563,3 +563,39 @@ model Net:
     assert not output.diagnostics
     (text,) = output.files.values()
     assert "Maps (b, h, c) to (b, h3, width)." in text
+
+
+FLAGGED = """
+model Net(d = 4, bias = true):
+    input x: [B, 4]
+    return x -> Linear(d, bias=bias)
+
+config chosen = Net({})
+"""
+
+
+def test_a_config_negates_conditions() -> None:
+    for value, expected in (
+        ("not true", False),
+        ("not false", True),
+        ("not (1 > 2 or false)", True),
+        ("not not false", False),
+    ):
+        module = load(text_of(FLAGGED.format(f"bias={value}")))
+        assert module.CHOSEN.bias is expected, value
+
+
+@pytest.mark.parametrize(
+    ("argument", "code", "at"),
+    [
+        ("bias=not 3", "N220", "not 3"),
+        ("bias=not none", "N220", "not none"),
+        ("bias=not d", "N200", "d"),
+        ("d=not true", "N207", "not true"),
+    ],
+)
+def test_what_a_config_negates_is_a_condition(
+    argument: str, code: str, at: str
+) -> None:
+    (found,) = nnxc.compile(FLAGGED.format(argument)).diagnostics
+    assert (found.code, found.primary.span.text) == (code, at)

@@ -148,6 +148,10 @@ def unknown_name(ctx: Context, node: tree.Name) -> None:
     if later is not None:
         ctx.fail("N201", f"`{node.id}` is used before it has a value", node.span)
     close = _alike(ctx, node.id)
+    held = ctx.scope.get("model")
+    if held and isinstance(held.value, ModelRef):
+        own = held.value.signature.definition.name == node.id
+        close = "model" if own else close
     if close is None:
         _out_of_place(ctx, node)
         close = closest(node.id, [*pool, *statics.ARITY, *ctx.later])

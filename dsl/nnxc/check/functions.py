@@ -146,6 +146,8 @@ def _function_inputs(
             queue = [] if spec.many else queue
         values += written.inputs.get(spec.name, [])
         if not values and not spec.optional:
+            if written.unknown:
+                raise Fault
             taken = ", ".join(f"`{i.name}`" for i in op.inputs if not i.optional)
             help = f"it takes {taken}" if len(required) > 1 else f"write `{op.name}(x)`"
             ctx.fail("N211", f"`{op.name}` needs `{spec.name}`", span, help=help)

@@ -36,12 +36,14 @@ def one_each(sink: Sink, file: tree.File) -> None:
     """A file generates from one model."""
     found = [item for item in file.items if isinstance(item, tree.Generate)]
     for item in found[1:]:
+        same = item.model.id == found[0].model.id
+        message = "this file generates from two models"
         sink.error(
             "N700",
-            "this file generates from two models",
+            "this is said twice" if same else message,
             item.model.span,
             related=(Label(found[0].model.span, "the first"),),
-            help="put the other into a file of its own",
+            help="leave it out" if same else "put the other into a file of its own",
         )
 
 

@@ -117,6 +117,10 @@ def _changes(
         if call.span == span and named and call.args:
             labels = type.with_axes(type.axes[:-1]).with_dtype("int")
             yield labels, call.args[0].value.span.text
+        chosen = isinstance(call.func, tree.Name) and call.func.id == "argmax"
+        if call.span == span and chosen and call.args:
+            scores = type.with_axes((*type.axes, Axis(const(1)))).with_dtype("float")
+            yield scores, call.args[0].value.span.text
     if is_float(type.dtype):
         yield type.with_dtype("int"), f"astype({text}, int)"
         yield type.with_dtype("bool"), f"{text} > 0"

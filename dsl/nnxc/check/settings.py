@@ -10,12 +10,14 @@ from ..diagnostics import Advice, write
 from ..ops import SCHEDULES
 from ..ops.base import Kind, Op
 from ..shapes import FLOATS
+from ..source import Span
 from ..syntax import tree
 from ..syntax.walk import names_in
-from . import foreign_names, native
+from . import foreign, foreign_names, native
 from .calls import convert_one, missing, sort_out
 from .context import Context
 from .expressions import static
+from .values import Static
 
 
 def independent(ctx: Context, node: tree.Expr, what: str) -> None:
@@ -28,6 +30,22 @@ def independent(ctx: Context, node: tree.Expr, what: str) -> None:
                 name.span,
                 help="write the value itself",
             )
+        held = ctx.scope.get(name.id)
+        if held is not None and held.what == "value" and isinstance(held.value, Static):
+            text = f"`{what}` cannot depend on `{name.id}`"
+            ctx.fail("N514", text, name.span, **_itself(ctx, name.id, held.span))
+
+
+def _itself(ctx: Context, name: str, target: Span) -> Advice:
+    """A number that a line above names, written where a setting reads it."""
+    source = target.source
+    end = source.text.find("\n", target.end)
+    line = source.text[target.end : end if end >= 0 else len(source.text)]
+    value = line.partition("=")[2].partition("#")[0].strip()
+    span = Span(source, target.start, target.end + len(line.rstrip()))
+    head = tree.Name(name, target)
+    found = native.inlined(ctx, tree.Assign((head,), "=", head, span), value)
+    return found or {"help": "write the value itself"}
 
 
 def precision(ctx: Context, node: tree.Expr) -> str:
@@ -35,13 +53,22 @@ def precision(ctx: Context, node: tree.Expr) -> str:
     if isinstance(node, tree.Name) and node.id in FLOATS and node.id != "float":
         return node.id
     text = node.id if isinstance(node, tree.Name) else ""
+    if isinstance(node, tree.String):
+        text = node.value
     choices = [f for f in FLOATS if f != "float"]
     ctx.fail(
         "N506",
         "a precision is a floating dtype",
         node.span,
-        **ctx.suggest(text, choices, node.span, "one of " + ", ".join(choices)),
+        **_dtype_meant(ctx, text, choices, node.span),
     )
+
+
+def _dtype_meant(ctx: Context, text: str, choices: list[str], span: Span) -> Advice:
+    known = foreign.DTYPES.get(text, text)
+    if known in choices:
+        return write(span, known)
+    return ctx.suggest(text, choices, span, "one of " + ", ".join(choices))
 
 
 def positive_number(ctx: Context, node: tree.Expr, what: str) -> ir.Static:
@@ -60,7 +87,8 @@ def between(ctx: Context, node: tree.Expr) -> ir.Static:
     """A decay between 0 and 1."""
     value = static(ctx, node, "`ema`")
     if value.flavor not in ("int", "float", "unknown"):
-        ctx.fail("N207", "`ema` must be a number", node.span)
+        help = "a decay, such as 0.999"
+        ctx.fail("N207", "`ema` must be a number", node.span, help=help)
     if value.known and not 0 < value.value < 1:
         ctx.fail(
             "N507", "`ema` is a decay between 0 and 1", node.span, help="such as 0.999"
@@ -100,7 +128,7 @@ def train_op(
             "N508",
             f"there is no {what} `{name}`",
             span,
-            **native.advice(ctx, node, ctx.suggest(name, registry, span)),
+            **_op_meant(ctx, node, name, registry, span),
         )
     written = sort_out(ctx, op, args, node.span, piped=False)
     missing(ctx, op, written, node.span)
@@ -119,6 +147,14 @@ def train_op(
         done.append((param.name, made))
     _fits(ctx, op, known, written.params)
     return ir.TrainOp(op, tuple(done))
+
+
+def _op_meant(
+    ctx: Context, node: tree.Expr, name: str, registry: Mapping[str, Op], span: Span
+) -> Advice:
+    if name in foreign.HINTS:
+        return {"help": foreign.HINTS[name]}
+    return native.advice(ctx, node, ctx.suggest(name, registry, span))
 
 
 def _fits(

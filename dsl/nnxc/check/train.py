@@ -202,6 +202,10 @@ def _has_batch(ctx: Context, node: tree.Train, parts: Parts) -> None:
     """Without a batch, unknown names are taken for its fields."""
     if any(isinstance(s, tree.Declare) and s.keyword == "batch" for s in node.body):
         return
+    if any(isinstance(s, tree.Declare) and s.keyword == "input" for s in node.body):
+        ctx.forbidden = frozenset(mentioned(node.body))
+        parts.broken = True
+        return  # told there
     help = "write `batch x: [B, ...], y: ...`"
     ctx.error("N512", "this train has no batch", node.model.span, help=help)
     ctx.forbidden = frozenset(mentioned(node.body))
@@ -251,6 +255,10 @@ def _statement(
             len(targets) == 1 and targets[0].id in SETTINGS
         ):
             _assign_setting(ctx, targets[0].id, node, parts)
+        case tree.Assign(
+            (tree.Name("only" | "freeze" | "adapt" as word),), "=", value, span
+        ):
+            _bare_word(ctx, word, value.span.text, span)
         case tree.Assign():
             _suspect_setting(ctx, node, parts.goal)
             statement(ctx, node)
@@ -263,9 +271,35 @@ def _statement(
             | tree.If()
             | tree.Require()
         ):
-            ctx.fail("N501", "this belongs in a model, not in a train", node.span)
+            _not_here(ctx, node, parts)
+        case tree.Evaluate(
+            tree.Index(tree.Name("only" | "freeze" as word), items, span)
+        ):
+            texts = ", ".join(i.span.text for i in items)
+            _bare_word(ctx, word, texts, span)
         case _:
             statement(ctx, node)
+
+
+def _not_here(ctx: Context, node: tree.Statement, parts: Parts) -> NoReturn:
+    """What belongs in a model; some stands for what a train has instead."""
+    advice: Advice = {}
+    match node:
+        case tree.Return((value,)) if "loss" not in parts.goal.seen:
+            advice = write(node.span, f"loss = {value.span.text}")
+            parts.goal.seen["loss"] = node.span
+        case tree.Declare("input"):
+            word = Span(node.span.source, node.span.start, node.span.start + 5)
+            advice = write(word, "batch")
+    ctx.fail("N501", "this belongs in a model, not in a train", node.span, **advice)
+
+
+def _bare_word(ctx: Context, word: str, rest: str, span: Span) -> NoReturn:
+    """`freeze = fc`, `only [head]`: the word stands before what it is about."""
+    text = f"`{word}` stands before what it is about"
+    if word == "adapt":
+        ctx.fail("N502", text, span, help="write `adapt lora(rank=8) on head`")
+    ctx.fail("N502", text, span, **write(span, f"{word} {rest}"))
 
 
 def _in_place(ctx: Context, node: tree.Statement, parts: Parts) -> None:

@@ -149,6 +149,9 @@ def colon_for_equals(fault: Fault) -> Diagnostic | None:
     """`head: "classifier"`."""
     if fault.kind != "COLON" or not fault.accepts("ASSIGN") or fault.accepts("PLUS"):
         return None
+    if fault.first.text == "config" and fault.after in (None, fault.line.tokens[-1]):
+        help = "write the choice on the line: `config big = Net(d=16)`"
+        return fault.report("N120", "unexpected `:`", {"help": help})
     place = fault.span(fault.token)
     spaced = fault.source.text[fault.token.end : fault.token.end + 1] == " "
     fix = Fix(place, " =" if spaced else " = ")
