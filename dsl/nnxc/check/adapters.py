@@ -17,7 +17,7 @@ from .settings import independent, positive_number, train_op
 from .values import Signature
 
 if TYPE_CHECKING:
-    from .train import Parts
+    from .train_parts import Parts
 
 Layers = Mapping[str, tuple[ir.Layer, bool]]  # by path; whether there are copies of it
 

@@ -11,7 +11,8 @@ from ..shapes import TensorType
 from ..source import Span
 from ..syntax import tree
 from .context import Context
-from .converters import _CONVERT, EXPECTED, Converted
+from .conversions import EXPECTED, Converted
+from .converters import _CONVERT
 from .flavors import FLAVORS
 from .kinds import demand
 from .values import Static, Value

@@ -14,9 +14,10 @@ from ..shapes import TensorType
 from ..source import Span
 from ..syntax import tree
 from . import native
+from .activations import by_name
 from .arguments import convert, without_none
 from .context import Context
-from .converters import Converted, by_name
+from .conversions import Converted
 from .values import BAD, Fault, Param, Signature, Static, Value
 
 # Arguments of these kinds are names that need not be values in scope.

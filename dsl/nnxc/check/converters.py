@@ -4,64 +4,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from typing import Any, NoReturn
+from typing import Any
 
 from .. import ir
-from ..diagnostics import Advice, closest, did_you_mean, meant, write
+from ..diagnostics import Advice, closest, meant, write
 from ..dims import Dim, const, func, symbol
 from ..ops import INITIALIZERS
-from ..ops.base import Kind, Op
+from ..ops.base import Kind
 from ..ops.base import Param as OpParam
 from ..record import Record
 from ..shapes import DTYPES, TensorType
 from ..source import Span
 from ..syntax import tree
-from . import spelling, types
+from . import types
+from .activations import activation, is_activation
+from .axis_positions import axis_position, spelled_axis
 from .context import Context
-from .flavors import describe
+from .conversions import NUMBERS, Converted, wrong
 from .forms import form
 from .kinds import demand_sizes, demand_whole
 from .numbers import numbers
 from .streams import expect_stream
 from .values import OpRef, Param, Static, Value, number
-
-Converted = tuple[ir.Static, Any]
-
-
-NUMBERS = ("int", "float", "unknown")
-
-
-def wrong(ctx: Context, param: OpParam, node: tree.Expr, value: Value) -> NoReturn:
-    """Report an argument of the wrong kind."""
-    label = "this is not known at construction"
-    if isinstance(value, Static):
-        label = f"this is {describe(value)}"
-    text = spelling.value(ctx, node, param)
-    advice = write(node.span, text) if text != node.span.text else {}
-    message = f"`{param.name}` must be {EXPECTED[param.kind]}"
-    ctx.fail("N207", message, node.span, label, **advice)
-
-
-EXPECTED = {
-    Kind.SIZE: "a size",
-    Kind.SIZES: "one or several sizes",
-    Kind.INT: "a whole number",
-    Kind.INTS: "whole numbers",
-    Kind.NUMBER: "a number",
-    Kind.BOOL: "true or false",
-    Kind.TEXT: "a text",
-    Kind.WINDOW: "a window such as `3x3`",
-    Kind.AXIS: "an axis: a name in the shape or a position",
-    Kind.AXES: "axes: names in the shape or positions",
-    Kind.SHAPE: "a shape such as `[B, d]`",
-    Kind.DTYPE: "a dtype: " + ", ".join(DTYPES),
-    Kind.STREAM: "the name of a stream",
-    Kind.INIT: "an initialiser such as `normal(0.02)`",
-    Kind.FUNCTION: "an activation such as `gelu`",
-    Kind.SCHEDULE: "a number or a schedule",
-    Kind.LIST: "a list",
-    Kind.NUMBERS: "a list of numbers",
-}
 
 
 def _size(ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any) -> Converted:
@@ -211,98 +175,7 @@ def _axis(
     ctx: Context, p: OpParam, node: tree.Expr, value: Value, subject: TensorType | None
 ) -> Converted:
     position = axis_position(ctx, p, node, value, subject)
-    return ir.Literal(_spelled(position, subject)), position
-
-
-def _spelled(position: int, subject: TensorType | None) -> int:
-    """As Python code writes it: the last axis as -1, all from the end where the rank is open."""
-    if subject is None:
-        return position
-    return (
-        position - subject.rank
-        if subject.lead or position == subject.rank - 1
-        else position
-    )
-
-
-def axis_position(
-    ctx: Context, p: OpParam, node: tree.Expr, value: Value, subject: TensorType | None
-) -> int:
-    """Which of the axes of a type is meant, counted from the first that is known."""
-    if subject is None:
-        ctx.fail("N307", f"`{p.name}` needs an input to look in", node.span)
-    if isinstance(node, tree.Name):
-        return find_axis(ctx, node, subject)
-    if (
-        not isinstance(value, Static)
-        or not isinstance(value.value, int)
-        or value.flavor != "int"
-    ):
-        found = _of_size(value, subject)
-        if len(found) == 1:
-            return found[0]
-        if found:
-            _several(ctx, node, subject)
-        wrong(ctx, p, node, value)
-    rank, n = subject.rank, value.value
-    if not -rank <= n < rank or (subject.lead and n >= 0):
-        advice = _axis_meant(subject, n, node.span)
-        ctx.fail("N307", f"{subject} has no axis {n}", node.span, **advice)
-    return n % rank
-
-
-def _axis_meant(subject: TensorType, n: int, span: Span) -> Advice:
-    """The axis that has this size, or else the range of positions."""
-    places = [i for i, size in enumerate(subject.sizes) if size.value == n]
-    if len(places) == 1 and not subject.lead:
-        return write(
-            span, str(places[0]), f"the axis of size {n} is number {places[0]}"
-        )
-    if not subject.rank:
-        return {}
-    last = "-1" if subject.lead else f"{-subject.rank} to {subject.rank - 1}"
-    why = f"positions are {last}, the last axis is -1"
-    return write(span, "-1", why)
-
-
-def find_axis(ctx: Context, node: tree.Name, subject: TensorType) -> int:
-    """The position of the axis of that name, or else of the size that the name stands for."""
-    binding = ctx.scope.get(node.id)
-    found = subject.find(node.id) or _of_size(
-        binding.value if binding else None, subject
-    )
-    if len(found) == 1:
-        if binding:
-            binding.use()
-        return found[0]
-    names = [n for a in subject.axes for n in (a.size.name, a.label) if n]
-    if found:
-        _several(ctx, node, subject)
-    ctx.fail(
-        "N307",
-        f"{subject} has no axis `{node.id}`",
-        node.span,
-        **did_you_mean(
-            node.span,
-            node.id,
-            names,
-            "name an axis of the shape, or give its position",
-        ),
-    )
-
-
-def _several(ctx: Context, node: tree.Expr, subject: TensorType) -> NoReturn:
-    text = f"{subject} has several axes `{node.span.text}`"
-    help = "say which by position, such as `axis=-1`"
-    ctx.fail("N308", text, node.span, help=help)
-
-
-def _of_size(value: Value | None, subject: TensorType) -> tuple[int, ...]:
-    """The axes whose size a static value is, where its number is no position as well."""
-    dim = value.dim if isinstance(value, Static) else None
-    if dim is None or dim.value in range(-subject.rank, subject.rank):
-        return ()
-    return tuple(i for i, size in enumerate(subject.sizes) if size == dim)
+    return ir.Literal(spelled_axis(position, subject)), position
 
 
 def _axes(
@@ -317,7 +190,7 @@ def _axes(
         if position in positions:
             ctx.fail("N308", "this axis is named twice", item.span)
         positions.append(position)
-    spelled = tuple(_spelled(i, subject) for i in positions)
+    spelled = tuple(spelled_axis(i, subject) for i in positions)
     if len(spelled) == 1:
         return ir.Literal(spelled[0]), tuple(positions)
     return ir.StaticList(tuple(ir.Literal(i) for i in spelled)), tuple(positions)
@@ -398,44 +271,6 @@ def _function(
     if isinstance(value, Static) and value.flavor == "function":
         return value.node, None
     wrong(ctx, p, node, value)
-
-
-def by_name(ctx: Context, node: tree.Expr) -> None:
-    """An activation as a value is its name; its arguments are what `defaults` say."""
-    if not isinstance(node, tree.Call) or not isinstance(node.func, tree.Name):
-        return
-    name = node.func.id
-    op = ctx.functions.get(name) if name not in ctx.scope else None
-    if op is None or not is_activation(op):
-        return
-    names = (p.name for p in op.params if p.positional)
-    texts = (f"{a.name or next(names, 'x')}={a.value.span.text}" for a in node.args)
-    said = f"defaults {name}({', '.join(texts)})"
-    help = f"write `{name}`" + (f", and at the top `{said}`" if node.args else "")
-    ctx.fail("N207", "an activation is given by its name", node.span, help=help)
-
-
-def known(ctx: Context, value: Value) -> Value:
-    """An activation as a value that is known at construction; anything else as it is."""
-    if isinstance(value, OpRef) and is_activation(value.op):
-        return Static(activation(ctx, value.op), "function")
-    return value
-
-
-def activation(ctx: Context, op: Op) -> ir.Function:
-    """An activation as a value, as the file's `defaults` have it."""
-    from .calls import Written, evaluate_params, with_defaults
-
-    written = Written()
-    with_defaults(ctx, op, written)
-    values = evaluate_params(ctx, op, written, None)
-    return ir.Function(op, tuple((name, value) for name, (value, _) in values.items()))
-
-
-def is_activation(op: Op) -> bool:
-    """Whether a function takes one tensor and needs nothing else."""
-    required = [i for i in op.inputs if not i.optional]
-    return op.group == "function" and len(required) == 1 and op.shape == "... -> ..."
 
 
 def _schedule(

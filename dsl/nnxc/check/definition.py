@@ -11,29 +11,18 @@ from .. import ir
 from ..diagnostics import Enough, Label, Sink, closest, did_you_mean
 from ..dims import DimError
 from ..ops.base import Kind, Op
-from ..record import replace
 from ..source import Span
 from ..syntax import tree
-from ..syntax.walk import nodes_in
-from . import lists, statics
+from . import lists
 from .axes import determined, needed_inputs
 from .context import Context
-from .converters import activation, by_name, is_activation
-from .declarations import check_name
 from .fans import with_fans
+from .finished import finish
 from .found import found_sizes
 from .naming import layer_names
+from .parameters import numbers_of, parameter
 from .statements import mentioned, statements, targets
-from .values import (
-    BAD,
-    Fault,
-    LayerInfo,
-    Obligation,
-    OpRef,
-    Param,
-    Signature,
-    Static,
-)
+from .values import BAD, Fault, LayerInfo, Obligation, Signature
 from .weights_slots import TooMany, slots_of
 
 MOST_PASSES = 4  # a kind narrows twice at most
@@ -121,7 +110,7 @@ def _check(
     ctx.reassigned = frozenset(n for n, count in counts.items() if count > 1)
     taken = {p.name for p in node.params} | set(ctx.later)
     ctx.layer_names = layer_names(node.body, taken)
-    numbers = _numbers(node)
+    numbers = numbers_of(node)
     for param in node.params:
         try:
             made = parameter(ctx, param, numbers, param.name in fractions)
@@ -138,96 +127,6 @@ def _check(
         _of_one_name(ctx)
         _unused(ctx)
     _streams(ctx)
-
-
-# ----------------------------------------------------------------- parameters
-
-
-def _numbers(node: tree.Definition) -> set[str]:
-    """The names with which the body computes, or which it compares with a number."""
-    found: set[str] = set()
-    for binary in nodes_in(node.body, tree.Binary):
-        sides = binary.left, binary.right
-        compares = binary.op in statics.COMPARISONS
-        if binary.op in ("and", "or", "in"):
-            continue
-        if not compares or any(isinstance(side, tree.Number) for side in sides):
-            found |= {side.id for side in sides if isinstance(side, tree.Name)}
-    return found
-
-
-def parameter(
-    ctx: Context, node: tree.Parameter, numbers: set[str], fraction: bool = False
-) -> Param:
-    """One parameter; `numbers` are those that are computed with; a `fraction` is given numbers
-    that are not whole. Raises `Fault` after reporting."""
-    check_name(ctx, node.name, node.name_span)
-    if node.name in ctx.params:
-        ctx.fail(
-            "N202",
-            f"there are two parameters `{node.name}`",
-            node.name_span,
-            related=(Label(ctx.params[node.name].span, "the first"),),
-        )
-    param = Param(node.name, node.name_span, None, number=node.name in numbers)
-    if node.default is not None:
-        _default(ctx, param, node.default)
-    if fraction:
-        _of_fractions(param)
-    ctx.params[node.name] = param
-    ctx.bind(node.name, statics.of_param(param), node.name_span, "parameter")
-    return param
-
-
-def _of_fractions(param: Param) -> None:
-    """A whole number by default may be another in a call, unless a use needs it whole; so may those
-    of a list."""
-    if param.kind is Kind.INT:
-        param.kind = Kind.NUMBER
-    if param.kind is Kind.SIZES:
-        param.kind, param.element = Kind.LIST, Static(ir.Literal(0), "unknown")
-        param.fractions = True
-
-
-def _default(ctx: Context, param: Param, node: tree.Expr) -> None:
-    value = _default_value(ctx, node)
-    param.default, param.element = value.node, value.element
-    match value.flavor:
-        case "none":
-            param.optional = True
-        case "int":
-            param.kind = Kind.INT
-        case "float":
-            param.kind, param.fraction = Kind.NUMBER, True
-        case "window":
-            param.kind = Kind.WINDOW
-            param.element = statics.literal(
-                ctx, tree.Number(len(value.value), str(len(value.value)))
-            )
-        case "list":
-            whole = value.element is not None and value.element.flavor == "int"
-            param.kind = Kind.SIZES if whole else Kind.LIST
-        case "bool" | "text" | "function" as flavor:
-            kinds = {"bool": Kind.BOOL, "text": Kind.TEXT, "function": Kind.FUNCTION}
-            param.kind = kinds[flavor]
-
-
-def _default_value(ctx: Context, node: tree.Expr) -> Static:
-    """Defaults are literals, arithmetic on them, lists, and activations by name."""
-    from .expressions import expr
-
-    by_name(ctx, node)
-    value = expr(ctx, node)
-    if isinstance(value, OpRef) and is_activation(value.op):
-        return Static(activation(ctx, value.op), "function")
-    if isinstance(value, Static) and (value.known or value.items):
-        if value.flavor == "int" and value.known:
-            return Static(value.node, "int", value.dim, value.value, True)
-        return value
-    ctx.fail("N254", "a default is a literal value", node.span)
-
-
-# ------------------------------------------------------------- what is amiss
 
 
 def _complete(ctx: Context, node: tree.Definition) -> None:
@@ -342,9 +241,6 @@ def _has_weights(layer: LayerInfo) -> bool:
     return bool(layer.weights) or layer.bound_at is None
 
 
-# ------------------------------------------------------------------ signature
-
-
 def _signature(
     ctx: Context, node: tree.Definition, first: tree.Definition | None
 ) -> Signature:
@@ -432,61 +328,3 @@ def _checks_first(ctx: Context) -> list[Any]:
         )
 
     return [*ctx.lengths, *sorted(ctx.body, key=lambda item: not early(item))]
-
-
-def finish(ctx: Context, body: list[Any]) -> tuple[ir.Stmt, ...]:
-    """Replace layers and obligations under construction by what became of them."""
-    return tuple(made for item in body if (made := _finished(ctx, item)) is not None)
-
-
-def _finished(ctx: Context, item: Any) -> ir.Stmt | None:
-    match item:
-        case LayerInfo():
-            return ir.Declare(_layer(item))
-        case Obligation():
-            return _required(ctx, item)
-        case ir.For(targets_, iterable, body, carried, span):
-            return ir.For(targets_, iterable, finish(ctx, list(body)), carried, span)
-        case ir.Scan(body=body):
-            return replace(item, body=finish(ctx, list(body)))
-        case ir.If(condition, then, orelse, span):
-            return ir.If(
-                condition, finish(ctx, list(then)), finish(ctx, list(orelse)), span
-            )
-    made: ir.Stmt = item
-    return made
-
-
-def _layer(info: LayerInfo) -> ir.Layer:
-    callee = info.callee if isinstance(info.callee, Op) else info.callee.definition.name
-    order = (
-        [p.name for p in info.callee.params]
-        if isinstance(info.callee, Op)
-        else list(info.callee.params)
-    )
-    names = [n for n in order if n in info.args] + [
-        n for n in info.args if n not in order
-    ]
-    count = info.count.node if info.count is not None else None
-    args = tuple((n, info.args[n][0]) for n in names)
-    return ir.Layer(
-        info.name,
-        callee,
-        args,
-        info.sizes,
-        info.weights,
-        info.span,
-        count,
-        info.named,
-        info.copies,
-        info.stream,
-        tuple(info.gives.items()),
-    )
-
-
-def _required(ctx: Context, fact: Obligation) -> ir.Require:
-    axes = ctx.call_time(fact.left) | ctx.call_time(fact.right)
-    roots = ctx.roots(fact.left.symbols | fact.right.symbols)
-    call_time = not axes <= ctx.inferred.keys() or not roots.isdisjoint(ctx.at_call)
-    condition = ir.StaticBinary(fact.relation, ir.Size(fact.left), ir.Size(fact.right))
-    return ir.Require(condition, fact.message, fact.span, call_time, fact.looped)

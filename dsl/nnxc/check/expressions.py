@@ -5,19 +5,28 @@ from __future__ import annotations
 from typing import NoReturn, assert_never
 
 from .. import ir
-from ..diagnostics import Advice, Label, closest, meant, write
-from ..ops import ALL
+from ..diagnostics import Advice, Label, write
 from ..ops.base import Kind
 from ..record import Record, replace
 from ..shapes import Outputs, TensorType, is_float
 from ..syntax import tree
 from ..syntax.walk import nodes_in
-from . import converters, foreign, lists, native, operators, statics, types
+from . import (
+    activations,
+    foreign,
+    lists,
+    native,
+    operators,
+    static_calls,
+    statics,
+    types,
+)
 from .context import Context
 from .flavors import NUMERIC, describe
 from .gradients import GRADIENT
 from .held import held
 from .kinds import demand
+from .unknown_names import unknown_name
 from .values import (
     BAD,
     Applied,
@@ -100,8 +109,8 @@ def name(ctx: Context, node: tree.Name) -> Value:
         return BAD
     if node.id in ctx.functions:
         return OpRef(ctx.functions[node.id])
-    if node.id in statics.CONSTANTS:
-        return number(statics.CONSTANTS[node.id])
+    if node.id in static_calls.CONSTANTS:
+        return number(static_calls.CONSTANTS[node.id])
     unknown_name(ctx, node)
     return BAD
 
@@ -132,74 +141,6 @@ def _on_some_ways(ctx: Context, node: tree.Name) -> NoReturn:
         related=(Label(place, "it gets one only here"),),
         help=help,
     )
-
-
-def unknown_name(ctx: Context, node: tree.Name) -> None:
-    """Report a name that nothing has."""
-    from .invoke import is_camel
-
-    pool = ctx.names()
-    if is_camel(node.id) and len(node.id) > 1:
-        kind = "layer or block"
-        pool = [n for n in pool if is_camel(n)]
-    else:
-        kind = "name"
-    later = ctx.later.get(node.id)
-    if later is not None:
-        ctx.fail("N201", f"`{node.id}` is used before it has a value", node.span)
-    close = _alike(ctx, node.id)
-    held = ctx.scope.get("model")
-    if held and isinstance(held.value, ModelRef):
-        own = held.value.signature.definition.name == node.id
-        close = "model" if own else close
-    if close is None:
-        _out_of_place(ctx, node)
-        close = closest(node.id, [*pool, *statics.ARITY, *ctx.later])
-    ctx.meant(close)
-    ctx.fail(
-        "N200",
-        f"there is no {kind} `{node.id}`",
-        node.span,
-        **_meant(ctx, node, close),
-    )
-
-
-def _meant(ctx: Context, node: tree.Name, close: str | None) -> Advice:
-    """What an unknown name was meant as."""
-    hint: Advice = {"help": ctx.hints[node.id]} if node.id in ctx.hints else {}
-    if found := native.advice(ctx, node, hint):
-        return found
-    if node.id in foreign.HINTS:
-        return {"help": foreign.HINTS[node.id]}
-    return meant(node.span, close) if close else {}
-
-
-def _alike(ctx: Context, name: str) -> str | None:
-    """A name that is this but for its spelling, or what another library calls it."""
-    same = {_folded(n): n for n in ctx.names()}
-    others = {_folded(a): op.name for op in ctx.functions.values() for a in op.aliases}
-    return {**others, **same}.get(_folded(name))
-
-
-def _folded(name: str) -> str:
-    return name.casefold().replace("_", "")
-
-
-def _out_of_place(ctx: Context, node: tree.Name) -> None:
-    """An entry of the library that stands elsewhere."""
-    group = next((op.group for op in ALL if op.name == node.id), None)
-    if group is not None:
-        article = "an" if group[0] in "aeiou" else "a"
-        ctx.fail(
-            "N275",
-            f"`{node.id}` is {article} {group}",
-            node.span,
-            help=(
-                "it stands after `=` in `param` and `state`, or in an argument"
-                if group == "initializer"
-                else "it belongs in a train"
-            ),
-        )
 
 
 def static_or_name(ctx: Context, node: tree.Expr) -> Value:
@@ -394,7 +335,7 @@ def list_value(ctx: Context, items: tuple[tree.Expr, ...]) -> Value:
     values = [ctx.attempt(lambda i=i: expr(ctx, i)) for i in items]  # type: ignore[misc]
     if any(isinstance(v, Bad) for v in values):
         raise Fault
-    values = [converters.known(ctx, v) for v in values]
+    values = [activations.known(ctx, v) for v in values]
     if all(isinstance(v, Static) for v in values):
         return statics.list_of(ctx, tuple(v for v in values if isinstance(v, Static)))
     _no_layers(ctx, values, items)

@@ -11,12 +11,12 @@ from ..ops import MODEL_OPS
 from ..ops.base import Call, Input, Kind, Op, Origin
 from ..ops.base import Param as OpParam
 from ..syntax import tree
-from . import statics, types
+from . import static_calls, types
 from .context import Context
 from .declarations import check_name, input_
-from .definition import parameter
 from .expressions import expr
 from .extern_shapes import Declared, rule_of
+from .parameters import parameter
 from .values import Fault
 
 _FILE = re.compile(r"(?:\.\./)*(?:[\w-][\w.-]*/)*[\w-][\w.-]*\.py")
@@ -82,7 +82,7 @@ def _options(node: tree.Extern) -> list[tree.Parameter]:
 
 def _check_own_name(ctx: Context, name: tree.Name) -> None:
     check_name(ctx, name.id, name.span)
-    if name.id in statics.ARITY:
+    if name.id in static_calls.ARITY:
         ctx.fail(
             "N203",
             f"`{name.id}` is a function of sizes",

@@ -14,7 +14,7 @@ from .declarations import check_name
 from .values import Fault, ModelRef, Obligation, Signature
 
 if TYPE_CHECKING:
-    from .train import Parts
+    from .train_parts import Parts
 
 
 def freeze(

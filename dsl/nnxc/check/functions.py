@@ -12,22 +12,11 @@ from ..shapes import TensorType
 from ..source import Span
 from ..syntax import tree
 from . import lists
-from .apply import (
-    draw,
-    shape,
-    stream_of,
-    stream_span,
-)
-from .calls import (
-    Written,
-    dims_of,
-    evaluate_params,
-    missing,
-    sort_out,
-    with_defaults,
-)
+from .apply import draw, shape, stream_of, stream_span
+from .calls import Written, dims_of, evaluate_params, missing, sort_out, with_defaults
 from .context import Context
-from .converters import Converted, OpenWindow
+from .conversions import Converted
+from .converters import OpenWindow
 from .inputs import check_arguments, items, tensor_input, wrap
 from .values import (
     BAD,

@@ -11,8 +11,9 @@ from . import types
 from .apply import static_dims
 from .conditions import asks_given
 from .context import Context
-from .converters import NUMBERS, initializer
-from .statics import ARITY
+from .conversions import NUMBERS
+from .converters import initializer
+from .static_calls import ARITY
 from .values import Bad, Fault, Static, Tensor
 
 

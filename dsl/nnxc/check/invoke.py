@@ -11,7 +11,7 @@ from ..ops.base import Op
 from ..shapes import TensorType
 from ..source import Span
 from ..syntax import tree
-from . import copies, lists, native, statics, types
+from . import copies, lists, native, static_calls, types
 from .apply import apply_entry, construct
 from .assignments import keeps_state
 from .blocks import apply_block
@@ -58,7 +58,7 @@ def call(ctx: Context, node: tree.Call | tree.Named) -> Value:
         return popped
     if isinstance(node.func, tree.Name) and _is_static(ctx, node.func, node.args):
         args = tuple(_static_arg(ctx, a) for a in node.args)
-        return statics.call(ctx, node.func.id, args, node.span)
+        return static_calls.call(ctx, node.func.id, args, node.span)
     from .expressions import expr
 
     func = ctx.attempt(lambda: expr(ctx, node.func))
@@ -108,7 +108,7 @@ def _may_be_applied(value: Value) -> bool:
 
 
 def _is_static(ctx: Context, func: tree.Name, args: Iterable[tree.Arg]) -> bool:
-    if func.id not in statics.ARITY or func.id in (*ctx.scope, *ctx.partial):
+    if func.id not in static_calls.ARITY or func.id in (*ctx.scope, *ctx.partial):
         return False
     if func.id not in ctx.functions:
         return True
@@ -123,7 +123,7 @@ def _looks_static(ctx: Context, node: tree.Expr) -> bool:
         case tree.Name(name):
             held = ctx.scope.get(name)
             if held is None:
-                return name in statics.CONSTANTS
+                return name in static_calls.CONSTANTS
             return isinstance(held.value, Static)
         case tree.Binary(_, a, b):
             return _looks_static(ctx, a) and _looks_static(ctx, b)

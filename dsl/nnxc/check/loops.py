@@ -3,41 +3,32 @@
 from __future__ import annotations
 
 import copy
-import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from .. import ir
-from ..diagnostics import Advice, Label, Sink, write
+from ..diagnostics import Label, Sink
 from ..dims import Dim, symbol
 from ..ops.base import Kind
 from ..record import replace
 from ..shapes import Axis, TensorType
-from ..source import Span
 from ..syntax import tree
-from ..syntax.walk import names_in
 from . import changing, lists, statics
 from .context import Context
 from .flavors import describe
 from .kept import contained
 from .kinds import demand
-from .scalars import as_tensor, counterpart, repair
-from .values import (
-    BAD,
-    Applied,
-    Bad,
-    Binding,
-    Fault,
-    Listed,
-    Several,
-    Static,
-    Tensor,
-    Value,
-)
+from .loop_ends import Loop, left_behind
+from .loop_heads import as_scan, changed_in, iterable_of
+from .scalars import as_tensor, counterpart
+from .values import Bad, Binding, Listed, Static, Tensor, Value
 
 PASSES = 4
+
+
 MAX_DEPTH = 4
+
+
 STATE = (
     "layers",
     "inferred",
@@ -57,25 +48,12 @@ STATE = (
 )
 
 
-@dataclass(slots=True)
-class Loop:
-    """The loop being checked: what its variables look like as an iteration begins."""
-
-    node: tree.For
-    iterable: Static
-    entry: dict[str, Binding]
-    starts: dict[str, Value] = field(default_factory=dict)
-    symbols: dict[tuple[Dim, Dim], str] = field(default_factory=dict)
-    carried: dict[str, Dim] = field(default_factory=dict)  # symbol -> entry
-    statics: dict[str, str] = field(default_factory=dict)  # local -> its symbol
-
-
 def for_statement(ctx: Context, node: tree.For) -> None:
     """`for targets in iterable:`."""
 
     if ctx.conditional >= MAX_DEPTH * 2:
         ctx.fail("N251", "loops and conditions are nested too deeply", node.span)
-    iterable = _iterable(ctx, node)
+    iterable = iterable_of(ctx, node)
     if iterable.flavor == "unknown" and iterable.param is not None:
         demand(ctx, iterable.param, Kind.LIST, node.iterable.span)
     elif iterable.flavor not in ("list", "window"):
@@ -90,96 +68,8 @@ def for_statement(ctx: Context, node: tree.For) -> None:
     advice = as_scan(ctx, node)
     ctx.build_from_static(iterable.node, node.iterable.span, what, advice)
     loop = Loop(node, iterable, dict(ctx.scope))
-    with contained(ctx, _changed(node)):
+    with contained(ctx, changed_in(node)):
         _settle(ctx, loop)
-
-
-def _iterable(ctx: Context, node: tree.For) -> Static:
-    """What a loop runs over, which is known at construction."""
-    from .expressions import expr, static
-
-    what = "what a loop runs over"
-    if isinstance(node.iterable, tree.Name):
-        value = expr(ctx, node.iterable)
-        if isinstance(value, Applied):
-            value.layer.used = True
-            text, label = f"{what} must be a list", f"`{value.layer.name}` is a layer"
-            ctx.fail("N231", text, node.iterable.span, label, **_stack(node))
-        if isinstance(value, (Listed, Several)):
-            text, label = (
-                f"{what} must be known when the model is built",
-                "these are tensors",
-            )
-            ctx.fail(
-                "N230", text, node.iterable.span, label, **_one_by_one(node, value)
-            )
-    return static(ctx, node.iterable, what)
-
-
-def _stack(node: tree.For) -> Advice:
-    """`for layer in layers: x = layer(x)`: a stack is applied as a whole."""
-    stack, name = node.iterable.span.text, node.targets[0].id
-    match node.body:
-        case (tree.Assign((tree.Name(x),), "=", tree.Call(tree.Name(f), (arg,))),) if (
-            f == name and arg.value.span.text == x
-        ):
-            pass
-        case (
-            tree.Assign((tree.Name(x),), "=", tree.Pipe(tree.Name(y), (stage,))),
-        ) if (stage.value.span.text == name and x == y):
-            pass
-        case _:
-            return {"help": f"apply the stack as a whole: `x -> {stack}`"}
-    why = "a stack is applied as a whole"
-    return write(node.span.to(node.body[-1].span), f"{x} = {x} -> {stack}", why)
-
-
-def _one_by_one(node: tree.For, value: Listed | Several) -> Advice:
-    """A loop over tensors, as one that counts, or written out for a few."""
-    source, name, held = node.span.source, node.targets[0].id, node.iterable.span.text
-    margin = " " * (source.position(node.span.start)[1] - 1)
-    count = value.count.value if isinstance(value, Listed) and value.count else None
-    if len(node.targets) > 1 or (isinstance(value, Listed) and count is None):
-        return {"help": "count: `for i in range(n):`, and take one by `[i]`"}
-    if count is not None:
-        text = f"for i in range({count}):\n{margin}    {name} = {held}[i]"
-        return write(node.span.to(_colon(node)), text, "a loop counts")
-    body = source.text[_colon(node).end : node.body[-1].span.end].lstrip("\n")
-    lines = [line.removeprefix("    ") for line in body.split("\n")]
-    copies = (
-        re.sub(rf"\b{name}\b", f"{held}[{i}]", "\n".join(lines))
-        for i in range(len(value.types) if isinstance(value, Several) else 0)
-    )
-    text = "\n".join(copies).removeprefix(margin)
-    return write(
-        node.span.to(node.body[-1].span), text, "write out what is done to each"
-    )
-
-
-def _colon(node: tree.For) -> Span:
-    source, end = node.span.source, node.iterable.span.end
-    at = source.text.index(":", end)
-    return Span(source, at, at + 1)
-
-
-def as_scan(ctx: Context, node: tree.For) -> Advice | None:
-    """The head of a scan for a loop over an axis, where nothing but tensors changes in it."""
-    match node.iterable:
-        case tree.Call(tree.Name("range"), (tree.Arg(None, tree.Name(axis)),)):
-            pass
-        case _:
-            return None
-    if axis not in ctx.axes or lists.changed(node.body):
-        return None
-    kept = [n for n in sorted(_changed(node)) if n in ctx.scope]
-    if not kept or len(node.targets) != 1:
-        return None
-    name = node.targets[0].id
-    counted = any(n.id == name for n in names_in(node.body))
-    steps = f"{name} in arange({axis}) over {axis}" if counted else f"over {axis}"
-    carries = ", ".join(f"{n} = {n}" for n in kept)
-    place = node.span.to(_colon(node))
-    return write(place, f"scan {steps} with {carries}:", "a scan steps along an axis")
 
 
 def _settle(ctx: Context, loop: Loop) -> None:
@@ -244,17 +134,10 @@ def _run(
     return stmts, end, phis
 
 
-def _changed(node: tree.For) -> set[str]:
-    """The names that get values, and the lists that grow or shrink."""
-    from .statements import targets
-
-    return {t.id for s in node.body for t in targets(s)} | lists.changed(node.body)
-
-
 def _phis(ctx: Context, loop: Loop) -> dict[str, Binding]:
     """What the loop changes, as it is when an iteration begins."""
     phis: dict[str, Binding] = {}
-    for name in sorted(_changed(loop.node) & loop.entry.keys()):
+    for name in sorted(changed_in(loop.node) & loop.entry.keys()):
         first = loop.entry[name]
         first.gives_way = False  # further iterations would apply a value
         if first.what not in ("value", "input", "list"):
@@ -408,7 +291,7 @@ def _finish(
         last = end.get(name)
         if last is None or last is phi:
             continue
-        value = _left_behind(ctx, loop, name, phi, last, nexts)
+        value = left_behind(ctx, loop, name, phi, last, nexts)
         joined = Binding(name, value, last.span, last.what, parents=[phi, last])
         # What other values are made of is used, though nothing reads the last of it.
         passed_on = phi.used and _read_for_others(loop.node.body, name)
@@ -449,73 +332,4 @@ def _read_for_others(body: tuple[tree.Statement, ...], name: str) -> bool:
     return any(
         name in mentioned(stmt) and any(t.id != name for t in targets(stmt))
         for stmt in body
-    )
-
-
-def _left_behind(
-    ctx: Context,
-    loop: Loop,
-    name: str,
-    phi: Binding,
-    last: Binding,
-    nexts: dict[str, Dim],
-) -> Value:
-    start, value = phi.value, last.value
-    if isinstance(start, Bad) or isinstance(value, Bad):
-        return BAD
-    if isinstance(start, Static) and isinstance(value, Static):
-        same = statics.united(start, value)
-        if same is None or same.flavor != start.flavor:
-            label = f"{describe(value)} takes the place of {describe(start)}"
-            _unsettled(ctx, loop.node.span, name, label, last)
-            return BAD
-        return start
-    if isinstance(start, Listed) and isinstance(value, Listed):
-        return lists.after(ctx, start, value, loop.iterable)
-    if not isinstance(start, Tensor) or not isinstance(value, Tensor):
-        help = None
-        if isinstance(loop.entry[name].value, Static) and isinstance(value, Tensor):
-            help = repair(name, value, loop.entry)
-        label = "it is another kind of thing"
-        _unsettled(ctx, loop.node.span, name, label, last, help)
-        return BAD
-    a, b = start.type, value.type
-    if a.rank != b.rank or a.lead != b.lead or a.dtype != b.dtype:
-        _unsettled(ctx, loop.node.span, name, f"{a} becomes {b}", last)
-        return BAD
-    for x, y in zip(a.axes, b.axes, strict=True):
-        if x.size.name in loop.carried:
-            held = nexts.setdefault(str(x.size.name), y.size)
-            if held != y.size:
-                _unsettled(ctx, loop.node.span, name, f"{a} becomes {b}", last)
-                return BAD
-        elif x.size != y.size:
-            try:
-                ctx.fact(
-                    x.size,
-                    y.size,
-                    last.span,
-                    f"`{name}` changes its shape in this loop",
-                    label=f"{a} becomes {b}",
-                )
-            except Fault:
-                return BAD
-    return Tensor(ir.Var(name, a, last.span))
-
-
-def _unsettled(
-    ctx: Context,
-    span: Span,
-    name: str,
-    label: str,
-    last: Binding,
-    help: str | None = None,
-) -> None:
-    ctx.error(
-        "N252",
-        f"`{name}` changes in this loop",
-        last.span,
-        label,
-        related=(Label(span, ""),),
-        help=help,
     )

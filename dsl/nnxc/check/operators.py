@@ -12,8 +12,8 @@ from ..shapes import Axis, TensorType, is_float, promote
 from ..source import Span
 from ..syntax import tree
 from . import lists, native, statics
+from .activations import known
 from .context import Context
-from .converters import known
 from .values import (
     BAD,
     Applied,

@@ -17,9 +17,10 @@ from ..syntax import tree
 from . import types
 from .apply import static_dims
 from .assignments import bindable
+from .axis_positions import axis_position
 from .carries import left_behind
 from .context import Context
-from .converters import axis_position, named_size
+from .converters import named_size
 from .declarations import check_name, with_article
 from .kept import contained
 from .kinds import demand_sizes

@@ -14,7 +14,7 @@ from .context import Context
 from .values import Fault, Signature
 
 if TYPE_CHECKING:
-    from .train import Parts
+    from .train_parts import Parts
 
 
 UNKNOWN = ("*",)  # the weights of Python code

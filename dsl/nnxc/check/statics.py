@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 from .. import ir
 from ..dims import Dim, DimError, const, func, symbol
@@ -17,6 +17,7 @@ from .context import Context
 from .flavors import FLAVORS, NUMERIC, describe
 from .kinds import demand, demand_whole, seen
 from .lengths import need_length
+from .static_calls import need_list
 from .values import Param, Static, number
 
 _PYTHON: dict[str, Callable[[Any, Any], Any]] = {
@@ -34,6 +35,8 @@ _PYTHON: dict[str, Callable[[Any, Any], Any]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
+
+
 COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 
 
@@ -97,7 +100,7 @@ def binary(ctx: Context, op: str, left: Static, right: Static, span: Span) -> St
             _need_condition(ctx, op, side, span)
         return Static(node, "bool")
     if op == "in":
-        _need_list(ctx, right, op, span)
+        need_list(ctx, right, op, span)
         if right.element is not None:
             _comparable(ctx, op, left, right.element, span)
         return Static(node, "bool")
@@ -159,7 +162,7 @@ def _of_lists(ctx: Context, op: str, left: Static, right: Static, span: Span) ->
     node = ir.StaticBinary(op, left.node, right.node)
     if op == "+":
         for side in (left, right):
-            _need_list(ctx, side, op, span)
+            need_list(ctx, side, op, span)
         both = (left.element, right.element)
         items = left.items + right.items if left.items and right.items else ()
         element = common(tuple(e for e in both if e is not None))
@@ -362,128 +365,3 @@ def index(ctx: Context, value: Static, at: Static, span: Span) -> Static:
     return Static(
         node, element.flavor, dim, element=element.element, optional=element.optional
     )
-
-
-# ------------------------------------------------------------------ functions
-
-
-def call(ctx: Context, name: str, args: tuple[Static, ...], span: Span) -> Static:
-    """A static function: `len(widths)`, `min(a, b)`, `int(x)`, `sqrt(d)`, `range(n)`."""
-    node = ir.StaticCall(name, tuple(a.node for a in args))
-    low, high = ARITY[name]
-    if not low <= len(args) <= high:
-        expected = str(low) if low == high else f"{low} to {high}"
-        ctx.fail("N205", f"`{name}` takes {expected} arguments, not {len(args)}", span)
-    match name:
-        case "range" | "enumerate" | "zip" | "reversed":
-            return Static(
-                node, "list", element=_iterated(ctx, name, args, span), items=()
-            )
-        case "len":
-            _need_list(ctx, args[0], name, span)
-            if args[0].items:
-                return number(len(args[0].items))
-            return Static(node, "int", _len_dim(args[0]))
-        case "min" | "max" if len(args) > 1:
-            return _extreme(ctx, name, args, node, span)
-        case "min" | "max" | "sum" | "prod":
-            _need_list(ctx, args[0], name, span)
-            element = args[0].element
-            return Static(node, element.flavor if element else "unknown")
-        case "divisible":
-            _need_numbers(ctx, args, name, span)
-            return Static(node, "int")
-        case "int" | "ceil" | "floor" | "round":
-            _need_numbers(ctx, args, name, span)
-            same = name != "int" or args[0].flavor == "int"
-            return Static(
-                node, "int", args[0].dim if args[0].flavor == "int" and same else None
-            )
-        case "abs":
-            _need_numbers(ctx, args, name, span)
-            return Static(node, args[0].flavor)
-    _need_numbers(ctx, args, name, span)
-    return Static(node, "float")
-
-
-CONSTANTS: Final = {"pi": math.pi}
-ARITY = {
-    "range": (1, 3),
-    "enumerate": (1, 1),
-    "zip": (2, 8),
-    "reversed": (1, 1),
-    "len": (1, 1),
-    "min": (1, 8),
-    "max": (1, 8),
-    "sum": (1, 1),
-    "prod": (1, 1),
-    "abs": (1, 1),
-    "int": (1, 1),
-    "float": (1, 1),
-    "round": (1, 1),
-    "divisible": (2, 3),
-    "ceil": (1, 1),
-    "floor": (1, 1),
-    "sqrt": (1, 1),
-    "log": (1, 1),
-    "log2": (1, 1),
-    "exp": (1, 1),
-}
-
-
-def _need_list(ctx: Context, value: Static, name: str, span: Span) -> None:
-    if value.flavor == "unknown" and value.param is not None:
-        demand(ctx, value.param, Kind.LIST, span)
-    elif value.flavor not in ("list", "window"):
-        label = f"this is {describe(value)}"
-        ctx.fail("N220", f"`{name}` needs a list", span, label, related=seen(value))
-
-
-def _need_numbers(
-    ctx: Context, args: tuple[Static, ...], name: str, span: Span
-) -> None:
-    for arg in args:
-        if arg.flavor not in NUMERIC:
-            ctx.fail(
-                "N220", f"`{name}` needs numbers", span, f"this is {describe(arg)}"
-            )
-
-
-def _len_dim(value: Static) -> Dim | None:
-    return (
-        func("len", symbol(value.node.name)) if isinstance(value.node, ir.Ref) else None
-    )
-
-
-def _extreme(
-    ctx: Context, name: str, args: tuple[Static, ...], node: ir.Static, span: Span
-) -> Static:
-    _need_numbers(ctx, args, name, span)
-    dims = [a.dim for a in args]
-    if all(d is not None for d in dims):
-        return Static(node, "int", func(name, *[d for d in dims if d is not None]))
-    return Static(
-        node, "float" if any(a.flavor == "float" for a in args) else "unknown"
-    )
-
-
-def _iterated(ctx: Context, name: str, args: tuple[Static, ...], span: Span) -> Static:
-    """What the elements of an iterable are like."""
-    counter = Static(ir.Literal(0), "int")
-    if name == "range":
-        for arg in args:
-            if arg.flavor not in ("int", "unknown"):
-                text = f"this is {describe(arg)}"
-                ctx.fail("N220", "`range` needs whole numbers", span, text)
-            if arg.dim is not None:
-                demand_whole(ctx, arg.dim, span)
-        return replace(counter, below=args[0].dim) if len(args) == 1 else counter
-    for arg in args:
-        _need_list(ctx, arg, name, span)
-    elements = tuple(a.element or Static(ir.Literal(0), "unknown") for a in args)
-    if name == "reversed":
-        return elements[0]
-    if name == "enumerate":
-        counter = replace(counter, below=_len_dim(args[0]))
-    items = (counter, *elements) if name == "enumerate" else elements
-    return Static(ir.StaticList(()), "list", items=items)

@@ -3,74 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final, NoReturn
+from typing import Final, NoReturn
 
 from .. import ir
 from ..diagnostics import Advice, Label, Sink, closest, meant, remove, write
 from ..ir.outline import learns, outline
-from ..ops import OPTIMIZERS, SCHEDULES
 from ..ops.base import Op
 from ..record import replace
-from ..shapes import TensorType, is_float
 from ..source import Span
 from ..syntax import tree
-from . import foreign_names, native, types
+from . import types
 from .adapters import adapt
 from .context import Context
 from .declarations import check_name
-from .definition import finish
-from .expressions import as_tensor, expr
+from .expressions import expr
+from .finished import finish
 from .frozen import freeze, undecided
 from .held import unadapted
 from .selection import select
-from .settings import between, count, independent, positive_number, precision, train_op
 from .statements import abandon, mentioned, statement, targets
-from .values import BAD, Bad, Binding, Fault, ModelRef, Signature, Tensor
+from .train_parts import SETTINGS, Goal, Parts
+from .train_settings import assign_setting, in_place, scalar, suspect_setting
+from .values import BAD, Binding, Fault, ModelRef, Signature, Tensor
 from .whole_batch import weight_of
-
-OWN = ("loss", "optimizer", "clip", "accumulate")  # of each objective
-SHARED = ("precision", "ema")
-SETTINGS = OWN + SHARED
-
-
-@dataclass(slots=True)
-class Goal:
-    """What a train or one of its objectives says, as found so far."""
-
-    name: str
-    span: Span
-    loss: ir.Expr | None = None
-    metrics: dict[str, ir.Expr] = field(default_factory=dict)
-    optimizer: ir.TrainOp | None = None
-    clip: ir.Static | None = None
-    accumulate: ir.Static | None = None
-    only: list[str] = field(default_factory=list)
-    freeze: list[str] = field(default_factory=list)
-    seen: dict[str, Span] = field(default_factory=dict)
-    body: tuple[ir.Stmt, ...] = ()
-
-
-@dataclass(slots=True)
-class Parts:
-    """What a train says, as found so far: `goal` is the objective at hand."""
-
-    goal: Goal
-    several: bool
-    shared: list[Any] = field(default_factory=list)  # statements before the objectives
-    batch: list[ir.ModelInput] = field(default_factory=list)
-    precision: str | None = None
-    ema: ir.Static | None = None
-    goals: list[Goal] = field(default_factory=list)
-    adapters: ir.Adapters | None = None
-    frozen: list[ir.Frozen] = field(default_factory=list)
-    models: Mapping[str, Signature] = field(default_factory=dict)
-    broken: bool = False
-
-    @property
-    def inside(self) -> bool:
-        """Whether the statement at hand is one of several objectives'."""
-        return bool(self.goal.name)
 
 
 def check_train(
@@ -237,7 +192,7 @@ def _statement(
     ctx: Context, node: tree.Statement, parts: Parts, signature: Signature
 ) -> None:
     ctx.statement = node
-    _in_place(ctx, node, parts)
+    in_place(ctx, node, parts)
     match node:
         case tree.Declare("batch"):
             _batch(ctx, node, parts)
@@ -254,13 +209,13 @@ def _statement(
         case tree.Assign(targets, "=") if (
             len(targets) == 1 and targets[0].id in SETTINGS
         ):
-            _assign_setting(ctx, targets[0].id, node, parts)
+            assign_setting(ctx, targets[0].id, node, parts)
         case tree.Assign(
             (tree.Name("only" | "freeze" | "adapt" as word),), "=", value, span
         ):
             _bare_word(ctx, word, value.span.text, span)
         case tree.Assign():
-            _suspect_setting(ctx, node, parts.goal)
+            suspect_setting(ctx, node, parts.goal)
             statement(ctx, node)
         case (
             tree.Declare()
@@ -302,34 +257,6 @@ def _bare_word(ctx: Context, word: str, rest: str, span: Span) -> NoReturn:
     ctx.fail("N502", text, span, **write(span, f"{word} {rest}"))
 
 
-def _in_place(ctx: Context, node: tree.Statement, parts: Parts) -> None:
-    """Each objective has what is its own; the train has the rest."""
-    match node:
-        case tree.Metric():
-            what, own = "metric", True
-        case tree.Select(keyword):
-            what, own = keyword, True
-        case tree.Declare("batch"):
-            what, own = "batch", False
-        case tree.Optimize():
-            what, own = "optimize", False
-        case tree.Adapt():
-            what, own = "adapt", False
-        case tree.Frozen():
-            what, own = "frozen", False
-        case tree.Assign((tree.Name(name),), "=") if name in SETTINGS:
-            what, own = name, name in OWN
-        case _:
-            return
-    if parts.inside and not own:
-        text = f"`{what}` belongs to the whole train"
-        ctx.fail("N515", text, node.span, help="move it out of this `optimize`")
-    if parts.several and own and not parts.inside:
-        text = f"`{what}` belongs to one objective"
-        help = "move it into an `optimize`, for each has its own"
-        ctx.fail("N515", text, node.span, help=help)
-
-
 def _optimize(
     ctx: Context, node: tree.Optimize, parts: Parts, signature: Signature
 ) -> None:
@@ -353,34 +280,6 @@ def _optimize(
         path = tree.Name(node.name, node.name_span)
         select(ctx, tree.Select("only", (path,), node.name_span), parts, signature)
     parts.goal, ctx.scope = outer, scope
-
-
-def _suspect_setting(ctx: Context, node: tree.Assign, goal: Goal) -> None:
-    """`optimiser = adam(...)`: an optimizer or schedule under another name."""
-    head = node.value.func if isinstance(node.value, tree.Call) else node.value
-    if (
-        isinstance(head, tree.Name)
-        and head.id in {**OPTIMIZERS, **SCHEDULES}
-        and head.id not in ctx.functions
-    ):
-        name, place = node.targets[0].id, node.targets[0].span
-        if head.id in SCHEDULES and (advice := native.inlined(ctx, node)):
-            ctx.fail("N502", f"a train has no `{name}`", place, **advice)
-        if head.id in SCHEDULES:
-            help = f"a schedule is a learning rate: `adam({node.value.span.text})`"
-            ctx.fail("N502", f"a train has no `{name}`", place, help=help)
-        goal.seen.setdefault("optimizer", node.span)
-        ctx.fail(
-            "N502",
-            f"a train has no `{node.targets[0].id}`",
-            node.targets[0].span,
-            **ctx.suggest(
-                node.targets[0].id,
-                SETTINGS,
-                node.targets[0].span,
-                "write `optimizer = ...`",
-            ),
-        )
 
 
 def _batch(ctx: Context, node: tree.Declare, parts: Parts) -> None:
@@ -416,99 +315,12 @@ def _field(ctx: Context, item: tree.Field, parts: Parts) -> None:
     )
 
 
-# ------------------------------------------------------------------- settings
-
-
-def _assign_setting(ctx: Context, name: str, node: tree.Assign, parts: Parts) -> None:
-    goal = parts.goal
-    if name in goal.seen:
-        ctx.fail(
-            "N202",
-            f"`{name}` is given twice",
-            node.targets[0].span,
-            related=(Label(goal.seen[name], "the first"),),
-        )
-    goal.seen[name] = node.targets[0].span
-    if name != "loss":
-        independent(ctx, node.value, name)
-    match name:
-        case "loss":
-            if isinstance(node.value, tree.String):
-                _named_loss(ctx, node.value, parts)
-            goal.loss = _scalar(ctx, node.value, "the loss")
-            if not _uses_model(goal.loss):
-                _require_model(ctx, node, parts)
-        case "optimizer":
-            goal.optimizer = train_op(ctx, node.value, OPTIMIZERS, "optimizer")
-        case "precision":
-            parts.precision = precision(ctx, node.value)
-        case "clip":
-            goal.clip = positive_number(ctx, node.value, "clip")
-        case "ema":
-            parts.ema = between(ctx, node.value)
-        case "accumulate":
-            goal.accumulate = count(ctx, node.value)
-
-
-def _named_loss(ctx: Context, node: tree.String, parts: Parts) -> NoReturn:
-    """A loss is a value of the batch, not the name of one."""
-    names = [item.name for item in parts.batch]
-    text = foreign_names.known(ctx, node.value)
-    advice: Advice = {"help": f"call it: `{text}(model(x), y)`"}
-    if len(names) == 2 and text in ctx.functions:
-        advice = write(node.span, f"{text}(model({names[0]}), {names[1]})")
-    ctx.fail("N233", "the loss must be a tensor", node.span, "this is a text", **advice)
-
-
-def _scalar(ctx: Context, node: tree.Expr, what: str) -> ir.Expr:
-    value = expr(ctx, node)
-    if isinstance(value, Bad):
-        raise Fault
-    made = as_tensor(ctx, value, node, what)
-    kind = made.type
-    if kind.axes or kind.lead:
-        ctx.fail(
-            "N503",
-            f"{what} is one number",
-            node.span,
-            f"this is {kind}",
-            help="take its `mean` or `sum`",
-        )
-    if what == "the loss" and not is_float(kind.dtype):
-        ctx.fail("N302", "the loss is floating", node.span, f"this is {kind.dtype}")
-    return made.expr
-
-
-def _require_model(ctx: Context, node: tree.Assign, parts: Parts) -> None:
-    before = (s for s in (*parts.shared, *ctx.body) if isinstance(s, ir.Assign))
-    if not any(_uses_model(s.value) for s in before):
-        ctx.fail(
-            "N505",
-            "the loss does not call the model",
-            node.value.span,
-            help="write `model(x)` in it",
-        )
-
-
-def _uses_model(node: object) -> bool:
-    if isinstance(node, ir.ModelCall) and node.model == "model":
-        return True
-    if isinstance(node, tuple):
-        return any(_uses_model(n) for n in node)
-    if hasattr(node, "__match_args__") and not isinstance(node, (Span, Op, TensorType)):
-        return any(_uses_model(getattr(node, key)) for key in node.__match_args__)
-    return False
-
-
-# ------------------------------------------------------- metrics and selection
-
-
 def _metric(ctx: Context, node: tree.Metric, parts: Parts) -> None:
     check_name(ctx, node.name, node.name_span)
     named = {name for goal in (*parts.goals, parts.goal) for name in goal.metrics}
     if node.name in named or node.name == "loss":
         ctx.fail("N202", f"there are two metrics `{node.name}`", node.name_span)
-    parts.goal.metrics[node.name] = _scalar(ctx, node.value, "a metric")
+    parts.goal.metrics[node.name] = scalar(ctx, node.value, "a metric")
 
 
 def _around(span: Span, parts: Parts) -> Goal:
@@ -528,6 +340,8 @@ _ELSEWHERE: Final = {
     "ema_decay": "ema",
     "mixed_precision": "precision",
 }
+
+
 _LOOP: Final = (
     "epochs",
     "num_epochs",

@@ -13,12 +13,14 @@ from ..syntax import tree, tree_weights
 from .context import Context
 from .values import Param
 from .weights_holes import HOLE, WHOLE, computed, mentioned, plain
-from .weights_layout import Layout, layout_of
+from .weights_layout import Layout
+from .weights_moves import move_instead, rearrangement, stacking_axis
 from .weights_slots import shown
 
 PARTS = ("split", "interleave")  # of one tensor, to several weights
+
+
 WHOLES = ("concat", "sum", "stack")  # of several tensors, to one weight
-_ALONG = ("split", "interleave", "concat")
 
 
 class Conversion(Record):
@@ -128,9 +130,6 @@ def rule_of(ctx: Context, node: tree.String) -> Target:
     return target
 
 
-# --------------------------------------------------------------------- left side
-
-
 def path_of(
     ctx: Context, node: tree.Expr, slots: Iterable[ir.Path]
 ) -> tuple[ir.Path, tuple[str, ...]]:
@@ -203,9 +202,6 @@ def _check_part(
         ctx.fail("N602", f"`{whole}` is no list", span, help="remove the position")
 
 
-# -------------------------------------------------------------------- right side
-
-
 def _value(ctx: Context, node: tree.Expr) -> tuple[tuple[str, ...], Conversion]:
     source, stages = (
         (node.source, node.stages) if isinstance(node, tree.Pipe) else (node, ())
@@ -245,7 +241,7 @@ def _names(ctx: Context, node: tree.Expr) -> tuple[str, ...]:
         func = node.func if isinstance(node, tree.Call) else node
         name = func.name if isinstance(func, tree.Attribute) else ""
         args = node.args if isinstance(node, tree.Call) else ()
-        moved = _moved(tree.Call(tree.Name(name), args, node.span))
+        moved = move_instead(tree.Call(tree.Name(name), args, node.span))
         if moved:
             advice = write(node.span, f"{root.span.text} -> {moved['fix'].text}")
     ctx.fail("N604", "the name of a tensor stands in quotes", node.span, **advice)
@@ -262,75 +258,21 @@ def _stage(ctx: Context, node: tree.Expr, so_far: Conversion) -> Conversion:
             before = not before
         return replace(so_far, before=before, after=after)
     if name == "rearrange" and so_far == Conversion():
-        return Conversion(span=node.span, layout=_layout(ctx, call))
-    if name == "transpose" and (moved := _moved(call)):
+        return Conversion(span=node.span, layout=rearrangement(ctx, call))
+    if name == "transpose" and (moved := move_instead(call)):
         text = "`transpose` turns the axes around, and takes no arguments"
         ctx.fail("N606", text, call.args[0].span, **moved)
     known = ("transpose", "rearrange", *PARTS, *WHOLES)
     if name not in known:
-        suggestion = _moved(call) or ctx.suggest(
+        suggestion = move_instead(call) or ctx.suggest(
             name, known, call.func.span, f"one of {', '.join(known)}"
         )
         ctx.fail("N606", "there is no such conversion", call.func.span, **suggestion)
     if so_far.join or name == "rearrange":
         other = so_far.join or "another"
         ctx.fail("N606", f"`{name}` after `{other}`", node.span)
-    axis = _axis(ctx, name, call.args)
+    axis = stacking_axis(ctx, name, call.args)
     return replace(so_far, join=name, axis=axis, span=node.span)
-
-
-_MOVES = ("T", "permute", "swapaxes", "t", "transpose", "swap")
-
-
-def _moved(call: tree.Call) -> Advice | None:
-    """`permute(1, 0)`, as it is written here."""
-    name = call.func.id if isinstance(call.func, tree.Name) else ""
-    if name not in _MOVES:
-        return None
-    items = [a.value for a in call.args]
-    if len(items) == 1 and isinstance(items[0], tree.ListOf):
-        items = list(items[0].items)
-    order = [_whole(item) for item in items]
-    if len(order) <= 2:
-        return write(call.span, "transpose")
-    if sorted(n for n in order if n is not None) != [*range(len(order))]:
-        return None
-    letters = "abcdefgh"[: len(order)]
-    after = " ".join(letters[n] for n in order if n is not None)
-    return write(call.span, f'rearrange("{" ".join(letters)} -> {after}")')
-
-
-def _whole(node: tree.Expr) -> int | None:
-    match node:
-        case tree.Number(int() as number):
-            return number
-        case tree.Unary("-", tree.Number(int() as number)):
-            return -number
-    return None
-
-
-def _layout(ctx: Context, call: tree.Call) -> Layout:
-    match call.args:
-        case (tree.Arg(None, tree.String(pattern)),) if found := layout_of(pattern):
-            return found
-    ctx.fail(
-        "N606",
-        "`rearrange` names the axes of the tensor, then those of the weight",
-        call.span,
-        help='such as `rearrange("o i h w -> h w i o")`; an axis of size 1 is `1`',
-    )
-
-
-def _axis(ctx: Context, name: str, args: tuple[tree.Arg, ...]) -> int:
-    match args:
-        case ():
-            return 0
-        case (tree.Arg("axis", value),) if name in _ALONG:
-            axis = _whole(value)
-            if axis is not None:
-                return axis
-    help = "it takes `axis` at most, a number" if name in _ALONG else "it takes none"
-    ctx.fail("N606", f"`{name}` has no such argument", args[0].span, help=help)
 
 
 def _resolved(ctx: Context, target: Target, params: Mapping[str, Param]) -> Target:

@@ -1,0 +1,78 @@
+"""Names that nothing has: what was meant."""
+
+from __future__ import annotations
+
+from ..diagnostics import Advice, closest, meant
+from ..ops import ALL
+from ..syntax import tree
+from . import foreign, native, static_calls
+from .context import Context
+from .values import ModelRef
+
+
+def unknown_name(ctx: Context, node: tree.Name) -> None:
+    """Report a name that nothing has."""
+    from .invoke import is_camel
+
+    pool = ctx.names()
+    if is_camel(node.id) and len(node.id) > 1:
+        kind = "layer or block"
+        pool = [n for n in pool if is_camel(n)]
+    else:
+        kind = "name"
+    later = ctx.later.get(node.id)
+    if later is not None:
+        ctx.fail("N201", f"`{node.id}` is used before it has a value", node.span)
+    close = _alike(ctx, node.id)
+    held = ctx.scope.get("model")
+    if held and isinstance(held.value, ModelRef):
+        own = held.value.signature.definition.name == node.id
+        close = "model" if own else close
+    if close is None:
+        _out_of_place(ctx, node)
+        close = closest(node.id, [*pool, *static_calls.ARITY, *ctx.later])
+    ctx.meant(close)
+    ctx.fail(
+        "N200",
+        f"there is no {kind} `{node.id}`",
+        node.span,
+        **_meant(ctx, node, close),
+    )
+
+
+def _meant(ctx: Context, node: tree.Name, close: str | None) -> Advice:
+    """What an unknown name was meant as."""
+    hint: Advice = {"help": ctx.hints[node.id]} if node.id in ctx.hints else {}
+    if found := native.advice(ctx, node, hint):
+        return found
+    if node.id in foreign.HINTS:
+        return {"help": foreign.HINTS[node.id]}
+    return meant(node.span, close) if close else {}
+
+
+def _alike(ctx: Context, name: str) -> str | None:
+    """A name that is this but for its spelling, or what another library calls it."""
+    same = {_folded(n): n for n in ctx.names()}
+    others = {_folded(a): op.name for op in ctx.functions.values() for a in op.aliases}
+    return {**others, **same}.get(_folded(name))
+
+
+def _folded(name: str) -> str:
+    return name.casefold().replace("_", "")
+
+
+def _out_of_place(ctx: Context, node: tree.Name) -> None:
+    """An entry of the library that stands elsewhere."""
+    group = next((op.group for op in ALL if op.name == node.id), None)
+    if group is not None:
+        article = "an" if group[0] in "aeiou" else "a"
+        ctx.fail(
+            "N275",
+            f"`{node.id}` is {article} {group}",
+            node.span,
+            help=(
+                "it stands after `=` in `param` and `state`, or in an argument"
+                if group == "initializer"
+                else "it belongs in a train"
+            ),
+        )
