@@ -69,6 +69,7 @@ def condition_of(ctx: Context, node: tree.Expr) -> Static:
     """What an `if` asks, which must be true or false and known at construction."""
     from .expressions import static
 
+    _asks_for_none(ctx, node)
     condition = static(ctx, node, "the condition of `if`")
     no_none(ctx, condition, node.span)
     if condition.flavor == "unknown" and condition.param is not None:
@@ -81,6 +82,22 @@ def condition_of(ctx: Context, node: tree.Expr) -> Static:
         ctx.fail("N207", text, node.span, related=seen(condition), **advice)
     ctx.build_from_static(condition.node, node.span, "the choice")
     return condition
+
+
+def _asks_for_none(ctx: Context, node: tree.Expr) -> None:
+    """`if mask:`, `if not mask:`, where the input may be absent."""
+    operand = (
+        node.operand if isinstance(node, tree.Unary) and node.op == "not" else node
+    )
+    held = ctx.scope.get(operand.id) if isinstance(operand, tree.Name) else None
+    if held is None or not isinstance(held.value, Tensor) or not held.value.optional:
+        return
+    held.use()
+    op = "!=" if operand is node else "=="
+    told = Tensor(held.value.expr)  # further down it is not told again
+    ctx.bind(held.name, told, held.span, held.what).use()
+    text = f"`{held.name}` may be absent here"
+    ctx.fail("N232", text, node.span, **write(node.span, f"{held.name} {op} none"))
 
 
 @contextmanager

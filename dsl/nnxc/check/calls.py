@@ -18,7 +18,7 @@ from .activations import by_name
 from .arguments import convert, without_none
 from .context import Context
 from .conversions import Converted
-from .values import BAD, Fault, Param, Signature, Static, Value
+from .values import BAD, Fault, Param, Signature, Static, Tensor, Value
 
 # Arguments of these kinds are names that need not be values in scope.
 BY_NAME = (Kind.AXIS, Kind.AXES, Kind.DTYPE, Kind.STREAM, Kind.INIT, Kind.SHAPE)
@@ -282,6 +282,7 @@ def sort_out_block(
     ctx: Context, signature: Signature, args: Iterable[tree.Arg], span: Span
 ) -> Written:
     """Give each argument of a block its place: parameters by position or name, inputs by name."""
+    args = tuple(args)
     written = Written()
     name = signature.definition.name
     order = list(signature.params)
@@ -294,7 +295,7 @@ def sort_out_block(
                     "N205",
                     f"`{name}` takes {len(order)} positional argument{'s' * (len(order) != 1)}",
                     arg.span,
-                    **native.too_many(ctx, arg),
+                    **_too_many_of_block(ctx, args, arg, span),
                 )
             key = order[position]
             position += 1
@@ -313,6 +314,21 @@ def sort_out_block(
             continue
         written.spans[key] = arg.span
     return written
+
+
+def _too_many_of_block(
+    ctx: Context, args: tuple[tree.Arg, ...], arg: tree.Arg, span: Span
+) -> Advice:
+    """`Mlp(x, d)`: an input comes by an arrow."""
+    first = args[0].value
+    held = ctx.scope.get(first.id) if isinstance(first, tree.Name) else None
+    name = span.text.partition("(")[0]
+    if held is None or not isinstance(held.value, Tensor) or " " in name:
+        return native.too_many(ctx, arg)
+    rest = ", ".join(a.span.text for a in args[1:])
+    return write(
+        span, f"({first.span.text} -> {name}({rest}))", "inputs come by arrows"
+    )
 
 
 def evaluate_block_params(

@@ -18,6 +18,7 @@ from .values import Static, Value
 Converted = tuple[ir.Static, Any]
 
 
+_WHOLE = (Kind.SIZE, Kind.SIZES, Kind.INT, Kind.INTS)
 NUMBERS = ("int", "float", "unknown")
 
 
@@ -27,6 +28,8 @@ def wrong(ctx: Context, param: OpParam, node: tree.Expr, value: Value) -> NoRetu
     if isinstance(value, Static):
         label = f"this is {describe(value)}"
     text = spelling.value(ctx, node, param)
+    if isinstance(node, tree.Binary) and node.op == "/" and param.kind in _WHOLE:
+        text = f"{node.left.span.text} // {node.right.span.text}"
     advice = write(node.span, text) if text != node.span.text else {}
     message = f"`{param.name}` must be {EXPECTED[param.kind]}"
     ctx.fail("N207", message, node.span, label, **advice)

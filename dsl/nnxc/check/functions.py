@@ -247,6 +247,10 @@ def _many(
         for element in value.items:
             made.extend(_many(ctx, spec, element, span))
         return made
+    if isinstance(value, Listed) and not is_value:
+        text = f"beside {lists.described(value)} stand no further tensors"
+        help = "a list stands alone; `axis=` has a name"
+        ctx.fail("N233", text, given.span, help=help)  # type: ignore[union-attr]
     tensor = tensor_input(ctx, spec.name, False, value, span)
     if not isinstance(tensor, Tensor):
         raise Fault

@@ -95,6 +95,9 @@ def stage(ctx: Context, node: tree.Expr, value: Value) -> Value:
         case tree.Assertion(inner, written):
             result = stage(ctx, inner, value)
             return _asserted(ctx, result, written)
+    if text := _stack_meant(ctx, node):
+        message = "this cannot stand after an arrow"
+        ctx.fail("N216", message, node.span, **write(node.span, text))
     ctx.fail(
         "N216",
         "this cannot stand after an arrow",
@@ -102,6 +105,18 @@ def stage(ctx: Context, node: tree.Expr, value: Value) -> Value:
         help="a layer, a block, a function or a shape can; arithmetic stands before the arrow, "
         "or outside: `(x -> f) + y`",
     )
+
+
+def _stack_meant(ctx: Context, node: tree.Expr) -> str | None:
+    """`n * Block(d)`, `[Block(d)] * n`: a stack has its layer first, and alone."""
+    match node:
+        case tree.Binary("*", tree.ListOf((layer,)), count) if constructs(ctx, layer):
+            pass
+        case tree.Binary("*", count, layer) if constructs(ctx, layer):
+            pass
+        case _:
+            return None
+    return f"{layer.span.text} * {count.span.text}"
 
 
 def _asserted(ctx: Context, result: Value, written: tree.TypeOf) -> Value:
