@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import NoReturn, assert_never
+from typing import assert_never
 
 from .. import ir
 from ..diagnostics import Advice, Label, write
@@ -21,6 +21,7 @@ from .declarations import with_article
 from .functions import function, invoke
 from .gradients import GRADIENT, gradient
 from .inputs import check_arguments, tensor_input, wrap
+from .not_callable import no_layer_too, not_callable
 from .values import (
     BAD,
     Applied,
@@ -40,6 +41,8 @@ from .values import (
 )
 
 FUNCTIONS = ("function", "loss", "metric")
+
+
 # What keeps its name where `as` gives it to a layer.
 BESIDE_LAYERS = ("parameter", "input", "value", "axis")
 
@@ -172,42 +175,8 @@ def call_value(
             no_layer_too(ctx, node.func)
             return invoke(ctx, func, node, piped)
         case Static() | Tensor() | Several() | Listed():
-            _not_callable(ctx, node.func)
+            not_callable(ctx, node.func)
     assert_never(func)
-
-
-def no_layer_too(ctx: Context, node: tree.Expr) -> None:
-    """What is applied must not be a value where a layer has its name."""
-    layer = ctx.layers.get(node.id) if isinstance(node, tree.Name) else None
-    if layer is None or not layer.named:
-        return
-    name = layer.name
-    held = ctx.scope[name]
-    ctx.fail(
-        "N202",
-        f"`{name}` is {with_article(held.what)} here, and a layer too",
-        node.span,
-        related=(Label(layer.span, "the layer"),),
-        help="what is applied again needs a name of its own",
-    )
-
-
-def _not_callable(ctx: Context, node: tree.Expr) -> NoReturn:
-    no_layer_too(ctx, node)
-    text = f"`{node.span.text[:40]}` cannot be called"
-    held = ctx.scope.get(node.id) if isinstance(node, tree.Name) else None
-    if held is None or held.name not in (*ctx.functions, *ctx.signatures):
-        ctx.fail("N216", text, node.span)
-    ctx.fail(
-        "N216",
-        text,
-        node.span,
-        related=(Label(held.span, f"here `{held.name}` is {with_article(held.what)}"),),
-        help=f"give it another name to use the library's `{held.name}`",
-    )
-
-
-# --------------------------------------------------------------------- layers
 
 
 def declare(
@@ -380,12 +349,6 @@ def _same_as_input(
     if not isinstance(made.type, TensorType):
         ctx.fail("N318", "a stack passes one value on", span)
     types.check_type(ctx, made.type, first.type, span, "what a stacked layer returns")
-
-
-# ------------------------------------------------------------------ functions
-
-
-# --------------------------------------------------------------------- models
 
 
 def call_model(

@@ -15,7 +15,8 @@ from ..syntax import tree
 from . import foreign
 from .context import Context
 from .function_objects import below_it, function_object
-from .spelling import entry, listed, placed, spell, type_of
+from .spelling import entry, listed, placed, spell
+from .tensor_parts import type_of
 from .tree_parts import Chain, last_name, name_of, path_to, whole_line, whole_of
 
 

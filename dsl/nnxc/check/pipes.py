@@ -11,15 +11,8 @@ from . import types
 from .apply import check_count
 from .context import Context
 from .functions import function, invoke
-from .invoke import (
-    FUNCTIONS,
-    apply,
-    bind_layer,
-    call_model,
-    call_value,
-    declare,
-    no_layer_too,
-)
+from .invoke import FUNCTIONS, apply, bind_layer, call_model, call_value, declare
+from .not_callable import no_layer_too
 from .values import (
     BAD,
     Applied,

@@ -25,8 +25,9 @@ from .foreign_names import (
     known,
     takes_sizes,
 )
+from .tensor_parts import axis_size, is_layer, type_of
 from .tree_parts import children, last_name, moved_from, whole_number
-from .values import Listed, Static, Tensor, number
+from .values import Listed, Static, number
 
 
 def spell(ctx: Context, node: Record, parent: Record | None = None) -> str:
@@ -40,7 +41,7 @@ def spell(ctx: Context, node: Record, parent: Record | None = None) -> str:
         case tree.Attribute():
             text = _attribute(ctx, node)
         case tree.Index(tree.Attribute(value, "shape"), (item,)):
-            text = _axis_size(ctx, value, item)
+            text = axis_size(ctx, value, item)
         case tree.ListOf(items, round=True) if not isinstance(parent, tree.Return):
             text = listed(ctx, items)
         case tree.ListOf(items, round=True):
@@ -173,7 +174,7 @@ def _method(ctx: Context, func: tree.Attribute, args: Sequence[tree.Arg]) -> str
     if name == "forward" or (name in ("apply", "__call__") and args):
         given = ", ".join(spell(ctx, a, None) for a in args)
         return f"{spell(ctx, value, func)}({given})"
-    if _is_layer(ctx, value):
+    if is_layer(ctx, value):
         return None
     if text := _on_tensor(ctx, name, value, args):
         return text
@@ -187,11 +188,6 @@ def _method(ctx: Context, func: tree.Attribute, args: Sequence[tree.Arg]) -> str
         return None
     first = tree.Arg(None, value, value.span)
     return entry(ctx, name, (first, *args), False)
-
-
-def _is_layer(ctx: Context, node: tree.Expr) -> bool:
-    held = ctx.scope.get(node.id) if isinstance(node, tree.Name) else None
-    return held is not None and held.what == "layer"
 
 
 _ON_FIRST = frozenset(
@@ -216,7 +212,7 @@ def _on_tensor(
         case "transpose" if len(given) == 2:
             return f"swapaxes({x}, {', '.join(spell(ctx, g) for g in given)})"
         case "size" | "shape" if len(given) == 1:
-            return _axis_size(ctx, value, given[0])
+            return axis_size(ctx, value, given[0])
         case "unsqueeze" | "expand_dims" if len(given) == 1:
             return f"expand({x}, {spell(ctx, given[0])})"
         case "dim" if not given and (kind := type_of(ctx, value)):
@@ -241,20 +237,6 @@ def _subject(ctx: Context, node: tree.Expr) -> str:
     return (
         text if (plain and not _arrows(text)) or text.startswith("(") else f"({text})"
     )
-
-
-def type_of(ctx: Context, node: object) -> TensorType | None:
-    held = ctx.scope.get(node.id) if isinstance(node, tree.Name) else None
-    value = held.value if held else None
-    return value.type if isinstance(value, Tensor) else None
-
-
-def _axis_size(ctx: Context, value: tree.Expr, item: object) -> str | None:
-    """The size of an axis of a tensor."""
-    kind, at = type_of(ctx, value), whole_number(item)
-    if kind is None or at is None or not -kind.rank <= at < kind.rank:
-        return None
-    return str(kind.sizes[at])
 
 
 def _reshaped(

@@ -12,16 +12,32 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
 
 from .. import ir
-from ..ops.base import Call, Op
+from ..ops.base import Op
 from ..record import replace
 from ..shapes import TensorType, is_float
 from ..walk import operands, rebuilt, walk
+from .full_precision import (
+    ARITHMETIC,
+    FULL,
+    as_any,
+    as_first,
+    assigned_once,
+    computed,
+    computes,
+    computes_as,
+    converted,
+    in_float32,
+    is_full,
+    summing,
+    typed,
+    widened,
+)
 from .reads import declared, expressions, statements
 
-FULL = "f32"
 Names: TypeAlias = frozenset[str]
+
+
 _Change: TypeAlias = Callable[[ir.Expr], ir.Expr]
-_ARITHMETIC = ("+", "-", "*", "/", "//", "%", "**")
 
 
 def in_precision(program: ir.Program) -> ir.Program:
@@ -46,16 +62,8 @@ def _definition(definition: ir.Definition, strict: dict[str, Names]) -> ir.Defin
     strict[definition.name] = foreign - loose
     if not definition.is_model:
         return replace(definition, body=made)
-    first = [_converted(i) for i in definition.inputs if i.name in foreign - loose]
+    first = [converted(i) for i in definition.inputs if i.name in foreign - loose]
     return replace(definition, body=(*first, *made))
-
-
-def _converted(item: ir.ModelInput) -> ir.Stmt:
-    given = ir.Var(item.name, item.type.with_dtype(FULL), item.span)
-    stmt = ir.Assign((item.name,), ir.Cast(given, item.type, item.span), item.span)
-    if not item.optional:
-        return stmt
-    return ir.If(ir.Given(item.name), (stmt,), (), item.span)
 
 
 class _Body:
@@ -78,7 +86,7 @@ class _Body:
         self.variables = {i.name: i for i in items if isinstance(i, ir.Variable)}
         states = (i for i in self.variables.values() if i.state)
         self.wide = {i.name for i in states if i.type.dtype == "float"} | loose
-        self.once = _assigned_once(definition)
+        self.once = assigned_once(definition)
         self.items: dict[int, tuple[ir.Expr, ir.Expr]] = (
             {}
         )  # values and what became of them
@@ -103,7 +111,7 @@ class _Body:
                 return replace(stmt, layer=replace(layer, in_full=True))
             case ir.Assign((name,), value) if name in self.once:
                 made = self.expr(value)
-                if _is_full(made) and not _is_full(value):
+                if is_full(made) and not is_full(value):
                     self.wide.add(name)
                 return replace(stmt, value=made)
             case ir.Assign(targets, ir.OpCall() as value) if self.once.issuperset(
@@ -196,7 +204,7 @@ class _Body:
                     value, value=self.meant(inner), body=made, type=made.type
                 )
         parts = [self.expr(part) for part in operands(value)]
-        return _as_first(rebuilt(value, parts))
+        return as_first(rebuilt(value, parts))
 
     def _given_in(self, value: ir.Expr) -> Iterator[str]:
         """The loose inputs that come through to a value."""
@@ -232,7 +240,7 @@ class _Body:
             return self._foreign(new)
         if layer.callee.dtype_aware or stays:
             return new
-        return _as_first(new)
+        return as_first(new)
 
     def _handed(self, value: ir.Expr, strict: bool) -> ir.Expr:
         """What a block is given, where it must be of the model's dtype."""
@@ -252,33 +260,33 @@ class _Body:
         op = value.op
         if op.origin:
             return self._foreign(self._over(value, self.meant))
-        if _in_float32(op) and op.dtype_aware:
+        if in_float32(op) and op.dtype_aware:
             said = "dtype" in dict(value.args)
             args = (*value.args, ("dtype", ir.Literal(FULL)))
-            return value if said else _typed(replace(value, args=args), FULL)
-        if _in_float32(op):
-            return _typed(self._over(value, self._in_full_of), FULL)
-        if op.sums and _computes(value):
-            return _typed(self._over(value, self._in_full_of), FULL)
+            return value if said else typed(replace(value, args=args), FULL)
+        if in_float32(op):
+            return typed(self._over(value, self._in_full_of), FULL)
+        if op.sums and computes(value):
+            return typed(self._over(value, self._in_full_of), FULL)
         if op.dtype_aware or not isinstance(value.type, TensorType):
             return self._over(value, self.meant)
         if op.product:
             return self._product(value)
         new = self._over(value, self.expr)
         if op.helper:
-            return _as_first(new)
-        return _as_any(new)
+            return as_first(new)
+        return as_any(new)
 
     def _parts(self, value: ir.OpCall) -> ir.OpCall:
         """A function that gives several values, of the dtype that it is given."""
-        if not _computes_as(value.op) or not isinstance(value.type, tuple):
+        if not computes_as(value.op) or not isinstance(value.type, tuple):
             made = self._call(value)
             assert isinstance(made, ir.OpCall)
             return made
         new = self._over(value, self.expr)
-        if not any(map(_is_full, operands(new))):
+        if not any(map(is_full, operands(new))):
             return new
-        return replace(new, type=type(value.type)(map(_widened, value.type)))
+        return replace(new, type=type(value.type)(map(widened, value.type)))
 
     def _product(self, value: ir.OpCall) -> ir.Expr:
         optional = {i.name for i in value.op.inputs if i.optional}
@@ -297,7 +305,7 @@ class _Body:
 
     def _operator(self, value: ir.Operator) -> ir.Expr:
         new = replace(value, operands=tuple(self.expr(v) for v in value.operands))
-        if value.op not in _ARITHMETIC:
+        if value.op not in ARITHMETIC:
             return new
         tensors = [v for v in value.operands if not isinstance(v, ir.Scalar)]
         whole = all(
@@ -305,8 +313,8 @@ class _Body:
             for v in tensors
         )
         if value.type.dtype == "float" and tensors and whole:
-            return _typed(new, FULL)
-        return _as_any(new)
+            return typed(new, FULL)
+        return as_any(new)
 
     # ------------------------------------------------------------- float32
 
@@ -319,34 +327,34 @@ class _Body:
             self.converted.update(self._given_in(value))
             return value
         match value:
-            case ir.Cast(inner, type_) if type_.dtype == "float" and _is_full(inner):
+            case ir.Cast(inner, type_) if type_.dtype == "float" and is_full(inner):
                 return inner
-            case ir.Operator(op) if op in _ARITHMETIC:
+            case ir.Operator(op) if op in ARITHMETIC:
                 return self._first_in_full(value)
             case ir.Reshape() | ir.Subscript():
                 return self._first_in_full(value)
             case ir.Choose(then=then, orelse=orelse):
                 then, orelse = self.in_full(then), self.in_full(orelse)
-                return _typed(replace(value, then=then, orelse=orelse), FULL)
+                return typed(replace(value, then=then, orelse=orelse), FULL)
             case ir.Let(body=body):
-                return _typed(replace(value, body=self.in_full(body)), FULL)
+                return typed(replace(value, body=self.in_full(body)), FULL)
             case ir.OpCall(op) if op.in_full:
-                return _typed(replace(value, op=_summing(op, op.in_full)), FULL)
-            case ir.OpCall() if _computes_as(value.op):
+                return typed(replace(value, op=summing(op, op.in_full)), FULL)
+            case ir.OpCall() if computes_as(value.op):
                 return self._first_in_full(value)
             case ir.Apply() if self._passes(value):
                 return self._first_in_full(value)
             case ir.Apply(layer) if self._gives_full(value):
                 self.asked[layer] += 1
                 if layer in self.full or value.method:
-                    return _typed(value, FULL)
+                    return typed(value, FULL)
         return ir.Cast(value, type_.with_dtype(FULL), value.span)
 
     def _throughout(self, value: ir.Expr) -> ir.Expr:
         """The same, each part of a sum or product too."""
-        if isinstance(value, ir.Operator) and value.op in _ARITHMETIC:
+        if isinstance(value, ir.Operator) and value.op in ARITHMETIC:
             parts = [self._throughout(part) for part in value.operands]
-            return _as_any(rebuilt(value, parts))
+            return as_any(rebuilt(value, parts))
         return self.in_full(value)
 
     def _first_in_full(self, value: ir.Expr) -> ir.Expr:
@@ -355,9 +363,9 @@ class _Body:
         for at, part in enumerate(parts):
             known = isinstance(part.type, TensorType) and is_float(part.type.dtype)
             if known and not isinstance(part, ir.Scalar):
-                rest = [self.in_full(p) if _computed(p) else p for p in parts[at + 1 :]]
+                rest = [self.in_full(p) if computed(p) else p for p in parts[at + 1 :]]
                 parts[at:] = [self.in_full(part), *rest]
-                return _typed(rebuilt(value, parts), FULL)
+                return typed(rebuilt(value, parts), FULL)
         return ir.Cast(value, value.type.with_dtype(FULL), value.span)  # type: ignore[union-attr]
 
     def _passes(self, value: ir.Apply) -> bool:
@@ -382,87 +390,7 @@ class _Body:
         return layer.callee.dtype_aware and not layer.callee.methods
 
 
-def _assigned_once(definition: ir.Definition) -> set[str]:
-    """The tensors that have one meaning; what a scan takes or gives is of the spec's dtype."""
-    counts = Counter(
-        name
-        for stmt in statements(definition.body)
-        if isinstance(stmt, ir.Assign)
-        for name in stmt.targets
-    )
-    scans = [s for s in statements(definition.body) if isinstance(s, ir.Scan)]
-    fixed = {n for s in scans for n in (*s.inner, *s.ends, *s.outer)}
-    fixed |= {i.name for i in definition.inputs}
-    return {n for n, times in counts.items() if times == 1} - fixed
-
-
-def _summing(op: Op, whole: Call) -> Op:
-    """A product whose sums are given as they are."""
-    build = op.build
-    if isinstance(build, Call):
-        whole = replace(build, kwargs={**build.kwargs, **whole.kwargs})
-    return replace(op, build=whole)
-
-
-def _in_float32(op: Op) -> bool:
-    if op.in_float32 is None:
-        return op.group in ("loss", "metric")
-    return op.in_float32
-
-
-def _computes(value: ir.OpCall) -> bool:
-    """Whether what is summed is computed on the spot."""
-    return _computed(value.inputs[0][1])
-
-
-def _computed(given: ir.Expr | tuple[ir.Expr, ...]) -> bool:
-    match given:
-        case ir.OpCall(op):
-            return _computes_as(op)
-        case ir.Operator(op):
-            return op in _ARITHMETIC
-    return False
-
-
-def _computes_as(op: Op) -> bool:
-    """Whether a function computes in the dtype that it is given."""
-    return not (op.product or op.helper or op.dtype_aware or op.origin)
-
-
 def _each(
     change: _Change, value: ir.Expr | tuple[ir.Expr, ...]
 ) -> ir.Expr | tuple[ir.Expr, ...]:
     return tuple(map(change, value)) if isinstance(value, tuple) else change(value)
-
-
-def _is_full(value: ir.Expr) -> bool:
-    return isinstance(value.type, TensorType) and value.type.dtype == FULL
-
-
-def _is_narrow(value: ir.Expr) -> bool:
-    """Whether a value may be of less than float32."""
-    kind = value.type
-    return isinstance(kind, TensorType) and kind.dtype in ("float", "bf16", "f16")
-
-
-def _typed(value: ir.Expr, dtype: str) -> ir.Expr:
-    """The expression, its value of another floating dtype."""
-    if not _is_narrow(value):
-        return value
-    return replace(value, type=value.type.with_dtype(dtype))  # type: ignore[union-attr]
-
-
-def _widened(kind: ir.Type) -> ir.Type:
-    narrow = isinstance(kind, TensorType) and kind.dtype == "float"
-    return kind.with_dtype(FULL) if narrow else kind  # type: ignore[union-attr]
-
-
-def _as_first(new: ir.Expr) -> ir.Expr:
-    """The dtype of the first part, where that is wider than the spec means it."""
-    first, *_ = operands(new)
-    return _typed(new, FULL) if _is_full(first) else new
-
-
-def _as_any(new: ir.Expr) -> ir.Expr:
-    """The widest dtype of the parts."""
-    return _typed(new, FULL) if any(map(_is_full, operands(new))) else new
