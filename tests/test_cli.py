@@ -365,6 +365,8 @@ def test_a_build_is_fresh_until_something_changes(nnx: Run) -> None:
 
 
 def test_each_choice_of_options_can_be_fresh(nnx: Run) -> None:
+    layer = "block Layer:\n    input x: [B, d]\n    return x -> Linear(d)\n\n"
+    Path("net.nnx").write_text(layer + NET.replace("relu", "Layer * 3"))
     for words in ("--remat",), ("--no-black",), ("--stack", "scan"):
         nnx(*BUILD, *words)
         assert is_fresh(*BUILD, *words) and not is_fresh(*BUILD)

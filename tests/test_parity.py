@@ -1,7 +1,7 @@
 """The zoo's specs of published models against their references, as `make parity` runs them.
 
-The project's own references always run, a few others where a folder of them is found; all of them
-are heavy.
+The quick ones of the project's own references always run, and one other where a folder of them is
+found; all of them are heavy.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from tests.parity.families import OWN, Family, families
 from tests.parity.judge import deviation, gradient_deviations
 
 FAMILIES = families()
-FEW = ("llama", "resnet")
+SLOW = ("autoformer", "time_series_transformer")
 
 
 def marked(family: Family) -> object:
-    light = family.folder.parent == OWN or family.name in FEW
+    own = family.folder.parent == OWN and family.name not in SLOW
+    light = own or family.name == "llama"
     return pytest.param(
         family, id=family.name, marks=() if light else (pytest.mark.heavy,)
     )

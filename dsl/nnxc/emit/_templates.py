@@ -956,13 +956,7 @@ def tunix(tunix: Any) -> str:
         '\n    def scores(self, x: jax.Array) -> jax.Array:\n        """Scores of hidden states, or the values of a critic\'s head where there was none."""\n        own = not self.headless or isinstance(self.lm_head, TunixHead)\n        return self.compute_final_logits(x) if own else self.lm_head(x)\n\n'
     )
     out.append(tunix_cache(tunix))
-    for method in tunix.methods:
-        out.append("\n    ")
-        out.append(method.head)
-        out.append("\n")
-        for line in method.body:
-            out.append(line)
-            out.append("\n")
+    out.append(tunix_methods(tunix))
     return "".join(out)
 
 
@@ -1015,6 +1009,19 @@ def tunix_head() -> str:
     out.append(
         'class TunixHead(nnx.Module):\n    """Where a critic puts its head in a model whose embedding makes the scores."""\n\n    def __init__(self, width: int):\n        self.in_features = width\n'
     )
+    return "".join(out)
+
+
+def tunix_methods(tunix: Any) -> str:
+    """tunix_methods.py.j2."""
+    out: list[str] = []
+    for method in tunix.methods:
+        out.append("\n    ")
+        out.append(method.head)
+        out.append("\n")
+        for line in method.body:
+            out.append(line)
+            out.append("\n")
     return "".join(out)
 
 
