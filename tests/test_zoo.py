@@ -216,6 +216,7 @@ def test_spec_is_in_its_one_form(name: str) -> None:
     "tool",
     [
         "black --check --quiet",
+        "ruff check --isolated --select E4,E7,E9,F,I",
         "mypy --cache-dir cache --disable-error-code import-untyped",  # optax has no types
     ],
 )
