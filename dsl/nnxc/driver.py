@@ -12,7 +12,7 @@ from . import __version__, fresh
 from .diagnostics import Diagnostic, Enough, Sink
 from .emit import Options as Options
 from .header import module_name, with_header
-from .record import Record
+from .record import Record, replace
 from .source import Source, Span
 
 if TYPE_CHECKING:
@@ -104,6 +104,19 @@ def analyse(
     source: str | bytes, *, path: str = "<spec>", read: Read | None = None
 ) -> Analysis:
     """Parse and check one spec; `program` is None exactly where there are errors."""
+    first = _analyse(source, path, read)
+    if first.source is None or first.program is not None:
+        return first
+
+    def again(text: str) -> tuple[Diagnostic, ...]:
+        return _analyse(text, path, read).diagnostics
+
+    from .mending import tried
+
+    return replace(first, diagnostics=tried(first.source, first.diagnostics, again))
+
+
+def _analyse(source: str | bytes, path: str, read: Read | None) -> Analysis:
     from .check import check
     from .syntax.decode import source_from_bytes
     from .syntax.parse import parse

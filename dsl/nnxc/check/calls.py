@@ -13,7 +13,7 @@ from ..ops.base import Param as OpParam
 from ..shapes import TensorType
 from ..source import Span
 from ..syntax import tree
-from . import native
+from . import foreign_forms, foreign_hints, native
 from .activations import by_name
 from .arguments import convert, without_none
 from .context import Context
@@ -131,16 +131,23 @@ def _by_name(ctx: Context, op: Op, arg: tree.Arg, written: Written) -> None:
         _put(ctx, op, arg.name, arg, written.extra, written)
     else:
         written.unknown = True
-        _unknown_argument(
-            ctx, op.name, arg, [p.name for p in op.params] + [i.name for i in op.inputs]
-        )
+        known = [p.name for p in op.params] + [i.name for i in op.inputs]
+        each = foreign_forms.EACH.get(op.name)
+        hint = foreign_hints.argument(op.group, op.name, arg.name, each)
+        _unknown_argument(ctx, op.name, arg, known, hint)
 
 
 def _unknown_argument(
-    ctx: Context, callee: str, arg: tree.Arg, names: list[str]
+    ctx: Context,
+    callee: str,
+    arg: tree.Arg,
+    names: list[str],
+    hint: str | None = None,
 ) -> None:
     takes = "it takes " + (", ".join(f"`{n}`" for n in names) or "no arguments")
-    near = ctx.suggest(arg.name or "", names, arg.span, takes)
+    near: Advice = {"help": hint} if hint else {}
+    if hint is None:
+        near = ctx.suggest(arg.name or "", names, arg.span, takes)
     advice = native.advice(ctx, arg, near)
     text = f"`{callee}` has no argument `{arg.name}`"
     ctx.error("N204", text, arg.span, **advice)

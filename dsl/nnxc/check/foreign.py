@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from . import foreign_hints
+
 MODULES: Final = frozenset(
     (
         *("torch", "nn", "F", "functional", "optim", "special", "linalg"),
         *("np", "numpy", "jnp", "jax", "lax", "random", "nnx", "linen", "flax"),
         *("tf", "keras", "layers", "activations", "losses", "optimizers", "math"),
         *("optax", "einops", "ops", "init", "initializers", "lr_scheduler"),
+        *("eqx", "equinox", "hk", "haiku", "utils", "onnx"),
     )
 )
 """Names before a dot that bring what stands by itself here."""
@@ -43,6 +46,8 @@ ARGUMENTS: Final[dict[str, str | tuple[str, ...]]] = {
     "alpha": "negative_slope",
     "betas": "b1",
     "causal_mask": "causal",
+    "center": "bias",
+    "diagonal": "k",
     "dim": "axis",
     "dims": "axis",
     "dim0": "a",
@@ -62,6 +67,7 @@ ARGUMENTS: Final[dict[str, str | tuple[str, ...]]] = {
     "hidden_features": "hidden",
     "hidden_size": "hidden",
     "init_value": "init",
+    "input_dim": "vocab",
     "is_causal": "causal",
     "kernel_dilation": "dilation",
     "kernel_initializer": "kernel_init",
@@ -91,6 +97,7 @@ ARGUMENTS: Final[dict[str, str | tuple[str, ...]]] = {
     "output_dim": "d",
     "p": "rate",
     "padding_idx": "padding",
+    "peak_value": "peak",
     "pool_size": "window",
     "prob": "rate",
     "r": "rank",
@@ -106,6 +113,8 @@ ARGUMENTS: Final[dict[str, str | tuple[str, ...]]] = {
     "use_bias": "bias",
     "use_scale": "scale",
     "vocab_size": "vocab",
+    "warmup_steps": "warmup",
+    "window_shape": "window",
     "weight_init": "kernel_init",
 }
 """An argument of others, and what it is here where the callee has that."""
@@ -134,13 +143,14 @@ UNNEEDED: Final = frozenset(
             "train",
         ),
         *("rngs", "deterministic", "training", "use_running_average", "dtype"),
-        *("param_dtype", "qkv_features", "elementwise_affine", "affine", "embed_dim"),
-        *("num_layers", "track_running_stats", "decode", "params", "data_format"),
+        *("param_dtype", "qkv_features", "embed_dim"),
+        *("track_running_stats", "decode", "params", "data_format"),
     )
 )
 """Arguments of others that say nothing here: sizes of inputs, places, modes."""
 
 NAMES: Final = {
+    "Add": "+",
     "AdaptiveAvgPool1d": "adaptive_avg_pool",
     "AdaptiveAvgPool2d": "adaptive_avg_pool",
     "AveragePooling1D": "avg_pool",
@@ -184,11 +194,13 @@ NAMES: Final = {
     "MeanSquaredError": "mse",
     "MultiHeadDotProductAttention": "Attention",
     "MultiheadAttention": "Attention",
+    "Multiply": "*",
     "OptimizedLSTMCell": "LSTMCell",
     "SiLU": "silu",
     "SimpleCell": "GRUCell",
     "SmoothL1Loss": "huber",
     "SparseCategoricalCrossentropy": "cross_entropy",
+    "Subtract": "-",
     "Swish": "silu",
     "UpSampling2D": "upsample",
     "absolute": "abs",
@@ -206,10 +218,16 @@ NAMES: Final = {
     "div": "/",
     "divide": "/",
     "dot": "matmul",
+    "f1_score": "f1",
+    "precision_score": "precision",
+    "r2_score": "r2",
+    "recall_score": "recall",
+    "accuracy_score": "accuracy",
     "dot_product_attention": "attend",
     "empty": "zeros",
     "global_avg_pool": "mean",
     "hard_swish": "hard_silu",
+    "inf": "1e30",
     "interpolate": "resize",
     "kl_div": "kl_divergence",
     "l1_loss": "mae",
@@ -218,6 +236,7 @@ NAMES: Final = {
     "mse_loss": "mse",
     "mul": "*",
     "multiply": "*",
+    "newaxis": "none",
     "nll_loss": "cross_entropy",
     "pow": "**",
     "rand": "uniform",
@@ -304,12 +323,12 @@ HINTS: Final = {
     "ModuleList": "a stack of layers is `Block(...) * n`",
     "Parameter": "`param scale: [d] = zeros` declares weights",
     "Sequential": "arrows chain layers: `x -> f -> g`",
+    **foreign_hints.NAMES,
     "Variable": "`state count: int[] = 0` declares what is kept",
     "StepLR": "`exponential(1e-3, steps, rate)` or `piecewise(1e-3, [steps])`",
     "chain": "settings stand beside the optimizer: `clip = 1.0`",
     "warmup_cosine_decay_schedule": "`warmup_cosine(peak, warmup, steps)`",
     "collect": "name what every step gives: `collect ys = y`",
-    "inf": "write a large number, such as `1e30`",
     "cross_attention": "give an `Attention` its `context`",
     "full_like": _FILLED.format(name="full"),
     "gather": "`take_along_axis`, `take`, or an index: `x[ids]`",

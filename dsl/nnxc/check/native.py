@@ -12,10 +12,10 @@ from ..ops.base import Op
 from ..record import Record
 from ..source import Span
 from ..syntax import tree
-from . import foreign
+from . import foreign, foreign_statements
 from .context import Context
 from .function_objects import below_it, function_object
-from .spelling import entry, listed, placed, spell
+from .spelling import entry, placed, spell
 from .tensor_parts import type_of
 from .tree_parts import Chain, last_name, name_of, path_to, whole_line, whole_of
 
@@ -23,9 +23,7 @@ from .tree_parts import Chain, last_name, name_of, path_to, whole_line, whole_of
 def advice(ctx: Context, node: Record, otherwise: Advice | None = None) -> Advice:
     """What to write in the place of the foreign expression in which `node` stands."""
     chain = path_to(ctx.statement, node) or [node]
-    if found := _needless(ctx, chain):
-        return found
-    if found := _statement(ctx, chain):
+    if found := _statement(ctx, chain) or _needless(ctx, chain):
         return found
     top, parent = whole_of(chain)
     if isinstance(parent, tree.Assign) and (found := function_object(ctx, parent, top)):
@@ -128,19 +126,8 @@ def _statement(ctx: Context, chain: Chain) -> Advice | None:
             kind = type_of(ctx, value)
         case tree.Assign(targets, "=", tree.Call(tree.Attribute(value, "size"), ())):
             kind = type_of(ctx, value)
-        case tree.Assign((name,), "=", tree.Call(func, (arg,)), span) if last_name(
-            func
-        ) == "Parameter" and isinstance(arg.value, tree.Call):
-            first = last_name(arg.value.func)
-            init = {"randn": "normal", "empty": "zeros", "rand": "uniform"}.get(
-                first, first
-            )
-            dims = [a.value for a in arg.value.args]
-            if len(dims) == 1 and isinstance(dims[0], tree.ListOf):
-                dims = [*dims[0].items]
-            return write(span, f"param {name.id}: {listed(ctx, dims)} = {init}")
         case _:
-            return None
+            return foreign_statements.statement(ctx, chain[0])
     if kind is None or kind.lead or len(targets) != kind.rank:
         return None
     pairs = [(t.id, str(s)) for t, s in zip(targets, kind.sizes, strict=True)]

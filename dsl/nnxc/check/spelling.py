@@ -13,7 +13,7 @@ from ..record import Record, replace
 from ..shapes import DTYPES, TensorType
 from ..source import Span
 from ..syntax import tree
-from . import foreign
+from . import foreign, foreign_forms
 from .context import Context
 from .foreign_names import (
     attended,
@@ -127,6 +127,10 @@ def _call(ctx: Context, node: tree.Call, parent: Record | None) -> str | None:
     if name in foreign.POOLS:
         return foreign.POOLS[name]
     args = node.args
+    if form := foreign_forms.form(
+        ctx, spell, name, args, isinstance(parent, tree.Stage)
+    ):
+        return form
     if name in ("Activation", "get") and len(args) == 1:
         return _activation(ctx, args[0].value).removeprefix(" -> ")
     if name == "Sequential":
@@ -148,9 +152,15 @@ def _call(ctx: Context, node: tree.Call, parent: Record | None) -> str | None:
 
 def _constructed(ctx: Context, func: tree.Call, args: Sequence[tree.Arg]) -> str | None:
     """`Layer(...)(x)`, `Loss()(x, y)`."""
-    made = spell(ctx, func)
+    made, named = spell(ctx, func), last_name(func.func)
+    if joined := foreign_forms.combined(spell, ctx, named, args):
+        return joined
     if made == func.span.text or not args:
         return None
+    loss = entries(ctx).get(known(ctx, named))
+    if loss is not None and loss.group == "loss":
+        plain = args[::-1] if foreign_forms.keras_loss(func.func) else args
+        return entry(ctx, named, (*plain, *func.args), False)
     first, *rest = [spell(ctx, a, None) for a in args]
     op = entries(ctx).get(made.partition("(")[0])
     if _arrows(made) or (op is not None and op.group == "layer"):
@@ -220,6 +230,10 @@ def _on_tensor(
         case "masked_fill" if len(given) == 2:
             mask, fill = (spell(ctx, g) for g in given)
             return f"where({mask}, {fill}, {x})"
+        case "expand" | "repeat" if moved := foreign_forms.moved(
+            ctx, spell, name, x, value, flat
+        ):
+            return moved
         case "chunk":
             return entry(
                 ctx, "split", (tree.Arg(None, value, value.span), *args), False
@@ -287,7 +301,11 @@ def entry(
         a.name and not op.param(a.name) and wide.param(a.name) for a in args
     ):
         own, op = wide.name, wide  # adam(weight_decay=...)
-    plain = [a for a in args if a.name is None]
+    gathered = foreign_forms.reduced(op, args)
+    if gathered != "mean" and own in foreign_forms.EACH:
+        own = foreign_forms.EACH[own]
+        op = entries(ctx)[own]
+    plain = [*foreign_forms.keyless(ctx, op, [a for a in args if a.name is None])]
     named = [a for a in args if a.name is not None]
     inputs = [i for i in op.inputs if not i.optional]
     if op.group in ("layer", "optimizer", "schedule", "adapter", "initializer"):
@@ -314,10 +332,15 @@ def entry(
     for arg in named:
         if arg.name == "activation" and op.param("activation") is None:
             after = _activation(ctx, arg.value)
-        else:
-            texts += _named(ctx, op, arg)
+            continue
+        other = foreign_forms.named(ctx, spell, op, arg, texts)
+        texts += _named(ctx, op, arg) if other is None else other
+    if foreign_forms.draws(op, args):
+        texts.append("rng=noise")
     bare = own if not texts and (staged or not inputs) else f"{own}({', '.join(texts)})"
-    return bare + after
+    if foreign_forms.goes_both_ways(op, args):
+        return foreign_forms.both_ways(bare) + after
+    return (f"sum({bare})" if gathered == "sum" else bare) + after
 
 
 def _positional(
@@ -347,7 +370,8 @@ def _named(ctx: Context, op: Op, arg: tree.Arg) -> list[str]:
     if name == "betas" and isinstance(arg.value, tree.ListOf):
         pairs = zip(("b1", "b2"), arg.value.items, strict=False)
         return [f"{n}={spell(ctx, v)}" for n, v in pairs if n in names]
-    if name not in names and name in foreign.UNNEEDED and op.extra is None:
+    unneeded = name not in names and name in foreign.UNNEEDED and op.extra is None
+    if unneeded and foreign.argument(name, names) is None:
         return []
     texts = foreign.VALUES.get(name, {}) if name not in names else {}
     if name not in names:

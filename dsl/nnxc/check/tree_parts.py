@@ -58,9 +58,23 @@ def whole_of(chain: Chain) -> tuple[Record, Record | None]:
             case tree.Arg() if inner:
                 pass
             case _:
-                break
+                above = _called_on(chain, at)
+                if above == at:
+                    break
+                at = above + 1
         at -= 1
     return chain[at], chain[at - 1] if at else None
+
+
+def _called_on(chain: Chain, at: int) -> int:
+    """Of the nodes around, where the arithmetic stands of which a method is called."""
+    for above in range(at - 1, 0, -1):
+        parent = chain[above - 1]
+        if isinstance(parent, tree.Attribute) and isinstance(
+            chain[above], (tree.Binary, tree.Unary)
+        ):
+            return above
+    return at
 
 
 def whole_line(span: Span) -> Span:

@@ -1,0 +1,135 @@
+"""Fixes are tried before they are told: what one leaves behind, and what it mends besides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from .diagnostics import Diagnostic, Fix, Label
+from .record import Record, replace
+from .source import Source, Span
+
+MAX_TEXT = 50_000  # characters of a spec that is checked again
+ROUNDS = 4
+GUESS = "did you mean"
+OTHERS = ("N24", "N26", "N3")  # of use and shape: mistakes by themselves
+
+Again = Callable[[str], tuple[Diagnostic, ...]]
+
+
+class _Place(Record):
+    """Where the text of a fix stands once all are applied."""
+
+    owner: Diagnostic
+    start: int
+    end: int
+
+    def holds(self, span: Span) -> bool:
+        return self.start <= span.start and span.end <= self.end
+
+
+def tried(
+    source: Source, found: tuple[Diagnostic, ...], again: Again
+) -> tuple[Diagnostic, ...]:
+    """The findings of a spec, told so that their fixes leave no mistake where they stand.
+
+    `again` checks a text in the place of the spec's. Where a fix leaves a mistake behind that has
+    a fix too, both are one; where it has none, that mistake is the one to tell. What goes
+    away by the fixes of others only followed from them.
+    """
+    for turn in range(ROUNDS):
+        if len(source.text) > MAX_TEXT or not any(d.fix for d in found):
+            break
+        last = turn == ROUNDS - 1
+        text, places, fixes = _applied(source, found)
+        rest = [d for d in again(text) if d.primary.span.source.path == source.path]
+        told = {(d.code, d.message) for d in found}
+        left = [d for d in rest if (d.code, d.message) not in told]
+        found = tuple(
+            _completed(d, places, left, last)
+            for d in found
+            if not _follows(source, d, rest, left, fixes)
+        )
+        if not any(_about(p, d) for p in places for d in left):
+            break
+    return found
+
+
+def _applied(
+    source: Source, found: Iterable[Diagnostic]
+) -> tuple[str, list[_Place], list[Fix]]:
+    """The text with all fixes, and where they stand in it; of those that overlap, the last."""
+    kept: list[tuple[Diagnostic, Fix]] = []
+    free = len(source.text)
+    for one in sorted(found, key=lambda d: -d.fix.span.start if d.fix else 0):
+        fix = one.fix
+        if fix and fix.span.source is source and fix.span.end <= free:
+            kept.append((one, fix))
+            free = fix.span.start
+    parts: list[str] = []
+    places: list[_Place] = []
+    at = length = 0
+    for one, fix in reversed(kept):
+        before = source.text[at : fix.span.start]
+        parts += (before, fix.text)
+        length += len(before)
+        if "\n" not in fix.text + fix.span.text:
+            places.append(_Place(one, length, length + len(fix.text)))
+        length += len(fix.text)
+        at = fix.span.end
+    text = "".join((*parts, source.text[at:]))
+    return text, places, [fix for _, fix in kept]
+
+
+def _completed(
+    one: Diagnostic, places: Sequence[_Place], left: Sequence[Diagnostic], last: bool
+) -> Diagnostic:
+    """A finding, with what its fix leaves behind mended as well, or told in its place."""
+    place = next((p for p in places if p.owner is one), None)
+    inside = [d for d in left if place and _about(place, d)]
+    if place is None or one.fix is None or not inside:
+        return one
+    open_ = [d for d in inside if last or not d.fix or not place.holds(d.fix.span)]
+    if open_ and one.help and one.help.startswith(GUESS):
+        return replace(one, help=None, fix=None)
+    if open_:
+        return _instead(one, one.fix, open_[0])
+    text, free = one.fix.text, len(one.fix.text)
+    for fix in sorted((d.fix for d in inside if d.fix), key=lambda f: -f.span.start):
+        start, end = fix.span.start - place.start, fix.span.end - place.start
+        if end <= free:
+            text, free = text[:start] + fix.text + text[end:], start
+    return replace(one, help=f"write `{text}`", fix=Fix(one.fix.span, text))
+
+
+def _about(place: _Place, one: Diagnostic) -> bool:
+    """Whether a fix is to blame for what stands in it."""
+    return place.holds(one.primary.span) and not one.code.startswith(OTHERS)
+
+
+def _instead(one: Diagnostic, fix: Fix, rest: Diagnostic) -> Diagnostic:
+    """What a fix leaves behind, told at the place of the finding whose fix it is."""
+    word = rest.primary.span.text.casefold()
+    at = fix.span.text.casefold().find(word)
+    start = fix.span.start + at
+    known = word and at >= 0
+    span = (
+        Span(fix.span.source, start, start + len(word)) if known else one.primary.span
+    )
+    label = Label(span, rest.primary.text)
+    return Diagnostic(rest.code, rest.message, label, (), rest.help)
+
+
+def _follows(
+    source: Source,
+    one: Diagnostic,
+    rest: Iterable[Diagnostic],
+    left: Sequence[Diagnostic],
+    applied: Sequence[Fix],
+) -> bool:
+    """Whether a finding went away by the fixes of others, and by none of its own."""
+    span = one.primary.span
+    if span.source is not source or one.fix in applied:
+        return False
+    if any((one.code, one.message) == (d.code, d.message) for d in rest):
+        return False
+    return not left or any(fix.span.contains(span) for fix in applied)
