@@ -196,12 +196,6 @@ ONCE = {
         '    return y -> rearrange("b h w c -> b (h w c)") -> Linear(3)\n',
         ("N310", "Linear(3)"),
     ),
-    "a switch of a list": (
-        "block Blk(flags):\n    input x: [B, d]\n    if flags[0]:\n        x = x -> Linear(d)\n"
-        "    return x\n\nmodel Net(d = 4, flags = [true, false]):\n    input x: [B, d]\n"
-        "    return x -> Blk(flags)\n",
-        ("N207", "flags[0]"),
-    ),
 }
 
 

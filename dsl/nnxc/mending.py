@@ -11,7 +11,7 @@ from .source import Source, Span
 MAX_TEXT = 50_000  # characters of a spec that is checked again
 ROUNDS = 4
 GUESS = "did you mean"
-OTHERS = ("N24", "N26", "N3")  # of use and shape: mistakes by themselves
+OTHERS = ("N24", "N26", "N3", "N9")  # of use, shapes, files: mistakes by themselves
 
 Again = Callable[[str], tuple[Diagnostic, ...]]
 

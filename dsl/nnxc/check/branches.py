@@ -74,11 +74,9 @@ def condition_of(ctx: Context, node: tree.Expr) -> Static:
     no_none(ctx, condition, node.span)
     if condition.flavor == "unknown" and condition.param is not None:
         demand(ctx, condition.param, Kind.BOOL, node.span)
-    elif condition.flavor != "bool":
+    elif condition.flavor not in ("bool", "unknown"):
         text = "a condition is true or false"
         advice: Advice = {"help": "compare it, such as `n > 0`"}
-        if condition.flavor == "unknown":
-            advice = write(node.span, f"{node.span.text} == true")
         ctx.fail("N207", text, node.span, related=seen(condition), **advice)
     ctx.build_from_static(condition.node, node.span, "the choice")
     return condition

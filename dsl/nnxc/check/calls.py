@@ -109,6 +109,8 @@ def _positional(
 
 def _too_many(ctx: Context, op: Op, arg: tree.Arg) -> Advice:
     otherwise: Advice = {"help": _takes(op)}
+    if found := native.input_by_name(ctx, op, arg):
+        return found
     own = op.group == "initializer"  # functions of the same names take other things
     return otherwise if own else native.too_many(ctx, arg, otherwise)
 
@@ -204,6 +206,11 @@ _TYPICAL = {"learning_rate": "1e-3", "rate": "0.1"}
 
 def _given(op: Op, param: OpParam, span: Span) -> Advice:
     """How a required parameter is given: a usual value, where there is one."""
+    if op.name == "transpose":
+        inner = span.text.removeprefix("transpose").strip()[1:-1]
+        return write(
+            span, f"swapaxes({', '.join([inner] * bool(inner) + ['-1', '-2'])})"
+        )
     usual = _TYPICAL.get(param.name)
     if usual is None or not span.text.startswith(op.name):
         text = f"write `{op.name}({param.name}=...)`: {param.doc}"
@@ -350,7 +357,7 @@ def evaluate_block_params(
     for name, param in signature.params.items():
         if name not in written.params:
             if param.default is None:
-                if not written.unknown:
+                if not (written.unknown or signature.lossy):
                     text = f"`{signature.definition.name}` needs `{name}`"
                     ctx.error("N211", text, span)
                 broken = True

@@ -35,6 +35,7 @@ def left_behind(
             _same_type(ctx, node, first, last, last.value.type)
         except Fault:
             value = BAD
+            begin.use()
     ctx.bind(node.name, value, node.name_span, "value").used = True
 
 

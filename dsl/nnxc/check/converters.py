@@ -239,6 +239,15 @@ def _init(ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any) -> Co
     return initializer(ctx, node), None
 
 
+_DRAWS = {"randn": "normal", "rand": "uniform", "empty": "zeros", "constant": "zeros"}
+
+
+def _initial_meant(ctx: Context, node: tree.Expr, name: str, span: Span) -> Advice:
+    """What an unknown initialiser was meant as; one that draws gets no shape here."""
+    known = _DRAWS.get(name.rstrip("_"))
+    return write(node.span, known) if known else ctx.suggest(name, INITIALIZERS, span)
+
+
 def initializer(ctx: Context, node: tree.Expr) -> ir.Static:
     """`normal(0.02)`, `zeros`, or a number."""
     from .calls import entry_args
@@ -252,7 +261,7 @@ def initializer(ctx: Context, node: tree.Expr) -> ir.Static:
                     "N209",
                     f"there is no initialiser `{name}`",
                     span,
-                    **ctx.suggest(name, INITIALIZERS, span),
+                    **_initial_meant(ctx, node, name, span),
                 )
             args = node.args if isinstance(node, tree.Call) else ()
             written = entry_args(ctx, op, args, node.span, None)

@@ -19,6 +19,7 @@ from .context import Context
 from .fans import with_fans
 from .finished import finish
 from .found import found_sizes
+from .inputless import inputless
 from .naming import layer_names
 from .parameters import numbers_of, parameter
 from .statements import mentioned, statements, targets
@@ -118,6 +119,8 @@ def _check(
         except Fault:
             ctx.broken = True
             ctx.bind(param.name, BAD, param.name_span, "parameter")
+    if inputless(ctx, node):
+        return
     statements(ctx, node.body)
     ctx.faulty |= node.broken
     if not node.broken:
@@ -145,7 +148,7 @@ def _complete(ctx: Context, node: tree.Definition) -> None:
             "N250",
             f"`{node.name.id}` has no input",
             node.name.span,
-            help="begin with `input x: [B, ...]`",
+            help="begin with `input x: [B, d]`",
         )
         ctx.broken = True
 

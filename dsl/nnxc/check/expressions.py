@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NoReturn, assert_never
 
 from .. import ir
@@ -286,7 +287,7 @@ def attribute(ctx: Context, node: tree.Attribute) -> Value:
             "N214",
             f"`{owner.layer.name}` has no `{node.name}`",
             node.name_span,
-            **ctx.suggest(node.name, methods, node.name_span, _has(methods)),
+            **_of_layer(ctx, node, methods),
         )
     ctx.fail(
         "N214",
@@ -317,7 +318,20 @@ def output(ctx: Context, value: ir.Expr, types: Outputs, node: tree.Attribute) -
     return wrap(ir.Item(value, at, types[at], node.span))
 
 
-def _has(methods: dict[str, object]) -> str:
+def _of_layer(
+    ctx: Context, node: tree.Attribute, methods: Mapping[str, object]
+) -> Advice:
+    """What is meant by an attribute that a layer has elsewhere: its weights are its own."""
+    own: Advice = {
+        "help": "weights to compute with are declared: `param w: [d, n] = ...`"
+    }
+    if node.name in ("weight", "bias", "kernel", "data") and not methods:
+        return native.advice(ctx, node, own)
+    near = ctx.suggest(node.name, methods, node.name_span, _has(methods))
+    return native.advice(ctx, node, near)
+
+
+def _has(methods: Mapping[str, object]) -> str:
     return "it has " + ", ".join(f"`{m}`" for m in methods) if methods else ""
 
 

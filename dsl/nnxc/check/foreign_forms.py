@@ -11,6 +11,7 @@ from .context import Context
 from .foreign_names import known
 from .tensor_parts import type_of
 from .tree_parts import last_name, whole_number
+from .values import Applied
 
 Spell = Callable[..., str]
 
@@ -42,9 +43,59 @@ def form(
             return f"transpose([{', '.join(['0', *(spell(ctx, i) for i in items)])}])"
         case "float", [tree.String(("inf" | "-inf" | "Inf" | "-Inf") as text)]:
             return "-1e30" if text.startswith("-") else "1e30"
+        case "transpose", [x] if not staged:
+            return f"swapaxes({spell(ctx, x)}, -1, -2)"
+        case "transpose", [] if staged:
+            return "swapaxes(-1, -2)"
+        case "transpose" | "swapaxes", [x, a, b] if not staged:
+            return f"swapaxes({', '.join(spell(ctx, v) for v in (x, a, b))})"
+        case "transpose", [a, b] if staged:
+            return f"swapaxes({spell(ctx, a)}, {spell(ctx, b)})"
+        case "linear", [x, w, *bias] if not staged and type_of(ctx, x) is not None:
+            product = f"matmul({spell(ctx, x)}, swapaxes({spell(ctx, w)}, -1, -2))"
+            return " + ".join([product, *(spell(ctx, b) for b in bias)])
         case "pad", [x, tree.ListOf(items, round=True), *_]:
             return padded(ctx, spell, x, items)
     return None
+
+
+def tied(ctx: Context, node: object) -> str | None:
+    """`matmul(x, emb.weight.T)`: scores against the vectors of an `Embed`."""
+    match node:
+        case tree.Binary("@", x, w):
+            pass
+        case tree.Call(func, (tree.Arg(None, x), tree.Arg(None, w))) if last_name(
+            func
+        ) in ("matmul", "mm", "dot", "bmm", "linear"):
+            pass
+        case _:
+            return None
+    while True:
+        match w:
+            case tree.Call(func, (tree.Arg(None, inner), *_)) if (
+                last_name(func) in _TURNS
+            ):
+                w = inner
+            case tree.Call(tree.Attribute(inner, name), ()) | tree.Attribute(
+                inner, name
+            ) if name in (*_TURNS, "T", "t", "mT", "value"):
+                w = inner
+            case _:
+                break
+    match w:
+        case tree.Attribute(tree.Name(layer), "weight" | "embedding" | "weights"):
+            held = ctx.scope.get(layer)
+            made = (
+                held.value.layer.callee
+                if held and isinstance(held.value, Applied)
+                else None
+            )
+            if isinstance(made, Op) and "attend" in made.methods:
+                return f"{layer}.attend({x.span.text})"
+    return None
+
+
+_TURNS = ("transpose", "swapaxes", "permute", "matrix_transpose")
 
 
 def both_ways(layer: str) -> str:

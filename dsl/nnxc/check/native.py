@@ -12,7 +12,7 @@ from ..ops.base import Op
 from ..record import Record
 from ..source import Span
 from ..syntax import tree
-from . import foreign, foreign_statements
+from . import foreign, foreign_forms, foreign_statements
 from .context import Context
 from .function_objects import below_it, function_object
 from .spelling import entry, placed, spell
@@ -25,6 +25,9 @@ def advice(ctx: Context, node: Record, otherwise: Advice | None = None) -> Advic
     chain = path_to(ctx.statement, node) or [node]
     if found := _statement(ctx, chain) or _needless(ctx, chain):
         return found
+    for around in chain:
+        if scores := foreign_forms.tied(ctx, around):
+            return write(around.span, scores)  # type: ignore[attr-defined]
     top, parent = whole_of(chain)
     if isinstance(parent, tree.Assign) and (found := function_object(ctx, parent, top)):
         return found
@@ -77,6 +80,27 @@ def too_many(ctx: Context, arg: tree.Arg, otherwise: Advice | None = None) -> Ad
     inside = call.span.text[: arg.span.start - call.span.start].rstrip().rstrip(",")
     text = f"{inside})" if kept else inside.removesuffix("(")
     return write(call.span, text)
+
+
+def input_by_name(ctx: Context, op: Op, arg: tree.Arg) -> Advice | None:
+    """Advice to name an input that a layer gets where it is constructed: `Attention(2, y)`."""
+    chain = path_to(ctx.statement, arg)
+    call = chain[-2] if len(chain) > 1 else None
+    kind = type_of(ctx, arg.value)
+    further = op.inputs[1:]
+    if op.group != "layer" or not isinstance(call, tree.Call) or kind is None:
+        return None
+    if not further or type_of(ctx, call.args[0].value) is not None:
+        return None
+    kept = call.span.text[: arg.span.start - call.span.start]
+    rest = call.args[call.args.index(arg) + 1 :]
+    if any(a.name is None and a.value.span.text != arg.value.span.text for a in rest):
+        return {"help": f"its inputs have names: `{further[0].name}={arg.span.text}`"}
+    more = [
+        f"{further[0].name}={arg.span.text}",
+        *(a.span.text for a in rest if a.name),
+    ]
+    return write(call.span, f"{kept}{', '.join(more)})", "inputs have names here")
 
 
 def without_input_size(ctx: Context, op: Op, arg: tree.Arg) -> Advice:

@@ -6,6 +6,7 @@ and the offsets where the rule's text starts and ends.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -347,6 +348,8 @@ class _Rules(dict[str, Builder]):
 def _named(target: tree.Expr) -> Advice:
     """What is assigned to instead of what is no name."""
     match target:
+        case tree.Index(tree.Name(name)) if _is_list(target, name):
+            return {"help": f"a list grows at its end: `{name}.append(...)`"}
         case tree.Index():
             return {
                 "help": "a tensor does not change: choose with `where`, or join with `concat`"
@@ -357,6 +360,12 @@ def _named(target: tree.Expr) -> Advice:
             names = ", ".join(i.span.text for i in items)
             return write(target.span, names, "names stand side by side")
     return {"help": "only names are assigned to"}
+
+
+def _is_list(target: tree.Expr, name: str) -> bool:
+    """Whether a line above makes a list of that name."""
+    above = target.span.source.text[: target.span.start]
+    return re.search(rf"^ *{name} *= *\[", above, re.M) is not None
 
 
 def _describe(target: tree.Expr) -> str:

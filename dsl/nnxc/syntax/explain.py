@@ -20,7 +20,7 @@ from ..diagnostics import (
     write,
 )
 from ..source import Source, Span
-from . import habits
+from . import habits, habits_heads, habits_values
 from ._tables import LITERALS, STATES
 from .fault import DECLARES, Fault, line_span
 from .lalr import END, Token
@@ -295,12 +295,6 @@ _OPENING = (
 )
 
 
-def _half_a_choice(fault: Fault) -> Diagnostic | None:
-    if not fault.accepts("ELSE") or fault.kind not in _ENDS:
-        return None
-    return fault.report("N120", "missing `else`", "write `a if condition else b`")
-
-
 def _several_values(fault: Fault) -> Diagnostic | None:
     kinds = {token.kind for token in fault.line.tokens[: fault.failure.index]}
     if fault.kind != "COMMA" or fault.inside or "ASSIGN" not in kinds:
@@ -351,6 +345,14 @@ _EXPLANATIONS: tuple[Explanation, ...] = (
     habits.comment,
     habits.decorator,
     habits.else_if,
+    habits_heads.keyword_gets_value,
+    habits_heads.nameless_config,
+    habits_values.printed,
+    habits_heads.scan_backwards,
+    habits_values.shape_by_value,
+    habits_values.typed_value,
+    habits_values.empty_tuple,
+    habits_values.bar_between_masks,
     habits.increment,
     habits.carries_in_parentheses,
     habits.misplaced_module,
@@ -379,7 +381,7 @@ _EXPLANATIONS: tuple[Explanation, ...] = (
     _unknown_statement,
     _not_in,
     _arithmetic_after_as,
-    _half_a_choice,
+    habits_values.half_a_choice,
     _missing_comma,
     _untyped_field,
     _several_values,

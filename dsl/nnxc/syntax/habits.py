@@ -292,6 +292,8 @@ def each_value(fault: Fault) -> str | Advice:
     """`a, b = x, y` as two lines; what reads a name that changes before is computed first."""
     names, _, values = fault.rest(fault.first).text.partition("=")
     left, right = _parts(names), _parts(values)
+    if len(left) == 1 and len(right) == 2 and not right[1]:
+        return remove(fault.span(fault.token), "leave out the `,`")
     if len(left) != len(right) or "#" in values:
         return "write an assignment for each value"
     first, then = [], []

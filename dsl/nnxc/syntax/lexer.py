@@ -50,6 +50,7 @@ _CHARACTERS = {
     "{": ("blocks are made by indentation, lists by `[...]`", None),
     "}": ("blocks are made by indentation, lists by `[...]`", None),
     "?": ("a choice is written `a if condition else b`", None),
+    "&": ("write `and`", "and"),
     "^": ("a power is written `**`", "**"),
     "\u00a0": ("this is a no-break space; write a plain one", " "),
     "\u00b7": ("a product is written `*`", "*"),
@@ -61,6 +62,17 @@ _CHARACTERS = {
     "\u2013": ("this is a dash; write `-`", "-"),
     "\u2014": ("this is a dash; write `-`", "-"),
     "\u2192": ("arrows are written `->`", "->"),
+    "\u200b": ("this is an invisible space: leave it out", ""),
+    "\ufeff": ("this is an invisible space: leave it out", ""),
+    "\u2026": ("write `...`", "..."),
+    "\u21d2": ("arrows are written `->`", "->"),
+    "\u27f6": ("arrows are written `->`", "->"),
+    "\u3000": ("this is a wide space; write a plain one", " "),
+    "\u00f7": ("a quotient is written `/`", "/"),
+    "\u2217": ("a product is written `*`", "*"),
+    "\u22c5": ("a product is written `*`", "*"),
+    "\u03c0": ("write `pi`", "pi"),
+    **{chr(0xFEE0 + ord(c)): (f"write a plain `{c}`", c) for c in "()[],:=+-*/<>."},
     "\u2212": ("this is a typographic minus; write `-`", "-"),
     "\u2264": ("write `<=`", "<="),
     "\u2265": ("write `>=`", ">="),
@@ -305,7 +317,7 @@ class _Scanner:
         if help is None and char.isalpha():
             help = "names are made of ASCII letters, digits and `_`"
         span = Span(self.source, start, start + 1)
-        fix = Fix(span, right) if right else self.line_end(char, start)
+        fix = self.line_end(char, start) if right is None else Fix(span, right)
         self.row.broken = True
         self.sink.error("N116", f"unknown character {shown}", span, help=help, fix=fix)
 

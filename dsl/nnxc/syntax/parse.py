@@ -10,7 +10,7 @@ from typing import Any
 from ..diagnostics import Enough, Fix, Sink, remove, write
 from ..record import replace
 from ..source import Source, Span
-from . import tree
+from . import foreign_blocks, imports, tree
 from .build import Else, TreeBuilder, folded
 from .explain import (
     CONTINUES,
@@ -141,8 +141,7 @@ class _Blocks:
     def strays(self, line: Line) -> bool:
         """Deal with a line that begins no top-level form."""
         if line.word == "from":
-            found = python(self.source, line, line.tokens[0]._replace(text="import"))
-            self.sink.add(replace(found, message="`from ... import` is Python"))
+            self.sink.add(imports.explained(self.source, line))
             self.at += 1
         elif self.is_foreign(line):
             self.skip_foreign(line)
@@ -256,6 +255,9 @@ class _Blocks:
             return None
         if self.is_foreign(line):
             self.skip_foreign(line)
+            return None
+        if foreign_blocks.begins(line):
+            self.skip_block(line)
             return None
         node = self.take(line, "body_line")
         match node:
@@ -388,8 +390,11 @@ class _Blocks:
         if word in UNSUPPORTED:
             self.error("N190", f"`{word}` is not supported yet", line)
         else:
-            found = python(self.source, line, line.tokens[0])
-            self.sink.add(replace(found, **self.around(line)))
+            if word == "import":
+                self.sink.add(imports.explained(self.source, line))
+            else:
+                found = python(self.source, line, line.tokens[0])
+                self.sink.add(replace(found, **self.around(line)))
         self.broken = True
         start = self.at
         self.at += 1
@@ -398,6 +403,22 @@ class _Blocks:
             self.at += 1
             self.skip_deeper(line.indent)
         self.forget(start)
+
+    def skip_block(self, line: Line) -> None:
+        """A statement of another language, with the lines below that belong to it."""
+        self.broken = True
+        start = self.at
+        self.at += 1
+        self.skip_deeper(line.indent)
+        while (follows := self.next()) and foreign_blocks.goes_on(follows, line):
+            self.at += 1
+            self.skip_deeper(line.indent)
+        whole = Span(self.source, line.tokens[0].start, line.tokens[-1].end)
+        last = self.lines[self.at - 1]
+        closes = self.source.text.find("\n", last.tokens[-1].end)
+        self.forget(start)
+        self.sink.forget(Span(self.source, whole.start, max(whole.end, closes)))
+        self.sink.add(foreign_blocks.explained(self.source, line))
 
     def forget(self, start: int) -> None:
         """What was told of the lines below the one at `start`, up to the present, is not."""

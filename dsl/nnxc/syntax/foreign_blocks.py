@@ -1,0 +1,47 @@
+"""Statements with bodies that other languages have: one mistake each, body and all."""
+
+from __future__ import annotations
+
+from ..diagnostics import Diagnostic, Label
+from ..source import Source, Span
+from .lines import Line
+
+_CHOICES = ("match", "switch")
+_HELP = {
+    **dict.fromkeys(_CHOICES, "choose with `if`, `elif` and `else`"),
+    "do": "write `for i in range(n):`",
+    "repeat": "write `for i in range(n):`, or stack: `Block(...) * n`",
+    "unless": "write `if not condition:`",
+    "until": "write `for i in range(n):`",
+    "forward": "a block is its computation: write these lines without it",
+    "call": "a block is its computation: write these lines without it",
+    "setup": "layers are written where they are applied: write these lines without it",
+}
+
+
+def begins(line: Line) -> bool:
+    """Whether a line opens such a statement."""
+    if line.word not in _HELP or len(line.tokens) < 3:
+        return False
+    follows, last = line.tokens[1], line.tokens[-2]
+    opens = line.opaque or last.kind == "COLON"
+    value = ("NAME", "STRING", "INT", "LPAR", "COLON")
+    return opens and follows.kind in value and not _names_something(line)
+
+
+def _names_something(line: Line) -> bool:
+    return any(token.kind == "ASSIGN" for token in line.tokens[:3])
+
+
+def goes_on(line: Line, head: Line) -> bool:
+    """Whether a line beside a statement belongs to it still."""
+    closes = len(line.tokens) == 1 and line.opaque  # `}`
+    inner = line.word in ("case", "default") and head.word in _CHOICES
+    return line.indent == head.indent and (closes or inner)
+
+
+def explained(source: Source, line: Line) -> Diagnostic:
+    word = line.tokens[0]
+    message = f"there is no statement `{word.text}`"
+    label = Label(Span(source, word.start, word.end))
+    return Diagnostic("N122", message, label, help=_HELP[word.text])

@@ -1,0 +1,87 @@
+"""Values and declarations as people write them out of habit."""
+
+from __future__ import annotations
+
+import re
+
+from ..diagnostics import Advice, Diagnostic, Fix, remove, write
+from ..source import Span
+from .fault import Fault
+from .lalr import END
+
+
+def typed_value(fault: Fault) -> Diagnostic | None:
+    """`n: int = 3`."""
+    line = fault.rest(fault.first)
+    found = re.fullmatch(r"(\w+) *: *[\w.]+(?:\[[^\]]*\])? *= *(.+)", line.text)
+    if fault.kind != "ASSIGN" or found is None or fault.first.kind != "NAME":
+        return None
+    advice = write(line, f"{found[1]} = {found[2]}", "what a value is follows")
+    return fault.report("N120", "a value has no type", advice)
+
+
+def empty_tuple(fault: Fault) -> Diagnostic | None:
+    """`xs = ()`."""
+    if fault.kind != "RPAR" or not fault.comes_after("LPAR") or fault.failure.index < 2:
+        return None
+    if fault.line.tokens[fault.failure.index - 2].kind != "ASSIGN" or not fault.before:
+        return None
+    place = fault.span(fault.before).to(fault.span(fault.token))
+    return fault.report(
+        "N122", "a tuple is Python", write(place, "[]"), at=fault.before
+    )
+
+
+def half_a_choice(fault: Fault) -> Diagnostic | None:
+    """`x = relu(x) if deep`: without it, the name keeps its value."""
+    ends = (END, "RPAR", "RSQB", "COMMA", "COLON", "VBAR")
+    if not fault.accepts("ELSE") or fault.kind not in ends:
+        return None
+    advice: str | Advice = "write `a if condition else b`"
+    tokens = fault.line.tokens
+    if fault.kind == END and [t.kind for t in tokens[:2]] == ["NAME", "ASSIGN"]:
+        rest = f"else {tokens[0].text}"
+        fix = Fix(fault.span(fault.token), f" {rest}")
+        advice = {"help": f"write `a if condition {rest}`", "fix": fix}
+    return fault.report("N120", "missing `else`", advice)
+
+
+_SHAPED = re.compile(
+    r"(?P<name>\w+) *= *(?:\w+\.)*(?P<made>\w+)\((?P<shape>[^()]*|\([^()]*\))\)"
+)
+_BEGINS = {"randn": "normal", "rand": "uniform", "empty": "zeros"}
+
+
+def shape_by_value(fault: Fault) -> Diagnostic | None:
+    """`param w = zeros(d)`: the shape stands before what it begins as."""
+    if fault.first.kind not in ("PARAM", "STATE") or fault.kind != "ASSIGN":
+        return None
+    if fault.before is None or not fault.comes_after("NAME"):
+        return None
+    line = fault.rest(fault.before)
+    found = _SHAPED.fullmatch(line.text.partition("#")[0].rstrip())
+    name = fault.before.text
+    advice: str | Advice = f"write its shape: `{name}: [d] = zeros`"
+    if found is not None:
+        shape = found["shape"].strip("()[], ")
+        made = _BEGINS.get(found["made"], found["made"])
+        place = Span(fault.source, line.start, line.start + found.end())
+        advice = write(place, f"{name}: [{shape}] = {made}", "the shape stands first")
+    return fault.report("N120", f"`{name}` has no type", advice, at=fault.before)
+
+
+def bar_between_masks(fault: Fault) -> Diagnostic | None:
+    """`where(a | b, x, y)`."""
+    if fault.token.text != "|" or not fault.inside or not fault.accepts("PLUS"):
+        return None
+    advice = write(fault.span(fault.token), "or")
+    return fault.report("N138", "`|` is no operator here", advice)
+
+
+def printed(fault: Fault) -> Diagnostic | None:
+    """`print(f"...")`."""
+    tokens = fault.line.tokens
+    if fault.first.text != "print" or len(tokens) < 2 or tokens[1].kind != "LPAR":
+        return None
+    advice = remove(fault.whole_line, "a spec prints nothing: leave it out")
+    return fault.report("N122", "`print` is Python", advice, at=fault.first)
