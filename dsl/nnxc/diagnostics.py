@@ -108,6 +108,8 @@ def _mends(wide: Diagnostic, narrow: Diagnostic) -> bool:
     if wide.fix is None or narrow.fix is None or wide.fix is narrow.fix:
         return False
     outer, inner = wide.fix.span, narrow.fix.span
+    if wide.fix == narrow.fix:
+        return wide.sort_key < narrow.sort_key
     within = outer.source is inner.source
     within = within and outer.start <= inner.start and inner.end <= outer.end
     more = (outer.end - outer.start) - (inner.end - inner.start)
@@ -160,10 +162,10 @@ def did_you_mean(
     return {"help": otherwise} if otherwise else {}
 
 
-def closest(name: str, candidates: Iterable[str]) -> str | None:
+def closest(name: str, candidates: Iterable[str], cutoff: float = 0.6) -> str | None:
     """The candidate most like `name` (case aside), or None."""
     by_fold = {c.casefold(): c for c in sorted(candidates)}
     if len(name) > 64:
         return None
-    match = get_close_matches(name.casefold(), by_fold, n=1, cutoff=0.6)
+    match = get_close_matches(name.casefold(), by_fold, n=1, cutoff=cutoff)
     return by_fold[match[0]] if match else None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 
-from .diagnostics import Diagnostic, Fix, Label
+from .diagnostics import Diagnostic, Fix, Label, meant
 from .record import Record, replace
 from .source import Source, Span
 
@@ -36,6 +37,7 @@ def tried(
     a fix too, both are one; where it has none, that mistake is the one to tell. What goes
     away by the fixes of others only followed from them.
     """
+    found = _at_the_declaration(source, found)
     for turn in range(ROUNDS):
         if len(source.text) > MAX_TEXT or not any(d.fix for d in found):
             break
@@ -51,6 +53,28 @@ def tried(
         )
         if not any(_about(p, d) for p in places for d in left):
             break
+    return found
+
+
+def _at_the_declaration(
+    source: Source, found: tuple[Diagnostic, ...]
+) -> tuple[Diagnostic, ...]:
+    """A name that is misspelt where it is declared, and right wherever it is read, is told once."""
+    groups: dict[tuple[str, str], list[Diagnostic]] = {}
+    for one in found:
+        if one.code in ("N200", "N201") and one.fix and one.fix.span == one.primary.span:
+            key = (one.primary.span.text, one.fix.text)
+            groups.setdefault(key, []).append(one)
+    for (right, wrong), uses in groups.items():
+        uses += [d for d in found if d.code == "N253" and d.primary.span.text == right]
+        places = [m.start() for m in re.finditer(rf"\b{wrong}\b", source.text)]
+        if len(uses) < 2 or len(places) != 1:
+            continue
+        place = Span(source, places[0], places[0] + len(wrong))
+        message = f"`{wrong}` is not used"
+        one = Diagnostic("N260", message, Label(place), (), **meant(place, right))
+        left = (d for d in found if d not in uses and d.primary.span != place)
+        found = tuple(sorted((*left, one), key=lambda d: d.sort_key))
     return found
 
 
@@ -98,7 +122,9 @@ def _completed(
         start, end = fix.span.start - place.start, fix.span.end - place.start
         if end <= free:
             text, free = text[:start] + fix.text + text[end:], start
-    return replace(one, help=f"write `{text}`", fix=Fix(one.fix.span, text))
+    guess = one.help is not None and one.help.startswith(GUESS)
+    help = f"{GUESS} `{text}`?" if guess else f"write `{text}`"
+    return replace(one, help=help, fix=Fix(one.fix.span, text))
 
 
 def _about(place: _Place, one: Diagnostic) -> bool:

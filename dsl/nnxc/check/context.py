@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn, TypeVar
 
 from .. import ir
-from ..diagnostics import Advice, Fix, Label, Sink, did_you_mean, meant
+from ..diagnostics import Advice, Fix, Label, Sink, closest, did_you_mean, meant
 from ..dims import Comparison, Dim, compare, symbol
 from ..dims_equation import reduced, without_cofactors
 from ..ops.base import Kind, Op
@@ -379,6 +379,7 @@ class Context:
                 label,
                 related=related,
                 **(advise() if advise else {})
+                or self._alike(left, right)
                 or {"help": help or self._unknown_help(axes, left, right)},
             )
         fact = f"{message} ({label})" if label and message[-1] != ")" else message
@@ -386,6 +387,15 @@ class Context:
         if not any(same_fact(obligation, other) for other in self.body):
             self.body.append(obligation)
             self._pass_on(obligation)
+
+    def _alike(self, left: Dim, right: Dim) -> Advice:
+        """Advice where an axis has the name of a parameter, all but a letter."""
+        for axis, name in ((left.name, right.name), (right.name, left.name)):
+            known = axis in self.axes and name in self.params
+            if known and closest(str(axis), [str(name)], 0.75):
+                place = self.axes[str(axis)].place_of(str(axis))
+                return meant(place, str(name))
+        return {}
 
     def _without_cofactors(self, left: Dim, right: Dim) -> tuple[Dim, Dim]:
         axes = self.call_time(left) | self.call_time(right)

@@ -8,7 +8,7 @@ from itertools import takewhile
 from typing import Any, NoReturn
 
 from .. import ir
-from ..diagnostics import Enough, Label, Sink, closest, did_you_mean
+from ..diagnostics import Advice, Enough, Label, Sink, closest, did_you_mean, meant
 from ..dims import DimError
 from ..ops.base import Kind, Op
 from ..source import Span
@@ -23,7 +23,7 @@ from .inputless import inputless
 from .naming import layer_names
 from .parameters import numbers_of, parameter
 from .statements import mentioned, statements, targets
-from .values import BAD, Fault, LayerInfo, Obligation, Signature
+from .values import BAD, Binding, Fault, LayerInfo, Obligation, Signature
 from .weights_slots import TooMany, slots_of
 
 MOST_PASSES = 4  # a kind narrows twice at most
@@ -196,9 +196,8 @@ def _unused(ctx: Context) -> None:
             "parameter": "parameter `{}` is not used",
             "input": "input `{}` is not used",
         }.get(binding.what, "the value of `{}` is not used")
-        ctx.error(
-            "N260", text.format(binding.name), binding.span, help="use it, or remove it"
-        )
+        advice = _misspelt(ctx, binding) or {"help": "use it, or remove it"}
+        ctx.error("N260", text.format(binding.name), binding.span, **advice)
     for layer in ctx.layers.values():
         if not layer.used:
             ctx.error(
@@ -207,6 +206,13 @@ def _unused(ctx: Context) -> None:
                 layer.span,
                 help=f"apply it: `x -> {layer.name}`",
             )
+
+
+def _misspelt(ctx: Context, binding: Binding) -> Advice | None:
+    """A parameter whose name stands in shapes, all but a letter: there it is an axis."""
+    axes = [a for a in ctx.axes if a not in ctx.params]
+    near = closest(binding.name, axes, 0.8) if binding.what == "parameter" else None
+    return meant(binding.span, near) if near else None
 
 
 def _streams(ctx: Context) -> None:
@@ -219,11 +225,11 @@ def _streams(ctx: Context) -> None:
     for name, span in ctx.streams.items():
         if name in declared:
             continue
-        meant = closest(name, idle)
-        if meant and any(name in op.streams for op in ctx.functions.values()):
-            help[meant] = f"did you mean `{name}`?"
+        near = closest(name, idle)
+        if near and any(name in op.streams for op in ctx.functions.values()):
+            help[near] = f"did you mean `{name}`?"
             continue
-        help.pop(str(meant), None)
+        help.pop(str(near), None)
         add = f"add it: `rngs {', '.join([*declared, name])}`"
         text = f"the stream `{name}` is not declared"
         ctx.error("N400", text, span, **did_you_mean(span, name, idle, add))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from ..diagnostics import Advice, closest, meant
 from ..ops import ALL
 from ..syntax import tree
+from ..syntax.words import CONSTANTS
 from . import foreign, native, static_calls
 from .context import Context
-from .values import ModelRef
+from .values import Applied, Binding, ModelRef
 
 
 def unknown_name(ctx: Context, node: tree.Name) -> None:
@@ -20,23 +21,29 @@ def unknown_name(ctx: Context, node: tree.Name) -> None:
         pool = [n for n in pool if is_camel(n)]
     else:
         kind = "name"
+    unread = _unread(ctx, node.id)
     later = ctx.later.get(node.id)
     if later is not None:
-        ctx.fail("N201", f"`{node.id}` is used before it has a value", node.span)
-    close = _alike(ctx, node.id)
+        text = f"`{node.id}` is used before it has a value"
+        ctx.meant(unread)
+        ctx.fail(
+            "N201", text, node.span, **(meant(node.span, unread) if unread else {})
+        )
+    close = unread or _alike(ctx, node.id)
     held = ctx.scope.get("model")
     if held and isinstance(held.value, ModelRef):
         own = held.value.signature.definition.name == node.id
         close = "model" if own else close
     if close is None:
         _out_of_place(ctx, node)
-        close = closest(node.id, [*pool, *static_calls.ARITY, *ctx.later])
+        pool += [*static_calls.ARITY, *ctx.later, *CONSTANTS.values()]
+        close = closest(node.id, pool)
     ctx.meant(close)
     ctx.fail(
         "N200",
         f"there is no {kind} `{node.id}`",
         node.span,
-        **_meant(ctx, node, close),
+        **(meant(node.span, unread) if unread else _meant(ctx, node, close)),
     )
 
 
@@ -48,6 +55,21 @@ def _meant(ctx: Context, node: tree.Name, close: str | None) -> Advice:
     if node.id in foreign.HINTS:
         return {"help": foreign.HINTS[node.id]}
     return meant(node.span, close) if close else {}
+
+
+def _unread(ctx: Context, name: str) -> str | None:
+    """A name that is much like this, and that nothing has read yet."""
+    waits = [n for n, held in ctx.scope.items() if n != name and not _is_read(held)]
+    return closest(name, waits, NEAR)
+
+
+def _is_read(held: Binding) -> bool:
+    if isinstance(held.value, Applied):
+        return held.value.layer.used
+    return held.used
+
+
+NEAR = 0.8
 
 
 def _alike(ctx: Context, name: str) -> str | None:

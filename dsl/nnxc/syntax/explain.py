@@ -14,6 +14,7 @@ from ..diagnostics import (
     Diagnostic,
     Fix,
     Label,
+    closest,
     did_you_mean,
     meant,
     remove,
@@ -26,7 +27,7 @@ from .fault import DECLARES, Fault, line_span
 from .lalr import END, Token
 from .lexer import RESERVED
 from .lines import Line
-from .words import BODY, HARD, HEADS, PYTHON, WEIGHTS
+from .words import BODY, HARD, HEADS, INNER, PYTHON, WEIGHTS
 
 _COMPARE = frozenset(("EQ", "NE", "LT", "LE", "GT", "GE"))
 _LITERALS = frozenset(("INT", "FLOAT", "WINDOW", "STRING", "TRUE", "FALSE", "NONE"))
@@ -36,6 +37,7 @@ _OPERATORS = _COMPARE | frozenset(
     ("PLUS", "MINUS", "STAR", "SLASH", "FLOOR", "PERCENT", "POWER", "AND", "OR", "IF")
 ) | frozenset(("ARROW", "AS", "DOT", "LPAR", "LSQB"))  # fmt: skip
 _SPELLING = {kind: text for text, kind in LITERALS.items()}
+_KINDS = {text: kind for text, kind in LITERALS.items() if text.isalpha()}
 
 
 CONTINUES = (_COMPARE | _OPERATORS | {"COMMA", "ASSIGN", "VBAR"}) - {
@@ -218,10 +220,28 @@ def _nameless_collect(fault: Fault) -> Diagnostic | None:
 
 
 def _unknown_statement(fault: Fault) -> Diagnostic | None:
-    names = fault.first.kind == "NAME" and fault.kind in ("NAME", "STRING")
+    words = ("NAME", "STRING", "REQUIRE", "IGNORE")
+    names = fault.first.kind == "NAME" and fault.kind in words
     if fault.failure.index != 1 or not names:
         return None
     return unknown_statement(fault.source, fault.first, BODY | WEIGHTS)
+
+
+def _misspelt_keyword(fault: Fault) -> Diagnostic | None:
+    """`retturn (x)`, `scan xt in x over T wiht h = ...`, `config reqire "key"`."""
+    if fault.first.kind == "NAME" and closest(fault.first.text, BODY | WEIGHTS, 0.8):
+        return unknown_statement(fault.source, fault.first, BODY | WEIGHTS)
+    for token in (fault.token, fault.before):
+        if token is None or token.kind != "NAME":
+            continue
+        wanted = [w for w in (*HARD, *INNER, "require") if w != token.text]
+        near = closest(token.text, wanted, 0.75)
+        kind = _KINDS.get(near or "")
+        if kind and (token is not fault.token or fault.accepts(kind)):
+            message = f"unexpected `{token.text}`"
+            span = fault.span(token)
+            return fault.report("N120", message, meant(span, str(near)), at=token)
+    return None
 
 
 def unknown_statement(
@@ -371,6 +391,7 @@ _EXPLANATIONS: tuple[Explanation, ...] = (
     _arrow_from_nothing,
     _body_on_the_line,
     _use_without_from,
+    _misspelt_keyword,
     _half_a_scan,
     habits.nameless_metric,
     habits.path_of_others,

@@ -44,12 +44,11 @@ def nameless_config(fault: Fault) -> Diagnostic | None:
         text = f"big = {fault.before.text}"
         shown = f"config {text}{fault.rest(fault.token).text}"
         why = f"a choice has a name: write `{shown}`"
-        return fault.report(
-            "N120", "missing name", {"help": why, "fix": Fix(place, text)}
-        )
+        advice: Advice = {"help": why, "fix": Fix(place, text)}
+        return fault.report("N120", "missing name", advice)
     if fault.kind == "NAME":
         gap = Span(fault.source, fault.token.start, fault.token.start)
-        advice: Advice = {"help": "write `=` before it", "fix": Fix(gap, "= ")}
+        advice = {"help": "write `=` before it", "fix": Fix(gap, "= ")}
         return fault.report("N120", "missing `=`", advice)
     return None
 
