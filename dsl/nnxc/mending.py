@@ -62,7 +62,11 @@ def _at_the_declaration(
     """A name that is misspelt where it is declared, and right wherever it is read, is told once."""
     groups: dict[tuple[str, str], list[Diagnostic]] = {}
     for one in found:
-        if one.code in ("N200", "N201") and one.fix and one.fix.span == one.primary.span:
+        if (
+            one.code in ("N200", "N201")
+            and one.fix
+            and one.fix.span == one.primary.span
+        ):
             key = (one.primary.span.text, one.fix.text)
             groups.setdefault(key, []).append(one)
     for (right, wrong), uses in groups.items():

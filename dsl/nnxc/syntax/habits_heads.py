@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..diagnostics import Advice, Diagnostic, Fix, write
+from ..diagnostics import Advice, Diagnostic, Fix
 from ..source import Span
 from .fault import Fault
 
@@ -31,7 +31,7 @@ def scan_backwards(fault: Fault) -> Diagnostic | None:
         return None
     text = f"scan {found['x']} in {found['over']} over {found['axis']} reversed with "
     place = Span(fault.source, line.start, line.start + found.end())
-    advice = {**write(place, text), "help": f"write `{text.strip()} ...`"}
+    advice: Advice = {"help": f"write `{text.strip()} ...`", "fix": Fix(place, text)}
     return fault.report("N120", f"unexpected `{fault.token.text}`", advice)
 
 
