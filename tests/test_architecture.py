@@ -58,6 +58,7 @@ SHARED = {
     "__main__": "main",
     "dims_text": "dims",
     "dims_equation": "dims",
+    "mending": "diagnostics",
     "nodes": "instance",
     "evaluate": "instance",
     "scope": "instance",
