@@ -88,6 +88,7 @@ def _judge(family: Family) -> None:
     """In a process of its own: judge, and keep what came out."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     start, file = time.monotonic(), _kept(family)
+    of = _fingerprint(family)  # of what is judged, whatever is written meanwhile
     file.unlink(missing_ok=True)
     outcome = Outcome(family.name, Tally())
     try:
@@ -104,7 +105,7 @@ def _judge(family: Family) -> None:
         outcome.failure = f"{type(error).__name__}: {error} ({where.name})"
     outcome.seconds = time.monotonic() - start
     file.parent.mkdir(parents=True, exist_ok=True)
-    kept = {"of": _fingerprint(family), **asdict(outcome)}
+    kept = {"of": of, **asdict(outcome)}
     file.write_text(json.dumps(kept, indent=1) + "\n")
 
 

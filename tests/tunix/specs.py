@@ -28,6 +28,7 @@ TINY: dict[str, dict[str, Any]] = {
     "qwen3": SIZES | {"layers": 2, "tied": False},
     "gemma3": SIZES
     | {
+        "layers": 2,
         "kinds": ["sliding_attention", "full_attention"],
         "window": 4,
         "scale": 8**-0.5,

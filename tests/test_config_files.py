@@ -1,0 +1,57 @@
+"""Files `config.json` as published models have them, many older than the library of today.
+
+They leave out what had its default then, and say what no library reads any more, or only when
+sequences are sampled. All of them are read.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from emitting import ZOO, load, text_of
+
+FILES = json.loads((Path(__file__).parent / "configs/files.json").read_text())
+LIGHT = ("autoencoder_kl", "gemma2", "gpt2", "llama", "t5", "vit")
+
+
+def marked(name: str) -> Any:
+    light = name.partition(":")[0] in LIGHT
+    return pytest.param(name, marks=() if light else (pytest.mark.heavy,))
+
+
+def read(name: str, folder: Path, **more: Any) -> Any:
+    """The Config of a family from a file, with more in it."""
+    (folder / "config.json").write_text(json.dumps(FILES[name] | more))
+    spec = (ZOO / f"{name.partition(':')[0]}.nnx").read_text()
+    return load(text_of(spec, black=False)).read_config(folder)
+
+
+@pytest.mark.parametrize("name", [marked(name) for name in FILES])
+def test_a_published_file_is_read(name: str, tmp_path: Path) -> None:
+    read(name, tmp_path)
+
+
+def test_what_files_leave_out_is_the_default_of_their_library(tmp_path: Path) -> None:
+    t5, gated = read("t5", tmp_path), read("t5:v1_1", tmp_path)
+    assert (t5.gated, t5.active.__name__) == (False, "relu")
+    assert (gated.gated, gated.active.__name__) == (True, "gelu")
+    assert read("vit", tmp_path).bias and read("gemma2", tmp_path).kinds is None
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("llama:2", "rope_interleaved"),
+        ("gpt2", "scale_attn_by_inverse_layer_idx"),
+        ("bart", "normalize_before"),
+        ("qwen2", "use_mrope"),
+    ],
+)
+def test_old_keys_are_held_to_what_is_computed(
+    name: str, key: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=f"  {key} is True, the model assumes False"):
+        read(name, tmp_path, **{key: True})
