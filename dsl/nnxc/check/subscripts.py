@@ -8,7 +8,7 @@ from typing import Final
 
 from .. import ir
 from ..diagnostics import Advice, write
-from ..dims import Dim, DimError, const
+from ..dims import Comparison, Dim, DimError, const
 from ..ops.base import Kind
 from ..record import Record, replace
 from ..shapes import Axis, TensorType, is_int
@@ -228,6 +228,22 @@ def _in_range(ctx: Context, at: Static, size: Dim, span: Span) -> None:
     n = size.value
     if at.known and n is not None and not -n <= at.value < n:
         ctx.fail("N307", f"index {at.value} is outside an axis of size {n}", span)
+    if at.known and n is None:
+        least = at.value + 1 if at.value >= 0 else -at.value
+        text = f"index {at.value} is outside an axis of size {size}"
+        _reaches(ctx, size, const(least), text, span)
+
+
+def _reaches(ctx: Context, size: Dim, end: Dim, message: str, span: Span) -> None:
+    """An axis whose size is a parameter goes at least so far, or one goes so far as a number."""
+    if size.name is None and end.value is None:
+        return
+    if end == const(1) or ctx.compare(size, end) is Comparison.EQUAL:
+        return  # an axis has an entry
+    symbols = size.symbols | end.symbols
+    if ctx.internal(symbols) or ctx.roots(symbols) & ctx.axes.keys():
+        return
+    ctx.fact(size, end, span, message, code="N307", relation=">=")
 
 
 def _slice(ctx: Context, node: tree.Slice, size: Dim) -> tuple[ir.SliceOf, Dim]:
@@ -248,6 +264,9 @@ def _slice(ctx: Context, node: tree.Slice, size: Dim) -> tuple[ir.SliceOf, Dim]:
         ctx.fail("N307", f"this slice of an axis of size {size} is empty", node.span)
     if size.value is not None and high.value is not None and high.value > size.value:
         ctx.fail("N307", f"this slice ends beyond an axis of size {size}", node.span)
+    if node.upper is not None and (size.value is None or high.value is None):
+        message = f"this slice ends beyond an axis of size {size}"
+        _reaches(ctx, size, high, message, node.span)
     return ir.SliceOf(lower, upper, step), length
 
 
