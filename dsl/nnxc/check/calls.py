@@ -359,7 +359,7 @@ def evaluate_block_params(
             if param.default is None:
                 if not (written.unknown or signature.lossy):
                     text = f"`{signature.definition.name}` needs `{name}`"
-                    ctx.error("N211", text, span)
+                    ctx.error("N211", text, span, help=_give(span, name))
                 broken = True
             continue
         if param.kind is None:
@@ -375,6 +375,14 @@ def evaluate_block_params(
     if broken:
         raise Fault
     return done
+
+
+def _give(span: Span, name: str) -> str:
+    """How a call gives what it lacks."""
+    head, _, inside = span.text.partition("(")
+    before = inside.removesuffix(")").strip()
+    more = f"{before}, " if before else ""
+    return f"give it: `{head}({more}{name}=...)`"
 
 
 def _over_axes(param: Param, converted: Converted) -> Converted:

@@ -30,6 +30,11 @@ def wrong(ctx: Context, param: OpParam, node: tree.Expr, value: Value) -> NoRetu
     text = spelling.value(ctx, node, param)
     if isinstance(node, tree.Binary) and node.op == "/" and param.kind in _WHOLE:
         text = f"{node.left.span.text} // {node.right.span.text}"
+    number = isinstance(value, Static) and value.known and value.value in (0, 1)
+    if param.kind is Kind.BOOL and number:
+        text = str(bool(value.value)).lower()  # type: ignore[union-attr]
+    if isinstance(value, Static) and value.flavor == "float" and param.kind in _WHOLE:
+        text = f"int({text})" if text == node.span.text else text
     advice = write(node.span, text) if text != node.span.text else {}
     message = f"`{param.name}` must be {EXPECTED[param.kind]}"
     ctx.fail("N207", message, node.span, label, **advice)

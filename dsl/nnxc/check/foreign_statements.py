@@ -33,6 +33,10 @@ def statement(ctx: Context, node: object) -> Advice | None:
             called = last_name(func)
             if called == "Input":
                 return _input(ctx, name.id, args, span)
+            if ctx.kind == "train" and called.endswith(("LR", "Scheduler")):
+                return {
+                    "help": "a schedule stands for the rate: `adam(cosine(1e-3, 10_000))`"
+                }
             if called == "chain" and ctx.kind == "train":
                 return _chained(ctx, name.id, args, span)
             if called in _DECLARES:

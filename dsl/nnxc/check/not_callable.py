@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import NoReturn
 
-from ..diagnostics import Label
+from .. import ir
+from ..diagnostics import Advice, Fix, Label
+from ..source import Span
 from ..syntax import tree
 from .context import Context
 from .declarations import with_article
+from .values import Static, Value
 
 
 def no_layer_too(ctx: Context, node: tree.Expr) -> None:
@@ -39,3 +43,20 @@ def not_callable(ctx: Context, node: tree.Expr) -> NoReturn:
         related=(Label(held.span, f"here `{held.name}` is {with_article(held.what)}"),),
         help=f"give it another name to use the library's `{held.name}`",
     )
+
+
+def what_applies(ctx: Context, func: Value) -> Advice:
+    """What stands after an arrow; of a parameter that is a text, the activation of that name."""
+    param = func.param if isinstance(func, Static) else None
+    match param and param.default:
+        case ir.Literal(str(text)) if param and text in ctx.functions:
+            source, end = param.span.source, param.span.end
+            found = re.compile(rf" *= *([\"']){text}\1").match(source.text, end)
+            help = f"an activation has no quotes: write `{param.name} = {text}`"
+            if found is None:
+                return {"help": help}
+            return {
+                "help": help,
+                "fix": Fix(Span(source, end, found.end()), f" = {text}"),
+            }
+    return {"help": "after an arrow stands what is applied"}

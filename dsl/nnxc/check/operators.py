@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -13,6 +14,7 @@ from ..source import Span
 from ..syntax import tree
 from . import lists, native, statics
 from .activations import known
+from .aligning import aligned
 from .context import Context
 from .values import (
     BAD,
@@ -94,7 +96,8 @@ def tensors(
     a = as_tensor(ctx, left, node.left, f"the left of `{op}`").expr
     b = as_tensor(ctx, right, node.right, f"the right of `{op}`").expr
     assert isinstance(a.type, TensorType) and isinstance(b.type, TensorType)
-    shape = broadcast(ctx, a.type, b.type, node.span)
+    sides = ((a.type, node.left.span), (b.type, node.right.span))
+    shape = broadcast(ctx, a.type, b.type, node.span, lambda: aligned(ctx, sides))
     dtype = _dtype(ctx, op, a, b, node.span)
     return ir.Operator(op, (a, b), shape.with_dtype(dtype), node.span)
 
@@ -163,9 +166,14 @@ def _weak(side: ir.Expr, other: ir.Expr) -> str:
 
 
 def broadcast(
-    ctx: Context, left: TensorType, right: TensorType, span: Span
+    ctx: Context,
+    left: TensorType,
+    right: TensorType,
+    span: Span,
+    align: Callable[[], Advice] = dict,  # type: ignore[assignment]
 ) -> TensorType:
-    """The shape of an elementwise result; axes are equal, or one of them is 1."""
+    """The shape of an elementwise result; axes are equal, or one of them is 1. `align` is asked
+    how they could be."""
     if not left.lead and not left.axes:
         return right
     if not right.lead and not right.axes:
@@ -178,8 +186,12 @@ def broadcast(
     rank = max(left.rank, right.rank)
     a = (None,) * (rank - left.rank) + left.axes
     b = (None,) * (rank - right.rank) + right.axes
-    axes = tuple(_axis(ctx, x, y, left, right, span) for x, y in zip(a, b, strict=True))
+    pairs = zip(a, b, strict=True)
+    axes = tuple(_axis(ctx, x, y, left, right, span, align) for x, y in pairs)
     return TensorType(left.dtype, axes, left.lead or right.lead)
+
+
+_EQUAL = "must be equal, or one of them 1"
 
 
 def _axis(
@@ -189,6 +201,7 @@ def _axis(
     left: TensorType,
     right: TensorType,
     span: Span,
+    align: Callable[[], Advice],
 ) -> Axis:
     if a is None or b is None:
         found = a or b
@@ -205,7 +218,7 @@ def _axis(
             span,
             "shapes do not match",
             label=f"{left} and {right}",
-            help=f"{a.size} and {b.size} must be equal, or one of them 1",
+            advise=lambda: align() or {"help": f"{a.size} and {b.size} {_EQUAL}"},
         )
     return Axis(a.size, a.label or b.label)
 

@@ -11,6 +11,7 @@ from . import statics
 from .activations import activation, by_name, is_activation
 from .context import Context
 from .declarations import check_name
+from .static_calls import CONSTANTS
 from .values import OpRef, Param, Static
 
 
@@ -83,11 +84,26 @@ def _default(ctx: Context, param: Param, node: tree.Expr) -> None:
             param.kind = kinds[flavor]
 
 
+def _known_activation(ctx: Context, node: tree.Name) -> None:
+    """A bare name in a default is that of an activation."""
+    if node.id in (*ctx.scope, *ctx.functions, *ctx.signatures):
+        return
+    known = [name for name, op in ctx.functions.items() if is_activation(op)]
+    text = f"there is no name `{node.id}`"
+    ctx.fail("N200", text, node.span, **ctx.suggest(node.id, known, node.span))
+
+
 def _default_value(ctx: Context, node: tree.Expr) -> Static:
     """Defaults are literals, arithmetic on them, lists, and activations by name."""
     from .expressions import expr
 
     by_name(ctx, node)
+    if (
+        isinstance(node, tree.Name)
+        and node.id[:1].islower()
+        and node.id not in CONSTANTS
+    ):
+        _known_activation(ctx, node)
     value = expr(ctx, node)
     if isinstance(value, OpRef) and is_activation(value.op):
         return Static(activation(ctx, value.op), "function")

@@ -12,7 +12,7 @@ from .apply import check_count
 from .context import Context
 from .functions import function, invoke
 from .invoke import FUNCTIONS, apply, bind_layer, call_model, call_value, declare
-from .not_callable import no_layer_too
+from .not_callable import no_layer_too, what_applies
 from .values import (
     BAD,
     Applied,
@@ -302,5 +302,5 @@ def _name_stage(ctx: Context, node: tree.Name | tree.Attribute, value: Value) ->
         "N216",
         f"`{node.span.text[:40]}` is a value, not a layer or function",
         node.span,
-        help="after an arrow stands what is applied",
+        **what_applies(ctx, func),
     )

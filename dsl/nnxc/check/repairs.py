@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..diagnostics import Advice, write
@@ -15,6 +15,7 @@ from ..source import Span
 from ..syntax import tree
 from ..syntax.walk import nodes_in
 from . import native
+from .aligning import aligned
 from .context import Context
 
 Types = tuple[Any, ...]
@@ -38,18 +39,35 @@ def repair(
     if at == "mask" and at in spans and (kept := _attended(ctx, spans[at])):
         return kept
     names = [i.name for i in op.inputs]
+    if at is None and (stretched := _stretched(ctx, names, found, spans)):
+        return stretched
     if at not in names or at not in spans:
         return otherwise
     index, span = names.index(at), spans[at]
     if not isinstance(found[index], TensorType) or not _is_value(ctx, span):
         return otherwise
-    for changed, text in _changes(ctx, found[index], span):
+    for changed, text in _changes(ctx, found[index], span, at):
         types = (*found[:index], changed, *found[index + 1 :])
         if _fits(ctx, op, types, args):
             advice = write(span, text)
             shown = help and _pattern(text, span) in help
             return {"help": help, "fix": advice["fix"]} if help and shown else advice
     return otherwise
+
+
+def _stretched(
+    ctx: Context, names: Sequence[str], found: Types, spans: Mapping[str, Span]
+) -> Advice:
+    """Axes for the tensor that has fewer than the others."""
+    pairs = zip(names, found, strict=False)
+    sides = [
+        (t, spans[n]) for n, t in pairs if isinstance(t, TensorType) and n in spans
+    ]
+    large = max(sides, key=lambda side: side[0].rank, default=None)
+    for side in sides:
+        if large and side[0].rank and (advice := aligned(ctx, (side, large))):
+            return advice
+    return {}
 
 
 def _axis_by_name(ctx: Context, op: Op) -> Advice:
@@ -108,7 +126,7 @@ def _is_value(ctx: Context, span: Span) -> bool:
 
 
 def _changes(
-    ctx: Context, type: TensorType, span: Span
+    ctx: Context, type: TensorType, span: Span, at: str
 ) -> Iterator[tuple[TensorType, str]]:
     """What a tensor may have been meant as, and how that is written."""
     text = span.text
@@ -133,6 +151,8 @@ def _changes(
     if type.axes and type.sizes[-1].value == 1:
         yield type.with_axes(type.axes[:-1]), f"{text}[..., 0]"
     one = Axis(const(1))
+    if at != "mask":
+        return
     if type.rank == 2:
         axes = (type.axes[0], one, one, type.axes[1])
         yield type.with_axes(axes), f"{text}[:, none, none, :]"

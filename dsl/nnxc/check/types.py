@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from .. import ir
 from ..diagnostics import Advice, Label, did_you_mean, meant, remove, write
-from ..dims import Dim, DimError, product, symbol
+from ..dims import Comparison, Dim, DimError, product, symbol
 from ..shapes import DTYPES, Axis, TensorType, is_float
 from ..source import Span
 from ..syntax import tree
@@ -240,8 +240,22 @@ def reshape(
         f"{source} does not fit {target}",
         label=f"{after} elements, not {before}",
         code="N316",
+        advise=lambda: _with_batch(ctx, source, target, span),
     )
     return ir.Reshape(value.expr, _labelled(source, target), span)
+
+
+def _with_batch(
+    ctx: Context, source: TensorType, target: TensorType, span: Span
+) -> Advice:
+    """Advice to write the axis of examples too, which the shape leaves out."""
+    if not source.axes or source.lead or not span.text.startswith("["):
+        return {}
+    first = source.axes[0].size
+    before, after = product(source.sizes), product((first, *target.sizes))
+    if ctx.compare(before, after) is not Comparison.EQUAL:
+        return {}
+    return write(span, f"[{first}, {span.text[1:]}")
 
 
 def _expand_lead(

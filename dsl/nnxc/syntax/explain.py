@@ -7,7 +7,7 @@ where it does not apply. The last always applies.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from ..diagnostics import (
     Advice,
@@ -15,7 +15,6 @@ from ..diagnostics import (
     Fix,
     Label,
     closest,
-    did_you_mean,
     meant,
     remove,
     write,
@@ -229,15 +228,16 @@ def _unknown_statement(fault: Fault) -> Diagnostic | None:
 
 def _misspelt_keyword(fault: Fault) -> Diagnostic | None:
     """`retturn (x)`, `scan xt in x over T wiht h = ...`, `config reqire "key"`."""
-    if fault.first.kind == "NAME" and closest(fault.first.text, BODY | WEIGHTS, 0.8):
+    if fault.first.kind == "NAME" and misspelt(fault.first.text, BODY | WEIGHTS, 0.8):
         return unknown_statement(fault.source, fault.first, BODY | WEIGHTS)
     for token in (fault.token, fault.before):
         if token is None or token.kind != "NAME":
             continue
-        wanted = [w for w in (*HARD, *INNER, "require") if w != token.text]
-        near = closest(token.text, wanted, 0.75)
-        kind = _KINDS.get(near or "")
-        if kind and (token is not fault.token or fault.accepts(kind)):
+        wanted = {*HARD, *INNER} - {token.text}
+        if token is fault.token:
+            wanted = {w for w in wanted if fault.accepts(_KINDS.get(w, ""))}
+        near = misspelt(token.text, wanted, 0.75)
+        if near:
             message = f"unexpected `{token.text}`"
             span = fault.span(token)
             return fault.report("N120", message, meant(span, str(near)), at=token)
@@ -250,8 +250,16 @@ def unknown_statement(
     """N133, for a line whose first word begins no statement."""
     span = Span(source, first.start, first.end)
     message = f"no statement begins with `{first.text}`"
-    advice = did_you_mean(span, first.text, words)
+    near = misspelt(first.text, words)
+    advice = meant(span, near) if near else {}
     return Diagnostic("N133", message, Label(span), **advice)
+
+
+def misspelt(word: str, words: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """The word that another is, all but a letter, or with its letters in another order."""
+    known = sorted(words)
+    alike = (w for w in known if sorted(w) == sorted(word))
+    return next(alike, None) or closest(word, known, cutoff)
 
 
 def _missing_comma(fault: Fault) -> Diagnostic | None:
@@ -368,6 +376,11 @@ _EXPLANATIONS: tuple[Explanation, ...] = (
     habits_heads.keyword_gets_value,
     habits_heads.nameless_config,
     habits_values.printed,
+    habits_values.two_colons,
+    habits_values.colon_after_return,
+    habits_values.long_arrow,
+    habits_values.trailing_comma,
+    habits_values.words_behind,
     habits_heads.scan_backwards,
     habits_values.shape_by_value,
     habits_values.typed_value,

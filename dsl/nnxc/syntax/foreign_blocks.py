@@ -21,6 +21,8 @@ _HELP = {
 
 def begins(line: Line) -> bool:
     """Whether a line opens such a statement."""
+    if [token.text for token in line.tokens[:2]] == ["if", "__name__"]:
+        return True
     if line.word not in _HELP or len(line.tokens) < 3:
         return False
     follows, last = line.tokens[1], line.tokens[-2]
@@ -42,6 +44,10 @@ def goes_on(line: Line, head: Line) -> bool:
 
 def explained(source: Source, line: Line) -> Diagnostic:
     word = line.tokens[0]
+    if word.text == "if":
+        label = Label(Span(source, line.tokens[1].start, line.tokens[1].end))
+        help = "a spec is not run: leave it out"
+        return Diagnostic("N122", "`__name__` is Python", label, help=help)
     message = f"there is no statement `{word.text}`"
     label = Label(Span(source, word.start, word.end))
     return Diagnostic("N122", message, label, help=_HELP[word.text])

@@ -85,3 +85,52 @@ def printed(fault: Fault) -> Diagnostic | None:
         return None
     advice = remove(fault.whole_line, "a spec prints nothing: leave it out")
     return fault.report("N122", "`print` is Python", advice, at=fault.first)
+
+
+def two_colons(fault: Fault) -> Diagnostic | None:
+    """`model Net(d = 8)::`."""
+    if fault.kind != "COLON" or not fault.comes_after("COLON"):
+        return None
+    advice = remove(fault.span(fault.token), "one is enough: leave it out")
+    return fault.report("N120", "unexpected `:`", advice)
+
+
+def colon_after_return(fault: Fault) -> Diagnostic | None:
+    """`return: x`."""
+    if fault.kind != "COLON" or fault.failure.index != 1 or fault.accepts("PLUS"):
+        return None
+    if fault.first.kind not in ("RETURN", "REQUIRE", "COLLECT", "INPUT", "BATCH"):
+        return None
+    advice = remove(fault.span(fault.token), "leave out the `:`")
+    return fault.report("N120", "unexpected `:`", advice)
+
+
+def long_arrow(fault: Fault) -> Diagnostic | None:
+    """`x --> f`, `x - > f`."""
+    if fault.kind not in ("ARROW", "GT") or not fault.comes_after("MINUS"):
+        return None
+    assert fault.before is not None
+    place = fault.span(fault.before).to(fault.span(fault.token))
+    message = f"`{place.text}` is no operator here"
+    return fault.report("N138", message, write(place, "->"), at=fault.before)
+
+
+def trailing_comma(fault: Fault) -> Diagnostic | None:
+    """`return x,`."""
+    if fault.kind != END or not fault.comes_after("COMMA") or fault.inside:
+        return None
+    assert fault.before is not None
+    advice = remove(fault.span(fault.before), "leave out the `,`")
+    return fault.report("N120", "nothing after `,`", advice, at=fault.before)
+
+
+def words_behind(fault: Fault) -> Diagnostic | None:
+    """`return x -> f the head`: a comment without its sign."""
+    rest = fault.line.tokens[fault.failure.index : -1]
+    if fault.inside or not fault.accepts(END) or len(rest) < 2:
+        return None
+    if any(token.kind != "NAME" for token in rest):
+        return None
+    gap = Span(fault.source, fault.token.start, fault.token.start)
+    advice: Advice = {"help": "comments begin with `#`", "fix": Fix(gap, "# ")}
+    return fault.report("N120", f"unexpected `{fault.token.text}`", advice)

@@ -81,6 +81,10 @@ _CHARACTERS = {
 """Characters that no word has, likewise."""
 
 
+_ALIKE = dict(zip("асеорхуіѕАВСЕНКМОРТХ", "aceopxyisABCEHKMOPTX", strict=True))
+"""Letters of another alphabet that look like Latin ones."""
+
+
 def _either(words: list[str]) -> str:
     return "|".join(re.escape(word) for word in words)
 
@@ -244,17 +248,25 @@ class _Scanner:
                 )
 
     def fault(
-        self, code: str, message: str, start: int, end: int, help: str | None = None
+        self,
+        code: str,
+        message: str,
+        start: int,
+        end: int,
+        help: str | None = None,
+        fix: Fix | None = None,
     ) -> None:
         self.row.broken = True
-        self.sink.error(code, message, Span(self.source, start, end), help=help)
+        span = Span(self.source, start, end)
+        self.sink.error(code, message, span, help=help, fix=fix)
 
     def unknown(self, group: str | None, text: str, start: int, end: int) -> None:
         match group:
             case "open_string":
                 self.row.swallowed = True
                 help = f"end it on this line with {text[0]}"
-                self.fault("N112", "unterminated string", start, end, help)
+                fix = self.closed(text, start)
+                self.fault("N112", "unterminated string", start, end, help, fix)
             case "null":
                 self.row.broken = True
             case "foreign":
@@ -266,6 +278,16 @@ class _Scanner:
                 self.sink.error("N138", message, span, help=help, fix=fix)
             case _ if not self.row.opaque:
                 self.unknown_character(text[0], start)
+
+    def closed(self, text: str, start: int) -> Fix | None:
+        """The quote that a string lacks, before what ends a line behind it."""
+        inside = text[1:].partition(" #")[0].rstrip()
+        kept = inside.rstrip(":,)]")
+        end = start + 1 + len(kept)
+        other = {"'": '"', '"': "'"}[text[0]]
+        if kept.endswith(other):
+            return Fix(Span(self.source, end - 1, end), text[0])
+        return Fix(Span(self.source, end, end), text[0]) if kept else None
 
     def updated(self, operator: str, start: int, end: int) -> Fix | None:
         """`x = x / y` for `x /= y`."""
@@ -314,12 +336,26 @@ class _Scanner:
     def unknown_character(self, char: str, start: int) -> None:
         shown = f"`{char}`" if char.isprintable() else f"U+{ord(char):04X}"
         help, right = _CHARACTERS.get(char, (None, None))
+        if help is None and char in _ALIKE:
+            plain = _ALIKE[char]
+            help, right = f"this is no Latin letter: write a plain `{plain}`", plain
         if help is None and char.isalpha():
             help = "names are made of ASCII letters, digits and `_`"
         span = Span(self.source, start, start + 1)
-        fix = self.line_end(char, start) if right is None else Fix(span, right)
+        fix = self.line_end(char, start) if right is None else self.plain(start)
         self.row.broken = True
         self.sink.error("N116", f"unknown character {shown}", span, help=help, fix=fix)
+
+    def plain(self, start: int) -> Fix:
+        """Plain characters for all such that stand from here to the end of the line."""
+        text = self.source.text
+        stop = text.find("\n", start)
+        line = text[start : stop if stop >= 0 else len(text)].partition(" #")[0]
+        plain = {c: right for c, (_, right) in _CHARACTERS.items() if right is not None}
+        plain |= _ALIKE
+        last = max(at for at, char in enumerate(line) if char in plain)
+        span = Span(self.source, start, start + last + 1)
+        return Fix(span, "".join(plain.get(char, char) for char in span.text))
 
     def choice(self, start: int) -> Fix | None:
         """`y = a if condition else b` for `y = condition ? a : b`."""

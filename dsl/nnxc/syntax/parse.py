@@ -116,7 +116,9 @@ class _Blocks:
     def item(self, line: Line) -> tree.Item | None:
         if line.indent and not self.is_statement(line):
             help = "top-level forms begin at the left margin"
-            self.error("N107", "unexpected indentation", line, help)
+            self.error(
+                "N107", "unexpected indentation", line, help, self.margin(line, 0)
+            )
         if line.word not in TOP and not line.opaque and self.strays(line):
             return None
         line.begin_with_keyword()
@@ -145,6 +147,8 @@ class _Blocks:
             self.at += 1
         elif self.is_foreign(line):
             self.skip_foreign(line)
+        elif foreign_blocks.begins(line):
+            self.skip_block(line)
         elif self.is_statement(line):
             self.grammar = self.guessed(line, self.at + 1)
             self.statements(line.indent, -1, top=True)
@@ -190,8 +194,22 @@ class _Blocks:
         if not (line and adopts and self.is_statement(line)):
             self.sink.error("N108", message, at, help=help)
             return ()
-        self.error("N108", "missing indentation", line, "indent by four spaces")
-        return self.statements(line.indent, head.indent - 1, top=True)
+        start = self.at
+        found = self.statements(line.indent, head.indent - 1, top=True)
+        fix = self.indented(self.lines[start : self.at])
+        self.error("N108", "missing indentation", line, "indent by four spaces", fix)
+        return found
+
+    def indented(self, lines: list[Line]) -> Fix | None:
+        """A fix that indents lines by four spaces more."""
+        if any(line.tabs for line in lines):
+            return None
+        start = line_span(self.source, lines[0]).start
+        span = Span(self.source, start, lines[-1].tokens[-1].end)
+        rows = span.text.split("\n")
+        return Fix(
+            span, "\n".join(f"    {row}" if row.strip() else row for row in rows)
+        )
 
     def nested(self, head: Line, line: Line) -> tuple[tree.Statement, ...]:
         if self.depth == MAX_BLOCKS:
@@ -424,8 +442,9 @@ class _Blocks:
         """What was told of the lines below the one at `start`, up to the present, is not."""
         skipped = self.lines[start + 1 : self.at]
         if skipped:
-            first, last = skipped[0].tokens[0], skipped[-1].tokens[-1]
-            self.sink.forget(Span(self.source, first.start, last.end))
+            start = line_span(self.source, skipped[0]).start
+            end = skipped[-1].tokens[-1].end
+            self.sink.forget(Span(self.source, start, end))
 
     def around(self, line: Line) -> dict[str, Any]:
         """What a fix must change around a line of Python."""
