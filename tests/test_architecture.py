@@ -22,7 +22,7 @@ ROWS: dict[str, set[str]] = {
     "fresh": set(),
     "files": {"fresh"},
     "header": set(),
-    "diagnostics": {"source"},
+    "diagnostics": {"source", "codes"},
     "shapes": {"dims"},
     "ops": {"dims", "shapes"},
     "syntax": {"source", "diagnostics", "codes", "lark"},

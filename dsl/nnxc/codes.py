@@ -178,3 +178,19 @@ CODES: dict[str, str] = {
     "N907": "spec not formatted",
     "N908": "nothing to scan",
 }
+
+HELPS: dict[str, str] = {
+    "N131": "leave one of them out",
+    "N201": "give it a value above this line",
+    "N202": "give one of them another name",
+    "N210": "leave one of them out",
+    "N222": "elements are counted from 0, from the end with -1",
+    "N234": "name as many as there are, with `_` for what is not needed",
+    "N242": "move it into a `train`",
+    "N245": "write a line for each",
+    "N303": "an index adds or takes axes: `x[:, none]`, `x[:, 0]`",
+    "N306": 'a pattern names the axes before and after: "b t d, d e -> b t e"',
+    "N315": "a size is a whole number above 0",
+    "N316": "the sizes multiply to as many elements as before",
+}
+"""What is said where nothing more is known."""

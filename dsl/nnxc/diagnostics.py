@@ -9,7 +9,8 @@ from difflib import get_close_matches
 from textwrap import dedent, indent
 from typing import TypedDict
 
-from .record import Record
+from .codes import HELPS
+from .record import Record, replace
 from .source import Source, Span
 
 
@@ -99,8 +100,13 @@ class Sink:
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """All findings, ordered by file and place, less those that another's fix mends too."""
-        found = sorted(self.found.values(), key=lambda d: d.sort_key)
+        found = sorted(map(helped, self.found.values()), key=lambda d: d.sort_key)
         return tuple(d for d in found if not any(_mends(o, d) for o in found))
+
+
+def helped(one: Diagnostic) -> Diagnostic:
+    """A finding with the help of its code, where it has none of its own."""
+    return one if one.help else replace(one, help=HELPS.get(one.code))
 
 
 def _mends(wide: Diagnostic, narrow: Diagnostic) -> bool:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 
-from .diagnostics import Diagnostic, Fix, Label, meant
+from .diagnostics import Diagnostic, Fix, Label, helped, meant
 from .record import Record, replace
 from .source import Source, Span
 
 MAX_TEXT = 50_000  # characters of a spec that is checked again
 ROUNDS = 4
 GUESS = "did you mean"
+NOT_SUCH = ("N214", "N216")  # no such attribute, cannot be applied
 OTHERS = ("N24", "N26", "N3", "N9")  # of use, shapes, files: mistakes by themselves
 
 Again = Callable[[str], tuple[Diagnostic, ...]]
@@ -37,15 +38,14 @@ def tried(
     a fix too, both are one; where it has none, that mistake is the one to tell. What goes
     away by the fixes of others only followed from them.
     """
-    found = _at_the_declaration(source, found)
+    found = _without_self(_at_the_declaration(source, found))
     for turn in range(ROUNDS):
         if len(source.text) > MAX_TEXT or not any(d.fix for d in found):
             break
         last = turn == ROUNDS - 1
         text, places, fixes = _applied(source, found)
         rest = [d for d in again(text) if d.primary.span.source.path == source.path]
-        told = {(d.code, d.message) for d in found}
-        left = [d for d in rest if (d.code, d.message) not in told]
+        left = [d for d in rest if _is_new(d, found, places)]
         found = tuple(
             _completed(d, places, left, last)
             for d in found
@@ -54,6 +54,16 @@ def tried(
         if not any(_about(p, d) for p in places for d in left):
             break
     return found
+
+
+def _without_self(found: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:
+    """`self.config`, where there is no `config`: one mistake."""
+    starts = {d.primary.span.start for d in found if d.code == "N200"}
+    return tuple(
+        d
+        for d in found
+        if d.message != "`self` is Python" or d.primary.span.end + 1 not in starts
+    )
 
 
 def _at_the_declaration(
@@ -113,12 +123,14 @@ def _completed(
 ) -> Diagnostic:
     """A finding, with what its fix leaves behind mended as well, or told in its place."""
     place = next((p for p in places if p.owner is one), None)
+    if place and _is_wrong(one, place, left):
+        return helped(replace(one, help=None, fix=None))
     inside = [d for d in left if place and _about(place, d)]
     if place is None or one.fix is None or not inside:
         return one
     open_ = [d for d in inside if last or not d.fix or not place.holds(d.fix.span)]
     if open_ and one.help and one.help.startswith(GUESS):
-        return replace(one, help=None, fix=None)
+        return helped(replace(one, help=None, fix=None))
     if open_:
         return _instead(one, one.fix, open_[0])
     text, free = one.fix.text, len(one.fix.text)
@@ -131,9 +143,26 @@ def _completed(
     return replace(one, help=help, fix=Fix(one.fix.span, text))
 
 
+def _is_new(
+    one: Diagnostic, found: Sequence[Diagnostic], places: Sequence[_Place]
+) -> bool:
+    """Whether a finding is none of those before, or one that its own fix leaves as it is."""
+    same = [d for d in found if (d.code, d.message) == (one.code, one.message)]
+    return not same or any(
+        p.owner in same and p.holds(one.primary.span) for p in places
+    )
+
+
 def _about(place: _Place, one: Diagnostic) -> bool:
     """Whether a fix is to blame for what stands in it."""
     return place.holds(one.primary.span) and not one.code.startswith(OTHERS)
+
+
+def _is_wrong(one: Diagnostic, place: _Place, left: Sequence[Diagnostic]) -> bool:
+    """Whether what a word was taken for cannot stand there."""
+    guess = one.help is not None and one.help.startswith(GUESS)
+    behind = (d for d in left if d.code in NOT_SUCH)
+    return guess and any(0 <= d.primary.span.start - place.end <= 1 for d in behind)
 
 
 def _instead(one: Diagnostic, fix: Fix, rest: Diagnostic) -> Diagnostic:
@@ -146,7 +175,8 @@ def _instead(one: Diagnostic, fix: Fix, rest: Diagnostic) -> Diagnostic:
         Span(fix.span.source, start, start + len(word)) if known else one.primary.span
     )
     label = Label(span, rest.primary.text)
-    return Diagnostic(rest.code, rest.message, label, (), rest.help)
+    help = None if rest.message == one.message else rest.help
+    return helped(Diagnostic(rest.code, rest.message, label, (), help))
 
 
 def _follows(

@@ -167,6 +167,10 @@ def _put(
 ) -> None:
     if name in into:
         advice = native.without_input_size(ctx, op, arg)
+        if isinstance(into[name], tree.String):
+            advice = {
+                "help": f"`{op.name}` takes no pattern; `expand` and `broadcast` add axes"
+            }
         ctx.fail("N210", f"`{name}` is given twice", arg.span, **advice)
     into[name] = arg.value
     written.spans[name] = arg.span

@@ -299,6 +299,8 @@ def attribute(ctx: Context, node: tree.Attribute) -> Value:
 
 def _part(node: tree.Attribute) -> Advice:
     hint = foreign.HINTS.get(node.name)
+    if hint is None and isinstance(node.value, tree.Name) and node.value.id == "config":
+        hint = f"parameters stand by themselves: `model Net({node.name} = ...)`"
     return {"help": hint} if hint else {}
 
 

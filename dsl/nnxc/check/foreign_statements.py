@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..diagnostics import Advice, Fix, write
+from ..diagnostics import Advice, Fix, remove, write
+from ..ops import INITIALIZERS
 from ..source import Span
 from ..syntax import tree
 from . import foreign_names
 from .context import Context
 from .spelling import listed, spell
-from .tree_parts import last_name
+from .tree_parts import last_name, whole_line
 
 _INITIAL = {"randn": "normal", "normal": "normal", "empty": "zeros", "rand": "uniform"}
 _DECLARES = {
@@ -49,6 +50,10 @@ def statement(ctx: Context, node: object) -> Advice | None:
 def _called(
     ctx: Context, called: str, args: Sequence[tree.Arg], span: Span
 ) -> Advice | None:
+    if called.endswith("_") and foreign_names.known(ctx, called[:-1]) in INITIALIZERS:
+        named = foreign_names.known(ctx, called[:-1])
+        why = f"initialisers are arguments, `kernel_init={named}`: leave it out"
+        return remove(whole_line(span), why)
     match called, args:
         case "register_buffer" | "register_parameter", [
             tree.Arg(_, tree.String(name)),

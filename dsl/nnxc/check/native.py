@@ -88,9 +88,14 @@ def input_by_name(ctx: Context, op: Op, arg: tree.Arg) -> Advice | None:
     call = chain[-2] if len(chain) > 1 else None
     kind = type_of(ctx, arg.value)
     further = op.inputs[1:]
-    if op.group != "layer" or not isinstance(call, tree.Call) or kind is None:
+    if op.group != "layer" or not isinstance(call, tree.Call):
         return None
-    if not further or type_of(ctx, call.args[0].value) is not None:
+    first = call.args[0]
+    if arg is not first and type_of(ctx, first.value) is not None:
+        behind = ", ".join(a.span.text for a in call.args[1:])
+        text = f"({first.span.text} -> {call.func.span.text}({behind}))"
+        return write(call.span, text, "inputs come by arrows")
+    if kind is None or not further:
         return None
     kept = call.span.text[: arg.span.start - call.span.start]
     rest = call.args[call.args.index(arg) + 1 :]

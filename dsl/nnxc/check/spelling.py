@@ -5,6 +5,7 @@ It is spelt by its own text, in which the parts that others write differently ar
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from ..dims import Dim, DimError, floordiv, product
@@ -88,6 +89,7 @@ def placed(text: str, parent: Record | None) -> str:
 def _arrows(text: str) -> bool:
     """Whether a text has an arrow outside of brackets."""
     depth = 0
+    text = re.sub(r"([\"']).*?\1", "", text)
     for at, char in enumerate(text):
         depth += (char in "([") - (char in ")]")
         if not depth and text.startswith("->", at):

@@ -22,7 +22,11 @@ def call(ctx: Context, name: str, args: tuple[Static, ...], span: Span) -> Stati
     low, high = ARITY[name]
     if not low <= len(args) <= high:
         expected = str(low) if low == high else f"{low} to {high}"
-        ctx.fail("N205", f"`{name}` takes {expected} arguments, not {len(args)}", span)
+        many = "argument" if expected == "1" else "arguments"
+        text = f"`{name}` takes {expected} {many}, not {len(args)}"
+        counts = "it counts from 0: write `i + 1` where it is read"
+        help = counts if name == "enumerate" else None
+        ctx.fail("N205", text, span, help=help)
     match name:
         case "range" | "enumerate" | "zip" | "reversed":
             return Static(

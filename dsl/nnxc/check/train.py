@@ -240,6 +240,8 @@ def _not_here(ctx: Context, node: tree.Statement, parts: Parts) -> NoReturn:
     """What belongs in a model; some stands for what a train has instead."""
     advice: Advice = {}
     match node:
+        case tree.For():
+            advice = {"help": "the loop over batches is yours, and calls `train_step`"}
         case tree.Return((value,)) if "loss" not in parts.goal.seen:
             advice = write(node.span, f"loss = {value.span.text}")
             parts.goal.seen["loss"] = node.span

@@ -54,7 +54,11 @@ def _meant(ctx: Context, node: tree.Name, close: str | None) -> Advice:
         return found
     if node.id in foreign.HINTS:
         return {"help": foreign.HINTS[node.id]}
-    return meant(node.span, close) if close else {}
+    if close:
+        return meant(node.span, close)
+    if node.id[:1].isupper() and len(node.id) > 1:
+        return {"help": f"define it, `block {node.id}(...):`, or bring it by `use`"}
+    return {}
 
 
 def _unread(ctx: Context, name: str) -> str | None:

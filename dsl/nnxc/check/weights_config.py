@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Mapping
 from typing import NoReturn
 
 from .. import ir
@@ -10,7 +12,7 @@ from ..diagnostics import Advice, write
 from ..ops.activations import ACTIVATION
 from ..ops.base import Kind
 from ..record import replace
-from ..source import NOWHERE
+from ..source import NOWHERE, Span
 from ..syntax import tree, tree_weights
 from .context import Context
 from .values import Fault, Signature
@@ -61,11 +63,23 @@ def _parameter(
             "N607",
             f"`{signature.definition.name}` has no parameter `{name.id}`",
             name.span,
-            **ctx.suggest(name.id, params, name.span),
+            **_turned(ctx, name, params),
         )
     if name.id in config:
         ctx.fail("N603", f"`{name.id}` is read twice", name.span)
     return params[name.id]
+
+
+def _turned(
+    ctx: Context, name: tree.Name, params: Mapping[str, ir.Parameter]
+) -> Advice:
+    """`config hidden_size = d`: the parameter stands first, the key behind it in quotes."""
+    line = name.span.whole_line()
+    found = re.match(r" *config +(\w+) *= *(\w+)", line.text)
+    if found and found[1] == name.id and found[2] in params:
+        place = Span(line.source, line.start + found.start(1), line.start + found.end())
+        return write(place, f'{found[2]} = "{name.id}"', "the parameter stands first")
+    return ctx.suggest(name.id, params, name.span)
 
 
 def _recorded(ctx: Context, node: tree.Expr, own: ir.Parameter) -> ir.Recorded:

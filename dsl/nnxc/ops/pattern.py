@@ -303,8 +303,10 @@ def divides(
 
 def _nearest_divisors(divisor: Dim, dividend: Dim) -> str | None:
     n, whole = divisor.value, dividend.value
-    if n is None or whole is None or not 0 < n < whole <= 1_000_000:
+    if n is None or whole is None or not 0 < whole <= 1_000_000 or n < 1:
         return None
+    if n > whole:
+        return f"the nearest that does is {whole}"
     below = next(k for k in range(n, 0, -1) if whole % k == 0)
     above = next(k for k in range(n, whole + 1) if whole % k == 0)
     return f"the nearest that do are {below} and {above}"

@@ -103,6 +103,8 @@ def python(source: Source, line: Line, token: Token) -> Diagnostic:
         advice = write(span.to(Span(source, last.start, last.end)), right)
     elif word in ("import", "del", "global", "nonlocal"):
         advice = remove(line_span(source, line), f"{PYTHON[word]}; leave it out")
+    elif word == "assert" and ".shape" in source.text[token.end : line.tokens[-1].end]:
+        advice = {"help": "an assertion stands behind the value: `x = x : [B, d]`"}
     elif word == "assert":
         advice = {"help": PYTHON[word], "fix": Fix(span, "require")}
     return Diagnostic("N122", f"`{word}` is Python", Label(span), **advice)

@@ -154,6 +154,10 @@ class _Blocks:
             self.statements(line.indent, -1, top=True)
             self.grammar = "body_line"
             help = "indent it into a `block`, `model` or `train`"
+            if [t.kind for t in line.tokens[:2]] == ["NAME", "ASSIGN"]:
+                self.sink.forget(line_span(self.source, line))
+                name = line.word.lower()
+                help = f"make it a parameter, `model Net({name} = ...)`, or indent it"
             if not line.broken:
                 self.error("N134", "statement outside of a block", line, help)
         else:
