@@ -1,15 +1,13 @@
 """What the interpreter and generated models are compared on: the zoo, published models, pages.
 
-A case is a model of a spec with arguments and inputs that are quick. `flipped` gives the other
-sides of conditions: each argument that one may read, otherwise, alone and in pairs.
+A case is a model of a spec with arguments and inputs that are quick.
 """
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,16 +16,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from interpreting import Subject, inputs_for, is_float, parameters
+from interpreting import Subject, inputs_for
 from spec_blocks import blocks
 from test_zoo import FOLDER, SMALL, ZOO
 
-from nnxc.dims import symbol
 from nnxc.instance import instantiate
 from nnxc.nodes import InstanceError
 from nnxc.ops.base import Kind
 from nnxc.syntax import tree
-from nnxc.syntax.walk import nodes_in
 from tests.interpreter import load
 
 PAGES = sorted((Path(__file__).parent / "spec").glob("*.md"))
@@ -151,7 +147,8 @@ def axes_of(
     ]
     settle(frame, layer.kind.what, fields)
     bind(frame, fields, meaning.given(layer, inputs), {})
-    return {n: v for n, v in frame.env.items() if n not in before}
+    found = {n: v for n, v in frame.env.items() if n not in before}
+    return axes_for(subject, model) | found
 
 
 # ------------------------------------------------------------------------------- pages
@@ -261,153 +258,15 @@ def smaller(base: Mapping[str, Any], by: int | None) -> dict[str, Any]:
 
 
 def axes_for(subject: Subject, model: str) -> dict[str, int]:
-    """A size for every axis of a model's inputs, each another one."""
+    """A size for every axis of a model's inputs and batch, each another one."""
     definition = subject.definition(model)
     params = {p.name for p in definition.params}
     others = iter(OTHERS)
     found: dict[str, int] = {}
-    for one in definition.inputs:
+    batches = [f for t in subject.program.trains if t.model == model for f in t.batch]
+    for one in (*definition.inputs, *batches):
         for size in one.type.sizes:
             for name in sorted(str(s) for s in size.symbols):
                 if name not in params and name not in found:
                     found[name] = AXES.get(name) or next(others)
     return found
-
-
-# ------------------------------------------------------------------------------- flips
-
-
-def flipped(case: Case, pairs: bool) -> Iterator[tuple[str, Case]]:
-    """The case with what conditions may read changed, alone and in pairs: arguments, and whether
-    inputs that may be absent are there."""
-    singles = list(changes(case))
-    for one in singles:
-        yield changed(case, one)
-    yield from presences(case)
-    if pairs:
-        asked = asked_in(case.subject)
-        singles = [one for one in singles if one.keys() <= asked]
-        for one, other in itertools.combinations(singles, 2):
-            if one.keys() != other.keys():
-                yield changed(case, {**one, **other})
-
-
-def changed(case: Case, change: Mapping[str, Any]) -> tuple[str, Case]:
-    """The case with other arguments; its inputs stay what they are where they fit."""
-    args = {**case.args, **change}
-    label = ", ".join(f"{k}={v!r}" for k, v in change.items())
-    try:
-        inputs = inputs_for(case.subject, case.model, args, case.axes, True)
-    except (InstanceError, LookupError, ValueError, TypeError):
-        inputs = dict(case.inputs)
-    given = {
-        n: case.inputs[n] if case.inputs[n].shape == x.shape else x
-        for n, x in inputs.items()
-        if n in case.inputs
-    }
-    return label, replace(case, args=args, inputs=given)
-
-
-def presences(case: Case) -> Iterator[tuple[str, Case]]:
-    """The case without each input that may be absent, and without all of them."""
-    fields = case.subject.definition(case.model).inputs
-    absent = [f.name for f in fields if f.optional and f.name in case.inputs]
-    sets = [{name} for name in absent] + ([set(absent)] if len(absent) > 1 else [])
-    for names in sets:
-        given = {n: x for n, x in case.inputs.items() if n not in names}
-        yield f"no {', '.join(sorted(names))}", replace(case, inputs=given)
-
-
-def changes(case: Case) -> Iterator[dict[str, Any]]:
-    """One argument otherwise: a switch thrown, another text or kind, none or a value, a number on
-    the other side of what it is compared with."""
-    texts, numbers = compared(case.subject)
-    asked = asked_in(case.subject)
-    values = dict(case.args)
-    for param in case.subject.definition(case.model).params:
-        name = param.name
-        base = values[name] if name in values else default(case, name)
-        for other in others(base, texts, numbers.get(name, set()), name in asked):
-            yield {name: other}
-        if param.optional and base is None:
-            yield {name: 0.5 if param.kind is Kind.NUMBER else 2}
-        elif param.optional and not callable(base):
-            yield {name: None}
-
-
-def others(base: Any, texts: list[str], numbers: set[Any], asked: bool) -> list[Any]:
-    """What else an argument may be, for conditions that it decides."""
-    match base:
-        case bool():
-            return [not base]
-        case str():
-            return [text for text in texts if text != base]
-        case int() if numbers or asked:
-            around = {int(n) + d for n in numbers for d in (-1, 0, 1)} or {
-                base - 1,
-                base + 1,
-            }
-            return [n for n in sorted(around) if n != base and (n > 0 or n in numbers)]
-        case float() if numbers or asked:
-            return [n for n in sorted({0.0, *map(float, numbers)}) if n != base]
-        case list() | tuple() if base:
-            return lists(list(base), texts, asked)
-    return []
-
-
-def lists(base: list[Any], texts: list[str], asked: bool) -> list[Any]:
-    """Other lists: of one kind alone, of switches thrown, shorter, in another order."""
-    if isinstance(base[0], str):
-        return [[text] * len(base) for text in sorted({*texts, *base})]
-    if isinstance(base[0], bool):
-        return [[not one for one in base]]
-    if not asked:
-        return []
-    found = [base[:-1], base[::-1], [1 - one if one in (0, 1) else one for one in base]]
-    return [one for i, one in enumerate(found) if one != base and one not in found[:i]]
-
-
-def default(case: Case, name: str) -> Any:
-    plain = {k: v for k, v in case.args.items() if not callable(v)}
-    return parameters(case.subject, case.model, plain).get(name)
-
-
-def asked_in(subject: Subject) -> set[str]:
-    """Names that conditions read, and those that loops over give to what conditions read."""
-    bodies = [definitions(file) for file in subject.meaning.files_read()]
-    asked = {
-        name.id
-        for body in bodies
-        for kind in (tree.If, tree.IfElse)
-        for node in nodes_in(body, kind)
-        for name in nodes_in(node.condition, tree.Name)
-    }
-    loops = [loop for body in bodies for loop in nodes_in(body, tree.For)]
-    return asked | {
-        name.id
-        for loop in loops
-        if asked & {target.id for target in loop.targets}
-        for name in nodes_in(loop.iterable, tree.Name)
-    }
-
-
-def definitions(file: Any) -> tuple[tree.Definition, ...]:
-    return tuple(i for i in file.items if isinstance(i, tree.Definition))
-
-
-def compared(subject: Subject) -> tuple[list[str], dict[str, set[Any]]]:
-    """Texts that a spec compares with, and numbers that names are compared with."""
-    texts: set[str] = set()
-    numbers: dict[str, set[Any]] = {}
-    for file in subject.meaning.files_read():
-        for node in nodes_in(definitions(file), tree.Binary):
-            if node.op in ("==", "!=", "in"):
-                texts |= {s.value for s in nodes_in(node, tree.String)}
-            if node.op in ("==", "!=", "<", "<=", ">", ">="):
-                for a, b in ((node.left, node.right), (node.right, node.left)):
-                    if isinstance(a, tree.Name) and isinstance(b, tree.Number):
-                        numbers.setdefault(a.id, set()).add(b.value)
-    return sorted(texts), numbers
-
-
-__all__ = ["Case", "flipped", "is_float", "pages", "published", "symbol", "zoo"]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import jax
+from flax import nnx
 from interpreted import Case
-from interpreting import Differs, compare, frozen, modes_of
+from interpreting import Differs, Known, compare, frozen, modes_of
 
 from nnxc.instance import instantiate
 from nnxc.nodes import InstanceError
@@ -14,7 +13,7 @@ from tests.fuzz.checks import path_of
 from tests.interpreter.values import Refused
 
 
-def judge(case: Case, gradients: bool) -> str:
+def judge(case: Case, gradients: bool, known: Known | None = None) -> str:
     """`same`, or what `refused` says; raises `Differs` or whatever went wrong."""
     try:
         model = case.subject.create(case.model, case.args)
@@ -22,22 +21,34 @@ def judge(case: Case, gradients: bool) -> str:
         raise
     except Exception as error:  # not only what it refuses: a list that is too short
         return refused(case, error)
-    hold = partial(
-        compare,
-        case.subject,
-        case.model,
-        case.args,
-        case.inputs,
-        model=model,
-    )
-    modes = modes_of(model)
     try:
-        hold(gradients=gradients and not modes)
-        if modes:
-            hold(train=True, gradients=gradients)
+        hold(case, model, gradients=gradients, known=known)
     except Refused as error:
         raise Differs(f"the interpreter alone refuses: {error}") from None
     return "same"
+
+
+def hold(
+    case: Case,
+    model: nnx.Module,
+    way: nnx.Module | None = None,
+    gradients: bool = True,
+    known: Known | None = None,
+) -> None:
+    """Evaluation, and training where that is something else; gradients of the latter."""
+    modes = modes_of(model)
+    for train in (False, True) if modes else (False,):
+        compare(
+            case.subject,
+            case.model,
+            case.args,
+            case.inputs,
+            train=train,
+            gradients=gradients and train == bool(modes),
+            model=model,
+            way=way,
+            known=known,
+        )
 
 
 def refused(case: Case, why: Exception) -> str:

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import jax.numpy as jnp
 import pytest
-from interpreted import flipped, of_page
+from flips import flipped
+from interpreted import of_page
 from interpreting import Differs, Subject, compare, weights_of
 from judged import judge
 from test_zoo import ZOO

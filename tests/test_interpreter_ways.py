@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from interpreted import of_page
 from interpreting import Differs, Subject
@@ -38,6 +40,7 @@ generate Listener
 """
 WAYS = {
     "scan", "remat", "dots", "scan, dots without batch", "tree mode", "stored", "decoded", "by Tunix", "loss",
+    "adapters",
 }  # fmt: skip
 
 
@@ -49,10 +52,57 @@ def test_every_way_of_a_model() -> None:
         run()
 
 
-@pytest.mark.parametrize("way", ["scan", "decoded", "by Tunix", "loss"])
+@pytest.mark.parametrize("way", ["scan", "decoded", "by Tunix", "loss", "adapters"])
 def test_each_way_can_fail(way: str) -> None:
     """Another meaning of the same weights is told."""
     subject = Subject(LISTENER)
     subject.__dict__["meaning"] = load(LISTENER.replace("-> gelu", "-> relu"))
     with pytest.raises(Differs):
         dict(ways(of_page("ways", subject, "Listener")))[way]()
+
+
+TRAINS = """
+model Teacher(width = 4):
+    input x: [B, 3]
+    return x -> Linear(width) as inner -> tanh -> Linear(2) as outer
+
+model Student(width = 4, wide = false):
+    input x: [B, 3]
+    y = x -> Linear(2 * width if wide else width) as body -> relu
+    return y -> Linear(2) as head, y -> Linear(1) as score
+
+train Student:
+    frozen teacher = Teacher(width=2 * width)
+    frozen old = Student
+    batch x: [B, 3], y: [B, 1]
+    out, score = model(x)
+    optimize head:
+        loss = mse(out, teacher(x)) + mean(abs(out - old(x)[0]))
+        metric size = mean(out**2)
+        optimizer = adam(1e-3)
+    optimize score:
+        loss = mse(score, y)
+        optimizer = adam(1e-3)
+    precision = bf16
+"""
+
+
+def test_losses_of_several_objectives_beside_frozen_models() -> None:
+    """Each by itself, at the arguments that the train gives the frozen ones."""
+    case = of_page("trains", Subject(TRAINS), "Student")
+    for wide in (False, True):
+        other = replace(case, args={**case.args, "wide": wide})
+        found = {text: run for text, run in ways(other) if text.startswith("loss")}
+        assert set(found) == {"loss of head", "loss of score"}
+        for run in found.values():
+            run()
+
+
+@pytest.mark.parametrize("change", [("tanh", "relu"), ("teacher(x)", "old(x)[0]")])
+def test_another_frozen_model_is_told(change: tuple[str, str]) -> None:
+    subject = Subject(TRAINS)
+    subject.__dict__["meaning"] = load(TRAINS.replace(*change))
+    case = of_page("trains", subject, "Student")
+    with pytest.raises(Differs):
+        dict(ways(case))["loss of head"]()
+    dict(ways(case))["loss of score"]()

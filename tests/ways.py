@@ -9,17 +9,15 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
+from adapting import with_adapters
 from flax import nnx
 from interpreting import (
-    NOT_PARAM,
     Differs,
+    Known,
     Traced,
-    arrays_for,
     close,
-    compare,
     frozen,
     leaves,
     quiet,
@@ -27,12 +25,12 @@ from interpreting import (
     view,
     weights_of,
 )
+from judged import hold
+from ways_trained import adapted, trained
 
 import nnxc
-from nnxc import ir
 from tests.fuzz.build import renamed
 from tests.fuzz.values import plain
-from tests.interpreter.naming import snake
 
 BUILDS = {
     "scan": nnxc.Options(stack="scan", black=False),
@@ -50,41 +48,46 @@ STARTS = np.array([0, 2], np.int32)  # the second sequence is padded on the left
 TOKENS = np.random.default_rng(2).integers(0, 7, (2, PIECES[-1])).astype(np.int32)
 
 
-def ways(case: Any) -> Iterator[tuple[str, Callable[[], None]]]:
-    """What else there is to compare of a case: only where it is not the same code again."""
+def ways(
+    case: Any, known: Known | None = None
+) -> Iterator[tuple[str, Callable[[], None]]]:
+    """What else there is to compare of a case: only where it is not the same code again. `known`
+    is what the case is known to mean."""
+    known = {} if known is None else known
     subject, model = case.subject, case.subject.create(case.model, case.args)
     seen = {subject.text_of(nnxc.Options(black=False))}
     for label, options in BUILDS.items():
         if (text := subject.text_of(options)) not in seen:
             seen.add(text)
-            yield label, lambda o=options: built(case, model, o)
-    yield "tree mode", lambda: in_tree_mode(case)
+            yield label, lambda o=options: built(case, model, o, known)
+    yield "tree mode", lambda: in_tree_mode(case, known)
     if subject.program.weights and hasattr(subject.module, "load_pretrained"):
-        yield "stored", lambda: stored(case, model)
+        yield "stored", lambda: stored(case, model, known)
     if subject.program.generates:
         yield "decoded", lambda: decoded(case, model)
         if subject.builds(TUNIX):
             yield "by Tunix", lambda: by_tunix(case, model)
-    for train in subject.program.trains:
-        plainly = not train.frozen and len(train.objectives) == 1
-        if train.model == case.model and plainly and not train.precision:
-            yield "loss", lambda t=train: loss(case, model, t)
+    yield from trained(case)
+    without = not any(t.adapters for t in subject.program.trains)
+    if subject.program.weights and without and (other := with_adapters(case)):
+        yield "adapters", lambda: adapted(case, other.module)
 
 
-def built(case: Any, model: nnx.Module, options: nnxc.Options) -> None:
+def built(case: Any, model: nnx.Module, options: nnxc.Options, known: Known) -> None:
     """Scanned, rematerialised: the same values and gradients."""
     subject = case.subject
     way = subject.create(case.model, case.args, subject.built(options))
-    compare(subject, case.model, case.args, case.inputs, model=model, way=way)
+    hold(case, model, way, known=known)
 
 
-def in_tree_mode(case: Any) -> None:
+def in_tree_mode(case: Any, known: Known) -> None:
     """Without references between the parts of a model."""
     with nnx.set_graph_mode(False):
-        compare(case.subject, case.model, case.args, case.inputs, gradients=False)
+        model = case.subject.create(case.model, case.args)
+        hold(case, model, gradients=False, known=known)
 
 
-def stored(case: Any, model: nnx.Module) -> None:
+def stored(case: Any, model: nnx.Module, known: Known) -> None:
     """Saved and loaded, a model is the same one."""
     module = case.subject.module
     given: list[Any] = []
@@ -101,9 +104,7 @@ def stored(case: Any, model: nnx.Module) -> None:
     for path, value in before.items():
         if not np.array_equal(value, after[path]):
             raise Differs(f"stored: {path}")
-    compare(
-        case.subject, case.model, case.args, case.inputs, gradients=False, model=loaded
-    )
+    hold(case, loaded, gradients=False, known=known)
 
 
 def decoded(case: Any, model: nnx.Module) -> None:
@@ -157,9 +158,9 @@ def in_pieces(
         return lambda values: scores(call(case.model, values, given, case.args).value)
 
     with quiet():
-        got = Traced(whole, weights).values()
+        got = Traced(whole, weights).values
         for row, start in enumerate(STARTS):
-            want = Traced(alone(row, start), weights).values()
+            want = Traced(alone(row, start), weights).values
             close("decoded", [got[row : row + 1, start:]], [want])
 
 
@@ -170,42 +171,3 @@ def scores(value: Any) -> Any:
     elif hasattr(value, "logits"):
         value = value.logits
     return next(part for part in leaves(value) if part.ndim == 3)
-
-
-def loss(case: Any, model: nnx.Module, train: ir.Train) -> None:
-    """The loss of a batch, its metrics and its gradients."""
-    subject, name = case.subject, case.model
-    suffix = f"_{snake(name)}" if len(subject.program.trains) > 1 else ""
-    loss_fn = getattr(subject.module, f"loss_fn{suffix}")
-    batch = arrays_for(subject, name, case.args, case.axes, train.batch)
-    batch |= {n: x for n, x in case.inputs.items() if fits(batch.get(n), x)}
-    graph, state, rest = nnx.split(view(model, True), nnx.Not(nnx.RngState), ...)
-    weights = {plain(p): v for p, v in weights_of(model).items()}
-    frozen = {plain(p) for p, _ in nnx.to_flat_state(nnx.state(model, NOT_PARAM))}
-    trained = {p: v for p, v in weights.items() if p not in frozen}
-    draws = "rngs" in inspect.signature(loss_fn).parameters
-
-    def generated(values: Mapping[Any, Any], batch: Mapping[str, Any]) -> Any:
-        copy = nnx.merge(graph, refilled(state, {**weights, **values}), rest)
-        given = [copy, *[nnx.Rngs(0)] * draws, *(batch[f.name] for f in train.batch)]
-        return loss_fn(*given)
-
-    def meant(values: Mapping[Any, Any], batch: Mapping[str, Any]) -> Any:
-        there = {**weights, **values}
-        return subject.meaning.loss(name, there, batch, case.args)
-
-    with quiet():
-        (mine, slopes), (theirs, their_slopes) = (
-            Traced(jax.value_and_grad(f, has_aux=True), trained, batch).values()
-            for f in (generated, meant)
-        )
-    if mine[1].keys() != theirs[1].keys():
-        raise Differs(f"metrics: {sorted(mine[1])}, not {sorted(theirs[1])}")
-    close("loss", [mine[0]], [theirs[0]])
-    close("metrics", *([side[1][k] for k in mine[1]] for side in (mine, theirs)))
-    close("gradients", *([side[p] for p in trained] for side in (slopes, their_slopes)))
-
-
-def fits(like: Any, x: Any) -> bool:
-    """Whether an input can be a part of the batch."""
-    return like is not None and (like.shape, like.dtype) == (x.shape, x.dtype)

@@ -14,8 +14,9 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parents[1])]
 
-from interpreted import flipped, of_files, pages, published, zoo  # noqa: E402
-from interpreting import Differs  # noqa: E402
+from flips import flipped  # noqa: E402
+from interpreted import of_files, pages, published, zoo  # noqa: E402
+from interpreting import Differs, Known  # noqa: E402
 from judged import judge  # noqa: E402
 from ways import ways  # noqa: E402
 
@@ -35,9 +36,10 @@ def main(arguments: list[str]) -> int:
     for number, make in enumerate(chosen):
         start = time.time()
         before = counts.copy()
-        attempt(make.name, lambda m=make: judge(m(), True), counts)
+        known: Known = {}
+        attempt(make.name, lambda m=make, k=known: judge(m(), True, k), counts)
         if "--ways" in arguments and counts["broken"] == before["broken"]:
-            for label, way in ways(make()):
+            for label, way in ways(make(), known):
                 attempt(f"{make.name}, {label}", lambda w=way: w() or "same", counts)
         if "--quick" not in arguments and counts["broken"] == before["broken"]:
             for label, other in flipped(make(), "--pairs" in arguments):

@@ -42,7 +42,9 @@ def entered(
     return outer
 
 
-def settle(frame: Frame, definition: tree.Definition, fields: list[tree.Field]) -> None:
+def settle(
+    frame: Frame, definition: tree.Definition | tree.Train, fields: list[tree.Field]
+) -> None:
     """Numbers that follow from parameters and stand in the shapes of inputs."""
     wanted = {n.id for f in fields for d in f.type.dims or () for n in names_in(d)}
     for statement in definition.body:

@@ -201,6 +201,14 @@ class Program:
             self, model, weights, batch, args or {}, train, objective, frozen or {}
         )
 
+    def beside(
+        self, model: str, args: Mapping[str, Any] | None = None
+    ) -> dict[str, tuple[str, dict[str, Any]]]:
+        """What the train of a model has frozen: the models and their arguments by name."""
+        from .train import others
+
+        return others(self, model, args or {})
+
     def generate(
         self,
         model: str,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import jax.numpy as jnp
@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from nnxc.syntax import tree
 
 from .frame import Frame
-from .inputs import bind, taken
+from .inputs import bind, settle, taken
 from .values import Layer, Tensor, raw
 
 if TYPE_CHECKING:
@@ -112,22 +112,15 @@ def loss(
     frozen: Mapping[str, Any],
 ) -> tuple[Any, dict[str, Any]]:
     """The loss and the metrics of the train of a model."""
-    from .program import Run
-
-    (section,) = [t for t in program.main.of(tree.Train) if t.model.id == name]
-    run = Run(program, weights, train)
-    layer = program.layer(name, args)
-    frame = TrainFrame(run, program.main, (), {})
-    frame.env = run.parameters(layer)
-    frame.metrics = {}
-    frame.models = {"model": Model(program, layer, weights, train)}
-    for node in section.body:
-        if isinstance(node, tree.Frozen):
-            frame.models[node.name] = other(frame, node, name, frozen[node.name])
+    section = section_of(program, name)
+    frame = begun(program, name, weights, args, train)
+    for node, layer in beside(frame, section):
+        frame.models[node.name] = Model(program, layer, frozen[node.name], False)
     fields = [f for s in section.body if _is_batch(s) for f in s.fields]
     if not isinstance(batch, Mapping):
         batch = dict(zip([f.name for f in fields], batch, strict=True))
     there = {n: Tensor(jnp.asarray(v)) for n, v in batch.items()}
+    settle(frame, section, fields)
     bind(frame, fields, there, {})
     for field in fields:
         frame.env[field.name] = taken(frame, field, there[field.name])
@@ -142,15 +135,49 @@ def _is_batch(statement: tree.Statement) -> bool:
     return isinstance(statement, tree.Declare) and statement.keyword == "batch"
 
 
-def other(frame: TrainFrame, node: tree.Frozen, name: str, weights: Any) -> Model:
-    """A frozen model: used as in evaluation. Parameters that are not given are the model's own
-    where the class is the same."""
-    call = node.value
-    kind = frame.program.main.lookup(
-        call.func.id if isinstance(call, tree.Call) else call.id
-    )
-    given = call.args if isinstance(call, tree.Call) else ()
-    args = {a.name: frame.value(a.value) for a in given}
-    if kind.name == name:
-        args = {**frame.models["model"].layer.args, **args}
-    return Model(frame.program, Layer(kind, args, {}, ()), weights, False)
+def begun(
+    program: Program, name: str, weights: Any, args: Mapping[str, Any], train: bool
+) -> TrainFrame:
+    """A train before its first statement."""
+    from .program import Run
+
+    run = Run(program, weights, train)
+    layer = program.layer(name, args)
+    frame = TrainFrame(run, program.main, (), {})
+    frame.env = run.parameters(layer)
+    frame.metrics = {}
+    frame.models = {"model": Model(program, layer, weights, train)}
+    return frame
+
+
+def others(
+    program: Program, name: str, args: Mapping[str, Any]
+) -> dict[str, tuple[str, dict[str, Any]]]:
+    """The models and the arguments of what a train has frozen."""
+    frame = begun(program, name, {}, args, False)
+    found = beside(frame, section_of(program, name))
+    return {node.name: (layer.kind.name, layer.args) for node, layer in found}
+
+
+def section_of(program: Program, name: str) -> tree.Train:
+    """The train of a model."""
+    (section,) = [t for t in program.main.of(tree.Train) if t.model.id == name]
+    return section
+
+
+def beside(
+    frame: TrainFrame, section: tree.Train
+) -> Iterator[tuple[tree.Frozen, Layer]]:
+    """The frozen models. Parameters that are not given are the model's own where the class is
+    the same."""
+    own = frame.models["model"].layer
+    for node in section.body:
+        match node:
+            case tree.Frozen(value=tree.Call(func=tree.Name(id=kind), args=given)):
+                args = {a.name: frame.value(a.value) for a in given}
+            case tree.Frozen(value=tree.Name(id=kind)):
+                args = {}
+            case _:
+                continue
+        known = own.args if kind == own.kind.name else {}
+        yield node, Layer(frame.program.main.lookup(kind), {**known, **args}, {}, ())
