@@ -352,6 +352,8 @@ class _Body(Scope):
         match expr:
             case ir.Apply():
                 self.apply_layer(expr)
+            case ir.Scalar(static, span=span):
+                self.argument(static, span)
             case ir.Element(ir.Var(name), index, span=span):
                 if text := self.outside(name, index, span):
                     self.fail(Failure(text, span))

@@ -16,9 +16,11 @@ from .begun import Begun
 from .build import construct
 from .carried import together
 from .columns import Columns
+from .guards import guarded
 from .kinds import Kinds
 from .loops import source
 from .names import Namespace
+from .needs import Guard
 from .nodes import Line, Loop, Node, Suite, Written, all_uses, comprehend, prune
 from .options import Options
 from .reads import declared, givens, mentions, only_declares
@@ -105,7 +107,7 @@ class _Constructor:
 
     def body(self) -> list[Written]:
         """The statements, pruned."""
-        body = self.signature.definition.body
+        body = guarded(self.signature, self.names.signatures)
         arguments = self.signature.arguments.keys()
         self._note_inner_checks(body)
         first = [
@@ -197,7 +199,7 @@ class _Constructor:
             case ir.StaticLet():
                 return self._let(stmt)
             case ir.Require():
-                return [] if stmt.call_time else self._require(stmt)
+                return self._require(stmt) if self._checked_here(stmt) else []
             case ir.For():
                 return self._for(stmt)
             case ir.Scan():
@@ -230,7 +232,12 @@ class _Constructor:
         known = self.env.keys() | self.signature.arguments.keys()
         return mentions(value) <= known and not givens(value)
 
+    def _checked_here(self, stmt: ir.Require) -> bool:
+        known = not isinstance(stmt, Guard) or self._constructible(stmt.condition)
+        return known and not stmt.call_time
+
     def _require(self, stmt: ir.Require) -> list[Node]:
+        arguments = self.signature.arguments.keys()
         what = fact(stmt.condition, {})
         if what in self.checked:
             return []
@@ -239,7 +246,9 @@ class _Constructor:
         with self.scope.recording() as uses:
             condition = negated(stmt.condition, self.scope)
             message = broken(stmt, self.scope)
-        raises = Line(f"raise ValueError({message})", tuple(uses))
+        own = isinstance(stmt, Guard) and mentions(stmt.condition) <= arguments
+        # What is only checked needs no shorter name.
+        raises = Line(f"raise ValueError({message})", () if own else tuple(uses))
         return [Suite(f"if {condition}:", (raises,))]
 
     # -------------------------------------------------------------- layers

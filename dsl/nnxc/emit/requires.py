@@ -64,21 +64,27 @@ def broken(stmt: ir.Require, scope: Scope) -> str:
 
 def negated(condition: ir.Static, scope: Scope) -> str:
     """The condition under which a requirement fails."""
+    return _negated(condition, scope).text
+
+
+def _negated(condition: ir.Static, scope: Scope) -> t.Text:
     match condition:
+        case ir.StaticBinary("or", left, right):
+            return t.binary("and", _negated(left, scope), _negated(right, scope))
         case ir.StaticUnary("not", ir.StaticBinary(op, left, right)) if op in _NEGATED:
-            return negated(ir.StaticBinary(_NEGATED[op], left, right), scope)
+            return _negated(ir.StaticBinary(_NEGATED[op], left, right), scope)
         case ir.StaticBinary(op, ir.Size(left), ir.Size(right)) if op in ("==", "!="):
             remainder = _remainder(_reduced(left - right, op))
             if remainder is not None:
                 texts = [size(d, scope) for d in remainder]
                 test = t.binary("%", *texts)
-                return t.binary(_NEGATED[op], test, t.Text("0")).text
+                return t.binary(_NEGATED[op], test, t.Text("0"))
             if left.value is not None:
                 left, right = right, left
-            return t.binary(_NEGATED[op], size(left, scope), size(right, scope)).text
+            return t.binary(_NEGATED[op], size(left, scope), size(right, scope))
         case ir.StaticBinary(op, left, right) if op in _NEGATED:
-            return static(ir.StaticBinary(_NEGATED[op], left, right), scope).text
-    return static(ir.StaticUnary("not", condition), scope).text
+            return static(ir.StaticBinary(_NEGATED[op], left, right), scope)
+    return static(ir.StaticUnary("not", condition), scope)
 
 
 def _remainder(difference: Dim) -> tuple[Dim, Dim] | None:

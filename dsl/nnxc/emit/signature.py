@@ -29,6 +29,8 @@ from .names import (
     Namespace,
 )
 from .options import Options
+from .positive import asked as asked_in
+from .positive import sized
 from .reads import declared, expressions, statements, walk
 
 # What every class that has a use for them takes: of activations, of weights.
@@ -61,6 +63,8 @@ class Signature(Record):
     has_state: bool
     has_weights: bool  # whatever its parameters
     has_cache: bool  # layers inside keep what they have seen of a sequence
+    sized: frozenset[str]  # parameters that are lists of sizes
+    asked: frozenset[str]  # parameters that conditions ask for
     output: str | None = None  # the class of its outputs, where they have names
 
     @property
@@ -178,6 +182,12 @@ def _signature(
         any(_stateful(i, known) for i in _unique(definition)),
         any(_weighs(stmt, known) for stmt in definition.body),
         any(has_cache(i, known) for i in _unique(definition)),
+        sized(
+            definition,
+            {name: callee.sized for name, callee in known.items()},
+            {name: callee.definition for name, callee in known.items()},
+        ),
+        asked_in(definition, {name: callee.asked for name, callee in known.items()}),
         output,
     )
 

@@ -126,7 +126,9 @@ def default(param: Param) -> Text:
 
 
 def static_call(name: str, args: list[str]) -> Text:
-    """A function of the language over static values."""
+    """A function of the language over static values, or all of a list: `*widths`."""
+    if name == "*":
+        return Text(f"*{args[0]}")
     return Text(f"{'math.' if name in _MATH else ''}{name}({', '.join(args)})")
 
 

@@ -1,0 +1,275 @@
+"""What a constructor can compute: no size below 1, no division by 0, no index outside of a list.
+
+The spec is right at its defaults. What other arguments may make wrong, and nothing rules out, is
+checked before it is computed, so that it is one ValueError that says which argument it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from .. import ir
+from ..dims import Dim, const, symbol
+from ..ops.base import Kind, Op
+from ..record import replace
+from ..source import Span
+from .bounds import Bounds, below_of, size_of
+from .needs import Guard, Needs
+from .positive import elements_in, sizes_of
+from .reads import expressions, mentions, statements
+from .signature import Signature
+
+_SIZES = (Kind.SIZE, Kind.SIZES)
+
+
+def guarded(
+    signature: Signature, known: Mapping[str, Signature]
+) -> tuple[ir.Stmt, ...]:
+    """The statements of a definition, with checks before what may fail in its constructor."""
+    return tuple(_Guards(signature, known).all())
+
+
+class _Guards(Needs):
+    def __init__(self, signature: Signature, known: Mapping[str, Signature]):
+        self.definition, self.known = signature.definition, known
+        params = self.definition.params
+        sizes = [p for p in params if p.kind is Kind.SIZE]
+        self.own = [
+            p.name
+            for p in sizes
+            if not (
+                p.optional or p.default == ir.Literal(0) or p.name in signature.asked
+            )
+        ]
+        self.locals: set[str] = set()
+        self.named: dict[Dim, Dim] = {}  # sizes that locals stand for
+        self.own_lists = signature.sized - signature.asked
+        self.elements = elements_in(self.definition)
+        least = {p.name: 0.0 if p.name in signature.asked else 1.0 for p in sizes}
+        least |= dict.fromkeys(self.definition.inferred, 1.0)
+        windows = {p.name for p in params if p.kind is Kind.WINDOW}
+        bounds = Bounds(least, signature.sized | windows)
+        super().__init__(self.definition, bounds)
+
+    def all(self) -> Iterator[ir.Stmt]:
+        """The check of a model's own sizes, and its statements with theirs."""
+        if self.definition.is_model and (self.own or self.own_lists):
+            yield self.own_sizes()
+        yield from self.body(self.definition.body)
+
+    def own_sizes(self) -> ir.Stmt:
+        refs: list[ir.Static] = [*map(ir.Ref, self.own)]
+        lists = sorted(self.own_lists)
+        refs += [ir.StaticCall("*", (ir.Ref(name),)) for name in lists]
+        if lists and len(self.own) < 2:
+            refs.insert(0, ir.Literal(1))
+        whole = refs[0] if len(refs) == 1 else ir.StaticCall("min", tuple(refs))
+        condition = ir.StaticBinary(">=", whole, ir.Literal(1))
+        return Guard(condition, "sizes must be at least 1", self.definition.span)
+
+    def body(self, body: Sequence[ir.Stmt]) -> Iterator[ir.Stmt]:
+        for stmt in body:
+            made = self.statement(stmt)
+            checks, self.needed = self.needed, []
+            yield from checks
+            yield made
+
+    def statement(self, stmt: ir.Stmt) -> ir.Stmt:
+        """A statement, with checks inside it; what is needed before is noted."""
+        span = getattr(stmt, "span", self.definition.span)
+        match stmt:
+            case ir.Declare(layer):
+                self.layer(layer)
+                self.bounds.least |= {name: 1.0 for _, name in layer.gives}
+            case ir.Pop(sizes=sizes):
+                self.bounds.least |= {name: 1.0 for _, name in sizes}
+            case ir.Total(symbol=name):
+                self.bounds.least[name] = 1.0
+            case ir.Variable(type=type_, init=init):
+                for dim in type_.sizes:
+                    self.size(dim, span)
+                if not isinstance(init, ir.Expr):
+                    self.value(init, span)
+                else:
+                    self.expression(init)
+            case ir.StaticLet(name, value):
+                self.value(value, span)
+                self.bounds.let(name, value)
+                self.locals.add(name)
+                size = size_of(value)
+                if size is not None and size.value is None:
+                    self.named.setdefault(size, symbol(name))
+            case ir.Require(condition, call_time=False):
+                self.value(condition, span)
+                self.bounds = self.bounds.under(condition)
+            case ir.If(condition, then, orelse):
+                self.value(condition, span)
+                checks, self.needed = self.needed, []
+                first = self.side(condition, True, then)
+                second = self.side(condition, False, orelse)
+                self.needed = checks
+                return replace(stmt, then=first, orelse=second)
+            case ir.For():
+                return self.loop(stmt)
+            case ir.Scan():
+                for expr in expressions(stmt):
+                    self.expression(expr)
+                checks, self.needed = self.needed, []
+                inner = tuple(self.body(stmt.body))
+                self.needed = checks
+                return replace(stmt, body=inner)
+            case _:
+                for expr in expressions(stmt):
+                    self.expression(expr)
+        return stmt
+
+    def side(
+        self, condition: ir.Static, holds: bool, body: Sequence[ir.Stmt]
+    ) -> tuple[ir.Stmt, ...]:
+        before = self.bounds
+        self.bounds = before.under(condition, holds)
+        self.conditional += 1
+        made = tuple(self.body(body))
+        self.conditional -= 1
+        self.bounds = before
+        return made
+
+    # ------------------------------------------------------------- loops
+
+    def loop(self, stmt: ir.For) -> ir.Stmt:
+        self.value(stmt.iterable, stmt.span)
+        for carried in stmt.carried:
+            self.value(carried.entry, stmt.span)
+        outer, self.needed = self.needed, []
+        before, counters, around = self.bounds, self.counters, self.conditional
+        self.bounds, self.conditional = before.copy(), 0
+        below = below_of(stmt.iterable)
+        self.counters = dict(counters)
+        if below is not None:
+            self.bounds.facts.append(below - 1)
+        self.targets(stmt)
+        self.carried(stmt)
+        inner = list(self.body(stmt.body))
+        for carried in stmt.carried:
+            self.value(carried.next, stmt.span)
+        inner += self.needed
+        self.bounds, self.counters, self.conditional = before, counters, around
+        first, rest = self.hoisted(stmt, inner, below)
+        self.needed = [*outer, *first]
+        return replace(stmt, body=tuple(rest))
+
+    def targets(self, stmt: ir.For) -> None:
+        """What is known of the variables of a loop."""
+        below = below_of(stmt.iterable)
+        for name in stmt.targets:
+            self.bounds.least.pop(name, None)
+            self.counters.pop(name, None)
+        match stmt.iterable, stmt.targets:
+            case ir.StaticCall("range", args), (name,):
+                begin = 0.0 if len(args) == 1 else self.bounds.least_of(args[0])
+                if len(args) < 3:
+                    self.bounds.least[name] = begin
+                if below is not None:
+                    self.counters[name] = below
+            case ir.StaticCall("enumerate", (values,)), (name, item):
+                self.bounds.least[name] = 0.0
+                if below is not None:
+                    self.counters[name] = below
+                self.element(item, values)
+            case ir.StaticCall("zip", lists), names if len(lists) == len(names):
+                for name, values in zip(names, lists, strict=True):
+                    self.element(name, values)
+            case values, (name,):
+                self.element(name, values)
+        match stmt.iterable:
+            case ir.StaticCall("range", (ir.Ref(count),)) if count in self.elements:
+                whole = ir.StaticCall("sum", (ir.Ref(self.elements[count]),))
+                self.bounds.other.append(whole)
+
+    def carried(self, stmt: ir.For) -> None:
+        """Values that change are at least 1 where they begin so and stay so."""
+        lets = [s for s in statements(stmt.body) if isinstance(s, ir.StaticLet)]
+        inside = self.bounds.copy()
+        inside.least |= {c.symbol: 1.0 for c in stmt.carried}
+        for let in lets:
+            inside.let(let.name, let.value)
+        for carried in stmt.carried:
+            ends = self.bounds.least_of(carried.entry), inside.least_of(carried.next)
+            if min(ends) >= 1:
+                self.bounds.least[carried.symbol] = 1.0
+            else:
+                self.bounds.least.pop(carried.symbol, None)
+
+    def element(self, name: str, values: ir.Static) -> None:
+        if self.elements.get(name) in self.bounds.sized:
+            self.bounds.least[name] = 1.0
+        elif isinstance(values, ir.StaticList):
+            self.bounds.least[name] = min(map(self.bounds.least_of, values.items))
+
+    def hoisted(
+        self, stmt: ir.For, body: list[ir.Stmt], below: Dim | None
+    ) -> tuple[list[Guard], list[ir.Stmt]]:
+        """The checks that are the same for every iteration stand before the loop."""
+        own = {*stmt.targets, *(c.symbol for c in stmt.carried), *_locals(body)}
+        first: list[Guard] = []
+        rest: list[ir.Stmt] = []
+        for inner in body:
+            made = inner if isinstance(inner, Guard) else None
+            if made and below is not None and own.isdisjoint(mentions(made.condition)):
+                first.append(self.once(made, below))
+            else:
+                rest.append(inner)
+        return first, rest
+
+    def once(self, check: Guard, count: Dim) -> Guard:
+        """A check inside of a loop, for before it."""
+        if self.bounds.least_size(count) >= 1:
+            return check
+        none = ir.StaticBinary("<", ir.Size(count), ir.Size(const(1)))
+        return replace(check, condition=ir.StaticBinary("or", none, check.condition))
+
+    # ------------------------------------------------------------ layers
+
+    def layer(self, layer: ir.Layer) -> None:
+        """The sizes that weights are made of, and all that a layer is given."""
+        kinds = self.kinds(layer)
+        for name, value in layer.args:
+            self.value(value, layer.span)
+            size = size_of(value) if kinds.get(name) in _SIZES else None
+            if size is not None:
+                self.size(size, layer.span)
+        for dim in sizes_of(layer):
+            self.size(dim, layer.span)
+        if layer.count is not None:
+            self.value(layer.count, layer.span)
+        if layer.copies is not None:
+            self.size(layer.copies, layer.span)
+
+    def kinds(self, layer: ir.Layer) -> dict[str, Kind]:
+        callee = layer.callee
+        if isinstance(callee, Op):
+            return {p.name: p.kind for p in callee.params}
+        return {p.name: p.kind for p in self.known[callee].definition.params}
+
+    def size(self, dim: Dim, span: Span) -> None:
+        """A size that is at least 1."""
+        self.quotients(dim, span)
+        dim = self.named.get(dim, dim)
+        if dim.value is None and self.bounds.least_size(dim) < 1:
+            if dim.name is not None and dim.name not in self.locals:
+                return  # others have checked it, or know it alone
+            condition = ir.StaticBinary(">=", ir.Size(dim), ir.Size(const(1)))
+            self.need(condition, f"{dim} must be at least 1", span)
+
+
+def _locals(body: Sequence[ir.Stmt]) -> set[str]:
+    """The static names that statements give values."""
+    found: set[str] = set()
+    for stmt in statements(body):
+        if isinstance(stmt, ir.StaticLet):
+            found.add(stmt.name)
+        elif isinstance(stmt, ir.For):
+            found |= {*stmt.targets, *(c.symbol for c in stmt.carried)}
+        elif isinstance(stmt, ir.Declare):
+            found |= {name for _, name in stmt.layer.gives}
+    return found

@@ -1,0 +1,119 @@
+"""What a constructor cannot compute is one ValueError that shows the arguments."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import pytest
+from emitting import load, text_of
+from flax import nnx
+
+import nnxc
+
+HEAD = "\nmodel Net({}):\n    input x: [B, d]\n"
+CASES = [  # parameters, body, arguments that are right, those that are not with the message
+    ("d = 8", "x -> Linear(d - 4)", {"d": 5}, {"d": 4}, "d - 4 must be at least 1, got d=4"),
+    ("d = 8, n = 2", "x -> Linear(n)", {"n": 1}, {"d": 0}, "sizes must be at least 1, got d=0, n=2"),
+    ("d = 8, n = 2", "x -> Linear(d // n)", {"n": 8}, {"n": 9}, "d // n must be at least 1"),
+    ("d = 8, n = 2", "x * (1 / (n - 1))", {"n": 0}, {"n": 1}, "n - 1 must not be 0, got n=1"),
+    ("d = 8, n = 2", "x * (d % (n - 1))", {"n": 0}, {"n": 1}, "n - 1 must not be 0"),
+    ("d = 8, n = 2", "x * (n - 1) ** -2", {"n": 0}, {"n": 1}, "n - 1 must not be 0"),
+    ("d = 8, r = 0.5", "x * log(r)", {"r": 2.0}, {"r": 0.0}, "`log` of r needs a number above 0"),
+    ("d = 8, r = 0.5", "x * sqrt(1 - r)", {"r": 1.0}, {"r": 2.0}, "`sqrt` of 1 - r needs"),
+    ("d = 8, r = 0.5", "x * (1 / r if r > 0 else 1.0)", {"r": 0.0}, None, ""),
+    ("d = 8, r = 0.5", "x * (1 / r if d > 8 else 1.0)", {"r": 0.0}, {"r": 0.0, "d": 9}, "r must not be 0"),
+    ("d = 8, w = [4, 8]", "x -> Linear(w[1])", {"w": (1, 2, 3)}, {"w": (4,)}, "w must have 2 values"),
+    ("d = 8, w = [4, 8]", "x -> Linear(w[-2])", {"w": (1, 2)}, {"w": (4,)}, "w must have 2 values"),
+    ("d = 8, w = [4, 8]", "x -> Linear(w[0])", {"w": (1,)}, {"w": (0, 3)}, "sizes must be at least 1"),
+    ("d = 8, w = [4, 8]", "x * max(w)", {"w": (0,)}, {"w": ()}, "w must have 1 value"),
+    ("d = 8, w = [4, 8], k = 1", "x * w[k]", {"k": -2}, {"k": 2}, "w must have k + 1 values"),
+    ("d = 8, w = [4, 8], k = 1", "x * w[k]", {"k": 0}, {"k": -3}, "w must have -k values"),
+    ("d = 8, w = [4, 8]", "x * (w[1] if len(w) > 1 else 0)", {"w": ()}, None, ""),
+]  # fmt: skip
+
+
+@cache
+def module(spec: str) -> Any:
+    return load(text_of(spec, black=False))
+
+
+def made(spec: str, args: dict[str, Any]) -> Any:
+    return nnx.eval_shape(lambda: module(spec).Net(**args, rngs=nnx.Rngs(0)))
+
+
+@pytest.mark.parametrize(("params", "value", "right", "wrong", "message"), CASES)
+def test_arguments_are_right_or_told(
+    params: str, value: str, right: Any, wrong: Any, message: str
+) -> None:
+    spec = f"{HEAD.format(params)}    return {value}\n"
+    made(spec, right)
+    if wrong:
+        with pytest.raises(ValueError) as told:
+            made(spec, wrong)
+        assert str(told.value).startswith(message)
+
+
+LOOPS = """
+block Part(hidden, k):
+    input x: [B, d]
+    return x -> Linear(hidden // k) -> Linear(d)
+
+model Net(d = 8, n = 2, k = 2, w = [4, 8, 9], wide = false, extra = 2):
+    input x: [B, d]
+    for i in range(n):
+        x = x * (i / (n - k + 3)) -> Linear(w[i + 1])
+        if i + 1 < len(w):
+            x = x * w[i + 1]
+    for j in range(len(w) - 1):
+        x = x -> Linear(w[j + 1] * d)
+    if wide:
+        x = x -> Linear(d // extra)
+    x = x -> Linear(d)
+    if extra > 0:
+        x = x -> Linear(extra) -> Linear(d)
+    return x -> Part(d - 2, k)
+"""
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"n": 3}, "w must have n + 1 values or more, got n=3, w=(4, 8, 9)"),
+        ({"k": 5}, "-k + n + 3 must not be 0, got k=5, n=2"),
+        ({"k": 0}, "k must not be 0, got k=0"),
+        ({"d": 2}, "d - 2 must be at least 1, got d=2"),
+        ({"d": 3}, "hidden // k must be at least 1, got hidden=1, k=2"),
+        ({"extra": 0, "wide": True}, "extra must not be 0, got extra=0"),
+    ],
+)
+def test_loops_arms_and_blocks_are_checked(wrong: Any, message: str) -> None:
+    with pytest.raises(ValueError) as told:
+        made(LOOPS, config(wrong))
+    assert message in str(told.value)
+
+
+def config(args: dict[str, Any]) -> dict[str, Any]:
+    return {"cfg": module(LOOPS).Config(**args)}
+
+
+@pytest.mark.parametrize(
+    "right",
+    [{}, {"n": 0, "k": 3}, {"extra": 0}, {"w": (3, 4), "n": 1}, {"w": (3,), "n": 0}],
+)
+def test_what_is_not_computed_is_not_checked(right: Any) -> None:
+    made(LOOPS, config(right))
+
+
+def test_what_cannot_be_computed_at_the_defaults_is_a_mistake() -> None:
+    for value in ("log(n - 2)", "1 / (n - 2)", "sqrt(n - 3)", "w[n]", "max(w[2:])"):
+        spec = f"{HEAD.format('d = 8, n = 2, w = [1, 2]')}    x = x * len(w)\n    return x * ({value})\n"
+        (found,) = nnxc.compile(spec.encode(), path="spec.nnx").diagnostics
+        assert found.code in ("N322", "N304", "N222"), value
+
+
+def test_what_conditions_rule_out_needs_no_check() -> None:
+    spec = LOOPS.replace("w[j + 1] * d", "w[j + 1] * w[j]")
+    text = next(iter(nnxc.compile(spec.encode(), path="s.nnx").files.values()))
+    assert "j + " not in text.split("for j in")[0]
+    assert "len(w) < j" not in text
