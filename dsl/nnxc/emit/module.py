@@ -30,6 +30,8 @@ from .versions import folded
 from .view import ModuleView
 from .weights import asked_of_model, weights_view
 
+MOST_LINES = 3000  # of a module that Black sees: it takes seconds for so many
+
 
 def module_text(program: ir.Program, options: Options) -> str:
     """The Python module of a program, from its docstring on."""
@@ -45,7 +47,9 @@ def module_text(program: ir.Program, options: Options) -> str:
     program = in_precision(folded(with_absent(program)))
     names = assign_names(program)
     parts = [implemented(p, options.attention) for p in _parts(program, names, options)]
-    texts = [stable(p) if options.black else p.text.strip("\n") for p in parts]
+    whole = sum(part.text.count("\n") for part in parts)
+    tidy = options.black and whole <= MOST_LINES
+    texts = [stable(p) if tidy else p.text.strip("\n") for p in parts]
     more = bool(program.weights or program.generates or adapted)
     view = ModuleView(
         module_doc(program),

@@ -14,14 +14,16 @@ Node = TypeVar("Node", bound=Record)
 
 def nodes_in(node: object, kind: type[Node]) -> Iterator[Node]:
     """Every node of one kind in a piece of tree, in the order of the text."""
-    if isinstance(node, kind):
-        yield node
-    if isinstance(node, tuple):
-        for item in node:
-            yield from nodes_in(item, kind)
-    elif isinstance(node, Record) and not isinstance(node, Span):
-        for field in names_of(node):
-            yield from nodes_in(getattr(node, field), kind)
+    rest = [node]
+    while rest:
+        node = rest.pop()
+        if isinstance(node, kind):
+            yield node
+        if isinstance(node, tuple):
+            rest += reversed(node)
+        elif isinstance(node, Record) and not isinstance(node, Span):
+            fields = [getattr(node, name) for name in reversed(names_of(node))]
+            rest += [f for f in fields if isinstance(f, tuple | Record)]
 
 
 def names_in(node: object) -> Iterator[tree.Name]:
