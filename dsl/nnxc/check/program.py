@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping
 
 from .. import ir
 from ..diagnostics import Label, Sink, did_you_mean
+from ..evaluate import EvaluationError, Value, evaluate
 from ..ops import LOSSES, METRICS, MODEL_OPS
 from ..source import Span
 from ..syntax import tree
 from ..syntax.walk import names_in, nodes_in
+from .apply import static_dims
 from .calls import evaluate_block_params, sort_out_block
 from .context import Context
 from .definition import check_definition, file_doc
@@ -202,10 +204,37 @@ def _config(
                 "N204", f"`{first}` is an input, not a parameter", written.spans[first]
             )
         values = evaluate_block_params(ctx, signature, written, node.value.span)
+        found = _computed(ctx, node)
     except Fault:
         return None
-    args = tuple((name, static) for name, (static, _) in values.items())
+    args = tuple((name, _told(static, found)) for name, (static, _) in values.items())
     return ir.Config(node.name.id, signature.definition.name, args, node.span)
+
+
+def _computed(ctx: Context, node: tree.Config) -> dict[str, Value]:
+    """The parts of a config's values that have no form, such as `int(7.5)`, as numbers."""
+    found: dict[str, Value] = {}
+    for part in ctx.body:
+        if isinstance(part, ir.StaticLet):
+            try:
+                found[part.name] = evaluate(part.value, found)
+            except EvaluationError as error:
+                text = f"this cannot be computed: {error}"
+                ctx.fail("N322", text, node.value.span)
+    return found
+
+
+def _told(static: ir.Static, found: Mapping[str, Value]) -> ir.Static:
+    """A value in which such parts are numbers."""
+    if not any(dim.symbols & found.keys() for dim in static_dims(static)):
+        return static
+    return _literal(evaluate(static, found))
+
+
+def _literal(value: Value) -> ir.Static:
+    if isinstance(value, tuple):
+        return ir.StaticList(tuple(map(_literal, value)))
+    return ir.Literal(value)
 
 
 def _model(
