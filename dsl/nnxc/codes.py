@@ -188,9 +188,14 @@ HELPS: dict[str, str] = {
     "N234": "name as many as there are, with `_` for what is not needed",
     "N242": "move it into a `train`",
     "N245": "write a line for each",
+    "N271": "what both need goes into a third file",
     "N303": "an index adds or takes axes: `x[:, none]`, `x[:, 0]`",
     "N306": 'a pattern names the axes before and after: "b t d, d e -> b t e"',
     "N315": "a size is a whole number above 0",
     "N316": "the sizes multiply to as many elements as before",
+    "N500": "leave one out; `optimize` gives parts of a model losses of their own",
+    "N507": "a setting is a number above 0, such as 1.0",
+    "N509": "`only` names what trains, `freeze` what does not: leave one out",
+    "N603": "leave one of them out",
 }
 """What is said where nothing more is known."""

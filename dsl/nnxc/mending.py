@@ -39,6 +39,10 @@ def tried(
     away by the fixes of others only followed from them.
     """
     found = _without_self(_at_the_declaration(source, found))
+    settings = {d.primary.span.text for d in found if d.code == "N514"}
+    found = tuple(
+        d for d in found if d.code != "N260" or d.primary.span.text not in settings
+    )
     for turn in range(ROUNDS):
         if len(source.text) > MAX_TEXT or not any(d.fix for d in found):
             break

@@ -34,7 +34,12 @@ def wrong(ctx: Context, param: OpParam, node: tree.Expr, value: Value) -> NoRetu
     if param.kind is Kind.BOOL and number:
         text = str(bool(value.value)).lower()  # type: ignore[union-attr]
     if isinstance(value, Static) and value.flavor == "float" and param.kind in _WHOLE:
-        text = f"int({text})" if text == node.span.text else text
+        if text == node.span.text and not isinstance(node, tree.Number):
+            text = f"int({text})"
+        elif isinstance(node, tree.Number) and float(node.value).is_integer():
+            text = str(int(node.value))
+    if isinstance(value, Static) and value.flavor == "int" and param.kind is Kind.LIST:
+        text = f"[{text}]"
     advice = write(node.span, text) if text != node.span.text else {}
     message = f"`{param.name}` must be {EXPECTED[param.kind]}"
     ctx.fail("N207", message, node.span, label, **advice)

@@ -221,7 +221,7 @@ def as_tensor(
                 f"{what} must be one tensor",
                 node.span,
                 f"these are {len(value.types)} values",
-                help="give them names: `a, b = ...`",
+                **_one_of(ctx, value, node),
             )
         case Listed():
             ctx.fail(
@@ -229,7 +229,7 @@ def as_tensor(
                 f"{what} must be one tensor",
                 node.span,
                 f"this is {lists.described(value)}",
-                help="take one with `.pop()` or `[-1]`, or join them with `concat` or `stack`",
+                **_joined(ctx, node),
             )
         case Applied(layer):
             layer.used = True
@@ -318,6 +318,35 @@ def output(ctx: Context, value: ir.Expr, types: Outputs, node: tree.Attribute) -
         )
     at = types.names.index(node.name)
     return wrap(ir.Item(value, at, types[at], node.span))
+
+
+def _one_of(ctx: Context, value: Several, node: tree.Expr) -> Advice:
+    """How one of several values is taken: those with names by its name."""
+    if isinstance(value.types, Outputs):
+        name = "logits" if "logits" in value.types.names else value.types.names[0]
+        if isinstance(node, (tree.Name, tree.Call)):
+            return write(node.span, f"{node.span.text}.{name}", "take one by its name")
+    return {"help": "give them names: `a, b = ...`"}
+
+
+def _joined(ctx: Context, node: tree.Expr) -> Advice:
+    """How a list of tensors becomes one: appended to, or joined for a sum over them."""
+    match ctx.statement:
+        case tree.Assign((tree.Name(name),), "+=", tree.ListOf((item,)), span) if (
+            name == node.span.text
+        ):
+            return write(span, f"{name}.append({item.span.text})")
+    for call in nodes_in(ctx.statement, tree.Call):
+        lone = len(call.args) == 1 and call.args[0].value is node
+        if lone and isinstance(call.func, tree.Name) and call.func.id in _OVER:
+            inside = f"stack({node.span.text}, axis=0), axis=0"
+            return write(call.span, f"{call.func.id}({inside})")
+    return {
+        "help": "take one with `.pop()` or `[-1]`, or join them with `concat` or `stack`"
+    }
+
+
+_OVER = ("sum", "mean", "max", "min", "prod")
 
 
 def _of_layer(

@@ -285,7 +285,9 @@ def _default_call(
     defaults[name] = {}
     for arg in call.args:
         if arg.name is None:
-            sink.error("N205", "defaults are given by name", arg.span)
+            known = ", ".join(f"`{p.name}=`" for p in op.params[:6])
+            help = f"name it: {known}"
+            sink.error("N205", "defaults are given by name", arg.span, help=help)
         elif op.param(arg.name) is None:
             names = [p.name for p in op.params]
             sink.error(

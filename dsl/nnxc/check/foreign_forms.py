@@ -54,6 +54,8 @@ def form(
         case "linear", [x, w, *bias] if not staged and type_of(ctx, x) is not None:
             product = f"matmul({spell(ctx, x)}, swapaxes({spell(ctx, w)}, -1, -2))"
             return " + ".join([product, *(spell(ctx, b) for b in bias)])
+        case "clip_by_global_norm" | "clip", [most] if ctx.kind == "train":
+            return spell(ctx, most)
         case "pad", [x, tree.ListOf(items, round=True), *_]:
             return padded(ctx, spell, x, items)
     return None

@@ -52,9 +52,17 @@ ARGUMENTS: Final[dict[str, dict[str, str]]] = {
         "dampening": "momentum has none here",
         "ema": "a line of the train says it: `ema = 0.999`",
         "use_ema": "a line of the train says it: `ema = 0.999`",
+        "momentum": "`sgd` has one; what Adam keeps of its gradients is `b1`",
         "weight_decay": "of its kind, `adamw` and `lion` have one",
         "mask": "`freeze` and `only` say what trains",
         "model": "`optimizer` is about the model of the train: leave it out",
+    },
+    "adapter": {
+        "target_modules": "layers stand behind `on`: `adapt lora(rank=8) on q_proj, v_proj`",
+        "lora_dropout": "adapters drop nothing",
+        "dropout": "adapters drop nothing",
+        "bias": "biases have no adapters",
+        "task_type": "adapters know no tasks",
     },
     "function": {
         "align_corners": "`corners=true` keeps the outermost entries in place",

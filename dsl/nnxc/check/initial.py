@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .. import ir
 from ..ops import INITIALIZERS
-from ..shapes import TensorType
+from ..shapes import TensorType, is_float
 from ..syntax import tree
 from ..walk import walk
 from . import types
@@ -29,6 +29,9 @@ def initial(
     if isinstance(value, Bad):
         raise Fault
     if isinstance(value, Static) and value.flavor in NUMBERS:
+        if value.flavor == "float" and not is_float(kind.dtype):
+            text = f"{what} is {kind.dtype}, and begins as a whole number"
+            ctx.fail("N302", text, node.span)
         return value.node
     if not isinstance(value, Tensor):
         text = "an initialiser such as `normal(0.02)`, a number or a tensor must stand here"

@@ -6,7 +6,7 @@ import builtins
 from typing import NoReturn
 
 from .. import ir
-from ..diagnostics import Label, write
+from ..diagnostics import Advice, Label, write
 from ..dims import Dim, const, func, symbol
 from ..record import replace
 from ..shapes import OPEN, Axis, ListType, TensorType
@@ -264,9 +264,33 @@ def no_method(ctx: Context, node: tree.Attribute) -> NoReturn:
         given = "x" if node.name == APPEND else ""
         shown = f"{node.value.span.text[:40]}.{node.name}({given})"
         text = f"`{node.name}` is called"
-        ctx.fail("N255", text, node.span, help=f"write a line `{shown}`")
+        ctx.fail("N255", text, node.span, **_as_line(ctx, node, shown))
     text = f"a list has no `{node.name}`"
-    ctx.fail("N214", text, node.name_span, help="it has `append` and `pop`")
+    ctx.fail("N214", text, node.name_span, **_appended(ctx))
+
+
+def _as_line(ctx: Context, node: tree.Attribute, shown: str) -> Advice:
+    """`xs = xs.append(x)`: the line without what comes before the call."""
+    match ctx.statement:
+        case tree.Assign((tree.Name(name),), "=", tree.Call(func) as call, span):
+            if func is node and node.span.text.startswith(f"{name}."):
+                return write(span, call.span.text)
+    return {"help": f"write a line `{shown}`"}
+
+
+def _appended(ctx: Context) -> Advice:
+    """`xs.extend([a, b])`: each on a line."""
+    match ctx.statement:
+        case tree.Evaluate(
+            tree.Call(
+                tree.Attribute(owner, "extend"), (tree.Arg(_, tree.ListOf(items)),)
+            ),
+            span,
+        ) if items:
+            margin = "\n" + " " * (span.source.position(span.start)[1] - 1)
+            lines = (f"{owner.span.text}.append({i.span.text})" for i in items)
+            return write(span, margin.join(lines))
+    return {"help": "it has `append` and `pop`"}
 
 
 # ------------------------------------------------------------- what is inside

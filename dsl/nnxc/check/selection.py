@@ -183,6 +183,8 @@ def _meant(ctx: Context, node: tree.Expr, name: str, known: list[str]) -> Advice
     if name in ("model", "self") and isinstance(node, tree.Attribute):
         path = node.span.text.partition(".")[2]
         return write(node.span, path, "a path begins inside of the model")
+    if not near and known:
+        near = {"help": "it has " + ", ".join(f"`{n}`" for n in known[:6])}
     return native.advice(ctx, node, near)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .. import ir
 from ..diagnostics import Advice, write
-from ..ops import SCHEDULES
+from ..ops import OPTIMIZERS, SCHEDULES
 from ..ops.base import Kind, Op
 from ..shapes import FLOATS
 from ..source import Span
@@ -28,12 +29,25 @@ def independent(ctx: Context, node: tree.Expr, what: str) -> None:
                 "N514",
                 f"`{what}` cannot depend on `{name.id}`",
                 name.span,
-                help="write the value itself",
+                **_default_of(ctx, name),
             )
         held = ctx.scope.get(name.id)
         if held is not None and held.what == "value" and isinstance(held.value, Static):
             text = f"`{what}` cannot depend on `{name.id}`"
             ctx.fail("N514", text, name.span, **_itself(ctx, name.id, held.span))
+
+
+def _default_of(ctx: Context, name: tree.Name) -> Advice:
+    """The default of a parameter, written where a setting reads it."""
+    param = ctx.params.get(name.id)
+    default = param.default if param else None
+    number = isinstance(default, ir.Literal) and isinstance(default.value, (int, float))
+    if not number or param is None:
+        return {"help": "write the value itself"}
+    text = param.span.source.text[param.span.end :].partition("=")[2]
+    return write(
+        name.span, re.split(r"[,)\n]", text)[0].strip(), "write the value itself"
+    )
 
 
 def _itself(ctx: Context, name: str, target: Span) -> Advice:
@@ -100,7 +114,9 @@ def count(ctx: Context, node: tree.Expr) -> ir.Static | None:
     """How many batches one step gathers; None for one."""
     value = static(ctx, node, "`accumulate`")
     if value.flavor not in ("int", "unknown"):
-        ctx.fail("N207", "`accumulate` must be a whole number", node.span)
+        whole = value.known and value.flavor == "float" and value.value % 1 == 0
+        advice = write(node.span, f"{value.value:.0f}") if whole else {}
+        ctx.fail("N207", "`accumulate` must be a whole number", node.span, **advice)
     if value.known and value.value < 1:
         ctx.fail("N507", "`accumulate` must be at least 1", node.span)
     return None if value.known and value.value == 1 else value.node
@@ -154,6 +170,11 @@ def _op_meant(
 ) -> Advice:
     if name in foreign.HINTS:
         return {"help": foreign.HINTS[name]}
+    if name in SCHEDULES and registry is OPTIMIZERS:
+        why = "it stands for the learning rate of an optimizer"
+        return write(node.span, f"adam({node.span.text})", why)
+    if "lora" in registry and isinstance(node, (tree.Name, tree.Attribute)):
+        return write(node.span, f"lora(rank=8) on {node.span.text}")
     return native.advice(ctx, node, ctx.suggest(name, registry, span))
 
 

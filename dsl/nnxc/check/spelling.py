@@ -28,7 +28,7 @@ from .foreign_names import (
 )
 from .tensor_parts import axis_size, is_layer, type_of
 from .tree_parts import children, last_name, moved_from, whole_number
-from .values import Listed, Static, number
+from .values import Listed, Several, Static, number
 
 
 def spell(ctx: Context, node: Record, parent: Record | None = None) -> str:
@@ -140,6 +140,8 @@ def _call(ctx: Context, node: tree.Call, parent: Record | None) -> str | None:
     held = ctx.scope.get(last_name(args[0].value)) if args else None
     if name == "len" and held and isinstance(held.value, Listed):
         return str(held.value.count) if held.value.count is not None else None
+    if name == "len" and held and isinstance(held.value, Several):
+        return str(len(held.value.types))
     if name == "len" and args and (kind := type_of(ctx, args[0].value)) and kind.axes:
         return str(kind.sizes[0])
     moved, staged = None, isinstance(parent, tree.Stage)
@@ -386,6 +388,9 @@ def _named(ctx: Context, op: Op, arg: tree.Arg) -> list[str]:
     return [f"{name}={value(ctx, arg.value, param)}"]
 
 
+_NUMBERS = (Kind.NUMBER, Kind.SCHEDULE, Kind.SIZE, Kind.INT)
+
+
 def value(ctx: Context, node: tree.Expr, param: Param) -> str:
     """An argument as its kind is written."""
     match node:
@@ -393,7 +398,7 @@ def value(ctx: Context, node: tree.Expr, param: Param) -> str:
             return f'"{text.casefold()}"'
         case tree.String(text) if param.kind is Kind.DTYPE:
             return foreign.DTYPES.get(text, text)
-        case tree.String(text) if param.kind in (Kind.NUMBER, Kind.SCHEDULE, Kind.SIZE):
+        case tree.String(text) if param.kind in _NUMBERS:
             return text if is_number(text) else node.span.text
         case tree.String(text) if param.kind in (Kind.INIT, Kind.FUNCTION):
             return known(ctx, text)

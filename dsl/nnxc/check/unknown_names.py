@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..diagnostics import Advice, closest, meant
+from ..diagnostics import Advice, closest, meant, write
 from ..ops import ALL
 from ..syntax import tree
 from ..syntax.words import CONSTANTS
@@ -32,8 +32,10 @@ def unknown_name(ctx: Context, node: tree.Name) -> None:
     close = unread or _alike(ctx, node.id)
     held = ctx.scope.get("model")
     if held and isinstance(held.value, ModelRef):
-        own = held.value.signature.definition.name == node.id
+        own = held.value.signature.definition.name.casefold() == node.id.casefold()
         close = "model" if own else close
+        if node.id in SCORES and close is None:
+            _scores(ctx, node, held.value)
     if close is None:
         _out_of_place(ctx, node)
         pool += [*static_calls.ARITY, *ctx.later, *CONSTANTS.values()]
@@ -102,3 +104,22 @@ def _out_of_place(ctx: Context, node: tree.Name) -> None:
                 else "it belongs in a train"
             ),
         )
+
+
+SCORES = ("logits", "logit", "pred", "preds", "y_pred", "y_hat", "output", "outputs")
+
+
+def _scores(ctx: Context, node: tree.Name, model: ModelRef) -> None:
+    """What a loss is often given by a name: what the model returns."""
+    fields = [n for n, held in ctx.scope.items() if held.what == "batch field"]
+    wanted = [i.name for i in model.signature.definition.inputs if not i.optional]
+    if not fields or len(wanted) != 1:
+        return
+    text = f"model({fields[0]})"
+    why = "call the model"
+    ctx.fail(
+        "N200",
+        f"there is no name `{node.id}`",
+        node.span,
+        **write(node.span, text, why),
+    )

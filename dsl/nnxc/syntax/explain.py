@@ -20,7 +20,7 @@ from ..diagnostics import (
     write,
 )
 from ..source import Source, Span
-from . import habits, habits_heads, habits_values
+from . import habits, habits_heads, habits_values, habits_weights
 from ._tables import LITERALS, STATES
 from .fault import DECLARES, Fault, line_span
 from .lalr import END, Token
@@ -193,6 +193,11 @@ def _use_without_from(fault: Fault) -> Diagnostic | None:
     if fault.first.kind != "USE":
         return None
     help = 'write `use Name from "file.nnx"`'
+    if fault.kind == "FROM" and fault.failure.index == 1:
+        return fault.report("N137", "`use` names what it brings", help)
+    if fault.kind == "AS":
+        help = "what is used keeps its name: leave out `as` and the name"
+        return fault.report("N120", "unexpected `as`", help)
     if fault.kind == "STRING" and fault.failure.index == 1:
         return fault.report("N137", "`use` names what it brings", help)
     if fault.accepts("FROM") and fault.kind in ("STRING", END):
@@ -338,6 +343,18 @@ def _unary_plus(fault: Fault) -> Diagnostic | None:
     return fault.report("N120", "unexpected `+`", "there is no sign `+`; leave it out")
 
 
+def _no_result(fault: Fault) -> Diagnostic | None:
+    """`extern "k.py" f(x: [B, d])`, and types of Python."""
+    if fault.first.kind != "EXTERN":
+        return None
+    if fault.kind == END and fault.accepts("ARROW"):
+        return fault.report("N120", "missing `->`", "say what it gives: `-> [B, d]`")
+    if fault.kind == "DOT" or fault.comes_after("ARROW"):
+        help = "a type is a shape: `x: [B, d]`, `-> [B, d]`"
+        return fault.report("N120", f"unexpected `{fault.token.text}`", help)
+    return None
+
+
 def _unexpected(fault: Fault) -> Diagnostic:
     end = fault.kind == END
     what = "end of line" if end else f"`{fault.token.text}`"
@@ -376,6 +393,12 @@ _EXPLANATIONS: tuple[Explanation, ...] = (
     habits.decorator,
     habits.else_if,
     habits_heads.keyword_gets_value,
+    habits_weights.equals_twice,
+    habits_weights.dashed_name,
+    habits_weights.nested_config,
+    habits_weights.path_first,
+    habits_weights.arrow_for_equals,
+    habits_weights.unquoted,
     habits_heads.nameless_config,
     habits_values.printed,
     habits_values.two_colons,
@@ -395,6 +418,7 @@ _EXPLANATIONS: tuple[Explanation, ...] = (
     habits.returned_type,
     habits.generate_with_more,
     habits.prefixed_string,
+    _use_without_from,
     _keyword_as_name,
     _python,
     _chained_comparison,
@@ -405,7 +429,6 @@ _EXPLANATIONS: tuple[Explanation, ...] = (
     _arrow_to_nothing,
     _arrow_from_nothing,
     _body_on_the_line,
-    _use_without_from,
     _misspelt_keyword,
     _half_a_scan,
     habits.nameless_metric,
@@ -420,6 +443,7 @@ _EXPLANATIONS: tuple[Explanation, ...] = (
     habits_values.half_a_choice,
     _missing_comma,
     _untyped_field,
+    _no_result,
     _several_values,
     _unary_plus,
     habits.comprehension,

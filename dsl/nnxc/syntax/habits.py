@@ -114,6 +114,10 @@ def nameless_metric(fault: Fault) -> Diagnostic | None:
     if fault.first.kind != "METRIC" or not fault.accepts("ASSIGN"):
         return None
     called = fault.kind == "LPAR" and fault.failure.index == 2
+    if fault.kind == END and fault.before is not None:
+        name = fault.before.text
+        help = f"write its value: `metric {name} = {name}(model(x), y)`"
+        return fault.report("N120", "missing `=`", help)
     if not called:
         return None
     value = fault.line.tokens[1]

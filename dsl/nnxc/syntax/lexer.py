@@ -336,6 +336,8 @@ class _Scanner:
     def unknown_character(self, char: str, start: int) -> None:
         shown = f"`{char}`" if char.isprintable() else f"U+{ord(char):04X}"
         help, right = _CHARACTERS.get(char, (None, None))
+        if char == "{" and self.source.text.startswith("weights", self.row.start):
+            help = "names of tensors stand in quotes"
         if help is None and char in _ALIKE:
             plain = _ALIKE[char]
             help, right = f"this is no Latin letter: write a plain `{plain}`", plain
