@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import NoReturn, assert_never
 
 from .. import ir
-from ..diagnostics import Advice, Label, write
+from ..diagnostics import Advice, Label, remove, write
 from ..ops.base import Kind
 from ..record import Record, replace
 from ..shapes import Outputs, TensorType, is_float
+from ..source import Span
 from ..syntax import tree
 from ..syntax.walk import nodes_in
 from . import (
@@ -27,6 +28,7 @@ from .flavors import NUMERIC, describe
 from .gradients import GRADIENT
 from .held import held
 from .kinds import demand
+from .tree_parts import last_name
 from .unknown_names import unknown_name
 from .values import (
     BAD,
@@ -299,6 +301,10 @@ def attribute(ctx: Context, node: tree.Attribute) -> Value:
 
 def _part(node: tree.Attribute) -> Advice:
     hint = foreign.HINTS.get(node.name)
+    called = isinstance(node.value, tree.Call) and last_name(node.value.func) == "model"
+    if called:
+        behind = Span(node.span.source, node.value.span.end, node.name_span.end)
+        return remove(behind, f"it gives one tensor: leave out `.{node.name}`")
     if hint is None and isinstance(node.value, tree.Name) and node.value.id == "config":
         hint = f"parameters stand by themselves: `model Net({node.name} = ...)`"
     return {"help": hint} if hint else {}

@@ -38,7 +38,9 @@ def freeze(
     found = models.get(name.id)
     if found is None:
         text = f"there is no model `{name.id}`"
-        ctx.fail("N200", text, name.span, **ctx.suggest(name.id, models, name.span))
+        define = f"define it, `model {name.id}(...):`, or bring it by `use`"
+        advice = ctx.suggest(name.id, models, name.span, define)
+        ctx.fail("N200", text, name.span, **advice)
     if not found.definition.is_model:
         help = f"declare it as `model {name.id}` to use it here"
         ctx.fail("N274", f"`{name.id}` is a block", name.span, help=help)

@@ -237,6 +237,9 @@ def _literal(value: Value) -> ir.Static:
     return ir.Literal(value)
 
 
+_DEFINE = "define it, `model Name(...):`, or bring it by `use`"
+
+
 def _model(
     files: Files, name: tree.Name, signatures: Mapping[str, Signature]
 ) -> Signature | None:
@@ -249,7 +252,7 @@ def _model(
                 "N200",
                 f"there is no model `{name.id}`",
                 name.span,
-                **did_you_mean(name.span, name.id, signatures),
+                **did_you_mean(name.span, name.id, signatures, _DEFINE),
             )
         return None
     if not signature.definition.is_model:

@@ -196,7 +196,8 @@ def _check_part(
         if part not in known:
             owner = f"`{whole}`" if whole else f"`{ctx.name}`"
             names = [k for k in known if isinstance(k, str)]
-            suggestion = ctx.suggest(part, names, span)
+            has = "it has " + ", ".join(f"`{n}`" for n in names[:8])
+            suggestion = ctx.suggest(part, names, span, has if names else "")
             ctx.fail("N602", f"{owner} has no weights `{part}`", span, **suggestion)
     elif None not in known:
         ctx.fail("N602", f"`{whole}` is no list", span, help="remove the position")

@@ -74,11 +74,14 @@ def arrow_for_equals(fault: Fault) -> Diagnostic | None:
     return fault.report("N120", f"unexpected `{fault.token.text}`", advice)
 
 
+_QUOTED = ("USE", "IGNORE", "RENAME", "OPTIONAL", "CONFIG", "WEIGHTS")
+
+
 def unquoted(fault: Fault) -> Diagnostic | None:
     """`ignore rotary.inv_freq`, `config ignore eos_token_id`, `use Block from blocks.nnx`."""
     if fault.kind not in ("NAME", "STAR", "DOT") or not fault.accepts("STRING"):
         return None
-    if fault.accepts("NAME"):
+    if fault.accepts("NAME") or fault.first.kind not in _QUOTED:
         return None
     tokens = fault.line.tokens[fault.failure.index : -1]
     last = tokens[0]
