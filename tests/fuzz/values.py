@@ -89,17 +89,17 @@ def stacked(path: Path, shape: tuple[int, ...], weights: Mapping[Path, Any]) -> 
 
 
 def within(path: Path, whole: Path) -> bool:
-    """Whether a path is another one without some of its positions."""
-    rest = iter(whole)
-    for part in path:
-        for other in rest:
-            if other == part:
-                break
-            if isinstance(other, str):
-                return False
-        else:
-            return False
-    return not any(isinstance(other, str) for other in rest)
+    """Whether a path is another one without positions in its innermost loops."""
+    parts, wholes = steps(path), steps(whole)
+    return len(parts) == len(wholes) and all(
+        part == other[: len(part)] for part, other in zip(parts, wholes, strict=True)
+    )
+
+
+def steps(path: Path) -> list[Path]:
+    """A path by its names, each with the positions after it."""
+    starts = [n for n, part in enumerate(path) if isinstance(part, str)]
+    return [path[a:b] for a, b in zip(starts, [*starts[1:], None], strict=True)]
 
 
 # ---------------------------------------------------------------------- calls

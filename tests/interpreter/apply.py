@@ -46,8 +46,15 @@ def signature(function: Any) -> dict[str, inspect.Parameter]:
     return dict(inspect.signature(function).parameters)
 
 
-def argument(frame: Expressions, owner: str, name: str, node: tree.Expr) -> Any:
-    """An argument as its parameter wants it: an axis, a shape, a dtype, a stream, a value."""
+def argument(
+    frame: Expressions, owner: str | None, name: str, node: tree.Expr
+) -> Any:
+    """An argument as its parameter wants it: an axis, a shape, a dtype, a stream, a value.
+
+    `owner` is the function or layer of the library that has the parameter, None for a spec's own.
+    """
+    if owner is None:
+        return frame.value(node)
     if name == "rng" or name.endswith("_init"):
         return None
     if name == "dtype":
@@ -199,7 +206,8 @@ def construct(
         elif name in inputs and name not in params:
             with_it[name] = frame.value(value)
         else:
-            found = argument(frame, kind.name, name, value)
+            owner = kind.name if callable(kind.what) else None
+            found = argument(frame, owner, name, value)
             written = isinstance(value, tree.Constant)
             if found is not None or written or name in needed(kind):
                 given[name] = found

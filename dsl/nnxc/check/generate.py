@@ -5,7 +5,7 @@ from __future__ import annotations
 from .. import ir
 from ..diagnostics import Label, Sink
 from ..source import Span
-from ..stepwise import foreign, logits_of, parts_of, stepwise, time_of
+from ..stepwise import attends, foreign, logits_of, parts_of, stepwise, time_of
 from ..syntax import tree
 
 
@@ -64,6 +64,10 @@ def tunix_problems(program: ir.Program, start: Span, sink: Sink) -> None:
     if kept is not None:
         what = "Tunix's cache holds keys and values only"
         sink.error("N702", what, kept.span, "this keeps something else")
+    elif program.generates and not attends(stepping):
+        section = program.generates[0]
+        help = "Tunix keeps a cache for each `Attention(heads, causal=true)`"
+        sink.error("N702", f"`{section.model}` attends to nothing", section.span, help=help)
     for section in program.generates:
         if parts_of(stepping.definition(section.model)) is None:
             what = (

@@ -936,7 +936,7 @@ def tunix(tunix: Any) -> str:
     )
     out.append(tunix.config)
     out.append(
-        ", *, rngs: nnx.Rngs):\n        super().__init__(cfg, rngs=rngs)\n        first = self.attentions()[0]\n        self.config = TunixConfig(\n            len(self.attentions()), first.kv_heads, first.widths[0], "
+        ', *, rngs: nnx.Rngs):\n        super().__init__(cfg, rngs=rngs)\n        attentions = self.attentions()\n        if not attentions:\n            raise ValueError("Tunix needs a model of at least one attention layer")\n        first = attentions[0]\n        self.config = TunixConfig(\n            len(attentions), first.kv_heads, first.widths[0], '
     )
     out.append(tunix.width)
     out.append(", self.dtype\n        )\n        self.embed_dim, self.num_embed = ")

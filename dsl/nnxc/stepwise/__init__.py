@@ -11,6 +11,7 @@ from .program import logits_of as logits_of
 from .program import stepwise as stepwise
 from .program import time_of as time_of
 from .tunix import Parts as Parts
+from .tunix import attends as attends
 from .tunix import for_tunix as for_tunix
 from .tunix import foreign as foreign
 from .tunix import parts_of as parts_of

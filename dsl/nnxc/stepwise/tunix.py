@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from .. import ir
 from ..dims import Dim
-from ..ops.base import Call, Op
-from ..ops.tunix import IN_PLACE_OF
+from ..ops.base import Call, Helper, Op
+from ..ops.stepwise_helpers import STEPWISE
+from ..ops.tunix import ATTENTION, IN_PLACE_OF, SELF_ATTENTION
 from ..record import Record, replace
 from ..shapes import TensorType
 from ..source import Span
@@ -36,15 +37,26 @@ def foreign(program: ir.Program) -> ir.Layer | None:
     return next(
         (
             layer
-            for d in program.definitions
-            for layer in _layers(d.body)
-            if isinstance(layer.callee, Op)
-            and layer.callee.helper is not None
-            and any(h.name == "Stepwise" for h in layer.callee.helper.needs)
-            and layer.callee.helper.name not in IN_PLACE_OF
+            for layer, helper in _stepping(program)
+            if any(h.name == STEPWISE.name for h in helper.needs)
+            and helper.name not in IN_PLACE_OF
         ),
         None,
     )
+
+
+def attends(program: ir.Program) -> bool:
+    """Whether a layer keeps keys and values in Tunix's cache."""
+    new = (IN_PLACE_OF.get(helper.name) for _, helper in _stepping(program))
+    return any(helper in (ATTENTION, SELF_ATTENTION) for helper in new)
+
+
+def _stepping(program: ir.Program) -> Iterator[tuple[ir.Layer, Helper]]:
+    """The layers that are classes of generated code, with those classes."""
+    for definition in program.definitions:
+        for layer in _layers(definition.body):
+            if isinstance(layer.callee, Op) and layer.callee.helper is not None:
+                yield layer, layer.callee.helper
 
 
 def _layers(body: Sequence[ir.Stmt]) -> Iterator[ir.Layer]:
