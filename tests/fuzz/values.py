@@ -28,6 +28,7 @@ Path = tuple[Any, ...]
 Weights = dict[Path, Any]
 DTYPES = {"float": "float32", "int": "int32", "bool": "bool_"}
 CLOSE = 1e-5  # in float64, but for what is not rounded alike
+HALF = 3e-2  # where constants of functions are bfloat16
 
 
 @dataclass(frozen=True)
@@ -199,13 +200,15 @@ def check_values(
     check_equal(own_slope, slope, "gradients of the interpreter", case)
 
 
-def check_equal(got: list[Any], want: list[Any], law: str, detail: Any) -> None:
+def check_equal(
+    got: list[Any], want: list[Any], law: str, detail: Any, close: float = CLOSE
+) -> None:
     """Arrays are equal, nothing else."""
     shapes = [np.shape(a) for a in got], [np.shape(a) for a in want]
     holds(shapes[0] == shapes[1], f"shapes, {law}", (shapes, detail))
     for index, (a, b) in enumerate(zip(got, want, strict=True)):
         size = float(np.max(np.abs(b[np.isfinite(b)]), initial=1))
-        same = np.allclose(a, b, rtol=CLOSE, atol=CLOSE * size, equal_nan=True)
+        same = np.allclose(a, b, rtol=close, atol=close * size, equal_nan=True)
         holds(same, law, (index, detail, short(a), short(b)))
 
 
