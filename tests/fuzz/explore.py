@@ -127,6 +127,7 @@ def small_broken(data: bytes, key: str) -> str:
 YES = st.booleans()
 FEW = st.sampled_from([True, False, False])
 SOME = st.sampled_from([True] + [False] * 11)
+RARE = st.sampled_from([True] + [False] * 39)
 REMAT = st.sampled_from([False, False, False, True, "dots", "dots-no-batch"])
 WAYS = st.builds(
     Way,
@@ -137,7 +138,7 @@ WAYS = st.builds(
     YES,
     tunix=YES,
     backward=FEW,
-    formatted=SOME,
+    formatted=RARE,
     compiled=SOME,
 )
 LABELS: dict[str, tuple[SearchStrategy[Any], Check, Callable[[Any, str], str]]] = {

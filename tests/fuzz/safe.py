@@ -31,6 +31,7 @@ DUNDERS = {
     "__future__",
     "__post_init__",
 }
+ODD = {*dir(builtins)} - BUILTINS - DUNDERS
 OF_OS = {"fsync"}
 MODULE_CALLS = {
     "dataclass",
@@ -57,10 +58,9 @@ def check_safe(text: str, spec: str) -> None:
         match node:
             case ast.Name(id=name):
                 hidden = name.startswith("__") and name not in DUNDERS
-                odd = name in dir(builtins) and name not in BUILTINS | DUNDERS
                 bound = isinstance(node.ctx, ast.Store)
                 holds(not hidden, "no hidden names", name)
-                holds(bound or not odd or is_local(tree, name), "no odd builtins", name)
+                holds(bound or name not in ODD or is_local(tree, name), "no odd builtins", name)
             case ast.Attribute(value=ast.Name(id="os"), attr=name):
                 holds(name in OF_OS, "nothing of the system but files", name)
             case ast.Attribute(attr=name):
