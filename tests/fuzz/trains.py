@@ -18,6 +18,7 @@ SETTINGS = {
     "precision": (name("bf16"), name("f32")),
     "ema": (literal(0.99),),
 }
+DISTANCES = ("mse", "mae", "huber", "log_cosh", "cosine_distance")
 WEIGHTED = {"Linear", "Embed", "Conv", "LSTM", "GRU", "Attention"}
 
 
@@ -68,7 +69,7 @@ def applied(func: str, given: Sequence[tree.Field], targets: list[str]) -> tree.
 
 def learning(draw: Draw, terms: list[tree.Expr], metric: str) -> list[tree.Statement]:
     """A loss, an optimizer and what belongs to them."""
-    loss = chained("+", map(squared, terms))
+    loss = chained("+", (term(draw, value) for value in terms))
     optimizer = call(draw(st.sampled_from(OPTIMIZERS)), 1e-3)
     metrics = []
     if draw(st.booleans()):
@@ -89,9 +90,17 @@ def objectives(draw: Draw, model: tree.Definition) -> list[tree.Select]:
     return [tree.Select("only", (name(text),)) for text in named[:2]]
 
 
-def squared(value: tree.Expr) -> tree.Expr:
-    """`mean(value**2)`."""
-    return call("mean", tree.Binary("**", value, literal(2)))
+def term(draw: Draw, value: tree.Expr) -> tree.Expr:
+    """`mean(value**2)`, or a loss of the library between the value and another."""
+    squares = tree.Binary("**", value, literal(2))
+    match draw(st.sampled_from(["mean", "mean", "entropy", *DISTANCES])):
+        case "mean":
+            return call("mean", squares)
+        case "entropy":
+            labels = call("argmax", value, axis=-1)
+            return call("cross_entropy", value, labels)
+        case kind:
+            return call(kind, value, squares)
 
 
 def settings(draw: Draw, *names: str) -> Iterator[tree.Statement]:
