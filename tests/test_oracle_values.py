@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import jax
@@ -15,12 +16,21 @@ from scipy.special import softmax
 
 from nnxc.ops import MODEL_OPS
 from nnxc.ops.base import Example
+from tests.fuzz.evaluate import evaluated
 
 RNG = np.random.default_rng(0)
 ENV = {"B": 2, "T": 5, "S": 7, "d": 6, "e": 3, "H": 4, "W": 6, "C": 3, "N": 4}
 
 
 def made(name: str, args: dict[str, Any], *types: str, **named: str) -> tuple[Any, Any]:
+    """The layer, and its function, computed without compiling."""
+    layer, run = function(name, args, *types, **named)
+    return layer, partial(evaluated, run)
+
+
+def function(
+    name: str, args: dict[str, Any], *types: str, **named: str
+) -> tuple[Any, Any]:
     """The layer, and a function of arrays in the order of the entry's inputs."""
     op = MODEL_OPS[name]
     case = Case(op, Example(args, types, named))
@@ -491,7 +501,7 @@ def test_drop_path_drops_whole_samples_and_keeps_the_mean() -> None:
 
 
 def test_batch_norm_uses_its_statistics_in_evaluation() -> None:
-    layer, run = made("BatchNorm", {}, "B T d")
+    layer, run = function("BatchNorm", {}, "B T d")
     x = 3 + draw(2, 5, 6)
     close(np.asarray(run(x)).mean(axis=(0, 1)), np.zeros(6))
     still = nnx.view(layer, **dict.fromkeys(MODEL_OPS["BatchNorm"].modes, True))
@@ -504,7 +514,8 @@ def test_batch_norm_uses_its_statistics_in_evaluation() -> None:
 def test_batch_norm_keeps_the_unbiased_variance_and_divides_by_the_biased(
     graph: bool,
 ) -> None:
-    layer, run = made("BatchNorm", {"momentum": 0.9, "unbiased": True}, "B T d")
+    args = {"momentum": 0.9, "unbiased": True}
+    layer, run = function("BatchNorm", args, "B T d")
     x = 3 + draw(2, 5, 6)
     with nnx.set_graph_mode(graph):
         close(run(x), (x - x.mean((0, 1))) / np.sqrt(x.var((0, 1)) + 1e-5))
@@ -626,7 +637,7 @@ def test_operations_are_counted_as_xla_counts_them(
     name: str, args: dict[str, Any], types: tuple[str, ...]
 ) -> None:
     case = Case(MODEL_OPS[name], Example(args, types))
-    _, run = made(name, args, *types)
+    _, run = function(name, args, *types)
     flat = [
         t
         for types in case.types.values()

@@ -13,7 +13,7 @@ Array = Any
 
 def divided(a: Array, b: Array) -> Array:
     """`/`; of whole numbers, towards zero."""
-    if np.issubdtype(a.dtype, np.floating):
+    if np.issubdtype(a.dtype, np.inexact):
         return a / b
     return (np.sign(a) * np.sign(b) * (np.abs(a) // np.abs(b))).astype(a.dtype)
 
