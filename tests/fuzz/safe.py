@@ -60,7 +60,11 @@ def check_safe(text: str, spec: str) -> None:
                 hidden = name.startswith("__") and name not in DUNDERS
                 bound = isinstance(node.ctx, ast.Store)
                 holds(not hidden, "no hidden names", name)
-                holds(bound or name not in ODD or is_local(tree, name), "no odd builtins", name)
+                holds(
+                    bound or name not in ODD or is_local(tree, name),
+                    "no odd builtins",
+                    name,
+                )
             case ast.Attribute(value=ast.Name(id="os"), attr=name):
                 holds(name in OF_OS, "nothing of the system but files", name)
             case ast.Attribute(attr=name):

@@ -46,9 +46,7 @@ def signature(function: Any) -> dict[str, inspect.Parameter]:
     return dict(inspect.signature(function).parameters)
 
 
-def argument(
-    frame: Expressions, owner: str | None, name: str, node: tree.Expr
-) -> Any:
+def argument(frame: Expressions, owner: str | None, name: str, node: tree.Expr) -> Any:
     """An argument as its parameter wants it: an axis, a shape, a dtype, a stream, a value.
 
     `owner` is the function or layer of the library that has the parameter, None for a spec's own.

@@ -67,7 +67,9 @@ def tunix_problems(program: ir.Program, start: Span, sink: Sink) -> None:
     elif program.generates and not attends(stepping):
         section = program.generates[0]
         help = "Tunix keeps a cache for each `Attention(heads, causal=true)`"
-        sink.error("N702", f"`{section.model}` attends to nothing", section.span, help=help)
+        sink.error(
+            "N702", f"`{section.model}` attends to nothing", section.span, help=help
+        )
     for section in program.generates:
         if parts_of(stepping.definition(section.model)) is None:
             what = (
