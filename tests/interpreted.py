@@ -162,10 +162,17 @@ def pages() -> Iterator[Callable[[], Case]]:
                 continue
             text = block.data.decode()
             text = text if models_in(text) else in_models(text)
-            subject = Subject(text, lambda n, b=block: b.files[n].encode())
+            subject = Subject(text, partial(beside, block))
             for model in models_in(text):
                 name = f"{block.id}/{model}"
                 yield named(name, partial(of_page, name, subject, model))
+
+
+def beside(block: Any, name: str) -> bytes:
+    """A file of an example; Python that several bring in lies beside generated modules."""
+    if name in block.files:
+        return block.files[name].encode()
+    return (Path(__file__).parent / "fuzz" / name).read_bytes()
 
 
 def of_files(paths: list[str]) -> Iterator[Callable[[], Case]]:

@@ -41,6 +41,4 @@ def test_the_zoo_means_what_it_says(make) -> None:
 
 @pytest.mark.parametrize("make", PAGE_CASES, ids=lambda make: make.name)
 def test_examples_mean_what_they_say(make) -> None:
-    if "my_pkg" in (case := make()).subject.text:
-        pytest.skip("the example brings in a package that there is not")
-    assert judge(case, gradients=False) == "same"
+    assert judge(make(), gradients=False) == "same"

@@ -1,0 +1,1 @@
+"""A package that examples of the pages bring in."""
