@@ -46,7 +46,7 @@ def changed(case: Case, change: Mapping[str, Any]) -> tuple[str, Case]:
         for n, x in inputs.items()
         if n in case.inputs
     }
-    return label, replace(case, args=args, inputs=given)
+    return label, replace(case, args=args, inputs=given, origin=case)
 
 
 def presences(case: Case) -> Iterator[tuple[str, Case]]:

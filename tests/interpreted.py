@@ -51,6 +51,7 @@ class Case:
     args: Mapping[str, Any]
     inputs: Mapping[str, jax.Array]
     axes: Mapping[str, int] = field(default_factory=dict)
+    origin: Case | None = None  # what it is another side of
 
 
 def zoo() -> Iterator[Callable[[], Case]]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import jax
 from flax import nnx
 from interpreted import Case
-from interpreting import Differs, Known, compare, frozen, modes_of
+from interpreting import Differs, Known, compare, frozen, modes_of, weights_of
 
 from nnxc.instance import instantiate
 from nnxc.nodes import InstanceError
 from tests.fuzz.checks import path_of
-from tests.interpreter.values import Refused
+from tests.interpreter.values import Refused, Required
 
 
 def judge(case: Case, gradients: bool, known: Known | None = None) -> str:
@@ -53,20 +56,37 @@ def hold(
 
 def refused(case: Case, why: Exception) -> str:
     """What a constructor refuses, the interpreter refuses, at weights as the compiler expects
-    them; `unasked` where it cannot be asked, for these are not known."""
+    them. Where it expects none, a list has to be too short for the loop that reads it, which the
+    weights of another side tell; `unasked` otherwise."""
     try:
         made = instantiate(case.subject.program, case.model, frozen(case.args), {})
     except InstanceError:
-        return "unasked"
+        error = refusal(case, others(case))
+        return "refused" if isinstance(error, IndexError | Required) else "unasked"
     weights = {
         path_of(name): jax.ShapeDtypeStruct([s.value for s in w.sizes], "float32")
         for name, w in made.weights().items()
     }
+    error = refusal(case, weights)
+    if error is None:
+        raise Differs(f"the constructor alone refuses: {why}") from None
+    return "unasked" if type(error) is LookupError else "refused"
+
+
+def others(case: Case) -> dict[Any, Any]:
+    """The weights of the case that this one is another side of."""
+    if case.origin is None:
+        return {}
+    return weights_of(case.subject.create(case.model, case.origin.args))
+
+
+def refusal(case: Case, weights: Mapping[Any, Any]) -> Exception | None:
+    """The error of the interpreter: sizes that do not fit end in errors of any kind."""
     call = case.subject.meaning.call
     try:
         jax.eval_shape(
             lambda w: call(case.model, w, case.inputs, case.args).value, weights
         )
-    except Exception as error:  # sizes that do not fit end in errors of any kind
-        return "unasked" if type(error) is LookupError else "refused"
-    raise Differs(f"the constructor alone refuses: {why}") from None
+    except Exception as error:
+        return error
+    return None

@@ -23,6 +23,10 @@ def dilated(a: Array, padding: Any, dilation: Any, value: float) -> Array:
 def views(a: Array, window: Any, strides: Any, dilation: Any) -> Array:
     """All windows: the axes of their places, then their own."""
     reach = [(w - 1) * d + 1 for w, d in zip(window, dilation, strict=True)]
+    fits = [max(size - r + 1, 0) for size, r in zip(a.shape, reach, strict=True)]
+    if not all(fits):  # a window that is larger than the array has no place
+        counts = [-(-n // s) for n, s in zip(fits, strides, strict=True)]
+        return np.zeros((*counts, *window), a.dtype)
     found = np.lib.stride_tricks.sliding_window_view(a, reach)
     places = tuple(slice(None, None, s) for s in strides)
     inner = tuple(slice(None, None, d) for d in dilation)

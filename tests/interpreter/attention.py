@@ -40,7 +40,7 @@ def attention(
     if segments is not None:
         seen = seen & (segments[:, None, :, None] == segments[:, None, None, :])
     scores = jnp.where(seen, scores, jnp.finfo(scores.dtype).min / 2)
-    top = scores.max(-1, keepdims=True)
+    top = scores.max(-1, keepdims=True, initial=-jnp.inf)  # of no keys, too
     if sinks is not None:
         top = jnp.maximum(top, sinks[:, None, None])
     powers = jnp.exp(scores - top)

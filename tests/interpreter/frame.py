@@ -14,6 +14,7 @@ from .values import (
     DTYPES,
     Record,
     Refused,
+    Required,
     Tensor,
     position,
 )
@@ -44,7 +45,7 @@ class Frame(Expressions):
                 self.choice(node)
             case tree.Require(condition=condition, message=message):
                 if not self.value(condition):
-                    raise Refused(message or "a requirement does not hold")
+                    raise Required(message or "a requirement does not hold")
             case tree.Return(values=values, names=names):
                 self.returns(values, names)
             case tree.Evaluate(value=value):

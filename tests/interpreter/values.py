@@ -16,6 +16,10 @@ class Refused(ValueError):
     """What a `require` says is not so, or sizes do not fit."""
 
 
+class Required(Refused):
+    """What a `require` says is not so."""
+
+
 class Tensor:
     """An array whose axes may have names."""
 
