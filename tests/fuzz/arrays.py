@@ -148,6 +148,19 @@ def reduced(function: Any) -> Callable[..., Array]:
     return rule
 
 
+def extreme(function: Any, of_none: float) -> Callable[..., Array]:
+    """`reduce_max` and `reduce_min`: of nothing, as XLA has it."""
+    plain = reduced(function)
+
+    def rule(a: Array, *, axes: Any, **_: Any) -> Array:
+        if a.size or a.dtype.kind != "f":
+            return plain(a, axes=axes)
+        shape = [size for i, size in enumerate(a.shape) if i not in axes]
+        return np.full(shape, of_none, a.dtype)
+
+    return rule
+
+
 def counted(*, dtype: Any, shape: Any, dimension: int, **_: Any) -> Array:
     """`iota`."""
     kept = [1] * len(shape)
@@ -230,8 +243,8 @@ ARRAYS: dict[str, Callable[..., Any]] = {
     "cummin": accumulated(np.minimum.accumulate),
     "cumlogsumexp": accumulated(np.logaddexp.accumulate),
     "reduce_sum": reduced(np.sum),
-    "reduce_max": reduced(np.max),
-    "reduce_min": reduced(np.min),
+    "reduce_max": extreme(np.max, -np.inf),
+    "reduce_min": extreme(np.min, np.inf),
     "reduce_prod": reduced(np.prod),
     "reduce_and": reduced(np.all),
     "reduce_or": reduced(np.any),
