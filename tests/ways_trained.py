@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from flax import nnx
 from interpreting import (
     NOT_PARAM,
+    RELATIVE,
     Differs,
     Traced,
     arrays_for,
@@ -38,18 +39,30 @@ def trained(case: Any) -> Iterator[tuple[str, Callable[[], None]]]:
         for objective in train.objectives:
             label = f"loss of {objective.name}" if objective.name else "loss"
             yield label, lambda t=train, o=objective.name: loss(case, t, o)
+            if train.precision:
+                yield f"{label} in {train.precision}", lambda t=train, o=objective.name: (
+                    loss(case, t, o, DTYPES[t.precision], HALF)
+                )
         if train.adapters:
             yield "adapters", lambda: adapted(case, case.subject.module)
 
 
-def loss(case: Any, train: ir.Train, objective: str) -> None:
+HALF = 0.02  # constants are rounded to the dtype of activations
+
+
+def loss(
+    case: Any,
+    train: ir.Train,
+    objective: str,
+    dtype: Any = None,
+    relative: float = RELATIVE,
+) -> None:
     """The loss of a batch, its metrics and its gradients."""
     subject, name = case.subject, case.model
     suffix = f"_{snake(name)}" if len(subject.program.trains) > 1 else ""
     prefix = f"{objective}_" if objective else ""
     loss_fn = getattr(subject.module, f"{prefix}loss_fn{suffix}")
-    dtype = {"dtype": DTYPES[train.precision]} if train.precision else {}
-    model = subject.create(name, {**case.args, **dtype})
+    model = subject.create(name, {**case.args, **({"dtype": dtype} if dtype else {})})
     kinds = subject.meaning.beside(name, case.args)
     frozen = {
         text: view(subject.create(kind, args, seed=i + 1), False)
@@ -83,10 +96,11 @@ def loss(case: Any, train: ir.Train, objective: str) -> None:
         )
     if mine[1].keys() != theirs[1].keys():
         raise Differs(f"metrics: {sorted(mine[1])}, not {sorted(theirs[1])}")
-    close("loss", [mine[0]], [theirs[0]])
-    close("metrics", *([side[1][k] for k in mine[1]] for side in (mine, theirs)))
+    metrics = ([side[1][k] for k in mine[1]] for side in (mine, theirs))
     sides = ([side[p] for p in variable] for side in (slopes, their_slopes))
-    close("gradients", *sides)
+    close("loss", [mine[0]], [theirs[0]], relative)
+    close("metrics", *metrics, relative)
+    close("gradients", *sides, relative)
 
 
 def fits(like: Any, x: Any) -> bool:

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 from unittest import mock
 
@@ -81,12 +82,16 @@ def stacked(path: Path, shape: tuple[int, ...], weights: Mapping[Path, Any]) -> 
     """The weight at a path; of a scanned stack, those of all its layers."""
     if path in weights:
         return weights[path]
-    found = sorted(
-        (q for q in weights if within(path, q)),
-        key=lambda q: [p for p in q if isinstance(p, int)],
-    )
-    holds(found, "weights of the interpreter", path)
-    return jnp.stack([weights[q] for q in found]).reshape(shape)
+    size = int(np.prod(shape))
+    for fits in (begins, within):
+        found = sorted(
+            (q for q in weights if fits(path, q)),
+            key=lambda q: [p for p in q if isinstance(p, int)],
+        )
+        if sum(int(np.prod(weights[q].shape)) for q in found) == size:
+            rows = [weights[q] for q in found]
+            return (jnp.stack(rows) if rows else jnp.zeros(size)).reshape(shape)
+    return holds(False, "weights of the interpreter", path)
 
 
 def within(path: Path, whole: Path) -> bool:
@@ -101,6 +106,24 @@ def steps(path: Path) -> list[Path]:
     """A path by its names, each with the positions after it."""
     starts = [n for n, part in enumerate(path) if isinstance(part, str)]
     return [path[a:b] for a, b in zip(starts, [*starts[1:], None], strict=True)]
+
+
+def begins(path: Path, whole: Path) -> bool:
+    """Whether a path is another one whose layers are one stack from some loop inwards."""
+    pairs = list(zip_longest(runs(path), runs(whole), fillvalue=("", ())))
+    return all(a == b and i == j[: len(i)] for (a, i), (b, j) in pairs)
+
+
+def runs(path: Path) -> list[tuple[str, Path]]:
+    """The names of a path, each with the positions behind it."""
+    found: list[tuple[str, Path]] = []
+    for part in path:
+        if isinstance(part, str):
+            found.append((part, ()))
+        else:
+            name, places = found.pop()
+            found.append((name, (*places, part)))
+    return found
 
 
 # ---------------------------------------------------------------------- calls
