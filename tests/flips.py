@@ -101,7 +101,7 @@ def others(base: Any, texts: list[str], numbers: set[Any], asked: bool) -> list[
 def lists(base: list[Any], texts: list[str], asked: bool) -> list[Any]:
     """Other lists: of one kind alone, of switches thrown, shorter, in another order."""
     if isinstance(base[0], str):
-        return [[text] * len(base) for text in sorted({*texts, *base})]
+        return [[text] * len(base) for text in sorted({*texts, *base}, key=str)]
     if isinstance(base[0], bool):
         return [[not one for one in base]]
     if not asked:

@@ -68,10 +68,11 @@ def scan_statement(ctx: Context, node: tree.Scan) -> None:
     with contained(ctx, {*taken, *(t.id for t in _assigned(node.body))}):
         stmts, end, inside = _body(ctx, node, taken)
     ctx.scope = entry
+    known = {*entry, *head.carries}
     for name, last in end.items():
         if last.what == "layer" and name not in entry:
             ctx.scope[name] = last
-        elif name not in (*entry, *head.carries):
+        elif name not in known:
             ctx.partial[name] = last.span
     body, before = _divided(ctx, stmts)
     ctx.body += before

@@ -54,10 +54,9 @@ class Bounds:
             self.divided |= {f for f in functions_in(a - b) if f.name == "floordiv"}
         if op in ("<", "<="):
             a, b = b, a
-        if op in ("<", ">", "==", "<=", ">="):
-            self.facts.append(a - b - (1 if op in ("<", ">") else 0))
-        if op == "==":
-            self.facts.append(b - a)
+        told = [a - b - (1 if op in ("<", ">") else 0)] if op != "!=" else []
+        told += [b - a] if op == "==" else []
+        self.facts += [fact for fact in told if fact not in self.facts]
 
     def least_of(self, value: ir.Static) -> float:
         """A bound of a static value from below."""
@@ -94,7 +93,6 @@ class Bounds:
 
     def least_size(self, dim: Dim) -> float:
         """A bound of a size from below."""
-        told = [(dim - fact).value for fact in self.facts if fact.symbols & dim.symbols]
         total = 0.0
         for monomial, coefficient in dim.terms:
             bounds = [self._least_atom(atom) for atom, _ in monomial]
@@ -102,6 +100,9 @@ class Bounds:
                 total = UNBOUNDED
                 break
             total += coefficient * math.prod(bounds)
+        if total >= 1:
+            return total
+        told = [(dim - fact).value for fact in self.facts if fact.symbols & dim.symbols]
         return max([total, *(c for c in told if c is not None)])
 
     def _least_atom(self, atom: str | Func) -> float:

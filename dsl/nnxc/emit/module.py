@@ -30,7 +30,7 @@ from .versions import folded
 from .view import ModuleView
 from .weights import asked_of_model, weights_view
 
-MOST_LINES = 3000  # of a module that Black sees: it takes seconds for so many
+MOST_LINES = 2000  # of a module that Black sees: it takes seconds for so many
 
 
 def module_text(program: ir.Program, options: Options) -> str:
