@@ -15,8 +15,8 @@ from ..record import replace
 from ..source import Span
 from .bounds import Bounds, below_of, size_of
 from .needs import Guard, Needs
-from .positive import elements_in, sizes_of
-from .reads import expressions, mentions, statements
+from .positive import sizes_of, elements_in
+from .reads import expressions, givens, mentions, statements
 from .signature import Signature
 
 _SIZES = (Kind.SIZE, Kind.SIZES)
@@ -126,12 +126,13 @@ class _Guards(Needs):
     def side(
         self, condition: ir.Static, holds: bool, body: Sequence[ir.Stmt]
     ) -> tuple[ir.Stmt, ...]:
-        before = self.bounds
+        before, built = self.bounds, self.built
         self.bounds = before.under(condition, holds)
+        self.built = built and not givens(condition)
         self.conditional += 1
         made = tuple(self.body(body))
         self.conditional -= 1
-        self.bounds = before
+        self.bounds, self.built = before, built
         return made
 
     # ------------------------------------------------------------- loops

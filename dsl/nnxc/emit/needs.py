@@ -28,11 +28,15 @@ class Needs:
         self.params = {p.name for p in definition.params}
         self.lists = {p.name for p in definition.params if p.kind in _LISTS}
         self.counters: dict[str, Dim] = {}  # of loops around, whose end is known
+        self.built = True  # whether the constructor knows what is computed
         self.conditional = 0  # how many `if`s are around
         self.when: list[ir.Static] = []  # what need not hold for a value to be computed
         self.needed: list[Guard] = []
 
     def expression(self, expr: ir.Expr) -> None:
+        """All that is computed in a tensor, unless only a call knows whether it is."""
+        if not self.built:
+            return
         match expr:
             case ir.Choose(condition, then, orelse, span=span):
                 self.value(condition, span)

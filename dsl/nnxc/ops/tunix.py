@@ -68,7 +68,12 @@ ATTENTION = Helper(
         t = q.shape[1]
         k, v, first = self.asked.extended(k, v)
         slots = (first + jnp.arange(t))[None], jnp.arange(k.shape[1])[None]
-        mask = self.asked.mask
+        mask, at = self.asked.mask, self.asked.positions
+        if self.chunk is not None and self.asked.segments is not None:
+            slots = at, at
+        elif self.chunk is not None:  # chunks begin with the sequence, not with the cache
+            begin = first + t - 1 - at[:, -1:]
+            slots = slots[0] - begin, slots[1] - begin
         return attend(
             q,
             k,
