@@ -15,7 +15,7 @@ from ..record import replace
 from ..source import Span
 from .bounds import Bounds, below_of, size_of
 from .needs import Guard, Needs
-from .positive import sizes_of, elements_in
+from .positive import elements_in, sizes_of
 from .reads import expressions, givens, mentions, statements
 from .signature import Signature
 
