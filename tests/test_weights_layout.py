@@ -96,3 +96,51 @@ def test_no_second_layout() -> None:
     spec = PARAM.format(shape="4, 5", use="matmul(x, w)", pattern="o i -> i o")
     twice = spec.replace('i o")', 'i o") -> rearrange("o i -> i o")')
     assert [d.code for d in driver.analyse(twice).diagnostics] == ["N606"]
+
+
+COPIES = """
+model Net(d = 4, e = 3):
+    input x: [B, e, d]
+    return x -> Linear(SIZE, each=e) as up
+
+weights Net from "{path}":
+    up.kernel = LINE
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "tensors", "move"),
+    [
+        ('"w"', {"w": (3, 5, 4)}, lambda t: t["w"].transpose(0, 2, 1)),
+        ('"w" -> transpose', {"w": (3, 4, 5)}, lambda t: t["w"]),
+        (
+            '"w" -> rearrange("o e i -> e i o")',
+            {"w": (5, 3, 4)},
+            lambda t: t["w"].transpose(1, 2, 0),
+        ),
+        (
+            '["a", "b"] -> concat',
+            {"a": (3, 3, 4), "b": (3, 3, 4)},
+            lambda t: np.concatenate([t["a"], t["b"]], 1).transpose(0, 2, 1),
+        ),
+        (
+            '"w.{n}" -> stack',
+            {f"w.{n}": (5, 4) for n in range(3)},
+            lambda t: np.stack([t[f"w.{n}"].T for n in range(3)]),
+        ),
+        (
+            '"w.{n}" -> rearrange("i o -> i o") -> stack',
+            {f"w.{n}": (4, 5) for n in range(3)},
+            lambda t: np.stack([t[f"w.{n}"] for n in range(3)]),
+        ),
+    ],
+)
+def test_copies_are_one_tensor_or_one_each(
+    tmp_path: Path, line: str, tensors: object, move: object
+) -> None:
+    given = {n: random(shape) for n, shape in tensors.items()}  # type: ignore[attr-defined]
+    size = 6 if "concat" in line else 5  # halves are of one size
+    given["up.bias"] = random((3, size))
+    spec = COPIES.replace("LINE", line).replace("SIZE", str(size))
+    got = exchanged(spec, given, tmp_path)
+    np.testing.assert_array_equal(got["up.kernel"], move(given))  # type: ignore[operator]

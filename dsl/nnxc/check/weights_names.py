@@ -328,7 +328,9 @@ def _check_holes(ctx: Context, target: Target, written: Sequence[str]) -> None:
             ),
             target.value_span,
             **(
-                {"help": 'such as "experts.{e}.weight" -> stack'}
+                {
+                    "help": 'such as "experts.{n}.weight" -> stack, `n` being no parameter'
+                }
                 if stacked
                 else ctx.suggest(
                     hole,

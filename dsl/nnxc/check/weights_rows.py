@@ -8,7 +8,7 @@ from typing import NoReturn
 from .. import ir
 from ..diagnostics import Label
 from ..ops.base import Tensor
-from ..record import Record
+from ..record import Record, replace
 from ..syntax import tree
 from .context import Context
 from .weights_names import PARTS, Conversion, Target, fill
@@ -110,21 +110,35 @@ def _row(
             return
     join, end = conversion.join, slot.tail(len(target.path))
     names = [fill(target, name, match.path, end) for name in target.names]
-    axes = slot.axes - (join == "stack")
-    tensor, axis = _layout(ctx, target, slot.tensor, axes, conversion)
+    form = apart(slot) if join == "stack" else slot
+    if form.copies and form.tensor is not None and form.tensor.flipped:
+        text = "copies of this layer lie apart in a checkpoint"
+        help = 'say how they are numbered: `"experts.{n}.{path}" -> stack`'
+        ctx.fail("N605", text, target.value_span, help=help)
+    tensor, axis = _layout(ctx, target, form, conversion)
     yield target, ir.Row(
         tuple(group), tuple(names), tensor, join, axis, target.holes, target.indices
     )
 
 
+def apart(slot: Slot) -> Slot:
+    """One of the weights that the first axis of a weight counts."""
+    form = slot.tensor
+    if form is not None:
+        rest = (tuple(axis - 1 for axis in group if axis) for group in form.axes)
+        form = Tensor(tuple(group for group in rest if group), form.flipped)
+    copies = max(slot.copies - 1, 0)
+    return replace(slot, axes=slot.axes - 1, tensor=form, copies=copies)
+
+
 def _layout(
     ctx: Context,
     target: Target,
-    tensor: Tensor | None,
-    axes: int,
+    slot: Slot,
     conversion: Conversion,
 ) -> tuple[Tensor | None, int]:
     """The form and the axis in the file as it is, before any `transpose`."""
+    tensor, axes = slot.tensor, slot.axes
     if conversion.layout is not None:
         named = len(conversion.layout.weight)
         if named != axes:
@@ -137,6 +151,7 @@ def _layout(
     groups = list(tensor.axes if tensor else ((i,) for i in range(axes)))
     rank = len(groups)
     axis = conversion.axis if rank > 1 else 0
+    axis += slot.copies if axis >= 0 else 0  # of each copy
     if not -rank <= axis < max(rank, 1):
         ctx.fail(
             "N605",

@@ -18,7 +18,8 @@ Side: TypeAlias = tuple[ir.Path, Span, bool]
 class Slot(Record):
     """A weight: its path, the last `inner` parts of which belong to the layer `op` (None for a
     `param` or `state`). `spare`: a `state`, which needs no tensor. `sides` are those of an `if` on
-    which it is declared: the definition's path, the place of the `if`, and which side.
+    which it is declared: the definition's path, the place of the `if`, and which side. Of copies
+    the first axis counts them, `copies` of them where they are nested.
     """
 
     path: ir.Path
@@ -28,6 +29,15 @@ class Slot(Record):
     inner: int = 1
     spare: bool = False
     sides: tuple[Side, ...] = ()
+    copies: int = 0
+
+    def copied(self) -> Slot:
+        """Of as many copies as an axis has entries, as one array."""
+        form = self.tensor
+        if form is not None:
+            moved = tuple(tuple(axis + 1 for axis in group) for group in form.axes)
+            form = Tensor(((0,), *moved), form.flipped)
+        return replace(self, axes=self.axes + 1, tensor=form, copies=self.copies + 1)
 
     def excludes(self, other: Slot) -> bool:
         """Whether no model has both."""
@@ -77,7 +87,8 @@ def _slots(
     if item.count is not None:
         path = (*path, None)
     if isinstance(item.callee, str):
-        yield from slots_of(signature.callees[item.callee], path).values()
+        for slot in slots_of(signature.callees[item.callee], path).values():
+            yield slot if item.copies is None else slot.copied()
         return
     yield from layer_slots(item, path).values()
 
@@ -89,7 +100,8 @@ def layer_slots(layer: ir.Layer, prefix: ir.Path = ()) -> dict[ir.Path, Slot]:
     for name, weight in layer.weights.items():
         inner = name.split(".")
         path, axes = (*prefix, *inner), len(weight.sizes)
-        found[path] = Slot(path, axes, weight.tensor, layer.callee, len(inner))
+        slot = Slot(path, axes, weight.tensor, layer.callee, len(inner))
+        found[path] = slot if layer.copies is None else slot.copied()
     return found
 
 
