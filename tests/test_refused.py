@@ -61,6 +61,18 @@ REFUSED = {
         "n = none if a else 2\n    return x -> Attention(2, head_dim=n)",
         ("N207", "n"),
     ),
+    "an index beyond an axis at the defaults": (
+        "return x[..., 4]",
+        ("N304", "4"),
+    ),
+    "a slice that ends beyond an axis at the defaults": (
+        "return x[..., 2:9]",
+        ("N304", "2:9"),
+    ),
+    "a state that begins between whole numbers": (
+        "state n: int[] = 0.5\n    n += 1\n    return x * n",
+        ("N302", "0.5"),
+    ),
     "arithmetic on what may be none": (
         "for w in [none, 3]:\n        x = x -> Linear(2 * w) as up -> Linear(d) as down\n    return x",
         ("N220", "2 * w"),
@@ -271,3 +283,28 @@ TRAINS = {
 def test_something_trains_at_the_defaults(chosen: str, trains: bool) -> None:
     found = nnxc.compile(IDLE.format(chosen)).diagnostics
     assert [d.code for d in found] == ([] if trains else ["N518"])
+
+
+FIXED = {
+    "int(7.5) * 2": 14,
+    "2 if 3 > 2 else 5": 2,
+    "ceil(2.5) + 1": 4,
+    "max(int(7.5), 3)": 7,
+}
+
+
+@pytest.mark.parametrize("value", FIXED)
+def test_a_config_computes_what_has_no_form(value: str) -> None:
+    spec = f"{HEAD.replace(', a = true', '')}return x -> Linear(d)\n\nconfig big = Net(d={value})\n"
+    (file,) = nnxc.compile(spec).files.values()
+    assert f"BIG = Config(d={FIXED[value]})" in file
+    (found,) = nnxc.compile(spec.replace(value, "int(1e300)")).diagnostics
+    assert found.code == "N322"
+
+
+def test_a_switch_of_a_list_is_a_condition() -> None:
+    block = "block Blk(flags):\n    input x: [B, d]\n    for flag in flags:\n        if flag:\n"
+    block += "            x = x -> Linear(d) as l\n    return x\n\n"
+    model = "model Net(d = 4, flags = [true, false]):\n    input x: [B, d]\n    return x -> Blk(flags)\n"
+    (file,) = nnxc.compile(block + model).files.values()
+    assert re.search(r" if flag\s+else None\s+\)\s+for flag in flags\s", file)

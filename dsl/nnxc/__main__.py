@@ -16,9 +16,12 @@ def main(arguments: list[str] | None = None) -> int:
         compiler = None
     if compiler is not None and fresh.is_fresh(words, compiler):
         return 0
-    from .cli.app import run
+    try:
+        from .cli.app import run
 
-    return run(words, compiler)
+        return run(words, compiler)
+    except KeyboardInterrupt:
+        return 130
 
 
 if __name__ == "__main__":

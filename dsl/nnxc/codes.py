@@ -187,6 +187,7 @@ HELPS: dict[str, str] = {
     "N222": "elements are counted from 0, from the end with -1",
     "N234": "name as many as there are, with `_` for what is not needed",
     "N242": "move it into a `train`",
+    "N243": "move it up, below the head",
     "N245": "write a line for each",
     "N271": "what both need goes into a third file",
     "N303": "an index adds or takes axes: `x[:, none]`, `x[:, 0]`",

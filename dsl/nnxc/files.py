@@ -73,10 +73,10 @@ def write_all(contents: Mapping[str, bytes]) -> None:
     try:
         for path, data in contents.items():
             change.prepare(path, data)
-        with _undisturbed():
+        with undisturbed():
             change.commit()
     except BaseException:
-        with _undisturbed():
+        with undisturbed():
             change.undo()
         raise
 
@@ -251,8 +251,8 @@ def _sync(folder: str) -> None:
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Put off Ctrl-C and a request to end, for the instant that renaming takes."""
+def undisturbed() -> Iterator[None]:
+    """Put off Ctrl-C and a request to end, for an instant: a renaming, the start of processes."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return

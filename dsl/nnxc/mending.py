@@ -9,7 +9,7 @@ from .diagnostics import Diagnostic, Fix, Label, helped, meant
 from .record import Record, replace
 from .source import Source, Span
 
-MAX_TEXT = 50_000  # characters of a spec that is checked again
+MAX_TEXT = 20_000  # characters of a spec that is checked again
 ROUNDS = 4
 GUESS = "did you mean"
 NOT_SUCH = ("N214", "N216")  # no such attribute, cannot be applied
@@ -49,11 +49,15 @@ def tried(
         last = turn == ROUNDS - 1
         text, places, fixes = _applied(source, found)
         rest = [d for d in again(text) if d.primary.span.source.path == source.path]
-        left = [d for d in rest if _is_new(d, found, places)]
+        told = {_key(d) for d in found}
+        left = [d for d in rest if _key(d) not in told or _is_left(d, places)]
+        still, done = {_key(d) for d in rest}, {id(fix) for fix in fixes}
         found = tuple(
             _completed(d, places, left, last)
             for d in found
-            if not _follows(source, d, rest, left, fixes)
+            if id(d.fix) in done
+            or _key(d) in still
+            or not _follows(source, d, left, fixes)
         )
         if not any(_about(p, d) for p in places for d in left):
             break
@@ -147,14 +151,13 @@ def _completed(
     return replace(one, help=help, fix=Fix(one.fix.span, text))
 
 
-def _is_new(
-    one: Diagnostic, found: Sequence[Diagnostic], places: Sequence[_Place]
-) -> bool:
-    """Whether a finding is none of those before, or one that its own fix leaves as it is."""
-    same = [d for d in found if (d.code, d.message) == (one.code, one.message)]
-    return not same or any(
-        p.owner in same and p.holds(one.primary.span) for p in places
-    )
+def _key(one: Diagnostic) -> tuple[str, str]:
+    return one.code, one.message
+
+
+def _is_left(one: Diagnostic, places: Sequence[_Place]) -> bool:
+    """Whether a finding is as it was, in what its own fix has written."""
+    return any(p.holds(one.primary.span) and _key(p.owner) == _key(one) for p in places)
 
 
 def _about(place: _Place, one: Diagnostic) -> bool:
@@ -186,14 +189,10 @@ def _instead(one: Diagnostic, fix: Fix, rest: Diagnostic) -> Diagnostic:
 def _follows(
     source: Source,
     one: Diagnostic,
-    rest: Iterable[Diagnostic],
     left: Sequence[Diagnostic],
     applied: Sequence[Fix],
 ) -> bool:
-    """Whether a finding went away by the fixes of others, and by none of its own."""
+    """Whether a finding that is no more went away by the fixes of others."""
     span = one.primary.span
-    if span.source is not source or one.fix in applied:
-        return False
-    if any((one.code, one.message) == (d.code, d.message) for d in rest):
-        return False
-    return not left or any(fix.span.contains(span) for fix in applied)
+    inside = any(fix.span.contains(span) for fix in applied)
+    return span.source is source and (not left or inside)

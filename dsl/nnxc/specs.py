@@ -124,7 +124,9 @@ def _results(work: Callable[[str], T], specs: Sequence[str], jobs: int) -> Itera
     context = multiprocessing.get_context("forkserver" if clean else "spawn")
     pool = ProcessPoolExecutor(jobs, context, initializer=_end_quietly)
     try:
-        yield from pool.map(work, specs, chunksize=4)
+        with files.undisturbed():  # a process that has not begun yet has no quiet end
+            results = pool.map(work, specs, chunksize=4)
+        yield from results
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -132,6 +134,8 @@ def _results(work: Callable[[str], T], specs: Sequence[str], jobs: int) -> Itera
 def _end_quietly() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
 
 
 @contextmanager

@@ -176,6 +176,8 @@ NAMES: Final = {
     "ConvTranspose2d": "ConvTranspose",
     "CosineAnnealingLR": "cosine",
     "CrossEntropyLoss": "cross_entropy",
+    "DenseGeneral": "Linear",
+    "LinearGeneral": "Linear",
     "Dropout1d": "Dropout",
     "Dropout2d": "Dropout",
     "Hardswish": "hard_silu",

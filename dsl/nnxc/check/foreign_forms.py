@@ -56,9 +56,20 @@ def form(
             return " + ".join([product, *(spell(ctx, b) for b in bias)])
         case "clip_by_global_norm" | "clip", [most] if ctx.kind == "train":
             return spell(ctx, most)
+        case _, [x, *_] if name in _APPLIED and not staged and type_of(ctx, x):
+            made = tree.Call(
+                tree.Name(name, args[0].span), tuple(args[1:]), args[0].span
+            )
+            return f"({spell(ctx, x)} -> {spell(ctx, made, tree.Stage(made))})"
         case "pad", [x, tree.ListOf(items, round=True), *_]:
             return padded(ctx, spell, x, items)
     return None
+
+
+_APPLIED = frozenset(
+    ("batch_norm", "dropout", "group_norm", "instance_norm", "layer_norm", "rms_norm")
+)
+"""Layers of others that are functions of a tensor there."""
 
 
 def tied(ctx: Context, node: object) -> str | None:
@@ -188,7 +199,7 @@ def named(
             return []
         case _, "dim" | "axis" if op.name == "top_k" and whole_number(arg.value) == -1:
             return []
-        case "layer", "key":
+        case "layer", "key" | "rngs":
             return []
     return None
 

@@ -31,7 +31,9 @@ def initial(
     if isinstance(value, Static) and value.flavor in NUMBERS:
         if value.flavor == "float" and not is_float(kind.dtype):
             text = f"{what} is {kind.dtype}, and begins as a whole number"
-            ctx.fail("N302", text, node.span)
+            ctx.fail(
+                "N302", text, node.span, help="begin with `0`, or make it floating"
+            )
         return value.node
     if not isinstance(value, Tensor):
         text = "an initialiser such as `normal(0.02)`, a number or a tensor must stand here"

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from .. import ir
 from ..diagnostics import Label, Sink, did_you_mean
+from ..dims import DimError, const
 from ..evaluate import EvaluationError, Value, evaluate
 from ..ops import LOSSES, METRICS, MODEL_OPS
 from ..source import Span
@@ -204,36 +205,39 @@ def _config(
                 "N204", f"`{first}` is an input, not a parameter", written.spans[first]
             )
         values = evaluate_block_params(ctx, signature, written, node.value.span)
-        found = _computed(ctx, node)
+        statics = {name: static for name, (static, _) in values.items()}
+        args = _computed(ctx, node, statics).items()
     except Fault:
         return None
-    args = tuple((name, _told(static, found)) for name, (static, _) in values.items())
-    return ir.Config(node.name.id, signature.definition.name, args, node.span)
+    name = signature.definition.name
+    return ir.Config(node.name.id, name, tuple(args), node.span)
 
 
-def _computed(ctx: Context, node: tree.Config) -> dict[str, Value]:
-    """The parts of a config's values that have no form, such as `int(7.5)`, as numbers."""
+def _computed(
+    ctx: Context, node: tree.Config, values: Mapping[str, ir.Static]
+) -> dict[str, ir.Static]:
+    """Arguments of a config in which what has no form, such as `int(7.5)`, is a number."""
     found: dict[str, Value] = {}
-    for part in ctx.body:
-        if isinstance(part, ir.StaticLet):
-            try:
+    done = dict(values)
+    try:
+        for part in ctx.body:
+            if isinstance(part, ir.StaticLet):
                 found[part.name] = evaluate(part.value, found)
-            except EvaluationError as error:
-                text = f"this cannot be computed: {error}"
-                ctx.fail("N322", text, node.value.span)
-    return found
-
-
-def _told(static: ir.Static, found: Mapping[str, Value]) -> ir.Static:
-    """A value in which such parts are numbers."""
-    if not any(dim.symbols & found.keys() for dim in static_dims(static)):
-        return static
-    return _literal(evaluate(static, found))
+        for name, static in values.items():
+            if any(dim.symbols & found.keys() for dim in static_dims(static)):
+                done[name] = _literal(evaluate(static, found))
+    except (EvaluationError, DimError) as error:
+        text = f"this cannot be computed: {error}"
+        ctx.fail("N322", text, node.value.span)
+    return done
 
 
 def _literal(value: Value) -> ir.Static:
+    """A value that is written down. Raises `DimError` where it is too large."""
     if isinstance(value, tuple):
         return ir.StaticList(tuple(map(_literal, value)))
+    if isinstance(value, int):
+        const(value)
     return ir.Literal(value)
 
 

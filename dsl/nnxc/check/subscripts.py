@@ -279,7 +279,10 @@ def _bound(
         return None, absent
     value = static(ctx, node, "the bound of a slice")
     if value.flavor not in ("int", "unknown") or value.dim is None:
-        ctx.fail("N220", "the bound of a slice is a whole number", node.span)
+        whole: Advice = {}
+        if isinstance(node, tree.Binary) and node.op == "/":
+            whole = write(node.span, f"{node.left.span.text} // {node.right.span.text}")
+        ctx.fail("N220", "the bound of a slice is a whole number", node.span, **whole)
     demand_whole(ctx, value.dim, node.span)
     number = value.dim.value
     is_step = absent == const(1)

@@ -273,7 +273,11 @@ def _missing_comma(fault: Fault) -> Diagnostic | None:
     if fault.kind not in _OPERANDS or not fault.accepts("COMMA"):
         return None
     what = "`,` or operator" if fault.accepts("PLUS") else "`,`"
-    return fault.report("N126", f"missing {what} before `{fault.token.text}`")
+    advice: Advice = {}
+    if fault.inside and fault.before is not None:
+        gap = Span(fault.source, fault.before.end, fault.before.end)
+        advice = {"help": "put `,` between", "fix": Fix(gap, ",")}
+    return fault.report("N126", f"missing {what} before `{fault.token.text}`", advice)
 
 
 def _untyped_field(fault: Fault) -> Diagnostic | None:
@@ -402,6 +406,10 @@ _EXPLANATIONS: tuple[Explanation, ...] = (
     habits_heads.nameless_config,
     habits_values.printed,
     habits_values.two_colons,
+    habits_values.quoted_name,
+    habits_values.empty_return,
+    habits_values.odd_shape,
+    habits_values.carry_without_value,
     habits_values.colon_after_return,
     habits_values.long_arrow,
     habits_values.trailing_comma,

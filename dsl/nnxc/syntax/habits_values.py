@@ -6,7 +6,7 @@ import re
 
 from ..diagnostics import Advice, Diagnostic, Fix, remove, write
 from ..source import Span
-from .fault import Fault
+from .fault import DECLARES, Fault
 from .lalr import END
 
 
@@ -134,3 +134,50 @@ def words_behind(fault: Fault) -> Diagnostic | None:
     gap = Span(fault.source, fault.token.start, fault.token.start)
     advice: Advice = {"help": "comments begin with `#`", "fix": Fix(gap, "# ")}
     return fault.report("N120", f"unexpected `{fault.token.text}`", advice)
+
+
+def quoted_name(fault: Fault) -> Diagnostic | None:
+    """`as "head"`, and `as head as top`."""
+    if fault.kind == "STRING" and fault.comes_after("AS"):
+        advice = write(
+            fault.span(fault.token), fault.token.text[1:-1], "a name has no quotes"
+        )
+        return fault.report("N120", f"unexpected `{fault.token.text}`", advice)
+    if fault.kind == "AS" and fault.comes_after("NAME"):
+        return fault.report("N120", "unexpected `as`", "a layer has one name")
+    return None
+
+
+def empty_return(fault: Fault) -> Diagnostic | None:
+    """`return`."""
+    if fault.first.kind != "RETURN" or fault.kind != END or fault.failure.index != 1:
+        return None
+    help = "write what it gives: `return x`"
+    return fault.report("N120", "nothing is returned", help, at=fault.first)
+
+
+def odd_shape(fault: Fault) -> Diagnostic | None:
+    """`input x: "B d"`, `input x: [*, d]`."""
+    if fault.first.kind not in DECLARES:
+        return None
+    if fault.kind == "STRING" and fault.comes_after("COLON"):
+        sizes = re.split(r"[ ,]+", fault.token.text[1:-1].strip("[]() "))
+        advice = write(fault.span(fault.token), f"[{', '.join(sizes)}]")
+        return fault.report("N120", "a shape stands in `[...]`", advice)
+    if fault.kind == "STAR" and fault.inside:
+        help = (
+            "an axis of any size has a name, such as `B`; `...` is any number of axes"
+        )
+        return fault.report("N120", "unexpected `*`", help)
+    return None
+
+
+def carry_without_value(fault: Fault) -> Diagnostic | None:
+    """`scan xt in x over T with h:`."""
+    if fault.first.kind != "SCAN" or fault.kind not in ("COLON", "COMMA"):
+        return None
+    if fault.before is None or not fault.accepts("ASSIGN"):
+        return None
+    name = fault.before.text
+    help = f"say what it begins as: `{name} = zeros([B, d])`"
+    return fault.report("N120", f"`{name}` has no beginning", help)

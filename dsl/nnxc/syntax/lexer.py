@@ -336,6 +336,8 @@ class _Scanner:
     def unknown_character(self, char: str, start: int) -> None:
         shown = f"`{char}`" if char.isprintable() else f"U+{ord(char):04X}"
         help, right = _CHARACTERS.get(char, (None, None))
+        if char == "?" and self.row.tokens[-1:] and self.row.tokens[-1].text in "[,":
+            help = "an axis of any size has a name, such as `B`"
         if char == "{" and self.source.text.startswith("weights", self.row.start):
             help = "names of tensors stand in quotes"
         if help is None and char in _ALIKE:

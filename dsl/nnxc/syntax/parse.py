@@ -26,6 +26,7 @@ from .lines import MAX_NESTING, Line, join
 from .words import BODY, PYTHON, TOP, UNSUPPORTED
 
 MAX_SIZE = 1_000_000
+MAX_ROW = 100_000
 MAX_BLOCKS = 20
 MAX_WORDS = 20_000  # names, numbers, signs and so on in a file
 MAX_STATEMENT = 2_000  # of them in one statement
@@ -49,6 +50,8 @@ def _parse(source: Source, sink: Sink) -> tree.File:
         message = f"the file has more than {MAX_SIZE:,} characters"
         sink.error("N102", message, start, help="divide it, and `use` the parts")
         return tree.File((), (), span, broken=True)
+    if _has_long_row(source, sink):
+        return tree.File((), (), span, broken=True)
     lines, tail = join(source, scan(source, sink), sink)
     if not lines:
         help = "a spec begins with `model Name(...):`"
@@ -69,6 +72,19 @@ def _parse(source: Source, sink: Sink) -> tree.File:
     items = blocks.items()
     lost = frozenset(blocks.file_lost)
     return tree.File(items, tail, span, blocks.file_broken, lost)
+
+
+def _has_long_row(source: Source, sink: Sink) -> bool:
+    """Whether a row of the text is longer than any that is read; reported."""
+    for number in range(1, len(source.starts) + 1):
+        row = source.line(number)
+        if len(row) > MAX_ROW:
+            start = source.starts[number - 1]
+            message = f"a line of more than {MAX_ROW:,} characters"
+            place = Span(source, start, start + MAX_ROW)
+            sink.error("N117", message, place, help="is this a spec?")
+            return True
+    return False
 
 
 def _is_too_long(source: Source, line: Line, sink: Sink) -> bool:
