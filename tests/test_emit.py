@@ -483,3 +483,10 @@ def test_an_edited_block_leaves_the_rest_to_the_memo():
     edited = text_of(spec.replace("-> gelu", "-> relu"))
     assert "nnx.relu(self.c_fc" in edited
     assert render._blackened.cache_info().misses == before + 1
+
+
+def test_what_is_long_is_left_as_it_is_written(monkeypatch):
+    whole, rough = text_of(zoo("unet")), text_of(zoo("unet"), black=False)
+    assert whole != rough
+    monkeypatch.setattr("nnxc.emit.module.MOST_LINES", 10)
+    assert text_of(zoo("unet")) == rough

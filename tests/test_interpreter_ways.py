@@ -61,6 +61,23 @@ def test_each_way_can_fail(way: str) -> None:
         dict(ways(of_page("ways", subject, "Listener")))[way]()
 
 
+CHUNKED = """
+model Net(vocab = 12, d = 8):
+    input tokens: int[B, T]
+    x = tokens -> Embed(vocab, d) as embed
+    q = x -> [B, T, 2, 4]
+    x = x + (attend(q, q, q, causal=true, chunk=3) -> [B, T, d])
+    return x -> Linear(vocab) as head
+
+generate Net
+"""
+
+
+@pytest.mark.parametrize("way", ["decoded", "by Tunix"])
+def test_chunks_are_counted_from_the_beginning_of_a_sequence(way: str) -> None:
+    dict(ways(of_page("ways", Subject(CHUNKED), "Net")))[way]()
+
+
 TRAINS = """
 model Teacher(width = 4):
     input x: [B, 3]
