@@ -69,7 +69,8 @@ def changes(case: Case) -> Iterator[dict[str, Any]]:
         name = param.name
         base = values[name] if name in values else default(case, name)
         for other in others(base, texts, numbers.get(name, set()), name in asked):
-            yield {name: other}
+            if param.kind is not Kind.SIZES or 0 not in other:  # a size is 1 or more
+                yield {name: other}
         if param.optional and base is None:
             yield {name: 0.5 if param.kind is Kind.NUMBER else 2}
         elif param.optional and not callable(base):
@@ -106,7 +107,12 @@ def lists(base: list[Any], texts: list[str], asked: bool) -> list[Any]:
         return [[not one for one in base]]
     if not asked:
         return []
-    found = [base[:-1], base[::-1], [1 - one if one in (0, 1) else one for one in base]]
+    found = [
+        base[:-1],
+        base[::-1],
+        [1 - one if one in (0, 1) else one for one in base],
+        [2 if one == 1 else one for one in base],
+    ]
     return [one for i, one in enumerate(found) if one != base and one not in found[:i]]
 
 

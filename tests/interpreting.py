@@ -33,6 +33,7 @@ from tests.interpreter.values import key
 Path = tuple[Any, ...]
 CHOICES = (
     "vocab",
+    "tags",
     "classes",
     "actions",
 )  # parameters that bound an integer of an input
