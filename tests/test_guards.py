@@ -117,3 +117,27 @@ def test_what_conditions_rule_out_needs_no_check() -> None:
     text = next(iter(nnxc.compile(spec.encode(), path="s.nnx").files.values()))
     assert "j + " not in text.split("for j in")[0]
     assert "len(w) < j" not in text
+
+
+NONE = """
+block Mix(window = none):
+    input x: [B, T, d]
+    q = x -> Linear(2, d) as query
+    return attend(q, q, q, causal=true, window=window) -> Linear(d, over=[2, -1]) as out
+
+model Net(kinds = ["near", "far"], reach = 8):
+    input x: [B, T, 4]
+    for kind in kinds:
+        seen = none if kind == "far" else reach // 2 - 1
+        x = x -> Mix(seen) as mix
+    return x
+"""
+
+
+def test_what_may_be_none_is_a_size_where_it_is_one() -> None:
+
+    net = load(text_of(NONE)).Net
+    for args in ({}, {"kinds": ("far", "far"), "reach": 1}):
+        net(**args, rngs=nnx.Rngs(0))
+    with pytest.raises(ValueError, match="seen must be at least 1, got seen=0"):
+        net(reach=2, rngs=nnx.Rngs(0))

@@ -42,6 +42,7 @@ class _Guards(Needs):
             )
         ]
         self.locals: set[str] = set()
+        self.absent = {p.name for p in params if p.optional}  # what may be none
         self.named: dict[Dim, Dim] = {}  # sizes that locals stand for
         self.own_lists = signature.sized - signature.asked
         self.elements = elements_in(self.definition)
@@ -96,6 +97,8 @@ class _Guards(Needs):
                 self.value(value, span)
                 self.bounds.let(name, value)
                 self.locals.add(name)
+                if self.is_optional(value):
+                    self.absent.add(name)
                 size = size_of(value)
                 if size is not None and size.value is None:
                     self.named.setdefault(size, symbol(name))
@@ -260,7 +263,19 @@ class _Guards(Needs):
             if dim.name is not None and dim.name not in self.locals:
                 return  # others have checked it, or know it alone
             condition = ir.StaticBinary(">=", ir.Size(dim), ir.Size(const(1)))
+            if dim.name in self.absent:
+                none = ir.StaticBinary("==", ir.Ref(dim.name), ir.Literal(None))
+                condition = ir.StaticBinary("or", none, condition)
             self.need(condition, f"{dim} must be at least 1", span)
+
+    def is_optional(self, value: ir.Static) -> bool:
+        """Whether a value may be none."""
+        match value:
+            case ir.Ref(name):
+                return name in self.absent
+            case ir.StaticIf(_, then, orelse):
+                return self.is_optional(then) or self.is_optional(orelse)
+        return value == ir.Literal(None)
 
 
 def _locals(body: Sequence[ir.Stmt]) -> set[str]:
