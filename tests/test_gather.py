@@ -9,6 +9,8 @@ import pytest
 from emitting import class_of, load, run, text_of
 from flax import nnx
 
+from tests.fuzz.evaluate import evaluated
+
 LOOPS = {
     "after": "x = x -> Layer(0.0) as layer\n        states.append(x)",
     "before": "states.append(x)\n        x = x -> Layer(0.0) as layer",
@@ -48,15 +50,16 @@ def outputs(text: str, like: nnx.Module | None) -> tuple[nnx.Module, object, obj
             nnx.update(layer, states[i] if each else whole)
     x, mask = jnp.linspace(-1, 1, 18).reshape(2, 3, 3), jnp.ones((2, 3))
 
-    @nnx.jit
-    def results(model):
-        def loss(model):
-            out = model(x, mask, rngs=nnx.Rngs(0))
+    graphdef, params, rest = nnx.split(model, nnx.Param, ...)
+
+    def results(params):
+        def loss(params):
+            out = nnx.merge(graphdef, params, rest, copy=True)(x, mask, rngs=nnx.Rngs(0))
             return jnp.sum(out.last**2) + sum(jnp.sum(s**3) for s in out.states), out
 
-        return nnx.grad(loss, has_aux=True)(model)
+        return jax.grad(loss, has_aux=True)(params)
 
-    gradients, out = results(model)
+    gradients, out = evaluated(results, params)
     return model, out, sum(float(abs(g).sum()) for g in jax.tree.leaves(gradients))
 
 

@@ -1,7 +1,6 @@
 """The zoo's specs of published models against their references, as `make parity` runs them.
 
-The quick ones of the project's own references always run, and one other where a folder of them is
-found; all of them are heavy.
+The quick ones of the project's own references always run; those of a folder of them are heavy.
 """
 
 from __future__ import annotations
@@ -22,9 +21,8 @@ SLOW = ("autoformer", "time_series_transformer")
 
 def marked(family: Family) -> object:
     own = family.folder.parent == OWN and family.name not in SLOW
-    light = own or family.name == "llama"
     return pytest.param(
-        family, id=family.name, marks=() if light else (pytest.mark.heavy,)
+        family, id=family.name, marks=() if own else (pytest.mark.heavy,)
     )
 
 

@@ -80,6 +80,8 @@ SMALL = {
         {"B": 3},
     ),
 }
+# Whose steps take long to compile.
+SLOW = {"cifar_cnn", "convnext", "dqn", "mlp_mixer", "resnet18", "resnet50", "unet"}
 # How many values an integer of a batch may have: a parameter of the model.
 CHOICES = ("vocab", "classes", "actions")
 
@@ -274,6 +276,14 @@ def objects(zoo: Case) -> list[Any]:
     return [model, zoo.module.create_optimizer(model), *averages, *zoo.draws()]
 
 
+@pytest.mark.parametrize(
+    "zoo",
+    [
+        pytest.param(n, marks=[pytest.mark.heavy] if n in SLOW else [])
+        for n in sorted(ZOO)
+    ],
+    indirect=True,
+)
 def test_learns(zoo: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     """On one batch, with one compilation, every weight taking part, and the same each time."""
     monkeypatch.setattr(zoo.module, "tx", optax.adam(1e-2))
