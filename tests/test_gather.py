@@ -54,7 +54,9 @@ def outputs(text: str, like: nnx.Module | None) -> tuple[nnx.Module, object, obj
 
     def results(params):
         def loss(params):
-            out = nnx.merge(graphdef, params, rest, copy=True)(x, mask, rngs=nnx.Rngs(0))
+            out = nnx.merge(graphdef, params, rest, copy=True)(
+                x, mask, rngs=nnx.Rngs(0)
+            )
             return jnp.sum(out.last**2) + sum(jnp.sum(s**3) for s in out.states), out
 
         return jax.grad(loss, has_aux=True)(params)
