@@ -215,6 +215,8 @@ def _given(op: Op, param: OpParam, span: Span) -> Advice:
         return write(
             span, f"swapaxes({', '.join([inner] * bool(inner) + ['-1', '-2'])})"
         )
+    if param.name == "rng" and span.text.endswith(")"):
+        return write(span, f"{span.text[:-1]}, rng=noise)")
     usual = _TYPICAL.get(param.name)
     if usual is None or not span.text.startswith(op.name):
         text = f"write `{op.name}({param.name}=...)`: {param.doc}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, NoReturn
 
 from .. import ir
@@ -33,7 +34,9 @@ def wrong(ctx: Context, param: OpParam, node: tree.Expr, value: Value) -> NoRetu
     number = isinstance(value, Static) and value.known and value.value in (0, 1)
     if param.kind is Kind.BOOL and number:
         text = str(bool(value.value)).lower()  # type: ignore[union-attr]
-    if isinstance(value, Static) and value.flavor == "float" and param.kind in _WHOLE:
+    if isinstance(node, tree.ListOf):
+        text = re.sub(r"(\w) */ *(?=\w)", r"\1 // ", node.span.text)
+    elif isinstance(value, Static) and value.flavor == "float" and param.kind in _WHOLE:
         if text == node.span.text and not isinstance(node, tree.Number):
             text = f"int({text})"
         elif isinstance(node, tree.Number) and float(node.value).is_integer():

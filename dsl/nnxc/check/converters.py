@@ -269,7 +269,10 @@ def initializer(ctx: Context, node: tree.Expr) -> ir.Static:
     value = static_or_name(ctx, node)
     if isinstance(value, Static) and value.flavor in NUMBERS:
         return value.node
-    ctx.fail("N207", "an initialiser such as `normal(0.02)` must stand here", node.span)
+    quoted = isinstance(node, tree.String) and node.value in INITIALIZERS
+    advice = write(node.span, node.span.text[1:-1]) if quoted else {}
+    text = "an initialiser such as `normal(0.02)` must stand here"
+    ctx.fail("N207", text, node.span, **advice)
 
 
 def _function(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -130,6 +131,8 @@ def _changes(
 ) -> Iterator[tuple[TensorType, str]]:
     """What a tensor may have been meant as, and how that is written."""
     text = span.text
+    plain = re.fullmatch(r"[\w.]+(\[.*\]|\(.*\))?", text)
+    whole = text if plain else f"({text})"
     for call in nodes_in(ctx.statement, tree.Call):
         named = isinstance(call.func, tree.Name) and call.func.id == "one_hot"
         if call.span == span and named and call.args:
@@ -149,15 +152,15 @@ def _changes(
         yield type.with_dtype("float"), f"astype({text}, float)"
         yield type.with_dtype("int"), f"astype({text}, int)"
     if type.axes and type.sizes[-1].value == 1:
-        yield type.with_axes(type.axes[:-1]), f"{text}[..., 0]"
+        yield type.with_axes(type.axes[:-1]), f"{whole}[..., 0]"
     one = Axis(const(1))
     if at != "mask":
         return
     if type.rank == 2:
         axes = (type.axes[0], one, one, type.axes[1])
-        yield type.with_axes(axes), f"{text}[:, none, none, :]"
+        yield type.with_axes(axes), f"{whole}[:, none, none, :]"
     if type.rank == 3:
-        yield type.with_axes((type.axes[0], one, *type.axes[1:])), f"{text}[:, none]"
+        yield type.with_axes((type.axes[0], one, *type.axes[1:])), f"{whole}[:, none]"
 
 
 def _swapped(

@@ -396,6 +396,10 @@ def value(ctx: Context, node: tree.Expr, param: Param) -> str:
     match node:
         case tree.String(text) if param.choices and text.casefold() in param.choices:
             return f'"{text.casefold()}"'
+        case tree.String(text) if param.kind is Kind.WINDOW and re.fullmatch(
+            r"\d+(x\d+)*", text
+        ):
+            return text
         case tree.String(text) if param.kind is Kind.DTYPE:
             return foreign.DTYPES.get(text, text)
         case tree.String(text) if param.kind in _NUMBERS:

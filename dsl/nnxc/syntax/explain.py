@@ -257,9 +257,22 @@ def unknown_statement(
     """N133, for a line whose first word begins no statement."""
     span = Span(source, first.start, first.end)
     message = f"no statement begins with `{first.text}`"
-    near = misspelt(first.text, words)
+    near = _SYNONYMS.get(first.text) or misspelt(first.text, words)
     advice = meant(span, near) if near else {}
+    if first.text in _NEEDLESS:
+        gap = Span(source, first.start, first.end + 1)
+        advice = remove(gap, "a value has no such word before it: leave it out")
     return Diagnostic("N133", message, Label(span), **advice)
+
+
+_NEEDLESS = ("let", "var", "val", "const", "auto")
+_SYNONYMS = {
+    **dict.fromkeys(("network", "net", "module"), "model"),
+    **dict.fromkeys(("layer", "fn", "func", "function", "struct"), "block"),
+    **dict.fromkeys(("output", "outputs", "give"), "return"),
+    **dict.fromkeys(("parameter", "weight"), "param"),
+    **dict.fromkeys(("buffer", "variable"), "state"),
+}
 
 
 def misspelt(word: str, words: Iterable[str], cutoff: float = 0.6) -> str | None:
@@ -274,7 +287,8 @@ def _missing_comma(fault: Fault) -> Diagnostic | None:
         return None
     what = "`,` or operator" if fault.accepts("PLUS") else "`,`"
     advice: Advice = {}
-    if fault.inside and fault.before is not None:
+    names = fault.kind == "NAME" and fault.comes_after("NAME")
+    if fault.inside and names and fault.before is not None:
         gap = Span(fault.source, fault.before.end, fault.before.end)
         advice = {"help": "put `,` between", "fix": Fix(gap, ",")}
     return fault.report("N126", f"missing {what} before `{fault.token.text}`", advice)
@@ -406,6 +420,7 @@ _EXPLANATIONS: tuple[Explanation, ...] = (
     habits_heads.nameless_config,
     habits_values.printed,
     habits_values.two_colons,
+    habits_values.then_or_do,
     habits_values.quoted_name,
     habits_values.empty_return,
     habits_values.odd_shape,

@@ -187,10 +187,14 @@ def typed_parameter(fault: Fault) -> Diagnostic | None:
         return None
     place = fault.rest(fault.token)
     close = place.text.rindex(")") if ")" in place.text else len(place.text)
+    numbers = re.sub(r" *: *(?=[\d\"\'.\[-]|true|false|none)", " = ", place.text)
+    if numbers != place.text:
+        advice: Advice = {"help": "write `=`", "fix": Fix(place, numbers)}
+        return fault.report("N120", "a default stands behind `=`", advice)
     typed = re.compile(r" *: *[\w.]+(\[[^\]]*\])?(?: *\| *\w+)?(?= *[=,]|$)")
     text = typed.sub("", place.text[:close]) + place.text[close:]
     why = "what a parameter is follows from its use: leave its type out"
-    advice: Advice = {"help": why, "fix": Fix(place, text)}
+    advice = {"help": why, "fix": Fix(place, text)}
     return fault.report("N120", "a parameter has no type", advice)
 
 

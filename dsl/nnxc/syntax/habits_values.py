@@ -181,3 +181,13 @@ def carry_without_value(fault: Fault) -> Diagnostic | None:
     name = fault.before.text
     help = f"say what it begins as: `{name} = zeros([B, d])`"
     return fault.report("N120", f"`{name}` has no beginning", help)
+
+
+def then_or_do(fault: Fault) -> Diagnostic | None:
+    """`if deep then:`, `for i in range(3) do:`."""
+    heads = ("IF", "ELIF", "FOR", "SCAN")
+    if fault.token.text not in ("then", "do") or fault.first.kind not in heads:
+        return None
+    place = Span(fault.source, fault.token.start - 1, fault.token.end)
+    advice = remove(place, f"leave out `{fault.token.text}`")
+    return fault.report("N120", f"unexpected `{fault.token.text}`", advice)

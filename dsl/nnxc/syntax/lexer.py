@@ -232,7 +232,10 @@ class _Scanner:
                 if _too_large(kind, text):
                     self.fault("N115", "number too large", start, end)
                 return kind
-        self.fault("N114", "malformed number", start, end, _repair(text))
+        help = _repair(text)
+        said = re.fullmatch(r"did you mean `(.*)`\?", help)
+        fix = Fix(Span(self.source, start, end), said[1]) if said else None
+        self.fault("N114", "malformed number", start, end, help, fix)
         return "INT"
 
     def string(self, text: str, start: int) -> None:
@@ -402,7 +405,7 @@ def _too_large(kind: str, text: str) -> bool:
 
 def _repair(text: str) -> str:
     """What to write instead of a malformed number."""
-    plain = re.sub("x+", "x", re.sub("_+", "_", text)).strip("_x")
+    plain = re.sub("[xX]+", "x", re.sub("_+", "_", text)).strip("_x")
     if re.fullmatch(r"0[0-9_]*[0-9]", plain):
         plain = plain.lstrip("0_") or "0"
     elif plain.endswith("."):
