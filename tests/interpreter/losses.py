@@ -106,7 +106,9 @@ def triplet(anchors, positives, negatives, where=None, margin=1.0):
 
 
 def ctc_loss(logits, logit_paddings, labels, label_paddings, blank=0):
-    each = optax.ctc_loss(logits, logit_paddings, labels, label_paddings, blank)
+    each = optax.ctc_loss(
+        logits, logit_paddings, labels, label_paddings, blank_id=blank
+    )
     return each.mean()
 
 
