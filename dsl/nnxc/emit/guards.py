@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from .. import ir
-from ..dims import Dim, const, symbol
+from ..dims import Dim, const, func, symbol
 from ..ops.base import Kind, Op
 from ..record import replace
 from ..source import Span
@@ -44,6 +44,12 @@ class _Guards(Needs):
         self.locals: set[str] = set()
         self.absent = {p.name for p in params if p.optional}  # what may be none
         self.named: dict[Dim, Dim] = {}  # sizes that locals stand for
+        # Numbers, and sizes that conditions ask for: where they are sizes, their uses tell.
+        self.loose = {
+            p.name
+            for p in params
+            if self.definition.is_model and not p.optional and p.name not in self.own
+        }
         self.own_lists = signature.sized - signature.asked
         self.elements = elements_in(self.definition)
         least = {p.name: 0.0 if p.name in signature.asked else 1.0 for p in sizes}
@@ -258,9 +264,12 @@ class _Guards(Needs):
     def size(self, dim: Dim, span: Span) -> None:
         """A size that is at least 1."""
         self.quotients(dim, span)
-        dim = self.named.get(dim, dim)
+        for factor in _factors(self.named.get(dim, dim)):
+            self.factor(factor, span)
+
+    def factor(self, dim: Dim, span: Span) -> None:
         if dim.value is None and self.bounds.least_size(dim) < 1:
-            if dim.name is not None and dim.name not in self.locals:
+            if dim.name is not None and dim.name not in self.locals | self.loose:
                 return  # others have checked it, or know it alone
             condition = ir.StaticBinary(">=", ir.Size(dim), ir.Size(const(1)))
             if dim.name in self.absent:
@@ -276,6 +285,16 @@ class _Guards(Needs):
             case ir.StaticIf(_, then, orelse):
                 return self.is_optional(then) or self.is_optional(orelse)
         return value == ir.Literal(None)
+
+
+def _factors(dim: Dim) -> list[Dim]:
+    """The sizes that a size is the product of."""
+    if len(dim.terms) != 1 or dim.value is not None or dim.terms[0][1] < 1:
+        return [dim]
+    return [
+        symbol(atom) if isinstance(atom, str) else func(atom.name, *atom.args)
+        for atom, _ in dim.terms[0][0]
+    ]
 
 
 def _locals(body: Sequence[ir.Stmt]) -> set[str]:
