@@ -50,6 +50,6 @@ def write_config(path: Path, cfg: Any, section: Weights) -> None:
     """What the section reads, as it is in this config."""
     values = {}
     for text, _ in section.config:
-        own = text if hasattr(cfg, text) else f"{text}_"
+        own = f"{text}_" if hasattr(cfg, f"{text}_") else text
         values[f"{text}_key"] = getattr(cfg, own)
     path.write_text(json.dumps(values))

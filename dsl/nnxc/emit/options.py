@@ -15,7 +15,7 @@ POLICIES: Final = {  # what the backward pass need not compute again
 class Options(Record):
     """`stack`: layers of a stack in a Python loop, or scanned over stacked weights. `remat`:
     recompute each layer of a stack in the backward pass, or all of it but what a policy of
-    `POLICIES` saves. `black`: run the text through Black.
+    `POLICIES` saves. `black`: run the text through Black, unless the module has over 2,000 lines.
     `attention`: the implementation that JAX's attention is asked for; None lets JAX choose.
     `interface`: what calls the models that generate, where it asks for more than they have.
     """
