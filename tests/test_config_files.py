@@ -1,6 +1,6 @@
-"""Files `config.json` as published models have them, many older than the library of today.
+"""Files `config.json` such as published models have, many older than the library of today.
 
-They leave out what had its default then, and say what no library reads any more, or only when
+They are written down from memory, not copied. They leave out what had its default then, and say what no library reads any more, or only when
 sequences are sampled. All of them are read.
 """
 
