@@ -1,7 +1,7 @@
 """Files `config.json` such as published models have, many older than the library of today.
 
-They are written down from memory, not copied. They leave out what had its default then, and say what no library reads any more, or only when
-sequences are sampled. All of them are read.
+They are written down from memory, not copied. They leave out what had its default then, and say
+what no library reads any more, or only when sequences are sampled. All of them are read.
 """
 
 from __future__ import annotations
