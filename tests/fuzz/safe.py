@@ -15,7 +15,7 @@ MODULES = {
     "jax.numpy", "math", "optax", "typing",
 }  # fmt: skip
 BUILTINS = {
-    "Exception", "RecursionError", "iter", "repr",
+    "Exception", "RecursionError", "hasattr", "iter", "repr",
     "ImportError", "ValueError", "TypeError", "all", "getattr", "map", "abs", "bool", "dict", "enumerate", "float", "int", "isinstance",
     "len", "list", "max", "min", "object", "range", "reversed", "round", "sorted", "str", "sum",
     "super", "tuple", "type", "zip", "property", "classmethod", "staticmethod", "None",
