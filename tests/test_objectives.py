@@ -221,7 +221,7 @@ HEAD = TWO.split("    optimize")[0]
         ("optimize second:\n        optimize third:\n            loss = mean(y)", ["N513", "N515"]),
         ("optimize second:\n        batch z: [B]\n        loss = mse(a + b, y)\n        optimizer = sgd(0.1)", ["N515"]),
         ("optimize second:\n        spare = a\n        loss = mse(a + b, y)\n        optimizer = sgd(0.1)", ["N260"]),
-        ("optimize Second:\n        loss = mse(a + b, y)\n        optimizer = sgd(0.1)", ["N511"]),
+        ("optimize Second:\n        loss = mse(a + b, y)\n        optimizer = sgd(0.1)", ["N141"]),
         ("optimize second:\n        optimizer = sgd(0.1)\n        los = mse(a + b, y)", ["N502"]),
         ("optimize second\n        loss = mse(a + b, y)\n        optimizer = sgd(0.1)", ["N105"]),
         ("optimize second:", ["N108"]),

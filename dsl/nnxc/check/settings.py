@@ -173,9 +173,11 @@ def _op_meant(
     if name in SCHEDULES and registry is OPTIMIZERS:
         why = "it stands for the learning rate of an optimizer"
         return write(node.span, f"adam({node.span.text})", why)
-    if "lora" in registry and isinstance(node, (tree.Name, tree.Attribute)):
+    meant = ctx.suggest(name, registry, span)
+    layer = "lora" in registry and isinstance(node, (tree.Name, tree.Attribute))
+    if layer and "fix" not in meant:
         return write(node.span, f"lora(rank=8) on {node.span.text}")
-    return native.advice(ctx, node, ctx.suggest(name, registry, span))
+    return native.advice(ctx, node, meant)
 
 
 def _fits(

@@ -78,7 +78,7 @@ class _Guards(Needs):
         for stmt in body:
             made = self.statement(stmt)
             checks, self.needed = self.needed, []
-            yield from checks
+            yield from _once(checks)
             yield made
 
     def statement(self, stmt: ir.Stmt) -> ir.Stmt:
@@ -285,6 +285,25 @@ class _Guards(Needs):
             case ir.StaticIf(_, then, orelse):
                 return self.is_optional(then) or self.is_optional(orelse)
         return value == ir.Literal(None)
+
+
+def _once(checks: Sequence[Guard]) -> Iterator[Guard]:
+    """Checks, but not that what is to be at least 1 is not 0."""
+    sizes = {dim: c for c in checks if (dim := _compared(c, ">=", 1)) is not None}
+    for check in checks:
+        dim = _compared(check, "!=", 0)
+        if dim in sizes:
+            yield sizes.pop(dim)
+        elif check in sizes.values() or _compared(check, ">=", 1) is None:
+            yield check
+
+
+def _compared(check: Guard, op: str, number: int) -> Dim | None:
+    """The size that a check compares with a number."""
+    match check.condition:
+        case ir.StaticBinary(found, left, right) if found == op:
+            return size_of(left) if size_of(right) == const(number) else None
+    return None
 
 
 def _factors(dim: Dim) -> list[Dim]:

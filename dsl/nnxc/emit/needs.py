@@ -124,8 +124,11 @@ class Needs:
             self.divisor(left, span)
 
     def divisor(self, value: ir.Static, span: Span) -> None:
-        """What something is divided by."""
-        if not self.bounds.nonzero(value):
+        """What something is divided by: no factor of it is 0."""
+        if isinstance(value, ir.StaticBinary) and value.op == "*":
+            self.divisor(value.left, span)
+            self.divisor(value.right, span)
+        elif not self.bounds.nonzero(value):
             condition = ir.StaticBinary("!=", sized(value), ir.Literal(0))
             self.need(condition, f"{shown(value)} must not be 0", span)
 
