@@ -18,7 +18,8 @@ SETTINGS = {
     "precision": (name("bf16"), name("f32")),
     "ema": (literal(0.99),),
 }
-DISTANCES = ("mse", "mae", "huber", "log_cosh", "cosine_distance")
+EACH = ("mse", "mae", "huber", "log_cosh")
+OF_ROWS = ("cross_entropy", "cosine_distance")
 WEIGHTED = {"Linear", "Embed", "Conv", "LSTM", "GRU", "Attention"}
 
 
@@ -40,6 +41,7 @@ def train_of(
         applied("model", given, targets),
     ]
     terms = list(map(name, targets))
+    rows = min(map(len, case.outputs)) > 1
     if draw(st.sampled_from([False, False, True])):
         old = [f"old{i}" for i in range(len(targets))]
         body.insert(0, tree.Frozen("teacher", model.name))
@@ -48,13 +50,13 @@ def train_of(
     parts = objectives(draw, model)
     if parts:
         body += [
-            tree.Optimize(f"part{i}", (*learning(draw, terms, f"size{i}"), only))
+            tree.Optimize(f"part{i}", (*learning(draw, terms, f"size{i}", rows), only))
             for i, only in enumerate(parts)
         ]
         body += settings(draw, "precision", "ema")
         return [tree.Train(model.name, tuple(body))]
     body += [
-        *learning(draw, terms, "size"),
+        *learning(draw, terms, "size", rows),
         *settings(draw, "precision", "ema"),
         *chosen(draw, model, plain),
     ]
@@ -67,9 +69,12 @@ def applied(func: str, given: Sequence[tree.Field], targets: list[str]) -> tree.
     return tree.Assign(tuple(map(name, targets)), "=", value)
 
 
-def learning(draw: Draw, terms: list[tree.Expr], metric: str) -> list[tree.Statement]:
-    """A loss, an optimizer and what belongs to them."""
-    loss = chained("+", (term(draw, value) for value in terms))
+def learning(
+    draw: Draw, terms: list[tree.Expr], metric: str, rows: bool
+) -> list[tree.Statement]:
+    """A loss, an optimizer and what belongs to them; `rows`: whether all terms have rows."""
+    kinds = ["mean", "mean", *EACH, *(OF_ROWS if rows else ())]
+    loss = chained("+", (term(draw, value, kinds) for value in terms))
     optimizer = call(draw(st.sampled_from(OPTIMIZERS)), 1e-3)
     metrics = []
     if draw(st.booleans()):
@@ -90,13 +95,13 @@ def objectives(draw: Draw, model: tree.Definition) -> list[tree.Select]:
     return [tree.Select("only", (name(text),)) for text in named[:2]]
 
 
-def term(draw: Draw, value: tree.Expr) -> tree.Expr:
+def term(draw: Draw, value: tree.Expr, kinds: list[str]) -> tree.Expr:
     """`mean(value**2)`, or a loss of the library between the value and another."""
     squares = tree.Binary("**", value, literal(2))
-    match draw(st.sampled_from(["mean", "mean", "entropy", *DISTANCES])):
+    match draw(st.sampled_from(kinds)):
         case "mean":
             return call("mean", squares)
-        case "entropy":
+        case "cross_entropy":
             labels = call("argmax", value, axis=-1)
             return call("cross_entropy", value, labels)
         case kind:
