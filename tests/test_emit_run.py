@@ -374,6 +374,28 @@ def test_a_scanned_stack_equals_the_loop(norm, remat, graph):
     assert np.isclose(mean, sum(float(jnp.sum(v)) for v in stats[1]), rtol=1e-4)
 
 
+def test_a_scanned_stack_of_blocks_that_draw_nothing():
+    """Neither the blocks nor what holds them take streams."""
+    spec = """
+block Scale:
+    input x: [B, d]
+    param gain: [d] = ones
+    return x * gain
+
+block Host:
+    input x: [B, d]
+    return x -> Scale() * 2 as inner
+
+model Net(d = 3):
+    input x: [B, d]
+    return x -> Host() * 4 as hosts
+"""
+    model = maker(spec, stack="scan")[1]()
+    assert model.hosts.inner.gain.shape == (4, 2, 3)
+    x = jnp.ones((2, 3))
+    assert np.array_equal(model(x), x)
+
+
 def test_scanned_layers_draw_differently():
     spec = STACKED.replace("BatchNorm", "LayerNorm").replace("rate = 0.0", "rate = 0.5")
     _, make = maker(spec, stack="scan")

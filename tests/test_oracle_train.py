@@ -249,6 +249,20 @@ def test_losses_and_metrics_agree_with_numpy_and_their_rules(case: Case) -> None
     assert out.dtype in ("f32", "float")
 
 
+def test_the_distance_of_a_vector_of_zeros_has_a_gradient() -> None:
+    (case,) = (
+        c for c in COMPARED if c.op.name == "cosine_distance" and not c.example.named
+    )
+    values = {n: jnp.asarray(v) for n, v in arrays(case).items()}
+    zeros = jnp.zeros_like(values["predictions"])
+
+    def distance(x: Any) -> Any:
+        return evaluate(case, {**values, "predictions": x})
+
+    value, slope = jax.value_and_grad(distance)(zeros)
+    assert value == 1 and jnp.isfinite(slope).all()
+
+
 @pytest.mark.parametrize(
     ("op", "inputs", "at", "code", "help"),
     [

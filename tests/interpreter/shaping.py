@@ -125,7 +125,7 @@ def _einsum(*xs, pattern):
     text = ",".join("".join(letters[n] for n in side) for side in sides)
     text += "->" + "".join(letters[n] for n in out)
     result = jnp.einsum(text, *(x.array for x in xs))
-    if "..." in letters:
+    if any("..." in side for side in sides):
         return Tensor(result)
     names: dict[str, str | None] = {}
     for side, x in zip(sides, xs, strict=True):

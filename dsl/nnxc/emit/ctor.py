@@ -277,16 +277,15 @@ class _Constructor:
             return variable(item, self.scope)
         if isinstance(item.callee, str):
             self._learn(item)
+        drawing = random(item, self.names.signatures)
         if item.copies is not None:
-            drawing = random(item, self.names.signatures)
             count = size(item.copies, self.scope).text
             return copies.made(self._construct(item, rngs="r"), drawing, count)
         if item.count is None:
             return self._construct(item)
         count = static(item.count, self.scope).text
         if self._scanned(item):
-            made = self._construct(item, rngs="r")
-            return f"jax.vmap(lambda r: {made})(rngs.split({count}))"
+            return copies.made(self._construct(item, rngs="r"), drawing, count)
         return f"nnx.List([{self._construct(item)} for _ in range({count})])"
 
     def _learn(self, layer: ir.Layer) -> None:

@@ -293,7 +293,7 @@ _SIMILARITY = (
     mean_of(
         "cosine_distance",
         "1 - the cosine of the angle between predictions and targets along the last axis.",
-        "optax.cosine_distance({predictions}, {targets})",
+        "optax.cosine_distance({predictions}, {targets}, epsilon=1e-8)",
         over_equal(_PAIR, reduced=1),
         floats(*_PAIR),
         ROWS,
