@@ -74,6 +74,27 @@ def test_a_step_has_the_gradient_of_all_its_batches(body: str, loss: str) -> Non
             np.testing.assert_allclose(other, one, rtol=2e-5, atol=1e-6)
 
 
+def test_outputs_in_lists_are_of_the_batch_too() -> None:
+    spec = """
+model Net(d = 4):
+    input x: [B, d]
+    found = [x]
+    for i in range(2):
+        x = x -> Linear(d) as layer
+        found.append(x)
+    return y=x, found=found
+
+train Net:
+    batch x: [B, d], y: [B, d]
+    out = model(x)
+    loss = mse(out.y, y) + 0.5 * mse(out.found[1], y)
+    metric best = top_k_accuracy(einsum("i d, j d -> i j", out.y, y), arange(B), k=1)
+    optimizer = sgd(0.5)
+    accumulate = 2
+"""
+    assert not nnxc.compile(spec).diagnostics
+
+
 NOT_SHARED = (
     "sqrt(mse(out, goal))",
     "mse(out, goal) + cross_entropy(out, y, where=keep)",

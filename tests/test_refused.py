@@ -201,6 +201,17 @@ ONCE = {
         "    return x -> Linear(d) -> act\n",
         ("N207", "gelu(approximate=true)"),
     ),
+    "a value with the name of a parameter": (
+        "model Net(rate = 0.5):\n    input x: [B, 4]\n    rate = x -> Linear(4) -> sigmoid\n"
+        "    y = rate -> [B, 2, 2]\n    return sum(y, axis=1), softmax(rate, axis=-1)\n",
+        ("N202", "rate"),
+    ),
+    "a value of a train with the name of a parameter": (
+        "model Net(d = 4, aux = 3.0):\n    input x: [B, d]\n    return aux * x -> Linear(d)\n\n"
+        "train Net:\n    batch x: [B, d], y: [B, d]\n    aux = mse(model(x), y)\n"
+        "    loss = 0.5 * aux\n    optimizer = adam(1e-3)\n",
+        ("N202", "aux"),
+    ),
     "a size that a call finds": (
         "block Trunk(widths):\n    input x: [B, H, W, C]\n    for width in widths:\n"
         "        x = x -> Conv(width, 3x3, 2)\n    return x\n\nmodel Net(widths = [4, 8]):\n"

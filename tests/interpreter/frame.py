@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import jax
@@ -122,10 +123,24 @@ class Frame(Expressions):
 
     def choice(self, node: tree.If) -> None:
         holds = self.value(node.condition)
-        asked = self.asks_inputs(node.condition)
-        if asked and not self.run.ghost:
-            self.construct_only(node.orelse if holds else node.then, asked)
+        other = self.otherwise(node.condition, holds)
+        if other is not None:
+            other.construct_only(node.orelse if holds else node.then)
         self.statements(node.then if holds else node.orelse)
+
+    def otherwise(self, condition: tree.Expr, holds: Any) -> Frame | None:
+        """A frame in which a condition comes out otherwise, by other inputs; None where there is
+        none: parameters decide it."""
+        asked = self.asks_inputs(condition)
+        for there in product((True, False), repeat=len(asked)):
+            other = self.copy()
+            for name, given in zip(asked, there, strict=True):
+                if given != (self.env.get(name) is not None):
+                    like = self.optional[name]
+                    other.env[name] = self.stand_in(like) if given else None
+            if bool(other.value(condition)) != bool(holds):
+                return other
+        return None
 
     def asks_inputs(self, condition: tree.Expr) -> list[str]:
         """The inputs whose presence a condition asks for."""
@@ -139,20 +154,12 @@ class Frame(Expressions):
             if n.id in self.optional
         ]
 
-    def construct_only(
-        self, body: tuple[tree.Statement, ...], asked: list[str]
-    ) -> None:
+    def construct_only(self, body: tuple[tree.Statement, ...]) -> None:
         """Goes through a side that is not taken, for its layers exist all the same."""
-        other = self.copy()
-        for name in asked:
-            absent = self.env.get(name) is None
-            other.env[name] = self.stand_in(self.optional[name]) if absent else None
-        self.run.ghost += 1
         state = dict(self.run.state)
         try:
-            jax.eval_shape(lambda: other.statements(body))
+            jax.eval_shape(lambda: self.statements(body))
         finally:
-            self.run.ghost -= 1
             self.run.state = state
 
     def stand_in(self, field: tree.Field) -> Tensor:
@@ -169,7 +176,8 @@ class Frame(Expressions):
         """A frame in which values may change without changing here."""
         other = type(self)(self.run, self.file, self.path, self.names)
         other.__dict__.update(self.__dict__)
-        other.env = dict(self.env)
+        lists = {n: [*v] for n, v in self.env.items() if type(v) is list}
+        other.env = {**self.env, **lists}
         other.indices = list(self.indices)
         return other
 

@@ -233,7 +233,6 @@ class Run:
         self.state: dict[Path, Any] = {}
         self.seen: set[Path] = set()
         self.copies: list[tuple[Path, int]] = []
-        self.ghost = 0
 
     def read(self, path: Path) -> Any:
         path = plain(path)

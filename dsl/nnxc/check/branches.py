@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ from . import changing, lists
 from .conditions import (
     Facts,
     asks_given,
+    asks_only_given,
     facts,
     join_sizes,
     join_types,
@@ -201,13 +202,29 @@ def _joined(ctx: Context, choice: Choice, name: str, a: Binding, b: Binding) -> 
         if static is not None:
             return static
     if isinstance(x, Listed) and isinstance(y, Listed):
-        listed = None if asks_given(choice.condition) else lists.joined(ctx, name, x, y)
+        built = not asks_given(choice.condition) or _grow_alike(choice, name, x, y)
+        listed = lists.joined(ctx, name, x, y) if built else None
         if listed is not None:
             return listed
     if isinstance(x, Several) and isinstance(y, Several) and x.types == y.types:
         return Several(ir.Var(name, x.types, a.span), x.types)
     _differ(ctx, choice, name, a, b, _kind(x), _kind(y))
     return BAD
+
+
+def _grow_alike(choice: Choice, name: str, a: Listed, b: Listed) -> bool:
+    """Whether the constructor knows what tensors a list has though the call decides the side."""
+    taken = (s for side in choice.sides for s in _inside(side) if isinstance(s, ir.Pop))
+    kept = all(s.name != name for s in taken)
+    return kept and asks_only_given(choice.condition) and lists.alike(a, b)
+
+
+def _inside(body: Iterable[Any]) -> Iterator[Any]:
+    """Statements, and all inside them."""
+    for stmt in body:
+        yield stmt
+        for part in ("body", "then", "orelse"):
+            yield from _inside(getattr(stmt, part, ()))
 
 
 def _unknown(*sides: Binding) -> None:
@@ -278,6 +295,8 @@ def _differ(
     related = tuple(Label(c.span, t) for c, t in ((a, x), (b, y)))
     same = "shape" if asks_given(choice.condition) else "number of axes"
     help = f"give it the same dtype and {same} on both sides"
+    if isinstance(a.value, Listed) and isinstance(b.value, Listed):
+        help = "append as many tensors on both sides, of the same dtypes and shapes"
     for one, other in ((a.value, b.value), (b.value, a.value)):
         if isinstance(one, Static) and isinstance(other, Tensor):
             help = repair(name, other, ctx.scope)

@@ -85,6 +85,18 @@ def asks_given(node: ir.Static) -> bool:
     return bool(givens(node))
 
 
+def asks_only_given(node: ir.Static) -> bool:
+    """Whether a condition asks nothing but which optional inputs are passed."""
+    match node:
+        case ir.Given():
+            return True
+        case ir.StaticUnary(_, operand):
+            return asks_only_given(operand)
+        case ir.StaticBinary("and" | "or", left, right):
+            return asks_only_given(left) and asks_only_given(right)
+    return False
+
+
 @contextmanager
 def narrowed(ctx: Context, node: ir.Static, holds: bool) -> Iterator[None]:
     """Within, optional inputs that the condition asks about are present."""

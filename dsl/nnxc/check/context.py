@@ -417,14 +417,24 @@ class Context:
         """Whether the relation holds here; None where unknown."""
         left, right = self.assume(left), self.assume(right)
         if relation in (">=", ">"):
-            difference = (left - right).value
-            if difference is None:
-                return None
-            return difference >= 0 if relation == ">=" else difference > 0
+            difference, enough = left - right, 0 if relation == ">=" else 1
+            if difference.value is not None:
+                return difference.value >= enough
+            least = self._least(difference)
+            return True if least is not None and least >= enough else None
         answer = self._compare(left, right)
         if answer is Comparison.UNKNOWN:
             return None
         return (answer is Comparison.EQUAL) == (relation == "==")
+
+    def _least(self, size: Dim) -> int | None:
+        """What a sum of axes, each of one entry or more, is at least; None for other sizes."""
+        for monomial, coefficient in size.terms:
+            if any(atom not in self.axes for atom, _ in monomial):
+                return None
+            if monomial and coefficient < 0:
+                return None
+        return sum(coefficient for _, coefficient in size.terms)
 
     @contextmanager
     def assuming(self, facts: Mapping[str, Dim]) -> Any:

@@ -33,9 +33,16 @@ def changed(node: object) -> set[str]:
     }
 
 
+_TOLD = 4  # tensors of a list that a label tells one by one
+
+
 def described(value: Listed) -> str:
     """What a list is, for a label."""
-    return f"a list of {value.element}" if value.element else "an empty list"
+    if value.element is None:
+        return "an empty list"
+    if value.items and len(value.items) <= _TOLD:
+        return "a list of " + " and ".join(map(str, value.items))
+    return f"a list of {value.element}"
 
 
 # ----------------------------------------------------------------- statements
@@ -314,6 +321,14 @@ def _merged(
             ctx.varying[f"{name}.{i}"] = found - both.symbols
         axes.append(Axis(both, a.label or b.label))
     return before.with_axes(tuple(axes))
+
+
+def alike(a: Listed, b: Listed) -> bool:
+    """Whether two lists have equally many tensors, of the same types."""
+    return (a.element, a.items) == (
+        b.element,
+        b.items,
+    ) and a.count == b.count is not None
 
 
 def joined(ctx: Context, name: str, a: Listed, b: Listed) -> Listed | None:

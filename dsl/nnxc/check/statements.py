@@ -94,8 +94,7 @@ def abandon(ctx: Context, node: tree.Statement) -> None:
             if isinstance(value, Applied):
                 value.layer.used = True
     for target in targets(node):
-        if target.id not in ctx.params:
-            ctx.bind(target.id, BAD, target.span, "value")
+        ctx.bind(target.id, BAD, target.span, "value")
 
 
 def targets(node: tree.Statement) -> list[tree.Name]:

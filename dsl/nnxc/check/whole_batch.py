@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from .. import ir
 from ..ops import MODEL_OPS
-from ..shapes import TensorType
+from ..shapes import ListType, TensorType
 from ..walk import operands, placeless, rebuilt
 
 
@@ -134,6 +134,8 @@ class _Reader:
     def _has_rows(self, expr: ir.Expr) -> bool:
         """Whether a tensor has the axis of the batch once."""
         type_ = expr.type
+        if isinstance(type_, ListType):
+            type_ = type_.element
         if not isinstance(type_, TensorType):
             return isinstance(type_, tuple)
         named = [a for a in type_.axes if a.size.symbols & self.rows]

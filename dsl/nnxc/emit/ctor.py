@@ -10,6 +10,7 @@ from typing import assert_never
 from .. import ir
 from ..dims import Dim
 from ..ops.base import Call, Op
+from ..record import replace
 from . import copies
 from . import text as t
 from .begun import Begun
@@ -23,7 +24,15 @@ from .names import Namespace
 from .needs import Guard
 from .nodes import Line, Loop, Node, Suite, Written, all_uses, comprehend, prune
 from .options import Options
-from .reads import declared, givens, mentions, only_declares
+from .reads import (
+    declared,
+    givens,
+    mentions,
+    not_grown,
+    only_declares,
+    possible,
+    statements,
+)
 from .requires import broken, fact, negated, of_length
 from .scope import Scope
 from .signature import DTYPES, Names, Signature, is_scanned, random
@@ -424,12 +433,27 @@ class _Constructor:
         self.holders = outer
 
     def _if(self, stmt: ir.If) -> list[Node]:
-        if givens(stmt.condition) or not self._constructible(stmt.condition):
+        if givens(stmt.condition):
+            return self._at_call(stmt)
+        if not self._constructible(stmt.condition):
             return self._all((*stmt.then, *stmt.orelse))
         arms = only_declares(stmt.then), only_declares(stmt.orelse)
         if arms[0] is not None and arms[1] is not None:
             return self._ternaries(stmt, arms[0], arms[1])
         return self._branches(stmt)
+
+    def _at_call(self, stmt: ir.If) -> list[Node]:
+        """Both sides of what the call decides, each where it can be taken at all. Lists grow alike
+        on both, hence once."""
+        grown = {s.name for s in statements(stmt.then) if isinstance(s, ir.Append)}
+        nodes: list[Node] = []
+        for holds, body in (True, stmt.then), (False, not_grown(stmt.orelse, grown)):
+            when = possible(stmt.condition, holds)
+            if when is None or not self._constructible(when):
+                nodes += self._all(body)
+            else:
+                nodes += self._if(replace(stmt, condition=when, then=body, orelse=()))
+        return nodes
 
     def _ternaries(
         self,

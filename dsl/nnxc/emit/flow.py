@@ -12,6 +12,7 @@ from ..ops.base import Op
 from ..record import replace
 from ..shapes import TensorType
 from ..source import Span
+from . import text as t
 from .axes import AXIS, AXIS_LATE, AxisSource, axis_sources
 from .carried import together
 from .expr import render
@@ -35,6 +36,7 @@ from .reads import (
     mentions,
     opposite,
     popped,
+    possible,
     statements,
     telling,
     totals,
@@ -179,8 +181,16 @@ class Flow:
             self.access[name], drawing, block.optional_inputs, block.inputs, copies
         )
         if name in self.rematted:
-            return replace(made, rematted=remat(block.name, self.options.policy))
+            owner = self._class(layer, self.access[name])
+            return replace(made, rematted=remat(owner, self.options.policy))
         return made
+
+    def _class(self, layer: ir.Layer, element: str) -> str:
+        """The class of a layer; the constructor decides it where several have its name."""
+        items = (i for i in declared(self.definition.body) if i.name == layer.name)
+        kinds = {i.callee for i in items if isinstance(i, ir.Layer)}
+        known = class_name(layer, self.names.signatures) if len(kinds) == 1 else None
+        return known or f"type({element})"
 
     def _rematted_layers(self) -> frozenset[str]:
         """The blocks in loops; those of stacks have a way of their own."""
@@ -436,10 +446,19 @@ class Flow:
             [n for n in telling(arm, self.declarations) if n in in_use(arm)]
             for arm in (stmt.then, stmt.orelse)
         )
-        if givens(stmt.condition) or not (then or orelse):
-            return *part(stmt.condition, self.scope), "else:"
         there = " and ".join(f"{self.access[n]} is not None" for n in then)
         other = " and ".join(f"{self.access[n]} is not None" for n in orelse)
+        if givens(stmt.condition):
+            first, second = (
+                layers if possible(stmt.condition, holds) is not None else ""
+                for layers, holds in ((there, True), (other, False))
+            )
+            with self.scope.recording() as uses:
+                text = static(stmt.condition, self.scope)
+            test = f"{text.at(t.AND)} and {first}" if first else text.text
+            return test, tuple(uses), f"elif {second}:" if second else "else:"
+        if not (then or orelse):
+            return *part(stmt.condition, self.scope), "else:"
         if not then:
             rest = f"elif {other}:" if len(orelse) > 1 else "else:"
             return f"{self.access[orelse[0]]} is None", (), rest
@@ -504,6 +523,6 @@ class Flow:
     def _rematted(self, step: ir.Apply, layer: ir.Layer) -> Part:
         """One layer, computed again in the backward pass."""
         element = self.access[step.layer]
-        owner = class_name(layer, self.names.signatures) or f"type({element})"
+        owner = self._class(layer, element)
         text, uses = self.part(step)
         return rematted(text, element, owner, self.options.policy), uses

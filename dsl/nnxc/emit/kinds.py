@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import and_
 
 from .. import ir
 from .options import Options
-from .reads import declared, givens
+from .reads import declared, possible
 from .signature import Signature, class_name, is_scanned
 
 
@@ -52,7 +53,8 @@ def _always(name: str, body: Sequence[ir.Stmt]) -> bool:
                 return True
             case ir.If(condition, then, orelse):
                 arms = _always(name, then), _always(name, orelse)
-                if all(arms) or (any(arms) and givens(condition)):
+                built = (possible(condition, holds) is None for holds in (True, False))
+                if all(arms) or any(map(and_, arms, built)):
                     return True
             case ir.For(body=inner) | ir.Scan(body=inner) if _always(name, inner):
                 return True

@@ -80,6 +80,46 @@ def givens(value: ir.Static) -> set[str]:
     return set()
 
 
+def possible(condition: ir.Static, holds: bool) -> ir.Static | None:
+    """What must hold so that a condition may come out so, whichever optional inputs are passed;
+    None where nothing must."""
+    match condition:
+        case ir.StaticUnary("not", operand):
+            return possible(operand, not holds)
+        case ir.StaticBinary("and" | "or" as op, left, right) if givens(condition):
+            both = (op == "and") == holds
+            sides = [possible(side, holds) for side in (left, right)]
+            known = [side for side in sides if side is not None]
+            if len(known) == 2:
+                return ir.StaticBinary("and" if both else "or", *known)
+            return known[0] if known and both else None
+    if givens(condition):
+        return None
+    return condition if holds else ir.StaticUnary("not", condition)
+
+
+def not_grown(body: Sequence[ir.Stmt], lists: set[str]) -> tuple[ir.Stmt, ...]:
+    """Statements without those that append to these lists, unless they begin them."""
+    begun = {s.name for s in statements(body) if isinstance(s, ir.NewList)}
+    return _without_appends(body, lists - begun)
+
+
+def _without_appends(body: Sequence[ir.Stmt], lists: set[str]) -> tuple[ir.Stmt, ...]:
+    found: list[ir.Stmt] = []
+    for stmt in body:
+        match stmt:
+            case ir.Append(name) if name in lists:
+                continue
+            case ir.For():
+                stmt = replace(stmt, body=_without_appends(stmt.body, lists))
+            case ir.If():
+                then = _without_appends(stmt.then, lists)
+                orelse = _without_appends(stmt.orelse, lists)
+                stmt = replace(stmt, then=then, orelse=orelse)
+        found.append(stmt)
+    return tuple(found)
+
+
 def expressions(stmt: ir.Stmt) -> tuple[ir.Expr, ...]:
     """The tensor expressions of one statement, not of those inside it."""
     match stmt:
