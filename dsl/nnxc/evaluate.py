@@ -44,6 +44,10 @@ class TooMuch(EvaluationError):
     """A value that is too large to work with."""
 
 
+class Absent(EvaluationError):
+    """`none`, where something is computed with a value."""
+
+
 class Undecided(Exception):
     """The value depends on what only a call knows."""
 
@@ -118,7 +122,7 @@ def _whole(value: Value, name: str) -> Dim:
         case float() if value.is_integer():
             return as_dim(int(value))
         case None:
-            raise EvaluationError(f"{name} is none where a size is needed")
+            raise Absent(f"{name} is none where a size is needed")
     raise EvaluationError(f"{name} is {show(value)}, which is no size")
 
 
@@ -211,7 +215,8 @@ def _plain(dim: Dim) -> Value:
 def _sequence(value: Value, name: str) -> tuple[Value, ...]:
     if isinstance(value, tuple):
         return value
-    raise EvaluationError(f"{name} is {show(value)}, not a list")
+    error = Absent if value is None else EvaluationError
+    raise error(f"{name} is {show(value)}, not a list")
 
 
 def _item(items: tuple[Value, ...], index: Value) -> Value:
@@ -295,7 +300,8 @@ def _computed(op: str, compute: Callable[[], Value], *operands: Value) -> Value:
         raise EvaluationError(str(error)) from None
     except (TypeError, ValueError):
         shown = " and ".join(show(v) for v in operands)
-        raise EvaluationError(f"`{op}` does not apply to {shown}") from None
+        error = Absent if None in operands else EvaluationError
+        raise error(f"`{op}` does not apply to {shown}") from None
     return _bounded(value)
 
 

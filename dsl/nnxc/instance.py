@@ -265,7 +265,8 @@ class _Body(Scope):
         span = statement.span
         items = self.known(statement.iterable, span)
         if not isinstance(items, tuple):
-            raise InstanceError(f"this is {show(items)}, not a list", span)
+            text = f"this is {show(items)}, not a list"
+            raise InstanceError(text, span, absent=items is None)
         for carried in statement.carried:
             self.let(carried.symbol, carried.entry, span)
         self.iteration.append(0)
@@ -309,13 +310,21 @@ class _Body(Scope):
         if layer.copies is not None:
             repeat = self.count(ir.Size(layer.copies), span)
         sizes = {name: self.size(dim, span) for name, dim in layer.sizes.items()}
-        args = {name: self.argument(static, span) for name, static in layer.args}
+        callee = layer.callee
+        args = {
+            name: (
+                self.argument(static, span)
+                if isinstance(callee, str)
+                else self.passed(callee, name, static, span)
+            )
+            for name, static in layer.args
+        }
         weights = tuple(
             self.weight(name, weight.sizes, "float", weight.state, span)
             for name, weight in layer.weights.items()
             if weight.when is None or self.switched_on(layer, weight.when, args)
         )
-        if not isinstance(layer.callee, str) and layer.callee.origin:
+        if not isinstance(callee, str) and callee.origin:
             weights = (UNKNOWN,)
         built = Built(layer, self.indexed(layer.name), args, sizes, weights, repeat)
         self.layers[layer.name] = built
@@ -353,13 +362,15 @@ class _Body(Scope):
             case ir.Apply():
                 self.apply_layer(expr)
             case ir.Scalar(static, span=span):
-                self.argument(static, span)
+                self.needed(static, span)
+            case ir.Invoke(function, span=span):
+                self.needed(function, span)
             case ir.Element(ir.Var(name), index, span=span):
                 if text := self.outside(name, index, span):
                     self.fail(Failure(text, span))
             case ir.OpCall(op, args=args, flops=flops, span=span):
-                for _, static in args:
-                    self.argument(static, span)
+                for name, static in args:
+                    self.passed(op, name, static, span)
                 if flops is not None or op.origin:
                     self.flops.append(times(self.work(flops), self.times))
             case _:

@@ -27,12 +27,13 @@ Values: TypeAlias = Mapping[str, Value]
 class InstanceError(Exception):
     """The definition cannot be constructed at these values, for a reason other than `require`.
 
-    `chain` are the layers that led to the place, innermost first.
+    `chain` are the layers that led to the place, innermost first; `absent` says that a value is
+    `none` which is needed.
     """
 
-    def __init__(self, message: str, span: Span):
+    def __init__(self, message: str, span: Span, absent: bool = False):
         super().__init__(message)
-        self.message, self.span = message, span
+        self.message, self.span, self.absent = message, span, absent
         self.chain: list[Span] = []
 
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 from . import ir
 from .dims import Dim, DimError, const, symbol
 from .evaluate import (
+    Absent,
     EvaluationError,
     TooMuch,
     Undecided,
@@ -18,6 +19,7 @@ from .evaluate import (
     truth,
 )
 from .nodes import InstanceError, TooLarge
+from .ops.base import Op
 from .record import replace
 from .shapes import Axis, ListType, TensorType, like
 from .source import Span
@@ -42,7 +44,7 @@ class Scope:
         except TooMuch as error:
             raise TooLarge(str(error), span) from None
         except EvaluationError as error:
-            raise InstanceError(str(error), span) from None
+            raise InstanceError(str(error), span, isinstance(error, Absent)) from None
 
     def known(self, static: ir.Static, span: Span) -> Value:
         """A static value that construction cannot do without."""
@@ -78,7 +80,7 @@ class Scope:
         try:
             return resolve(dim, self.env)
         except EvaluationError as error:
-            raise InstanceError(str(error), span) from None
+            raise InstanceError(str(error), span, isinstance(error, Absent)) from None
 
     def work(self, flops: Dim | None) -> Dim | None:
         try:
@@ -159,6 +161,23 @@ class Scope:
         except Undecided:
             return None
 
+    def needed(self, static: ir.Static, span: Span, what: str = "this") -> Value:
+        """An argument that is not `none`."""
+        with suppress(Undecided):
+            value = self.value(static, span)
+            if value is None:
+                text = f"{what} is none where a value is needed"
+                raise InstanceError(text, span, absent=True)
+            return value
+        return None
+
+    def passed(self, op: Op, name: str, static: ir.Static, span: Span) -> Value:
+        """What an entry of the library is given for one of its parameters."""
+        param = op.param(name)
+        if param is None or param.optional:
+            return self.argument(static, span)
+        return self.needed(static, span, f"`{name}`")
+
     def bind(self, targets: tuple[str, ...], item: Value, span: Span) -> None:
         parts = item if len(targets) > 1 else (item,)
         if not isinstance(parts, tuple) or len(parts) != len(targets):
@@ -168,7 +187,8 @@ class Scope:
     def count(self, static: ir.Static, span: Span) -> int:
         count = self.known(static, span)
         if not isinstance(count, int):
-            raise InstanceError(f"the number of layers is {show(count)}", span)
+            text = f"the number of layers is {show(count)}"
+            raise InstanceError(text, span, absent=count is None)
         if count < 0:
             raise InstanceError(f"the number of layers is negative: {count}", span)
         return count

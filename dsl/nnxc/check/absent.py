@@ -6,7 +6,9 @@ from .. import ir
 from ..diagnostics import Label
 from ..shapes import TensorType
 from ..syntax import tree
+from ..syntax.walk import nodes_in
 from . import types
+from .axes import known_here
 from .context import Context
 from .expressions import as_tensor, expr
 from .values import Static
@@ -51,6 +53,9 @@ def _value(
 ) -> ir.Expr:
     if kind.lead:
         ctx.fail("N314", "a default has a fixed number of axes", field.type.span)
+    for name in nodes_in(node, tree.Name):
+        if name.id in ctx.axes:
+            known_here(ctx, name)
     value = expr(ctx, node)
     if isinstance(value, Static) and value.flavor in ("int", "float", "bool"):
         types.check_dtype(

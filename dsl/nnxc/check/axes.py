@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from .. import ir
+from ..diagnostics import Label
 from ..dims import linear
+from ..syntax import tree
 from .context import Context
 
 
@@ -28,7 +30,7 @@ def determined(ctx: Context) -> None:
     """Nobody passes a model its axes: each follows from the shapes of its inputs."""
     open_axes = untold(ctx.inputs, ctx.axes)
     for item in ctx.inputs:
-        for name in sorted(open_axes & _axes_of(item)):
+        for name in sorted(open_axes & axes_of(item)):
             text = f"`{item.name}: {item.type}` does not determine `{name}`"
             ctx.error("N317", text, item.span)
             open_axes.discard(name)
@@ -38,7 +40,7 @@ def needed_inputs(ctx: Context) -> None:
     """An input without which an axis that is read would be unknown is used, as one that is read."""
     held = {b.name: b for b in reversed(ctx.bindings) if b.what == "input"}
     wanted = {b.name for b in ctx.bindings if b.what == "axis" and b.used}
-    wanted |= {n for i in ctx.inputs if held[i.name].used for n in _axes_of(i)}
+    wanted |= {n for i in ctx.inputs if held[i.name].used for n in axes_of(i)}
     kept = list(ctx.inputs)
     known = wanted - untold(kept, ctx.axes)
     unread = [item for item in ctx.inputs if not held[item.name].used]
@@ -51,5 +53,20 @@ def needed_inputs(ctx: Context) -> None:
             kept = others
 
 
-def _axes_of(item: ir.ModelInput) -> set[str]:
+def known_here(ctx: Context, node: tree.Name) -> None:
+    """An axis that is read is one that an input tells which is there."""
+    given = {condition for condition, holds in ctx.holding if holds}
+    absent = [i for i in ctx.inputs if i.optional and ir.Given(i.name) not in given]
+    tells = next((i for i in absent if node.id in axes_of(i)), None)
+    if tells is None:
+        return
+    if node.id in untold((i for i in ctx.inputs if i not in absent), ctx.axes):
+        text = f"`{node.id}` is not known where `{tells.name}` is absent"
+        at = Label(tells.span, f"`{node.id}` is an axis of this input")
+        help = f"guard it: `if {tells.name} != none:`"
+        ctx.fail("N232", text, node.span, related=(at,), help=help)
+
+
+def axes_of(item: ir.ModelInput) -> set[str]:
+    """The names in the shape of an input."""
     return {name for size in item.type.sizes for name in size.symbols}

@@ -13,6 +13,7 @@ from ..shapes import Axis, ListType, TensorType, like
 from ..source import Span
 from . import types
 from .apply import draw, same_sizes
+from .axes import axes_of
 from .context import Context
 from .found import in_caller, named_here
 from .values import (
@@ -219,7 +220,14 @@ def _learn_block_sizes(
     env: Mapping[str, Any],
     span: Span,
 ) -> None:
-    sizes = {name: env[name] for name in signature.definition.inferred if name in env}
+    definition = signature.definition
+    for name in sorted({*definition.inferred} - env.keys()):
+        item = next(i for i in definition.inputs if name in axes_of(i))
+        text = f"`{definition.name}` has weights of size `{name}`, which `{item.name}` tells"
+        at = Label(item.span, f"declared as {item.type}")
+        help = f"give `{item.name}`, or make `{name}` a parameter of the block"
+        ctx.fail("N317", text, span, "it is not given here", help=help, related=(at,))
+    sizes = {name: env[name] for name in definition.inferred}
     ctx.build_from(sizes.values(), span, f"the weights of `{info.name}`")
     if info.bound_at is None:
         info.bound_at, info.sizes = span, sizes

@@ -23,6 +23,7 @@ from . import (
     statics,
     types,
 )
+from .axes import known_here
 from .context import Context
 from .flavors import NUMERIC, describe
 from .gradients import GRADIENT
@@ -102,6 +103,8 @@ def name(ctx: Context, node: tree.Name) -> Value:
         ctx.fail("N200", text, node.span, help="give it a name of its own")
     if binding is not None:
         binding.use()
+        if binding.what == "axis" and not isinstance(ctx.statement, tree.Declare):
+            known_here(ctx, node)
         return _used_here(binding.value, node)
     if node.id in ctx.partial:
         _on_some_ways(ctx, node)

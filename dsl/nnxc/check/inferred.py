@@ -53,4 +53,5 @@ def _same(ctx: Context, given: Dim, size: Dim) -> bool:
         return True
     param = ctx.params.get(size.name or "")
     default = param.default if param else None
-    return isinstance(default, ir.Literal) and given.value == default.value
+    known = isinstance(default, ir.Literal) and given.value is not None
+    return known and given.value == default.value  # type: ignore[union-attr]

@@ -9,7 +9,7 @@ from itertools import chain, repeat
 from .. import ir
 from ..dims import Dim, const, linear, symbol
 from ..dims_text import grouped
-from ..record import Record
+from ..record import Record, replace
 from ..shapes import TensorType
 from .nodes import Line
 
@@ -17,12 +17,15 @@ AXIS, AXIS_LATE = "axis:", "axis!:"  # marks in the uses of lines
 
 
 class AxisSource(Record):
-    """An axis is `(input.shape[index] - offset) // factor`."""
+    """An axis is `(input.shape[index] - offset) // factor`. Where that input may be absent,
+    `others` tell it as well."""
 
     input: str
     index: int
     factor: Dim = const(1)
     offset: Dim = const(0)
+    optional: bool = False
+    others: tuple[AxisSource, ...] = ()
 
     @property
     def plain(self) -> bool:
@@ -41,6 +44,17 @@ class AxisSource(Record):
             return text
         return f"{grouped(text)} // {grouped(self.factor.render(name_of))}"
 
+    def at_once(self, names: Mapping[str, str], spelt: Callable[[str], str]) -> str:
+        """The Python expression where nothing says which inputs are there: without any, 0."""
+        if not self.optional:
+            return self.text(names[self.input], spelt)
+        parts = [
+            f"{source.text(name, spelt)} if {name} is not None else "
+            for source in (self, *self.others)
+            for name in [names[source.input]]
+        ]
+        return "".join(parts) + "0"
+
 
 def axis_sources(definition: ir.Definition) -> dict[str, AxisSource]:
     """Where each axis of a definition is found: in required inputs if possible, and plain there."""
@@ -58,6 +72,12 @@ def axis_sources(definition: ir.Definition) -> dict[str, AxisSource]:
                         found.setdefault(name, source)
             if not plain and len(found) == before:
                 break
+    absent = {i.name: i.type for i in definition.inputs if i.optional}
+    for name, source in found.items():
+        if source.input in absent:
+            rest = {n: t for n, t in absent.items() if n != source.input}
+            others = _all_sources(rest, name, (known | found.keys()) - {name})
+            found[name] = replace(source, optional=True, others=tuple(others))
     return found
 
 
@@ -73,9 +93,15 @@ def source_in(
     types: Mapping[str, ir.Type], name: str, known: set[str]
 ) -> AxisSource | None:
     """Where an axis is found among tensors, whose other sizes are made of what is known."""
-    tensors = [(n, t) for n, t in types.items() if isinstance(t, TensorType)]
-    found = [s for n, t in tensors for a, s in _sources(n, t, known) if a == name]
+    found = _all_sources(types, name, known)
     return min(found, key=lambda source: not source.plain, default=None)
+
+
+def _all_sources(
+    types: Mapping[str, ir.Type], name: str, known: set[str]
+) -> list[AxisSource]:
+    tensors = [(n, t) for n, t in types.items() if isinstance(t, TensorType)]
+    return [s for n, t in tensors for a, s in _sources(n, t, known) if a == name]
 
 
 def _sources(
@@ -92,7 +118,8 @@ def _sources(
 
 def to_bind(uses: Iterable[str], sources: Mapping[str, AxisSource]) -> frozenset[str]:
     """The axes that get a local name: of inputs whose shape is asked for more than once, or too
-    late, when the input's name has another value."""
+    late, when the input's name has another value; and those that one of several tells.
+    """
     counts: Counter[str] = Counter()
     late: set[str] = set()
     asked: set[str] = set()
@@ -104,7 +131,9 @@ def to_bind(uses: Iterable[str], sources: Mapping[str, AxisSource]) -> frozenset
             if mark == "axis!":
                 late.add(sources[name].input)
     return frozenset(
-        n for n in asked if counts[sources[n].input] > 1 or sources[n].input in late
+        n
+        for n in asked
+        if counts[sources[n].input] > 1 or sources[n].input in late or sources[n].others
     )
 
 
@@ -120,12 +149,14 @@ def unpack(
     for item in definition.inputs:
         here = {n: s for n, s in sources.items() if n in bound and s.input == item.name}
         name = inputs[item.name]
-        plain = {s.index: bound[n] for n, s in here.items() if s.plain}
+        sure = {n: s for n, s in here.items() if s.plain and not s.optional}
+        plain = {s.index: bound[n] for n, s in sure.items()}
         if len(plain) > 1:
             lines.append(Line(f"{_targets(item, plain)} = {name}.shape"))
-            here = {n: s for n, s in here.items() if s.index not in plain}
+            here = {n: s for n, s in here.items() if n not in sure}
         lines += [
-            Line(f"{bound[n]} = {s.text(name, attribute)}") for n, s in here.items()
+            Line(f"{bound[n]} = {s.at_once(inputs, attribute)}")
+            for n, s in here.items()
         ]
     return lines
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from ..dims_text import grouped
 from ..ops.base import Kind
 from .axes import to_bind, unpack
 from .flow import FOUND, STORED, Flow
@@ -34,8 +35,7 @@ def call_body(
 
     def told(name: str) -> str:
         if name in flow.sources:
-            source = flow.sources[name]
-            return source.text(signature.inputs[source.input], told)
+            return grouped(flow.sources[name].at_once(signature.inputs, told))
         asked.append(name)
         return f"self.{flow.attribute(name)}"
 

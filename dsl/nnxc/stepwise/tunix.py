@@ -113,13 +113,27 @@ def parts_of(model: ir.Definition) -> Parts | None:
     before = (*model.body[:at], ir.Return((value,), value.span))
     given = ir.ModelInput("x", value.type, False, value.span)  # type: ignore[arg-type]
     taken = ir.Var("x", value.type, value.span)
-    made = tuple(s for s in model.body[:at] if isinstance(s, ir.Declare | ir.Variable))
+    made = _made(model.body[:at])
     rest = (_headed(s, value, taken, index) for s in model.body[at:])
     after = (*made, *rest)
     return Parts(
         replace(model, body=before, outputs=(value.type,)),
         replace(model, inputs=(given,), body=after, outputs=(model.outputs[index],)),
     )
+
+
+def _made(body: Sequence[ir.Stmt]) -> tuple[ir.Stmt, ...]:
+    """What statements construct, each on its side of an `if`."""
+    found: list[ir.Stmt] = []
+    for stmt in body:
+        match stmt:
+            case ir.Declare() | ir.Variable():
+                found.append(stmt)
+            case ir.If(then=then, orelse=orelse):
+                sides = _made(then), _made(orelse)
+                if any(sides):
+                    found.append(replace(stmt, then=sides[0], orelse=sides[1]))
+    return tuple(found)
 
 
 def _heads(
