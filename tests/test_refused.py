@@ -167,6 +167,12 @@ MENDED = {
         "y = (x -> LayerNorm -> Linear(d)) * sqrt(d) -> relu"
     ),
     "return x * zeros([B, T], int)[..., none]": "zeros([B, T], dtype=int)",
+    "return 2 * x -> tanh -> Linear(d) if a else x -> LayerNorm -> Linear(d)": (
+        "return (2 * x -> tanh -> Linear(d)) if a else (x -> LayerNorm -> Linear(d))"
+    ),
+    "y = x -> Linear(d) -> relu if a else tanh -> LayerNorm\n    return y": (
+        "y = ((x -> Linear(d) -> relu) if a else (x -> Linear(d) -> tanh)) -> LayerNorm"
+    ),
 }
 
 
@@ -218,6 +224,16 @@ ONCE = {
         "    input x: [B, 28, 28, 1]\n    y = x -> Trunk(widths)\n"
         '    return y -> rearrange("b h w c -> b (h w c)") -> Linear(3)\n',
         ("N310", "Linear(3)"),
+    ),
+    "a parameter with a name of Python": (
+        "model Net(global = 3):\n    input x: [B, 4]\n    if global > 2:\n        x = global * x\n"
+        "    return x -> Linear(global)\n",
+        ("N124", "global"),
+    ),
+    "a list of layers": (
+        "model Net(d = 4):\n    input x: [B, d]\n    layers = [Linear(d), Linear(d)]\n"
+        "    for i in range(2):\n        x = x -> layers[i]\n    return x\n",
+        ("N235", "Linear(d), Linear(d)"),
     ),
 }
 

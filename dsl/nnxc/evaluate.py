@@ -215,8 +215,8 @@ def _plain(dim: Dim) -> Value:
 def _sequence(value: Value, name: str) -> tuple[Value, ...]:
     if isinstance(value, tuple):
         return value
-    error = Absent if value is None else EvaluationError
-    raise error(f"{name} is {show(value)}, not a list")
+    kind = Absent if value is None else EvaluationError
+    raise kind(f"{name} is {show(value)}, not a list")
 
 
 def _item(items: tuple[Value, ...], index: Value) -> Value:
@@ -300,8 +300,8 @@ def _computed(op: str, compute: Callable[[], Value], *operands: Value) -> Value:
         raise EvaluationError(str(error)) from None
     except (TypeError, ValueError):
         shown = " and ".join(show(v) for v in operands)
-        error = Absent if None in operands else EvaluationError
-        raise error(f"`{op}` does not apply to {shown}") from None
+        kind = Absent if None in operands else EvaluationError
+        raise kind(f"`{op}` does not apply to {shown}") from None
     return _bounded(value)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 from .. import ir
 from ..diagnostics import Advice, write
 from ..source import Span
@@ -88,6 +90,10 @@ def stage(ctx: Context, node: tree.Expr, value: Value) -> Value:
         case tree.Assertion(inner, written):
             result = stage(ctx, inner, value)
             return _asserted(ctx, result, written)
+    if isinstance(node, tree.Index):
+        _known_list(ctx, node)
+    if isinstance(node, tree.IfElse):
+        _choice_of_stages(ctx, node)
     if text := _stack_meant(ctx, node):
         message = "this cannot stand after an arrow"
         ctx.fail("N216", message, node.span, **write(node.span, text))
@@ -98,6 +104,45 @@ def stage(ctx: Context, node: tree.Expr, value: Value) -> Value:
         help="a layer, a block, a function or a shape can; arithmetic stands before the arrow, "
         "or outside: `(x -> f) + y`",
     )
+
+
+def _known_list(ctx: Context, node: tree.Index) -> None:
+    """`x -> layers[i]`: a list of layers was told where it was made."""
+    from .expressions import expr
+
+    if isinstance(ctx.attempt(lambda: expr(ctx, node.value)), Bad):
+        raise Fault
+
+
+def _choice_of_stages(ctx: Context, node: tree.IfElse) -> NoReturn:
+    """`x -> f if a else g`: arrows bind more loosely than `if`, which chooses between values."""
+    text, help = (
+        "this cannot stand after an arrow",
+        "choose between values: `(x -> f) if ",
+    )
+    condition = node.condition.span.text
+    for one in nodes_in(ctx.statement, tree.Pipe):
+        places = [n for n, step in enumerate(one.stages) if step.value is node]
+        if not places:
+            continue
+        source, start, end = one.span.source, one.span.start, one.span.end
+        before = Span(source, start, node.then.span.end).text
+        rest = Span(source, node.span.end, end).text
+        other = node.orelse.span.text
+        if applies(ctx, node.orelse):
+            begun = Span(source, start, node.then.span.start).text
+            new = f"(({before}) if {condition} else ({begun}{other})){rest}"
+        else:
+            new = f"({before}) if {condition} else ({other}{rest})"
+        ctx.fail("N216", text, node.span, **write(one.span, new))
+    ctx.fail("N216", text, node.span, help=f"{help}{condition} else (x -> g)`")
+
+
+def applies(ctx: Context, node: tree.Expr) -> bool:
+    """Whether an expression is what an arrow brings a value to."""
+    head = node.func if isinstance(node, tree.Call) else node
+    known = isinstance(head, tree.Name) and head.id in ctx.functions
+    return constructs(ctx, node) or (known and head.id not in ctx.scope)  # type: ignore[union-attr]
 
 
 def _stack_meant(ctx: Context, node: tree.Expr) -> str | None:

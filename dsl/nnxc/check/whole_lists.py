@@ -47,7 +47,9 @@ def shape_of_list(
         return Shaped(out)
     element = uniform(ctx, value, span).element
     if value.count is None:
-        ctx.fail("N311", "cannot tell how many tensors this list has", span)
+        help = "append outside of `if`, in loops over `range(n)` or a list"
+        text = "cannot tell how many tensors this list has"
+        ctx.fail("N311", text, span, help=help)
     one = Tensor(ir.Item(value.expr, 0, element, span))
     two, three = ask((one,) * 2), ask((one,) * 3)
     assert isinstance(two.out, TensorType) and isinstance(three.out, TensorType)

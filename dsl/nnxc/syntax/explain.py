@@ -17,6 +17,7 @@ from ..diagnostics import (
     closest,
     meant,
     remove,
+    rename,
     write,
 )
 from ..source import Source, Span
@@ -76,11 +77,22 @@ def _keyword_as_name(fault: Fault) -> Diagnostic | None:
         return None
     only_name = fault.accepts("NAME") and not fault.accepts("INT")
     assigned = fault.after is not None and fault.after.kind == "ASSIGN"
-    if not only_name and not assigned:
+    named = fault.kind == RESERVED and _names_parameter(fault.source, text)
+    if not only_name and not assigned and not named:
         return None
     owner = "Python's" if fault.kind == RESERVED else "a keyword"
     message = f"`{text}` is {owner} and no name"
-    return fault.report("N124", message, meant(fault.span(fault.token), f"{text}_"))
+    advice = meant(fault.span(fault.token), f"{text}_")
+    quoted = re.search(rf"""["'][^"'\n]*\b{text}\b""", fault.source.text)
+    if fault.kind == RESERVED and not quoted:  # it means nothing else further down
+        advice = {**advice, "fix": rename(fault.source, text, f"{text}_")}
+    return fault.report("N124", message, advice)
+
+
+def _names_parameter(source: Source, word: str) -> bool:
+    """Whether a block or model has a parameter of that name."""
+    head = rf"(?m)^(?:block|model)\b[^\n#]*[(,] *{word} *[=,)]"
+    return re.search(head, source.text) is not None
 
 
 def _python(fault: Fault) -> Diagnostic | None:
