@@ -13,8 +13,8 @@ from nnxc import driver, ir
 from nnxc.emit.scope import Scope
 from nnxc.emit.statics import size, static
 from nnxc.evaluate import EvaluationError, evaluate, resolve
+from nnxc.ir.fold_tensors import walk
 from nnxc.ops.rounding import DIVISIBLE
-from nnxc.walk import walk
 
 SPEC = """
 model Net(a = 3, b = 0, c = 5, r = 0.25, s = 2.0, flag = true, ws = [4, 2, 7]):

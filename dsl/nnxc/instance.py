@@ -23,6 +23,7 @@ from .evaluate import (
     show,
     truth,
 )
+from .ir.fold_tensors import operands
 from .nodes import (
     Built,
     Failure,
@@ -38,7 +39,6 @@ from .record import Record, replace
 from .scope import Scope, is_empty, of_one
 from .shapes import TensorType, like
 from .source import Span
-from .walk import operands
 
 MAX_WORK = 50_000  # statements and expressions walked, equal blocks counted once
 UNKNOWN: Final = WeightOf("*", (symbol("*"),), "float", state=False)  # of Python code

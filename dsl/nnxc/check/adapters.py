@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from .. import ir
 from ..diagnostics import write
+from ..ir.fold_statements import layers
 from ..ops.adapters import ADAPTABLE, ADAPTERS
 from ..ops.base import Op
 from ..source import Span
 from ..syntax import tree
 from .context import Context
-from .selection import declared, dotted, told_where_whole
+from .selection import dotted, told_where_whole
 from .settings import independent, positive_number, train_op
 from .values import Signature
 
@@ -68,14 +69,12 @@ def _alone(ctx: Context, node: tree.Adapt, parts: Parts) -> None:
 def _layers(
     signature: Signature, prefix: str = "", copied: bool = False
 ) -> Iterator[tuple[str, tuple[ir.Layer, bool]]]:
-    for stmt in declared(signature.definition.body):
-        if isinstance(stmt, ir.Declare):
-            layer = stmt.layer
-            copies = copied or layer.copies is not None
-            yield prefix + layer.name, (layer, copies)
-            inner = signature.callees.get(str(layer.callee))
-            if isinstance(layer.callee, str) and inner:
-                yield from _layers(inner, f"{prefix}{layer.name}.", copies)
+    for layer in layers(signature.definition.body):
+        copies = copied or layer.copies is not None
+        yield prefix + layer.name, (layer, copies)
+        inner = signature.callees.get(str(layer.callee))
+        if isinstance(layer.callee, str) and inner:
+            yield from _layers(inner, f"{prefix}{layer.name}.", copies)
 
 
 def _found(

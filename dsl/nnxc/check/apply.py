@@ -9,6 +9,7 @@ from typing import Any
 from .. import ir
 from ..diagnostics import Label
 from ..dims import Dim, DimError, symbol
+from ..ir.fold_static import walk_static
 from ..ops import shape_of
 from ..ops.base import Call, Kind, Op, Shaped, ShapeError
 from ..record import replace
@@ -150,26 +151,14 @@ def draw(ctx: Context, stream: str | None, span: Span, *, hard: bool) -> None:
 
 def static_dims(static: ir.Static) -> list[Dim]:
     """Sizes on which a static value depends, those of parameters left out."""
-    match static:
-        case ir.Size(dim):
-            return [dim]
-        case ir.StaticUnary(_, operand):
-            return static_dims(operand)
-        case ir.StaticBinary(_, left, right):
-            return static_dims(left) + static_dims(right)
-        case ir.StaticIf(a, b, c):
-            return static_dims(a) + static_dims(b) + static_dims(c)
-        case ir.StaticCall(_, args) | ir.StaticList(args):
-            return [d for a in args for d in static_dims(a)]
-        case ir.StaticSlice(parts=parts):
-            return [d for part in parts for d in static_dims(part)]
-        case ir.StaticIndex(value, index):
-            return static_dims(value) + static_dims(index)
-        case ir.Ref(name):
-            return [symbol(name)]
-        case ir.Function(_, args) | ir.Initializer(_, args):
-            return [d for _, a in args for d in static_dims(a)]
-    return []
+    found: list[Dim] = []
+    for part in walk_static(static):
+        match part:
+            case ir.Size(dim):
+                found.append(dim)
+            case ir.Ref(name):
+                found.append(symbol(name))
+    return found
 
 
 # -------------------------------------------------------------------- entries

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from .. import ir
 from ..dims import Dim, const, func, symbol
+from ..ir.fold_static import givens
 from ..shapes import Axis, TensorType
 from .context import Context
 from .values import Binding, Static, Tensor
@@ -66,18 +67,6 @@ def size(ctx: Context, node: ir.Static) -> Dim | None:
                 op, a.__floordiv__
             )(b)
     return None
-
-
-def givens(node: ir.Static) -> set[str]:
-    """The optional inputs that a condition asks for."""
-    match node:
-        case ir.Given(name):
-            return {name}
-        case ir.StaticUnary(_, operand):
-            return givens(operand)
-        case ir.StaticBinary(_, left, right):
-            return givens(left) | givens(right)
-    return set()
 
 
 def asks_given(node: ir.Static) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from .. import ir
+from ..ir.fold_statements import all_expressions, mapped, statements
+from ..ir.fold_tensors import walk
 from ..ops.base import Op
 from ..record import replace
-from ..walk import walk
 
 _AXES = ("in_axis", "out_axis", "batch_axis")
 _SLID = "convolve"  # the function whose kernel has a window before its last two axes
@@ -28,14 +29,9 @@ def with_fans(body: Sequence[ir.Stmt]) -> tuple[ir.Stmt, ...]:
                 return replace(
                     stmt, init=replace(init, args=(*args, ("batch_axis", stack)))
                 )
-            case ir.For(body=inner) | ir.Scan(body=inner):
-                return replace(stmt, body=tuple(map(changed, inner)))
-            case ir.If(then=then, orelse=orelse):
-                both = tuple(map(changed, then)), tuple(map(changed, orelse))
-                return replace(stmt, then=both[0], orelse=both[1])
         return stmt
 
-    return tuple(map(changed, body))
+    return mapped(body, changed)
 
 
 def _by_fans(op: Op, args: Sequence[tuple[str, ir.Static]]) -> bool:
@@ -45,27 +41,13 @@ def _by_fans(op: Op, args: Sequence[tuple[str, ir.Static]]) -> bool:
 
 def _kernels(body: Sequence[ir.Stmt]) -> set[str]:
     """The weights that are slid over something, as they are or after some arithmetic."""
-    values = list(_values(body))
     found: set[str] = set()
-    for _, value in values:
+    for value in all_expressions(body):
         found |= _slid(value)
-    for target, value in reversed(values):
-        found |= _names(value) if target in found else set()
+    for stmt in reversed(list(statements(body))):
+        if isinstance(stmt, ir.Assign) and not found.isdisjoint(stmt.targets):
+            found |= _names(stmt.value)
     return found
-
-
-def _values(body: Sequence[ir.Stmt]) -> Iterator[tuple[str, ir.Expr]]:
-    """What is computed, by the name that it gets."""
-    for stmt in body:
-        match stmt:
-            case ir.For(body=inner) | ir.Scan(body=inner):
-                yield from _values(inner)
-            case ir.If(then=then, orelse=orelse):
-                yield from _values((*then, *orelse))
-            case ir.Assign(targets, value):
-                yield from ((target, value) for target in targets)
-            case ir.Return(values):
-                yield from (("", value) for value in values)
 
 
 def _slid(value: ir.Expr) -> set[str]:

@@ -7,15 +7,15 @@ from typing import Any, NoReturn
 
 from .. import ir
 from ..dims import Dim, const, symbol
+from ..ir.fold_statements import declared, placed_items, repeats
+from ..ir.fold_tensors import walk
 from ..ops.base import Op
 from ..shapes import Axis, TensorType
 from ..syntax import tree
-from ..walk import walk
 from . import native
 from .context import Context
 from .selection import dotted, exists
 from .values import Fault, ModelRef, Signature, Tensor
-from .weights_slots import declared
 
 
 def held(ctx: Context, node: tree.Attribute) -> Tensor | None:
@@ -73,18 +73,17 @@ def _type(
     """The type of a weight, in sizes of the model."""
     env: dict[str, Dim] = {}
     for position, name in enumerate(path):
-        items = declared(at.definition.body, 0)
-        item, depth, sides = next(found for found in items if found[0].name == name)
-        _is_one(ctx, node, item, depth > 0, bool(sides))
+        items = placed_items(at.definition.body)
+        item, around = next(found for found in items if found[0].name == name)
+        loops = repeats(around)
+        _is_one(ctx, node, item, loops > 0, loops < len(around))
         if isinstance(item, ir.Variable):
             return _substituted(item.type, env)
         rest = ".".join(path[position + 1 :])
         if isinstance(item.callee, Op):
             return _substituted(_of_entry(ctx, node, item, rest), env)
         env, at = _inside(item, at.callees[item.callee], env), at.callees[item.callee]
-    _incomplete(
-        ctx, node, path[-1], [i.name for i, *_ in declared(at.definition.body, 0)]
-    )
+    _incomplete(ctx, node, path[-1], [i.name for i in declared(at.definition.body)])
 
 
 def _is_one(

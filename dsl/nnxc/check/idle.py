@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from .. import ir
+from ..ir.fold_statements import layers
 from ..ir.outline import place_in
 from ..nodes import Instance, TooLarge
 from ..ops.base import Op
-from .selection import declared
 
 Path = Sequence[str]
 
@@ -29,8 +29,8 @@ def idle(program: ir.Program, instance: Instance) -> Iterator[ir.Objective]:
 
 
 def _brings_code(definition: ir.Definition) -> bool:
-    layers = [s.layer for s in declared(definition.body) if isinstance(s, ir.Declare)]
-    return any(isinstance(c := one.callee, Op) and c.origin for one in layers)
+    callees = (layer.callee for layer in layers(definition.body))
+    return any(isinstance(c, Op) and c.origin for c in callees)
 
 
 def _learns(goal: ir.Objective, path: Path, paths: Sequence[Path]) -> bool:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from .. import ir
+from ..ir.fold_tensors import walk
 from ..ops import INITIALIZERS
 from ..shapes import TensorType, is_float
 from ..syntax import tree
-from ..walk import walk
 from . import types
 from .apply import static_dims
 from .conditions import asks_given

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeAlias
 
 from .. import ir
+from ..ir.fold_static import givens
 from ..record import Record, replace
 from .values import Binding
 
@@ -97,7 +98,6 @@ def contained(ctx: Context, names: Iterable[str]) -> Iterator[None]:
 
 def _asked(needs: Atoms) -> frozenset[str]:
     from .apply import static_dims
-    from .conditions import givens
 
     conditions = [condition for condition, _ in needs]
     dims = [dim for condition in conditions for dim in static_dims(condition)]

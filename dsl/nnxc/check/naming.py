@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from ..record import Record
 from ..source import Span
 from ..syntax import tree
+from ..syntax.walk import bodies
 
 Names = dict[Span, tuple[str, bool]]
 
@@ -68,23 +69,20 @@ def _in_statement(node: tree.Statement) -> Iterator[Construction]:
             value
         ):
             yield from _walk(value, targets[0].id)
-        case tree.For(_, iterable, body):
+        case tree.For(_, iterable):
             yield from _walk(iterable, None)
-            for inner in body:
-                yield from _in_statement(inner)
-        case tree.Scan(_, sources, over, carries=carries, body=body):
+        case tree.Scan(_, sources, over, carries=carries):
             yield from _walk((*sources, over, *(c.value for c in carries)), None)
-            for inner in body:
-                yield from _in_statement(inner)
-        case tree.If(condition, then, orelse):
+        case tree.If(condition):
             yield from _walk(condition, None)
-            for inner in (*then, *orelse):
-                yield from _in_statement(inner)
         case tree.Assign(_, _, value) | tree.Evaluate(value) | tree.Collect(_, value):
             yield from _walk(value, None)
         case tree.Return(values):
             for value in values:
                 yield from _walk(value, None)
+    for body in bodies(node):
+        for inner in body:
+            yield from _in_statement(inner)
 
 
 def _constructed(value: tree.Expr) -> bool:

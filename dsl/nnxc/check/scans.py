@@ -14,6 +14,7 @@ from ..record import Record
 from ..shapes import Axis, TensorType
 from ..source import Span
 from ..syntax import tree
+from ..syntax.walk import bodies
 from . import types
 from .apply import static_dims
 from .assignments import bindable
@@ -305,13 +306,12 @@ def _assigned(body: tuple[tree.Statement, ...]) -> Iterator[tree.Name]:
         match node:
             case tree.Assign(targets):
                 yield from targets
-            case tree.For(body=inner):
-                yield from _assigned(inner)
-            case tree.If(_, then, orelse):
-                yield from _assigned((*then, *orelse))
             case tree.Scan(carries=carries, body=inner):
                 yield from (tree.Name(c.name, c.name_span) for c in carries)
                 yield from _collects(inner)
+            case _:
+                for inner in bodies(node):
+                    yield from _assigned(inner)
 
 
 def _collects(body: tuple[tree.Statement, ...]) -> Iterator[tree.Name]:
@@ -319,10 +319,9 @@ def _collects(body: tuple[tree.Statement, ...]) -> Iterator[tree.Name]:
         match node:
             case tree.Collect(name, name_span=span):
                 yield tree.Name(name, span)
-            case tree.For(body=inner):
-                yield from _collects(inner)
-            case tree.If(_, then, orelse):
-                yield from _collects((*then, *orelse))
+            case tree.For() | tree.If():
+                for inner in bodies(node):
+                    yield from _collects(inner)
 
 
 def collect(ctx: Context, node: tree.Collect) -> None:

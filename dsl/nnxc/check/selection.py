@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from .. import ir
 from ..diagnostics import Advice, write
+from ..ir.fold_statements import declared, placed_items, repeats
 from ..source import Span
 from ..syntax import tree
 from . import native
@@ -85,7 +86,7 @@ def _is_list(signature: Signature, path: list[str]) -> bool:
     for position, name in enumerate(path):
         if here is None:
             return False
-        layers = dict(_in_loops(here.definition.body, False))
+        layers = _in_loops(here.definition.body)
         if name not in layers or layers[name][1] is not (position + 1 == len(path)):
             return False
         callee = layers[name][0].callee
@@ -93,18 +94,13 @@ def _is_list(signature: Signature, path: list[str]) -> bool:
     return True
 
 
-def _in_loops(
-    body: Sequence[ir.Stmt], inside: bool
-) -> Iterator[tuple[str, tuple[ir.Layer, bool]]]:
+def _in_loops(body: Sequence[ir.Stmt]) -> dict[str, tuple[ir.Layer, bool]]:
     """Layers by name, and whether there are several of each."""
-    for stmt in body:
-        match stmt:
-            case ir.Declare(layer):
-                yield layer.name, (layer, inside or layer.count is not None)
-            case ir.For(body=inner) | ir.Scan(body=inner):
-                yield from _in_loops(inner, True)
-            case ir.If(then=then, orelse=orelse):
-                yield from _in_loops((*then, *orelse), inside)
+    return {
+        item.name: (item, bool(repeats(around)) or item.count is not None)
+        for item, around in placed_items(body)
+        if isinstance(item, ir.Layer)
+    }
 
 
 def dotted(ctx: Context, node: tree.Expr) -> str:
@@ -195,25 +191,12 @@ def _members(signature: Signature) -> tuple[dict[str, list[Inside]], set[str]]:
     """Layers, each with what is inside of those of that name, and variables of a definition."""
     layers: dict[str, list[Inside]] = {}
     variables: set[str] = set()
-    for stmt in declared(signature.definition.body):
-        match stmt:
-            case ir.Declare(layer):
-                callee = layer.callee
-                inside = callee if isinstance(callee, str) else tuple(layer.weights)
-                brought = not isinstance(callee, str) and callee.origin is not None
-                layers.setdefault(layer.name, []).append(UNKNOWN if brought else inside)
-            case ir.Variable(name):
-                variables.add(name)
+    for item in declared(signature.definition.body):
+        if isinstance(item, ir.Variable):
+            variables.add(item.name)
+            continue
+        callee = item.callee
+        inside = callee if isinstance(callee, str) else tuple(item.weights)
+        brought = not isinstance(callee, str) and callee.origin is not None
+        layers.setdefault(item.name, []).append(UNKNOWN if brought else inside)
     return layers, variables
-
-
-def declared(body: Sequence[ir.Stmt]) -> Iterator[ir.Declare | ir.Variable]:
-    """The layers and variables of a body, in loops and branches too."""
-    for stmt in body:
-        match stmt:
-            case ir.Declare() | ir.Variable():
-                yield stmt
-            case ir.For(body=inner) | ir.Scan(body=inner):
-                yield from declared(inner)
-            case ir.If(then=then, orelse=orelse):
-                yield from declared((*then, *orelse))

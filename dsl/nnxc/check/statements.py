@@ -10,7 +10,7 @@ from ..diagnostics import Advice, Fix, meant, remove
 from ..shapes import Outputs
 from ..source import Span
 from ..syntax import tree
-from ..syntax.walk import names_in
+from ..syntax.walk import Body, bodies, names_in
 from . import lists
 from .assignments import assign
 from .branches import if_statement
@@ -106,16 +106,13 @@ def targets(node: tree.Statement) -> list[tree.Name]:
             return [tree.Name(f.name, f.name_span) for f in fields]
         case tree.Evaluate(tree.Call(tree.Attribute(tree.Name() as name, "append"))):
             return [name]
-        case tree.For(_, _, body) | tree.Optimize(_, body):
-            return [t for s in body for t in targets(s)]
-        case tree.Scan(names, carries=carries, body=body):
-            given = [tree.Name(c.name, c.name_span) for c in carries]
-            return [*names, *given, *(t for s in body for t in targets(s))]
         case tree.Collect(name, name_span=span) | tree.Frozen(name, name_span=span):
             return [tree.Name(name, span)]
-        case tree.If(_, then, orelse):
-            return [t for s in (*then, *orelse) for t in targets(s)]
-    return []
+    own: list[tree.Name] = []
+    if isinstance(node, tree.Scan):
+        carries = (tree.Name(c.name, c.name_span) for c in node.carries)
+        own = [*node.targets, *carries]
+    return [*own, *(t for body in bodies(node) for s in body for t in targets(s))]
 
 
 def mentioned(node: object) -> list[str]:
@@ -154,13 +151,12 @@ def return_(ctx: Context, node: tree.Return) -> None:
     ctx.body.append(ir.Return(tuple(exprs), node.span, names))
 
 
-def _around(outer: object, node: tree.Statement) -> list[tree.Statement]:
+def _around(outer: Body, node: tree.Statement) -> list[tree.Statement]:
     """The statements in whose bodies one stands."""
-    for item in outer if isinstance(outer, tuple) else ():
+    for item in outer:
         if item is node:
             return [item]
-        bodies = [getattr(item, name, ()) for name in ("body", "then", "orelse")]
-        for below in (_around(body, node) for body in bodies):
+        for below in (_around(body, node) for body in bodies(item)):
             if below:
                 return [item, *below]
     return []

@@ -7,13 +7,14 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from .. import ir
+from ..ir.fold_statements import placed_items, repeats
 from ..ops.base import Op
 from ..record import Record, replace
 from ..syntax import tree, tree_weights
 from .context import Context
 from .values import Signature
 from .weights_names import parts_of, path_of
-from .weights_slots import declared, layer_slots, shown, slots_of
+from .weights_slots import layer_slots, shown, slots_of
 
 Part = str | int | tree.Name  # of a path: a name, a position, a name for a position
 
@@ -136,10 +137,11 @@ Owner = tuple[ir.Path, Signature | ir.Layer]
 
 def _owners(signature: Signature, prefix: ir.Path) -> Iterator[Owner]:
     """Every layer and block of a model with its path, lists counted once."""
-    for item, depth, _ in declared(signature.definition.body, 0):
+    for item, around in placed_items(signature.definition.body):
         if isinstance(item, ir.Variable):
             continue
-        path = (*prefix, item.name, *[None] * (depth + (item.count is not None)))
+        depth = repeats(around) + (item.count is not None)
+        path = (*prefix, item.name, *[None] * depth)
         if isinstance(item.callee, str):
             callee = signature.callees[item.callee]
             yield path, callee

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TypeAlias
 
 from .. import ir
+from ..ir.fold_statements import placed_items, repeats
 from ..ops.base import Op, Tensor
 from ..ops.tensors import leaf_name, name_of
 from ..record import Record, replace
@@ -65,9 +66,13 @@ class TooMany(Exception):
 def slots_of(signature: Signature, prefix: ir.Path = ()) -> dict[ir.Path, Slot]:
     """Every variable of a definition by its path. Raises `TooMany`."""
     found: dict[ir.Path, Slot] = {}
-    for item, depth, sides in declared(signature.definition.body, 0):
-        path = (*prefix, item.name, *[None] * depth)
-        here = tuple((prefix, span, side) for span, side in sides)
+    for item, around in placed_items(signature.definition.body):
+        path = (*prefix, item.name, *[None] * repeats(around))
+        here = tuple(
+            (prefix, side.stmt.span, side.taken)
+            for side in around
+            if isinstance(side.stmt, ir.If)
+        )
         for slot in _slots(item, path, signature):
             within = here + slot.sides
             if other := found.get(slot.path):  # the name is on both
@@ -103,23 +108,6 @@ def layer_slots(layer: ir.Layer, prefix: ir.Path = ()) -> dict[ir.Path, Slot]:
         slot = Slot(path, axes, weight.tensor, layer.callee, len(inner))
         found[path] = slot if layer.copies is None else slot.copied()
     return found
-
-
-def declared(
-    body: Sequence[ir.Stmt], depth: int, sides: tuple[tuple[Span, bool], ...] = ()
-) -> Iterator[tuple[ir.Layer | ir.Variable, int, tuple[tuple[Span, bool], ...]]]:
-    """What is declared, in how many loops, and on which sides of an `if`."""
-    for stmt in body:
-        match stmt:
-            case ir.Declare(layer):
-                yield layer, depth, sides
-            case ir.Variable():
-                yield stmt, depth, sides
-            case ir.For(body=inner):
-                yield from declared(inner, depth + 1, sides)
-            case ir.If(then=then, orelse=orelse, span=span):
-                yield from declared(then, depth, (*sides, (span, True)))
-                yield from declared(orelse, depth, (*sides, (span, False)))
 
 
 def shown(path: ir.Path) -> str:

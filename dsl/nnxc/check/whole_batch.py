@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from .. import ir
+from ..ir.fold_tensors import operands, placeless, rebuilt
 from ..ops import MODEL_OPS
 from ..shapes import ListType, TensorType
-from ..walk import operands, placeless, rebuilt
 
 
 class Constant(NamedTuple):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from .. import ir
+from ..ir.fold_statements import declared, statements
 from ..record import replace
-from .reads import declared, statements
 
 Names = set[str]
 

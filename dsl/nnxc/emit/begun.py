@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from .. import ir
+from ..ir.fold_tensors import operands, rebuilt, walk
 from ..record import replace
-from ..walk import operands, rebuilt, walk
 from .names import Namespace
 from .nodes import Line
 from .scope import Scope

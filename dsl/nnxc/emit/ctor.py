@@ -9,6 +9,8 @@ from typing import assert_never
 
 from .. import ir
 from ..dims import Dim
+from ..ir.fold_statements import declared, statements
+from ..ir.fold_static import givens, mentions
 from ..ops.base import Call, Op
 from ..record import replace
 from . import copies
@@ -24,15 +26,7 @@ from .names import Namespace
 from .needs import Guard
 from .nodes import Line, Loop, Node, Suite, Written, all_uses, comprehend, prune
 from .options import Options
-from .reads import (
-    declared,
-    givens,
-    mentions,
-    not_grown,
-    only_declares,
-    possible,
-    statements,
-)
+from .reads import not_grown, only_declares, possible
 from .requires import broken, fact, negated, of_length
 from .scope import Scope
 from .signature import DTYPES, Names, Signature, is_scanned, random

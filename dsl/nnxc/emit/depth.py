@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from .. import ir
-from ..walk import operands as children
-from ..walk import rebuilt
+from ..ir.fold_tensors import operands as children
+from ..ir.fold_tensors import rebuilt
 
 DEEP, SHORT = 3, 72  # one call more is fine on a line as short as this
 WIDE, LIMIT = 80, 88

@@ -6,11 +6,13 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from .. import ir
+from ..ir.fold_statements import declared, expressions, statements
+from ..ir.fold_tensors import walk
 from ..ops.activations import ACTIVATION
 from ..ops.base import Call, Helper, Op, Origin
 from ..ops.externs import DECLARED, FROM_FILE, TABLE
 from ..ops.stepwise_helpers import STEPWISE
-from .reads import declared, expressions, functions_in, statements, walk
+from .reads import functions_in
 
 
 def helpers_of(program: ir.Program) -> list[Helper]:

@@ -8,6 +8,9 @@ from contextlib import contextmanager
 from typing import assert_never
 
 from .. import ir
+from ..ir.fold_statements import declared, statements
+from ..ir.fold_static import givens, mentions
+from ..ir.fold_tensors import walk
 from ..ops.base import Op
 from ..record import replace
 from ..shapes import TensorType
@@ -27,20 +30,15 @@ from .nodes import Line, Loop, Node, Suite, Written, otherwise, prune
 from .options import Options
 from .reads import (
     assigned_names,
-    declared,
-    givens,
     idle,
     in_use,
     joined,
     live_through,
-    mentions,
     opposite,
     popped,
     possible,
-    statements,
     telling,
     totals,
-    walk,
 )
 from .scans import unstacked
 from .scope import Callee, Copies, Scope, of_entry

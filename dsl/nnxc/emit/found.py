@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping
 
 from .. import ir
 from ..dims import Dim
+from ..ir.fold_statements import declared, expressions, statements
+from ..ir.fold_static import mentions
+from ..ir.fold_tensors import walk
 from ..shapes import ListType, Outputs, TensorType
 from .names import fields
-from .reads import declared, expressions, mentions, statements, walk
 
 
 def asked(program: ir.Program) -> Mapping[str, list[Dim]]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 
 from .. import ir
+from ..ir.fold_statements import statements
+from ..ir.fold_tensors import operands
 from ..ops.base import Call, Op
 from ..record import replace
 from ..shapes import TensorType
-from ..walk import operands
-from .reads import statements
 
 FULL = "f32"
 

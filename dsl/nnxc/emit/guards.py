@@ -10,13 +10,14 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from .. import ir
 from ..dims import Dim, const, func, symbol
+from ..ir.fold_statements import expressions, statements
+from ..ir.fold_static import alternatives, givens, mentions
 from ..ops.base import Kind, Op
 from ..record import replace
 from ..source import Span
 from .bounds import Bounds, below_of, size_of
 from .needs import Guard, Needs
 from .positive import elements_in, sizes_of
-from .reads import expressions, givens, mentions, statements
 from .signature import Signature
 
 _SIZES = (Kind.SIZE, Kind.SIZES)
@@ -279,12 +280,14 @@ class _Guards(Needs):
 
     def is_optional(self, value: ir.Static) -> bool:
         """Whether a value may be none."""
-        match value:
-            case ir.Ref(name):
-                return name in self.absent
-            case ir.StaticIf(_, then, orelse):
-                return self.is_optional(then) or self.is_optional(orelse)
-        return value == ir.Literal(None)
+        return any(
+            (
+                found.name in self.absent
+                if isinstance(found, ir.Ref)
+                else found == ir.Literal(None)
+            )
+            for found in alternatives(value)
+        )
 
 
 def _once(checks: Sequence[Guard]) -> Iterator[Guard]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from operator import and_
 
 from .. import ir
+from ..ir.fold_statements import declared, on_every_way
 from .options import Options
-from .reads import declared, possible
+from .reads import possible
 from .signature import Signature, class_name, is_scanned
 
 
@@ -41,21 +41,19 @@ class Kinds:
     def possible(self, name: str, body: Sequence[ir.Stmt]) -> list[str]:
         """The classes that a layer may have, None included where some branch lacks it."""
         kinds = {self.of(i): None for i in declared(body) if i.name == name}
-        return [*kinds] if _always(name, body) else [*kinds, "None"]
+        if name in on_every_way(body, _on_every_call):
+            return [*kinds]
+        return [*kinds, "None"]
 
 
-def _always(name: str, body: Sequence[ir.Stmt]) -> bool:
-    for stmt in body:
-        match stmt:
-            case ir.Declare(ir.Layer(name=found)) | ir.Variable(name=found) if (
-                found == name
-            ):
-                return True
-            case ir.If(condition, then, orelse):
-                arms = _always(name, then), _always(name, orelse)
-                built = (possible(condition, holds) is None for holds in (True, False))
-                if all(arms) or any(map(and_, arms, built)):
-                    return True
-            case ir.For(body=inner) | ir.Scan(body=inner) if _always(name, inner):
-                return True
-    return False
+def _on_every_call(stmt: ir.Stmt) -> set[str]:
+    """What a statement declares by itself; of a choice, the sides that any model may come to, by
+    which inputs are given."""
+    match stmt:
+        case ir.Declare(ir.Layer(name=name)) | ir.Variable(name=name):
+            return {name}
+        case ir.If(condition, then, orelse):
+            arms = ((then, True), (orelse, False))
+            built = (arm for arm, holds in arms if possible(condition, holds) is None)
+            return set().union(*(on_every_way(arm, _on_every_call) for arm in built))
+    return set()

@@ -6,16 +6,16 @@ from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager
 
 from .. import ir
+from ..ir.fold_tensors import operands as children
+from ..ir.fold_tensors import rebuilt, walk
 from ..record import replace
-from ..walk import operands as children
-from ..walk import rebuilt
 from . import depth as d
 from .calls import holes
 from .expr import asked, render
 from .gather import Iteration
 from .locals import Locals
 from .nodes import INDENT, WIDTH, Line, Node, Suite
-from .reads import reads, shared, substitute, walk, with_items
+from .reads import reads, shared, substitute, with_items
 from .scope import Scope
 
 Names = Set[str]

@@ -8,9 +8,9 @@ from typing import Any
 
 from .. import ir
 from ..dims import Dim, Func, const, func, symbol
+from ..ir.fold_tensors import operands
 from ..ops.base import Kind
 from ..source import Span
-from ..walk import operands
 from .bounds import Bounds, computed_in, size_of
 
 _LISTS = (Kind.LIST, Kind.SIZES, Kind.INTS, Kind.NUMBERS)

@@ -6,8 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from .. import ir
 from ..dims import Dim, Func
+from ..ir.fold_statements import declared, expressions, statements
+from ..ir.fold_static import mentions
+from ..ir.fold_tensors import walk
 from ..ops.base import Kind, Op
-from .reads import declared, expressions, mentions, statements, walk
 from .statics import as_size
 
 

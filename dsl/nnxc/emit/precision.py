@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
 
 from .. import ir
+from ..ir.fold_statements import declared, expressions, statements
+from ..ir.fold_tensors import operands, rebuilt, walk
 from ..ops.base import Op
 from ..record import replace
 from ..shapes import TensorType, is_float
-from ..walk import operands, rebuilt, walk
 from .full_precision import (
     ARITHMETIC,
     FULL,
@@ -32,7 +33,6 @@ from .full_precision import (
     typed,
     widened,
 )
-from .reads import declared, expressions, statements
 
 Names: TypeAlias = frozenset[str]
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from .. import ir
+from ..ir.fold_statements import declared
 from ..ops.base import Op
-from .reads import declared
 from .signature import Names
 
 

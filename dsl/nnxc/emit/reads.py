@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from .. import ir
+from ..ir.fold_statements import all_expressions, declared, expressions, statements
+from ..ir.fold_static import alternatives, givens
+from ..ir.fold_tensors import operands as children
+from ..ir.fold_tensors import rebuilt, walk
 from ..record import replace
 from ..shapes import TensorType
-from ..walk import operands as children
-from ..walk import rebuilt
-from ..walk import walk as walk
 
 
 def reads(expr: ir.Expr) -> set[str]:
@@ -68,18 +69,6 @@ def with_items(
     return expr if same else rebuilt(expr, changed)
 
 
-def givens(value: ir.Static) -> set[str]:
-    """The optional inputs whose presence a static value asks for."""
-    match value:
-        case ir.Given(name):
-            return {name}
-        case ir.StaticUnary(operand=operand):
-            return givens(operand)
-        case ir.StaticBinary(left=left, right=right):
-            return givens(left) | givens(right)
-    return set()
-
-
 def possible(condition: ir.Static, holds: bool) -> ir.Static | None:
     """What must hold so that a condition may come out so, whichever optional inputs are passed;
     None where nothing must."""
@@ -118,43 +107,6 @@ def _without_appends(body: Sequence[ir.Stmt], lists: set[str]) -> tuple[ir.Stmt,
                 stmt = replace(stmt, then=then, orelse=orelse)
         found.append(stmt)
     return tuple(found)
-
-
-def expressions(stmt: ir.Stmt) -> tuple[ir.Expr, ...]:
-    """The tensor expressions of one statement, not of those inside it."""
-    match stmt:
-        case (
-            ir.Assign(value=value)
-            | ir.UpdateState(value=value)
-            | ir.Append(value=value)
-        ):
-            return (value,)
-        case ir.Return(values) | ir.NewList(items=values):
-            return values
-        case ir.Scan(steps, carries):
-            return (*(step.value for step in steps), *(value for _, value in carries))
-    return ()
-
-
-def statements(body: Sequence[ir.Stmt]) -> Iterator[ir.Stmt]:
-    """The statements and all inside them."""
-    for stmt in body:
-        yield stmt
-        match stmt:
-            case ir.For(body=inner) | ir.Scan(body=inner):
-                yield from statements(inner)
-            case ir.If(then=then, orelse=orelse):
-                yield from statements(then)
-                yield from statements(orelse)
-
-
-def declared(body: Sequence[ir.Stmt]) -> list[ir.Layer | ir.Variable]:
-    """The layers and variables that come into being in a body."""
-    return [
-        s.layer if isinstance(s, ir.Declare) else s
-        for s in statements(body)
-        if isinstance(s, ir.Declare | ir.Variable)
-    ]
 
 
 def only_declares(
@@ -240,40 +192,15 @@ def live_through(
     return lives[::-1]
 
 
-def mentions(value: ir.Static) -> set[str]:
-    """The static names that a static value refers to."""
-    match value:
-        case ir.Ref(name):
-            return {name}
-        case ir.Size(dim):
-            return set(dim.symbols)
-        case ir.StaticUnary(operand=operand):
-            return mentions(operand)
-        case ir.StaticBinary(left=a, right=b) | ir.StaticIndex(value=a, index=b):
-            return mentions(a) | mentions(b)
-        case ir.StaticIf(condition, then, orelse):
-            return mentions(condition) | mentions(then) | mentions(orelse)
-        case (
-            ir.StaticCall(args=items)
-            | ir.StaticList(items=items)
-            | ir.StaticSlice(parts=items)
-        ):
-            return set().union(*(mentions(i) for i in items))
-        case ir.Function(args=args) | ir.Initializer(args=args):
-            return set().union(*(mentions(v) for _, v in args))
-    return set()
-
-
 def functions_in(value: ir.Static | None) -> Iterator[ir.Function]:
     """The activations that a static value may be."""
-    match value:
-        case ir.Function():
-            yield value
-        case ir.StaticIf(_, then, orelse):
-            yield from (*functions_in(then), *functions_in(orelse))
-        case ir.StaticList(items):
-            for item in items:
-                yield from functions_in(item)
+    for found in alternatives(value) if value is not None else ():
+        match found:
+            case ir.Function():
+                yield found
+            case ir.StaticList(items):
+                for item in items:
+                    yield from functions_in(item)
 
 
 def assigned_names(body: Sequence[ir.Stmt]) -> list[str]:
@@ -310,11 +237,11 @@ def in_use(body: Sequence[ir.Stmt]) -> set[str]:
             found.add(stmt.name)
         if isinstance(stmt, ir.Scan) and stmt.within:
             found.add(stmt.within)
-        for expr in (e for top in expressions(stmt) for e in walk(top)):
-            if isinstance(expr, ir.Apply):
-                found.add(expr.layer)
-            elif isinstance(expr, ir.Var):
-                found.add(expr.name)
+    for expr in (e for top in all_expressions(body) for e in walk(top)):
+        if isinstance(expr, ir.Apply):
+            found.add(expr.layer)
+        elif isinstance(expr, ir.Var):
+            found.add(expr.name)
     return found
 
 

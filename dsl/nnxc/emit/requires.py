@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 from .. import ir
 from ..dims import Dim, Func
+from ..ir.fold_static import mentions
 from . import text as t
-from .reads import mentions
 from .scope import Scope
 from .statics import size, static
 

@@ -7,6 +7,8 @@ from enum import IntEnum
 
 from .. import ir
 from ..dims import Dim
+from ..ir.fold_statements import declared, expressions, statements
+from ..ir.fold_tensors import walk
 from ..ops.base import Call, Op, Origin
 from ..ops.optimizers import wants_matrices
 from ..ops.stepwise_helpers import STEPWISE
@@ -31,7 +33,6 @@ from .names import (
 from .options import Options
 from .positive import asked as asked_in
 from .positive import sized
-from .reads import declared, expressions, statements, walk
 
 # What every class that has a use for them takes: of activations, of weights.
 DTYPES = ("dtype", "param_dtype")

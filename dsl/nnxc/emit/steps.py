@@ -7,9 +7,11 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from .. import ir
+from ..ir.fold_statements import expressions, statements
+from ..ir.fold_tensors import walk
 from . import scans
 from .nodes import Node, texts
-from .reads import expressions, outside, reads, statements, walk
+from .reads import outside, reads
 from .signature import Draws, layer_draws
 from .statics import size
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from .. import ir
+from ..ir.fold_statements import expressions
+from ..ir.fold_tensors import operands as children
+from ..ir.fold_tensors import placeless, rebuilt, walk
 from ..record import Record, replace
 from ..shapes import ListType, TensorType
-from ..walk import operands as children
-from ..walk import placeless, rebuilt
 from . import text as t
 from .axes import axis_texts, source_in
 from .expr import render
 from .names import Namespace
-from .reads import expressions, live_through, reads, walk
+from .reads import live_through, reads
 from .scope import Callee, Scope
 from .signature import Draws, Names, Signature
 from .statics import static

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from .. import ir
+from ..ir.fold_statements import declared, expressions, statements
+from ..ir.fold_tensors import operands
 from ..ops.base import Op
 from ..ops.tensors import usual
-from ..walk import operands
-from .reads import declared, expressions, statements
 from .signature import Names
 from .text import quoted
 from .train_select import attribute_path

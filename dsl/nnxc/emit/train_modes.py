@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from .. import ir
+from ..ir.fold_statements import on_every_way
 from ..ir.outline import Part, learns, outline, place_in
 from ..ops.base import Op
 from .signature import Names
@@ -85,15 +86,13 @@ def _keywords(modes: Sequence[str], certain: set[str], value: bool) -> str | Non
 
 def _certain(program: ir.Program, body: Sequence[ir.Stmt]) -> set[str]:
     """The modes of layers that no condition can leave out."""
-    found: set[str] = set()
-    for stmt in body:
+
+    def modes(stmt: ir.Stmt) -> set[str]:
         match stmt:
             case ir.Declare(ir.Layer(callee=str() as name)):
-                found |= _certain(program, program.definition(name).body)
+                return _certain(program, program.definition(name).body)
             case ir.Declare(ir.Layer(callee=Op() as op)):
-                found |= set(() if op.origin else op.modes)
-            case ir.For(body=inner) | ir.Scan(body=inner):
-                found |= _certain(program, inner)
-            case ir.If(_, then, orelse):
-                found |= _certain(program, then) & _certain(program, orelse)
-    return found
+                return set(() if op.origin else op.modes)
+        return set()
+
+    return on_every_way(body, modes)

@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from .. import ir
+from ..ir.fold_statements import declared, statements
 from ..ir.outline import place_in
 from ..ops.base import Op
 from ..record import Record
-from .reads import declared, statements
 from .signature import Names, Signature
 from .text import quoted
 

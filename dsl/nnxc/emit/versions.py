@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from .. import ir
 from ..dims import Dim
+from ..ir.fold_statements import mapped, statements
 from ..ops.base import Op
 from ..record import Record, names_of, replace
 from ..source import Span
-from .reads import statements
 
 
 def folded(program: ir.Program) -> ir.Program:
@@ -22,7 +22,8 @@ def _folded(definition: ir.Definition) -> ir.Definition:
     if not _loops(definition):
         return definition
     counts = Counter(_names(definition.body))
-    return replace(definition, body=_fold(definition.body, counts))
+    body = mapped(definition.body, lambda stmt: _in_loop(stmt, counts))
+    return replace(definition, body=body)
 
 
 def _loops(definition: ir.Definition) -> list[ir.For]:
@@ -30,24 +31,10 @@ def _loops(definition: ir.Definition) -> list[ir.For]:
     return [loop for loop in found if loop.carried]
 
 
-def _fold(body: Sequence[ir.Stmt], counts: Mapping[str, int]) -> tuple[ir.Stmt, ...]:
-    return tuple(_within(stmt, counts) for stmt in body)
-
-
-def _within(stmt: ir.Stmt, counts: Mapping[str, int]) -> ir.Stmt:
-    match stmt:
-        case ir.If(then=then, orelse=orelse):
-            then, orelse = _fold(then, counts), _fold(orelse, counts)
-            return replace(stmt, then=then, orelse=orelse)
-        case ir.Scan(body=body):
-            return replace(stmt, body=_fold(body, counts))
-        case ir.For():
-            return _in_loop(stmt, counts)
-    return stmt
-
-
-def _in_loop(loop: ir.For, counts: Mapping[str, int]) -> ir.For:
-    body = _fold(loop.body, counts)
+def _in_loop(loop: ir.Stmt, counts: Mapping[str, int]) -> ir.Stmt:
+    if not isinstance(loop, ir.For):
+        return loop
+    body = loop.body
     lets = {s.name: s.value for s in body if isinstance(s, ir.StaticLet)}
     once = {n: v for n, v in lets.items() if counts[n] == 1}
     nexts = [(c, name_of(c.next)) for c in loop.carried]

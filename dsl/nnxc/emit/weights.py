@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 
 from .. import ir
+from ..ir.fold_statements import declared
+from ..ir.fold_static import mentions
 from ..ops.activations import ACTIVATION
 from ..ops.base import Kind
 from ..record import Record
@@ -14,7 +16,6 @@ from . import text as t
 from .names import snake
 from .options import Options
 from .rates import rates
-from .reads import declared, mentions
 from .scope import Scope
 from .signature import Names, Signature, is_scanned
 from .statics import static, static_call

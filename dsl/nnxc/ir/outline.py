@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 from ..ops.base import Op
 from ..record import Record
+from .fold_statements import placed_items, repeats
 from .program import Definition, Objective, Train
-from .statements import Declare, For, If, Layer, Scan, Stmt, Variable
+from .statements import Layer, Variable
 
 UNKNOWN = "*"  # the weights of Python code
 
@@ -47,7 +48,8 @@ def _block(
 ) -> Part:
     own: list[str] = []
     parts: list[Part] = []
-    for item, sure in _declared(definition.body, certain):
+    for item, around in placed_items(definition.body):
+        sure = certain and repeats(around) == len(around)
         match item:
             case Variable(name, state=False):
                 own.append(name)
@@ -63,22 +65,6 @@ def _layer(layer: Layer, op: Op, path: tuple[str, ...], certain: bool) -> Part:
         return Part(path, op.modes, (UNKNOWN,), (), False)
     weights = tuple(n for n, weight in layer.weights.items() if not weight.state)
     return Part(path, op.modes, weights, (), certain)
-
-
-def _declared(
-    body: Sequence[Stmt], certain: bool
-) -> Iterator[tuple[Layer | Variable, bool]]:
-    """What a body declares, and whether no condition leaves it out."""
-    for stmt in body:
-        match stmt:
-            case Declare(layer):
-                yield layer, certain
-            case Variable():
-                yield stmt, certain
-            case For(body=inner) | Scan(body=inner):
-                yield from _declared(inner, certain)
-            case If(then=then, orelse=orelse):
-                yield from _declared((*then, *orelse), False)
 
 
 def learns(train: Train, weight: tuple[str, ...]) -> bool:

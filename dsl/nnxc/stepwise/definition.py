@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .. import ir
+from ..ir.fold_statements import mapped, statements
 from ..ops.base import Op
 from ..record import replace
 from . import stand_ins
 from .along import ALONG, MIXED
 from .limits import NOT_TOLD, Limits, either, source_of
-from .rewriting import Given, Rewriting, applications, statements
+from .rewriting import Given, Rewriting, applications
 from .time import carries, decided, depends, keeps
 from .values import ALONE, BACK, Values
 
@@ -30,7 +31,7 @@ class _Definition(Values):
             message = f"`{mine.name}` is built for one length, `{time}`"
             self.problem(message, mine.span, self.by_place())
             return mine
-        body = tuple(map(self._with_swaps, self._block_of(mine.body)))
+        body = mapped(self._block_of(mine.body), self._with_swaps)
         body = self._with_limits(body, self.limits)
         for layer, expr in self.optional:
             if id(layer) in self.swapped:
@@ -201,15 +202,6 @@ class _Definition(Values):
 
     def _with_swaps(self, stmt: ir.Stmt) -> ir.Stmt:
         """Declarations of layers that became others."""
-        match stmt:
-            case ir.Declare(layer):
-                return ir.Declare(self.swapped.get(id(layer), layer))
-            case ir.For(body=body) | ir.Scan(body=body):
-                return replace(stmt, body=tuple(map(self._with_swaps, body)))
-            case ir.If(then=then, orelse=orelse):
-                return replace(
-                    stmt,
-                    then=tuple(map(self._with_swaps, then)),
-                    orelse=tuple(map(self._with_swaps, orelse)),
-                )
+        if isinstance(stmt, ir.Declare):
+            return ir.Declare(self.swapped.get(id(stmt.layer), stmt.layer))
         return stmt

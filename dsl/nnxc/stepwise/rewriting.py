@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from .. import ir
 from ..dims import Dim
+from ..ir.fold_statements import all_expressions, statements
+from ..ir.fold_tensors import walk
 from ..record import Record, field
 from ..source import Span
-from ..walk import walk
 from .limits import Source
 from .time import Axes
 
@@ -105,27 +106,7 @@ def _missing(program: ir.Program) -> dict[str, set[str]]:
     return missing
 
 
-def statements(body: Sequence[ir.Stmt]) -> Iterator[ir.Stmt]:
-    """The statements, with all inside of them."""
-    for stmt in body:
-        yield stmt
-        match stmt:
-            case ir.For(body=inner) | ir.Scan(body=inner):
-                yield from statements(inner)
-            case ir.If(then=then, orelse=orelse):
-                yield from statements((*then, *orelse))
-
-
 def applications(body: Sequence[ir.Stmt]) -> Iterator[ir.Apply]:
     """Where statements apply layers."""
-    for stmt in statements(body):
-        tops: tuple[ir.Expr, ...] = ()
-        match stmt:
-            case ir.Assign(value=one) | ir.Append(value=one):
-                tops = (one,)
-            case ir.Return(values=tops) | ir.NewList(items=tops):
-                pass
-            case ir.Scan():
-                tops = (*(s.value for s in stmt.steps), *(v for _, v in stmt.carries))
-        for top in tops:
-            yield from (e for e in walk(top) if isinstance(e, ir.Apply))
+    for top in all_expressions(body):
+        yield from (e for e in walk(top) if isinstance(e, ir.Apply))

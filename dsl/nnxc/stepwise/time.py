@@ -6,6 +6,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 
 from .. import ir
 from ..dims import Dim
+from ..ir.fold_static import mentions
 from ..record import Record
 from ..shapes import ListType, TensorType
 
@@ -84,31 +85,17 @@ def tensors(given: Iterable[tuple[str, object]]) -> Iterator[tuple[str, TensorTy
                 yield name, type_
 
 
-def depends(static: object, names: Iterable[str]) -> bool:
-    """Whether a static value is made of one of these names."""
+def depends(static: object, names: Container[str]) -> bool:
+    """Whether a static value, a size, or parts of a subscript are made of one of these names."""
     match static:
-        case ir.Ref(name):
-            return name in names
-        case ir.Size(dim) | (Dim() as dim):
-            return any(name in dim.symbols for name in names)
-        case ir.StaticUnary(operand=operand):
-            return depends(operand, names)
-        case ir.StaticBinary(left=left, right=right):
-            return depends(left, names) or depends(right, names)
-        case ir.StaticIf(condition, then, orelse):
-            return any(depends(s, names) for s in (condition, then, orelse))
-        case ir.StaticCall(args=parts) | ir.StaticList(parts):
-            return any(depends(s, names) for s in parts)
-        case ir.StaticIndex(value, index):
-            return depends(value, names) or depends(index, names)
-        case ir.StaticSlice():
-            return any(depends(s, names) for s in static.parts)
-        case ir.Function(args=args) | ir.Initializer(args=args):
-            return any(depends(s, names) for _, s in args)
+        case Dim():
+            return any(name in names for name in static.symbols)
         case ir.SliceOf(lower, upper, step):
-            return any(depends(s, names) for s in (lower, upper, step))
+            return any(depends(part, names) for part in (lower, upper, step))
         case ir.Literal(tuple() as items) | (tuple() as items):
-            return any(depends(s, names) for s in items)
+            return any(depends(item, names) for item in items)
+        case _ if isinstance(static, ir.Static):
+            return any(name in names for name in mentions(static))
     return False
 
 

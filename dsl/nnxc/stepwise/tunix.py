@@ -6,13 +6,14 @@ from collections.abc import Iterator, Sequence
 
 from .. import ir
 from ..dims import Dim
+from ..ir.fold_statements import expressions, layers, mapped, placed, repeats
+from ..ir.fold_tensors import operands, rebuilt, walk
 from ..ops.base import Call, Helper, Op
 from ..ops.stepwise_helpers import STEPWISE
 from ..ops.tunix import ATTENTION, IN_PLACE_OF, SELF_ATTENTION
 from ..record import Record, replace
 from ..shapes import TensorType
 from ..source import Span
-from ..walk import operands, rebuilt
 from .program import logits_of, time_of
 from .time import carries
 
@@ -27,7 +28,7 @@ class Parts(Record):
 def for_tunix(program: ir.Program) -> ir.Program:
     """The program, once it goes step by step, with the layers that Tunix needs."""
     definitions = tuple(
-        replace(d, body=tuple(map(_swapped, d.body))) for d in program.definitions
+        replace(d, body=mapped(d.body, _swapped)) for d in program.definitions
     )
     return replace(program, definitions=definitions)
 
@@ -54,20 +55,9 @@ def attends(program: ir.Program) -> bool:
 def _stepping(program: ir.Program) -> Iterator[tuple[ir.Layer, Helper]]:
     """The layers that are classes of generated code, with those classes."""
     for definition in program.definitions:
-        for layer in _layers(definition.body):
+        for layer in layers(definition.body):
             if isinstance(layer.callee, Op) and layer.callee.helper is not None:
                 yield layer, layer.callee.helper
-
-
-def _layers(body: Sequence[ir.Stmt]) -> Iterator[ir.Layer]:
-    for stmt in body:
-        match stmt:
-            case ir.Declare(layer):
-                yield layer
-            case ir.For(body=inner) | ir.Scan(body=inner):
-                yield from _layers(inner)
-            case ir.If(then=then, orelse=orelse):
-                yield from _layers((*then, *orelse))
 
 
 def _swapped(stmt: ir.Stmt) -> ir.Stmt:
@@ -80,14 +70,6 @@ def _swapped(stmt: ir.Stmt) -> ir.Stmt:
             build = replace(op.build, target=new.name)
             return ir.Declare(
                 replace(layer, callee=replace(op, helper=new, build=build))
-            )
-        case ir.For(body=body) | ir.Scan(body=body):
-            return replace(stmt, body=tuple(map(_swapped, body)))
-        case ir.If(then=then, orelse=orelse):
-            return replace(
-                stmt,
-                then=tuple(map(_swapped, then)),
-                orelse=tuple(map(_swapped, orelse)),
             )
     return stmt
 
@@ -114,7 +96,7 @@ def parts_of(model: ir.Definition) -> Parts | None:
     given = ir.ModelInput("x", value.type, False, value.span)  # type: ignore[arg-type]
     taken = ir.Var("x", value.type, value.span)
     made = _made(model.body[:at])
-    rest = (_headed(s, value, taken, index) for s in model.body[at:])
+    rest = mapped(model.body[at:], lambda s: _headed(s, value, taken, index))
     after = (*made, *rest)
     return Parts(
         replace(model, body=before, outputs=(value.type,)),
@@ -144,8 +126,10 @@ def _heads(
     assert isinstance(scores, TensorType)
     return [
         part
-        for expr in _expressions(stmt)
-        for part in _walk(expr)
+        for inner, around in placed((stmt,))
+        if not repeats(around)
+        for expr in expressions(inner)
+        for part in walk(expr)
         if isinstance(part, ir.Apply) and _scores(part, scores.sizes[-1], time)
     ]
 
@@ -162,23 +146,6 @@ def _scores(part: ir.Apply, width: Dim, time: str) -> bool:
     )
 
 
-def _walk(expr: ir.Expr) -> Iterator[ir.Expr]:
-    yield expr
-    for part in operands(expr):
-        yield from _walk(part)
-
-
-def _expressions(stmt: ir.Stmt) -> Iterator[ir.Expr]:
-    match stmt:
-        case ir.Assign(value=value):
-            yield value
-        case ir.Return(values):
-            yield from values
-        case ir.If(then=then, orelse=orelse):
-            for inner in (*then, *orelse):
-                yield from _expressions(inner)
-
-
 def _headed(stmt: ir.Stmt, value: ir.Expr, by: ir.Expr, index: int) -> ir.Stmt:
     """A statement of the head alone: of the outputs, only the scores are left."""
     match stmt:
@@ -186,12 +153,6 @@ def _headed(stmt: ir.Stmt, value: ir.Expr, by: ir.Expr, index: int) -> ir.Stmt:
             return replace(stmt, value=_with(stmt.value, value, by))
         case ir.Return(values):
             return ir.Return((_with(values[index], value, by),), stmt.span)
-        case ir.If(then=then, orelse=orelse):
-            return replace(
-                stmt,
-                then=tuple(_headed(s, value, by, index) for s in then),
-                orelse=tuple(_headed(s, value, by, index) for s in orelse),
-            )
     return stmt
 
 

@@ -6,16 +6,17 @@ from collections.abc import Sequence
 
 from .. import ir
 from ..dims import product
+from ..ir.fold_statements import statements
+from ..ir.fold_tensors import operands, rebuilt
 from ..ops.base import Along, Kind
 from ..record import replace
 from ..shapes import TensorType
 from ..source import Span
-from ..walk import operands, rebuilt
 from . import stand_ins
 from .along import ALONG, MIXED, Worked, works_along
 from .limits import UNTOLD, Limits, Source, source_of, table_of
 from .places import one_copy, taken_apart, unmerged
-from .rewriting import Given, Rewriting, statements
+from .rewriting import Given, Rewriting
 from .time import (
     AHEAD,
     Axes,

@@ -1,4 +1,4 @@
-"""Walking a tree without knowing its nodes."""
+"""Walking a tree: whatever its nodes are, and the one place that knows which statements hold others."""
 
 from __future__ import annotations
 
@@ -29,3 +29,16 @@ def nodes_in(node: object, kind: type[Node]) -> Iterator[Node]:
 def names_in(node: object) -> Iterator[tree.Name]:
     """Every `Name` in a piece of tree, in the order of the text."""
     return nodes_in(node, tree.Name)
+
+
+Body = tuple[tree.Statement, ...]
+
+
+def bodies(node: tree.Statement) -> tuple[Body, ...]:
+    """The bodies directly inside a statement: two of an `if`, one of a loop, a scan, an `optimize`."""
+    match node:
+        case tree.For() | tree.Scan() | tree.Optimize():
+            return (node.body,)
+        case tree.If(then=then, orelse=orelse):
+            return then, orelse
+    return ()

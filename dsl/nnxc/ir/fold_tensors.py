@@ -1,49 +1,67 @@
-"""The structure of tensor expressions, for whoever walks them. Knows `ir` only."""
+"""The structure of tensor expressions: the one place that knows which of them hold others."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import assert_never
 
-from . import ir
-from .record import replace
-from .source import NOWHERE
+from ..record import replace
+from ..source import NOWHERE
+from .tensors import (
+    Apply,
+    Cast,
+    Choose,
+    Element,
+    Expr,
+    Invoke,
+    Item,
+    Let,
+    ListPart,
+    ModelCall,
+    OpCall,
+    Operator,
+    Reshape,
+    Scalar,
+    Subscript,
+    TupleOf,
+    Var,
+)
 
 
-def operands(expr: ir.Expr) -> tuple[ir.Expr, ...]:
+def operands(expr: Expr) -> tuple[Expr, ...]:
     """The tensor expressions directly inside an expression, in the order of evaluation."""
     match expr:
-        case ir.Var() | ir.Scalar():
+        case Var() | Scalar():
             return ()
-        case ir.Apply(args=args) | ir.ModelCall(args=args):
+        case Apply(args=args) | ModelCall(args=args):
             return tuple(value for _, value in args)
-        case ir.OpCall(inputs=inputs):
+        case OpCall(inputs=inputs):
             return tuple(
                 part
                 for _, value in inputs
                 for part in (value if isinstance(value, tuple) else (value,))
             )
-        case ir.Operator(operands=parts) | ir.TupleOf(items=parts):
+        case Operator(operands=parts) | TupleOf(items=parts):
             return parts
-        case ir.Subscript(value, items):
+        case Subscript(value, items):
             return (value, *(i for i in items if isinstance(i, _EXPR)))
         case (
-            ir.Reshape(value=value)
-            | ir.Cast(value=value)
-            | ir.Item(value=value)
-            | ir.Element(value=value)
-            | ir.ListPart(value=value)
-            | ir.Invoke(value=value)
+            Reshape(value=value)
+            | Cast(value=value)
+            | Item(value=value)
+            | Element(value=value)
+            | ListPart(value=value)
+            | Invoke(value=value)
         ):
             return (value,)
-        case ir.Choose(then=then, orelse=orelse):
+        case Choose(then=then, orelse=orelse):
             return then, orelse
-        case ir.Let(value=value, body=body):
+        case Let(value=value, body=body):
             return value, body
     assert_never(expr)
 
 
-def walk(expr: ir.Expr) -> Iterator[ir.Expr]:
+def walk(expr: Expr) -> Iterator[Expr]:
     """The expression and all below it."""
     rest = [expr]
     while rest:
@@ -52,15 +70,15 @@ def walk(expr: ir.Expr) -> Iterator[ir.Expr]:
         rest.extend(reversed(operands(expr)))
 
 
-def rebuilt(expr: ir.Expr, parts: Sequence[ir.Expr]) -> ir.Expr:
+def rebuilt(expr: Expr, parts: Sequence[Expr]) -> Expr:
     """The expression over other children, in the order of `operands`."""
     rest = iter(parts)
     match expr:
-        case ir.Var() | ir.Scalar():
+        case Var() | Scalar():
             return expr
-        case ir.Apply(args=args) | ir.ModelCall(args=args):
+        case Apply(args=args) | ModelCall(args=args):
             return replace(expr, args=tuple((n, next(rest)) for n, _ in args))
-        case ir.OpCall(inputs=inputs):
+        case OpCall(inputs=inputs):
             new = (
                 (
                     n,
@@ -73,52 +91,45 @@ def rebuilt(expr: ir.Expr, parts: Sequence[ir.Expr]) -> ir.Expr:
                 for n, v in inputs
             )
             return replace(expr, inputs=tuple(new))
-        case ir.Operator():
+        case Operator():
             return replace(expr, operands=tuple(rest))
-        case ir.Subscript(_, items):
+        case Subscript(_, items):
             value = next(rest)
             new_items = (next(rest) if isinstance(i, _EXPR) else i for i in items)
             return replace(expr, value=value, items=tuple(new_items))
-        case (
-            ir.Invoke()
-            | ir.Reshape()
-            | ir.Cast()
-            | ir.Item()
-            | ir.Element()
-            | ir.ListPart()
-        ):
+        case Invoke() | Reshape() | Cast() | Item() | Element() | ListPart():
             return replace(expr, value=next(rest))
-        case ir.TupleOf():
+        case TupleOf():
             return replace(expr, items=tuple(rest))
-        case ir.Choose():
+        case Choose():
             return replace(expr, then=next(rest), orelse=next(rest))
-        case ir.Let():
+        case Let():
             return replace(expr, value=next(rest), body=next(rest))
         case _:
             assert_never(expr)
 
 
 _EXPR = (
-    ir.Var,
-    ir.Scalar,
-    ir.Apply,
-    ir.OpCall,
-    ir.Invoke,
-    ir.Operator,
-    ir.Subscript,
-    ir.Reshape,
-    ir.Cast,
-    ir.TupleOf,
-    ir.Item,
-    ir.Element,
-    ir.ListPart,
-    ir.Choose,
-    ir.Let,
-    ir.ModelCall,
+    Var,
+    Scalar,
+    Apply,
+    OpCall,
+    Invoke,
+    Operator,
+    Subscript,
+    Reshape,
+    Cast,
+    TupleOf,
+    Item,
+    Element,
+    ListPart,
+    Choose,
+    Let,
+    ModelCall,
 )  # fmt: skip
 
 
-def placeless(expr: ir.Expr) -> ir.Expr:
+def placeless(expr: Expr) -> Expr:
     """The expression without places: equal where the same is meant."""
     parts = [placeless(part) for part in operands(expr)]
     return replace(rebuilt(expr, parts), span=NOWHERE)
