@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import jax
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
@@ -65,7 +64,6 @@ def explored(label: str, number: int, start: int, end: float = float("inf")) -> 
 
     while found.done < number and time.time() < end:
         draw(strategy, one, number - found.done, start + found.done)
-    jax.clear_caches()
     return found
 
 
