@@ -66,6 +66,8 @@ class SimpleMLP(nnx.Module):
             raise ValueError(
                 f"sizes must be at least 1, got hidden={hidden}, out={out}"
             )
+        if not 0 <= rate <= 1:
+            raise ValueError(f"rate must be between 0 and 1, got rate={rate}")
         self.linear_1 = nnx.Linear(2, hidden, **dtypes, rngs=rngs)
         self.dropout = nnx.Dropout(rate)
         self.linear_2 = nnx.Linear(hidden, out, **dtypes, rngs=rngs)

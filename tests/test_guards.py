@@ -141,3 +141,129 @@ def test_what_may_be_none_is_a_size_where_it_is_one() -> None:
         net(**args, rngs=nnx.Rngs(0))
     with pytest.raises(ValueError, match="seen must be at least 1, got seen=0"):
         net(reach=2, rngs=nnx.Rngs(0))
+
+
+RATES = """
+block Part(rate, n):
+    input x: [B, d]
+    return x -> Dropout(rate) -> Dropout(rate / n) as scaled
+
+model Net(d = 8, rate = 0.1, drop = 0.2, n = 2, more = none, rates = [0.1, 0.2], deep = 1):
+    input x: [B, d]
+    x = x -> Dropout(rate) -> Part(drop, n) -> DropPath(1 - rate * drop)
+    if more != none:
+        x = x -> Dropout(more)
+    for p in rates:
+        x = x -> Dropout(p) as each
+    width = 3
+    last = 3
+    for i in range(deep):
+        x = x -> Linear(last) -> Linear(d)
+        last = width
+        width = width - 1
+    return x -> Linear(width + 1) -> Linear(width) as last
+"""
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"rate": 1.5}, "rates must be between 0 and 1, got drop=0.2, rate=1.5"),
+        ({"drop": -0.1}, "rates must be between 0 and 1, got drop=-0.1, rate=0.1"),
+        ({"drop": 0.8, "n": -2}, "the rate of Dropout must be between 0 and 1, got n=-2, rate=0.8"),
+        ({"more": 2}, "more must be between 0 and 1, got more=2"),
+        ({"rates": (0.5, 7.0)}, "p must be between 0 and 1, got p=7.0"),
+        ({"deep": 5}, "last must be at least 1, got last=0"),
+        ({"deep": 3}, "width must be at least 1, got width=0"),
+    ],
+)  # fmt: skip
+def test_rates_and_sizes_that_change_are_checked(wrong: Any, message: str) -> None:
+    cfg = module(RATES).Config
+    right = {"rate": 0.0, "drop": 1, "more": 1.0, "rates": (), "deep": 2}
+    made(RATES, {"cfg": cfg(**right)})
+    with pytest.raises(ValueError) as told:
+        made(RATES, {"cfg": cfg(**wrong)})
+    assert str(told.value) == message
+
+
+ASKED = """
+block Part(hidden, extra = 2):
+    input x: [B, d]
+    if extra > 0:
+        x = x -> Linear(extra) -> Linear(d) as back
+    return x -> Linear(hidden)
+
+model Net(d = 8, extra = {}, flag = false, rate = 0.1, wide = [{}]):
+    input x: [B, d]
+    has = extra > 0
+    if has:
+        x = x -> Linear(extra) -> Linear(d) as back
+    for w in wide:
+        if flag:
+            x = x -> Linear(w) -> Linear(d) as other
+    return x -> Part(d, extra) -> Part(d, 0) as last -> Dropout(rate)
+
+config small = Net({})
+"""
+
+
+@pytest.mark.parametrize(
+    ("extra", "wide", "config", "code"),
+    [
+        (2, 4, "extra=0", ""),
+        (2, 4, "extra=-1", ""),
+        (0, 4, "extra=0", ""),
+        (0, 0, "wide=[0]", ""),
+        (2, 4, "wide=[0], flag=true", "N304"),
+        (2, 4, "d=0", "N315"),
+        (2, 4, "rate=1.5", "N305"),
+        (2, 4, "rate=-1", "N305"),
+    ],
+)
+def test_a_config_may_be_what_a_default_may_be(
+    extra: int, wide: int, config: str, code: str
+) -> None:
+    spec = ASKED.format(extra, wide, config).encode()
+    result = nnxc.compile(spec, path="spec.nnx")
+    assert {d.code for d in result.diagnostics} == ({code} if code else set())
+    if not code:
+        net = load(next(iter(result.files.values())))
+        nnx.eval_shape(lambda: net.Net(net.SMALL, rngs=nnx.Rngs(0)))
+        nnx.eval_shape(lambda: net.Net(net.Config(), rngs=nnx.Rngs(0)))
+
+
+SPELLED = """
+model Net(d = 8, n = 3, window = 4, rate = 0.5):
+    input x: [B, 8]
+    if d > 4:
+        width = window - 2
+    else:
+        width = window - 1
+    x = x -> Linear(width) -> Linear(8) as back
+    reach = 3
+    for i in range(n):
+        reach = reach - 1 if i > 0 else reach
+        x = x -> Linear(reach) -> Linear(8) as inner
+    reach = window + 2
+    for i in range(n):
+        reach = reach - 2 if i > 0 else reach
+        x = x -> Linear(reach) -> Linear(8) as other
+    odd = x -> Linear(int(d * 0.5) - 2) -> Linear(4 if d > 6 else window - 3) as choice
+    return odd -> Dropout(rate * d / 8)
+"""
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"window": 2}, "width must be at least 1, got width=0"),
+        ({"n": 4}, "reach must be at least 1, got reach=0"),
+        ({"window": 3, "n": 1, "d": 5}, "int(d * 0.5) - 2 must be at least 1, got d=5"),
+        ({"window": 3, "n": 1, "d": 6}, "4 if d > 6 else window - 3 must be at least 1, got d=6, window=3"),
+        ({"d": 24}, "the rate of Dropout must be between 0 and 1, got d=24, rate=0.5"),
+    ],
+)  # fmt: skip
+def test_messages_have_the_names_of_the_spec(wrong: Any, message: str) -> None:
+    with pytest.raises(ValueError) as told:
+        made(SPELLED, {"cfg": module(SPELLED).Config(**wrong)})
+    assert str(told.value) == message

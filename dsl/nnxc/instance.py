@@ -35,6 +35,7 @@ from .nodes import (
     WeightOf,
     times,
 )
+from .ops.base import Op
 from .record import Record, replace
 from .scope import Scope, is_empty, of_one
 from .shapes import TensorType, like
@@ -319,6 +320,7 @@ class _Body(Scope):
             )
             for name, static in layer.args
         }
+        self.within(callee, args, span)
         weights = tuple(
             self.weight(name, weight.sizes, "float", weight.state, span)
             for name, weight in layer.weights.items()
@@ -329,6 +331,13 @@ class _Body(Scope):
         built = Built(layer, self.indexed(layer.name), args, sizes, weights, repeat)
         self.layers[layer.name] = built
         self.built.append(built)
+
+    def within(self, callee: Op | str, args: Values, span: Span) -> None:
+        """What an entry is given is between the bounds that it has."""
+        for name, value in args.items():
+            param = callee.param(name) if isinstance(callee, Op) else None
+            if param and (text := param.beyond(value)):
+                self.fail(Failure(f"{text}, not {value}", span))
 
     def switched_on(self, layer: ir.Layer, switch: str, args: Values) -> bool:
         if switch in args:
@@ -369,8 +378,8 @@ class _Body(Scope):
                 if text := self.outside(name, index, span):
                     self.fail(Failure(text, span))
             case ir.OpCall(op, args=args, flops=flops, span=span):
-                for name, static in args:
-                    self.passed(op, name, static, span)
+                given = {n: self.passed(op, n, static, span) for n, static in args}
+                self.within(op, given, span)
                 if flops is not None or op.origin:
                     self.flops.append(times(self.work(flops), self.times))
             case _:

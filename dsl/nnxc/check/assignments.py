@@ -210,6 +210,7 @@ def _static_local(ctx: Context, target: tree.Name, value: Static, span: Span) ->
         dim = named(ctx, node, target.id, "size", span)
         node = ir.Ref(str(dim.name))
     if node != ir.Ref(target.id):
+        ctx.spelled[target.id] = target.id
         ctx.local(target.id, node, span)
     return Static(
         ir.Ref(target.id),

@@ -407,7 +407,14 @@ def as_entry(param: Param) -> OpParam:
     default = REQUIRED if param.default is None else param.default
     kind = param.kind or Kind.NUMBER
     kind = Kind.LIST if kind in (Kind.SIZES, Kind.INTS) else kind
-    return OpParam(param.name, kind, default, optional=param.optional)
+    return OpParam(
+        param.name,
+        kind,
+        default,
+        optional=param.optional,
+        bounds=param.bounds,
+        empty=param.asked,
+    )
 
 
 def dims_of(converted: Mapping[str, Converted]) -> dict[str, Any]:

@@ -69,6 +69,9 @@ class Context:
     locals: dict[str, frozenset[str]] = field(
         default_factory=dict
     )  # opaque size -> its symbols
+    spelled: dict[str, str] = field(
+        default_factory=dict
+    )  # local that the spec writes -> how it does
     constants: dict[Binding, ir.Expr] = field(
         default_factory=dict
     )  # local tensors that follow from parameters
@@ -193,10 +196,12 @@ class Context:
 
     def version(self, name: str) -> str:
         """A name of its own for one of the values that a name gets."""
+        own = name
         if name in {*self.carried, *self.locals, *self.temporaries}:
-            return self.unused_name(name)
-        self.temporaries.add(name)
-        return name
+            own = self.unused_name(name)
+        self.temporaries.add(own)
+        self.spelled[own] = name
+        return own
 
     def suggest(
         self, name: str, candidates: Iterable[str], span: Span, otherwise: str = ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -33,7 +32,8 @@ def _size(ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any) -> Co
         wrong(ctx, p, node, value)
     static, dim = named_size(ctx, value, p.name, node.span)
     if p.kind is Kind.SIZE:
-        types.positive(ctx, dim, node.span)
+        if not p.empty:
+            types.positive(ctx, dim, node.span)
         demand_sizes(ctx, dim, node.span)
     else:
         demand_whole(ctx, dim, node.span)
@@ -71,20 +71,20 @@ def _number(
 
 
 def _in_bounds(ctx: Context, p: OpParam, value: Static, span: Span) -> None:
-    """A number, or that which a parameter has by default."""
+    """A number, or that which a parameter has by default; its callers keep to the bounds."""
     default = value.param.default if value.param is not None else None
     number = default.value if isinstance(default, ir.Literal) else value.value
-    if p.bounds is None or not isinstance(number, (int, float)):
-        return
-    low, high = p.bounds
-    if not low <= number <= high:
+    if value.param is not None and p.bounds is not None:
+        value.param.bounds = _both(p.bounds, value.param.bounds or p.bounds)
+    if (text := p.beyond(number)) is not None:
         label = f"this is {number}" + ("" if value.known else " by default")
-        text = f"`{p.name}` is between {low} and {high}"
-        if high == math.inf:
-            text = f"`{p.name}` is at least {low}"
-        percent = (low, high) == (0, 1) and 1 < number <= 100 and value.known
+        percent = p.bounds == (0, 1) and 1 < number <= 100 and value.known
         advice = write(span, f"{number / 100:g}") if percent else {}
         ctx.fail("N305", text, span, label, **advice)
+
+
+def _both(one: tuple[float, float], other: tuple[float, float]) -> tuple[float, float]:
+    return max(one[0], other[0]), min(one[1], other[1])
 
 
 def _bool(ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any) -> Converted:

@@ -10,7 +10,9 @@ from typing import Any, NoReturn
 from .. import ir
 from ..diagnostics import Advice, Enough, Label, Sink, closest, did_you_mean, meant
 from ..dims import DimError
+from ..ir.asked import asked
 from ..ops.base import Kind, Op
+from ..record import replace
 from ..source import Span
 from ..syntax import tree
 from . import lists
@@ -256,6 +258,7 @@ def _signature(
     faulty = ctx.faulty or any(_is_open(s) for s in signatures_of(ctx).values())
     for param in () if faulty else ctx.params.values():
         param.kind = param.kind or Kind.NUMBER
+    callees = signatures_of(ctx)
     definition = ir.Definition(
         node.name.id,
         node.kind == "model",
@@ -268,6 +271,7 @@ def _signature(
                 p.span,
                 p.optional,
                 p.fractions,
+                p.bounds,
             )
             for p in ctx.params.values()
         ),
@@ -278,7 +282,14 @@ def _signature(
         tuple(sorted(ctx.streams)),
         tuple(sorted(ctx.modes)),
         node.name.span,
+        ctx.spelled,
     )
+    known = {name: callee.definition for name, callee in callees.items()}
+    loose = asked(definition, known)
+    for param in ctx.params.values():
+        param.asked = param.name in loose
+    params = (replace(p, asked=p.name in loose) for p in definition.params)
+    definition = replace(definition, params=tuple(params))
     weights = ctx.has_weights or any(_has_weights(i) for i in ctx.layers.values())
     broken = ctx.broken or node.broken or ctx.broken_inputs or not ctx.outputs
     return Signature(
@@ -292,7 +303,7 @@ def _signature(
         broken,
         node.broken or ctx.broken_inputs,
         found_sizes(ctx),
-        signatures_of(ctx),
+        callees,
     )
 
 

@@ -50,6 +50,8 @@ def named(
     key = (node, *_meanings(ctx, node))
     if key not in ctx.sized:
         _demand_branches(ctx, node, span)
+        if name is not None:
+            ctx.spelled[name] = name
         name = name or ctx.unused_name(base)
         ctx.sized[key] = ctx.local_size(name, node, span)
     return ctx.sized[key]

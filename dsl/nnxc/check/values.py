@@ -45,6 +45,8 @@ class Param:
     doubtful: bool = False  # a use took it for less than it may turn out to be
     element: Static | None = None  # of a list: what its elements are like
     number: bool = False  # the body computes with it, so it is no window
+    bounds: tuple[float, float] | None = None  # between which its uses need it to be
+    asked: bool = False  # a size that may be below 1, where nothing is made of it
 
 
 class Static(Record):

@@ -56,6 +56,9 @@ class Bounds:
             a, b = b, a
         told = [a - b - (1 if op in ("<", ">") else 0)] if op != "!=" else []
         told += [b - a] if op == "==" else []
+        if a.name is not None and b.value is not None and op != "!=":
+            least = b.value + (op in ("<", ">"))
+            self.least[a.name] = max(least, self.least.get(a.name, UNBOUNDED))
         self.facts += [fact for fact in told if fact not in self.facts]
 
     def least_of(self, value: ir.Static) -> float:

@@ -10,14 +10,16 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from .. import ir
 from ..dims import Dim, const, func, symbol
+from ..ir.asked import elements_in
 from ..ir.fold_statements import expressions, statements
 from ..ir.fold_static import alternatives, givens, mentions
-from ..ops.base import Kind, Op
+from ..ops.base import Kind, Op, Param
 from ..record import replace
 from ..source import Span
+from . import rates
 from .bounds import Bounds, below_of, size_of
 from .needs import Guard, Needs
-from .positive import elements_in, sizes_of
+from .positive import sizes_of
 from .signature import Signature
 
 _SIZES = (Kind.SIZE, Kind.SIZES)
@@ -35,13 +37,7 @@ class _Guards(Needs):
         self.definition, self.known = signature.definition, known
         params = self.definition.params
         sizes = [p for p in params if p.kind is Kind.SIZE]
-        self.own = [
-            p.name
-            for p in sizes
-            if not (
-                p.optional or p.default == ir.Literal(0) or p.name in signature.asked
-            )
-        ]
+        self.own = [p.name for p in sizes if not (p.optional or p.asked)]
         self.locals: set[str] = set()
         self.absent = {p.name for p in params if p.optional}  # what may be none
         self.named: dict[Dim, Dim] = {}  # sizes that locals stand for
@@ -51,9 +47,10 @@ class _Guards(Needs):
             for p in params
             if self.definition.is_model and not p.optional and p.name not in self.own
         }
-        self.own_lists = signature.sized - signature.asked
+        self.rates = rates.own(self.definition)
+        self.own_lists = signature.sized - {p.name for p in params if p.asked}
         self.elements = elements_in(self.definition)
-        least = {p.name: 0.0 if p.name in signature.asked else 1.0 for p in sizes}
+        least = {p.name: 0.0 if p.asked else 1.0 for p in sizes}
         least |= dict.fromkeys(self.definition.inferred, 1.0)
         windows = {p.name for p in params if p.kind is Kind.WINDOW}
         bounds = Bounds(least, signature.sized | windows)
@@ -61,8 +58,11 @@ class _Guards(Needs):
 
     def all(self) -> Iterator[ir.Stmt]:
         """The check of a model's own sizes, and its statements with theirs."""
-        if self.definition.is_model and (self.own or self.own_lists):
+        is_model = self.definition.is_model
+        if is_model and (self.own or self.own_lists):
             yield self.own_sizes()
+        for bounds in dict.fromkeys(self.rates.values()) if is_model else ():
+            yield self.own_rates(bounds)
         yield from self.body(self.definition.body)
 
     def own_sizes(self) -> ir.Stmt:
@@ -73,7 +73,16 @@ class _Guards(Needs):
             refs.insert(0, ir.Literal(1))
         whole = refs[0] if len(refs) == 1 else ir.StaticCall("min", tuple(refs))
         condition = ir.StaticBinary(">=", whole, ir.Literal(1))
-        return Guard(condition, "sizes must be at least 1", self.definition.span)
+        return self.guard(condition, "sizes must be at least 1", self.definition.span)
+
+    def own_rates(self, bounds: rates.Limits) -> ir.Stmt:
+        names = [name for name, own in self.rates.items() if own == bounds]
+        refs = tuple(map(ir.Ref, names))
+        least: ir.Static = refs[0] if len(refs) == 1 else ir.StaticCall("min", refs)
+        most: ir.Static = refs[0] if len(refs) == 1 else ir.StaticCall("max", refs)
+        condition = rates.within(least, most, bounds)
+        what = names[0] if len(names) == 1 else "rates"
+        return self.guard(condition, rates.said(what, bounds), self.definition.span)
 
     def body(self, body: Sequence[ir.Stmt]) -> Iterator[ir.Stmt]:
         for stmt in body:
@@ -136,13 +145,14 @@ class _Guards(Needs):
     def side(
         self, condition: ir.Static, holds: bool, body: Sequence[ir.Stmt]
     ) -> tuple[ir.Stmt, ...]:
-        before, built = self.bounds, self.built
+        before, built, absent = self.bounds, self.built, self.absent
         self.bounds = before.under(condition, holds)
+        self.absent = absent - _present(condition, holds)
         self.built = built and not givens(condition)
         self.conditional += 1
         made = tuple(self.body(body))
         self.conditional -= 1
-        self.bounds, self.built = before, built
+        self.bounds, self.built, self.absent = before, built, absent
         return made
 
     # ------------------------------------------------------------- loops
@@ -159,11 +169,12 @@ class _Guards(Needs):
         if below is not None:
             self.bounds.facts.append(below - 1)
         self.targets(stmt)
-        self.carried(stmt)
+        ends = self.carried(stmt)
         inner = list(self.body(stmt.body))
         for carried in stmt.carried:
             self.value(carried.next, stmt.span)
         inner += self.needed
+        before.least |= ends
         self.bounds, self.counters, self.conditional = before, counters, around
         first, rest = self.hoisted(stmt, inner, below)
         self.needed = [*outer, *first]
@@ -197,19 +208,25 @@ class _Guards(Needs):
                 whole = ir.StaticCall("sum", (ir.Ref(self.elements[count]),))
                 self.bounds.other.append(whole)
 
-    def carried(self, stmt: ir.For) -> None:
-        """Values that change are at least 1 where they begin so and stay so."""
+    def carried(self, stmt: ir.For) -> dict[str, float]:
+        """Values that change are at least 1 where they begin so and stay so: these."""
         lets = [s for s in statements(stmt.body) if isinstance(s, ir.StaticLet)]
-        inside = self.bounds.copy()
-        inside.least |= {c.symbol: 1.0 for c in stmt.carried}
-        for let in lets:
-            inside.let(let.name, let.value)
-        for carried in stmt.carried:
-            ends = self.bounds.least_of(carried.entry), inside.least_of(carried.next)
-            if min(ends) >= 1:
-                self.bounds.least[carried.symbol] = 1.0
-            else:
-                self.bounds.least.pop(carried.symbol, None)
+        names = {c.symbol for c in stmt.carried}
+        self.locals |= names & self.definition.spelled.keys()
+        kept = {c.symbol for c in stmt.carried if self.bounds.least_of(c.entry) >= 1}
+        for name in names:
+            self.bounds.least.pop(name, None)
+        while True:  # what stays so may hang on others that do not
+            inside = self.bounds.copy()
+            inside.least |= dict.fromkeys(kept, 1.0)
+            for let in lets:
+                inside.let(let.name, let.value)
+            nexts = {c.symbol: inside.least_of(c.next) for c in stmt.carried}
+            if all(nexts[name] >= 1 for name in kept):
+                break
+            kept = {name for name in kept if nexts[name] >= 1}
+        self.bounds.least |= dict.fromkeys(kept, 1.0)
+        return dict.fromkeys(kept, 1.0)
 
     def element(self, name: str, values: ir.Static) -> None:
         if self.elements.get(name) in self.bounds.sized:
@@ -243,12 +260,19 @@ class _Guards(Needs):
 
     def layer(self, layer: ir.Layer) -> None:
         """The sizes that weights are made of, and all that a layer is given."""
-        kinds = self.kinds(layer)
+        params = {p.name: p for p in self.params_of(layer)}
         for name, value in layer.args:
             self.value(value, layer.span)
-            size = size_of(value) if kinds.get(name) in _SIZES else None
-            if size is not None:
+            param = params.get(name)
+            size = size_of(value) if param and param.kind in _SIZES else None
+            asks = isinstance(param, ir.Parameter) and param.asked  # then it checks
+            if size is not None and not asks:
                 self.size(size, layer.span)
+            if param and param.bounds:
+                callee = layer.callee
+                entry = callee if isinstance(callee, str) else callee.name
+                what = f"the {name} of {entry}"
+                self.rate(value, param.bounds, what, layer.span)
         for dim in sizes_of(layer):
             self.size(dim, layer.span)
         if layer.count is not None:
@@ -256,11 +280,27 @@ class _Guards(Needs):
         if layer.copies is not None:
             self.size(layer.copies, layer.span)
 
-    def kinds(self, layer: ir.Layer) -> dict[str, Kind]:
+    def params_of(self, layer: ir.Layer) -> tuple[Param | ir.Parameter, ...]:
         callee = layer.callee
         if isinstance(callee, Op):
-            return {p.name: p.kind for p in callee.params}
-        return {p.name: p.kind for p in self.known[callee].definition.params}
+            return callee.params
+        return self.known[callee].definition.params
+
+    def rate(
+        self, value: ir.Static, bounds: rates.Limits, what: str, span: Span
+    ) -> None:
+        """A number between bounds."""
+        if isinstance(value, ir.StaticIf):
+            for part, holds in ((value.then, True), (value.orelse, False)):
+                with self.only(value.condition, holds):
+                    self.rate(part, bounds, what, span)
+        elif not rates.keeps(value, bounds, self.rates):
+            condition = rates.within(value, value, bounds)
+            if isinstance(value, ir.Ref) and value.name in self.absent:
+                none = ir.StaticBinary("==", value, ir.Literal(None))
+                condition = ir.StaticBinary("or", none, condition)
+            what = self.words.of(value) if isinstance(value, ir.Ref) else what
+            self.need(condition, rates.said(what, bounds), span)
 
     def size(self, dim: Dim, span: Span) -> None:
         """A size that is at least 1."""
@@ -276,7 +316,7 @@ class _Guards(Needs):
             if dim.name in self.absent:
                 none = ir.StaticBinary("==", ir.Ref(dim.name), ir.Literal(None))
                 condition = ir.StaticBinary("or", none, condition)
-            self.need(condition, f"{dim} must be at least 1", span)
+            self.need(condition, f"{self.words.size(dim)} must be at least 1", span)
 
     def is_optional(self, value: ir.Static) -> bool:
         """Whether a value may be none."""
@@ -288,6 +328,18 @@ class _Guards(Needs):
             )
             for found in alternatives(value)
         )
+
+
+def _present(condition: ir.Static, holds: bool) -> set[str]:
+    """The names that are not none where a condition holds, or does not."""
+    match condition:
+        case ir.StaticUnary("not", inner):
+            return _present(inner, not holds)
+        case ir.StaticBinary("and" | "or" as op, left, right) if (op == "and") is holds:
+            return _present(left, holds) | _present(right, holds)
+        case ir.StaticBinary("==" | "!=" as op, ir.Ref(name), ir.Literal(None)):
+            return {name} if (op == "!=") is holds else set()
+    return set()
 
 
 def _once(checks: Sequence[Guard]) -> Iterator[Guard]:

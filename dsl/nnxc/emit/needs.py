@@ -12,12 +12,16 @@ from ..ir.fold_tensors import operands
 from ..ops.base import Kind
 from ..source import Span
 from .bounds import Bounds, computed_in, size_of
+from .words import Words
 
 _LISTS = (Kind.LIST, Kind.SIZES, Kind.INTS, Kind.NUMBERS)
 
 
 class Guard(ir.Require):
-    """A check that the spec does not ask for."""
+    """A check that the spec does not ask for. `shows` are the names whose values its message tells,
+    and what the spec calls them."""
+
+    shows: tuple[tuple[str, str], ...] = ()
 
 
 class Needs:
@@ -25,6 +29,7 @@ class Needs:
 
     def __init__(self, definition: ir.Definition, bounds: Bounds):
         self.bounds = bounds
+        self.words = Words(definition)
         self.params = {p.name for p in definition.params}
         self.lists = {p.name for p in definition.params if p.kind in _LISTS}
         self.counters: dict[str, Dim] = {}  # of loops around, whose end is known
@@ -32,6 +37,9 @@ class Needs:
         self.conditional = 0  # how many `if`s are around
         self.when: list[ir.Static] = []  # what need not hold for a value to be computed
         self.needed: list[Guard] = []
+
+    def guard(self, condition: ir.Static, message: str, span: Span) -> Guard:
+        return Guard(condition, message, span, shows=self.words.names_in(condition))
 
     def expression(self, expr: ir.Expr) -> None:
         """All that is computed in a tensor, unless only a call knows whether it is."""
@@ -130,17 +138,17 @@ class Needs:
             self.divisor(value.right, span)
         elif not self.bounds.nonzero(value):
             condition = ir.StaticBinary("!=", sized(value), ir.Literal(0))
-            self.need(condition, f"{shown(value)} must not be 0", span)
+            self.need(condition, f"{self.words.of(value)} must not be 0", span)
 
     def call(self, name: str, args: Sequence[ir.Static], span: Span) -> None:
         match name, args:
             case ("log" | "log2"), (value,) if self.bounds.least_of(value) <= 0:
                 if value not in self.bounds.other:
-                    text = f"`{name}` of {shown(value)} needs a number above 0"
+                    text = f"`{name}` of {self.words.of(value)} needs a number above 0"
                     condition = ir.StaticBinary(">", sized(value), ir.Literal(0))
                     self.need(condition, text, span)
             case "sqrt", (value,) if self.bounds.least_of(value) < 0:
-                text = f"`sqrt` of {shown(value)} needs a number of 0 or more"
+                text = f"`sqrt` of {self.words.of(value)} needs a number of 0 or more"
                 condition = ir.StaticBinary(">=", sized(value), ir.Literal(0))
                 self.need(condition, text, span)
             case ("min" | "max"), (ir.Ref(values),):
@@ -180,7 +188,11 @@ class Needs:
         length = func("len", symbol(name))
         condition = ir.StaticBinary(">=", ir.Size(length), ir.Size(count))
         values = "value" if count.value == 1 else "values"
-        self.need(condition, f"{name} must have {count} {values} or more", span)
+        self.need(
+            condition,
+            f"{name} must have {self.words.size(count)} {values} or more",
+            span,
+        )
 
     def has(self, name: str, count: Dim) -> bool:
         """Whether a list is known to have so many values, or is none that a caller gives."""
@@ -194,7 +206,7 @@ class Needs:
         self.bounds.told.append((condition, tuple(self.when)))
         for other in reversed(self.when):
             condition = ir.StaticBinary("or", other, condition)
-        self.needed.append(Guard(condition, message, span))
+        self.needed.append(self.guard(condition, message, span))
         if not self.when:
             self.bounds = self.bounds.under(condition)
 
@@ -213,24 +225,6 @@ def sized(value: ir.Static) -> ir.Static:
     """A value as a size, where it is one, so that it is compared in one form."""
     dim = size_of(value)
     return value if dim is None or dim.name is not None else ir.Size(dim)
-
-
-def shown(value: ir.Static) -> str:
-    """A value in a message."""
-    dim = size_of(value)
-    if dim is not None:
-        return str(dim)
-    match value:
-        case ir.StaticCall(name, args):
-            return f"{name}({', '.join(map(shown, args))})"
-        case ir.StaticBinary(op, left, right):
-            parts = (f"({t})" if " " in t else t for t in map(shown, (left, right)))
-            return f" {op} ".join(parts)
-        case ir.Literal(inner):
-            return str(inner)
-        case ir.StaticIndex(values, index):
-            return f"{shown(values)}[{shown(index)}]"
-    return "this value"
 
 
 def _below_0(value: ir.Static) -> bool:

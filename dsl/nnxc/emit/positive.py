@@ -1,14 +1,13 @@
-"""Which parameters of a definition are lists of sizes, and which conditions ask for."""
+"""Which parameters of a definition are lists of sizes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from .. import ir
 from ..dims import Dim, Func
-from ..ir.fold_statements import declared, expressions, statements
-from ..ir.fold_static import mentions
-from ..ir.fold_tensors import walk
+from ..ir.asked import elements_in
+from ..ir.fold_statements import declared
 from ..ops.base import Kind, Op
 from .statics import as_size
 
@@ -29,78 +28,6 @@ def sized(
             found |= _handed_on(item, known)
     lists = {p.name for p in definition.params if _whole(p)}
     return frozenset(found & lists)
-
-
-def asked(
-    definition: ir.Definition, known: Mapping[str, frozenset[str]]
-) -> frozenset[str]:
-    """The parameters that conditions ask for, here or in the blocks inside: such a size may be 0
-    where a condition says what then is; `known` are those of the blocks."""
-    elements = elements_in(definition)
-    found: set[str] = set()
-    for condition in _conditions(definition.body):
-        names = _asked_in(condition)
-        found |= names | {elements[n] for n in names if n in elements}
-    for item in declared(definition.body):
-        if isinstance(item, ir.Layer) and isinstance(item.callee, str):
-            for name, value in item.args:
-                found |= mentions(value) if name in known[item.callee] else set()
-    return frozenset(found & {p.name for p in definition.params})
-
-
-def _asked_in(condition: ir.Static) -> set[str]:
-    """The names of a condition, but for lists whose length it asks for."""
-    match condition:
-        case ir.StaticCall("len"):
-            return set()
-        case ir.StaticUnary(operand=operand):
-            return _asked_in(operand)
-        case ir.StaticBinary(left=left, right=right):
-            return _asked_in(left) | _asked_in(right)
-    return mentions(condition)
-
-
-def _conditions(body: Sequence[ir.Stmt]) -> Iterator[ir.Static]:
-    for stmt in statements(body):
-        values: list[ir.Static] = []
-        match stmt:
-            case ir.If(condition):
-                yield condition
-            case ir.StaticLet(value=value):
-                values.append(value)
-            case ir.Declare(layer):
-                values += [value for _, value in layer.args]
-        for value in values:
-            if isinstance(value, ir.StaticIf):
-                yield value.condition
-        for expr in (part for whole in expressions(stmt) for part in walk(whole)):
-            if isinstance(expr, ir.Choose):
-                yield expr.condition
-
-
-def elements_in(definition: ir.Definition) -> dict[str, str]:
-    """The variables of loops, and the lists that they are elements of."""
-    found: dict[str, str] = {}
-    for stmt in statements(definition.body):
-        match stmt:
-            case ir.For((_, name), ir.StaticCall("enumerate", (values,))):
-                found[name] = _list(values)
-            case ir.For(names, ir.StaticCall("zip", lists)) if len(names) == len(lists):
-                pairs = zip(names, lists, strict=True)
-                found |= {name: _list(values) for name, values in pairs}
-            case ir.For((name,), values):
-                found[name] = _list(values)
-    return {name: list_ for name, list_ in found.items() if list_}
-
-
-def _list(values: ir.Static) -> str:
-    """The list whose elements these are; an empty text where there is none."""
-    match values:
-        case ir.Ref(name):
-            return name
-        case ir.StaticCall("reversed", (inner,)) | ir.StaticSlice(inner):
-            return _list(inner)
-    return ""
 
 
 def _dims(

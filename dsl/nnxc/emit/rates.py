@@ -1,31 +1,49 @@
-"""Parameters that are probabilities, since layers take them for such."""
+"""Probabilities that a constructor is given: between 0 and 1, which layers do not check."""
 
 from __future__ import annotations
 
+import math
+
 from .. import ir
-from ..ir.fold_statements import declared
-from ..ops.base import Op
-from .signature import Names
+
+Limits = tuple[float, float]
 
 
-def rates(model: str, names: Names) -> list[str]:
-    """The attributes of a Config that are from 0 to 1 wherever they are used."""
-    signature = names.signatures[model]
-    arguments = signature.arguments
-    return [arguments[name] for name in _rates(model, names) if name in arguments]
+def own(definition: ir.Definition) -> dict[str, Limits]:
+    """The parameters that have bounds, and are always numbers."""
+    params = definition.params
+    return {p.name: p.bounds for p in params if p.bounds and not p.optional}
 
 
-def _rates(definition: str, names: Names) -> list[str]:
-    found: list[str] = []
-    for layer in declared(names.signatures[definition].definition.body):
-        if isinstance(layer, ir.Layer):
-            bounded = _bounded(layer.callee, names)
-            given = [value for name, value in layer.args if name in bounded]
-            found += [value.name for value in given if isinstance(value, ir.Ref)]
-    return list(dict.fromkeys(found))
+def within(least: ir.Static, most: ir.Static, bounds: Limits) -> ir.Static:
+    """The condition that no value is out of bounds, given the least and the greatest."""
+    low, high = map(ir.Literal, bounds)
+    above = ir.StaticBinary(">=", least, low)
+    if bounds[1] == math.inf:
+        return above
+    return ir.StaticBinary("and", above, ir.StaticBinary("<=", most, high))
 
 
-def _bounded(callee: Op | str, names: Names) -> list[str]:
-    if isinstance(callee, str):
-        return _rates(callee, names)
-    return [p.name for p in callee.params if p.bounds == (0, 1)]
+def said(what: str, bounds: Limits) -> str:
+    """What a broken bound is told as."""
+    low, high = bounds
+    if high == math.inf:
+        return f"{what} must be at least {low}"
+    return f"{what} must be between {low} and {high}"
+
+
+def keeps(value: ir.Static, bounds: Limits, known: dict[str, Limits]) -> bool:
+    """Whether a value is within bounds, wherever those of the names are `known`."""
+    low, high = bounds
+    match value:
+        case ir.Literal(int() | float() as number):
+            return low <= number <= high
+        case ir.Ref(name) if name in known:
+            return low <= known[name][0] and known[name][1] <= high
+        case ir.StaticBinary("*", left, right) | ir.StaticBinary(
+            "-", ir.Literal(1) as left, right
+        ):
+            return bounds == (0, 1) and all(
+                keeps(v, bounds, known) for v in (left, right)
+            )
+    return False

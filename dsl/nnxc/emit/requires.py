@@ -9,6 +9,7 @@ from .. import ir
 from ..dims import Dim, Func
 from ..ir.fold_static import mentions
 from . import text as t
+from .needs import Guard
 from .scope import Scope
 from .statics import size, static
 
@@ -51,15 +52,19 @@ def _reduced(difference: Dim, op: str) -> Dim:
 def broken(stmt: ir.Require, scope: Scope) -> str:
     """The message of the error: what must hold, and the values for which it does not."""
     said = stmt.message
-    if len(said) > _LONG:
+    if len(said) > _LONG and not isinstance(stmt, Guard):
         test = negated(ir.StaticUnary("not", stmt.condition), scope)
         said = f"needs {test}".replace("cfg.", "")
-    values = [scope.symbol(name) for name in sorted(mentions(stmt.condition))]
-    if not values:
+    shows = stmt.shows if isinstance(stmt, Guard) else _names(stmt.condition)
+    if not shows:
         return t.quoted(said)
-    shown = ", ".join(f"{v.removeprefix('cfg.')}={{{v}}}" for v in values)
+    shown = ", ".join(f"{name}={{{scope.symbol(own)}}}" for own, name in shows)
     said = said.replace("{", "{{").replace("}", "}}")
     return f"f{t.quoted(f'{said}, got {shown}')}"
+
+
+def _names(condition: ir.Static) -> list[tuple[str, str]]:
+    return [(name, name) for name in sorted(mentions(condition))]
 
 
 def negated(condition: ir.Static, scope: Scope) -> str:
@@ -71,6 +76,13 @@ def _negated(condition: ir.Static, scope: Scope) -> t.Text:
     match condition:
         case ir.StaticBinary("or", left, right):
             return t.binary("and", _negated(left, scope), _negated(right, scope))
+        case ir.StaticBinary(
+            "and", ir.StaticBinary(">=", value, low), ir.StaticBinary("<=", same, high)
+        ) if (value == same):
+            parts = [static(part, scope).at(t.BITOR) for part in (low, value, high)]
+            return t.Text(f"not {' <= '.join(parts)}", t.NOT)
+        case ir.StaticBinary("and", left, right):
+            return t.binary("or", _negated(left, scope), _negated(right, scope))
         case ir.StaticUnary("not", ir.StaticBinary(op, left, right)) if op in _NEGATED:
             return _negated(ir.StaticBinary(_NEGATED[op], left, right), scope)
         case ir.StaticBinary(op, ir.Size(left), ir.Size(right)) if op in ("==", "!="):

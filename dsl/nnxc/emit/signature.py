@@ -31,7 +31,6 @@ from .names import (
     Namespace,
 )
 from .options import Options
-from .positive import asked as asked_in
 from .positive import sized
 
 # What every class that has a use for them takes: of activations, of weights.
@@ -65,7 +64,6 @@ class Signature(Record):
     has_weights: bool  # whatever its parameters
     has_cache: bool  # layers inside keep what they have seen of a sequence
     sized: frozenset[str]  # parameters that are lists of sizes
-    asked: frozenset[str]  # parameters that conditions ask for
     output: str | None = None  # the class of its outputs, where they have names
 
     @property
@@ -188,7 +186,6 @@ def _signature(
             {name: callee.sized for name, callee in known.items()},
             {name: callee.definition for name, callee in known.items()},
         ),
-        asked_in(definition, {name: callee.asked for name, callee in known.items()}),
         output,
     )
 

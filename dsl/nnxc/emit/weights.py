@@ -15,7 +15,6 @@ from ..record import Record
 from . import text as t
 from .names import snake
 from .options import Options
-from .rates import rates
 from .scope import Scope
 from .signature import Names, Signature, is_scanned
 from .statics import static, static_call
@@ -70,7 +69,7 @@ def weights_view(
         reads=section.reads,
         settings=", ".join(settings),
         assumed=_assumed(section, signature),
-        rates=t.literal(found).text if (found := rates(section.model, names)) else "",
+        rates=_rates(signature),
         keys=t.literal(_read(section)).text,
         load=give(f"load_pretrained{suffix}"),
         parameters=_parameters(section, signature, inferred),
@@ -321,6 +320,13 @@ def _alternatives(value: ir.Recorded) -> tuple[list[str], ir.Recorded]:
 def _either(keys: list[str], default: Text) -> Text:
     shown = ", ".join(map(t.quoted, keys))
     return Text(f"given.either({shown}, default={default.text})")
+
+
+def _rates(signature: Signature) -> str:
+    """The attributes of a Config that are from 0 to 1."""
+    params = signature.definition.params
+    found = [signature.arguments[p.name] for p in params if p.bounds == (0, 1)]
+    return t.literal(found).text if found else ""
 
 
 def _keys(value: ir.Recorded) -> list[str]:

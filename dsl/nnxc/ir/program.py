@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ..ops.base import Kind, Op
-from ..record import Record
+from ..record import Record, field
 from ..shapes import Outputs, TensorType
 from ..source import Span
 from .statements import Stmt
@@ -23,6 +25,8 @@ class Parameter(Record):
     span: Span
     optional: bool = False
     fractions: bool = False  # of a list: its numbers need not be whole
+    bounds: tuple[float, float] | None = None  # of a number, both included
+    asked: bool = False  # a size that may be below 1, where nothing is made of it
 
 
 class ModelInput(Record):
@@ -37,7 +41,8 @@ class ModelInput(Record):
 class Definition(Record):
     """A block or model. `inferred` are axes that weights depend on: constructor arguments ahead of
     the parameters, passed by the compiler of the caller. `streams` are what a call draws from,
-    blocks inside included; `modes` likewise."""
+    blocks inside included; `modes` likewise. `spelled` are the static locals that the spec names,
+    and how it does."""
 
     name: str
     is_model: bool
@@ -50,6 +55,9 @@ class Definition(Record):
     streams: tuple[str, ...]
     modes: tuple[str, ...]
     span: Span
+    spelled: Mapping[str, str] = field(
+        default_factory=dict
+    )  # static locals -> as written
 
     @property
     def result(self) -> Type:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Container, Mapping
 from enum import Enum
 from types import MappingProxyType
@@ -87,9 +88,21 @@ class Param(Record):
     optional: bool = False  # `none` may be written
     positional: bool = True
     bounds: tuple[float, float] | None = None  # of a NUMBER, both included
+    empty: bool = False  # of a SIZE: it may be below 1, where nothing is made of it
     # Of a SIZE that shapes weights: the parameter that it equals where it is `none`; an
     # empty text where there is none such, so that it is told apart when the spec is read.
     absent: str | None = None
+
+    def beyond(self, number: object) -> str | None:
+        """What keeps a number from being within the bounds, where it is not."""
+        if self.bounds is None or not isinstance(number, (int, float)):
+            return None
+        low, high = self.bounds
+        if low <= number <= high:
+            return None
+        if high == math.inf:
+            return f"`{self.name}` is at least {low}"
+        return f"`{self.name}` is between {low} and {high}"
 
 
 class Input(Record):
