@@ -148,3 +148,31 @@ def test_a_name_of_both_sides_excludes_nothing() -> None:
     lines = 'mixer[i].a = "{i}.t"\n    more[i].kernel = "{i}.t"'
     found = driver.analyse(text.replace("LINES", lines)).diagnostics
     assert [d.code for d in found] == ["N608"]
+
+
+COPIES = """
+block Expert(hidden):
+    input x: [B, T, d]
+    return x -> Linear(hidden, bias=false) as up -> relu -> Linear(d, bias=false) as down
+
+model Net(d = 4, experts = 3, layers = 2):
+    input x: [B, experts, T, d]
+    for i in range(layers):
+        x = x -> Expert(5, each=experts) as expert
+    return x -> mean(axis=1) -> Expert(6) as shared
+
+weights Net from "net.{path}":
+    expert[i] = "layers.{i}.experts.{e}.{path}" -> stack
+    Expert.up, Expert.down = "w1", "w2"
+"""
+
+
+def test_inner_names_of_copies_are_stacked_as_their_block_is() -> None:
+    (section,) = program(COPIES).weights
+    found = {name: row.join for row in section.rows for name in row.names}
+    assert found == {
+        "layers.{0}.experts.{1}.w1.weight": "stack",
+        "layers.{0}.experts.{1}.w2.weight": "stack",
+        "net.shared.w1.weight": "",
+        "net.shared.w2.weight": "",
+    }

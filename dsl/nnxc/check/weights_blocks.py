@@ -24,6 +24,7 @@ class Cover(Record):
 
     path: tuple[Part, ...]
     name: str
+    stack: tree.Stage | None = None  # where the weights of a block's copies are stacked
 
     def fits(self, path: ir.Path) -> bool:
         """Whether it holds for what lies there."""
@@ -213,7 +214,25 @@ def _covers(ctx: Context, line: tree_weights.Stored) -> Iterator[Cover]:
     for node, value in zip(line.paths, line.values, strict=True):
         source = value.source if isinstance(value, tree.Pipe) else value
         if isinstance(source, tree.String):
-            yield Cover(_path(ctx, node), source.value)
+            yield Cover(_path(ctx, node), source.value, _stack(value))
+
+
+def _stack(value: tree.Expr) -> tree.Stage | None:
+    """The conversion of a right side that makes one weight of those of many copies."""
+    for stage in value.stages if isinstance(value, tree.Pipe) else ():
+        match stage.value:
+            case tree.Name("stack"):
+                return stage
+    return None
+
+
+def _stacked(value: tree.Expr, stage: tree.Stage | None) -> tree.Expr:
+    """A right side, stacked as that of the block is."""
+    if stage is None or _stack(value):
+        return value
+    if isinstance(value, tree.Pipe):
+        return replace(value, stages=(*value.stages, stage))
+    return tree.Pipe(value, (stage,), span=value.span)
 
 
 def _best(covers: Sequence[Cover], path: ir.Path) -> list[Cover]:
@@ -259,7 +278,9 @@ def _at(
     return replace(
         line,
         paths=tuple(_under((*cover.path, *rest), node) for node in line.paths),
-        values=tuple(_prefixed(begin, value) for value in line.values),
+        values=tuple(
+            _stacked(_prefixed(begin, value), cover.stack) for value in line.values
+        ),
     )
 
 
