@@ -114,3 +114,70 @@ def test_what_parts_do_not_share_is_refused(loss: str) -> None:
     assert nnxc.compile(spec).ok
     found = nnxc.compile(f"{spec}    accumulate = 2\n").diagnostics
     assert [d.code for d in found] == ["N519"]
+
+
+MODEL = """
+block Inner(each = true):
+    input x: [B, T, d], at: int[B], way: int[B, T]
+    {body}
+    return x
+
+model Net(d = 4):
+    input x: [B, T, d], at: int[B], way: int[B, T]
+    y = Inner()(x, at, way)
+    return y=y -> Linear(3) as head, level=mean(y)
+
+train Net:
+    batch x: [B, T, d], at: int[B], way: int[B, T], y: int[B, T]
+    out = model(x, at, way)
+    loss = cross_entropy(out.y, y)
+    optimizer = sgd(0.5)
+    accumulate = 2
+"""
+USED = "x = x * astype(at, float)[:, none, none] + astype(way, float)[..., none]\n    "
+USED += "x = x if each else 2 * x\n    "
+TOGETHER = (
+    "x = x - mean(x, axis=B)",
+    "x = softmax(x, axis=0)",
+    "x = x / norm(x)",
+    "x = x - x[0]",
+    "x = x[::-1]",
+    "x = x * B",
+    "x = x + arange(B)[:, none, none]",
+    'x = x + einsum("b t d, a t d -> b a", x, x)[:, :1, none]',
+    'x = x -> rearrange("b t d -> t d b") -> softmax -> rearrange("t d b -> b t d")',
+    "for i in range(2):\n        y = x\n        x = y - mean(y, axis=[B, T])",
+    "scan xb in x over B with h = zeros([T, d]):\n        h = 0.5 * h + xb\n        collect hs = h\n"
+    "    x = hs",
+    "if each:\n        x = x - max(x, axis=B)",
+    "x = (x - mean(x, axis=0)) if each else x",
+    "total = [x]\n    for i in range(2):\n        total.append(cumsum(x, axis=0))\n    x = total[-1]",
+)
+ALONE = (
+    "x = x + x[arange(B), at][:, none]",
+    "rows = arange(B)\n    x = x + x[rows, at][:, none]",
+    "x += x -> LayerNorm -> Attention(2)",
+    "x = x -> BatchNorm",
+    "x = x -> GRU(d)",
+    "x = (x -> Dropout(0.5)) + normal([B, T, d], rng=noise)",
+    "x = x + softmax(x, axis=T) + mean(x, axis=[1, 2], keepdims=true) + positions(x)[..., none]",
+    'x = x -> rearrange("b t d -> (b t) d") -> Linear(d) -> LayerNorm -> [B, T, d]',
+    'x = x -> rearrange("b t (h k) -> b h t k", h=2) -> softmax -> rearrange("b h t k -> b t (h k)")',
+    "param w: [d, d] = lecun_normal\n    x = x + broadcast(w[0], [B, T, d]) + matmul(x, w)",
+    "scan xt in x over T with h = zeros([B, d]):\n        h = 0.5 * h + xt\n        collect hs = h\n"
+    "    x = hs",
+    "x = x + (way -> Embed(9, d)) + one_hot(at, d)[:, none]",
+    "a, b = split(x, 2)\n    x = concat(b, a, axis=-1) + take(x, way % T, axis=1)",
+    "x = x -> Conv(d, [3])",
+)
+
+
+@pytest.mark.parametrize("body", TOGETHER)
+def test_a_model_that_compares_examples_is_refused(body: str) -> None:
+    (found,) = nnxc.compile(MODEL.format(body=USED + body)).diagnostics
+    assert found.code == "N519" and found.related
+
+
+@pytest.mark.parametrize("body", ALONE)
+def test_a_model_of_single_examples_is_not(body: str) -> None:
+    assert not nnxc.compile(MODEL.format(body=USED + body)).diagnostics

@@ -101,10 +101,10 @@ def _selects(body: tuple[tree.Statement, ...], goal: ir.Objective) -> Span:
 
 
 def _definitions(signature: Signature) -> dict[str, ir.Definition]:
-    """The blocks that are somewhere inside, by name."""
-    found: dict[str, ir.Definition] = {}
-    for name, inner in signature.callees.items():
-        found |= {name: inner.definition, **_definitions(inner)}
+    """What it defines, and the blocks that are somewhere inside, by name."""
+    found = {signature.definition.name: signature.definition}
+    for inner in signature.callees.values():
+        found |= _definitions(inner)
     return found
 
 
@@ -126,12 +126,23 @@ def _weight(ctx: Context, goal: Goal, parts: Parts) -> ir.Expr | None:
     assert goal.loss is not None
     if goal.accumulate is None:
         return None
-    mean = weight_of(goal.loss, (*parts.shared, *ctx.body, *goal.body), parts.batch)
+    body = (*parts.shared, *ctx.body, *goal.body)
+    models = {"model": ctx.name, **{f.name: f.model for f in parts.frozen}}
+    known = {
+        name: definition
+        for model in models.values()
+        for name, definition in _definitions(parts.models[model]).items()
+    }
+    mean, mixed = weight_of(goal.loss, body, parts.batch, models, known)
     if mean is not None:
         return mean.weight
     text = "the loss of several batches does not follow from their losses"
     help = "make it one mean over the batch: `mean(...)`, or a loss with `where=`"
-    ctx.error("N519", text, goal.loss.span, help=help)
+    related: tuple[Label, ...] = ()
+    if mixed is not None:
+        help = "leave out `accumulate`, or compute this of each example"
+        related = (Label(mixed, "this is of several examples at once"),)
+    ctx.error("N519", text, goal.loss.span, help=help, related=related)
     parts.broken = True
     return None
 

@@ -6,13 +6,15 @@ much counts in it: by the number of its examples, all alike, or by a mask.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, TypeAlias
 
 from .. import ir
 from ..ir.fold_tensors import operands, placeless, rebuilt
 from ..ops import MODEL_OPS
 from ..shapes import ListType, TensorType
+from ..source import Span
+from ..stepwise import Examples, Found, first
 
 
 class Constant(NamedTuple):
@@ -39,18 +41,42 @@ class Mixed(NamedTuple):
     """Anything else: of the whole batch it is not what it is of its parts."""
 
 
-Kind = Constant | Rows | Total | Mean | Mixed
+class Several(NamedTuple):
+    """What a model gives, one by one."""
+
+    kinds: tuple[Kind, ...]
+
+
+Kind: TypeAlias = "Constant | Rows | Total | Mean | Mixed | Several"
 
 
 def weight_of(
-    loss: ir.Expr, body: Sequence[ir.Stmt], batch: Sequence[ir.ModelInput]
-) -> Mean | None:
-    """How a loss is a mean over its batch; None where it is none that can be taken apart."""
-    return _Reader(body, batch).loss(loss)
+    loss: ir.Expr,
+    body: Sequence[ir.Stmt],
+    batch: Sequence[ir.ModelInput],
+    models: Mapping[str, str],
+    known: Mapping[str, ir.Definition],
+) -> tuple[Mean | None, Span | None]:
+    """How a loss is a mean over its batch; None where it is none that can be taken apart, and where
+    a model computes with several examples at once, if that is why. `models` are those that are
+    called, by their names in the train, and `known` all definitions."""
+    reader = _Reader(body, batch, models, Examples(known))
+    mean = reader.loss(loss)
+    if mean is None and reader.mixed and _Reader(body, batch, {}, None).loss(loss):
+        return None, reader.mixed
+    return mean, None
 
 
 class _Reader:
-    def __init__(self, body: Sequence[ir.Stmt], batch: Sequence[ir.ModelInput]):
+    def __init__(
+        self,
+        body: Sequence[ir.Stmt],
+        batch: Sequence[ir.ModelInput],
+        models: Mapping[str, str],
+        examples: Examples | None,
+    ):
+        self.models, self.examples = models, examples
+        self.mixed: Span | None = None
         self.kinds: dict[str, Kind] = {f.name: Rows() for f in batch}
         self.values: dict[str, ir.Expr] = {}
         firsts = [f.type.axes[0].size for f in batch if f.type.axes]
@@ -61,8 +87,9 @@ class _Reader:
 
     def _assign(self, stmt: ir.Assign) -> None:
         kind = self.kind(stmt.value)
-        for target in stmt.targets:
-            self.kinds[target] = kind
+        several = isinstance(kind, Several) and len(stmt.targets) > 1
+        for place, target in enumerate(stmt.targets):
+            self.kinds[target] = kind.kinds[place] if several else kind  # type: ignore[union-attr]
         if len(stmt.targets) == 1:
             self.values[stmt.targets[0]] = stmt.value
 
@@ -95,14 +122,16 @@ class _Reader:
                 return self.kinds.get(name, Constant())
             case ir.Scalar():
                 return Constant()
-            case ir.ModelCall(args=args):
-                return self._given(expr, [self.kind(a) for _, a in args])
+            case ir.ModelCall():
+                return self._model(expr)
             case ir.Operator(op, operands=(left, right)):
                 return self._operator(expr, op, left, right)
             case ir.Operator("-", operands=(value,)) | ir.Cast(value=value):
                 return self.kind(value)
-            case ir.Item(value=value):
-                return self._given(expr, [self.kind(value)])
+            case ir.Item(value, index):
+                whole = self.kind(value)
+                one = whole.kinds[index] if isinstance(whole, Several) else whole
+                return self._given(expr, [one])
             case ir.Let(name, value, inner):
                 self._assign(ir.Assign((name,), value, expr.span))
                 return self.kind(inner)
@@ -111,6 +140,27 @@ class _Reader:
             case ir.OpCall(op=op, stream=stream) if stream or op.streams:
                 return Rows() if self._has_rows(expr) else Mixed()
         return self._each(expr, [self.kind(part) for part in operands(expr)])
+
+    def _model(self, expr: ir.ModelCall) -> Kind:
+        """What a model gives: of one example each, as far as its own code says."""
+        kind = self._given(expr, [self.kind(value) for _, value in expr.args])
+        if self.examples is None or isinstance(kind, Constant):
+            return kind
+        args = [(name, value.type) for name, value in expr.args]
+        name = self.models[expr.model]
+        rows = sorted(self.rows)
+        found = [self.examples.of_call(name, args, row, expr.span) for row in rows]
+        return self._apart(kind, found)
+
+    def _apart(self, kind: Kind, found: Sequence[Found]) -> Kind:
+        """Of several values, those that are not of one example each are mixed."""
+        several = [f for f in found if isinstance(f, tuple)]
+        if several and len(several) == len(found):
+            parts = zip(*several, strict=True)
+            return Several(tuple(self._apart(kind, part) for part in parts))
+        mixed = next((span for f in found if (span := first(f))), None)
+        self.mixed = self.mixed or mixed
+        return Mixed() if mixed else kind
 
     def _given(self, expr: ir.Expr, kinds: list[Kind]) -> Kind:
         """What the model gives: a number may be anything of the batch."""

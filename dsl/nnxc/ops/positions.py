@@ -218,7 +218,7 @@ ENTRIES: tuple[Op, ...] = (
         inputs=(Input("segments", "int", scalar=False),),
         shape=_segment_positions,
         helper=SEGMENT_POSITIONS,
-        along=Along.WHOLE,
+        along=Along.LAST,
         examples=(Example({}, ("int: B T",)), Example({}, ("int: T",))),
     ),
     Op(

@@ -6,6 +6,9 @@ layer that keeps what it has seen; all else must treat each entry by itself.
 
 from __future__ import annotations
 
+from .examples import Examples as Examples
+from .examples import Found as Found
+from .examples import first as first
 from .program import Problem as Problem
 from .program import logits_of as logits_of
 from .program import stepwise as stepwise

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from .. import ir
 from ..record import replace
 from ..shapes import TensorType
-from .time import AHEAD, axis_of
+from .time import AHEAD, LEAD, axis_of, carries
 
 
 def one_copy(expr: ir.Apply) -> ir.Apply:
@@ -29,6 +31,27 @@ def unmerged(type_: ir.Type, batch: str) -> bool:
     if place is None or place == AHEAD or not isinstance(type_, TensorType):
         return True
     return type_.sizes[place].name == batch
+
+
+def declared_as(
+    callee: ir.Definition, args: Sequence[tuple[str, ir.Type]], axis: str
+) -> set[str | None]:
+    """What a block calls an axis of the values that it gets."""
+    found: set[str | None] = set()
+    for name, type_ in args:
+        if not carries(type_, axis):
+            continue
+        place = axis_of(type_, axis)
+        declared = next(i.type for i in callee.inputs if i.name == name)
+        if place is None or not isinstance(type_, TensorType):
+            found.add(None)
+            continue
+        if place != AHEAD and declared.lead:
+            place = max(place - type_.rank + declared.rank, AHEAD)
+        elif place == AHEAD and not declared.lead:
+            return {None}
+        found.add(LEAD if place == AHEAD else declared.sizes[place].name)
+    return found
 
 
 def taken_apart(expr: ir.Subscript, type_: TensorType) -> set[int]:

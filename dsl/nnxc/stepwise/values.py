@@ -15,7 +15,7 @@ from ..source import Span
 from . import stand_ins
 from .along import ALONG, MIXED, Worked, works_along
 from .limits import UNTOLD, Limits, Source, source_of, table_of
-from .places import one_copy, taken_apart, unmerged
+from .places import declared_as, one_copy, taken_apart, unmerged
 from .rewriting import Given, Rewriting
 from .time import (
     AHEAD,
@@ -264,8 +264,8 @@ class Values:
         """A block takes its sequence along the one axis that its inputs declare."""
         callee = self.work.known[name]
         args = [(n, v.type) for n, v in one_copy(expr).args]
-        times = self._declared(callee, args, self.axes.time)
-        batches = self._declared(callee, args, self.axes.batch)
+        times = declared_as(callee, args, self.axes.time)
+        batches = declared_as(callee, args, self.axes.batch)
         if not times:
             self.work.no_sequence(name, expr.span)
             if any(carries(type_, self.axes.batch) for _, type_ in args):
@@ -292,26 +292,6 @@ class Values:
         new = {n: layer.sizes.get(n) or sizes[n] for n in inferred if n in sizes}
         if new != layer.sizes:
             self.swapped[id(layer)] = replace(layer, sizes={**layer.sizes, **new})
-
-    def _declared(
-        self, callee: ir.Definition, args: list[tuple[str, ir.Type]], axis: str
-    ) -> set[str | None]:
-        """What a block calls an axis of the values that it gets."""
-        found: set[str | None] = set()
-        for name, type_ in args:
-            if not carries(type_, axis):
-                continue
-            place = axis_of(type_, axis)
-            declared = next(i.type for i in callee.inputs if i.name == name)
-            if place is None or not isinstance(type_, TensorType):
-                found.add(None)
-                continue
-            if place != AHEAD and declared.lead:
-                place = max(place - type_.rank + declared.rank, AHEAD)
-            elif place == AHEAD and not declared.lead:
-                return {None}
-            found.add("..." if place == AHEAD else declared.sizes[place].name)
-        return found
 
     def _once(self, layer: ir.Layer, span: Span) -> None:
         """What keeps what it has seen is applied in one place."""
