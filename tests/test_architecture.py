@@ -6,6 +6,7 @@ import ast
 import re
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,11 @@ SHARED = {
 TARGETS = {"jax", "jaxlib", "flax", "optax", "numpy", "orbax"}
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
+
+
 def room(parts: tuple[str, ...]) -> str:
     name = parts[0] if parts else "__init__"
     return SHARED.get(name, name)
@@ -76,7 +82,7 @@ def room(parts: tuple[str, ...]) -> str:
 def imports(path: Path) -> Iterator[str]:
     """The rooms and third parties that a file imports, wherever it does."""
     here = path.relative_to(PACKAGE).with_suffix("").parts
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in ast.walk(parsed(path)):
         match node:
             case ast.Import(names=names):
                 yield from (outside(alias.name) for alias in names)
@@ -144,3 +150,51 @@ def test_one_fold_knows_which_statements_hold_others() -> None:
     alike = re.compile(r"For\(body=\w+\)\s*\| (ir\.|tree\.)?Scan\(")
     found = {p.name for p in FILES if alike.search(p.read_text("utf-8"))}
     assert found == {"fold_statements.py"}
+
+
+# Where a run that finds nothing to do, or prints nothing, saves an import.
+AT_NEED = {
+    *("__init__.py", "__main__.py", "driver.py", "files.py", "specs.py"),
+    *("check/__init__.py", "cli/app.py", "emit/__init__.py", "emit/render.py"),
+    *("report/render.py", "syntax/tables.py"),
+}
+
+
+def test_imports_stand_at_the_top_of_files() -> None:
+    inside = {
+        str(path.relative_to(PACKAGE))
+        for path in FILES
+        for function in ast.walk(parsed(path))
+        if isinstance(function, ast.FunctionDef)
+        and any(isinstance(n, ast.Import | ast.ImportFrom) for n in ast.walk(function))
+    }
+    assert inside <= AT_NEED
+
+
+def modules_of(path: Path) -> set[Path]:
+    """The files of the compiler that a file imports, wherever it does, but for types alone."""
+    tree = parsed(path)
+    for_types = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    found: set[Path] = set()
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.ImportFrom) or not node.level:
+            continue
+        base = path.parents[node.level - 1].joinpath(*(node.module or "").split("."))
+        names = [base / f"{alias.name}.py" for alias in node.names]
+        whole = (base.with_suffix(".py"), base / "__init__.py")
+        files = {n if n.is_file() else next(filter(Path.is_file, whole)) for n in names}
+        found |= files if id(node) not in for_types else set()
+    return found - {path}
+
+
+def test_no_file_imports_itself_through_others() -> None:
+    left = {path: modules_of(path) for path in FILES}
+    while left:
+        free = {path for path, used in left.items() if not used & left.keys()}
+        assert free, f"in a circle: {sorted(str(p.name) for p in left)}"
+        left = {path: used for path, used in left.items() if path not in free}

@@ -10,7 +10,7 @@ from ..syntax.walk import nodes_in
 from . import types
 from .axes import known_here
 from .context import Context
-from .expressions import as_tensor, expr
+from .operands import as_tensor
 from .values import Static
 
 
@@ -56,13 +56,13 @@ def _value(
     for name in nodes_in(node, tree.Name):
         if name.id in ctx.axes:
             known_here(ctx, name)
-    value = expr(ctx, node)
+    value = ctx.expr(node)
     if isinstance(value, Static) and value.flavor in ("int", "float", "bool"):
         types.check_dtype(
             ctx, _dtype(value, kind), kind.dtype, node.span, "the default"
         )
         dims = field.type.dims or ()
-        value = expr(ctx, filled(dims, node, value, kind.dtype))
+        value = ctx.expr(filled(dims, node, value, kind.dtype))
     made = as_tensor(ctx, value, node, "a default")
     types.check_type(ctx, made.type, kind, node.span, "the default")
     return made.expr

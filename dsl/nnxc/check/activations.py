@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from .. import ir
 from ..ops.base import Op
 from ..syntax import tree
 from .context import Context
-from .values import OpRef, Static, Value
 
 
 def by_name(ctx: Context, node: tree.Expr) -> None:
@@ -22,23 +20,6 @@ def by_name(ctx: Context, node: tree.Expr) -> None:
     said = f"defaults {name}({', '.join(texts)})"
     help = f"write `{name}`" + (f", and at the top `{said}`" if node.args else "")
     ctx.fail("N207", "an activation is given by its name", node.span, help=help)
-
-
-def known(ctx: Context, value: Value) -> Value:
-    """An activation as a value that is known at construction; anything else as it is."""
-    if isinstance(value, OpRef) and is_activation(value.op):
-        return Static(activation(ctx, value.op), "function")
-    return value
-
-
-def activation(ctx: Context, op: Op) -> ir.Function:
-    """An activation as a value, as the file's `defaults` have it."""
-    from .calls import Written, evaluate_params, with_defaults
-
-    written = Written()
-    with_defaults(ctx, op, written)
-    values = evaluate_params(ctx, op, written, None)
-    return ir.Function(op, tuple((name, value) for name, (value, _) in values.items()))
 
 
 def is_activation(op: Op) -> bool:

@@ -8,8 +8,8 @@ from typing import Any
 
 from .. import ir
 from ..diagnostics import Label
-from ..dims import Dim, DimError, symbol
-from ..ir.fold_static import walk_static
+from ..dims import Dim, DimError
+from ..ir.fold_static import static_dims
 from ..ops import shape_of
 from ..ops.base import Call, Kind, Op, Shaped, ShapeError
 from ..record import replace
@@ -147,18 +147,6 @@ def draw(ctx: Context, stream: str | None, span: Span, *, hard: bool) -> None:
         ctx.streams.setdefault(stream, span)
         if hard:
             ctx.hard_streams.add(stream)
-
-
-def static_dims(static: ir.Static) -> list[Dim]:
-    """Sizes on which a static value depends, those of parameters left out."""
-    found: list[Dim] = []
-    for part in walk_static(static):
-        match part:
-            case ir.Size(dim):
-                found.append(dim)
-            case ir.Ref(name):
-                found.append(symbol(name))
-    return found
 
 
 # -------------------------------------------------------------------- entries

@@ -8,13 +8,16 @@ from ..dims import Comparison, Dim, const
 from ..source import Span
 from ..syntax import tree
 from . import lists, types
+from .bindings import bindable, keeps_state
 from .changing import version
 from .context import Context
-from .declarations import check_name, with_article
-from .expressions import as_tensor, expr
+from .declarations import check_name
 from .forms import named
 from .initial import is_constant
 from .inputs import wrap
+from .invoke import FUNCTIONS, declare
+from .operands import as_tensor
+from .operators import combine
 from .values import (
     BAD,
     Applied,
@@ -51,9 +54,7 @@ def assign(ctx: Context, node: tree.Assign) -> None:
 
 def _assigned(ctx: Context, node: tree.Assign) -> Value:
     if node.op == "=":
-        return _declared(ctx, expr(ctx, node.value), node.value)
-    from .operators import combine
-
+        return _declared(ctx, ctx.expr(node.value), node.value)
     if len(node.targets) > 1:
         ctx.fail("N245", f"`{node.op}` has one target", node.span)
     target = node.targets[0]
@@ -66,8 +67,8 @@ def _assigned(ctx: Context, node: tree.Assign) -> Value:
             target.span,
             help=f"`{node.op}` changes a value; use `=` first",
         )
-    left = expr(ctx, target)
-    right = ctx.attempt(lambda: expr(ctx, node.value))
+    left = ctx.expr(target)
+    right = ctx.attempt(lambda: ctx.expr(node.value))
     if isinstance(left, Bad) or isinstance(right, Bad):
         return BAD
     span = node.value.span
@@ -80,8 +81,6 @@ def _assigned(ctx: Context, node: tree.Assign) -> Value:
 
 def _declared(ctx: Context, value: Value, node: tree.Expr) -> Value:
     """A layer or block that needs no parentheses is constructed by its name alone."""
-    from .invoke import FUNCTIONS, declare
-
     match value:
         case OpRef(op) if op.group not in FUNCTIONS:
             return Applied(declare(ctx, op, (), node)[0])
@@ -113,40 +112,6 @@ def _stretches(ctx: Context, size: Dim, to: Dim) -> bool:
     if size in (to, const(1)):
         return True
     return to != const(1) and ctx.compare(to, size) is not Comparison.DIFFERENT
-
-
-def bindable(ctx: Context, target: tree.Name) -> None:
-    """A target must not name what keeps its value."""
-    held = ctx.scope.get(target.id)
-    if held is None and (target.id in ctx.functions or target.id in ctx.signatures):
-        return
-    if held is not None and held.what in (
-        "parameter",
-        "axis",
-        "param",
-        "layer",
-        "loop variable",
-    ):
-        if held.gives_way or (held.what == "layer" and isinstance(held.value, Bad)):
-            return
-        ctx.fail(
-            "N202",
-            f"`{target.id}` already names {with_article(held.what)}",
-            target.span,
-            related=(Label(held.span, "here"),),
-        )
-
-
-def keeps_state(ctx: Context, what: str, span: Span, help: str) -> None:
-    """The steps of a scan change no state of the module: JAX would drop it."""
-    if ctx.scan is not None:
-        ctx.fail(
-            "N265",
-            f"{what} would change in a scan",
-            span,
-            related=(Label(ctx.scan.span, "the scan"),),
-            help=help,
-        )
 
 
 def store(ctx: Context, target: tree.Name, value: Value, span: Span) -> None:

@@ -8,24 +8,18 @@ from typing import Any, TypeVar
 
 from .. import ir
 from ..diagnostics import Advice, Label, write
+from ..ir.fold_static import asks_given
 from ..ops.base import Kind
 from ..record import Record
 from ..shapes import Axis, TensorType
 from ..syntax import tree
 from . import changing, lists
-from .conditions import (
-    Facts,
-    asks_given,
-    asks_only_given,
-    facts,
-    join_sizes,
-    join_types,
-    narrowed,
-)
+from .conditions import Facts, asks_only_given, facts, join_sizes, join_types, narrowed
 from .context import Context
-from .flavors import describe
+from .flavors import describe, describe_list
 from .kept import keep, merged, under
 from .kinds import demand, seen
+from .operands import static
 from .scalars import as_tensor, counterpart, repair
 from .statics import no_none
 from .values import BAD, Applied, Bad, Binding, Listed, Several, Static, Tensor, Value
@@ -36,10 +30,9 @@ T = TypeVar("T")
 
 def if_statement(ctx: Context, node: tree.If) -> None:
     """`if condition:` … `else:` …, decided at construction."""
-    from .statements import statements
 
     def side(holds: bool) -> None:
-        statements(ctx, node.then if holds else node.orelse)
+        ctx.statements(node.then if holds else node.orelse)
 
     both(ctx, node, side)
 
@@ -68,8 +61,6 @@ def both(
 
 def condition_of(ctx: Context, node: tree.Expr) -> Static:
     """What an `if` asks, which must be true or false and known at construction."""
-    from .expressions import static
-
     _asks_for_none(ctx, node)
     condition = static(ctx, node, "the condition of `if`")
     no_none(ctx, condition, node.span)
@@ -244,7 +235,7 @@ def _kind(value: Value) -> str:
         case Several(types=types):
             return f"{len(types)} values"
         case Listed():
-            return lists.described(value)
+            return describe_list(value)
     return "no value"
 
 

@@ -15,10 +15,10 @@ from ..source import Span
 from ..syntax import tree
 from . import foreign_forms, foreign_hints, native
 from .activations import by_name
-from .arguments import convert, without_none
 from .context import Context
-from .conversions import Converted
-from .values import BAD, Fault, Param, Signature, Static, Tensor, Value
+from .none_values import without_none
+from .operands import no_tuple, static_or_name
+from .values import BAD, Converted, Fault, Param, Signature, Static, Tensor, Value
 
 # Arguments of these kinds are names that need not be values in scope.
 BY_NAME = (Kind.AXIS, Kind.AXES, Kind.DTYPE, Kind.STREAM, Kind.INIT, Kind.SHAPE)
@@ -267,19 +267,17 @@ def convert_one(
     others: Mapping[str, Converted] | None = None,
 ) -> Converted:
     """One argument by its kind; of an entry, `others` are those that stand before."""
-    from .expressions import expr, no_tuple, static_or_name
-
     no_tuple(ctx, node)
     if param.kind is Kind.FUNCTION:
         by_name(ctx, node)
     value: Value = (
-        static_or_name(ctx, node) if param.kind in BY_NAME else expr(ctx, node)
+        static_or_name(ctx, node) if param.kind in BY_NAME else ctx.expr(node)
     )
     if value is BAD and param.kind not in BY_NAME:
         raise Fault
     if isinstance(value, Static) and others is not None:
         value = without_none(ctx, param, node, value, others)
-    return convert(ctx, param, node, value, subject)
+    return ctx.dispatch.argument(ctx, param, node, value, subject)
 
 
 def entry_args(
@@ -356,8 +354,6 @@ def evaluate_block_params(
 ) -> dict[str, Converted]:
     """Convert a block's arguments by the kinds that its body gave them; one whose kind was lost to
     a mistake may be anything."""
-    from .expressions import static_or_name
-
     done: dict[str, Converted] = {}
     broken = False
     for name, param in signature.params.items():

@@ -7,9 +7,9 @@ from typing import Any
 
 from .. import ir
 from ..dims import symbol
+from ..ir.fold_static import asks_given
 from ..record import Record, replace
 from ..source import Span
-from .conditions import asks_given
 from .context import Context
 from .statics import united
 from .values import Static

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 
 from .. import ir
 from ..dims import Dim, const, func, symbol
-from ..ir.fold_static import givens
 from ..shapes import Axis, TensorType
 from .context import Context
 from .values import Binding, Static, Tensor
@@ -67,11 +66,6 @@ def size(ctx: Context, node: ir.Static) -> Dim | None:
                 op, a.__floordiv__
             )(b)
     return None
-
-
-def asks_given(node: ir.Static) -> bool:
-    """Whether a condition asks which optional inputs are passed, hence is known only at the call."""
-    return bool(givens(node))
 
 
 def asks_only_given(node: ir.Static) -> bool:

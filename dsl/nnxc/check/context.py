@@ -6,15 +6,18 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, Protocol, TypeVar
 
 from .. import ir
 from ..diagnostics import Advice, Fix, Label, Sink, closest, did_you_mean, meant
 from ..dims import Comparison, Dim, compare, symbol
 from ..dims_equation import reduced, without_cofactors
+from ..ir.fold_static import asks_given, static_dims
 from ..ops.base import Kind, Op
-from ..shapes import OPEN
+from ..ops.base import Param as OpParam
+from ..shapes import OPEN, TensorType
 from ..source import NOWHERE, Span
+from ..syntax import tree
 from . import foreign
 from .kept import Atoms, Kept, forget
 from .values import (
@@ -22,6 +25,7 @@ from .values import (
     Applied,
     Bad,
     Binding,
+    Converted,
     Fault,
     LayerInfo,
     Obligation,
@@ -37,10 +41,31 @@ T = TypeVar("T")
 OMISSIONS = frozenset({"N211", "N212", "N235", "N241"})
 
 
+class Dispatch(Protocol):
+    """Checks what is inside of an expression or a statement, whatever it is."""
+
+    def expr(self, ctx: Context, node: tree.Expr) -> Value:
+        """The value of an expression. Raises `Fault` where a mistake makes it unknowable."""
+
+    def statements(self, ctx: Context, body: tuple[tree.Statement, ...]) -> None:
+        """Check statements in order; a mistake abandons its own statement only."""
+
+    def argument(
+        self,
+        ctx: Context,
+        param: OpParam,
+        node: tree.Expr,
+        value: Value,
+        subject: TensorType | None,
+    ) -> Converted:
+        """The static node, and what a shape rule receives, for one argument."""
+
+
 @dataclass(slots=True, eq=False)
 class Context:
     """Everything that checking a definition (or a train) reads and writes."""
 
+    dispatch: Dispatch
     sink: Sink
     kind: str  # "block", "model" or "train"
     name: str
@@ -120,6 +145,16 @@ class Context:
     head: Span = NOWHERE  # of the definition, with its body
     definition: Any = ()  # its statements
     abandoned: bool = False  # a statement was given up for one
+
+    # ------------------------------------------------------------ what is inside
+
+    def expr(self, node: tree.Expr) -> Value:
+        """The value of an expression. Raises `Fault` where a mistake makes it unknowable."""
+        return self.dispatch.expr(self, node)
+
+    def statements(self, body: tuple[tree.Statement, ...]) -> None:
+        """Check statements in order; a mistake abandons its own statement only."""
+        self.dispatch.statements(self, body)
 
     # ------------------------------------------------------------ mistakes
 
@@ -323,9 +358,6 @@ class Context:
         self, name: str, value: ir.Static, span: Span, body: list[Any] | None = None
     ) -> None:
         """A static local gets its value, at the end of `body` or else here."""
-        from .apply import static_dims
-        from .conditions import asks_given
-
         roots = {s for d in static_dims(value) for s in d.symbols} - {name}
         self.locals[name] = self.locals.get(name, frozenset()) | roots
         self.numbers.add(name)
@@ -337,8 +369,6 @@ class Context:
         self, node: ir.Static, span: Span, what: str, advice: Advice | None = None
     ) -> None:
         """A static value is needed to construct."""
-        from .apply import static_dims
-
         self.build_from(static_dims(node), span, what, advice)
 
     def fact(

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Any, NoReturn
+from typing import NoReturn
 
-from .. import ir
 from ..diagnostics import write
 from ..ops.base import Kind
 from ..ops.base import Param as OpParam
@@ -15,9 +14,6 @@ from . import spelling
 from .context import Context
 from .flavors import describe
 from .values import Static, Value
-
-Converted = tuple[ir.Static, Any]
-
 
 _WHOLE = (Kind.SIZE, Kind.SIZES, Kind.INT, Kind.INTS)
 NUMBERS = ("int", "float", "unknown")

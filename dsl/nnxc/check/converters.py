@@ -16,15 +16,18 @@ from ..shapes import DTYPES, TensorType
 from ..source import Span
 from ..syntax import tree
 from . import types
-from .activations import activation, is_activation
+from .activation_values import activation
+from .activations import is_activation
 from .axis_positions import axis_position, spelled_axis
+from .calls import entry_args
 from .context import Context
-from .conversions import NUMBERS, Converted, wrong
-from .forms import form
+from .conversions import NUMBERS, wrong
+from .forms import named_size
 from .kinds import demand_sizes, demand_whole
 from .numbers import numbers
+from .operands import static_or_name
 from .streams import expect_stream
-from .values import OpRef, Param, Static, Value, number
+from .values import Converted, OpRef, Param, Static, Value, number
 
 
 def _size(ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any) -> Converted:
@@ -38,14 +41,6 @@ def _size(ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any) -> Co
     else:
         demand_whole(ctx, dim, node.span)
     return static, dim
-
-
-def named_size(ctx: Context, value: Static, base: str, span: Span) -> Converted:
-    """A size's node and form; parts without a form (`1 if i == 0 else 2`) become locals."""
-    if value.dim is not None:
-        return value.node, value.dim
-    dim = form(ctx, value.node, base, span)
-    return ir.Size(dim) if dim.name is None else ir.Ref(dim.name), dim
 
 
 def _sizes(
@@ -184,8 +179,6 @@ def _axes(
     nodes = node.items if isinstance(node, tree.ListOf) else (node,)
     positions: list[int] = []
     for item in nodes:
-        from .expressions import static_or_name
-
         position = axis_position(ctx, p, item, static_or_name(ctx, item), subject)
         if position in positions:
             ctx.fail("N308", "this axis is named twice", item.span)
@@ -199,10 +192,9 @@ def _axes(
 def _shape(
     ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any
 ) -> Converted:
-    from .expressions import expr
 
     dims = node.items if isinstance(node, tree.ListOf) else (node,)
-    axes, lead = types.axes_of(ctx, dims, expr)
+    axes, lead = types.axes_of(ctx, dims)
     if lead:
         ctx.fail(
             "N314", "`...` has no size of its own", node.span, help="write every axis"
@@ -250,9 +242,6 @@ def _initial_meant(ctx: Context, node: tree.Expr, name: str, span: Span) -> Advi
 
 def initializer(ctx: Context, node: tree.Expr) -> ir.Static:
     """`normal(0.02)`, `zeros`, or a number."""
-    from .calls import entry_args
-    from .expressions import static_or_name
-
     match node:
         case tree.Name(name, span) | tree.Call(tree.Name(name, span)):
             op = INITIALIZERS.get(name)

@@ -12,6 +12,7 @@ from ..record import replace
 from ..shapes import ListType, TensorType, like
 from ..source import Span
 from ..syntax import tree
+from .calls import convert_one
 from .context import Context
 from .kinds import demand_sizes
 from .values import LayerInfo, Tensor
@@ -35,8 +36,6 @@ def apply_each(
     ctx: Context, info: LayerInfo, inputs: Mapping[str, Tensor], span: Span, one: Apply
 ) -> ir.Expr:
     """Apply the copies along the axis: `one` applies a single copy to what has no such axis."""
-    from .calls import convert_one
-
     assert info.each is not None
     names = list(inputs)
     first = inputs[names[0]]

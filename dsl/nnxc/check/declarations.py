@@ -11,10 +11,11 @@ from ..syntax import tree
 from ..syntax.walk import names_in
 from . import types
 from .absent import fill, is_none
+from .bindings import with_article
 from .context import Context
-from .expressions import expr, static
 from .initial import initial
 from .kinds import demand, seen
+from .operands import static
 from .streams import expect_stream
 from .values import BAD, Binding, Fault, Tensor
 
@@ -52,7 +53,7 @@ def input_(ctx: Context, field: tree.Field) -> None:
     _not_taken(ctx, field.name, field.name_span)
     for axis in _axes(ctx):
         axis.used = True  # its own place in a shape is no use
-    kind = types.bind_axes(ctx, field.type, expr)
+    kind = types.bind_axes(ctx, field.type)
     optional = field.default is not None
     filled = optional and not is_none(field.default)
     if ctx.has_return or ctx.layers:
@@ -94,7 +95,7 @@ def _variable(ctx: Context, field: tree.Field, state: bool) -> None:
     what = "state" if state else "param"
     check_name(ctx, field.name, field.name_span)
     _not_taken(ctx, field.name, field.name_span)
-    kind = types.written(ctx, field.type, expr)
+    kind = types.written(ctx, field.type)
     if kind.lead:
         ctx.fail("N314", f"a {what} has a fixed number of axes", field.type.span)
     if not state and not is_float(kind.dtype):
@@ -166,11 +167,6 @@ def _not_taken(ctx: Context, name: str, span: Span) -> None:
             span,
             related=(Label(held.span, "here"),),
         )
-
-
-def with_article(what: str) -> str:
-    """`an input`, `a layer`."""
-    return f"an {what}" if what[0] in "aeiou" else f"a {what}"
 
 
 def require(ctx: Context, node: tree.Require) -> None:

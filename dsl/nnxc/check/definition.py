@@ -15,16 +15,17 @@ from ..ops.base import Kind, Op
 from ..record import replace
 from ..source import Span
 from ..syntax import tree
+from ..syntax.walk import mentioned, targets
 from . import lists
 from .axes import determined, needed_inputs
 from .context import Context
+from .dispatch import DISPATCH
 from .fans import with_fans
 from .finished import finish
 from .found import found_sizes
 from .inputless import inputless
 from .naming import layer_names
 from .parameters import numbers_of, parameter
-from .statements import mentioned, statements, targets
 from .values import BAD, Binding, Fault, LayerInfo, Obligation, Signature
 from .weights_slots import TooMany, slots_of
 
@@ -50,6 +51,7 @@ def check_definition(
     kinds: dict[str, tuple[Kind, Span | None]] = {}
     for _ in range(MOST_PASSES):
         ctx = Context(
+            DISPATCH,
             Sink(),
             node.kind,
             node.name.id,
@@ -123,7 +125,7 @@ def _check(
             ctx.bind(param.name, BAD, param.name_span, "parameter")
     if inputless(ctx, node):
         return
-    statements(ctx, node.body)
+    ctx.statements(node.body)
     ctx.faulty |= node.broken
     if not node.broken:
         _complete(ctx, node)

@@ -6,15 +6,13 @@ from collections.abc import Mapping
 from typing import NoReturn, assert_never
 
 from .. import ir
-from ..diagnostics import Advice, Label, remove, write
-from ..ops.base import Kind
-from ..record import Record, replace
-from ..shapes import Outputs, TensorType, is_float
+from ..diagnostics import Advice, Label, remove
+from ..record import replace
+from ..shapes import Outputs, is_float
 from ..source import Span
 from ..syntax import tree
-from ..syntax.walk import nodes_in
 from . import (
-    activations,
+    activation_values,
     foreign,
     lists,
     native,
@@ -25,10 +23,13 @@ from . import (
 )
 from .axes import known_here
 from .context import Context
-from .flavors import NUMERIC, describe
 from .gradients import GRADIENT
 from .held import held
-from .kinds import demand
+from .inputs import wrap
+from .invoke import call
+from .operands import as_tensor, believed, no_tuple
+from .pipes import pipe
+from .subscripts import index
 from .tree_parts import last_name
 from .unknown_names import unknown_name
 from .values import (
@@ -36,9 +37,9 @@ from .values import (
     Applied,
     Bad,
     BlockRef,
+    Fault,
     Listed,
     Method,
-    ModelRef,
     OpRef,
     Several,
     Static,
@@ -61,16 +62,10 @@ def expr(ctx: Context, node: tree.Expr) -> Value:
         case tree.Unary():
             return operators.unary(ctx, node)
         case tree.Pipe():
-            from .pipes import pipe
-
             return pipe(ctx, node)
         case tree.Call() | tree.Named():
-            from .invoke import call
-
             return call(ctx, node)
         case tree.Index():
-            from .subscripts import index
-
             return index(ctx, node)
         case tree.Attribute():
             return attribute(ctx, node)
@@ -149,123 +144,6 @@ def _on_some_ways(ctx: Context, node: tree.Name) -> NoReturn:
     )
 
 
-def static_or_name(ctx: Context, node: tree.Expr) -> Value:
-    """The value of an argument that may be a bare name of something that is no value."""
-    if isinstance(node, (tree.Name, tree.ListOf, tree.Call)):
-        return BAD
-    return expr(ctx, node)
-
-
-def static(ctx: Context, node: tree.Expr, what: str) -> Static:
-    """An expression that must be known at construction."""
-    value = expr(ctx, node)
-    if isinstance(value, Static):
-        return value
-    if isinstance(value, Bad):
-        from .values import Fault
-
-        raise Fault
-    if isinstance(value, (Tensor, Several, Listed)):
-        ctx.fail(
-            "N230",
-            f"{what} must be known when the model is built",
-            node.span,
-            "this is a tensor",
-            **native.advice(ctx, _asked(ctx, node), {"help": _WHERE}),
-        )
-    ctx.fail("N231", f"{what} must be a value", node.span)
-
-
-_WHERE = "choose between tensors with `where(condition, a, b)`"
-
-
-def _asked(ctx: Context, node: tree.Expr) -> Record:
-    """The call of a function of sizes whose argument a tensor is, else the tensor."""
-    calls = nodes_in(ctx.statement, tree.Call)
-    return next((c for c in calls if any(a.value is node for a in c.args)), node)
-
-
-def tensor(ctx: Context, node: tree.Expr, what: str = "this") -> Tensor:
-    """An expression that must be a tensor; numbers become scalars."""
-    return as_tensor(ctx, expr(ctx, node), node, what)
-
-
-def as_tensor(
-    ctx: Context, value: Value, node: tree.Expr, what: str = "this"
-) -> Tensor:
-    """A value as a tensor."""
-    from .values import Fault
-
-    match value:
-        case Tensor(_, True):
-            shown = node.span.text[:40]
-            ctx.fail(
-                "N232",
-                f"`{shown}` may be absent here",
-                node.span,
-                help=f"guard it: `if {shown} != none:`",
-            )
-        case Tensor():
-            return value
-        case Static() if value.flavor in NUMERIC:
-            return Tensor(scalar(ctx, value, node))
-        case Bad():
-            raise Fault
-        case Static():
-            numbers = value.flavor == "list"
-            ctx.fail(
-                "N233",
-                f"{what} must be a tensor",
-                node.span,
-                f"this is {describe(value)}",
-                help=f"write `tensor({node.span.text[:40]})`" if numbers else None,
-            )
-        case Several():
-            ctx.fail(
-                "N234",
-                f"{what} must be one tensor",
-                node.span,
-                f"these are {len(value.types)} values",
-                **_one_of(ctx, value, node),
-            )
-        case Listed():
-            ctx.fail(
-                "N233",
-                f"{what} must be one tensor",
-                node.span,
-                f"this is {lists.described(value)}",
-                **_joined(ctx, node),
-            )
-        case Applied(layer):
-            layer.used = True
-            ctx.fail(
-                "N235",
-                f"`{layer.name}` is a layer, not a tensor",
-                node.span,
-                help=f"apply it: `x -> {node.span.text[:40]}`",
-            )
-        case Method() | OpRef() | BlockRef() | ModelRef():
-            shown = node.span.text[:40]
-            ctx.fail(
-                "N235",
-                f"`{shown}` is not a tensor",
-                node.span,
-                help=f"apply it: `x -> {shown}`",
-            )
-    assert_never(value)
-
-
-def scalar(ctx: Context, value: Static, node: tree.Expr) -> ir.Scalar:
-    """A static number among tensors."""
-    dtype = {"int": "int", "bool": "bool"}.get(value.flavor, "float")
-    if value.flavor == "unknown":
-        if value.param is not None:
-            demand(ctx, value.param, Kind.NUMBER, node.span)
-        for name in value.dim.symbols & ctx.params.keys() if value.dim else ():
-            ctx.params[name].doubtful = True
-    return ir.Scalar(value.node, TensorType(dtype, ()), node.span)
-
-
 def attribute(ctx: Context, node: tree.Attribute) -> Value:
     """`wte.attend`: a method of a declared layer; `model.head.kernel`: a weight."""
     weight = held(ctx, node)
@@ -274,7 +152,7 @@ def attribute(ctx: Context, node: tree.Attribute) -> Value:
     if isinstance(node.value, tree.Name):
         owner = name(ctx, node.value)
     else:
-        owner = expr(ctx, node.value)
+        owner = ctx.expr(node.value)
     if isinstance(owner, Bad):
         return BAD
     if isinstance(owner, Listed):
@@ -315,8 +193,6 @@ def _part(node: tree.Attribute) -> Advice:
 
 def output(ctx: Context, value: ir.Expr, types: Outputs, node: tree.Attribute) -> Value:
     """`out.logits`: one of the outputs that have names."""
-    from .inputs import wrap
-
     if node.name not in types.names:
         known = "it has " + ", ".join(f"`{n}`" for n in types.names)
         ctx.fail(
@@ -327,35 +203,6 @@ def output(ctx: Context, value: ir.Expr, types: Outputs, node: tree.Attribute) -
         )
     at = types.names.index(node.name)
     return wrap(ir.Item(value, at, types[at], node.span))
-
-
-def _one_of(ctx: Context, value: Several, node: tree.Expr) -> Advice:
-    """How one of several values is taken: those with names by its name."""
-    if isinstance(value.types, Outputs):
-        name = "logits" if "logits" in value.types.names else value.types.names[0]
-        if isinstance(node, (tree.Name, tree.Call)):
-            return write(node.span, f"{node.span.text}.{name}", "take one by its name")
-    return {"help": "give them names: `a, b = ...`"}
-
-
-def _joined(ctx: Context, node: tree.Expr) -> Advice:
-    """How a list of tensors becomes one: appended to, or joined for a sum over them."""
-    match ctx.statement:
-        case tree.Assign((tree.Name(name),), "+=", tree.ListOf((item,)), span) if (
-            name == node.span.text
-        ):
-            return write(span, f"{name}.append({item.span.text})")
-    for call in nodes_in(ctx.statement, tree.Call):
-        lone = len(call.args) == 1 and call.args[0].value is node
-        if lone and isinstance(call.func, tree.Name) and call.func.id in _OVER:
-            inside = f"stack({node.span.text}, axis=0), axis=0"
-            return write(call.span, f"{call.func.id}({inside})")
-    return {
-        "help": "take one with `.pop()` or `[-1]`, or join them with `concat` or `stack`"
-    }
-
-
-_OVER = ("sum", "mean", "max", "min", "prod")
 
 
 def _of_layer(
@@ -375,21 +222,12 @@ def _has(methods: Mapping[str, object]) -> str:
     return "it has " + ", ".join(f"`{m}`" for m in methods) if methods else ""
 
 
-def no_tuple(ctx: Context, node: tree.Expr) -> None:
-    """Refuse `(a, b)`, with what stands there instead."""
-    if isinstance(node, tree.ListOf) and node.round:
-        advice = native.advice(ctx, node, write(node.span, f"[{node.span.text[1:-1]}]"))
-        ctx.fail("N122", "a tuple is Python", node.span, **advice)
-
-
 def list_value(ctx: Context, items: tuple[tree.Expr, ...]) -> Value:
     """`[a, b]`: a list of static values, or several tensors."""
-    from .values import Fault
-
-    values = [ctx.attempt(lambda i=i: expr(ctx, i)) for i in items]  # type: ignore[misc]
+    values = [ctx.attempt(lambda i=i: ctx.expr(i)) for i in items]  # type: ignore[misc]
     if any(isinstance(v, Bad) for v in values):
         raise Fault
-    values = [activations.known(ctx, v) for v in values]
+    values = [activation_values.known(ctx, v) for v in values]
     if all(isinstance(v, Static) for v in values):
         return statics.list_of(ctx, tuple(v for v in values if isinstance(v, Static)))
     _no_layers(ctx, values, items)
@@ -416,22 +254,14 @@ def _no_layers(ctx: Context, values: list[Value], items: tuple[tree.Expr, ...]) 
 
 def assertion(ctx: Context, node: tree.Assertion) -> Value:
     """`value : type`: checked; a named floating dtype converts a floating value."""
-    value = expr(ctx, node.value)
+    value = ctx.expr(node.value)
     if isinstance(value, Bad):
         return BAD
     got = as_tensor(ctx, value, node.value)
-    wanted = types.written(ctx, node.type, expr)
+    wanted = types.written(ctx, node.type)
     types.check_type(ctx, got.type, wanted, node.type.span, "the value")
     floating = is_float(got.type.dtype) and is_float(wanted.dtype)
     if node.type.dtype and floating and got.type.dtype != wanted.dtype:
         made = ir.Cast(got.expr, got.type.with_dtype(wanted.dtype), node.span)
         return Tensor(made)
     return believed(ctx, got, wanted)
-
-
-def believed(ctx: Context, got: Tensor, wanted: TensorType) -> Tensor:
-    """What follows from a loop or a choice is better told by what is asserted of it."""
-    if not ctx.internal({s for d in got.type.sizes for s in d.symbols}):
-        return got
-    kept = got.type.axes[: got.type.rank - wanted.rank] if wanted.lead else ()
-    return Tensor(replace(got.expr, type=got.type.with_axes(kept + wanted.axes)))

@@ -14,7 +14,7 @@ from ..syntax import tree
 from . import static_calls, types
 from .context import Context
 from .declarations import check_name, input_
-from .expressions import expr
+from .dispatch import DISPATCH
 from .extern_shapes import Declared, rule_of
 from .parameters import parameter
 from .values import Fault
@@ -27,7 +27,7 @@ Place = Callable[[str], str]  # of a file, relative to the spec that is compiled
 
 def extern(node: tree.Extern, sink: Sink, place: Place) -> Op | None:
     """The entry that an `extern` declares; None where it has mistakes, which are reported."""
-    ctx = Context(sink, "extern", node.name.id, {}, MODEL_OPS, {})
+    ctx = Context(DISPATCH, sink, "extern", node.name.id, {}, MODEL_OPS, {})
     try:
         _check_own_name(ctx, node.name)
         origin = _origin(ctx, node, place)
@@ -44,7 +44,7 @@ def extern(node: tree.Extern, sink: Sink, place: Place) -> Op | None:
                 node.name.span,
                 help="a module is called with tensors; begin a function with a small letter",
             )
-        outputs = tuple(types.written(ctx, t, expr) for t in node.types)
+        outputs = tuple(types.written(ctx, t) for t in node.types)
     except Fault:
         return None
     inferred = _inferred(ctx)

@@ -12,9 +12,9 @@ from ..ops import MODEL_OPS
 from ..ops.base import Op
 from ..source import Span
 from ..syntax import tree
+from ..syntax.walk import mentioned
 from . import foreign
 from .externs import defaults_of, extern
-from .statements import mentioned
 
 Loader = Callable[[str, Span], tree.File | None]
 

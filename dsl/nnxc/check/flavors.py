@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..ops.base import Kind
-from .values import Static
+from .values import Listed, Static
 
 NUMERIC = ("int", "float", "bool", "unknown")
 FLAVORS = {
@@ -18,6 +18,7 @@ FLAVORS = {
     Kind.LIST: "list",
     Kind.FUNCTION: "function",
 }
+_LISTED = 4  # tensors of a list that a label tells one by one
 
 
 def describe(value: Static) -> str:
@@ -44,3 +45,12 @@ def describe(value: Static) -> str:
         "none": "`none`",
     }
     return names.get(value.flavor, "a parameter")
+
+
+def describe_list(value: Listed) -> str:
+    """What a list is, for a label."""
+    if value.element is None:
+        return "an empty list"
+    if value.items and len(value.items) <= _LISTED:
+        return "a list of " + " and ".join(map(str, value.items))
+    return f"a list of {value.element}"

@@ -6,11 +6,12 @@ import operator
 
 from .. import ir
 from ..dims import Dim, DimError, func, symbol
+from ..ir.fold_static import static_dims
 from ..source import Span
 from .conditions import size
 from .context import Context
 from .kinds import demand_whole
-from .values import Binding
+from .values import Binding, Converted, Static
 
 _ARITHMETIC = {
     "+": operator.add,
@@ -59,8 +60,6 @@ def named(
 
 def _meanings(ctx: Context, node: ir.Static) -> list[Binding | None]:
     """What the names in a value stand for here."""
-    from .apply import static_dims
-
     names = sorted({name for dim in static_dims(node) for name in dim.symbols})
     return [ctx.scope.get(name) for name in names]
 
@@ -73,3 +72,11 @@ def _demand_branches(ctx: Context, node: ir.Static, span: Span) -> None:
             _demand_branches(ctx, orelse, span)
         case ir.Ref(name) if name in ctx.params:
             demand_whole(ctx, symbol(name), span)
+
+
+def named_size(ctx: Context, value: Static, base: str, span: Span) -> Converted:
+    """A size's node and form; parts without a form (`1 if i == 0 else 2`) become locals."""
+    if value.dim is not None:
+        return value.node, value.dim
+    dim = form(ctx, value.node, base, span)
+    return ir.Size(dim) if dim.name is None else ir.Ref(dim.name), dim

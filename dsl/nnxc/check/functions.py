@@ -15,14 +15,17 @@ from . import lists
 from .apply import draw, shape, stream_of, stream_span
 from .calls import Written, dims_of, evaluate_params, missing, sort_out, with_defaults
 from .context import Context
-from .conversions import Converted
 from .converters import OpenWindow
+from .flavors import describe_list
 from .inputs import check_arguments, items, tensor_input, wrap
+from .kinds import demand
+from .operands import as_tensor
 from .values import (
     BAD,
     Applied,
     Bad,
     BlockRef,
+    Converted,
     Fault,
     Listed,
     Method,
@@ -194,9 +197,8 @@ def _whole(ctx: Context, given: Value | tree.Expr) -> Listed | None:
         held.use()
         return replace(held.value, expr=replace(held.value.expr, span=given.span))
     if _is_path(given) or _is_part(ctx, given):
-        from .expressions import expr
 
-        given = expr(ctx, given)  # type: ignore[arg-type]
+        given = ctx.expr(given)  # type: ignore[arg-type]
     return given if isinstance(given, Listed) else None
 
 
@@ -220,7 +222,6 @@ def _is_path(node: object) -> bool:
 def _many(
     ctx: Context, spec: Input, given: Value | tree.Expr, span: Span
 ) -> list[Tensor]:
-    from .expressions import expr
 
     is_value = isinstance(
         given,
@@ -237,7 +238,7 @@ def _many(
             Bad,
         ),
     )
-    value = given if is_value else expr(ctx, given)  # type: ignore[arg-type]
+    value = given if is_value else ctx.expr(given)  # type: ignore[arg-type]
     if isinstance(value, Several):
         return [t for item in items(value) for t in _many(ctx, spec, item, span)]
     if isinstance(value, Listed) and value.items:
@@ -248,7 +249,7 @@ def _many(
             made.extend(_many(ctx, spec, element, span))
         return made
     if isinstance(value, Listed) and not is_value:
-        text = f"beside {lists.described(value)} stand no further tensors"
+        text = f"beside {describe_list(value)} stand no further tensors"
         help = "a list stands alone; `axis=` has a name"
         ctx.fail("N233", text, given.span, help=help)  # type: ignore[union-attr]
     tensor = tensor_input(ctx, spec.name, False, value, span)
@@ -259,14 +260,10 @@ def _many(
 
 def invoke(ctx: Context, func: Static, node: tree.Call, piped: Value | None) -> Value:
     """Apply a function-valued parameter: `activation(x)`."""
-    from .expressions import as_tensor, expr
-
     if func.param is not None:
-        from .kinds import demand
-
         demand(ctx, func.param, Kind.FUNCTION, node.span)
     values = ([piped] if piped is not None else []) + [
-        expr(ctx, a.value) for a in node.args
+        ctx.expr(a.value) for a in node.args
     ]
     if len(values) != 1:
         ctx.fail("N205", "an activation takes one input", node.span)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from .. import ir
+from ..ir.fold_static import asks_given, static_dims
 from ..ir.fold_tensors import walk
 from ..ops import INITIALIZERS
 from ..shapes import TensorType, is_float
 from ..syntax import tree
 from . import types
-from .apply import static_dims
-from .conditions import asks_given
 from .context import Context
 from .conversions import NUMBERS
 from .converters import initializer
@@ -21,11 +20,10 @@ def initial(
     ctx: Context, node: tree.Expr, kind: TensorType, what: str
 ) -> ir.Static | ir.Expr:
     """The initial value of a variable of that type. Raises `Fault` after reporting."""
-    from .expressions import expr
 
     if _names_an_initializer(ctx, node):
         return initializer(ctx, node)
-    value = expr(ctx, node)
+    value = ctx.expr(node)
     if isinstance(value, Bad):
         raise Fault
     if isinstance(value, Static) and value.flavor in NUMBERS:

@@ -9,6 +9,7 @@ from ..shapes import ListType, TensorType
 from ..source import Span
 from ..syntax import tree
 from .context import Context
+from .operands import as_tensor, static_or_name
 from .values import (
     BAD,
     Applied,
@@ -28,8 +29,6 @@ from .values import (
 
 def check_arguments(ctx: Context, args: Iterable[tree.Arg]) -> None:
     """Look for mistakes in the arguments of something unknown."""
-    from .expressions import static_or_name
-
     for arg in args:
         if not isinstance(arg.value, (tree.Name, tree.ListOf)):
             ctx.attempt(lambda a=arg: static_or_name(ctx, a.value))  # type: ignore[misc]
@@ -39,8 +38,6 @@ def tensor_input(
     ctx: Context, name: str, optional: bool, given: Value | tree.Expr, span: Span
 ) -> Tensor | Bad | None:
     """One input: None where `none` was given to an optional one."""
-    from .expressions import as_tensor, expr
-
     if isinstance(
         given,
         (
@@ -61,7 +58,7 @@ def tensor_input(
             given.expr.span if isinstance(given, (Tensor, Several, Listed)) else span,
         )
     else:
-        value, node = ctx.attempt(lambda: expr(ctx, given)), given  # type: ignore[assignment]
+        value, node = ctx.attempt(lambda: ctx.expr(given)), given  # type: ignore[assignment]
     if isinstance(value, Bad):
         return BAD
     if optional and isinstance(value, Static) and value.flavor == "none":

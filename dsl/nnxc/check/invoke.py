@@ -13,15 +13,16 @@ from ..source import Span
 from ..syntax import tree
 from . import copies, lists, native, static_calls, types
 from .apply import apply_entry, construct
-from .assignments import keeps_state
+from .bindings import keeps_state, with_article
 from .blocks import apply_block
 from .calls import Written, sort_out, sort_out_block
 from .context import Context
-from .declarations import with_article
 from .functions import function, invoke
 from .gradients import GRADIENT, gradient
 from .inputs import check_arguments, tensor_input, wrap
+from .naming import is_camel
 from .not_callable import no_layer_too, not_callable
+from .operands import static
 from .values import (
     BAD,
     Applied,
@@ -47,11 +48,6 @@ FUNCTIONS = ("function", "loss", "metric")
 BESIDE_LAYERS = ("parameter", "input", "value", "axis")
 
 
-def is_camel(name: str) -> bool:
-    """Whether a name is spelt like a layer, block or model."""
-    return name[:1].isupper()
-
-
 def call(ctx: Context, node: tree.Call | tree.Named) -> Value:
     """A call that stands by itself, not after an arrow."""
     if isinstance(node, tree.Named):
@@ -62,9 +58,8 @@ def call(ctx: Context, node: tree.Call | tree.Named) -> Value:
     if isinstance(node.func, tree.Name) and _is_static(ctx, node.func, node.args):
         args = tuple(_static_arg(ctx, a) for a in node.args)
         return static_calls.call(ctx, node.func.id, args, node.span)
-    from .expressions import expr
 
-    func = ctx.attempt(lambda: expr(ctx, node.func))
+    func = ctx.attempt(lambda: ctx.expr(node.func))
     return call_value(ctx, func, node, None)
 
 
@@ -83,9 +78,8 @@ def _named(ctx: Context, node: tree.Named) -> Value:
 
 
 def _inner(ctx: Context, node: tree.Expr) -> Value:
-    from .expressions import expr
 
-    return expr(ctx, node)
+    return ctx.expr(node)
 
 
 def bind_layer(ctx: Context, node: tree.Named, layer: LayerInfo | None) -> None:
@@ -144,8 +138,6 @@ def _looks_static(ctx: Context, node: tree.Expr) -> bool:
 
 
 def _static_arg(ctx: Context, arg: tree.Arg) -> Static:
-    from .expressions import static
-
     if arg.name is not None:
         ctx.fail("N204", f"this function has no argument `{arg.name}`", arg.span)
     return static(ctx, arg.value, "this")

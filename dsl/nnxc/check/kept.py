@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeAlias
 
 from .. import ir
-from ..ir.fold_static import givens
+from ..ir.fold_static import givens, static_dims
 from ..record import Record, replace
 from .values import Binding
 
@@ -97,8 +97,6 @@ def contained(ctx: Context, names: Iterable[str]) -> Iterator[None]:
 
 
 def _asked(needs: Atoms) -> frozenset[str]:
-    from .apply import static_dims
-
     conditions = [condition for condition, _ in needs]
     dims = [dim for condition in conditions for dim in static_dims(condition)]
     return frozenset().union(*(d.symbols for d in dims), *map(givens, conditions))

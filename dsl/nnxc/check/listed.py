@@ -11,7 +11,9 @@ from ..source import Span
 from ..syntax import tree
 from .context import Context
 from .flavors import describe
+from .kinds import demand
 from .lists import taken, uniform, whole
+from .operands import static
 from .values import Listed, Static, Tensor
 
 
@@ -34,9 +36,6 @@ def item(ctx: Context, value: Listed, node: tree.Index) -> Tensor | Listed:
 
 def index_of(ctx: Context, node: tree.Expr, span: Span) -> Static:
     """The index of a list."""
-    from .expressions import static
-    from .kinds import demand
-
     at = static(ctx, node, "an index")
     if at.flavor not in ("int", "unknown"):
         label = f"this is {describe(at)}"
@@ -78,8 +77,6 @@ def _part(ctx: Context, value: Listed, node: tree.Slice, span: Span) -> Listed:
 
 def bounds_of(ctx: Context, node: tree.Slice) -> list[Static | None]:
     """Where a part of a list begins and ends, and its step; None for what is not written."""
-    from .expressions import static
-
     bounds: list[Static | None] = []
     for bound in (node.lower, node.upper, node.step):
         at = None if bound is None else static(ctx, bound, "the bound of a slice")

@@ -13,9 +13,11 @@ from ..shapes import OPEN, Axis, ListType, TensorType
 from ..source import Span
 from ..syntax import tree
 from ..syntax.walk import nodes_in
+from .bindings import bindable
 from .conditions import size
 from .context import Context
 from .flavors import describe
+from .operands import as_tensor, tensor
 from .values import Bad, Binding, Fault, Listed, Static, Tensor
 
 APPEND, POP = "append", "pop"
@@ -33,25 +35,11 @@ def changed(node: object) -> set[str]:
     }
 
 
-_TOLD = 4  # tensors of a list that a label tells one by one
-
-
-def described(value: Listed) -> str:
-    """What a list is, for a label."""
-    if value.element is None:
-        return "an empty list"
-    if value.items and len(value.items) <= _TOLD:
-        return "a list of " + " and ".join(map(str, value.items))
-    return f"a list of {value.element}"
-
-
 # ----------------------------------------------------------------- statements
 
 
 def assign(ctx: Context, node: tree.Assign) -> bool:
     """`skips = []` and `skip = skips.pop()`; False where it is another assignment."""
-    from .assignments import bindable
-
     target = node.targets[0]
     if node.op != "=" or len(node.targets) > 1:
         return False
@@ -73,8 +61,6 @@ def assign(ctx: Context, node: tree.Assign) -> bool:
 def _new(
     ctx: Context, target: tree.Name, items: tuple[tree.Expr, ...], span: Span
 ) -> None:
-    from .expressions import tensor
-
     var, steady = ir.Var(target.id, (), target.span), frozenset(ctx.locals)
     held = Listed(var, None, (), const(0), steady=steady)
     values = [tensor(ctx, item, "what a list holds") for item in items]
@@ -104,9 +90,7 @@ def append(ctx: Context, node: tree.Call) -> bool:
 
 def _entry(ctx: Context, node: tree.Expr) -> Tensor:
     """What a list that grows holds: a tensor."""
-    from .expressions import as_tensor, expr
-
-    value = expr(ctx, node)
+    value = ctx.expr(node)
     if isinstance(value, Static) and value.flavor in ("int", "float", "unknown"):
         ctx.fail(
             "N233",

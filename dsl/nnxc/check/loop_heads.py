@@ -7,19 +7,18 @@ import re
 from ..diagnostics import Advice, write
 from ..source import Span
 from ..syntax import tree
-from ..syntax.walk import names_in
+from ..syntax.walk import names_in, targets
 from . import lists
 from .context import Context
+from .operands import static
 from .values import Applied, Listed, Several, Static
 
 
 def iterable_of(ctx: Context, node: tree.For) -> Static:
     """What a loop runs over, which is known at construction."""
-    from .expressions import expr, static
-
     what = "what a loop runs over"
     if isinstance(node.iterable, tree.Name):
-        value = expr(ctx, node.iterable)
+        value = ctx.expr(node.iterable)
         if isinstance(value, Applied):
             value.layer.used = True
             text, label = f"{what} must be a list", f"`{value.layer.name}` is a layer"
@@ -103,6 +102,4 @@ def as_scan(ctx: Context, node: tree.For) -> Advice | None:
 
 def changed_in(node: tree.For) -> set[str]:
     """The names that get values, and the lists that grow or shrink."""
-    from .statements import targets
-
     return {t.id for s in node.body for t in targets(s)} | lists.changed(node.body)

@@ -9,12 +9,16 @@ from typing import Any
 from .. import ir
 from ..diagnostics import Label, Sink
 from ..dims import Dim, symbol
+from ..ir.fold_static import static_dims
 from ..ops.base import Kind
 from ..record import replace
 from ..shapes import Axis, TensorType
 from ..syntax import tree
+from ..syntax.walk import mentioned, targets
 from . import changing, lists, statics
+from .bindings import with_article
 from .context import Context
+from .declarations import check_name
 from .flavors import describe
 from .kept import contained
 from .kinds import demand
@@ -113,8 +117,6 @@ def _run(
     ctx: Context, loop: Loop
 ) -> tuple[list[Any], dict[str, Binding], dict[str, Binding]]:
     """One pass over the body."""
-    from .statements import statements
-
     for name, entry in loop.carried.items():
         ctx.carried.setdefault(name, entry.symbols)
     for name, own in loop.statics.items():
@@ -123,7 +125,7 @@ def _run(
     ctx.scope = {**loop.entry, **phis}
     with ctx.inside(), ctx.nested() as stmts:
         _bind_targets(ctx, loop)
-        statements(ctx, loop.node.body)
+        ctx.statements(loop.node.body)
         end = dict(ctx.scope)
     for name, phi in phis.items():
         last = end.get(name)
@@ -169,8 +171,6 @@ def _roots(value: Value) -> frozenset[str]:
 
 
 def _bind_targets(ctx: Context, loop: Loop) -> None:
-    from .declarations import check_name, with_article
-
     targets, element = loop.node.targets, loop.iterable.element
     elements = _elements(ctx, loop, element, len(targets))
     roots = frozenset(s for d in _dims(loop.iterable.node) for s in d.symbols)
@@ -192,8 +192,6 @@ def _bind_targets(ctx: Context, loop: Loop) -> None:
 
 
 def _dims(node: ir.Static) -> list[Dim]:
-    from .apply import static_dims
-
     return static_dims(node)
 
 
@@ -327,8 +325,6 @@ def _carried(
 
 def _read_for_others(body: tuple[tree.Statement, ...], name: str) -> bool:
     """Whether a statement reads a name and gives another one a value."""
-    from .statements import mentioned, targets
-
     return any(
         name in mentioned(stmt) and any(t.id != name for t in targets(stmt))
         for stmt in body

@@ -135,3 +135,8 @@ def _children(node: object) -> Iterator[Construction]:
             value = getattr(node, name)
             if isinstance(value, tuple) or hasattr(value, "__match_args__"):
                 yield from _walk(value, None)
+
+
+def is_camel(name: str) -> bool:
+    """Whether a name is spelt like a layer, block or model."""
+    return name[:1].isupper()

@@ -9,8 +9,8 @@ from .. import ir
 from ..diagnostics import Advice, Fix, Label
 from ..source import Span
 from ..syntax import tree
+from .bindings import with_article
 from .context import Context
-from .declarations import with_article
 from .values import Static, Value
 
 

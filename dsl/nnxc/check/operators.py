@@ -13,9 +13,12 @@ from ..shapes import Axis, TensorType, is_float, promote
 from ..source import Span
 from ..syntax import tree
 from . import lists, native, statics
-from .activations import known
+from .activation_values import known
 from .aligning import aligned
+from .branches import both, one_type
 from .context import Context
+from .operands import as_tensor
+from .pipes import constructs, stacked
 from .values import (
     BAD,
     Applied,
@@ -34,18 +37,15 @@ COMPARISONS = statics.COMPARISONS
 
 def binary(ctx: Context, node: tree.Binary) -> Value:
     """`left op right`."""
-    from .expressions import expr
-    from .pipes import constructs, stacked
-
     if node.op == "@":
         between = Span(node.span.source, node.left.span.end, node.right.span.start)
         text, at = "`@` is no operator here", between.place_of("@")
         ctx.fail("N138", text, at, **native.advice(ctx, node))
     if node.op == "*" and constructs(ctx, node.left):
         return stacked(ctx, node.left, node.right)
-    left = ctx.attempt(lambda: expr(ctx, node.left))
+    left = ctx.attempt(lambda: ctx.expr(node.left))
     with _after(ctx, node, left):
-        right = ctx.attempt(lambda: expr(ctx, node.right))
+        right = ctx.attempt(lambda: ctx.expr(node.right))
     if isinstance(left, Bad) or isinstance(right, Bad):
         return BAD
     return combine(ctx, node.op, left, right, node)
@@ -87,8 +87,6 @@ def tensors(
     ctx: Context, op: str, left: Value, right: Value, node: tree.Binary
 ) -> ir.Expr:
     """Elementwise over tensors."""
-    from .expressions import as_tensor
-
     _no_layers(ctx, op, left, right, node)
     if op == "in":
         text = "`in` looks for a value in a list, both known at construction"
@@ -225,9 +223,7 @@ def _axis(
 
 def unary(ctx: Context, node: tree.Unary) -> Value:
     """`-x`, `not x`."""
-    from .expressions import as_tensor, expr
-
-    value = expr(ctx, node.operand)
+    value = ctx.expr(node.operand)
     if isinstance(value, Bad):
         return BAD
     if isinstance(value, Static):
@@ -247,13 +243,10 @@ def unary(ctx: Context, node: tree.Unary) -> Value:
 
 def if_else(ctx: Context, node: tree.IfElse) -> Value:
     """`then if condition else orelse`, decided at construction."""
-    from .branches import both, one_type
-    from .expressions import as_tensor, expr
-
     lists.not_inside(ctx, (node.then, node.orelse))
 
     def side(holds: bool) -> Value:
-        value = ctx.attempt(lambda: expr(ctx, node.then if holds else node.orelse))
+        value = ctx.attempt(lambda: ctx.expr(node.then if holds else node.orelse))
         return value if isinstance(value, Bad) else known(ctx, value)
 
     choice, then, orelse = both(ctx, node, side)

@@ -8,7 +8,8 @@ from ..ops.base import Kind
 from ..syntax import tree
 from ..syntax.walk import nodes_in
 from . import statics
-from .activations import activation, by_name, is_activation
+from .activation_values import activation
+from .activations import by_name, is_activation
 from .context import Context
 from .declarations import check_name
 from .static_calls import CONSTANTS
@@ -95,7 +96,6 @@ def _known_activation(ctx: Context, node: tree.Name) -> None:
 
 def _default_value(ctx: Context, node: tree.Expr) -> Static:
     """Defaults are literals, arithmetic on them, lists, and activations by name."""
-    from .expressions import expr
 
     by_name(ctx, node)
     if (
@@ -104,7 +104,7 @@ def _default_value(ctx: Context, node: tree.Expr) -> Static:
         and node.id not in CONSTANTS
     ):
         _known_activation(ctx, node)
-    value = expr(ctx, node)
+    value = ctx.expr(node)
     if isinstance(value, OpRef) and is_activation(value.op):
         return Static(activation(ctx, value.op), "function")
     if isinstance(value, Static) and (value.known or value.items):

@@ -15,6 +15,7 @@ from .context import Context
 from .functions import function, invoke
 from .invoke import FUNCTIONS, apply, bind_layer, call_model, call_value, declare
 from .not_callable import no_layer_too, what_applies
+from .operands import as_tensor, believed, static
 from .values import (
     BAD,
     Applied,
@@ -35,9 +36,8 @@ from .values import (
 
 def pipe(ctx: Context, node: tree.Pipe) -> Value:
     """`source -> stage -> stage`."""
-    from .expressions import expr
 
-    value = ctx.attempt(lambda: expr(ctx, node.source))
+    value = ctx.attempt(lambda: ctx.expr(node.source))
     value = ctx.attempt(lambda: _sourced(ctx, value, node.source))
     for step in node.stages:
         before = value
@@ -47,8 +47,6 @@ def pipe(ctx: Context, node: tree.Pipe) -> Value:
 
 def _sourced(ctx: Context, value: Value, node: tree.Expr) -> Value:
     """What flows is a tensor, or several; a number may."""
-    from .expressions import as_tensor
-
     if isinstance(value, (Several, Listed, Bad)) or (
         isinstance(value, Tensor) and not value.optional
     ):
@@ -108,9 +106,8 @@ def stage(ctx: Context, node: tree.Expr, value: Value) -> Value:
 
 def _known_list(ctx: Context, node: tree.Index) -> None:
     """`x -> layers[i]`: a list of layers was told where it was made."""
-    from .expressions import expr
 
-    if isinstance(ctx.attempt(lambda: expr(ctx, node.value)), Bad):
+    if isinstance(ctx.attempt(lambda: ctx.expr(node.value)), Bad):
         raise Fault
 
 
@@ -158,11 +155,9 @@ def _stack_meant(ctx: Context, node: tree.Expr) -> str | None:
 
 
 def _asserted(ctx: Context, result: Value, written: tree.TypeOf) -> Value:
-    from .expressions import believed, expr
-
     if not isinstance(result, Tensor):
         return result
-    wanted = types.written(ctx, written, expr)
+    wanted = types.written(ctx, written)
     types.check_type(ctx, result.type, wanted, written.span, "the value")
     return believed(ctx, result, wanted)
 
@@ -178,9 +173,7 @@ def constructs(ctx: Context, node: tree.Expr) -> bool:
 def _reshape(
     ctx: Context, dims: tuple[tree.Expr, ...], value: Value, span: Span
 ) -> Value:
-    from .expressions import as_tensor, expr
-
-    axes, lead = types.axes_of(ctx, dims, expr)
+    axes, lead = types.axes_of(ctx, dims)
     if isinstance(value, Bad):
         return BAD
     source = as_tensor(ctx, value, tree.Name("", span), "what is reshaped")
@@ -224,9 +217,7 @@ def _stack(
 
 def _count(ctx: Context, left: tree.Expr, right: tree.Expr) -> Static:
     """How many layers there are; what is no such number was meant to scale what the arrows give."""
-    from .expressions import expr, static
-
-    value = expr(ctx, right)
+    value = ctx.expr(right)
     if not isinstance(value, Tensor) and getattr(value, "flavor", "") != "float":
         return static(ctx, right, "the number of layers")
     pipes = nodes_in(ctx.statement, tree.Pipe)
@@ -265,9 +256,8 @@ def _silence(layer: Value) -> None:
 
 
 def _declare_only(ctx: Context, node: tree.Expr) -> Value:
-    from .expressions import expr
 
-    func = expr(ctx, node.func) if isinstance(node, tree.Call) else expr(ctx, node)
+    func = ctx.expr(node.func) if isinstance(node, tree.Call) else ctx.expr(node)
     args = node.args if isinstance(node, tree.Call) else ()
     match func:
         case OpRef(op):
@@ -280,9 +270,8 @@ def _declare_only(ctx: Context, node: tree.Expr) -> Value:
 
 
 def _call_stage(ctx: Context, node: tree.Call, value: Value) -> Value:
-    from .expressions import expr
 
-    func = ctx.attempt(lambda: expr(ctx, node.func))
+    func = ctx.attempt(lambda: ctx.expr(node.func))
     if isinstance(func, (OpRef, BlockRef)) and _is_layer(func):
         layer = _declare_only_from(ctx, func, node)
         return _flow(ctx, layer, node.span, value)
@@ -318,9 +307,8 @@ def _flow(ctx: Context, layer: LayerInfo, span: Span, value: Value) -> Value:
 
 def _name_stage(ctx: Context, node: tree.Name | tree.Attribute, value: Value) -> Value:
     """A stage without parentheses."""
-    from .expressions import expr
 
-    func = expr(ctx, node)
+    func = ctx.expr(node)
     match func:
         case OpRef(op) if op.group in FUNCTIONS:
             return function(ctx, op, (), node.span, value)

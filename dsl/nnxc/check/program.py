@@ -8,20 +8,21 @@ from .. import ir
 from ..diagnostics import Label, Sink, did_you_mean
 from ..dims import DimError, const
 from ..evaluate import EvaluationError, Value, evaluate
+from ..ir.fold_static import static_dims
 from ..ops import LOSSES, METRICS, MODEL_OPS
 from ..source import Span
 from ..syntax import tree
-from ..syntax.walk import names_in, nodes_in
-from .apply import static_dims
+from ..syntax.walk import mentioned, names_in, nodes_in
 from .calls import evaluate_block_params, sort_out_block
 from .context import Context
+from .decide import decide
 from .definition import check_definition, file_doc
+from .dispatch import DISPATCH
 from .files import Files, Known, Loader, gather, one_class_each, unused_uses
 from .frozen import frozen_models
 from .generate import check_generate, one_each, report_problems
-from .invoke import is_camel
+from .naming import is_camel
 from .patterns import specialise
-from .statements import mentioned
 from .train import check_train
 from .values import Fault, Signature
 from .weights import check_weights, one_section_each
@@ -79,8 +80,6 @@ def check_program(file: tree.File, sink: Sink, loader: Loader) -> ir.Program | N
         tuple(generates),
     )
     report_problems(program, sink)
-    from .decide import decide
-
     decide(program, sink)
     return None if any(d.severity == "error" for d in sink.diagnostics) else program
 
@@ -196,7 +195,7 @@ def _config(
     signature = _model(files, func, signatures) if isinstance(func, tree.Name) else None
     if signature is None:
         return None
-    ctx = Context(files.sink, "model", node.name.id, {}, MODEL_OPS, {})
+    ctx = Context(DISPATCH, files.sink, "model", node.name.id, {}, MODEL_OPS, {})
     try:
         written = sort_out_block(ctx, signature, node.value.args, node.value.span)
         if written.inputs:

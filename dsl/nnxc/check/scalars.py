@@ -35,7 +35,6 @@ def unknown(ctx: Context, value: Tensor) -> set[str]:
 
 def as_tensor(ctx: Context, body: list[Any], number: Binding, like: Tensor) -> Binding:
     """The name as a tensor from the end of `body` on: the number everywhere."""
-    from .expressions import expr
 
     static, name, span = number.value, number.name, number.span
     assert isinstance(static, Static)
@@ -45,7 +44,7 @@ def as_tensor(ctx: Context, body: list[Any], number: Binding, like: Tensor) -> B
     else:
         value = filled((), tree.Name(name, span), static, kind)
     before, ctx.scope = ctx.scope, {**ctx.scope, name: number}
-    made = expr(ctx, value)
+    made = ctx.expr(value)
     ctx.scope = before
     assert isinstance(made, Tensor) and isinstance(made.expr, ir.OpCall)
     shape = ir.StaticList(tuple(ir.Size(size) for size in like.type.sizes))

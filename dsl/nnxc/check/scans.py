@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from .. import ir
 from ..diagnostics import Label
 from ..dims import Dim
+from ..ir.fold_static import static_dims
 from ..ops.base import Kind
 from ..ops.base import Param as OpParam
 from ..record import Record
@@ -16,16 +17,16 @@ from ..source import Span
 from ..syntax import tree
 from ..syntax.walk import bodies
 from . import types
-from .apply import static_dims
-from .assignments import bindable
 from .axis_positions import axis_position
+from .bindings import bindable, with_article
 from .carries import left_behind
 from .context import Context
-from .converters import named_size
-from .declarations import check_name, with_article
+from .declarations import check_name
+from .forms import named_size
 from .kept import contained
 from .kinds import demand_sizes
 from .lists import changed
+from .operands import static, static_or_name, tensor
 from .values import BAD, Bad, Binding, Fault, LayerInfo, Obligation, Tensor
 
 _OVER = OpParam("over", Kind.AXIS)
@@ -191,7 +192,6 @@ def _head(ctx: Context, node: tree.Scan) -> Head:
 
 def _tensors(ctx: Context, nodes: tuple[tree.Expr, ...], what: str) -> list[Tensor]:
     """All of them, so that each mistake is found."""
-    from .expressions import tensor
 
     def one(node: tree.Expr) -> Tensor:
         return tensor(ctx, node, what)
@@ -207,8 +207,6 @@ def _along(
     ctx: Context, node: tree.Scan, sources: list[Tensor]
 ) -> tuple[Along, list[int]]:
     """The axis, and its position in each of the inputs."""
-    from .expressions import static_or_name
-
     if not sources:
         return Along(_count(ctx, node)), []
     over = static_or_name(ctx, node.over)
@@ -228,8 +226,6 @@ def _along(
 
 def _count(ctx: Context, node: tree.Scan) -> Axis:
     """A number of steps: whole, and at least 1."""
-    from .expressions import static
-
     count = static(ctx, node.over, "the number of steps")
     if count.flavor not in ("int", "unknown"):
         message = "a scan without inputs goes over a number of steps"
@@ -264,12 +260,10 @@ def _begin(ctx: Context, node: tree.Scan, head: Head) -> dict[str, Binding]:
 def _body(
     ctx: Context, node: tree.Scan, taken: Mapping[str, Span]
 ) -> tuple[list[object], dict[str, Binding], Inside]:
-    from .statements import statements
-
     outside = ctx.scan
     with ctx.inside(), ctx.nested() as stmts:
         ctx.scan = inside = Inside(node.span, ctx.conditional, taken)
-        statements(ctx, node.body)
+        ctx.statements(node.body)
         end = dict(ctx.scope)
     ctx.scan = outside
     return stmts, end, inside
@@ -326,8 +320,6 @@ def _collects(body: tuple[tree.Statement, ...]) -> Iterator[tree.Name]:
 
 def collect(ctx: Context, node: tree.Collect) -> None:
     """`collect name = value`."""
-    from .expressions import tensor
-
     scan: Inside | None = ctx.scan
     if scan is None or ctx.conditional != scan.depth:
         ctx.fail(

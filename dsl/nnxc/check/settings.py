@@ -17,7 +17,7 @@ from ..syntax.walk import names_in
 from . import foreign, foreign_names, native
 from .calls import convert_one, missing, sort_out
 from .context import Context
-from .expressions import static
+from .operands import static
 from .values import Static
 
 

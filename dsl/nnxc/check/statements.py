@@ -10,14 +10,14 @@ from ..diagnostics import Advice, Fix, meant, remove
 from ..shapes import Outputs
 from ..source import Span
 from ..syntax import tree
-from ..syntax.walk import Body, bodies, names_in
+from ..syntax.walk import Body, bodies, mentioned, targets
 from . import lists
 from .assignments import assign
 from .branches import if_statement
 from .context import Context
 from .declarations import inputs, require, rngs, variables
-from .expressions import as_tensor, expr
 from .loops import for_statement
+from .operands import as_tensor
 from .scans import collect, refuse_declaration, scan_statement
 from .values import BAD, Applied, Bad, Fault, Listed, Several, Tensor, Value
 
@@ -65,7 +65,7 @@ def statement(ctx: Context, node: tree.Statement) -> None:
             return
         case tree.Evaluate(value):
             _compared(ctx, value)
-            if isinstance(expr(ctx, value), Bad):
+            if isinstance(ctx.expr(value), Bad):
                 raise Fault
             ctx.fail(
                 "N241",
@@ -95,29 +95,6 @@ def abandon(ctx: Context, node: tree.Statement) -> None:
                 value.layer.used = True
     for target in targets(node):
         ctx.bind(target.id, BAD, target.span, "value")
-
-
-def targets(node: tree.Statement) -> list[tree.Name]:
-    """The names that a statement gives values to."""
-    match node:
-        case tree.Assign(names):
-            return list(names)
-        case tree.Declare(_, fields):
-            return [tree.Name(f.name, f.name_span) for f in fields]
-        case tree.Evaluate(tree.Call(tree.Attribute(tree.Name() as name, "append"))):
-            return [name]
-        case tree.Collect(name, name_span=span) | tree.Frozen(name, name_span=span):
-            return [tree.Name(name, span)]
-    own: list[tree.Name] = []
-    if isinstance(node, tree.Scan):
-        carries = (tree.Name(c.name, c.name_span) for c in node.carries)
-        own = [*node.targets, *carries]
-    return [*own, *(t for body in bodies(node) for s in body for t in targets(s))]
-
-
-def mentioned(node: object) -> list[str]:
-    """Every name in a piece of tree."""
-    return [name.id for name in names_in(node)]
 
 
 def return_(ctx: Context, node: tree.Return) -> None:
@@ -179,7 +156,7 @@ def _returned_after(ctx: Context, node: tree.Return) -> Advice:
 
 
 def _returned(ctx: Context, node: tree.Expr) -> Value:
-    value = expr(ctx, node)
+    value = ctx.expr(node)
     if isinstance(value, Listed):
         return lists.returned(ctx, value, node)
     return (

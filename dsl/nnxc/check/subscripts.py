@@ -19,6 +19,7 @@ from .context import Context
 from .flavors import describe
 from .inputs import items
 from .kinds import demand, demand_whole
+from .operands import as_tensor, static
 from .values import BAD, Bad, Fault, Listed, Several, Static, Tensor, Value
 
 Item = ir.Static | ir.SliceOf | ir.NewAxis | ir.Rest | ir.Expr
@@ -27,9 +28,7 @@ WHOLE: Final = ir.SliceOf(None, None, None)  # of an axis that the index does no
 
 def index(ctx: Context, node: tree.Index) -> Value:
     """`value[items]`."""
-    from .expressions import as_tensor, expr
-
-    value = expr(ctx, node.value)
+    value = ctx.expr(node.value)
     if isinstance(value, Bad):
         return BAD
     if isinstance(value, Static):
@@ -44,8 +43,6 @@ def index(ctx: Context, node: tree.Index) -> Value:
 
 def _one_of(ctx: Context, value: Several, node: tree.Index) -> Value:
     """`maps[0]` of several values, whose kinds are known one by one."""
-    from .expressions import static
-
     if len(node.items) == 1 and not isinstance(node.items[0], tree.Slice | tree.Dots):
         at = static(ctx, node.items[0], "an index")
         if at.known and isinstance(at.value, int):
@@ -151,7 +148,6 @@ def _whole(axis: Axis) -> Part:
 def _part(
     ctx: Context, item: tree.Expr | tree.Slice, left: list[Axis], node: tree.Index
 ) -> Part:
-    from .expressions import expr
 
     if _adds_axis(item):
         return Part(ir.NewAxis(), None, (Axis(const(1)),))
@@ -159,7 +155,7 @@ def _part(
     if isinstance(item, tree.Slice):
         made, size = _slice(ctx, item, axis.size)
         return Part(made, axis, (Axis(size, axis.label or axis.size.name),))
-    value = expr(ctx, item)
+    value = ctx.expr(item)
     if isinstance(value, Static) and value.flavor in ("int", "unknown"):
         _in_range(ctx, value, axis.size, item.span)
         return Part(value.node, axis)
@@ -273,8 +269,6 @@ def _slice(ctx: Context, node: tree.Slice, size: Dim) -> tuple[ir.SliceOf, Dim]:
 def _bound(
     ctx: Context, node: tree.Expr | None, size: Dim, absent: Dim
 ) -> tuple[ir.Static | None, Dim]:
-    from .expressions import static
-
     if node is None:
         return None, absent
     value = static(ctx, node, "the bound of a slice")

@@ -12,16 +12,17 @@ from ..ops.base import Op
 from ..record import replace
 from ..source import Span
 from ..syntax import tree
-from . import types
+from ..syntax.walk import mentioned, targets
+from . import statics, types
 from .adapters import adapt
 from .context import Context
 from .declarations import check_name
-from .expressions import expr
+from .dispatch import DISPATCH
 from .finished import finish
 from .frozen import freeze, undecided
 from .held import unadapted
 from .selection import select
-from .statements import abandon, mentioned, statement, targets
+from .statements import abandon, statement
 from .train_parts import SETTINGS, Goal, Parts
 from .train_settings import assign_setting, in_place, scalar, suspect_setting
 from .values import BAD, Binding, Fault, ModelRef, Signature, Tensor
@@ -37,7 +38,9 @@ def check_train(
     models: Mapping[str, Signature],
 ) -> ir.Train | None:
     """Check a train of a sound model; None where it has mistakes."""
-    ctx = Context(sink, "train", signature.definition.name, {}, functions, defaults)
+    ctx = Context(
+        DISPATCH, sink, "train", signature.definition.name, {}, functions, defaults
+    )
     _model_names(ctx, signature)
     ctx.hints = dict.fromkeys(SETTINGS, "a setting is no value; name what goes into it")
     several = any(isinstance(item, tree.Optimize) for item in node.body)
@@ -180,8 +183,6 @@ def _has_batch(ctx: Context, node: tree.Train, parts: Parts) -> None:
 
 def _model_names(ctx: Context, signature: Signature) -> None:
     """The model's parameters, and `model` itself."""
-    from . import statics
-
     for name, param in signature.params.items():
         ctx.params[name] = param
         ctx.scope[name] = Binding(
@@ -316,7 +317,7 @@ def _field(ctx: Context, item: tree.Field, parts: Parts) -> None:
         )
     if item.default is not None:
         ctx.fail("N217", "a batch field has no default", item.default.span)
-    kind = types.bind_axes(ctx, item.type, expr)
+    kind = types.bind_axes(ctx, item.type)
     if kind.lead:
         ctx.fail("N314", "a batch field has a fixed number of axes", item.type.span)
     parts.batch.append(ir.ModelInput(item.name, kind, False, item.name_span))

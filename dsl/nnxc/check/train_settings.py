@@ -13,7 +13,7 @@ from ..source import Span
 from ..syntax import tree
 from . import foreign_names, native
 from .context import Context
-from .expressions import as_tensor, expr
+from .operands import as_tensor
 from .settings import between, count, independent, positive_number, precision, train_op
 from .train_parts import OWN, SETTINGS, Goal, Parts
 from .values import Bad, Fault
@@ -117,7 +117,7 @@ def _named_loss(ctx: Context, node: tree.String, parts: Parts) -> NoReturn:
 
 
 def scalar(ctx: Context, node: tree.Expr, what: str) -> ir.Expr:
-    value = expr(ctx, node)
+    value = ctx.expr(node)
     if isinstance(value, Bad):
         raise Fault
     made = as_tensor(ctx, value, node, what)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from .. import ir
 from ..diagnostics import Advice, Label, did_you_mean, meant, remove, write
@@ -12,10 +12,9 @@ from ..source import Span
 from ..syntax import tree
 from . import foreign
 from .context import Context
+from .forms import named_size
 from .kinds import demand_sizes
-from .values import Bad, Fault, Static, Tensor, Value
-
-Evaluate = Callable[[Context, tree.Expr], Value]
+from .values import Bad, Fault, Static, Tensor
 
 
 def dtype_of(ctx: Context, written: tree.TypeOf) -> str:
@@ -42,13 +41,11 @@ def dtype_meant(name: str, span: Span) -> Advice:
     return meant(place, known) if known else did_you_mean(place, name, DTYPES, dtypes)
 
 
-def size_of(ctx: Context, node: tree.Expr, evaluate: Evaluate) -> Dim:
+def size_of(ctx: Context, node: tree.Expr) -> Dim:
     """A size written in a shape."""
     _known_axes(ctx, node)
-    value = evaluate(ctx, node)
+    value = ctx.expr(node)
     if isinstance(value, Static) and value.flavor in ("int", "unknown"):
-        from .converters import named_size
-
         dim: Dim = named_size(ctx, value, "size", node.span)[1]
         demand_sizes(ctx, dim, node.span)
         return dim
@@ -74,14 +71,12 @@ def _known_axes(ctx: Context, node: tree.Expr) -> None:
             )
 
 
-def written(ctx: Context, node: tree.TypeOf, evaluate: Evaluate) -> TensorType:
+def written(ctx: Context, node: tree.TypeOf) -> TensorType:
     """A written type with every name in it known."""
-    return TensorType(dtype_of(ctx, node), *axes_of(ctx, node.dims or (), evaluate))
+    return TensorType(dtype_of(ctx, node), *axes_of(ctx, node.dims or ()))
 
 
-def axes_of(
-    ctx: Context, dims: Iterable[tree.Expr], evaluate: Evaluate
-) -> tuple[tuple[Axis, ...], bool]:
+def axes_of(ctx: Context, dims: Iterable[tree.Expr]) -> tuple[tuple[Axis, ...], bool]:
     """The axes of a shape, and whether `...` leads it."""
     axes: list[Axis] = []
     lead = False
@@ -91,7 +86,7 @@ def axes_of(
                 ctx.fail("N314", "`...` can only stand first in a shape", node.span)
             lead = True
             continue
-        size = size_of(ctx, node, evaluate)
+        size = size_of(ctx, node)
         positive(ctx, size, node.span)
         axes.append(Axis(size, size.name))
     return tuple(axes), lead
@@ -104,14 +99,14 @@ def positive(ctx: Context, size: Dim, span: Span) -> None:
         ctx.fail("N315", f"a size is at least 1, not {size.value}", span, help=help)
 
 
-def bind_axes(ctx: Context, node: tree.TypeOf, evaluate: Evaluate) -> TensorType:
+def bind_axes(ctx: Context, node: tree.TypeOf) -> TensorType:
     """An input's type: names that are not known yet become axes."""
     for dim in node.dims or ():
         _has_a_name(ctx, dim)
         for name in _names(dim):
             if name.id not in ctx.scope:
                 _bind_axis(ctx, name)
-    return written(ctx, node, evaluate)
+    return written(ctx, node)
 
 
 def _has_a_name(ctx: Context, node: tree.Expr) -> None:

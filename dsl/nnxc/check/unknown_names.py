@@ -8,13 +8,12 @@ from ..syntax import tree
 from ..syntax.words import CONSTANTS
 from . import foreign, native, static_calls
 from .context import Context
+from .naming import is_camel
 from .values import Applied, Binding, ModelRef
 
 
 def unknown_name(ctx: Context, node: tree.Name) -> None:
     """Report a name that nothing has."""
-    from .invoke import is_camel
-
     pool = ctx.names()
     if is_camel(node.id) and len(node.id) > 1:
         kind = "layer or block"

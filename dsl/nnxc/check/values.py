@@ -252,3 +252,7 @@ def number(value: int | float) -> Static:
     if isinstance(value, int):
         return Static(ir.Literal(value), "int", const(value), value, True)
     return Static(ir.Literal(value), "float", None, value, True)
+
+
+# The static node of an argument, and what a shape rule receives.
+Converted: TypeAlias = tuple[ir.Static, Any]

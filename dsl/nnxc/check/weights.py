@@ -12,6 +12,7 @@ from ..ops.tensors import name_of
 from ..source import Span
 from ..syntax import tree, tree_weights
 from .context import Context
+from .dispatch import DISPATCH
 from .values import Fault, Signature
 from .weights_blocks import written_out
 from .weights_config import assume, read
@@ -38,7 +39,7 @@ def check_weights(
     node: tree.Weights, sink: Sink, signature: Signature
 ) -> ir.Weights | None:
     """Check the section of a sound model; None where it has mistakes."""
-    ctx = Context(sink, "weights", signature.definition.name, {}, {}, {})
+    ctx = Context(DISPATCH, sink, "weights", signature.definition.name, {}, {}, {})
     try:
         slots = slots_of(signature)
     except TooMany as error:

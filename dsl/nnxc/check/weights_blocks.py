@@ -175,7 +175,7 @@ def _check_kind(
             **ctx.suggest(kind, names, lines[0].paths[0].span),
         )
     slots = slots_of(owner) if isinstance(owner, Signature) else layer_slots(owner)
-    inner = Context(ctx.sink, "weights", kind, {}, {}, {})
+    inner = Context(ctx.dispatch, ctx.sink, "weights", kind, {}, {}, {})
     seen = set()
     for line in lines:
         for node in line.paths:

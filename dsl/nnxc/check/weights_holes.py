@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 
 from .. import ir
 from ..diagnostics import Sink
+from ..ir.fold_static import static_dims
 from ..source import NOWHERE, Source, Span
 from ..syntax import tree
 from ..syntax.parse import parse
 from . import statics
-from .apply import static_dims
 from .context import Context
+from .operands import static
 from .values import Binding, Fault, Param, Static
 
 WHOLE = "path"  # the hole that takes the rest of a path
@@ -34,10 +35,8 @@ def computed(
     span: Span,
 ) -> ir.Static:
     """The number that a hole stands for, of positions and of the model's parameters."""
-    from .expressions import static
-
     sink = Sink()
-    inner = Context(sink, "weights", ctx.name, {}, {}, {})
+    inner = Context(ctx.dispatch, sink, "weights", ctx.name, {}, {}, {})
     for name, param in params.items():
         inner.scope[name] = Binding(name, statics.of_param(param), NOWHERE, "parameter")
     for index in indices:

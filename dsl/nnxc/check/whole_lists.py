@@ -11,6 +11,7 @@ from ..ops.base import Op, Shaped
 from ..record import replace
 from ..shapes import Axis, TensorType
 from ..source import Span
+from .apply import shape
 from .context import Context
 from .lists import one_by_one, uniform, whole
 from .values import Listed, Tensor
@@ -34,8 +35,6 @@ def shape_of_list(
 ) -> Shaped:
     """What a function makes of a list. Where the number of tensors is a symbol, the rule is asked
     for two and for three of them: what grows does so evenly."""
-    from .apply import shape
-
     name, value = next((n, v) for n, v in inputs.items() if isinstance(v, Listed))
 
     def ask(tensors: tuple[Tensor, ...]) -> Shaped:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..dims import Dim, symbol
 from .static import (
     Function,
     Given,
@@ -67,6 +68,11 @@ def givens(value: Static) -> set[str]:
     return {part.name for part in walk_static(value) if isinstance(part, Given)}
 
 
+def asks_given(node: Static) -> bool:
+    """Whether a condition asks which optional inputs are passed, hence is known only at the call."""
+    return bool(givens(node))
+
+
 def alternatives(value: Static) -> Iterator[Static]:
     """The values that a static value may be, whichever way its conditions go."""
     match value:
@@ -75,3 +81,15 @@ def alternatives(value: Static) -> Iterator[Static]:
             yield from alternatives(orelse)
         case _:
             yield value
+
+
+def static_dims(value: Static) -> list[Dim]:
+    """Sizes on which a static value depends, those of parameters left out."""
+    found: list[Dim] = []
+    for part in walk_static(value):
+        match part:
+            case Size(dim):
+                found.append(dim)
+            case Ref(name):
+                found.append(symbol(name))
+    return found

@@ -42,3 +42,26 @@ def bodies(node: tree.Statement) -> tuple[Body, ...]:
         case tree.If(then=then, orelse=orelse):
             return then, orelse
     return ()
+
+
+def targets(node: tree.Statement) -> list[tree.Name]:
+    """The names that a statement gives values to."""
+    match node:
+        case tree.Assign(names):
+            return list(names)
+        case tree.Declare(_, fields):
+            return [tree.Name(f.name, f.name_span) for f in fields]
+        case tree.Evaluate(tree.Call(tree.Attribute(tree.Name() as name, "append"))):
+            return [name]
+        case tree.Collect(name, name_span=span) | tree.Frozen(name, name_span=span):
+            return [tree.Name(name, span)]
+    own: list[tree.Name] = []
+    if isinstance(node, tree.Scan):
+        carries = (tree.Name(c.name, c.name_span) for c in node.carries)
+        own = [*node.targets, *carries]
+    return [*own, *(t for body in bodies(node) for s in body for t in targets(s))]
+
+
+def mentioned(node: object) -> list[str]:
+    """Every name in a piece of tree."""
+    return [name.id for name in names_in(node)]
