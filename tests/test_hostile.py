@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 import nnxc
-from nnxc.diagnostics import MAX_FOUND
+from nnxc.diagnostics import MAX_FOUND, Sink
 from nnxc.emit import text as t
+from nnxc.source import Source
+from nnxc.syntax.parse import parse
 
 HEAD = "model Net:\n    input x: [B, 4]\n"
 NESTED = "block B0:\n    input x: [B, d]\n    return x -> Linear(d)\n" + "".join(
@@ -56,6 +58,24 @@ def found(spec: str) -> list[str]:
 def test_what_explodes_is_one_mistake(name: str) -> None:
     codes = found(MANY[name])
     assert codes and {*codes} <= {"N117", "N251", "N309", "N322"}
+
+
+@pytest.mark.parametrize(
+    ("lines", "blocks", "told"),
+    [
+        (7, 400, ""),  # 25,000 words and signs, in blocks of ordinary length
+        (3000, 1, "this has more than 20,000 words and signs"),
+        (1000, 6, "the definitions up to here are too long together"),
+        (7, 2700, "the file has more than 150,000 words and signs"),
+    ],
+)
+def test_text_is_bounded_by_what_it_costs(lines: int, blocks: int, told: str) -> None:
+    line = "    x = x -> Linear(d) -> relu\n"
+    body = f"    input x: [B, d]\n{line * lines}    return x\n"
+    text = "".join(f"block B{i}:\n{body}" for i in range(blocks))
+    sink = Sink()
+    parse(Source("long.nnx", text), sink)
+    assert [d.message for d in sink.diagnostics] == ([told] if told else [])
 
 
 def test_blocks_nested_twice_each_are_walked_once() -> None:

@@ -28,7 +28,8 @@ from .words import BODY, PYTHON, TOP, UNSUPPORTED
 MAX_SIZE = 1_000_000
 MAX_ROW = 100_000
 MAX_BLOCKS = 20
-MAX_WORDS = 20_000  # names, numbers, signs and so on in a file
+MAX_FILE = 150_000  # names, numbers, signs and so on in a file
+MAX_ITEM = 20_000  # of them in one definition or section
 MAX_STATEMENT = 2_000  # of them in one statement
 _TOP_KINDS = frozenset(word.upper() for word in TOP)
 
@@ -60,18 +61,35 @@ def _parse(source: Source, sink: Sink) -> tree.File:
     too_long = [line for line in lines if _is_too_long(source, line, sink)]
     if too_long:
         return tree.File((), tail, span, broken=True)
-    total = 0
-    for line in lines:
-        total += len(line.tokens)
-        if total > MAX_WORDS:
-            message = f"the file has more than {MAX_WORDS:,} words and signs"
-            help = "divide it, and `use` the parts"
-            sink.error("N251", message, line_span(source, line), help=help)
-            return tree.File((), tail, span, broken=True)
+    if _has_too_many(source, lines, sink):
+        return tree.File((), tail, span, broken=True)
     blocks = _Blocks(source, lines, sink)
     items = blocks.items()
     lost = frozenset(blocks.file_lost)
     return tree.File(items, tail, span, blocks.file_broken, lost)
+
+
+def _has_too_many(source: Source, lines: list[Line], sink: Sink) -> bool:
+    """Whether there is more text than there is time for; reported. What a definition costs grows
+    faster than its length, what a file costs does not."""
+    whole = item = costs = 0
+    for line in lines:
+        words = len(line.tokens)
+        if not line.indent:
+            item, costs = 0, costs + item**2
+        whole, item = whole + words, item + words
+        if whole <= MAX_FILE and costs + item**2 <= MAX_ITEM**2:
+            continue
+        message = f"the file has more than {MAX_FILE:,} words and signs"
+        help = "divide it, and `use` the parts"
+        if whole <= MAX_FILE:
+            message = "the definitions up to here are too long together"
+            help = "divide them into blocks, or use loops"
+        if item > MAX_ITEM:
+            message = f"this has more than {MAX_ITEM:,} words and signs"
+        sink.error("N251", message, line_span(source, line), help=help)
+        return True
+    return False
 
 
 def _has_long_row(source: Source, sink: Sink) -> bool:
