@@ -1,13 +1,12 @@
 """Rules to tree: what each rule of the grammar makes of its children.
 
-A method is named after its rule (with `_` after a word of Python). It gets the children,
-and the offsets where the rule's text starts and ends.
+A method is named after its rule. It gets the children (nodes, and Lark's tokens where the rule
+names them), and the offsets where the rule's text starts and ends.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 from ..diagnostics import Advice, Label, write
@@ -16,7 +15,7 @@ from ..source import Span
 from . import tree
 from .build_items import ItemBuilder
 from .build_line import Children
-from .lalr import Builder, Token
+from .hooks import Terminal
 from .lexer import unescape
 from .lines import NO_BREAK
 
@@ -40,48 +39,43 @@ class TreeBuilder(ItemBuilder):
     Reports N128, N130 to N132, N140, N141.
     """
 
-    @property
-    def rules(self) -> Mapping[str, Builder]:
-        """The method for each rule."""
-        return _Rules(self)
-
     # ------------------------------------------------------------ expressions
 
     def number(self, children: Children, start: int, end: int) -> tree.Number:
-        token: Token = children[0]
-        text, span = token.text, self.span(start, end)
+        token: Terminal = children[0]
+        text, span = token.value, self.span(start, end)
         if self.line.broken:
             return tree.Number(0, text, span)
         plain = text.replace("_", "")
-        value = int(plain) if token.kind == "INT" else float(plain)
+        value = int(plain) if token.type == "INT" else float(plain)
         return tree.Number(value, text, span)
 
     def window(self, children: Children, start: int, end: int) -> tree.Window:
-        parts = () if self.line.broken else children[0].text.split("x")
+        parts = () if self.line.broken else children[0].split("x")
         return tree.Window(tuple(int(part) for part in parts), self.span(start, end))
 
     def string(self, children: Children, start: int, end: int) -> tree.String:
-        return tree.String(unescape(children[0].text), self.span(start, end))
+        return tree.String(unescape(children[0]), self.span(start, end))
 
     def constant(self, children: Children, start: int, end: int) -> tree.Constant:
-        value = {"TRUE": True, "FALSE": False, "NONE": None}[children[0].kind]
+        value = {"TRUE": True, "FALSE": False, "NONE": None}[children[0].type]
         return tree.Constant(value, self.span(start, end))
 
     def dots(self, children: Children, start: int, end: int) -> tree.Dots:
         return tree.Dots(self.span(start, end))
 
     def list(self, children: Children, start: int, end: int) -> tree.ListOf:
-        return tree.ListOf(tuple(children), self.span(start, end))
+        return tree.ListOf(tuple(children[1:-1]), self.span(start, end))
 
     def round(self, children: Children, start: int, end: int) -> tree.ListOf:
-        return tree.ListOf((*children,), self.span(start, end), True)
+        return tree.ListOf(tuple(children[1:-1]), self.span(start, end), True)
 
     def argument(self, children: Children, start: int, end: int) -> tree.Arg:
         name, value = children
         return tree.Arg(name and name.id, value, self.span(start, end))
 
     def call(self, children: Children, start: int, end: int) -> tree.Call:
-        func, *args = children
+        func, *args, _ = children
         self.check_arguments(args)
         return tree.Call(func, tuple(args), self.span(start, end))
 
@@ -106,20 +100,20 @@ class TreeBuilder(ItemBuilder):
         return tree.Attribute(value, name.id, self.span(start, end), name.span)
 
     def slice(self, children: Children, start: int, end: int) -> tree.Slice:
-        lower, upper, step = children
+        lower, _, upper, _, step = children
         return tree.Slice(lower, upper, step, self.span(start, end))
 
     def index(self, children: Children, start: int, end: int) -> tree.Index:
-        value, *items = children
+        value, *items, _ = children
         return tree.Index(value, tuple(items), self.span(start, end))
 
     def unary(self, children: Children, start: int, end: int) -> tree.Unary:
         op, operand = children
-        return tree.Unary(op.text, operand, self.span(start, end))
+        return tree.Unary(op.value, operand, self.span(start, end))
 
     def binary(self, children: Children, start: int, end: int) -> tree.Binary:
         left, op, right = children
-        return tree.Binary(op.text, left, right, self.span(start, end))
+        return tree.Binary(op.value, left, right, self.span(start, end))
 
     def if_else(self, children: Children, start: int, end: int) -> tree.IfElse:
         then, condition, orelse = children
@@ -131,13 +125,13 @@ class TreeBuilder(ItemBuilder):
         return tree.Named(value, name.id, self.span(start, end), name.span)
 
     def branch(self, children: Children, start: int, end: int) -> tree.Branch:
-        return tree.Branch(tuple(children), self.span(start, end))
+        return tree.Branch(tuple(children[1:-1]), self.span(start, end))
 
     def arrows(self, children: Children, start: int, end: int) -> tree.Pipe:
         """The first line's comment belongs to the pipe, a later one to its last stage."""
         source, *rest = children
         arrows, values = rest[::2], rest[1::2]
-        breaks = [self.line.breaks.get(arrow.start, NO_BREAK) for arrow in arrows]
+        breaks = [self.line.breaks.get(arrow.start_pos, NO_BREAK) for arrow in arrows]
         first, *later = [at.comment for at in breaks]
         stages = tuple(
             tree.Stage(
@@ -145,7 +139,7 @@ class TreeBuilder(ItemBuilder):
                 at is not NO_BREAK,
                 comment,
                 at.above,
-                self.span(arrow.start, value.span.end),
+                self.span(arrow.start_pos, value.span.end),
             )
             for arrow, value, at, comment in zip(
                 arrows, values, breaks, (*later, None), strict=True
@@ -158,7 +152,7 @@ class TreeBuilder(ItemBuilder):
         return tree.Assertion(value, kind, self.span(start, end))
 
     def dims(self, children: Children, start: int, end: int) -> tuple[tree.Expr, ...]:
-        return tuple(children)
+        return tuple(children[1:-1])
 
     def type(self, children: Children, start: int, end: int) -> tree.TypeOf:
         first = children[0]
@@ -171,7 +165,7 @@ class TreeBuilder(ItemBuilder):
 
     def rngs(self, children: Children, start: int, end: int) -> tree.Rngs:
         names = self.lowers(children[0])
-        return tree.Rngs(names, self.span(start, end), self.line.trivia)
+        return tree.Rngs(names, self.whole, self.line.trivia)
 
     def field(self, children: Children, start: int, end: int) -> tree.Field:
         name, kind, default = children
@@ -180,40 +174,40 @@ class TreeBuilder(ItemBuilder):
 
     def declare(self, children: Children, start: int, end: int) -> tree.Declare:
         keyword, *fields = children
-        span, trivia = self.span(start, end), self.line.trivia
-        return tree.Declare(keyword.text, tuple(fields), span, trivia)
+        span, trivia = self.whole, self.line.trivia
+        return tree.Declare(keyword.value, tuple(fields), span, trivia)
 
     def metric(self, children: Children, start: int, end: int) -> tree.Metric:
         name, value = self.lower(children[0]), children[1]
-        span, trivia = self.span(start, end), self.line.trivia
+        span, trivia = self.whole, self.line.trivia
         return tree.Metric(name.id, value, span, name.span, trivia)
 
     def select(self, children: Children, start: int, end: int) -> tree.Select:
         keyword, *paths = children
-        span, trivia = self.span(start, end), self.line.trivia
-        return tree.Select(keyword.text, tuple(paths), span, trivia)
+        span, trivia = self.whole, self.line.trivia
+        return tree.Select(keyword.value, tuple(paths), span, trivia)
 
     def adapt(self, children: Children, start: int, end: int) -> tree.Adapt:
         adapter, *paths = (c for c in children if c is not None)
-        span, trivia = self.span(start, end), self.line.trivia
+        span, trivia = self.whole, self.line.trivia
         return tree.Adapt(adapter, tuple(paths), span, trivia)
 
     def frozen(self, children: Children, start: int, end: int) -> tree.Frozen:
         name, value = self.lower(children[0]), children[1]
-        span, trivia = self.span(start, end), self.line.trivia
+        span, trivia = self.whole, self.line.trivia
         return tree.Frozen(name.id, value, span, name.span, trivia)
 
     def require(self, children: Children, start: int, end: int) -> tree.Require:
         condition, message = children
-        span, trivia = self.span(start, end), self.line.trivia
+        span, trivia = self.whole, self.line.trivia
         return tree.Require(condition, message and message.value, span, trivia)
 
-    def return_(self, children: Children, start: int, end: int) -> tree.Return:
+    def return_values(self, children: Children, start: int, end: int) -> tree.Return:
         named = [child for child in children if isinstance(child, NamedOutput)]
         names = tuple(child.name for child in named)
         self.check_outputs(children, names)
         values = (c.value if isinstance(c, NamedOutput) else c for c in children)
-        span, trivia = self.span(start, end), self.line.trivia
+        span, trivia = self.whole, self.line.trivia
         return tree.Return(tuple(values), names, span, trivia)
 
     def named_output(self, children: Children, start: int, end: int) -> NamedOutput:
@@ -243,20 +237,20 @@ class TreeBuilder(ItemBuilder):
             else:
                 message = f"cannot assign to {_describe(target)}"
                 self.fault("N132", message, target.span, **_named(target))
-        span, trivia = self.span(start, end), self.line.trivia
-        return tree.Assign(targets, op.text, value, span, trivia)
+        span, trivia = self.whole, self.line.trivia
+        return tree.Assign(targets, op.value, value, span, trivia)
 
     def evaluate(self, children: Children, start: int, end: int) -> tree.Evaluate:
-        return tree.Evaluate(children[0], self.span(start, end), self.line.trivia)
+        return tree.Evaluate(children[0], self.whole, self.line.trivia)
 
     def for_head(self, children: Children, start: int, end: int) -> tree.For:
         targets, iterable = children
-        span, trivia = self.span(start, end), self.line.trivia
+        span, trivia = self.whole, self.line.trivia
         return tree.For(self.lowers(targets), iterable, (), span, trivia)
 
     def optimize_head(self, children: Children, start: int, end: int) -> tree.Optimize:
         name = self.lower(children[0])
-        span, trivia = self.span(start, end), self.line.trivia
+        span, trivia = self.whole, self.line.trivia
         return tree.Optimize(name.id, (), span, name.span, trivia)
 
     def sources(self, children: Children, start: int, end: int) -> tuple[Any, ...]:
@@ -276,35 +270,35 @@ class TreeBuilder(ItemBuilder):
             reverse is not None,
             tuple(carries),
             (),
-            self.span(start, end),
+            self.whole,
             self.line.trivia,
         )
 
     def collect(self, children: Children, start: int, end: int) -> tree.Collect:
         name, value = self.lower(children[0]), children[1]
-        span, trivia = self.span(start, end), self.line.trivia
+        span, trivia = self.whole, self.line.trivia
         return tree.Collect(name.id, value, span, name.span, trivia)
 
     def if_head(self, children: Children, start: int, end: int) -> tree.If:
-        span, trivia = self.span(start, end), self.line.trivia
+        span, trivia = self.whole, self.line.trivia
         return tree.If(children[0], (), (), span, trivia)
 
     def else_head(self, children: Children, start: int, end: int) -> Else:
-        return Else(self.span(start, end))
+        return Else(self.whole)
 
     # -------------------------------------------------------------- top level
 
     def use(self, children: Children, start: int, end: int) -> tree.Use:
         names, path = children
-        names = () if isinstance(names, Token) else names
-        return tree.Use(names, path, self.span(start, end), self.line.trivia)
+        names = () if isinstance(names, Terminal) else names
+        return tree.Use(names, path, self.whole, self.line.trivia)
 
     def defaults(self, children: Children, start: int, end: int) -> tree.Defaults:
-        return tree.Defaults(tuple(children), self.span(start, end), self.line.trivia)
+        return tree.Defaults(tuple(children), self.whole, self.line.trivia)
 
     def config(self, children: Children, start: int, end: int) -> tree.Config:
         name, value = children
-        span, trivia = self.span(start, end), self.line.trivia
+        span, trivia = self.whole, self.line.trivia
         return tree.Config(self.lower(name), value, span, trivia)
 
     def parameter(self, children: Children, start: int, end: int) -> tree.Parameter:
@@ -315,34 +309,21 @@ class TreeBuilder(ItemBuilder):
     def parameters(
         self, children: Children, start: int, end: int
     ) -> tuple[tree.Parameter, ...]:
-        return tuple(children)
+        return tuple(children[1:-1])
 
     def definition_head(
         self, children: Children, start: int, end: int
     ) -> tree.Definition:
         keyword, name, params = children
-        span, trivia = self.span(start, end), self.line.trivia
+        span, trivia = self.whole, self.line.trivia
         name = self.camel(name)
-        return tree.Definition(keyword.text, name, params or (), (), span, trivia)
+        return tree.Definition(keyword.value, name, params or (), (), span, trivia)
 
     def generate(self, children: Children, start: int, end: int) -> tree.Generate:
-        return tree.Generate(children[0], self.line.trivia, self.span(start, end))
+        return tree.Generate(children[0], self.line.trivia, self.whole)
 
     def train_head(self, children: Children, start: int, end: int) -> tree.Train:
-        return tree.Train(children[0], (), self.span(start, end), self.line.trivia)
-
-
-class _Rules(dict[str, Builder]):
-    """Looks a rule's method up once."""
-
-    def __init__(self, builder: TreeBuilder) -> None:
-        self.builder = builder
-
-    def __missing__(self, rule: str) -> Builder:
-        name = f"{rule}_" if rule == "return" else rule
-        method: Builder = getattr(self.builder, name)
-        self[rule] = method
-        return method
+        return tree.Train(children[0], (), self.whole, self.line.trivia)
 
 
 def _named(target: tree.Expr) -> Advice:

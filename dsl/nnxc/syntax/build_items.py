@@ -6,7 +6,7 @@ from typing import Any
 
 from . import tree, tree_weights
 from .build_line import Children, LineBuilder
-from .lalr import Token
+from .hooks import Terminal
 
 
 class ItemBuilder(LineBuilder):
@@ -17,57 +17,51 @@ class ItemBuilder(LineBuilder):
         return tree.Parameter(name.id, default, self.span(start, end), name.span)
 
     def taken(self, children: Children, start: int, end: int) -> tuple[Any, ...]:
-        return tuple(children)
+        return tuple(children[1:-1])
 
     def extern(self, children: Children, start: int, end: int) -> tree.Extern:
         place, name, taken, _, *types = children
-        span, trivia = self.span(start, end), self.line.trivia
+        span, trivia = self.whole, self.line.trivia
         return tree.Extern(place, name, taken, tuple(types), span, trivia)
 
     def ignore(self, children: Children, start: int, end: int) -> tree_weights.Ignore:
-        return tree_weights.Ignore(
-            tuple(children), self.line.trivia, self.span(start, end)
-        )
+        return tree_weights.Ignore(tuple(children), self.line.trivia, self.whole)
 
     def optional(
         self, children: Children, start: int, end: int
     ) -> tree_weights.Lacking:
-        return tree_weights.Lacking(
-            children[0], self.line.trivia, self.span(start, end)
-        )
+        return tree_weights.Lacking(children[0], self.line.trivia, self.whole)
 
     def renamed(self, children: Children, start: int, end: int) -> tuple[Any, ...]:
         return tuple(children)
 
     def rename(self, children: Children, start: int, end: int) -> tree_weights.Rename:
-        span = self.span(start, end)
+        span = self.whole
         return tree_weights.Rename(tuple(children), self.line.trivia, span)
 
     def read(self, children: Children, start: int, end: int) -> tree_weights.Read:
         names, *values = children
-        span, trivia = self.span(start, end), self.line.trivia
+        span, trivia = self.whole, self.line.trivia
         return tree_weights.Read(names, tuple(values), trivia, span)
 
     def assume(self, children: Children, start: int, end: int) -> tree_weights.Assume:
-        span = self.span(start, end)
+        span = self.whole
         return tree_weights.Assume(tuple(children), self.line.trivia, span)
 
     def pass_over(
         self, children: Children, start: int, end: int
     ) -> tree_weights.PassOver:
-        span = self.span(start, end)
+        span = self.whole
         return tree_weights.PassOver(tuple(children), self.line.trivia, span)
 
     def stored(self, children: Children, start: int, end: int) -> tree_weights.Stored:
-        at = next(i for i, c in enumerate(children) if isinstance(c, Token))
+        at = next(i for i, c in enumerate(children) if isinstance(c, Terminal))
         paths, values = tuple(children[:at]), tuple(children[at + 1 :])
-        return tree_weights.Stored(
-            paths, values, self.line.trivia, self.span(start, end)
-        )
+        return tree_weights.Stored(paths, values, self.line.trivia, self.whole)
 
     def weights_head(self, children: Children, start: int, end: int) -> tree.Weights:
         model, rule = children
-        span, trivia = self.span(start, end), self.line.trivia
+        span, trivia = self.whole, self.line.trivia
         return tree.Weights(model, rule, (), trivia, span)
 
     def weights_rule(self, children: Children, start: int, end: int) -> tree.Weights:

@@ -8,7 +8,8 @@ from typing import Any, TypeAlias
 from ..diagnostics import Advice, Sink, rename
 from ..source import Source, Span
 from . import tree
-from .lines import Line
+from .hooks import Part
+from .lines import MAX_NESTING, Line
 
 Children: TypeAlias = list[Any]
 
@@ -16,12 +17,42 @@ _CAMEL = re.compile(r"[A-Z][A-Za-z0-9]*")
 _LOWER = re.compile(r"[a-z_][a-z0-9_]*")
 
 
+class TooDeep(Exception):
+    """Expressions are nested deeper than allowed; holds the range that is."""
+
+    def __init__(self, start: int, end: int) -> None:
+        self.start, self.end = start, end
+
+
 class LineBuilder:
     """What all rules build with. `failed` says that the result is not to be used."""
 
     def __init__(self, source: Source, line: Line, sink: Sink) -> None:
         self.source, self.line, self.sink = source, line, sink
+        self.whole = self.span(line.tokens[0].start, line.tokens[-1].end)
         self.failed = False
+
+    def reduced(self, rule: str, parts: list[Any]) -> Part:
+        """What the method for a rule makes of its parts. Raises TooDeep."""
+        values: Children = []
+        start, end, depth, count = -1, -1, 0, 0
+        for part in parts:
+            if part is None:
+                values.append(None)
+                continue
+            if type(part) is Part:
+                value, first, end, below = part
+                depth = max(depth, below)
+            else:
+                value, first, end = part, part.start_pos, part.end_pos
+            start = first if start < 0 else start
+            values.append(value)
+            count += 1
+        value = getattr(self, rule)(values, start, end)
+        depth += count > 1
+        if depth > MAX_NESTING:
+            raise TooDeep(start, end)
+        return Part(value, start, end, depth)
 
     def span(self, start: int, end: int) -> Span:
         return Span(self.source, start, end)
@@ -56,7 +87,7 @@ class LineBuilder:
         return tuple(self.lower(name) for name in names)
 
     def name(self, children: Children, start: int, end: int) -> tree.Name:
-        return tree.Name(children[0].text, self.span(start, end))
+        return tree.Name(children[0].value, self.span(start, end))
 
     def names(self, children: Children, start: int, end: int) -> tuple[tree.Name, ...]:
         return tuple(children)

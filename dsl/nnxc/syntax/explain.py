@@ -22,11 +22,11 @@ from ..diagnostics import (
 )
 from ..source import Source, Span
 from . import habits, habits_heads, habits_values, habits_weights
-from ._tables import LITERALS, STATES
 from .fault import DECLARES, Fault, line_span
-from .lalr import END, Token
+from .grammar import LITERALS
 from .lexer import RESERVED
 from .lines import Line
+from .tokens import END, Token
 from .words import BODY, HARD, HEADS, INNER, PYTHON, WEIGHTS
 
 _COMPARE = frozenset(("EQ", "NE", "LT", "LE", "GT", "GE"))
@@ -394,9 +394,7 @@ def _unexpected(fault: Fault) -> Diagnostic:
 
 
 def _expected(fault: Fault) -> str:
-    row = STATES[fault.failure.states[-1]]
-    kinds = {kind for kind in row if (kind.isupper() or kind == END)}
-    kinds = {kind for kind in kinds if fault.accepts(kind)}
+    kinds = {*fault.failure.accepted}
     words: list[str] = []
     if {"NAME", "INT"} <= kinds:
         words.append("a value")

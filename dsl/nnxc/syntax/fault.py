@@ -5,8 +5,9 @@ from __future__ import annotations
 from ..diagnostics import Advice, Diagnostic, Label
 from ..record import Record
 from ..source import Source, Span
-from .lalr import END, Failure, Token
+from .line_parser import Failure
 from .lines import Line
+from .tokens import END, Token
 
 DECLARES = frozenset(("INPUT", "BATCH", "PARAM", "STATE"))
 

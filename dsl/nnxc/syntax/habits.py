@@ -10,20 +10,18 @@ import re
 from ..diagnostics import Advice, Diagnostic, Fix, remove, write
 from ..source import Span
 from .fault import DECLARES, Fault
-from .lalr import END
+from .tokens import END
 
 
 def comment(fault: Fault) -> Diagnostic | None:
     """`// a comment`: what stands before it is a whole line."""
-    tokens = fault.line.tokens
-    for index, token in enumerate(tokens[: fault.failure.index + 1]):
-        if token.kind == "FLOOR" and (
-            index == 0 or fault.failure.whole(tokens[:index])
-        ):
-            help = "comments begin with `#`"
-            advice: Advice = {"help": help, "fix": Fix(fault.span(token), "#")}
-            return fault.report("N138", "`//` divides", advice, at=token)
-    return None
+    index = fault.failure.ends_before("FLOOR")
+    if index is None:
+        return None
+    token = fault.line.tokens[index]
+    help = "comments begin with `#`"
+    advice: Advice = {"help": help, "fix": Fix(fault.span(token), "#")}
+    return fault.report("N138", "`//` divides", advice, at=token)
 
 
 def decorator(fault: Fault) -> Diagnostic | None:

@@ -7,7 +7,7 @@ import re
 from ..diagnostics import Advice, Diagnostic, Fix, remove, write
 from ..source import Span
 from .fault import DECLARES, Fault
-from .lalr import END
+from .tokens import END
 
 
 def typed_value(fault: Fault) -> Diagnostic | None:

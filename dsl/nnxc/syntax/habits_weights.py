@@ -7,7 +7,7 @@ import re
 from ..diagnostics import Diagnostic, meant, write
 from ..source import Span
 from .fault import Fault
-from .lalr import END
+from .tokens import END
 
 
 def equals_twice(fault: Fault) -> Diagnostic | None:

@@ -10,8 +10,8 @@ import re
 
 from ..diagnostics import Fix, Sink, meant, rename, write
 from ..source import Source, Span
-from ._tables import LITERALS, PATTERNS
-from .lalr import Token
+from .grammar import LITERALS, pattern
+from .tokens import Token
 from .words import CONSTANTS, HARD, INNER, KEYWORDS, PYTHON
 
 RESERVED = "RESERVED"
@@ -109,7 +109,7 @@ _SCANNER = re.compile(
     ),
     re.ASCII,
 )
-_KINDS = {kind: re.compile(pattern) for kind, pattern in PATTERNS.items()}
+_KINDS = {kind: re.compile(pattern(kind)) for kind in ("INT", "FLOAT", "WINDOW")}
 _TABS = re.compile(r"(?m)^[ \t]+")
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", '"': '"', "'": "'"}

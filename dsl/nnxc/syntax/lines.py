@@ -5,9 +5,9 @@ from __future__ import annotations
 from ..diagnostics import Diagnostic, Fix, Label, Sink
 from ..record import Record
 from ..source import Source, Span
-from ._tables import LITERALS
-from .lalr import END, Token
+from .grammar import LITERALS
 from .lexer import RESERVED, Row
+from .tokens import END, Token
 from .tree import Trivia
 from .words import HARD, KEYWORDS, WEIGHTS, WITHIN
 

@@ -12,6 +12,7 @@ from ..record import replace
 from ..source import Source, Span
 from . import foreign_blocks, imports, tree
 from .build import Else, TreeBuilder, folded
+from .build_line import TooDeep
 from .explain import (
     CONTINUES,
     explain,
@@ -20,9 +21,10 @@ from .explain import (
     unknown_statement,
 )
 from .fault import Fault, line_span
-from .lalr import Failure, Token, TooDeep, parse_tokens
 from .lexer import RESERVED, scan
+from .line_parser import Failure, parse_line
 from .lines import MAX_NESTING, Line, join
+from .tokens import Token
 from .words import BODY, PYTHON, TOP, UNSUPPORTED
 
 MAX_SIZE = 1_000_000
@@ -406,7 +408,7 @@ class _Blocks:
         builder = TreeBuilder(self.source, line, self.sink)
         tokens = line.tokens
         try:
-            result = parse_tokens(start, tokens, builder.rules, MAX_NESTING)
+            result = parse_line(start, tokens, builder)
             if isinstance(result, Failure):
                 fault = Fault(self.source, line, result, self.end_of_body(line))
                 if not line.told:
@@ -415,7 +417,7 @@ class _Blocks:
                     return None
                 end = tokens[-1]
                 tokens = [*tokens[:-1], Token("COLON", ":", end.start, end.end), end]
-                result = parse_tokens(start, tokens, builder.rules, MAX_NESTING)
+                result = parse_line(start, tokens, builder)
         except TooDeep as deep:
             help = "name a part of it on a line of its own"
             at = Span(self.source, deep.start, deep.end)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._tables import LITERALS, STARTS, STATES
+from .grammar import LITERALS, first
 
 HARD = frozenset(
     (
@@ -28,9 +28,9 @@ WITHIN = {"scan": ("over", "reversed", "with"), "adapt": ("on",), "config": ("ig
 KEYWORDS = {text: kind for text, kind in LITERALS.items() if text.isalpha()}
 
 
-def _first(start: str) -> frozenset[str]:
-    row = STATES[STARTS[start]]
-    return frozenset(word for word, kind in KEYWORDS.items() if kind in row)
+def _first(line: str) -> frozenset[str]:
+    kinds = first(line)
+    return frozenset(word for word, kind in KEYWORDS.items() if kind in kinds)
 
 
 TOP = _first("top_line")
