@@ -1,6 +1,6 @@
-"""Analyses the grammar, and saves Lark's parser in its own form.
+"""Analyses the grammar, and saves Lark's parser in Lark's own form.
 
-Run `python -m nnxc.syntax.analyse` after a change of the grammar: analysing it takes longer
+Run `python -m nnxc.syntax.analyse` after a change of the grammar; to analyse it takes longer
 than a compile.
 """
 
@@ -21,9 +21,9 @@ SAVED = Path(__file__).with_name("grammar.pickle")
 
 
 def read_grammar() -> str:
-    """The grammar: inside the package where installed, else in the checkout.
+    """The grammar: inside of the package where installed, else in the checkout.
 
-    Raises OSError where there is neither.
+    Raises FileNotFoundError where there is neither.
     """
     package = Path(__file__).parents[1]
     inside = package / "grammar"
@@ -44,17 +44,27 @@ def analysed(grammar: str, starts: Sequence[str] = LINES) -> lark.Lark:
 
 
 def heading(grammar: str) -> bytes:
-    """The first line of the saved form: what it was made by, and of."""
-    digest = sha256(grammar.encode()).hexdigest()
-    return f"lark {lark.__version__} {digest}\n".encode()
+    """The first line of the saved form: the Lark that made it, and of what."""
+    made = sha256(f"{grammar}{Path(__file__).read_text('utf-8')}".encode())
+    return f"lark {lark.__version__} {made.hexdigest()}\n".encode()
+
+
+def is_current(grammar: str) -> bool:
+    """Whether the saved form is of this grammar, and of this Lark."""
+    if not SAVED.is_file():
+        return False
+    with SAVED.open("rb") as file:
+        return file.readline() == heading(grammar)
 
 
 def save(grammar: str) -> None:
-    """Write the saved form anew."""
+    """Write the saved form; its bytes are others each time."""
     with SAVED.open("wb") as file:
         file.write(heading(grammar))
         analysed(grammar).save(file)
 
 
 if __name__ == "__main__":
-    save(read_grammar())
+    text = read_grammar()
+    if not is_current(text):
+        save(text)

@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import lark
+
 from ..diagnostics import Advice, Label, write
 from ..record import Record, replace
 from ..source import Span
 from . import tree
 from .build_items import ItemBuilder
 from .build_line import Children
-from .hooks import Terminal
 from .lexer import unescape
 from .lines import NO_BREAK
 
@@ -42,7 +43,7 @@ class TreeBuilder(ItemBuilder):
     # ------------------------------------------------------------ expressions
 
     def number(self, children: Children, start: int, end: int) -> tree.Number:
-        token: Terminal = children[0]
+        token: lark.Token = children[0]
         text, span = token.value, self.span(start, end)
         if self.line.broken:
             return tree.Number(0, text, span)
@@ -290,7 +291,7 @@ class TreeBuilder(ItemBuilder):
 
     def use(self, children: Children, start: int, end: int) -> tree.Use:
         names, path = children
-        names = () if isinstance(names, Terminal) else names
+        names = () if isinstance(names, lark.Token) else names
         return tree.Use(names, path, self.whole, self.line.trivia)
 
     def defaults(self, children: Children, start: int, end: int) -> tree.Defaults:

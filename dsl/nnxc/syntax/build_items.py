@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import lark
+
 from . import tree, tree_weights
 from .build_line import Children, LineBuilder
-from .hooks import Terminal
 
 
 class ItemBuilder(LineBuilder):
@@ -55,7 +56,7 @@ class ItemBuilder(LineBuilder):
         return tree_weights.PassOver(tuple(children), self.line.trivia, span)
 
     def stored(self, children: Children, start: int, end: int) -> tree_weights.Stored:
-        at = next(i for i, c in enumerate(children) if isinstance(c, Terminal))
+        at = next(i for i, c in enumerate(children) if isinstance(c, lark.Token))
         paths, values = tuple(children[:at]), tuple(children[at + 1 :])
         return tree_weights.Stored(paths, values, self.line.trivia, self.whole)
 

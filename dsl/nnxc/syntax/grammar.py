@@ -11,15 +11,12 @@ from .analyse import SAVED, analysed, read_grammar
 
 
 def _load() -> lark.Lark:
-    """Lark's saved parser, which is as trusted as the code beside it; other versions of Lark
-    than that which saved it analyse the grammar anew."""
-    saved = BytesIO(get_data(__package__, SAVED.name) or b"")
-    version = saved.readline().split()[1].decode()
-    return (
-        lark.Lark.load(saved)
-        if version == lark.__version__
-        else analysed(read_grammar())
-    )
+    """The parser as it was saved, in a file that is trusted as the code beside it is; where
+    another version of Lark is installed, the grammar is analysed anew."""
+    saved = BytesIO(get_data("nnxc.syntax", SAVED.name) or b"")
+    if saved.readline().startswith(f"lark {lark.__version__} ".encode()):
+        return lark.Lark.load(saved)
+    return analysed(read_grammar())
 
 
 LARK = _load()
@@ -34,5 +31,6 @@ def pattern(terminal: str) -> str:
 
 
 def first(line: str) -> frozenset[str]:
-    """The terminals that a kind of line may begin with."""
-    return frozenset(LARK.parse_interactive(start=line).choices())
+    """What a kind of line may begin with: terminals, among others."""
+    parser = LARK.parse_interactive(start=line)
+    return frozenset(parser.choices())  # type: ignore[no-untyped-call]

@@ -164,7 +164,7 @@ def misplaced_module(fault: Fault) -> Diagnostic | None:
     """`extern f(...) -> [...]`, with its module behind or nowhere."""
     if (
         fault.first.kind != "EXTERN"
-        or fault.kind == "STRING"
+        or fault.kind in ("STRING", END)
         or fault.failure.index != 1
     ):
         return None
