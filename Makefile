@@ -58,7 +58,8 @@ bench: $(READY) ## measure, write benchmarks/results, refresh the README's table
 	@$(RUN) -m benchmarks.table
 	@$(RUN) -m benchmarks.families
 
-generate: $(READY) ## rebuild generated/ from the zoo's own specs
+generate: $(READY) ## save the grammar's analysis, rebuild generated/ from the zoo's own specs
+	@$(RUN) -m nnxc.syntax.analyse
 	@for spec in dsl/nnxc/zoo/*.nnx; do \
 	  $(VENV)/bin/nnxc build $$spec -o generated/$$(basename $$spec .nnx) || exit 1; \
 	done

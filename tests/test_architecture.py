@@ -132,6 +132,25 @@ def test_jinja_and_black_are_used_where_text_is_rendered_only(path: Path) -> Non
         assert path.parent.name == "emit" and path.stem in ("render", "templates"), path
 
 
+def test_lark_is_used_by_its_public_parts_only() -> None:
+    """No `_name`, of Lark's modules or of what they give, where Lark is used."""
+    users = [path for path in FILES if "lark" in set(imports(path))]
+    assert {path.parent.name for path in users} == {"syntax"}
+    for path in users:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            match node:
+                case ast.ImportFrom(module=str(module), names=names):
+                    used = [*module.split("."), *(alias.name for alias in names)]
+                case ast.Attribute(value=ast.Name("self"), attr=_):
+                    continue
+                case ast.Attribute(attr=attr):
+                    used = [attr]
+                case _:
+                    continue
+            private = {n for n in used if n.startswith("_") and not n.endswith("__")}
+            assert private <= {"_replace"}, path
+
+
 def test_freshness_imports_next_to_nothing() -> None:
     for name in ("fresh.py", "__main__.py"):
         tree = ast.parse((PACKAGE / name).read_text("utf-8"))

@@ -115,6 +115,7 @@ def test_a_mistake_in_a_statement(statement: str) -> None:
 
 
 FILES = {
+    "extern": "N120 1:7",
     "": "N103 1:1",
     "# nothing\n": "N103 1:1",
     "model M:\n    x = '\0'\n": "N104 2:10",
@@ -249,6 +250,14 @@ def test_fixes_repair() -> None:
         "model M(d = 1):\n    x = true\n    if x == 3:\n"
         "        y = 'a\\\\q'\n    return y\n"
     )
+
+
+def test_a_head_that_stands_deeper_than_its_body_is_one_mistake() -> None:
+    text = "     model Net():\n    input x: [B, 2]\n    return x\n"
+    file, found = check(text)
+    assert [d.code for d in found] == ["N107"]
+    (item,) = file.items
+    assert isinstance(item, tree.Definition) and len(item.body) == 2
 
 
 def test_bytes_become_text() -> None:

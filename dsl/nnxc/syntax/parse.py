@@ -235,7 +235,11 @@ class _Blocks:
             self.sink.error("N108", message, at, help=help)
             return ()
         start = self.at
-        found = self.statements(line.indent, head.indent - 1, top=True)
+        found = self.statements(
+            line.indent, min(head.indent, line.indent) - 1, top=True
+        )
+        if 0 < line.indent < head.indent:  # the head was told to be indented too far
+            return found
         fix = self.indented(self.lines[start : self.at])
         self.error("N108", "missing indentation", line, "indent by four spaces", fix)
         return found
