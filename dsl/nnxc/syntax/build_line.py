@@ -37,15 +37,17 @@ class LineBuilder:
         values: Children = []
         start, end, depth, count = -1, -1, 0, 0
         for part in parts:
-            if part is None:
-                values.append(None)
-                continue
             if type(part) is Part:
                 value, first, end, below = part
-                depth = max(depth, below)
+                if below > depth:
+                    depth = below
+            elif part is None:
+                values.append(None)
+                continue
             else:
                 value, first, end = part, part.start_pos, part.end_pos
-            start = first if start < 0 else start
+            if not count:
+                start = first
             values.append(value)
             count += 1
         value = getattr(self, rule)(values, start, end)

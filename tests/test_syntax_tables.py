@@ -1,4 +1,4 @@
-"""The parser: Lark's, from its saved form, which is that of the grammar."""
+"""The parser's tables: Lark's own, saved, and those of the grammar."""
 
 from __future__ import annotations
 
