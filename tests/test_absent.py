@@ -87,6 +87,66 @@ def test_sizes_that_one_of_several_inputs_tells() -> None:
     np.testing.assert_allclose(net(x, mask=mask), x + 6 / 4, rtol=1e-6)
 
 
+def test_numbers_that_are_chosen_by_presence() -> None:
+    body = """x = x * max(1.0, 2.0 if mask == none else 3.0)
+    k = [1.0, 5.0 if memory == none else 7.0]
+    for i in range(2):
+        x = x * k[i]
+    if mask != none or memory != none:
+        x += 1"""
+    net = load(text_of(SIZES.format(body=body))).Net(rngs=nnx.Rngs(0))
+    x, memory, mask = jnp.ones((2, 4)), jnp.ones((2, 3, 4)), jnp.ones((2, 3), bool)
+    np.testing.assert_allclose(net(x), 10 * x)
+    np.testing.assert_allclose(net(x, memory), 14 * x + 1)
+    np.testing.assert_allclose(net(x, mask=mask), 15 * x + 1)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "x = x -> Dropout(0.1 if memory == none else 0.5)",
+        "x = x -> Linear(4 if memory == none else 8) -> Linear(d)",
+        "param t: [d] = 0.5 if memory == none else 1.0\n    x = x * t",
+        "param t: [d] = sin(1.0 if memory == none else 2.0) * ones([d])\n    x = x * t",
+        "for i in range(1 if memory == none else 2):\n        x = x -> Linear(d) as l",
+        "require memory != none",
+    ],
+)
+def test_what_is_constructed_does_not_ask_for_inputs(body: str) -> None:
+    used = "if memory != none and mask != none:\n        x += sum(memory, axis=S)\n    "
+    (found,) = nnxc.compile(SIZES.format(body=used + body)).diagnostics
+    assert found.code in ("N310", "N207")
+
+
+ZERO = """
+block Experts(shared, hidden):
+    input x: [B, d]
+    if shared {op} 0:
+        x += x -> Linear(shared * hidden) as up -> relu -> Linear(d) as down
+    return x
+
+block Layer(shared, hidden):
+    input x: [B, d]
+    return x -> Experts(shared, hidden) as one -> Experts(2 * shared, hidden) as two
+
+model Net(d = 4, shared = 2, layers = 2):
+    input x: [B, d]
+    for i in range(layers):
+        x = x -> Layer(shared, 3) as layer
+    return x
+"""
+
+
+def test_a_size_of_a_block_is_0_where_its_condition_says_so() -> None:
+    net = load(text_of(ZERO.format(op=">"))).Net
+    x = jnp.ones((2, 4))
+    np.testing.assert_array_equal(net(shared=0, rngs=nnx.Rngs(0))(x), x)
+    assert not np.allclose(net(shared=2, rngs=nnx.Rngs(0))(x), x)
+    below = load(text_of(ZERO.format(op="> -1 +"))).Net
+    with pytest.raises(ValueError, match="shared must be at least 1, got shared=0"):
+        below(shared=0, rngs=nnx.Rngs(0))
+
+
 @pytest.mark.parametrize(
     "body, value",
     {

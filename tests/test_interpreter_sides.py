@@ -51,6 +51,28 @@ def test_every_side_of_a_condition() -> None:
     assert set(found.values()) == {"same"} and len(found) > 20, len(found)
 
 
+def test_a_value_that_is_there_where_an_input_is() -> None:
+    """Whether the input is passed or not: its sides are told twice."""
+    subject = Subject("""
+model Net(vocab = 7, d = 4, layers = 2):
+    input ids: int[B, T], prefix: int[B] = none
+    x = ids -> Embed(vocab, d) as embed
+    if prefix != none:
+        seen = positions(ids) < prefix[:, none]
+        x += astype(seen, int) -> Embed(2, d) as kinds
+    for i in range(layers):
+        if prefix != none:
+            x += x -> Attention(2, mask=seen[:, none, none]) as masked
+        else:
+            x += x -> Attention(2, causal=true) as plain
+    return x
+""")
+    case = of_page("presence", subject, "Net")
+    assert len(case.inputs) == 2
+    absent = replace(case, inputs={"ids": case.inputs["ids"]})
+    assert [judge(one, gradients=False) for one in (case, absent)] == ["same"] * 2
+
+
 def test_what_differs_is_told() -> None:
     """The comparison itself can fail: another meaning of the same weights."""
     text = SIDES.replace("x = step * x", "x = 2 * x")

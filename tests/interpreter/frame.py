@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import product
+from types import MappingProxyType
 from typing import Any
 
 import jax
@@ -27,6 +29,7 @@ class Frame(Expressions):
     """A definition at work. `env` has parameters, axes, values and layers by name."""
 
     result: Any = None
+    elsewhere: Mapping[str, Any] = MappingProxyType({})  # of sides that are not taken
 
     def statements(self, body: tuple[tree.Statement, ...]) -> None:
         for statement in body:
@@ -125,7 +128,8 @@ class Frame(Expressions):
         holds = self.value(node.condition)
         other = self.otherwise(node.condition, holds)
         if other is not None:
-            other.construct_only(node.orelse if holds else node.then)
+            given = other.construct_only(node.orelse if holds else node.then)
+            self.elsewhere = {**self.elsewhere, **given}
         self.statements(node.then if holds else node.orelse)
 
     def otherwise(self, condition: tree.Expr, holds: Any) -> Frame | None:
@@ -134,6 +138,7 @@ class Frame(Expressions):
         asked = self.asks_inputs(condition)
         for there in product((True, False), repeat=len(asked)):
             other = self.copy()
+            other.env = {**self.elsewhere, **other.env}
             for name, given in zip(asked, there, strict=True):
                 if given != (self.env.get(name) is not None):
                     like = self.optional[name]
@@ -154,13 +159,20 @@ class Frame(Expressions):
             if n.id in self.optional
         ]
 
-    def construct_only(self, body: tuple[tree.Statement, ...]) -> None:
-        """Goes through a side that is not taken, for its layers exist all the same."""
-        state = dict(self.run.state)
+    def construct_only(self, body: tuple[tree.Statement, ...]) -> dict[str, Any]:
+        """Goes through a side that is not taken, for its layers exist all the same; gives the
+        values that it adds, as zeros."""
+        state, before = dict(self.run.state), {*self.env}
         try:
             jax.eval_shape(lambda: self.statements(body))
         finally:
             self.run.state = state
+        new = {n: v for n, v in self.env.items() if n not in before}
+        return {
+            n: Tensor(jnp.zeros(v.shape, v.array.dtype), v.names)
+            for n, v in new.items()
+            if isinstance(v, Tensor)
+        }
 
     def stand_in(self, field: tree.Field) -> Tensor:
         """An array as an input wants it, of axes of size 1 where nothing is known."""

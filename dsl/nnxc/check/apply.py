@@ -68,6 +68,8 @@ def construct(
     ctx.body.append(info)
     symbols = [d for static, _ in args.values() for d in static_dims(static)]
     info.used = True  # a mistake in its construction must not bring a second message
+    for static, _ in args.values():
+        ctx.not_asked(static, span, "its construction")
     ctx.build_from(symbols, span, "its construction")
     info.used = False
     return info

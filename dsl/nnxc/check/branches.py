@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from .. import ir
 from ..diagnostics import Advice, Label, write
-from ..ir.fold_static import asks_given
+from ..ir.fold_static import asks_given, static_dims
 from ..ops.base import Kind
 from ..record import Record
 from ..shapes import Axis, TensorType
@@ -70,7 +70,7 @@ def condition_of(ctx: Context, node: tree.Expr) -> Static:
         text = "a condition is true or false"
         advice: Advice = {"help": "compare it, such as `n > 0`"}
         ctx.fail("N207", text, node.span, related=seen(condition), **advice)
-    ctx.build_from_static(condition.node, node.span, "the choice")
+    ctx.build_from(static_dims(condition.node), node.span, "the choice")
     return condition
 
 

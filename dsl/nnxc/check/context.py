@@ -12,7 +12,7 @@ from .. import ir
 from ..diagnostics import Advice, Fix, Label, Sink, closest, did_you_mean, meant
 from ..dims import Comparison, Dim, compare, symbol
 from ..dims_equation import reduced, without_cofactors
-from ..ir.fold_static import asks_given, static_dims
+from ..ir.fold_static import asks_given, givens, static_dims
 from ..ops.base import Kind, Op
 from ..ops.base import Param as OpParam
 from ..shapes import OPEN, TensorType
@@ -369,7 +369,20 @@ class Context:
         self, node: ir.Static, span: Span, what: str, advice: Advice | None = None
     ) -> None:
         """A static value is needed to construct."""
+        self.not_asked(node, span, what)
         self.build_from(static_dims(node), span, what, advice)
+
+    def not_asked(self, node: ir.Static, span: Span, what: str) -> None:
+        """What is needed to construct does not ask which inputs are there."""
+        for name in sorted(givens(node)):
+            self.fail(
+                "N310",
+                f"whether `{name}` is there is known only when the {self.kind} is called",
+                span,
+                f"{what} would depend on it",
+                help="make it a parameter, or choose between values: "
+                f"`(x -> f) if {name} != none else (x -> g)`",
+            )
 
     def fact(
         self,

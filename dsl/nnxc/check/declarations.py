@@ -114,6 +114,8 @@ def _variable(ctx: Context, field: tree.Field, state: bool) -> None:
             help=f"write `{what} {field.name}: ... = zeros`",
         )
     init = initial(ctx, field.default, kind, f"the {what} `{field.name}`")
+    if not isinstance(init, ir.Expr):
+        ctx.not_asked(init, field.default.span, f"the {what} `{field.name}`")
     _initialisable(ctx, init, kind, field.default.span)
     ctx.body.append(ir.Variable(field.name, kind, init, state, field.name_span))
     ctx.states.update({field.name: kind} if state else {})

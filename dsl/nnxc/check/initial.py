@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import ir
-from ..ir.fold_static import asks_given, static_dims
+from ..ir.fold_static import asks_given
 from ..ir.fold_tensors import walk
 from ..ops import INITIALIZERS
 from ..shapes import TensorType, is_float
@@ -71,7 +71,9 @@ def is_constant(ctx: Context, value: ir.Expr) -> bool:
                 return False
             case ir.Apply() | ir.Invoke() | ir.ModelCall():
                 return False
-            case ir.Choose(condition) if asks_given(condition):
+            case ir.Choose(static) | ir.Scalar(static) if asks_given(static):
+                return False
+            case ir.OpCall(args=args) if any(asks_given(arg) for _, arg in args):
                 return False
     return True
 
@@ -96,7 +98,7 @@ def _known_at_construction(ctx: Context, value: ir.Expr, what: str) -> None:
                 ctx.build_from_static(static, part.span, what)
             case ir.OpCall(op=op, args=args) if not op.streams:
                 for _, arg in args:
-                    ctx.build_from(static_dims(arg), part.span, what)
+                    ctx.build_from_static(arg, part.span, what)
             case ir.OpCall():
                 help = "write an initialiser alone, such as `normal(0.02)`"
                 ctx.fail(

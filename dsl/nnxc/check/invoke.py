@@ -122,6 +122,8 @@ def _looks_static(ctx: Context, node: tree.Expr) -> bool:
             if held is None:
                 return name in static_calls.CONSTANTS
             return isinstance(held.value, Static)
+        case tree.Binary("==" | "!=", _, tree.Constant(None)):
+            return True
         case tree.Binary(_, a, b):
             return _looks_static(ctx, a) and _looks_static(ctx, b)
         case tree.Unary(_, a):
