@@ -45,7 +45,8 @@ class _Guards(Needs):
         self.loose = {
             p.name
             for p in params
-            if self.definition.is_model and not p.optional and p.name not in self.own
+            if not p.optional and p.name not in self.own
+            if self.definition.is_model or (p.kind is Kind.SIZE and p.asked)
         }
         self.rates = rates.own(self.definition)
         self.own_lists = signature.sized - {p.name for p in params if p.asked}

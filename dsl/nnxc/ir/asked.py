@@ -53,8 +53,13 @@ def _below_1(default: Static | None) -> bool:
 
 
 def _asked_in(condition: Static) -> set[str]:
-    """The names of a condition, but for lists whose length it asks for."""
+    """The names of a condition, but for lists whose length it asks for, and for what it compares
+    with each other: two sizes are both at least 1."""
     match condition:
+        case StaticBinary(op, left, right) if (
+            op not in ("and", "or") and mentions(left) and mentions(right)
+        ):
+            return set()
         case StaticCall("len"):
             return set()
         case StaticUnary(operand=operand):
