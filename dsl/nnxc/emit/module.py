@@ -9,7 +9,6 @@ from ..ops.base import Helper
 from ..ops.rounding import DIVISIBLE
 from ..record import replace
 from ..stepwise import for_tunix, parts_of, stepwise
-from . import _templates as templates
 from .absent import with_absent
 from .docs import module_doc
 from .entries import helpers_of
@@ -20,7 +19,7 @@ from .kernels import implemented
 from .options import Options
 from .plan import class_view, config_view, output_view, presets_view
 from .precision import in_precision
-from .render import BETWEEN, Part, stable
+from .render import BETWEEN, Part, render, stable
 from .signature import Names, assign_names
 from .text import quoted
 from .train import train_view
@@ -56,7 +55,7 @@ def module_text(program: ir.Program, options: Options) -> str:
         imports("\n".join(texts), more, names.externs),
         tuple(texts),
     )
-    return templates.module(view)
+    return render("module", view=view)
 
 
 def _by_place(program: ir.Program) -> bool:
@@ -70,9 +69,9 @@ def _parts(program: ir.Program, names: Names, options: Options) -> list[Part]:
     trains = [train_view(program, train, names) for train in program.trains]
     configs = [config_view(s) for s in names.signatures.values() if s.config]
     parts = [Part(text, simple=True) for text in _from_files(names)]
-    parts += [Part(templates.config(view), simple=True) for view in configs]
+    parts += [Part(render("config", view=view), simple=True) for view in configs]
     if names.presets:
-        presets = templates.presets(presets_view(program, names))
+        presets = render("presets", view=presets_view(program, names))
         parts.append(Part(presets, simple=True))
     parts = _with_helpers(parts, helpers_of(program))
     before = len(parts)
@@ -85,34 +84,34 @@ def _parts(program: ir.Program, names: Names, options: Options) -> list[Part]:
                 wanted |= asked_of_model(section)
         output = output_view(signature, names)
         if output is not None:
-            parts.append(Part(templates.output(output), done=True))
+            parts.append(Part(render("output", view=output), done=True))
         decodes = any(g.model == definition.name for g in program.generates)
         view = class_view(definition, program, names, options, wanted, decodes)
-        parts.append(Part(templates.class_(view)))
+        parts.append(Part(render("class", view=view)))
     if adapted_weights(program):  # whose adapters are named as the weights are
-        parts.append(Part(templates.checkpoint(), done=True))
+        parts.append(Part(render("checkpoint"), done=True))
     parts += adapter_parts(program)
     if any(goal.weight for train in trains for goal in train.goals):
-        parts += [Part(text) for text in templates.accumulate().split(BETWEEN)]
+        parts += [Part(text) for text in render("accumulate").split(BETWEEN)]
     if any(train.table for train in trains):
-        parts.append(Part(templates.matrix_axes()))
+        parts.append(Part(render("matrix_axes")))
     for train in trains:
         parts += own_parts(train.adapters) if train.adapters else []
-        texts = templates.train(train).split(BETWEEN)
+        texts = render("train", train=train).split(BETWEEN)
         parts += [Part(text, simple=_is_short(text)) for text in texts]
     if trains:
         kinds = {"dict[str, jax.Array]" if v.several else "jax.Array" for v in trains}
         losses = kinds.pop() if len(kinds) == 1 else "Any"
         frozen = any(train.frozen for train in program.trains)
-        trainer = templates.trainer_frozen if frozen else templates.trainer
-        parts.append(Part(trainer(losses), done=losses == "jax.Array"))
+        trainer = "trainer_frozen" if frozen else "trainer"
+        parts.append(Part(render(trainer, losses=losses), done=losses == "jax.Array"))
     for generated in program.generates:
-        text = templates.generation(generate_view(generated, program, names))
+        text = render("generation", generate=generate_view(generated, program, names))
         parts += [Part(t) for t in text.split(BETWEEN)]
         split = parts_of(program.definition(generated.model))
         if options.interface == "tunix" and split is not None:
             view_ = tunix_view(generated, split, names, options)
-            parts += [Part(t) for t in templates.tunix(view_).split(BETWEEN)]
+            parts += [Part(t) for t in render("tunix", tunix=view_).split(BETWEEN)]
     if program.weights:
         parts += weights_parts(program, names, options)
     if any(f"{DIVISIBLE.name}(" in part.text for part in parts[before:]):
@@ -147,17 +146,14 @@ def _is_short(text: str) -> bool:
 
 def weights_parts(program: ir.Program, names: Names, options: Options) -> list[Part]:
     """What reads and writes checkpoints: once what all models share, then each model's own."""
-    first = [] if adapted_weights(program) else [templates.checkpoint()]
+    first = [] if adapted_weights(program) else [render("checkpoint")]
     parts = [Part(text, done=True) for text in first]
     if any(w.reads for w in program.weights):
-        made = (
-            *(templates.settings, templates.settings_known),
-            *(templates.settings_unread, templates.settings_read),
-        )
-        parts += [Part(make(), done=True) for make in made]
+        made = ("settings", "settings_known", "settings_unread", "settings_read")
+        parts += [Part(render(name), done=True) for name in made]
     for section in program.weights:
         adapted = section.model in adapted_models(program)
         several = len(program.weights) > 1
         view = weights_view(section, names, options, several, adapted)
-        parts += [Part(t) for t in templates.weights(view).split(BETWEEN)]
+        parts += [Part(t) for t in render("weights", weights=view).split(BETWEEN)]
     return parts

@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from ..record import Record
 from .nodes import WIDTH
+from .templates import environment
 
 BETWEEN = "\n\n\n"  # top-level definitions
 
@@ -17,6 +18,14 @@ class Part(Record):
     text: str
     simple: bool = False
     done: bool = False
+
+
+def render(template: str, /, **variables: object) -> str:
+    """The text of a template, such as `class` for `class.py.j2`.
+
+    Raises what Jinja raises where there is no such template, or a variable is missing.
+    """
+    return environment().get_template(f"{template}.py.j2").render(variables)
 
 
 def stable(part: Part) -> str:

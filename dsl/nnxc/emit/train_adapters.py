@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from .. import ir
 from ..record import Record
-from . import _templates as templates
 from . import text as t
 from .build import argument
 from .names import snake
-from .render import BETWEEN, Part
+from .render import BETWEEN, Part, render
 from .scope import Scope
 from .signature import Names
 from .train_select import attribute_path
@@ -106,20 +105,15 @@ def adapter_parts(program: ir.Program) -> list[Part]:
     """What the adapters of all models share."""
     if not adapted_models(program):
         return []
-    made = [
-        templates.lora_int8,
-        templates.lora,
-        templates.lora_model,
-        templates.lora_names,
-    ]
+    made = ["lora_int8", "lora", "lora_model", "lora_names"]
     stored = adapted_weights(program)
-    made += [templates.lora_stored] if stored else []
-    made += [templates.lora_own] if adapted_models(program) - stored else []
-    made += [] if program.weights else [templates.json_file, templates.whole_file]
-    made += [templates.lora_write, templates.lora_read]
-    return [Part(make(), done=True) for make in made]
+    made += ["lora_stored"] if stored else []
+    made += ["lora_own"] if adapted_models(program) - stored else []
+    made += [] if program.weights else ["json_file", "whole_file"]
+    made += ["lora_write", "lora_read"]
+    return [Part(render(name), done=True) for name in made]
 
 
 def own_parts(view: AdaptersView) -> list[Part]:
     """The functions of one train's adapters."""
-    return [Part(text) for text in templates.adapters(view).split(BETWEEN)]
+    return [Part(text) for text in render("adapters", adapters=view).split(BETWEEN)]
