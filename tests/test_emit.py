@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nnxc
-from nnxc.emit import _templates, names, render, templates, text
+from nnxc.emit import names, render, text
 from nnxc.emit.docs import docstring
 from nnxc.ops import MODEL_OPS
 
@@ -273,8 +273,8 @@ def test_helpers_are_black_stable():
 
 
 def test_the_trainer_is_black_stable():
-    for trainer in (_templates.trainer, _templates.trainer_frozen):
-        source = trainer("jax.Array").strip("\n")
+    for trainer in ("trainer", "trainer_frozen"):
+        source = render.render(trainer, losses="jax.Array").strip("\n")
         assert render.stable(render.Part(source)) == source
 
 
@@ -442,40 +442,7 @@ block M(n):
         module.M(3, 1, rngs=nnx.Rngs(0))
 
 
-# ----------------------------------------------------------------- templates
-
-
-def test_the_compiled_templates_are_up_to_date():
-    assert (ROOT / "dsl/nnxc/emit/_templates.py").read_text(
-        "utf-8"
-    ) == templates.compiled()
-
-
-def test_templates_are_small():
-    for path in templates.directory().glob("*.j2"):
-        assert len(path.read_text("utf-8").splitlines()) <= 42, path.name
-
-
-def test_a_template_that_names_what_is_not_there_fails():
-    with pytest.raises(AttributeError):
-        _templates.class_(object())
-
-
-def test_emission_needs_neither_jinja_nor_black_without_black():
-    code = (
-        "import sys; sys.path[:0] = ['dsl']\n"
-        "from nnxc.source import Source; from nnxc.diagnostics import Sink\n"
-        "from nnxc.syntax.parse import parse; from nnxc.check import check\n"
-        "from nnxc import emit\n"
-        f"s = Sink(); t = {zoo('gpt2')!r}\n"
-        "emit.emit(check(parse(Source('x', t), s), s, lambda *_: None), emit.Options(black=False))\n"
-        "found = {'jinja2', 'black', 'jax', 'flax', 'numpy'} & set(sys.modules)\n"
-        "assert not found, found"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
+# -------------------------------------------------------------------- Black
 
 
 def test_an_edited_block_leaves_the_rest_to_the_memo():

@@ -82,6 +82,21 @@ def test_wheel_compiles_by_itself(wheel: Path, tmp_path: Path) -> None:
     assert "class DigitsMLP(nnx.Module)" in (tmp_path / "out" / "net.py").read_text()
 
 
+def test_wheel_compiles_unopened(wheel: Path, tmp_path: Path) -> None:
+    code = (
+        f"import sys; sys.path.insert(0, {str(wheel)!r}); import nnxc; "
+        "print(nnxc.compile('model Net(out = 1):\\n    input x: [B, 2]\\n"
+        "    return x -> Linear(out)\\n').files['spec.py'])"
+    )
+    run = subprocess.run(
+        [sys.executable, "-I", "-c", code],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert "class Net(nnx.Module)" in run.stdout, run.stderr
+
+
 def test_sdist_builds_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
     sdist = built("sdist", ROOT, tmp_path / "sdist")
     with tarfile.open(sdist) as archive:
