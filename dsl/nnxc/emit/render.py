@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from threading import Lock
 
 from ..record import Record
 from .nodes import WIDTH
 from .templates import environment
 
 BETWEEN = "\n\n\n"  # top-level definitions
+_IMPORT = Lock()  # Black is compiled: other threads see its modules before they are whole
 
 
 class Part(Record):
@@ -37,8 +39,9 @@ def stable(part: Part) -> str:
 
 @lru_cache(maxsize=4096)
 def _blackened(code: str) -> str:
-    import black
-    from black.mode import TargetVersion
+    with _IMPORT:
+        import black
+        from black.mode import TargetVersion
 
     # Naming the version lets the last parameter after `*` have its comma.
     mode = black.Mode(target_versions={TargetVersion.PY311})
