@@ -10,7 +10,9 @@ from .nodes import WIDTH
 from .templates import environment
 
 BETWEEN = "\n\n\n"  # top-level definitions
-_IMPORT = Lock()  # Black is compiled: other threads see its modules before they are whole
+_IMPORT = (
+    Lock()
+)  # Black is compiled: other threads see its modules before they are whole
 
 
 class Part(Record):
