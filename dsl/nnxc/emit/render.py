@@ -10,9 +10,7 @@ from .nodes import WIDTH
 from .templates import environment
 
 BETWEEN = "\n\n\n"  # top-level definitions
-_IMPORT = (
-    Lock()
-)  # Black is compiled: other threads see its modules before they are whole
+_IMPORT = Lock()  # other threads see modules of Black, which is compiled, half made
 
 
 class Part(Record):
