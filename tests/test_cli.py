@@ -606,3 +606,9 @@ def test_the_command_runs_from_a_zip_archive(tmp_path: Path) -> None:
         text=True,
     )
     assert (done.returncode, done.stdout) == (0, "wrote out/net.py\n"), done.stderr
+
+
+def test_an_output_folder_has_a_name(nnx: Callable[..., tuple[int, str, str]]) -> None:
+    code, _, err = nnx("build", "net.nnx", "-o", "")
+    assert code == 2 and "`-o/--out`: an empty text names no folder" in err
+    assert not Path("net.py").exists()

@@ -42,3 +42,22 @@ def test_pi_is_known_at_construction_unless_something_has_that_name() -> None:
     assert "c = math.log(2 * math.pi)" in output.files["spec.py"]
     hidden = spec.replace("c = log(2 * pi)", "pi = x -> Linear(d)\n    c = pi * 2")
     assert "math" not in driver.compile(hidden, path="spec.nnx").files["spec.py"]
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        "match mode:",
+        "x = match mode:",
+        "return match mode:",
+        "x = switch (mode) {",
+        "x = match mode {",
+    ],
+)
+def test_a_choice_of_another_language_is_one_mistake(choice: str) -> None:
+    arms = '        "a" => relu(x),\n        _ => x,\n    }\n'
+    if choice.endswith(":"):
+        arms = '        case "a": relu(x)\n        case _: x\n'
+    spec = f'model M(mode = "a"):\n    input x: [B, 4]\n    {choice}\n{arms}'
+    (found,) = driver.analyse(f"{spec}    return x\n", path="spec.nnx").diagnostics
+    assert (found.code, found.help) == ("N122", "choose with `if`, `elif` and `else`")

@@ -335,3 +335,34 @@ def test_a_switch_of_a_list_is_a_condition() -> None:
     model = "model Net(d = 4, flags = [true, false]):\n    input x: [B, d]\n    return x -> Blk(flags)\n"
     (file,) = nnxc.compile(block + model).files.values()
     assert re.search(r" if flag\s+else None\s+\)\s+for flag in flags\s", file)
+
+
+INDEXED = """
+block Pick(k = 0, d = 8):
+    input x: [B, d]
+    return x * x[:, k, none]
+
+model Net(n = 8, k = 7, shift = 1):
+    input x: [B, n], y: [B, T], z: [B, 8]
+    for i in range(n):
+        x = x * x[:, i, none] + z[:, k, none]
+    return (x -> Pick(k) -> Pick(k - shift)) + y[:, 0, none]
+"""
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("x[:, i, none]", "x[:, n, none]"),
+        ("y[:, 0, none]", "y[:, T, none]"),
+        ("x[:, k, none]\n\n", "x[:, d, none] + k\n\n"),
+        ("k = 7", "k = 8"),
+        ("Pick(k)", "Pick(8)"),
+        ("shift = 1", "shift = -1"),
+    ],
+)
+def test_an_index_is_within_its_axis(right: str, wrong: str) -> None:
+    assert not nnxc.compile(INDEXED).diagnostics
+    assert right in INDEXED
+    found = nnxc.compile(INDEXED.replace(right, wrong)).diagnostics
+    assert {d.code for d in found} & {"N307", "N304"}

@@ -222,6 +222,12 @@ def _taken(source: ir.Expr, parts: list[Part], span: Span) -> ir.Expr:
 
 def _in_range(ctx: Context, at: Static, size: Dim, span: Span) -> None:
     n = size.value
+    beyond = None if at.dim is None else (at.dim - size).value
+    if not at.known and beyond is not None and beyond >= 0:
+        ctx.fail("N307", f"index {at.dim} is outside an axis of size {size}", span)
+    if not at.known and beyond is None and at.dim is not None:
+        text = f"index {at.dim} is outside an axis of size {size}"
+        _holds(ctx, size, at.dim + 1, text, span)
     if at.known and n is not None and not -n <= at.value < n:
         ctx.fail("N307", f"index {at.value} is outside an axis of size {n}", span)
     if at.known and n is None:
@@ -234,6 +240,11 @@ def _reaches(ctx: Context, size: Dim, end: Dim, message: str, span: Span) -> Non
     """An axis whose size is a parameter goes at least so far, or one goes so far as a number."""
     if size.name is None and end.value is None:
         return
+    _holds(ctx, size, end, message, span)
+
+
+def _holds(ctx: Context, size: Dim, end: Dim, message: str, span: Span) -> None:
+    """What parameters alone decide of how far an axis goes."""
     if end == const(1) or ctx.compare(size, end) is Comparison.EQUAL:
         return  # an axis has an entry
     symbols = size.symbols | end.symbols

@@ -76,6 +76,13 @@ def add_format(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def folder(text: str) -> str:
+    """A folder that an option names. Raises `ArgumentTypeError` where it names none."""
+    if not text:
+        raise argparse.ArgumentTypeError("an empty text names no folder")
+    return text
+
+
 def add_specs(parser: argparse.ArgumentParser) -> None:
     """The specs that a command is about."""
     parser.add_argument(

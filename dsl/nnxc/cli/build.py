@@ -8,7 +8,7 @@ import os
 from ..driver import Options
 from ..fresh import DEFAULTS
 from ..make import build
-from .arguments import add_specs
+from .arguments import add_specs, folder
 from .console import Console
 
 
@@ -16,7 +16,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     add_specs(parser)
     parser.add_argument(
-        "-o", "--out", required=True, metavar="DIR", help="where the Python files go"
+        "-o",
+        "--out",
+        required=True,
+        type=folder,
+        metavar="DIR",
+        help="where the Python files go",
     )
     parser.add_argument(
         "--check",
