@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ..diagnostics import Diagnostic, Label
 from ..source import Source, Span
-from .lalr import Token
 from .lines import Line
+from .tokens import Token
 
 _CHOICES = ("match", "switch")
 _HELP = {
