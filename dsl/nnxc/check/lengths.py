@@ -21,7 +21,11 @@ def need_length(ctx: Context, values: Static, at: Static, span: Span) -> None:
     if ctx.verdict(length, at.below, ">=") is True:
         return
     message = f"{name} must {_as_many(at.below)}"
-    needed = Obligation(length, at.below, ">=", message, span, "N222")
+    ahead(ctx, Obligation(length, at.below, ">=", message, span, "N222"))
+
+
+def ahead(ctx: Context, needed: Obligation) -> None:
+    """Checked before anything is built."""
     if not any(same_fact(needed, other) for other in ctx.lengths):
         ctx.lengths.append(needed)
         ctx.obligations.append(needed)

@@ -19,8 +19,19 @@ from .context import Context
 from .flavors import describe
 from .inputs import items
 from .kinds import demand, demand_whole
+from .lengths import ahead
 from .operands import as_tensor, static
-from .values import BAD, Bad, Fault, Listed, Several, Static, Tensor, Value
+from .values import (
+    BAD,
+    Bad,
+    Fault,
+    Listed,
+    Obligation,
+    Several,
+    Static,
+    Tensor,
+    Value,
+)
 
 Item = ir.Static | ir.SliceOf | ir.NewAxis | ir.Rest | ir.Expr
 WHOLE: Final = ir.SliceOf(None, None, None)  # of an axis that the index does not write
@@ -222,35 +233,37 @@ def _taken(source: ir.Expr, parts: list[Part], span: Span) -> ir.Expr:
 
 def _in_range(ctx: Context, at: Static, size: Dim, span: Span) -> None:
     n = size.value
+    text = f"index {at.value if at.known else at.dim} is outside an axis of size {size}"
     beyond = None if at.dim is None else (at.dim - size).value
-    if not at.known and beyond is not None and beyond >= 0:
-        ctx.fail("N307", f"index {at.dim} is outside an axis of size {size}", span)
-    if not at.known and beyond is None and at.dim is not None:
-        text = f"index {at.dim} is outside an axis of size {size}"
-        _holds(ctx, size, at.dim + 1, text, span)
-    if at.known and n is not None and not -n <= at.value < n:
-        ctx.fail("N307", f"index {at.value} is outside an axis of size {n}", span)
-    if at.known and n is None:
+    if at.known and n is not None:
+        if not -n <= at.value < n:
+            ctx.fail("N307", text, span)
+    elif at.known:
         least = at.value + 1 if at.value >= 0 else -at.value
-        text = f"index {at.value} is outside an axis of size {size}"
         _reaches(ctx, size, const(least), text, span)
+    elif beyond is not None and beyond >= 0:
+        ctx.fail("N307", text, span)
+    elif at.below is not None:
+        _reaches(ctx, size, at.below, text, span, counted=True)
+    elif at.dim is not None:
+        _reaches(ctx, size, at.dim + 1, text, span)
+        _reaches(ctx, at.dim + size, const(0), text, span)
 
 
-def _reaches(ctx: Context, size: Dim, end: Dim, message: str, span: Span) -> None:
-    """An axis whose size is a parameter goes at least so far, or one goes so far as a number."""
-    if size.name is None and end.value is None:
-        return
-    _holds(ctx, size, end, message, span)
-
-
-def _holds(ctx: Context, size: Dim, end: Dim, message: str, span: Span) -> None:
-    """What parameters alone decide of how far an axis goes."""
+def _reaches(
+    ctx: Context, size: Dim, end: Dim, message: str, span: Span, counted: bool = False
+) -> None:
+    """An axis whose size is made of parameters goes at least so far; where a loop has `counted`,
+    that is checked before it."""
     if end == const(1) or ctx.compare(size, end) is Comparison.EQUAL:
         return  # an axis has an entry
     symbols = size.symbols | end.symbols
     if ctx.internal(symbols) or ctx.roots(symbols) & ctx.axes.keys():
         return
-    ctx.fact(size, end, span, message, code="N307", relation=">=")
+    if counted and not ctx.sides and ctx.verdict(size, end, ">=") is None:
+        ahead(ctx, Obligation(size, end, ">=", message, span, "N307"))
+    else:
+        ctx.fact(size, end, span, message, code="N307", relation=">=")
 
 
 def _slice(ctx: Context, node: tree.Slice, size: Dim) -> tuple[ir.SliceOf, Dim]:
@@ -271,6 +284,13 @@ def _slice(ctx: Context, node: tree.Slice, size: Dim) -> tuple[ir.SliceOf, Dim]:
         ctx.fail("N307", f"this slice of an axis of size {size} is empty", node.span)
     if size.value is not None and high.value is not None and high.value > size.value:
         ctx.fail("N307", f"this slice ends beyond an axis of size {size}", node.span)
+    if (
+        node.upper is None
+        and low.value is None
+        and low.symbols.isdisjoint(size.symbols)
+    ):
+        text = f"this slice of an axis of size {size} is empty"
+        _reaches(ctx, size, low + 1, text, node.span)
     if node.upper is not None and (size.value is None or high.value is None):
         message = f"this slice ends beyond an axis of size {size}"
         _reaches(ctx, size, high, message, node.span)
@@ -294,4 +314,9 @@ def _bound(
     if number is not None and number < 0 and not is_step:
         return value.node, size + number
     negative = all(c < 0 for _, c in value.dim.terms) and bool(value.dim.terms)
-    return value.node, size + value.dim if negative and not is_step else value.dim
+    if negative and not is_step:
+        return value.node, size + value.dim
+    if number is None and not is_step:
+        text = f"bound {node.span.text} is 0 or more, unless it is written `-n`"
+        _reaches(ctx, value.dim, const(0), text, node.span)
+    return value.node, value.dim

@@ -45,7 +45,7 @@ class _Guards(Needs):
         self.loose = {
             p.name
             for p in params
-            if not p.optional and p.name not in self.own
+            if p.name not in self.own and (p.asked or not p.optional)
             if self.definition.is_model or (p.kind is Kind.SIZE and p.asked)
         }
         self.rates = rates.own(self.definition)
@@ -62,6 +62,9 @@ class _Guards(Needs):
         is_model = self.definition.is_model
         if is_model and (self.own or self.own_lists):
             yield self.own_sizes()
+        for param in self.definition.params if is_model else ():
+            if param.kind is Kind.SIZE and param.optional and not param.asked:
+                yield self.own_optional(param.name)
         for bounds in dict.fromkeys(self.rates.values()) if is_model else ():
             yield self.own_rates(bounds)
         yield from self.body(self.definition.body)
@@ -76,6 +79,12 @@ class _Guards(Needs):
         condition = ir.StaticBinary(">=", whole, ir.Literal(1))
         return self.guard(condition, "sizes must be at least 1", self.definition.span)
 
+    def own_optional(self, name: str) -> ir.Stmt:
+        absent = ir.StaticBinary("==", ir.Ref(name), ir.Literal(None))
+        enough = ir.StaticBinary(">=", ir.Ref(name), ir.Literal(1))
+        condition = ir.StaticBinary("or", absent, enough)
+        return self.guard(condition, f"{name} must be at least 1", self.definition.span)
+
     def own_rates(self, bounds: rates.Limits) -> ir.Stmt:
         names = [name for name, own in self.rates.items() if own == bounds]
         refs = tuple(map(ir.Ref, names))
@@ -87,10 +96,19 @@ class _Guards(Needs):
 
     def body(self, body: Sequence[ir.Stmt]) -> Iterator[ir.Stmt]:
         for stmt in body:
+            proven = self.proven(stmt)
             made = self.statement(stmt)
             checks, self.needed = self.needed, []
             yield from _once(checks)
-            yield made
+            if not proven:
+                yield made
+
+    def proven(self, stmt: ir.Stmt) -> bool:
+        """Whether a requirement follows from what is checked before it."""
+        match stmt:
+            case ir.Require(ir.StaticBinary(">=", ir.Size(left), ir.Size(right))):
+                return self.bounds.least_size(left - right) >= 0
+        return False
 
     def statement(self, stmt: ir.Stmt) -> ir.Stmt:
         """A statement, with checks inside it; what is needed before is noted."""
