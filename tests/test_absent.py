@@ -194,18 +194,22 @@ model Net(d = 8, heads = 2, rank = none):
     assert nnxc.compile(spec).ok
 
 
-@pytest.mark.parametrize("chosen", ["by a choice", "by an if"])
+@pytest.mark.parametrize("chosen", ["by a choice", "by an if", "beside a mask"])
 def test_a_head_of_one_side_is_a_head_for_tunix(chosen: str) -> None:
     head = "embed.attend(x) if tied else (x -> Linear(vocab) as head)"
-    made = ""
+    made, mask = "", ""
+    if chosen == "beside a mask":
+        mask = ", mask: bool[B, T] = none"
+        made = "if mask != none:\n        x = where(mask[..., none], x, 0.0) -> Linear(d) as masked\n    "
     if chosen == "by an if":
         made = "if not tied:\n        head = Linear(vocab)\n    "
         head = "embed.attend(x) if tied else head(x)"
     spec = f"""
 model Net(vocab = 20, d = 8, tied = true):
-    input ids: int[B, T]
+    input ids: int[B, T]{mask}
     embed = Embed(vocab, d)
-    {made}x = embed(ids)
+    x = embed(ids)
+    {made}
     x += x -> Attention(2, causal=true) as attn
     return {head}
 
@@ -215,3 +219,27 @@ generate Net
     (text,) = output.files.values()
     start = text.index("def compute_final_logits")
     assert "self.head" in text[start : start + 300]
+
+
+def test_a_size_that_a_block_asks_for_may_be_none() -> None:
+    spec = """
+block Mix(width):
+    input x: [B, d]
+    if width == none:
+        x = x -> Linear(2 * d) as wide
+    {last}
+    return x
+
+model Net(d = 4, widths = [none, 2]):
+    input x: [B, d]
+    for width in widths:
+        x = x -> Mix(width) as mix
+    return x
+"""
+    guarded = "else:\n        x = x -> Linear(width) as narrow"
+    net = load(text_of(spec.format(last=guarded))).Net
+    assert net(rngs=nnx.Rngs(0))(jnp.ones((2, 4))).shape == (2, 2)
+    with pytest.raises(ValueError, match="width must be at least 1, got width=0"):
+        net(widths=(None, 0), rngs=nnx.Rngs(0))
+    (found,) = nnxc.compile(spec.format(last="x = x -> Linear(width)")).diagnostics
+    assert found.help == "ask for it before: `if width != none:`"

@@ -23,6 +23,7 @@ from .evaluate import (
     show,
     truth,
 )
+from .ir.fold_static import mentions
 from .ir.fold_tensors import operands
 from .nodes import (
     Built,
@@ -267,7 +268,9 @@ class _Body(Scope):
         items = self.known(statement.iterable, span)
         if not isinstance(items, tuple):
             text = f"this is {show(items)}, not a list"
-            raise InstanceError(text, span, absent=items is None)
+            none = items is None
+            absent = self.none_of(mentions(statement.iterable)) if none else None
+            raise InstanceError(text, span, absent)
         for carried in statement.carried:
             self.let(carried.symbol, carried.entry, span)
         self.iteration.append(0)

@@ -27,11 +27,11 @@ Values: TypeAlias = Mapping[str, Value]
 class InstanceError(Exception):
     """The definition cannot be constructed at these values, for a reason other than `require`.
 
-    `chain` are the layers that led to the place, innermost first; `absent` says that a value is
-    `none` which is needed.
+    `chain` are the layers that led to the place, innermost first; `absent` names what is
+    `none` where a value is needed.
     """
 
-    def __init__(self, message: str, span: Span, absent: bool = False):
+    def __init__(self, message: str, span: Span, absent: str | None = None):
         super().__init__(message)
         self.message, self.span, self.absent = message, span, absent
         self.chain: list[Span] = []

@@ -18,6 +18,7 @@ from .evaluate import (
     show,
     truth,
 )
+from .ir.fold_static import mentions
 from .nodes import InstanceError, TooLarge
 from .ops.base import Op
 from .record import replace
@@ -44,7 +45,18 @@ class Scope:
         except TooMuch as error:
             raise TooLarge(str(error), span) from None
         except EvaluationError as error:
-            raise InstanceError(str(error), span, isinstance(error, Absent)) from None
+            raise self._failed(error, mentions(static), span) from None
+
+    def _failed(
+        self, error: EvaluationError, names: set[str], span: Span
+    ) -> InstanceError:
+        """The error of a value that is made of these names."""
+        absent = self.none_of(names) if isinstance(error, Absent) else None
+        return InstanceError(str(error), span, absent)
+
+    def none_of(self, names: Iterable[str]) -> str:
+        """The name among these that is `none`."""
+        return next((n for n in sorted(names) if self.env.get(n, 0) is None), "n")
 
     def known(self, static: ir.Static, span: Span) -> Value:
         """A static value that construction cannot do without."""
@@ -80,7 +92,7 @@ class Scope:
         try:
             return resolve(dim, self.env)
         except EvaluationError as error:
-            raise InstanceError(str(error), span, isinstance(error, Absent)) from None
+            raise self._failed(error, {*dim.symbols}, span) from None
 
     def work(self, flops: Dim | None) -> Dim | None:
         try:
@@ -167,7 +179,7 @@ class Scope:
             value = self.value(static, span)
             if value is None:
                 text = f"{what} is none where a value is needed"
-                raise InstanceError(text, span, absent=True)
+                raise InstanceError(text, span, self.none_of(mentions(static)))
             return value
         return None
 
@@ -188,7 +200,8 @@ class Scope:
         count = self.known(static, span)
         if not isinstance(count, int):
             text = f"the number of layers is {show(count)}"
-            raise InstanceError(text, span, absent=count is None)
+            absent = self.none_of(mentions(static)) if count is None else None
+            raise InstanceError(text, span, absent)
         if count < 0:
             raise InstanceError(f"the number of layers is negative: {count}", span)
         return count

@@ -142,7 +142,7 @@ class Frame(Expressions):
             for name, given in zip(asked, there, strict=True):
                 if given != (self.env.get(name) is not None):
                     like = self.optional[name]
-                    other.env[name] = self.stand_in(like) if given else None
+                    other.env[name] = other.stand_in(like) if given else None
             if bool(other.value(condition)) != bool(holds):
                 return other
         return None
@@ -178,11 +178,15 @@ class Frame(Expressions):
         """An array as an input wants it, of axes of size 1 where nothing is known."""
         sizes = []
         for dim in field.type.dims or ():
+            if isinstance(dim, tree.Name):
+                self.env.setdefault(dim.id, 1)
             try:
                 sizes.append(self.value(dim))
             except NameError:
                 sizes.append(1)
-        return Tensor(jnp.zeros(sizes, DTYPES[field.type.dtype or "float"]))
+        dims = field.type.dims or ()
+        names = [dim.id if isinstance(dim, tree.Name) else None for dim in dims]
+        return Tensor(jnp.zeros(sizes, DTYPES[field.type.dtype or "float"]), names)
 
     def copy(self) -> Frame:
         """A frame in which values may change without changing here."""

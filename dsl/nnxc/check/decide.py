@@ -60,8 +60,9 @@ def _at(
     except InstanceError as error:
         related = _chain(error.chain, at, where)
         text = f"this cannot be built {where}: {error.message}"
-        advice = _ask(program, error) if error.absent else {}
-        sink.error("N322", text, error.span, related=related, **advice)
+        none = error.absent
+        help = f"ask for it before: `if {none} != none:`" if none else None
+        sink.error("N322", text, error.span, related=related, help=help)
         return
     advice = _nearby(program, name, values, instance, work) if instance.failures else {}
     for goal in idle(program, instance) if not values else ():
@@ -77,14 +78,6 @@ def _at(
             related=_chain(failure.chain, at, where),
             **advice,
         )
-
-
-def _ask(program: ir.Program, error: InstanceError) -> Advice:
-    """How a spec asks for what is `none` where a value is needed."""
-    words = set(re.findall(r"\w+", error.span.text))
-    params = (p for d in program.definitions for p in d.params)
-    none = (p.name for p in params if p.name in words and p.default == ir.Literal(None))
-    return {"help": f"ask for it before: `if {next(none, 'n')} != none:`"}
 
 
 def _nearby(

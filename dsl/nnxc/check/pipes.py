@@ -130,7 +130,8 @@ def _choice_of_stages(ctx: Context, node: tree.IfElse) -> NoReturn:
             begun = Span(source, start, node.then.span.start).text
             new = f"(({before}) if {condition} else ({begun}{other})){rest}"
         else:
-            new = f"({before}) if {condition} else ({other}{rest})"
+            other = f"({other}{rest})" if rest else other
+            new = f"({before}) if {condition} else {other}"
         ctx.fail("N216", text, node.span, **write(one.span, new))
     ctx.fail("N216", text, node.span, help=f"{help}{condition} else (x -> g)`")
 

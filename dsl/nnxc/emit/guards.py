@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from .. import ir
 from ..dims import Dim, const, func, symbol
-from ..ir.asked import elements_in
+from ..ir.asked import elements_in, may_be_none
 from ..ir.fold_statements import expressions, statements
 from ..ir.fold_static import alternatives, givens, mentions
 from ..ops.base import Kind, Op, Param
@@ -39,7 +39,7 @@ class _Guards(Needs):
         sizes = [p for p in params if p.kind is Kind.SIZE]
         self.own = [p.name for p in sizes if not (p.optional or p.asked)]
         self.locals: set[str] = set()
-        self.absent = {p.name for p in params if p.optional}  # what may be none
+        self.absent = may_be_none(self.definition)
         self.named: dict[Dim, Dim] = {}  # sizes that locals stand for
         # Numbers, and sizes that conditions ask for: where they are sizes, their uses tell.
         self.loose = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from .fold_statements import declared, expressions, statements
-from .fold_static import mentions
+from .fold_static import mentions, walk_static
 from .fold_tensors import walk
 from .program import Definition
 from .statements import Declare, For, If, Layer, StaticLet, Stmt
@@ -41,6 +41,17 @@ def asked(definition: Definition, known: Mapping[str, Definition]) -> frozenset[
                 if any(p.name == name and p.asked for p in known[item.callee].params):
                     found |= mentions(value)
     return frozenset(found & {p.name for p in params})
+
+
+def may_be_none(definition: Definition) -> set[str]:
+    """The parameters that may be none: by their defaults, or since conditions ask whether they are."""
+    found = {p.name for p in definition.params if p.optional}
+    for condition in _conditions(definition.body):
+        for part in walk_static(condition):
+            match part:
+                case StaticBinary("==" | "!=", Ref(name), Literal(None)):
+                    found.add(name)
+    return found
 
 
 def _below_1(default: Static | None) -> bool:

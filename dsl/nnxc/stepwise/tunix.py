@@ -6,7 +6,14 @@ from collections.abc import Iterator, Sequence
 
 from .. import ir
 from ..dims import Dim
-from ..ir.fold_statements import expressions, layers, mapped, placed, repeats
+from ..ir.fold_statements import (
+    all_expressions,
+    expressions,
+    layers,
+    mapped,
+    placed,
+    repeats,
+)
 from ..ir.fold_tensors import operands, rebuilt, walk
 from ..ops.base import Call, Helper, Op
 from ..ops.stepwise_helpers import STEPWISE
@@ -95,24 +102,35 @@ def parts_of(model: ir.Definition) -> Parts | None:
     before = (*model.body[:at], ir.Return((value,), value.span))
     given = ir.ModelInput("x", value.type, False, value.span)  # type: ignore[arg-type]
     taken = ir.Var("x", value.type, value.span)
-    made = _made(model.body[:at])
     rest = mapped(model.body[at:], lambda s: _headed(s, value, taken, index))
-    after = (*made, *rest)
+    after = (*_made(model.body[:at], _used(rest)), *rest)
     return Parts(
         replace(model, body=before, outputs=(value.type,)),
         replace(model, inputs=(given,), body=after, outputs=(model.outputs[index],)),
     )
 
 
-def _made(body: Sequence[ir.Stmt]) -> tuple[ir.Stmt, ...]:
-    """What statements construct, each on its side of an `if`."""
+def _used(body: Sequence[ir.Stmt]) -> set[str]:
+    """The layers and variables that statements read."""
+    found: set[str] = set()
+    for expr in (part for whole in all_expressions(body) for part in walk(whole)):
+        match expr:
+            case ir.Apply(layer):
+                found.add(layer)
+            case ir.Var(name):
+                found.add(name)
+    return found
+
+
+def _made(body: Sequence[ir.Stmt], used: set[str]) -> tuple[ir.Stmt, ...]:
+    """What statements construct that is used, each on its side of an `if`."""
     found: list[ir.Stmt] = []
     for stmt in body:
         match stmt:
-            case ir.Declare() | ir.Variable():
+            case ir.Declare(ir.Layer(name)) | ir.Variable(name) if name in used:
                 found.append(stmt)
             case ir.If(then=then, orelse=orelse):
-                sides = _made(then), _made(orelse)
+                sides = _made(then, used), _made(orelse, used)
                 if any(sides):
                     found.append(replace(stmt, then=sides[0], orelse=sides[1]))
     return tuple(found)
