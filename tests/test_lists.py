@@ -333,3 +333,31 @@ model M(n = 3):
 def test_one_mistake_one_message(lines: str, code: str) -> None:
     output = nnxc.compile(WRONG.format(lines).encode(), path="spec.nnx")
     assert [d.code for d in output.diagnostics] == [code]
+
+
+def test_lists_side_by_side_are_of_one_length() -> None:
+    """Of parameters, so that the constructor tells it: no list is cut to the shortest."""
+    module = load(text_of("""
+block Tower(widths, flags):
+    input x: [B, d]
+    for width, flag in zip(widths, flags):
+        x = x -> Linear(width) as layer
+        if flag:
+            x = x -> relu
+    return x
+
+model Net(d = 4, widths = [4, 8], flags = [true, false], scales = [2, 3]):
+    input x: [B, d]
+    for scale, by in zip(scales, [1.0, 2.0]):
+        x = by * x -> Linear(scale * d) as up -> Linear(d) as down
+    return x -> Tower(widths, flags) as tower
+"""))
+
+    def net(**args: object) -> nnx.Module:
+        return module.Net(module.Config(**args), rngs=nnx.Rngs(0))
+
+    assert len(net(widths=(4,), flags=(True,)).tower.layer) == 1
+    with pytest.raises(ValueError, match="flags must be as long as widths, got"):
+        net(flags=(True,))
+    with pytest.raises(ValueError, match="scales must have 2 values, got"):
+        net(scales=(1, 2, 3))

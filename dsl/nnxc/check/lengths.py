@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from .. import ir
 from ..dims import Dim, func, symbol
 from ..source import Span
@@ -24,6 +26,17 @@ def need_length(ctx: Context, values: Static, at: Static, span: Span) -> None:
     ahead(ctx, Obligation(length, at.below, ">=", message, span, "N222"))
 
 
+def equal_lengths(ctx: Context, counts: Sequence[Dim | None], span: Span) -> None:
+    """Lists that a loop goes through side by side, of which some are parameters, are equally
+    long, unless an `if` decides whether it does."""
+    known = [c for c in counts if c is not None and c.symbols <= ctx.params.keys()]
+    known.sort(key=lambda count: count.value is None)  # numbers first
+    for count in known[1:] if not ctx.sides else ():
+        if ctx.verdict(count, known[0], "==") is None:
+            message = f"{_list_of(count)} must {_equally_many(known[0])}"
+            ahead(ctx, Obligation(count, known[0], "==", message, span, "N222"))
+
+
 def ahead(ctx: Context, needed: Obligation) -> None:
     """Checked before anything is built."""
     if not any(same_fact(needed, other) for other in ctx.lengths):
@@ -33,7 +46,16 @@ def ahead(ctx: Context, needed: Obligation) -> None:
 
 def _as_many(count: Dim) -> str:
     """Have as many values as a loop counts."""
-    for name in count.symbols:
-        if count == func("len", symbol(name)):
-            return f"not be shorter than {name}"
-    return f"have {count} values"
+    name = _list_of(count)
+    return f"not be shorter than {name}" if name else f"have {count} values"
+
+
+def _equally_many(count: Dim) -> str:
+    name = _list_of(count)
+    return f"be as long as {name}" if name else f"have {count} values"
+
+
+def _list_of(count: Dim) -> str:
+    """The list whose length this is."""
+    lists = (n for n in count.symbols if count == func("len", symbol(n)))
+    return next(lists, "")

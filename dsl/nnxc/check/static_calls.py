@@ -6,13 +6,14 @@ import math
 from typing import Final
 
 from .. import ir
-from ..dims import Dim, func, symbol
+from ..dims import Dim, const, func, symbol
 from ..ops.base import Kind
 from ..record import replace
 from ..source import Span
 from .context import Context
 from .flavors import NUMERIC, describe
 from .kinds import demand, demand_whole, seen
+from .lengths import equal_lengths
 from .values import Static, number
 
 
@@ -29,6 +30,8 @@ def call(ctx: Context, name: str, args: tuple[Static, ...], span: Span) -> Stati
         ctx.fail("N205", text, span, help=help)
     match name:
         case "range" | "enumerate" | "zip" | "reversed":
+            if name == "zip":
+                equal_lengths(ctx, [_count(a) for a in args], span)
             return Static(
                 node, "list", element=_iterated(ctx, name, args, span), items=()
             )
@@ -102,6 +105,14 @@ def _need_numbers(
             ctx.fail(
                 "N220", f"`{name}` needs numbers", span, f"this is {describe(arg)}"
             )
+
+
+def _count(value: Static) -> Dim | None:
+    """How many values a list has; None where it may be none, or is computed."""
+    if value.items:
+        return const(len(value.items))
+    optional = value.optional or (value.param is not None and value.param.optional)
+    return None if optional else _len_dim(value)
 
 
 def _len_dim(value: Static) -> Dim | None:
