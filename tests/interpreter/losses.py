@@ -153,7 +153,7 @@ def rmse(predictions, targets):
 
 def r2(predictions, targets):
     left = jnp.square(targets - predictions).sum()
-    return 1 - left / jnp.square(targets - targets.mean()).sum()
+    return 1 - left / jnp.square(targets - targets.mean(axis=0)).sum()
 
 
 def _counts(logits, labels):

@@ -139,7 +139,7 @@ ENTRIES: tuple[Op, ...] = (
     ),
     _regression(
         "r2",
-        "Coefficient of determination: 1 is exact, 0 no better than the mean.",
+        "Coefficient of determination: 1 is exact, 0 no better than the mean over the first axis.",
         Call("r2", ("predictions", "targets")),
         helper=Helper(
             "r2",
