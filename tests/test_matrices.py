@@ -76,3 +76,38 @@ def _alone(gradient: np.ndarray) -> np.ndarray:
 
 def _norm(x: np.ndarray) -> float:
     return float(np.linalg.norm(x))
+
+
+INNER = """
+model Net(d = 4):
+    input x: [B, T, d]
+    {body}
+
+train Net:
+    batch x: [B, T, d]
+    loss = mean(model(x) ** 2)
+    optimizer = muon(0.1)
+"""
+LAYER = "x += x -> LayerNorm -> Attention(2) as attn\n        x += x -> Linear(8) as up -> gelu -> Linear(d) as down"
+ATTN = {"attn.query", "attn.key", "attn.value", "attn.out"}
+OUTPUTS = {
+    "residual branches": (
+        f"for i in range(2):\n        {LAYER}\n    return x",
+        {*ATTN, "up", "down"},
+    ),
+    "two heads": (
+        "h = x -> Linear(8) as up -> relu\n    a = h -> Linear(3) as advantage\n"
+        "    return (h -> Linear(1) as value) + a - mean(a, axis=-1, keepdims=true)",
+        {"up"},
+    ),
+    "attention as head": (
+        "return x -> Linear(8) as up -> relu -> Attention(2) as attn",
+        {"up"} | ATTN - {"attn.out"},
+    ),
+}
+
+
+@pytest.mark.parametrize("body, kernels", OUTPUTS.values(), ids=OUTPUTS)
+def test_what_gives_outputs_is_no_branch(body: str, kernels: set[str]) -> None:
+    module: Any = load(text_of(INNER.format(body=body), black=False))
+    assert {name.removesuffix(".kernel") for name in module.MATRICES} == kernels

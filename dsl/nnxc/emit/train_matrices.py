@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import permutations
 
 from .. import ir
 from ..ir.fold_statements import declared, expressions, statements
@@ -22,8 +23,11 @@ def matrices(program: ir.Program, model: str, names: Names) -> str:
     root = names.signatures[model]
     heads = set(_heads(program, program.definition(model), ()))
     found: dict[str, tuple[int, int]] = {}
-    for path, kernel, axes in _kernels(program, program.definition(model), ()):
-        if path not in heads:
+    kernels = [*_kernels(program, program.definition(model), ())]
+    outs = {path for path, kernel, _ in kernels if kernel.startswith("out.")}
+    for path, kernel, axes in kernels:
+        inner = path in outs and not kernel.startswith("out.")
+        if path not in heads or inner:
             attributes = attribute_path(".".join(path), root, names)
             found[".".join((*attributes, kernel))] = axes
     rows = [f"{quoted(name)}: {axes}" for name, axes in found.items()]
@@ -78,5 +82,29 @@ def _sources(
                 if name not in seen:
                     seen.add(name)
                     waiting += values.get(name, ())
+            case ir.Operator("+", operands=parts) if _is_residual(parts, values):
+                continue
             case expr:
                 waiting += operands(expr)
+
+
+def _is_residual(
+    parts: Sequence[ir.Expr], values: Mapping[str, Sequence[ir.Expr]]
+) -> bool:
+    """Whether a branch is added to what it is made of: it is no output by itself."""
+    for one, other in permutations(parts, 2):
+        if isinstance(one, ir.Var) and one.name in _made_of(other, values):
+            return True
+    return False
+
+
+def _made_of(value: ir.Expr, values: Mapping[str, Sequence[ir.Expr]]) -> set[str]:
+    """The values that one is made of, through layers as well."""
+    waiting, seen = [value], set[str]()
+    while waiting:
+        expr = waiting.pop()
+        if isinstance(expr, ir.Var) and expr.name not in seen:
+            seen.add(expr.name)
+            waiting += values.get(expr.name, ())
+        waiting += operands(expr)
+    return seen

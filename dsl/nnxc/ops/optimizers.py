@@ -201,7 +201,7 @@ ENTRIES: tuple[Op, ...] = (
     _optimizer(
         "muon",
         "Momentum orthogonalised by Newton-Schulz for the kernels of layers that are matrices, those over several axes too; "
-        "Adam for embeddings, biases, `param`s, convolutions and the layer that gives the outputs.",
+        "Adam for embeddings, biases, `param`s, convolutions and the layer that gives the outputs, other than a branch that is added to its input.",
         Param("ns_steps", Kind.SIZE, 5),
         *_numbers(beta=0.95, eps=1e-8),
         _decay(0.0),
