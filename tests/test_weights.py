@@ -129,6 +129,22 @@ def test_arithmetic_on_what_config_json_says(
     assert model.up.kernel.shape == (2, hidden)
 
 
+@pytest.mark.parametrize(
+    ("value", "config", "told"),
+    [
+        ('4 if not "narrow" else 2', {"narrow": "no"}, "narrow is 'no', not true or"),
+        ('2 if "narrow" else 4', {"narrow": 0}, "narrow is 0, not true or false"),
+        ('"widths"[-1]', {"widths": [9, 8, 4]}, "widths.1 is 8, the model does not"),
+    ],
+)
+def test_switches_are_switches_and_one_entry_is_not_the_list(
+    value: str, config: Any, told: str, tmp_path: Path
+) -> None:
+    text = MLP.replace('"sizes.hidden" or 4 * "width", "classes"', f"{value}, 3")
+    with pytest.raises(ValueError, match=told):
+        module_of(text).load_pretrained(folder(tmp_path / "a", mlp(hidden=4), config))
+
+
 def test_an_activation_is_read_by_its_published_name(tmp_path: Path) -> None:
     text = MLP.replace("Net(hidden", "Net(act = gelu, hidden").replace("relu", "act")
     text += '    config act = "hidden_act"\n'

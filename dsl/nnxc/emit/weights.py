@@ -247,6 +247,8 @@ def _mentioned(value: ir.Recorded) -> list[str]:
             return [path]
         case ir.Computed("or", (ir.Key(first), ir.Key(whole))) if _holds(whole, first):
             return [first]  # `"size"[0] or "size"`: no other entry of the list
+        case ir.Computed("[]", (ir.Key(path), ir.Value(int() as at))):
+            return [f"{path}.{at}"]  # from the end
         case ir.Computed(_, operands):
             return [key for operand in operands for key in _mentioned(operand)]
     return []
@@ -265,6 +267,9 @@ def _computed_from(
             rest = ir.Computed("or", (second, third))
             return _computed_from("or", (first, rest), model, switch)
     texts = [_recorded(o, model, switch and op == "or") for o in operands]
+    match operands[0]:
+        case ir.Key(path) if op in ("not", "if"):
+            texts[0] = Text(f"given.on({t.quoted(path)})")
     if op == "or" and (said := _said(operands, texts, model, switch)):
         return said
     if op == "or" and (keys := _keys(operands[0])):
