@@ -366,3 +366,24 @@ def test_an_index_is_within_its_axis(right: str, wrong: str) -> None:
     assert right in INDEXED
     found = nnxc.compile(INDEXED.replace(right, wrong)).diagnostics
     assert {d.code for d in found} & {"N307", "N304"}
+
+
+STEPS = """
+model Net(d = 4):
+    input x: [B, d]
+    return x -> Linear(d) as layer
+
+train Net:
+    batch x: [B, d], y: [B, d]
+    loss = mse(model(x), y)
+    optimizer = sgd({})
+"""
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    ["piecewise(0.1, [2, 4], 0.5)", "piecewise(0.1, [2, 4], scale=0.5)"],
+)
+def test_a_list_that_is_written_takes_nothing_further(schedule: str) -> None:
+    (text,) = nnxc.compile(STEPS.format(schedule)).files.values()
+    assert "dict.fromkeys((2, 4), 0.5)" in text

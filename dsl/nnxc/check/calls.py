@@ -116,8 +116,10 @@ def _too_many(ctx: Context, op: Op, arg: tree.Arg) -> Advice:
 
 
 def _extends(before: tree.Expr, value: tree.Expr) -> bool:
-    """Whether another positional argument can join a list of sizes: `Linear(heads, head_dim)`."""
-    return not isinstance(value, (tree.ListOf, tree.Window, tree.Constant))
+    """Whether another positional argument can join sizes: `Linear(heads, head_dim)`. A list that is
+    written as one has an end."""
+    whole = before.span.text.startswith("[")
+    return not (whole or isinstance(value, (tree.ListOf, tree.Window, tree.Constant)))
 
 
 def _by_name(ctx: Context, op: Op, arg: tree.Arg, written: Written) -> None:

@@ -118,7 +118,8 @@ def count(ctx: Context, node: tree.Expr) -> ir.Static | None:
         advice = write(node.span, f"{value.value:.0f}") if whole else {}
         ctx.fail("N207", "`accumulate` must be a whole number", node.span, **advice)
     if value.known and value.value < 1:
-        ctx.fail("N507", "`accumulate` must be at least 1", node.span)
+        text = "`accumulate` must be at least 1"
+        ctx.fail("N507", text, node.span, help="such as 4")
     return None if value.known and value.value == 1 else value.node
 
 
