@@ -117,3 +117,21 @@ def test_layers_of_one_name_are_computed_again_by_their_own_class(wide: bool) ->
     modules = module_of(CLASSES), module_of(CLASSES, remat=True)
     plain, again = (m.Net(m.Config(wide=wide), rngs=nnx.Rngs(0)) for m in modules)
     same(again(X), plain(X))
+
+
+def test_choices_between_values_have_layers_likewise() -> None:
+    spec = """
+    model Net(d = 4, n = 0, deep = false):
+        input x: [B, d], h: [B, d] = none
+        y = (h -> Linear(n) as into -> Linear(d) as out) if n > 0 and h != none else 2 * x
+        z = (x -> Linear(d) as a) if deep or h == none else (x -> Linear(d) as b)
+        return y + z
+    """
+    module = module_of(spec)
+    plain = module.Net(rngs=nnx.Rngs(0))
+    assert plain.into is None
+    same(plain(X), 2 * X + plain.a(X))
+    same(plain(X, X), 2 * X + plain.b(X))
+    wide = module.Net(n=3, deep=True, rngs=nnx.Rngs(0))
+    assert wide.b is None
+    same(wide(X, X), wide.out(wide.into(X)) + wide.a(X))

@@ -70,8 +70,8 @@ class Expressions:
                 return self.unary(op, self.value(operand))
             case tree.Binary():
                 return self.binary(node)
-            case tree.IfElse(condition=condition, then=then, orelse=orelse):
-                return self.value(then if self.value(condition) else orelse)
+            case tree.IfElse():
+                return self.chosen(node, lambda frame, side: frame.value(side))
             case tree.Pipe(source=source, stages=stages):
                 value = self.value(source)
                 for stage in stages:
@@ -108,8 +108,8 @@ class Expressions:
     def assigned(self, node: tree.Expr) -> Any:
         """What a name is given; a layer without arguments is constructed."""
         match node:
-            case tree.IfElse(condition=condition, then=then, orelse=orelse):
-                return self.assigned(then if self.value(condition) else orelse)
+            case tree.IfElse():
+                return self.chosen(node, lambda frame, side: frame.assigned(side))
             case tree.Name() if id(node) in self.names:
                 return construct(self, self.value(node), (), node)
         return self.value(node)
@@ -285,8 +285,8 @@ class Expressions:
                 return self.relaid(self.tensor(value), items)
             case tree.Branch(arms=arms):
                 return tuple(self.arm(arm, value) for arm in arms)
-            case tree.IfElse(condition=condition, then=then, orelse=orelse):
-                return self.stage(then if self.value(condition) else orelse, value)
+            case tree.IfElse():
+                return self.chosen(node, lambda frame, side: frame.stage(side, value))
             case tree.Assertion(value=inner, type=type):
                 return self.asserted(self.stage(inner, value), type)
             case tree.Call(func=func, args=args):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import product
 from types import MappingProxyType
 from typing import Any
@@ -131,6 +131,17 @@ class Frame(Expressions):
             given = other.construct_only(node.orelse if holds else node.then)
             self.elsewhere = {**self.elsewhere, **given}
         self.statements(node.then if holds else node.orelse)
+
+    def chosen(self, node: tree.IfElse, take: Callable[[Frame, tree.Expr], Any]) -> Any:
+        """The side of a choice between values; the other's layers exist where a call comes to it."""
+        holds = self.value(node.condition)
+        other = self.otherwise(node.condition, holds)
+        side, rest = (node.then, node.orelse)[:: 1 if holds else -1]
+        if other is not None:
+            state = dict(self.run.state)
+            jax.eval_shape(lambda: (take(other, rest), None)[1])
+            self.run.state = state
+        return take(self, side)
 
     def otherwise(self, condition: tree.Expr, holds: Any) -> Frame | None:
         """A frame in which a condition comes out otherwise, by other inputs; None where there is
