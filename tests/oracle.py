@@ -13,13 +13,13 @@ import optax
 from flax import nnx
 
 from nnxc.dims import Dim, as_dim, const, symbol
-from nnxc.emit.calls import fill
-from nnxc.emit.text import Text, literal, quoted
+from nnxc.emit.python.library_calls import fill
+from nnxc.emit.python.text import Text, literal, quoted
 from nnxc.ops import MODEL_OPS
 from nnxc.ops.base import Example, Kind, Op, Shaped
-from nnxc.ops.creation import type_of_numbers
-from nnxc.ops.optimizers import MATRICES
-from nnxc.ops.pattern import shape_of
+from nnxc.ops.functions.creation import type_of_numbers
+from nnxc.ops.rules.pattern import shape_of
+from nnxc.ops.training.optimizers import MATRICES
 from nnxc.shapes import DTYPES, Axis, TensorType
 
 Env = Mapping[str, int]

@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nnxc
-from nnxc.emit import names, render, text
-from nnxc.emit.docs import docstring
+from nnxc.emit import render
+from nnxc.emit.python import names, text
+from nnxc.emit.python.docs import docstring
 from nnxc.ops import MODEL_OPS
 
 ROOT = Path(__file__).parent.parent

@@ -11,7 +11,7 @@ import pytest
 
 import nnxc
 from nnxc import files, fresh, make
-from nnxc.report.render import render
+from nnxc.report.formats import render
 
 NET = "model Net(d = 4):\n    input x: [B, 3]\n    return x -> Linear(d)\n"
 KILLED = """\

@@ -11,7 +11,7 @@ import pytest
 
 import nnxc
 from nnxc.diagnostics import MAX_FOUND, Sink
-from nnxc.emit import text as t
+from nnxc.emit.python import text as t
 from nnxc.source import Source
 from nnxc.syntax.parse import parse
 

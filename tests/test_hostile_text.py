@@ -10,7 +10,7 @@ import pytest
 from flax import nnx
 
 import nnxc
-from nnxc.check.streams import METHODS
+from nnxc.check.definitions.streams import METHODS
 
 SPEC = """# <0>
 use Other from "<1>"

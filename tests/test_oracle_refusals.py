@@ -11,7 +11,7 @@ from nnxc.codes import CODES
 from nnxc.dims import Comparison, compare
 from nnxc.ops import MODEL_OPS
 from nnxc.ops.base import Example, Kind, ShapeError
-from nnxc.ops.pattern import shape_of
+from nnxc.ops.rules.pattern import shape_of
 from nnxc.record import replace
 
 Args = dict[str, Any]

@@ -18,10 +18,10 @@ from scipy import special
 from sklearn import metrics as sk
 
 from nnxc.dims import symbol
-from nnxc.emit.text import literal
+from nnxc.emit.python.text import literal
 from nnxc.ops import INITIALIZERS, LOSSES, METRICS, OPTIMIZERS, SCHEDULES
 from nnxc.ops.base import Example, Kind, Op, Shaped, ShapeError
-from nnxc.ops.pattern import shape_of
+from nnxc.ops.rules.pattern import shape_of
 from nnxc.shapes import TensorType, tensor
 
 ENV = {"B": 6, "T": 4, "V": 5, "K": 5}

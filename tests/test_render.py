@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nnxc.diagnostics import Diagnostic, Fix, Label
-from nnxc.report.render import FORMATS, render
+from nnxc.report.formats import FORMATS, render
 from nnxc.source import NOWHERE, Source, Span
 
 SPEC = Source(

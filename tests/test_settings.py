@@ -17,7 +17,7 @@ from flax import nnx
 from nnxc import driver
 from nnxc.diagnostics import Sink
 from nnxc.source import Source
-from nnxc.syntax.format import format_source
+from nnxc.syntax.formatting.format import format_source
 
 pytest.importorskip("safetensors")
 from safetensors.numpy import save_file

@@ -10,7 +10,7 @@ import pytest
 
 from nnxc.dims import symbol
 from nnxc.ops.base import ShapeError
-from nnxc.ops.broadcast import broadcast
+from nnxc.ops.rules.broadcast import broadcast
 from nnxc.record import replace
 from nnxc.shapes import DTYPES, FLOATS, Axis, TensorType, axis, promote, tensor
 

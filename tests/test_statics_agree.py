@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nnxc import driver, ir
-from nnxc.emit.scope import Scope
-from nnxc.emit.statics import size, static
+from nnxc.emit.python.scope import Scope
+from nnxc.emit.python.static_text import size, static
 from nnxc.evaluate import EvaluationError, evaluate, resolve
 from nnxc.ir.fold_tensors import walk
-from nnxc.ops.rounding import DIVISIBLE
+from nnxc.ops.functions.rounding import DIVISIBLE
 
 SPEC = """
 model Net(a = 3, b = 0, c = 5, r = 0.25, s = 2.0, flag = true, ws = [4, 2, 7]):

@@ -10,7 +10,7 @@ from test_instance import BLOCK, MLP, doubling, listed, loop, program, stacked
 
 from nnxc import ir
 from nnxc.dims import const, symbol
-from nnxc.report.summary import SummaryError, summarize
+from nnxc.report.model_summary import SummaryError, summarize
 from nnxc.report.units import byte_size, polynomial, scaled
 from nnxc.source import NOWHERE
 

@@ -13,7 +13,7 @@ from nnxc.diagnostics import Diagnostic, Sink
 from nnxc.source import Source
 from nnxc.syntax import tree
 from nnxc.syntax.decode import source_from_bytes
-from nnxc.syntax.format import format_source
+from nnxc.syntax.formatting.format import format_source
 from nnxc.syntax.parse import MAX_SIZE, parse
 
 ZOO = sorted((Path(__file__).parents[1] / "dsl/nnxc/zoo").rglob("*.nnx"))

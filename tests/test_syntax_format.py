@@ -11,7 +11,7 @@ from trees import FILES
 from nnxc.diagnostics import Sink
 from nnxc.source import Source
 from nnxc.syntax import tree
-from nnxc.syntax.format import WIDTH, format_file, format_source
+from nnxc.syntax.formatting.format import WIDTH, format_file, format_source
 from nnxc.syntax.parse import parse
 
 ZOO = sorted((Path(__file__).parents[1] / "dsl/nnxc/zoo").rglob("*.nnx"))

@@ -86,7 +86,7 @@ def _interface_problems(analysis: Analysis, options: Options) -> tuple[Diagnosti
     """What keeps a spec from the interface that is asked for."""
     if options.interface != "tunix" or analysis.program is None:
         return ()
-    from .check.generate import tunix_problems
+    from .check.definitions.decodable import tunix_problems
 
     sink = Sink()
     assert analysis.source is not None
@@ -144,7 +144,7 @@ def reformat(
 ) -> tuple[str | None, tuple[Diagnostic, ...]]:
     """The spec in its one form, and what is wrong with its syntax; None where it is."""
     from .syntax.decode import source_from_bytes
-    from .syntax.format import format_source
+    from .syntax.formatting.format import format_source
 
     sink = Sink()
     text = source_from_bytes(path, _as_bytes(source), sink)

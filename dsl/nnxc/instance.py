@@ -14,15 +14,8 @@ from typing import Final, assert_never
 
 from . import ir
 from .dims import Dim, const, symbol
-from .evaluate import (
-    EvaluationError,
-    Undecided,
-    Value,
-    evaluate,
-    resolve,
-    show,
-    truth,
-)
+from .evaluate import EvaluationError, Undecided, Value, evaluate, resolve, show, truth
+from .instance_scope import Scope, is_empty, of_one
 from .ir.fold_static import mentions
 from .ir.fold_tensors import operands
 from .nodes import (
@@ -38,7 +31,6 @@ from .nodes import (
 )
 from .ops.base import Op
 from .record import Record, replace
-from .scope import Scope, is_empty, of_one
 from .shapes import TensorType, like
 from .source import Span
 

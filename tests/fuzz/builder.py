@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from nnxc.dims import Dim, const, symbol
 from nnxc.syntax import tree
-from nnxc.syntax.format import format_file
+from nnxc.syntax.formatting.format import format_file
 
 from .trees import (
     assign,

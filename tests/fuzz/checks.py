@@ -13,7 +13,7 @@ import black
 from flax import nnx
 
 import nnxc
-from nnxc.check.generate import tunix_problems as problems
+from nnxc.check.definitions.decodable import tunix_problems as problems
 from nnxc.diagnostics import Sink
 from nnxc.driver import analyse
 from nnxc.emit import emit
@@ -21,7 +21,7 @@ from nnxc.instance import instantiate
 from nnxc.ir import Program
 from nnxc.shapes import TensorType
 from nnxc.source import Source, Span
-from nnxc.syntax.format import format_file
+from nnxc.syntax.formatting.format import format_file
 from tests import interpreter
 
 from . import values

@@ -7,7 +7,7 @@ import re
 from nnxc.diagnostics import Sink
 from nnxc.source import Source
 from nnxc.syntax import tree
-from nnxc.syntax.format import format_file
+from nnxc.syntax.formatting.format import format_file
 from nnxc.syntax.parse import parse
 
 from .builder import Builder

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from nnxc.dims import Dim, const, symbol
 from nnxc.record import replace
 from nnxc.syntax import tree
-from nnxc.syntax.format import format_file
+from nnxc.syntax.formatting.format import format_file
 
 from . import compound, keeping, language, layers, steps, structures
 from . import externs as extern

@@ -9,7 +9,7 @@ from ..syntax import tree
 
 if TYPE_CHECKING:
     from .. import ir
-    from .files import Loader
+    from .uses import Loader
 
 
 def check(file: tree.File, sink: Sink, loader: Loader) -> ir.Program | None:
@@ -18,6 +18,6 @@ def check(file: tree.File, sink: Sink, loader: Loader) -> ir.Program | None:
     `loader(path, span)` gives the parsed file that a `use` at `span` names, or None after
     reporting why it cannot.
     """
-    from .program import check_program
+    from .spec import check_program
 
     return check_program(file, sink, loader)

@@ -18,8 +18,8 @@ from ..ops.base import Param as OpParam
 from ..shapes import OPEN, TensorType
 from ..source import NOWHERE, Span
 from ..syntax import tree
-from . import foreign
-from .kept import Atoms, Kept, forget
+from .control.kept import Atoms, Kept, forget
+from .foreign import tables
 from .values import (
     BAD,
     Applied,
@@ -244,7 +244,7 @@ class Context:
         """What a misspelt or foreign name in a span was meant as; else another help."""
         known = list(candidates)
         place = span.place_of(name)
-        other = foreign.argument(name, known) or foreign.weight(name, known)
+        other = tables.argument(name, known) or tables.weight(name, known)
         return (
             meant(place, other)
             if other

@@ -5,8 +5,10 @@ from __future__ import annotations
 from ..ops.base import Param
 from ..shapes import TensorType
 from ..syntax import tree
-from . import arguments, expressions, statements
+from .arguments import by_kind
 from .context import Context
+from .control import bodies
+from .expressions import expressions
 from .values import Converted, Value
 
 
@@ -19,7 +21,7 @@ class Dispatched:
 
     def statements(self, ctx: Context, body: tuple[tree.Statement, ...]) -> None:
         """Check statements in order; a mistake abandons its own statement only."""
-        statements.statements(ctx, body)
+        bodies.statements(ctx, body)
 
     def argument(
         self,
@@ -30,7 +32,7 @@ class Dispatched:
         subject: TensorType | None,
     ) -> Converted:
         """The static node, and what a shape rule receives, for one argument."""
-        return arguments.convert(ctx, param, node, value, subject)
+        return by_kind.convert(ctx, param, node, value, subject)
 
 
 DISPATCH = Dispatched()

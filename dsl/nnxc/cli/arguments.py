@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from ..diagnostics import closest
-from ..report.render import FORMATS
+from ..report.formats import FORMATS
 
 EXIT_CODES = """\
 exit codes:

@@ -9,7 +9,7 @@ from typing import TextIO
 
 from ..diagnostics import Diagnostic
 from ..record import Record
-from ..report.render import render
+from ..report.formats import render
 from ..report.render_text import visible
 
 OK, FINDINGS, USAGE = 0, 1, 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from ..nodes import InstanceError
-from ..report.summary import DEPTH, SummaryError, summarize
+from ..report.model_summary import DEPTH, SummaryError, summarize
 from ..specs import analyse_spec
 from .arguments import Parser
 from .console import FINDINGS, OK, Console

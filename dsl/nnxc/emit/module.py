@@ -6,26 +6,31 @@ import re
 
 from .. import ir
 from ..ops.base import Helper
-from ..ops.rounding import DIVISIBLE
+from ..ops.functions.rounding import DIVISIBLE
 from ..record import replace
 from ..stepwise import for_tunix, parts_of, stepwise
-from .absent import with_absent
-from .docs import module_doc
-from .entries import helpers_of
-from .gather import stacked
+from .calls.gather import stacked
+from .calls.precision import in_precision
+from .calls.versions import folded
+from .constructor.none_parameters import with_absent
 from .generate import generate_view
-from .imports import imports
-from .kernels import implemented
 from .options import Options
 from .plan import class_view, config_view, output_view, presets_view
-from .precision import in_precision
+from .python.docs import module_doc
+from .python.entries import helpers_of
+from .python.imports import imports
+from .python.kernels import implemented
+from .python.text import quoted
 from .render import BETWEEN, Part, render, stable
 from .signature import Names, assign_names
-from .text import quoted
-from .train import train_view
-from .train_adapters import adapted_models, adapted_weights, adapter_parts, own_parts
+from .training.train import train_view
+from .training.train_adapters import (
+    adapted_models,
+    adapted_weights,
+    adapter_parts,
+    own_parts,
+)
 from .tunix import tunix_view
-from .versions import folded
 from .view import ModuleView
 from .weights import asked_of_model, weights_view
 

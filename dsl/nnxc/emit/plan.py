@@ -8,16 +8,16 @@ from collections.abc import Iterable
 from .. import ir
 from ..ops.base import Kind
 from ..shapes import ListType, Outputs, TensorType
-from .call import call_body
-from .ctor import OWN_DTYPE, constructor
-from .docs import class_doc
-from .labels import Labels
-from .names import fields as fields_of
-from .nodes import Line, flatten
+from .calls.call import call_body
+from .constructor.ctor import OWN_DTYPE, constructor
 from .options import Options
-from .scope import Scope
+from .python.docs import class_doc
+from .python.labels import Labels
+from .python.names import fields as fields_of
+from .python.scope import Scope
+from .python.static_text import static
+from .python.suites import Line, flatten
 from .signature import Draws, Names, Signature
-from .statics import static
 from .view import ClassView, ConfigView, FieldView, MethodView, OutputView, PresetsView
 
 _ANNOTATIONS = {

@@ -6,7 +6,7 @@ from functools import lru_cache
 from threading import Lock
 
 from ..record import Record
-from .nodes import WIDTH
+from .python.suites import WIDTH
 from .templates import environment
 
 BETWEEN = "\n\n\n"  # top-level definitions

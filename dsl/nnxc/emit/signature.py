@@ -10,13 +10,15 @@ from ..dims import Dim
 from ..ir.fold_statements import declared, expressions, statements
 from ..ir.fold_tensors import walk
 from ..ops.base import Call, Op, Origin
-from ..ops.optimizers import wants_matrices
 from ..ops.stepwise_helpers import STEPWISE
+from ..ops.training.optimizers import wants_matrices
 from ..record import Record
-from .entries import helpers_of
-from .entries import origins as origins_of
-from .found import asked
-from .names import (
+from .calls.found_sizes import asked
+from .constructor.positive import sized
+from .options import Options
+from .python.entries import helpers_of
+from .python.entries import origins as origins_of
+from .python.names import (
     ACCUMULATED,
     ADAPTERS,
     ATTRIBUTES,
@@ -30,8 +32,6 @@ from .names import (
     WEIGHTS,
     Namespace,
 )
-from .options import Options
-from .positive import sized
 
 # What every class that has a use for them takes: of activations, of weights.
 DTYPES = ("dtype", "param_dtype")

@@ -7,12 +7,12 @@ from ..dims import Dim
 from ..record import Record, replace
 from ..shapes import TensorType
 from ..stepwise import Parts
-from .call import call_body
-from .nodes import flatten
+from .calls.call import call_body
 from .options import Options
-from .scope import Scope
+from .python.scope import Scope
+from .python.static_text import size
+from .python.suites import flatten
 from .signature import Draws, Names, Signature
-from .statics import size
 from .view import MethodView
 
 

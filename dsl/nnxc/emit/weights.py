@@ -9,16 +9,16 @@ from collections.abc import Iterator
 from .. import ir
 from ..ir.fold_statements import declared
 from ..ir.fold_static import mentions
-from ..ops.activations import ACTIVATION
 from ..ops.base import Kind
+from ..ops.functions.activations import ACTIVATION
 from ..record import Record
-from . import text as t
-from .names import snake
 from .options import Options
-from .scope import Scope
+from .python import text as t
+from .python.names import snake
+from .python.scope import Scope
+from .python.static_text import static, static_call
+from .python.text import Text
 from .signature import Names, Signature, is_scanned
-from .statics import static, static_call
-from .text import Text
 
 _NUMBER = re.compile(r"\{(=?)(\d+)\+?(\d*)\}")
 

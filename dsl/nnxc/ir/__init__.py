@@ -8,6 +8,14 @@ locals and loop variables.
 
 from __future__ import annotations
 
+from .checkpoint import Computed as Computed
+from .checkpoint import Default as Default
+from .checkpoint import Key as Key
+from .checkpoint import Path as Path
+from .checkpoint import Recorded as Recorded
+from .checkpoint import Row as Row
+from .checkpoint import Value as Value
+from .checkpoint import Weights as Weights
 from .program import Adapters as Adapters
 from .program import Config as Config
 from .program import Definition as Definition
@@ -75,11 +83,3 @@ from .tensors import Subscript as Subscript
 from .tensors import TupleOf as TupleOf
 from .tensors import Type as Type
 from .tensors import Var as Var
-from .weights import Computed as Computed
-from .weights import Default as Default
-from .weights import Key as Key
-from .weights import Path as Path
-from .weights import Recorded as Recorded
-from .weights import Row as Row
-from .weights import Value as Value
-from .weights import Weights as Weights

@@ -8,10 +8,10 @@ from ..ops.base import Kind, Op
 from ..record import Record, field
 from ..shapes import Outputs, TensorType
 from ..source import Span
+from .checkpoint import Weights
 from .statements import Stmt
 from .static import Static
 from .tensors import Expr, Type
-from .weights import Weights
 
 
 class Parameter(Record):

@@ -5,40 +5,36 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from . import (
+from .base import Op
+from .functions import (
     activations,
     attend,
-    attention,
     axes,
-    chunked,
-    convolution,
     convolve,
     creation,
-    dropout,
     elementwise,
     equations,
     indexing,
-    initializers,
     joining,
-    linear,
-    losses,
-    metrics,
-    norms,
-    optimizers,
-    pooling,
     positions,
-    post_training,
     products,
-    recurrent,
     reductions,
     resizing,
-    schedules,
     sequence,
     spectral,
     unfolding,
 )
-from .base import Op
-from .pattern import shape_of as shape_of
+from .layers import attention, convolution, dropout, linear, norms, pooling, recurrent
+from .rules.pattern import shape_of as shape_of
+from .training import (
+    chunked,
+    initializers,
+    losses,
+    metrics,
+    optimizers,
+    post_training,
+    schedules,
+)
 
 _MODULES = (
     activations,

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from ..record import replace
-from .attend import ENTRIES as _ATTEND
-from .attention import ENTRIES as _ATTENTION
 from .base import Call, Helper, Op
-from .convolution import ENTRIES as _CONVOLUTIONS
-from .convolution import GROUPED
-from .recurrent import ENTRIES as _RECURRENT
-from .sequence import ENTRIES as _SEQUENCE
+from .functions.attend import ENTRIES as _ATTEND
+from .functions.sequence import ENTRIES as _SEQUENCE
+from .layers.attention import ENTRIES as _ATTENTION
+from .layers.convolution import ENTRIES as _CONVOLUTIONS
+from .layers.convolution import GROUPED
+from .layers.recurrent import ENTRIES as _RECURRENT
 from .stepwise_helpers import (
     CAUSAL,
     CONV,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .attend import ATTEND
 from .base import Helper
-from .recurrent import GRU, LSTM, ORTHOGONAL
+from .functions.attend import ATTEND
+from .layers.recurrent import GRU, LSTM, ORTHOGONAL
 
 CACHE = Helper(
     "Cache",

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import assert_never
 
 from . import tree
-from .layout import Comment, Doc, Fill, Group, Hard, IfBroken, Nest, Soft
+from .formatting.layout import Comment, Doc, Fill, Group, Hard, IfBroken, Nest, Soft
 from .lexer import ESCAPES
 
 # How tightly an expression binds, loosest first; each constant names what a place takes.

@@ -10,21 +10,22 @@ from typing import Any
 from ..diagnostics import Enough, Fix, Sink, remove, write
 from ..record import replace
 from ..source import Source, Span
-from . import foreign_blocks, imports, tree
-from .build import Else, TreeBuilder, folded
+from . import tree
 from .build_line import TooDeep
-from .explain import (
+from .lexer import RESERVED, scan
+from .line_parser import Failure, parse_line
+from .lines import MAX_NESTING, Line, join
+from .mistakes import foreign_blocks, python_imports
+from .mistakes.fault import Fault, line_span
+from .mistakes.unexpected import (
     CONTINUES,
     explain,
     missing_colon,
     python,
     unknown_statement,
 )
-from .fault import Fault, line_span
-from .lexer import RESERVED, scan
-from .line_parser import Failure, parse_line
-from .lines import MAX_NESTING, Line, join
 from .tokens import Token
+from .tree_builder import Else, TreeBuilder, folded
 from .words import BODY, PYTHON, TOP, UNSUPPORTED
 
 MAX_SIZE = 1_000_000
@@ -179,7 +180,7 @@ class _Blocks:
     def strays(self, line: Line) -> bool:
         """Deal with a line that begins no top-level form."""
         if line.word == "from":
-            self.sink.add(imports.explained(self.source, line))
+            self.sink.add(python_imports.explained(self.source, line))
             self.at += 1
         elif self.is_foreign(line):
             self.skip_foreign(line)
@@ -453,7 +454,7 @@ class _Blocks:
             self.error("N190", f"`{word}` is not supported yet", line)
         else:
             if word == "import":
-                self.sink.add(imports.explained(self.source, line))
+                self.sink.add(python_imports.explained(self.source, line))
             else:
                 found = python(self.source, line, line.tokens[0])
                 self.sink.add(replace(found, **self.around(line)))

@@ -6,10 +6,12 @@ from typing import TypeAlias
 
 from ..record import Record, field
 from ..source import NOWHERE, Span
-from .scans import Carry as Carry
-from .scans import Collect as Collect
-from .scans import Scan as Scan
+from .formatting.trivia import NO_TRIVIA as NO_TRIVIA
+from .formatting.trivia import Trivia as Trivia
 from .tree_extern import Extern as Extern
+from .tree_scan import Carry as Carry
+from .tree_scan import Collect as Collect
+from .tree_scan import Scan as Scan
 from .tree_train import Adapt as Adapt
 from .tree_train import Frozen as Frozen
 from .tree_train import Metric as Metric
@@ -17,8 +19,6 @@ from .tree_train import Optimize as Optimize
 from .tree_train import Select as Select
 from .tree_train import Train as Train
 from .tree_weights import Weights as Weights
-from .trivia import NO_TRIVIA as NO_TRIVIA
-from .trivia import Trivia as Trivia
 
 # ---------------------------------------------------------------- expressions
 

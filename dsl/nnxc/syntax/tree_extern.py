@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..record import Record, field
 from ..source import NOWHERE, Span
-from .trivia import NO_TRIVIA, Trivia
+from .formatting.trivia import NO_TRIVIA, Trivia
 
 if TYPE_CHECKING:
     from .tree import Field, Name, Parameter, String, TypeOf

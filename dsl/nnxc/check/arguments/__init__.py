@@ -1,0 +1,1 @@
+"""Arguments and inputs: what a call writes, as what is called takes it."""

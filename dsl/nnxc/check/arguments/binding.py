@@ -1,0 +1,420 @@
+"""Binding what a call writes to what an entry or a block takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ... import ir
+from ...diagnostics import Advice, write
+from ...ops.base import REQUIRED, Input, Kind, Op
+from ...ops.base import Param as OpParam
+from ...shapes import TensorType
+from ...source import Span
+from ...syntax import tree
+from ..context import Context
+from ..expressions.none_values import without_none
+from ..expressions.operands import no_tuple, static_or_name
+from ..foreign import foreign_forms, foreign_hints, native
+from ..values import BAD, Converted, Fault, Param, Signature, Static, Tensor, Value
+from .activation_names import by_name
+
+# Arguments of these kinds are names that need not be values in scope.
+BY_NAME = (Kind.AXIS, Kind.AXES, Kind.DTYPE, Kind.STREAM, Kind.INIT, Kind.SHAPE)
+
+
+@dataclass(slots=True)
+class Written:
+    """The arguments of a call, sorted out but not evaluated."""
+
+    params: dict[str, tree.Expr] = field(default_factory=dict)
+    inputs: dict[str, list[tree.Expr]] = field(default_factory=dict)
+    extra: dict[str, tree.Expr] = field(default_factory=dict)
+    spans: dict[str, Span] = field(default_factory=dict)
+    unknown: bool = (
+        False  # an argument has no place: perhaps it was meant for a missing one
+    )
+
+
+def sort_out(
+    ctx: Context, op: Op, args: Iterable[tree.Arg], span: Span, *, piped: bool
+) -> Written:
+    """Give each argument of an entry its place. Functions take inputs first, then parameters;
+    layers take parameters by position and inputs by name. A positional text goes to the next
+    parameter that takes one."""
+    written = Written()
+    free = required_inputs(op)[1 if piped and not _many(op) else 0 :]
+    params = [p for p in op.params if p.positional]
+    for arg in args:
+        if arg.name is not None:
+            _by_name(ctx, op, arg, written)
+            continue
+        if isinstance(arg.value, tree.String) and (text := _next_text(params, written)):
+            _put(ctx, op, text.name, arg, written.params, written)
+        elif free:
+            written.inputs.setdefault(free[0].name, []).append(arg.value)
+            written.spans.setdefault(free[0].name, arg.span)
+            if not free[0].many:
+                free.pop(0)
+        else:
+            _positional(ctx, op, arg, params, written)
+    return written
+
+
+def required_inputs(op: Op) -> list[Input]:
+    """What a function takes by position before its parameters; a layer takes none there."""
+    if op.group in ("layer", "optimizer", "schedule"):
+        return []
+    return [i for i in op.inputs if not i.optional]
+
+
+def _many(op: Op) -> bool:
+    return bool(op.inputs) and op.inputs[0].many
+
+
+def _next_text(params: list[OpParam], written: Written) -> OpParam | None:
+    return next(
+        (p for p in params if p.kind is Kind.TEXT and p.name not in written.params),
+        None,
+    )
+
+
+def _positional(
+    ctx: Context, op: Op, arg: tree.Arg, params: list[OpParam], written: Written
+) -> None:
+    target = next((p for p in params if p.name not in written.params), None)
+    last = next((p for p in params if p.kind in (Kind.SIZES, Kind.INTS)), None)
+    if (
+        last is not None
+        and (target is None or target is not last)
+        and last.name in written.params
+    ):
+        before = written.params[last.name]
+        if _extends(before, arg.value):
+            items = before.items if isinstance(before, tree.ListOf) else (before,)
+            span = before.span.to(arg.value.span)
+            written.params[last.name] = tree.ListOf((*items, arg.value), span)
+            return
+    if target is None:
+        most = len(params) + len(required_inputs(op))
+        ctx.fail(
+            "N205",
+            f"`{op.name}` takes {most} positional argument{'s' * (most != 1)}",
+            arg.span,
+            **_too_many(ctx, op, arg),
+        )
+    _put(ctx, op, target.name, arg, written.params, written)
+
+
+def _too_many(ctx: Context, op: Op, arg: tree.Arg) -> Advice:
+    otherwise: Advice = {"help": _takes(op)}
+    if found := native.input_by_name(ctx, op, arg):
+        return found
+    own = op.group == "initializer"  # functions of the same names take other things
+    return otherwise if own else native.too_many(ctx, arg, otherwise)
+
+
+def _extends(before: tree.Expr, value: tree.Expr) -> bool:
+    """Whether another positional argument can join sizes: `Linear(heads, head_dim)`. A list that is
+    written as one has an end."""
+    whole = before.span.text.startswith("[")
+    return not (whole or isinstance(value, (tree.ListOf, tree.Window, tree.Constant)))
+
+
+def _by_name(ctx: Context, op: Op, arg: tree.Arg, written: Written) -> None:
+    assert arg.name is not None
+    if op.param(arg.name):
+        _put(ctx, op, arg.name, arg, written.params, written)
+    elif op.input(arg.name):
+        if arg.name in written.inputs:
+            ctx.fail("N210", f"`{arg.name}` is given twice", arg.span)
+        written.inputs[arg.name] = [arg.value]
+        written.spans[arg.name] = arg.span
+    elif op.extra is not None:
+        _put(ctx, op, arg.name, arg, written.extra, written)
+    else:
+        written.unknown = True
+        known = [p.name for p in op.params] + [i.name for i in op.inputs]
+        each = foreign_forms.EACH.get(op.name)
+        hint = foreign_hints.argument(op.group, op.name, arg.name, each)
+        _unknown_argument(ctx, op.name, arg, known, hint)
+
+
+def _unknown_argument(
+    ctx: Context,
+    callee: str,
+    arg: tree.Arg,
+    names: list[str],
+    hint: str | None = None,
+) -> None:
+    takes = "it takes " + (", ".join(f"`{n}`" for n in names) or "no arguments")
+    near: Advice = {"help": hint} if hint else {}
+    if hint is None:
+        near = ctx.suggest(arg.name or "", names, arg.span, takes)
+    advice = native.advice(ctx, arg, near)
+    text = f"`{callee}` has no argument `{arg.name}`"
+    ctx.error("N204", text, arg.span, **advice)
+    if advice is not near:
+        raise Fault
+
+
+def _put(
+    ctx: Context,
+    op: Op,
+    name: str,
+    arg: tree.Arg,
+    into: dict[str, tree.Expr],
+    written: Written,
+) -> None:
+    if name in into:
+        advice = native.without_input_size(ctx, op, arg)
+        if isinstance(into[name], tree.String):
+            advice = {
+                "help": f"`{op.name}` takes no pattern; `expand` and `broadcast` add axes"
+            }
+        ctx.fail("N210", f"`{name}` is given twice", arg.span, **advice)
+    into[name] = arg.value
+    written.spans[name] = arg.span
+
+
+def _takes(op: Op) -> str:
+    names = [p.name for p in op.params]
+    return f"`{op.name}` takes " + (
+        ", ".join(f"`{n}`" for n in names) or "no arguments"
+    )
+
+
+def with_defaults(ctx: Context, op: Op, written: Written) -> None:
+    """Add what the file's `defaults` say for this entry."""
+    for name, arg in ctx.defaults.get(op.name, {}).items():
+        if name not in written.params:
+            written.params[name] = arg.value
+            written.spans[name] = arg.span
+
+
+def missing(ctx: Context, op: Op, written: Written, span: Span) -> None:
+    """Required parameters that nobody gave."""
+    for param in op.params:
+        if param.default is REQUIRED and param.name not in written.params:
+            if written.unknown:
+                raise Fault
+            ctx.fail(
+                "N211",
+                f"`{op.name}` needs `{param.name}`",
+                span,
+                **_given(op, param, span),
+            )
+
+
+_TYPICAL = {"learning_rate": "1e-3", "rate": "0.1"}
+
+
+def _given(op: Op, param: OpParam, span: Span) -> Advice:
+    """How a required parameter is given: a usual value, where there is one."""
+    if op.name == "transpose":
+        inner = span.text.removeprefix("transpose").strip()[1:-1]
+        return write(
+            span, f"swapaxes({', '.join([inner] * bool(inner) + ['-1', '-2'])})"
+        )
+    if param.name == "rng" and span.text.endswith(")"):
+        return write(span, f"{span.text[:-1]}, rng=noise)")
+    usual = _TYPICAL.get(param.name)
+    if usual is None or not span.text.startswith(op.name):
+        text = f"write `{op.name}({param.name}=...)`: {param.doc}"
+        return {"help": text} if param.doc else {}
+    rest = span.text.removeprefix(op.name).strip("()")
+    return write(span, f"{op.name}({', '.join([usual, *([rest] if rest else [])])})")
+
+
+def evaluate_params(
+    ctx: Context,
+    op: Op,
+    written: Written,
+    subject: TensorType | None,
+    *,
+    only: tuple[Kind, ...] | None = None,
+    skip: tuple[Kind, ...] = (),
+) -> dict[str, Converted]:
+    """Convert parameters in signature order, those of `only` some kinds or all but `skip`."""
+    done: dict[str, Converted] = {}
+    broken = False
+    for param in op.params:
+        if param.name not in written.params or param.kind in skip:
+            continue
+        if only is not None and param.kind not in only:
+            continue
+        try:
+            done[param.name] = convert_one(
+                ctx, param, written.params[param.name], subject, done
+            )
+        except Fault:
+            broken = True
+    for name, node in written.extra.items():
+        if op.extra is not None and (only is None or op.extra in only):
+            try:
+                done[name] = convert_one(ctx, OpParam(name, op.extra), node, subject)
+            except Fault:
+                broken = True
+    if broken:
+        raise Fault
+    return done
+
+
+def convert_one(
+    ctx: Context,
+    param: OpParam,
+    node: tree.Expr,
+    subject: TensorType | None,
+    others: Mapping[str, Converted] | None = None,
+) -> Converted:
+    """One argument by its kind; of an entry, `others` are those that stand before."""
+    no_tuple(ctx, node)
+    if param.kind is Kind.FUNCTION:
+        by_name(ctx, node)
+    value: Value = (
+        static_or_name(ctx, node) if param.kind in BY_NAME else ctx.expr(node)
+    )
+    if value is BAD and param.kind not in BY_NAME:
+        raise Fault
+    if isinstance(value, Static) and others is not None:
+        value = without_none(ctx, param, node, value, others)
+    return ctx.dispatch.argument(ctx, param, node, value, subject)
+
+
+def entry_args(
+    ctx: Context,
+    op: Op,
+    args: Iterable[tree.Arg],
+    span: Span,
+    subject: TensorType | None,
+) -> dict[str, Converted]:
+    """The parameters of an entry that has no inputs: an initialiser, an optimizer."""
+    written = sort_out(ctx, op, args, span, piped=False)
+    missing(ctx, op, written, span)
+    return evaluate_params(ctx, op, written, subject)
+
+
+# --------------------------------------------------------------------- blocks
+
+
+def sort_out_block(
+    ctx: Context, signature: Signature, args: Iterable[tree.Arg], span: Span
+) -> Written:
+    """Give each argument of a block its place: parameters by position or name, inputs by name."""
+    args = tuple(args)
+    written = Written()
+    name = signature.definition.name
+    order = list(signature.params)
+    inputs = [i.name for i in signature.definition.inputs]
+    position = 0
+    for arg in args:
+        if arg.name is None:
+            if position >= len(order):
+                ctx.fail(
+                    "N205",
+                    f"`{name}` takes {len(order)} positional argument{'s' * (len(order) != 1)}",
+                    arg.span,
+                    **_too_many_of_block(ctx, args, arg, span),
+                )
+            key = order[position]
+            position += 1
+        else:
+            key = arg.name
+        if key in written.params or key in written.inputs:
+            ctx.fail("N210", f"`{key}` is given twice", arg.span)
+        if key in signature.params:
+            written.params[key] = arg.value
+        elif key in inputs:
+            written.inputs[key] = [arg.value]
+        else:
+            written.unknown = True
+            if not signature.lossy:  # else it may be an input that was lost
+                _unknown_argument(ctx, name, arg, order + inputs)
+            continue
+        written.spans[key] = arg.span
+    return written
+
+
+def _too_many_of_block(
+    ctx: Context, args: tuple[tree.Arg, ...], arg: tree.Arg, span: Span
+) -> Advice:
+    """`Mlp(x, d)`: an input comes by an arrow."""
+    first = args[0].value
+    held = ctx.scope.get(first.id) if isinstance(first, tree.Name) else None
+    name = span.text.partition("(")[0]
+    if held is None or not isinstance(held.value, Tensor) or " " in name:
+        return native.too_many(ctx, arg)
+    rest = ", ".join(a.span.text for a in args[1:])
+    return write(
+        span, f"({first.span.text} -> {name}({rest}))", "inputs come by arrows"
+    )
+
+
+def evaluate_block_params(
+    ctx: Context, signature: Signature, written: Written, span: Span
+) -> dict[str, Converted]:
+    """Convert a block's arguments by the kinds that its body gave them; one whose kind was lost to
+    a mistake may be anything."""
+    done: dict[str, Converted] = {}
+    broken = False
+    for name, param in signature.params.items():
+        if name not in written.params:
+            if param.default is None:
+                if not (written.unknown or signature.lossy):
+                    text = f"`{signature.definition.name}` needs `{name}`"
+                    ctx.error("N211", text, span, help=_give(span, name))
+                broken = True
+            continue
+        if param.kind is None:
+            given = written.params[name]
+            ctx.attempt(lambda g=given: static_or_name(ctx, g))  # type: ignore[misc]
+            broken = True
+            continue
+        try:
+            one = convert_one(ctx, as_entry(param), written.params[name], None)
+            done[name] = _over_axes(param, one)
+        except Fault:
+            broken = True
+    if broken:
+        raise Fault
+    return done
+
+
+def _give(span: Span, name: str) -> str:
+    """How a call gives what it lacks."""
+    head, _, inside = span.text.partition("(")
+    before = inside.removesuffix(")").strip()
+    more = f"{before}, " if before else ""
+    return f"give it: `{head}({more}{name}=...)`"
+
+
+def _over_axes(param: Param, converted: Converted) -> Converted:
+    """One number for a window stands for all axes that the block slides it over."""
+    node, sizes = converted
+    if param.kind is not Kind.WINDOW or param.element is None or len(sizes) != 1:
+        return converted
+    if isinstance(node, ir.StaticList):
+        return converted
+    rank = param.element.value
+    return ir.StaticList((node,) * rank), sizes * rank
+
+
+def as_entry(param: Param) -> OpParam:
+    """A definition's parameter in the form that entries have."""
+    default = REQUIRED if param.default is None else param.default
+    kind = param.kind or Kind.NUMBER
+    kind = Kind.LIST if kind in (Kind.SIZES, Kind.INTS) else kind
+    return OpParam(
+        param.name,
+        kind,
+        default,
+        optional=param.optional,
+        bounds=param.bounds,
+        empty=param.asked,
+    )
+
+
+def dims_of(converted: Mapping[str, Converted]) -> dict[str, Any]:
+    """What shape rules receive, by parameter."""
+    return {name: value for name, (_, value) in converted.items()}

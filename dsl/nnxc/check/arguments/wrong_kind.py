@@ -1,0 +1,66 @@
+"""What a conversion gives, and what is said where it cannot be made."""
+
+from __future__ import annotations
+
+import re
+from typing import NoReturn
+
+from ...diagnostics import write
+from ...ops.base import Kind
+from ...ops.base import Param as OpParam
+from ...shapes import DTYPES
+from ...syntax import tree
+from ..context import Context
+from ..foreign import spelling
+from ..values import Static, Value
+from .flavors import describe
+
+_WHOLE = (Kind.SIZE, Kind.SIZES, Kind.INT, Kind.INTS)
+NUMBERS = ("int", "float", "unknown")
+
+
+def wrong(ctx: Context, param: OpParam, node: tree.Expr, value: Value) -> NoReturn:
+    """Report an argument of the wrong kind."""
+    label = "this is not known at construction"
+    if isinstance(value, Static):
+        label = f"this is {describe(value)}"
+    text = spelling.value(ctx, node, param)
+    if isinstance(node, tree.Binary) and node.op == "/" and param.kind in _WHOLE:
+        text = f"{node.left.span.text} // {node.right.span.text}"
+    number = isinstance(value, Static) and value.known and value.value in (0, 1)
+    if param.kind is Kind.BOOL and number:
+        text = str(bool(value.value)).lower()  # type: ignore[union-attr]
+    if isinstance(node, tree.ListOf):
+        text = re.sub(r"(\w) */ *(?=\w)", r"\1 // ", node.span.text)
+    elif isinstance(value, Static) and value.flavor == "float" and param.kind in _WHOLE:
+        if text == node.span.text and not isinstance(node, tree.Number):
+            text = f"int({text})"
+        elif isinstance(node, tree.Number) and float(node.value).is_integer():
+            text = str(int(node.value))
+    if isinstance(value, Static) and value.flavor == "int" and param.kind is Kind.LIST:
+        text = f"[{text}]"
+    advice = write(node.span, text) if text != node.span.text else {}
+    message = f"`{param.name}` must be {EXPECTED[param.kind]}"
+    ctx.fail("N207", message, node.span, label, **advice)
+
+
+EXPECTED = {
+    Kind.SIZE: "a size",
+    Kind.SIZES: "one or several sizes",
+    Kind.INT: "a whole number",
+    Kind.INTS: "whole numbers",
+    Kind.NUMBER: "a number",
+    Kind.BOOL: "true or false",
+    Kind.TEXT: "a text",
+    Kind.WINDOW: "a window such as `3x3`",
+    Kind.AXIS: "an axis: a name in the shape or a position",
+    Kind.AXES: "axes: names in the shape or positions",
+    Kind.SHAPE: "a shape such as `[B, d]`",
+    Kind.DTYPE: "a dtype: " + ", ".join(DTYPES),
+    Kind.STREAM: "the name of a stream",
+    Kind.INIT: "an initialiser such as `normal(0.02)`",
+    Kind.FUNCTION: "an activation such as `gelu`",
+    Kind.SCHEDULE: "a number or a schedule",
+    Kind.LIST: "a list",
+    Kind.NUMBERS: "a list of numbers",
+}

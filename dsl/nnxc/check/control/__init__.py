@@ -1,0 +1,1 @@
+"""Statements: what runs when, and what a name stands for after it."""

@@ -1,0 +1,242 @@
+"""Assignments: a name, or several, and what they stand for from there on."""
+
+from __future__ import annotations
+
+from ... import ir
+from ...diagnostics import Advice, Label, write
+from ...dims import Comparison, Dim, const
+from ...source import Span
+from ...syntax import tree
+from ..arguments import types
+from ..arguments.inputs import wrap
+from ..context import Context
+from ..definitions.declarations import check_name
+from ..definitions.initial import is_constant
+from ..expressions.forms import named
+from ..expressions.invoke import FUNCTIONS, declare
+from ..expressions.operands import as_tensor
+from ..expressions.operators import combine
+from ..values import (
+    BAD,
+    Applied,
+    Bad,
+    BlockRef,
+    Fault,
+    Listed,
+    OpRef,
+    Several,
+    Static,
+    Tensor,
+    Value,
+)
+from . import lists
+from .changing import version
+from .targets import bindable, keeps_state
+
+MAX_RANK = 64  # of numpy's arrays
+
+
+def assign(ctx: Context, node: tree.Assign) -> None:
+    """`targets op value`."""
+    for target in node.targets:
+        check_name(ctx, target.id, target.span)
+    if lists.assign(ctx, node):
+        return
+    value = ctx.attempt(lambda: _assigned(ctx, node))
+    if isinstance(value, Bad):
+        raise Fault
+    if len(node.targets) > 1:
+        unpack(ctx, node, value)
+        return
+    target = node.targets[0]
+    bindable(ctx, target)
+    store(ctx, target, value, node.span)
+
+
+def _assigned(ctx: Context, node: tree.Assign) -> Value:
+    if node.op == "=":
+        return _declared(ctx, ctx.expr(node.value), node.value)
+    if len(node.targets) > 1:
+        ctx.fail("N245", f"`{node.op}` has one target", node.span)
+    target = node.targets[0]
+    if target.id not in ctx.scope:
+        if target.id in ctx.forbidden:
+            raise Fault  # what gave it a value was lost
+        ctx.fail(
+            "N201",
+            f"`{target.id}` has no value yet",
+            target.span,
+            help=f"`{node.op}` changes a value; use `=` first",
+        )
+    left = ctx.expr(target)
+    right = ctx.attempt(lambda: ctx.expr(node.value))
+    if isinstance(left, Bad) or isinstance(right, Bad):
+        return BAD
+    span = node.value.span
+    if isinstance(left, Tensor) and isinstance(right, Tensor):
+        _keeps_shape(ctx, node, left, right)
+        span = right.expr.span
+    whole = tree.Binary(node.op[0], target, node.value, span)
+    return combine(ctx, node.op[0], left, right, whole)
+
+
+def _declared(ctx: Context, value: Value, node: tree.Expr) -> Value:
+    """A layer or block that needs no parentheses is constructed by its name alone."""
+    match value:
+        case OpRef(op) if op.group not in FUNCTIONS:
+            return Applied(declare(ctx, op, (), node)[0])
+        case BlockRef(signature):
+            return Applied(declare(ctx, signature, (), node)[0])
+    return value
+
+
+def _keeps_shape(ctx: Context, node: tree.Assign, left: Tensor, right: Tensor) -> None:
+    """`x += y` is an `x` of the same shape."""
+    have, new = left.type, right.type
+    pairs = list(zip(reversed(have.sizes), reversed(new.sizes), strict=False))
+    unfit = [not _stretches(ctx, b, a) for a, b in pairs]
+    if not any(unfit) and (have.lead or (new.rank <= have.rank and not new.lead)):
+        return
+    last = isinstance(node.value, tree.Pipe) and unfit == [True, *unfit[1:]]
+    repair = f"; end the branch with `-> Linear({have.sizes[-1]})`" if last else ""
+    ctx.fail(
+        "N301",
+        "shapes do not match",
+        right.expr.span,
+        f"this is {new}",
+        related=(Label(node.targets[0].span, f"`{node.targets[0].id}` is {have}"),),
+        help=f"`{node.op}` needs equal shapes{repair}",
+    )
+
+
+def _stretches(ctx: Context, size: Dim, to: Dim) -> bool:
+    if size in (to, const(1)):
+        return True
+    return to != const(1) and ctx.compare(to, size) is not Comparison.DIFFERENT
+
+
+def store(ctx: Context, target: tree.Name, value: Value, span: Span) -> None:
+    """Give one name one value."""
+    match value:
+        case Applied(layer):
+            if layer.name != target.id:
+                ctx.fail("N246", f"`{layer.name}` would get a second name", target.span)
+            ctx.bind(target.id, value, target.span, "layer").used = True
+        case Static():
+            ctx.bind(
+                target.id, _static_local(ctx, target, value, span), target.span, "value"
+            )
+        case Tensor() if value.type.rank > MAX_RANK:
+            message = (
+                f"this has {value.type.rank} axes, a tensor has {MAX_RANK} at most"
+            )
+            ctx.fail("N303", message, span)
+        case Tensor() if target.id in ctx.states:
+            help = "carry what changes, and assign it to the state after the scan"
+            keeps_state(ctx, f"the state `{target.id}`", target.span, help)
+            types.check_type(
+                ctx,
+                value.type,
+                ctx.states[target.id],
+                value.expr.span,
+                f"the state `{target.id}`",
+            )
+            ctx.body.append(ir.UpdateState(target.id, value.expr, span))
+        case Tensor(made, optional):
+            if optional:
+                as_tensor(ctx, value, target)
+            constant = is_constant(ctx, made)
+            if not lists.renamed(ctx, made, target.id):
+                ctx.body.append(ir.Assign((target.id,), made, span))
+            var = Tensor(ir.Var(target.id, value.type, target.span))
+            held = ctx.bind(target.id, var, target.span, "value")
+            if constant:
+                ctx.constants[held] = made
+        case Several(made, kinds):
+            ctx.body.append(ir.Assign((target.id,), made, span))
+            ctx.bind(
+                target.id,
+                Several(ir.Var(target.id, kinds, target.span), kinds),
+                target.span,
+                "value",
+            )
+        case Listed():
+            bindable(ctx, target)
+            lists.store(ctx, target, value, span)
+        case _:
+            ctx.fail("N216", "this is not a value", span, help="apply it to something")
+
+
+def _static_local(ctx: Context, target: tree.Name, value: Static, span: Span) -> Static:
+    """A static local: sizes keep their form, others become a symbol of their own."""
+    if target.id in ctx.reassigned:
+        return version(ctx, target.id, value, span)
+    dim, node = value.dim, value.node
+    if value.flavor in ("int", "unknown") and dim is None:
+        dim = named(ctx, node, target.id, "size", span)
+        node = ir.Ref(str(dim.name))
+    if node != ir.Ref(target.id):
+        ctx.spelled[target.id] = target.id
+        ctx.local(target.id, node, span)
+    return Static(
+        ir.Ref(target.id),
+        value.flavor,
+        dim,
+        value.value,
+        value.known,
+        value.items,
+        value.element,
+        optional=value.optional,
+    )
+
+
+def _with_states(ctx: Context, node: tree.Assign) -> Advice:
+    """`y, h = x -> GRU(4)`: the states come with `run`."""
+    value = node.value
+    made = value.stages[-1].value if isinstance(value, tree.Pipe) else value
+    if isinstance(made, tree.Call) and isinstance(made.func, (tree.Call, tree.Name)):
+        inner = made.func
+        if isinstance(inner, tree.Call) or inner.id in ctx.layers:
+            made = inner  # `layer(x)`
+    name = made.id if isinstance(made, tree.Name) else ""
+    name = name if name in ctx.layers else ctx.layer_names.get(made.span, ("",))[0]
+    layer = ctx.layers.get(name)
+    run = getattr(layer.callee, "methods", {}).get("run") if layer else None
+    if run is None:
+        return {}
+    source, start = node.span.source, node.span.start
+    head, tail = source.text[start : made.span.start], source.text[made.span.end :]
+    text = f"{head}{name}.run{tail[: node.span.end - made.span.end]}"
+    why = "`run` gives the states too"
+    if made.span.text == name:
+        return write(node.span, text, why)
+    column = source.position(start)[1] - 1
+    margin, place = " " * column, Span(source, start - column, node.span.end)
+    return write(place, f"{margin}{name} = {made.span.text}\n{margin}{text}", why)
+
+
+def unpack(ctx: Context, node: tree.Assign, value: Value) -> None:
+    """`a, b = values`; `_` stands for values that nobody needs."""
+    if not isinstance(value, Several):
+        text = f"{len(node.targets)} names for one value"
+        ctx.fail("N234", text, node.value.span, **_with_states(ctx, node))
+    if len(value.types) != len(node.targets):
+        ctx.fail(
+            "N234",
+            f"{len(node.targets)} names for {len(value.types)} values",
+            node.value.span,
+        )
+    seen: set[str] = set()
+    for target, kind in zip(node.targets, value.types, strict=True):
+        if target.id == "_":
+            continue
+        if target.id in seen:
+            ctx.fail(
+                "N202", f"`{target.id}` stands twice among the targets", target.span
+            )
+        seen.add(target.id)
+        bindable(ctx, target)
+        made = wrap(ir.Var(target.id, kind, target.span))
+        what = "list" if isinstance(made, Listed) else "value"
+        ctx.bind(target.id, made, target.span, what)
+    ctx.body.append(ir.Assign(tuple(t.id for t in node.targets), value.expr, node.span))

@@ -1,0 +1,176 @@
+"""Statements of blocks, models and trains."""
+
+from __future__ import annotations
+
+import re
+from typing import assert_never
+
+from ... import ir
+from ...diagnostics import Advice, Fix, meant, remove
+from ...shapes import Outputs
+from ...source import Span
+from ...syntax import tree
+from ...syntax.walk import Body, bodies, mentioned, targets
+from ..context import Context
+from ..definitions.declarations import inputs, require, rngs, variables
+from ..expressions.operands import as_tensor
+from ..values import BAD, Applied, Bad, Fault, Listed, Several, Tensor, Value
+from . import lists
+from .assignments import assign
+from .branches import if_statement
+from .for_loops import for_statement
+from .scan_statements import collect, refuse_declaration, scan_statement
+
+
+def statements(ctx: Context, body: tuple[tree.Statement, ...]) -> None:
+    """Check statements in order; a mistake abandons its own statement only."""
+    for position, node in enumerate(body):
+        try:
+            statement(ctx, node)
+        except Fault:
+            ctx.abandoned = True
+            abandon(ctx, node)
+        if isinstance(node, tree.Return) and position + 1 < len(body):
+            ctx.error("N240", "this is never reached", body[position + 1].span)
+            return
+
+
+def statement(ctx: Context, node: tree.Statement) -> None:
+    """Check one statement."""
+    ctx.statement = node
+    match node:
+        case tree.Declare() | tree.Rngs() if ctx.scan is not None:
+            refuse_declaration(ctx, node)
+        case tree.Assign():
+            assign(ctx, node)
+        case tree.Return():
+            return_(ctx, node)
+        case tree.Declare("input"):
+            inputs(ctx, node)
+        case tree.Declare():
+            variables(ctx, node)
+        case tree.For():
+            for_statement(ctx, node)
+        case tree.Scan():
+            scan_statement(ctx, node)
+        case tree.Collect():
+            collect(ctx, node)
+        case tree.If():
+            if_statement(ctx, node)
+        case tree.Require():
+            require(ctx, node)
+        case tree.Rngs():
+            rngs(ctx, node)
+        case tree.Evaluate(tree.Call() as value) if lists.append(ctx, value):
+            return
+        case tree.Evaluate(value):
+            _compared(ctx, value)
+            if isinstance(ctx.expr(value), Bad):
+                raise Fault
+            ctx.fail(
+                "N241",
+                "this value goes nowhere",
+                value.span,
+                help="give it a name, or return it",
+            )
+        case (
+            tree.Metric()
+            | tree.Select()
+            | tree.Adapt()
+            | tree.Frozen()
+            | tree.Optimize()
+        ):
+            ctx.fail("N242", "this belongs in a train", node.span)
+        case _:
+            assert_never(node)
+
+
+def abandon(ctx: Context, node: tree.Statement) -> None:
+    """After a mistake: what the statement mentions counts as used, what it names is unknown."""
+    for name in mentioned(node):
+        if name in ctx.scope:
+            ctx.scope[name].use()
+            value = ctx.scope[name].value
+            if isinstance(value, Applied):
+                value.layer.used = True
+    for target in targets(node):
+        ctx.bind(target.id, BAD, target.span, "value")
+
+
+def return_(ctx: Context, node: tree.Return) -> None:
+    """`return value, value`."""
+    ctx.has_return = True
+    if ctx.conditional:
+        ctx.fail(
+            "N247",
+            "`return` stands at the end of a definition, not inside `if`, `for` or `scan`",
+            node.span,
+            **_returned_after(ctx, node),
+        )
+    exprs: list[ir.Expr] = []
+    broken = False
+    for value in node.values:
+        result = ctx.attempt(lambda v=value: _returned(ctx, v))  # type: ignore[misc]
+        if isinstance(result, (Tensor, Several, Listed)):
+            exprs.append(result.expr)
+        else:
+            broken = True
+    if broken:
+        ctx.broken = True
+        raise Fault
+    names = tuple(name.id for name in node.names)
+    kinds = tuple(e.type for e in exprs)
+    if names:
+        ctx.outputs = Outputs(kinds, ctx.name, names)
+    else:
+        lone = len(kinds) == 1 and isinstance(kinds[0], tuple)
+        ctx.outputs = kinds[0] if lone else kinds  # type: ignore[assignment]
+    ctx.body.append(ir.Return(tuple(exprs), node.span, names))
+
+
+def _around(outer: Body, node: tree.Statement) -> list[tree.Statement]:
+    """The statements in whose bodies one stands."""
+    for item in outer:
+        if item is node:
+            return [item]
+        for below in (_around(body, node) for body in bodies(item)):
+            if below:
+                return [item, *below]
+    return []
+
+
+def _returned_after(ctx: Context, node: tree.Return) -> Advice:
+    """How the value of a loop or of a choice is returned after it."""
+    text, span = node.span.source.text, node.span
+    line = Span(span.source, text.rfind("\n", 0, span.start) + 1, span.end)
+    after = text[span.end : ctx.head.end]
+    if any(isinstance(n, tree.If) for n in _around(ctx.definition, node)):
+        return {"help": "give it a name on both sides, and return that after the `if`"}
+    if re.search(r"^ *return\b", after, re.M):
+        end = text.find("\n", span.end) + 1 or len(text)
+        why = "values stay after the loop, and are returned there: leave it out"
+        return remove(Span(span.source, line.start, end), why)
+    margin = " " * 4
+    fix = Fix(line, f"{margin}{span.text}")
+    return {"help": "return it after the loop, indented as that is", "fix": fix}
+
+
+def _returned(ctx: Context, node: tree.Expr) -> Value:
+    value = ctx.expr(node)
+    if isinstance(value, Listed):
+        return lists.returned(ctx, value, node)
+    return (
+        value
+        if isinstance(value, (Several, Bad))
+        else as_tensor(ctx, value, node, "what is returned")
+    )
+
+
+def _compared(ctx: Context, value: tree.Expr) -> None:
+    """`y == x -> f` where a new name begins the line."""
+    sign = re.match(r"([a-z_]\w*) *(==)", value.span.text)
+    if sign is not None and sign[1] not in ctx.scope:
+        start = value.span.start + sign.start(2)
+        at = Span(value.span.source, start, start + 2)
+        ctx.bind(sign[1], BAD, value.span, "value")
+        ctx.fail("N241", "`==` compares", at, **meant(at, "="))

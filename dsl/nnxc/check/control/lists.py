@@ -1,0 +1,413 @@
+"""Lists of tensors: `skips = []`, `skips.append(x)`, `skips.pop()`."""
+
+from __future__ import annotations
+
+import builtins
+from typing import NoReturn
+
+from ... import ir
+from ...diagnostics import Advice, Label, write
+from ...dims import Dim, const, func, symbol
+from ...record import replace
+from ...shapes import OPEN, Axis, ListType, TensorType
+from ...source import Span
+from ...syntax import tree
+from ...syntax.walk import nodes_in
+from ..arguments.flavors import describe
+from ..context import Context
+from ..expressions.operands import as_tensor, tensor
+from ..values import Bad, Binding, Fault, Listed, Static, Tensor
+from .conditions import size
+from .targets import bindable
+
+APPEND, POP = "append", "pop"
+METHODS = (APPEND, POP)
+
+
+def changed(node: object) -> set[str]:
+    """The names of what a piece of tree appends to or pops from."""
+    return {
+        call.func.value.id
+        for call in nodes_in(node, tree.Call)
+        if isinstance(call.func, tree.Attribute)
+        and isinstance(call.func.value, tree.Name)
+        and call.func.name in METHODS
+    }
+
+
+# ----------------------------------------------------------------- statements
+
+
+def assign(ctx: Context, node: tree.Assign) -> bool:
+    """`skips = []` and `skip = skips.pop()`; False where it is another assignment."""
+    target = node.targets[0]
+    if node.op != "=" or len(node.targets) > 1:
+        return False
+    if isinstance(node.value, tree.ListOf):
+        if node.value.items and target.id not in ctx.growing:
+            return False
+        bindable(ctx, target)
+        _in_model(ctx, node.span)
+        _new(ctx, target, node.value.items, node.span)
+        return True
+    name = _owner(ctx, node.value, POP)
+    if name is None:
+        return False
+    bindable(ctx, target)
+    ctx.bind(target.id, _pop(ctx, name, node.value, target.id), target.span, "value")
+    return True
+
+
+def _new(
+    ctx: Context, target: tree.Name, items: tuple[tree.Expr, ...], span: Span
+) -> None:
+    var, steady = ir.Var(target.id, (), target.span), frozenset(ctx.locals)
+    held = Listed(var, None, (), const(0), steady=steady)
+    values = [tensor(ctx, item, "what a list holds") for item in items]
+    for value in values:
+        held = _with(ctx, target.id, held, value)
+    ctx.body.append(ir.NewList(target.id, span, tuple(v.expr for v in values)))
+    ctx.bind(target.id, held, target.span, "list")
+
+
+def append(ctx: Context, node: tree.Call) -> bool:
+    """`skips.append(x)` on a line of its own; False where it is another call."""
+    name = _owner(ctx, node, APPEND)
+    if name is None:
+        return False
+    _in_model(ctx, node.span)
+    if len(node.args) != 1 or node.args[0].name is not None:
+        margin = "\n" + " " * (node.span.source.position(node.span.start)[1] - 1)
+        calls = (f"{name}.append({a.value.span.text})" for a in node.args)
+        advice = write(node.span, margin.join(calls)) if node.args else {}
+        ctx.fail("N205", "`append` takes one tensor", node.span, **advice)
+    value = _entry(ctx, node.args[0].value)
+    held = _with(ctx, name, _held(ctx, name), value)
+    ctx.body.append(ir.Append(name, value.expr, node.span))
+    _rebind(ctx, name, held)
+    return True
+
+
+def _entry(ctx: Context, node: tree.Expr) -> Tensor:
+    """What a list that grows holds: a tensor."""
+    value = ctx.expr(node)
+    if isinstance(value, Static) and value.flavor in ("int", "float", "unknown"):
+        ctx.fail(
+            "N233",
+            "what a list holds must be a tensor",
+            node.span,
+            f"this is {describe(value)}",
+            help="a list of numbers has one from the start, and grows by `+`: `widths = [d]`, "
+            "`widths = widths + [n]`",
+        )
+    return as_tensor(ctx, value, node, "what a list holds")
+
+
+def _with(ctx: Context, name: str, held: Listed, value: Tensor) -> Listed:
+    """The list with one more tensor."""
+    element = _merged(ctx, name, held, value.type)
+    if element is None:
+        ctx.fail(
+            "N257",
+            f"`{name}` holds tensors of another kind",
+            value.expr.span,
+            f"this is {value.type}",
+            help=f"its tensors are like {held.element}: the same dtype, as many axes",
+        )
+    items = None if held.items is None else (*held.items, value.type)
+    count = None if held.count is None else held.count + 1
+    return replace(held, element=element, items=items, count=count)
+
+
+def pop(ctx: Context, node: tree.Expr) -> Tensor | None:
+    """`skips.pop()` inside an expression: taken before its statement; None for another call."""
+    name = _owner(ctx, node, POP)
+    if name is None:
+        return None
+    target = ctx.unused_name(_one_of(name))
+    return _pop(ctx, name, node, target)
+
+
+def _pop(ctx: Context, name: str, node: tree.Expr, target: str) -> Tensor:
+    _in_model(ctx, node.span)
+    if isinstance(node, tree.Call) and node.args:
+        ctx.fail("N205", "`pop` takes nothing: it gives the last tensor", node.span)
+    held = _held(ctx, name)
+    ctx.scope[name].use()
+    if held.element is None or held.items == ():
+        ctx.fail("N256", f"`{name}` is empty here", node.span)
+    type, sizes = _typed(ctx, held, target, node.span)
+    items = held.items[:-1] if held.items else None
+    count = None if held.count is None else held.count - 1
+    ctx.body.append(ir.Pop(target, name, type, sizes, node.span))
+    _rebind(ctx, name, replace(held, items=items, count=count))
+    return Tensor(ir.Var(target, type, node.span))
+
+
+def taken(
+    ctx: Context, name: str, held: Listed, index: ir.Static, span: Span
+) -> Tensor:
+    """`maps[i]`, read before its statement."""
+    target = ctx.unused_name(_one_of(name))
+    type, sizes = _typed(ctx, held, target, span)
+    ctx.body.append(ir.Pop(target, name, type, sizes, span, index))
+    return Tensor(ir.Var(target, type, span))
+
+
+def renamed(ctx: Context, value: ir.Expr, target: str) -> bool:
+    """`first = maps[0]`: what was just taken from a list gets its name at once; False for any other
+    value."""
+    last = ctx.body[-1] if ctx.body else None
+    match value, last:
+        case ir.Var(name), ir.Pop(taken) if name == taken and name in ctx.temporaries:
+            ctx.body[-1] = replace(last, target=target)
+            return True
+    return False
+
+
+def _one_of(name: str) -> str:
+    short = name.removesuffix("s")
+    if short == name:
+        return f"{name}_item"
+    return f"{short}_" if hasattr(builtins, short) else short
+
+
+def _typed(
+    ctx: Context, held: Listed, target: str, span: Span
+) -> tuple[TensorType, tuple[tuple[int, str], ...]]:
+    """The type of the tensor that is taken; sizes that differ get names of their own."""
+    assert held.element is not None
+    sizes = []
+    axes = list(held.items[-1].axes if held.items else held.element.axes)
+    for i, axis in enumerate(held.element.axes):
+        if held.given and held.items is None and axis.size.name in ctx.varying:
+            differ(ctx, i, span)
+        if not held.given and axis.size.name in ctx.varying:
+            name = ctx.unused_name(f"{target}_{held.element.axis_name(i)}")
+            ctx.locals[name] = axis.size.symbols
+            sizes.append((i, name))
+            if not held.items:
+                axes[i] = Axis(symbol(name), axis.label)
+    return held.element.with_axes(tuple(axes)), tuple(sizes)
+
+
+def store(ctx: Context, target: tree.Name, value: Listed, span: Span) -> None:
+    """`hidden = x -> Encoder`: a list that a call gives gets its name."""
+    if isinstance(value.expr, ir.Var):
+        ctx.fail("N255", f"`{value.expr.name}` would get a second name", span)
+    ctx.body.append(ir.Assign((target.id,), value.expr, span))
+    var = ir.Var(target.id, value.expr.type, target.span)
+    ctx.bind(target.id, replace(value, expr=var), target.span, "list")
+
+
+def _in_model(ctx: Context, span: Span) -> None:
+    if ctx.kind == "train":
+        ctx.fail("N255", "lists change in blocks and models only", span)
+    if ctx.scan is not None:
+        ctx.fail(
+            "N264",
+            "a list cannot change in a scan",
+            span,
+            related=(Label(ctx.scan.span, "the scan"),),
+            help="gather what every step gives with `collect`",
+        )
+
+
+def _owner(ctx: Context, node: tree.Expr, method: str) -> str | None:
+    """The list whose method is called."""
+    match node:
+        case tree.Call(tree.Attribute(tree.Name(name), called)) if called == method:
+            held = ctx.scope.get(name)
+            if held is not None and isinstance(held.value, Bad):
+                held.use()
+                raise Fault
+            return name if held and isinstance(held.value, Listed) else None
+    return None
+
+
+def _held(ctx: Context, name: str) -> Listed:
+    value = ctx.scope[name].value
+    assert isinstance(value, Listed)
+    return value
+
+
+def _rebind(ctx: Context, name: str, value: Listed) -> None:
+    """The list goes on under its name; whether it is used is asked of its beginning."""
+    first = ctx.scope[name]
+    ctx.scope[name] = Binding(name, value, first.span, "list", parents=[first])
+
+
+def not_inside(ctx: Context, arms: tuple[tree.Expr, ...]) -> None:
+    """A choice between values changes no list."""
+    for call in nodes_in(arms, tree.Call):
+        if any(_owner(ctx, call, method) for method in METHODS):
+            ctx.fail(
+                "N255",
+                "a list is changed in a statement of its own here",
+                call.span,
+                help="name what it gives: `skip = skips.pop()`",
+            )
+
+
+def no_method(ctx: Context, node: tree.Attribute) -> NoReturn:
+    """`skips.first`, or `skips.append` that is not called on a line of its own."""
+    if node.name in METHODS:
+        given = "x" if node.name == APPEND else ""
+        shown = f"{node.value.span.text[:40]}.{node.name}({given})"
+        text = f"`{node.name}` is called"
+        ctx.fail("N255", text, node.span, **_as_line(ctx, node, shown))
+    text = f"a list has no `{node.name}`"
+    ctx.fail("N214", text, node.name_span, **_appended(ctx))
+
+
+def _as_line(ctx: Context, node: tree.Attribute, shown: str) -> Advice:
+    """`xs = xs.append(x)`: the line without what comes before the call."""
+    match ctx.statement:
+        case tree.Assign((tree.Name(name),), "=", tree.Call(func) as call, span):
+            if func is node and node.span.text.startswith(f"{name}."):
+                return write(span, call.span.text)
+    return {"help": f"write a line `{shown}`"}
+
+
+def _appended(ctx: Context) -> Advice:
+    """`xs.extend([a, b])`: each on a line."""
+    match ctx.statement:
+        case tree.Evaluate(
+            tree.Call(
+                tree.Attribute(owner, "extend"), (tree.Arg(_, tree.ListOf(items)),)
+            ),
+            span,
+        ) if items:
+            margin = "\n" + " " * (span.source.position(span.start)[1] - 1)
+            lines = (f"{owner.span.text}.append({i.span.text})" for i in items)
+            return write(span, margin.join(lines))
+    return {"help": "it has `append` and `pop`"}
+
+
+# ------------------------------------------------------------- what is inside
+
+
+def _merged(
+    ctx: Context, name: str, held: Listed, kind: TensorType
+) -> TensorType | None:
+    """What the tensors of a list have in common with one more; None where too little."""
+    before = held.element or kind
+    if (before.dtype, before.rank, before.lead) != (kind.dtype, kind.rank, kind.lead):
+        return None
+    known = ctx.params.keys() | ctx.axes.keys() | held.steady
+    axes = []
+    for i, (a, b) in enumerate(zip(before.axes, kind.axes, strict=True)):
+        both = a.size
+        if a.size != b.size or not b.size.symbols <= known:
+            both = symbol(f"{name}.{i}")
+            others = ctx.varying.get(f"{name}.{i}", frozenset())
+            found = others | a.size.symbols | b.size.symbols
+            ctx.varying[f"{name}.{i}"] = found - both.symbols
+        axes.append(Axis(both, a.label or b.label))
+    return before.with_axes(tuple(axes))
+
+
+def alike(a: Listed, b: Listed) -> bool:
+    """Whether two lists have equally many tensors, of the same types."""
+    return (a.element, a.items) == (
+        b.element,
+        b.items,
+    ) and a.count == b.count is not None
+
+
+def joined(ctx: Context, name: str, a: Listed, b: Listed) -> Listed | None:
+    """A list that an `if` has changed; None where its sides do not go together."""
+    element = a.element or b.element
+    if a.element and b.element:
+        element = _merged(ctx, name, a, b.element)
+        if element is None:
+            return None
+    items = a.items if a.items == b.items else None
+    count = a.count if a.count == b.count else None
+    given = a.given or b.given
+    return replace(a, element=element, items=items, count=count, given=given)
+
+
+def widened(start: object, last: object) -> Listed | None:
+    """How a loop's list begins an iteration, as far as one iteration tells; None if as before."""
+    if not isinstance(start, Listed) or not isinstance(last, Listed):
+        return None
+    if start.element == last.element:
+        return None
+    return replace(start, element=last.element, items=None)
+
+
+def after(ctx: Context, start: Listed, last: Listed, iterable: Static) -> Listed:
+    """A list after a loop, each iteration of which has added as many."""
+    count = None
+    if last.expr is not start.expr:  # another list under that name
+        count = start.count if start.count == last.count else None
+    elif start.count is not None and last.count is not None:
+        added, times = last.count - start.count, _iterations(ctx, iterable)
+        if added == const(0):
+            count = start.count
+        elif times is not None and added.symbols <= ctx.params.keys():
+            count = start.count + added * times
+    return replace(last, items=None, count=count)
+
+
+def _iterations(ctx: Context, iterable: Static) -> Dim | None:
+    if iterable.items:
+        return const(len(iterable.items))
+    match iterable.node:
+        case ir.StaticCall("range", (count,)):
+            return size(ctx, count)
+        case ir.StaticCall("enumerate" | "reversed" | "zip", (inner, *_)):
+            return _iterations(ctx, Static(inner, "list"))
+        case ir.StaticList(items):
+            return const(len(items))
+        case ir.Ref(name):
+            return func("len", symbol(name))
+    return None
+
+
+# ------------------------------------------------------------------------ use
+
+
+def whole(ctx: Context, value: Listed, span: Span) -> ListType:
+    """The type of a whole list."""
+    if value.element is None or value.items == ():
+        ctx.fail("N256", "this list is empty", span)
+    element, items = value.element, value.items
+    if items and all(t.sizes == items[0].sizes for t in items):
+        element = items[0]
+    axes = (
+        Axis(OPEN, a.label) if a.size.name in ctx.varying else a for a in element.axes
+    )
+    return ListType(element.with_axes(tuple(axes)), value.count, items)
+
+
+def uniform(ctx: Context, value: Listed, span: Span) -> ListType:
+    """The type of a whole list whose tensors have one shape."""
+    type = whole(ctx, value, span)
+    if type.differs:
+        differ(ctx, type.element.sizes.index(OPEN), span)
+    return type
+
+
+def differ(ctx: Context, axis: int, span: Span) -> NoReturn:
+    """Report a list of tensors of several shapes where one shape is needed."""
+    ctx.fail(
+        "N257",
+        "the tensors of this list differ in shape",
+        span,
+        f"in axis {axis}",
+        help="take them one by one with `.pop()` where they are appended, or return the list",
+    )
+
+
+def returned(ctx: Context, value: Listed, node: tree.Expr) -> Listed:
+    """`return x, hidden`."""
+    type = whole(ctx, value, node.span)
+    return replace(value, expr=replace(value.expr, type=type))
+
+
+def one_by_one(value: Listed, span: Span) -> list[Tensor]:
+    """The tensors of a list that are all known."""
+    assert value.items is not None
+    return [Tensor(ir.Item(value.expr, i, t, span)) for i, t in enumerate(value.items)]

@@ -1,0 +1,99 @@
+"""What a loop leaves behind for the statements after it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ... import ir
+from ...diagnostics import Label
+from ...dims import Dim
+from ...source import Span
+from ...syntax import tree
+from ..arguments.flavors import describe
+from ..context import Context
+from ..expressions import statics
+from ..values import BAD, Bad, Binding, Fault, Listed, Static, Tensor, Value
+from . import lists
+from .scalars import repair
+
+
+@dataclass(slots=True)
+class Loop:
+    """The loop being checked: what its variables look like as an iteration begins."""
+
+    node: tree.For
+    iterable: Static
+    entry: dict[str, Binding]
+    starts: dict[str, Value] = field(default_factory=dict)
+    symbols: dict[tuple[Dim, Dim], str] = field(default_factory=dict)
+    carried: dict[str, Dim] = field(default_factory=dict)  # symbol -> entry
+    statics: dict[str, str] = field(default_factory=dict)  # local -> its symbol
+
+
+def left_behind(
+    ctx: Context,
+    loop: Loop,
+    name: str,
+    phi: Binding,
+    last: Binding,
+    nexts: dict[str, Dim],
+) -> Value:
+    start, value = phi.value, last.value
+    if isinstance(start, Bad) or isinstance(value, Bad):
+        return BAD
+    if isinstance(start, Static) and isinstance(value, Static):
+        same = statics.united(start, value)
+        if same is None or same.flavor != start.flavor:
+            label = f"{describe(value)} takes the place of {describe(start)}"
+            _unsettled(ctx, loop.node.span, name, label, last)
+            return BAD
+        return start
+    if isinstance(start, Listed) and isinstance(value, Listed):
+        return lists.after(ctx, start, value, loop.iterable)
+    if not isinstance(start, Tensor) or not isinstance(value, Tensor):
+        help = None
+        if isinstance(loop.entry[name].value, Static) and isinstance(value, Tensor):
+            help = repair(name, value, loop.entry)
+        label = "it is another kind of thing"
+        _unsettled(ctx, loop.node.span, name, label, last, help)
+        return BAD
+    a, b = start.type, value.type
+    if a.rank != b.rank or a.lead != b.lead or a.dtype != b.dtype:
+        _unsettled(ctx, loop.node.span, name, f"{a} becomes {b}", last)
+        return BAD
+    for x, y in zip(a.axes, b.axes, strict=True):
+        if x.size.name in loop.carried:
+            held = nexts.setdefault(str(x.size.name), y.size)
+            if held != y.size:
+                _unsettled(ctx, loop.node.span, name, f"{a} becomes {b}", last)
+                return BAD
+        elif x.size != y.size:
+            try:
+                ctx.fact(
+                    x.size,
+                    y.size,
+                    last.span,
+                    f"`{name}` changes its shape in this loop",
+                    label=f"{a} becomes {b}",
+                )
+            except Fault:
+                return BAD
+    return Tensor(ir.Var(name, a, last.span))
+
+
+def _unsettled(
+    ctx: Context,
+    span: Span,
+    name: str,
+    label: str,
+    last: Binding,
+    help: str | None = None,
+) -> None:
+    ctx.error(
+        "N252",
+        f"`{name}` changes in this loop",
+        last.span,
+        label,
+        related=(Label(span, ""),),
+        help=help,
+    )

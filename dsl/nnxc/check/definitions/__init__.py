@@ -1,0 +1,1 @@
+"""Blocks and models: parameters, axes, streams, and what callers need to know."""

@@ -1,0 +1,111 @@
+"""What a `param` or `state` begins as: an initialiser, a number, or a tensor computed once."""
+
+from __future__ import annotations
+
+from ... import ir
+from ...ir.fold_static import asks_given
+from ...ir.fold_tensors import walk
+from ...ops import INITIALIZERS
+from ...shapes import TensorType, is_float
+from ...syntax import tree
+from ..arguments import types
+from ..arguments.converters import initializer
+from ..arguments.wrong_kind import NUMBERS
+from ..context import Context
+from ..expressions.static_calls import ARITY
+from ..values import Bad, Fault, Static, Tensor
+
+
+def initial(
+    ctx: Context, node: tree.Expr, kind: TensorType, what: str
+) -> ir.Static | ir.Expr:
+    """The initial value of a variable of that type. Raises `Fault` after reporting."""
+
+    if _names_an_initializer(ctx, node):
+        return initializer(ctx, node)
+    value = ctx.expr(node)
+    if isinstance(value, Bad):
+        raise Fault
+    if isinstance(value, Static) and value.flavor in NUMBERS:
+        if value.flavor == "float" and not is_float(kind.dtype):
+            text = f"{what} is {kind.dtype}, and begins as a whole number"
+            ctx.fail(
+                "N302", text, node.span, help="begin with `0`, or make it floating"
+            )
+        return value.node
+    if not isinstance(value, Tensor):
+        text = "an initialiser such as `normal(0.02)`, a number or a tensor must stand here"
+        ctx.fail("N207", text, node.span)
+    made = with_constants(ctx, value.expr)
+    _known_at_construction(ctx, made, what)
+    types.check_type(ctx, value.type, kind, node.span, f"what {what} begins as")
+    return made
+
+
+def with_constants(ctx: Context, value: ir.Expr) -> ir.Expr:
+    """The value with the locals in it that follow from parameters, and what these are made of."""
+    found: dict[str, ir.Expr] = {}
+    todo = [value]
+    while todo:
+        for part in walk(todo.pop()):
+            held = ctx.scope.get(part.name) if isinstance(part, ir.Var) else None
+            if held in ctx.constants and held is not None:
+                made = ctx.constants[held]
+                found.pop(held.name, None)
+                found[held.name] = made  # what others are made of comes last
+                todo.append(made)
+    for name, made in found.items():
+        value = ir.Let(name, made, value, value.type, value.span)
+    return value
+
+
+def is_constant(ctx: Context, value: ir.Expr) -> bool:
+    """Whether a tensor follows from what is known when a model is built."""
+    bound = {part.name for part in walk(value) if isinstance(part, ir.Let)}
+    for part in walk(value):
+        match part:
+            case ir.Var(name) if name not in bound:
+                if ctx.scope.get(name) not in ctx.constants:
+                    return False
+            case ir.OpCall(op=op) if op.streams:
+                return False
+            case ir.Apply() | ir.Invoke() | ir.ModelCall():
+                return False
+            case ir.Choose(static) | ir.Scalar(static) if asks_given(static):
+                return False
+            case ir.OpCall(args=args) if any(asks_given(arg) for _, arg in args):
+                return False
+    return True
+
+
+def _names_an_initializer(ctx: Context, node: tree.Expr) -> bool:
+    """Also where an unknown name stands, which is more likely one than anything else."""
+    match node:
+        case tree.Name(name) | tree.Call(tree.Name(name)):
+            if name in INITIALIZERS:
+                return True
+            return not (name in ctx.scope or name in ctx.functions or name in ARITY)
+    return False
+
+
+def _known_at_construction(ctx: Context, value: ir.Expr, what: str) -> None:
+    bound = {part.name for part in walk(value) if isinstance(part, ir.Let)}
+    for part in walk(value):
+        match part:
+            case ir.Var(name) if name in bound:
+                continue
+            case ir.Scalar(static):
+                ctx.build_from_static(static, part.span, what)
+            case ir.OpCall(op=op, args=args) if not op.streams:
+                for _, arg in args:
+                    ctx.build_from_static(arg, part.span, what)
+            case ir.OpCall():
+                help = "write an initialiser alone, such as `normal(0.02)`"
+                ctx.fail(
+                    "N207", "this is drawn anew at every call", part.span, help=help
+                )
+            case ir.Var() | ir.Apply() | ir.Invoke() | ir.ModelCall():
+                text = f"{what} begins as what is known when the model is built"
+                ctx.fail("N207", text, part.span, "this is known when it is called")
+        if isinstance(part.type, TensorType):
+            ctx.build_from(part.type.sizes, part.span, what)

@@ -1,0 +1,1 @@
+"""Expressions: what a piece of tree means, static or tensor."""

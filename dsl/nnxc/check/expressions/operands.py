@@ -1,0 +1,187 @@
+"""What a place asks of an expression: a static value, a tensor."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from ... import ir
+from ...diagnostics import Advice, write
+from ...ops.base import Kind
+from ...record import Record, replace
+from ...shapes import Outputs, TensorType
+from ...syntax import tree
+from ...syntax.walk import nodes_in
+from ..arguments.flavors import NUMERIC, describe, describe_list
+from ..context import Context
+from ..definitions.parameter_kinds import demand
+from ..foreign import native
+from ..values import (
+    BAD,
+    Applied,
+    Bad,
+    BlockRef,
+    Fault,
+    Listed,
+    Method,
+    ModelRef,
+    OpRef,
+    Several,
+    Static,
+    Tensor,
+    Value,
+)
+
+_WHERE = "choose between tensors with `where(condition, a, b)`"
+
+_OVER = ("sum", "mean", "max", "min", "prod")
+
+
+def static_or_name(ctx: Context, node: tree.Expr) -> Value:
+    """The value of an argument that may be a bare name of something that is no value."""
+    if isinstance(node, (tree.Name, tree.ListOf, tree.Call)):
+        return BAD
+    return ctx.expr(node)
+
+
+def static(ctx: Context, node: tree.Expr, what: str) -> Static:
+    """An expression that must be known at construction."""
+    value = ctx.expr(node)
+    if isinstance(value, Static):
+        return value
+    if isinstance(value, Bad):
+        raise Fault
+    if isinstance(value, (Tensor, Several, Listed)):
+        ctx.fail(
+            "N230",
+            f"{what} must be known when the model is built",
+            node.span,
+            "this is a tensor",
+            **native.advice(ctx, _asked(ctx, node), {"help": _WHERE}),
+        )
+    ctx.fail("N231", f"{what} must be a value", node.span)
+
+
+def _asked(ctx: Context, node: tree.Expr) -> Record:
+    """The call of a function of sizes whose argument a tensor is, else the tensor."""
+    calls = nodes_in(ctx.statement, tree.Call)
+    return next((c for c in calls if any(a.value is node for a in c.args)), node)
+
+
+def tensor(ctx: Context, node: tree.Expr, what: str = "this") -> Tensor:
+    """An expression that must be a tensor; numbers become scalars."""
+    return as_tensor(ctx, ctx.expr(node), node, what)
+
+
+def as_tensor(
+    ctx: Context, value: Value, node: tree.Expr, what: str = "this"
+) -> Tensor:
+    """A value as a tensor."""
+    match value:
+        case Tensor(_, True):
+            shown = node.span.text[:40]
+            ctx.fail(
+                "N232",
+                f"`{shown}` may be absent here",
+                node.span,
+                help=f"guard it: `if {shown} != none:`",
+            )
+        case Tensor():
+            return value
+        case Static() if value.flavor in NUMERIC:
+            return Tensor(scalar(ctx, value, node))
+        case Bad():
+            raise Fault
+        case Static():
+            numbers = value.flavor == "list"
+            ctx.fail(
+                "N233",
+                f"{what} must be a tensor",
+                node.span,
+                f"this is {describe(value)}",
+                help=f"write `tensor({node.span.text[:40]})`" if numbers else None,
+            )
+        case Several():
+            ctx.fail(
+                "N234",
+                f"{what} must be one tensor",
+                node.span,
+                f"these are {len(value.types)} values",
+                **_one_of(ctx, value, node),
+            )
+        case Listed():
+            ctx.fail(
+                "N233",
+                f"{what} must be one tensor",
+                node.span,
+                f"this is {describe_list(value)}",
+                **_joined(ctx, node),
+            )
+        case Applied(layer):
+            layer.used = True
+            ctx.fail(
+                "N235",
+                f"`{layer.name}` is a layer, not a tensor",
+                node.span,
+                help=f"apply it: `x -> {node.span.text[:40]}`",
+            )
+        case Method() | OpRef() | BlockRef() | ModelRef():
+            shown = node.span.text[:40]
+            ctx.fail(
+                "N235",
+                f"`{shown}` is not a tensor",
+                node.span,
+                help=f"apply it: `x -> {shown}`",
+            )
+    assert_never(value)
+
+
+def scalar(ctx: Context, value: Static, node: tree.Expr) -> ir.Scalar:
+    """A static number among tensors."""
+    dtype = {"int": "int", "bool": "bool"}.get(value.flavor, "float")
+    if value.flavor == "unknown":
+        if value.param is not None:
+            demand(ctx, value.param, Kind.NUMBER, node.span)
+        for name in value.dim.symbols & ctx.params.keys() if value.dim else ():
+            ctx.params[name].doubtful = True
+    return ir.Scalar(value.node, TensorType(dtype, ()), node.span)
+
+
+def _one_of(ctx: Context, value: Several, node: tree.Expr) -> Advice:
+    """How one of several values is taken: those with names by its name."""
+    if isinstance(value.types, Outputs):
+        name = "logits" if "logits" in value.types.names else value.types.names[0]
+        if isinstance(node, (tree.Name, tree.Call)):
+            return write(node.span, f"{node.span.text}.{name}", "take one by its name")
+    return {"help": "give them names: `a, b = ...`"}
+
+
+def _joined(ctx: Context, node: tree.Expr) -> Advice:
+    """How a list of tensors becomes one: appended to, or joined for a sum over them."""
+    match ctx.statement:
+        case tree.Assign((tree.Name(name),), "+=", tree.ListOf((item,)), span) if (
+            name == node.span.text
+        ):
+            return write(span, f"{name}.append({item.span.text})")
+    for call in nodes_in(ctx.statement, tree.Call):
+        lone = len(call.args) == 1 and call.args[0].value is node
+        if lone and isinstance(call.func, tree.Name) and call.func.id in _OVER:
+            inside = f"stack({node.span.text}, axis=0), axis=0"
+            return write(call.span, f"{call.func.id}({inside})")
+    return {
+        "help": "take one with `.pop()` or `[-1]`, or join them with `concat` or `stack`"
+    }
+
+
+def no_tuple(ctx: Context, node: tree.Expr) -> None:
+    """Refuse `(a, b)`, with what stands there instead."""
+    if isinstance(node, tree.ListOf) and node.round:
+        advice = native.advice(ctx, node, write(node.span, f"[{node.span.text[1:-1]}]"))
+        ctx.fail("N122", "a tuple is Python", node.span, **advice)
+
+
+def believed(ctx: Context, got: Tensor, wanted: TensorType) -> Tensor:
+    """What follows from a loop or a choice is better told by what is asserted of it."""
+    if not ctx.internal({s for d in got.type.sizes for s in d.symbols}):
+        return got
+    kept = got.type.axes[: got.type.rank - wanted.rank] if wanted.lead else ()
+    return Tensor(replace(got.expr, type=got.type.with_axes(kept + wanted.axes)))

@@ -1,0 +1,1 @@
+"""What is written as in other libraries or languages, and how it is written here."""

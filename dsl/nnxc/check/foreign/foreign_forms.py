@@ -1,0 +1,237 @@
+"""Forms of other libraries that are written differently, not only called otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ...ops.base import Op
+from ...syntax import tree
+from ..context import Context
+from ..values import Applied
+from . import tables
+from .foreign_names import known
+from .tensor_parts import type_of
+from .tree_parts import last_name, whole_number
+
+Spell = Callable[..., str]
+
+EACH = {
+    "binary_cross_entropy": "sigmoid_binary_cross_entropy",
+    "cross_entropy": "softmax_cross_entropy_with_integer_labels",
+    "mse": "squared_error",
+    "soft_cross_entropy": "softmax_cross_entropy",
+}
+"""Losses whose form per element has a name of its own."""
+
+_MEANS = ("mean", "batchmean", "sum_over_batch_size", "auto")
+
+
+def form(
+    ctx: Context, spell: Spell, name: str, args: Sequence[tree.Arg], staged: bool
+) -> str | None:
+    """A call that has another form here."""
+    values = [a.value for a in args]
+    match name, values:
+        case "Bidirectional", [tree.Call(), *_]:
+            return both_ways(spell(ctx, values[0]))
+        case "TimeDistributed", [inner]:
+            return spell(ctx, inner)
+        case "Reshape" | "Unflatten", [*_, tree.ListOf(items)] if staged and ctx.inputs:
+            sizes = [str(ctx.inputs[0].type.sizes[0]), *(spell(ctx, i) for i in items)]
+            return f"[{', '.join(sizes)}]" if "-1" not in sizes else None
+        case "Permute", [tree.ListOf(items)] if staged:
+            return f"transpose([{', '.join(['0', *(spell(ctx, i) for i in items)])}])"
+        case "float", [tree.String(("inf" | "-inf" | "Inf" | "-Inf") as text)]:
+            return "-1e30" if text.startswith("-") else "1e30"
+        case "transpose", [x] if not staged:
+            return f"swapaxes({spell(ctx, x)}, -1, -2)"
+        case "transpose", [] if staged:
+            return "swapaxes(-1, -2)"
+        case "transpose" | "swapaxes", [x, a, b] if not staged:
+            return f"swapaxes({', '.join(spell(ctx, v) for v in (x, a, b))})"
+        case "transpose", [a, b] if staged:
+            return f"swapaxes({spell(ctx, a)}, {spell(ctx, b)})"
+        case "linear", [x, w, *bias] if not staged and type_of(ctx, x) is not None:
+            product = f"matmul({spell(ctx, x)}, swapaxes({spell(ctx, w)}, -1, -2))"
+            return " + ".join([product, *(spell(ctx, b) for b in bias)])
+        case "clip_by_global_norm" | "clip", [most] if ctx.kind == "train":
+            return spell(ctx, most)
+        case _, [x, *_] if name in _APPLIED and not staged and type_of(ctx, x):
+            made = tree.Call(
+                tree.Name(name, args[0].span), tuple(args[1:]), args[0].span
+            )
+            return f"({spell(ctx, x)} -> {spell(ctx, made, tree.Stage(made))})"
+        case "pad", [x, tree.ListOf(items, round=True), *_]:
+            return padded(ctx, spell, x, items)
+    return None
+
+
+_APPLIED = frozenset(
+    ("batch_norm", "dropout", "group_norm", "instance_norm", "layer_norm", "rms_norm")
+)
+"""Layers of others that are functions of a tensor there."""
+
+
+def tied(ctx: Context, node: object) -> str | None:
+    """`matmul(x, emb.weight.T)`: scores against the vectors of an `Embed`."""
+    match node:
+        case tree.Binary("@", x, w):
+            pass
+        case tree.Call(func, (tree.Arg(None, x), tree.Arg(None, w))) if last_name(
+            func
+        ) in ("matmul", "mm", "dot", "bmm", "linear"):
+            pass
+        case _:
+            return None
+    while True:
+        match w:
+            case tree.Call(func, (tree.Arg(None, inner), *_)) if (
+                last_name(func) in _TURNS
+            ):
+                w = inner
+            case tree.Call(tree.Attribute(inner, name), ()) | tree.Attribute(
+                inner, name
+            ) if name in (*_TURNS, "T", "t", "mT", "value"):
+                w = inner
+            case _:
+                break
+    match w:
+        case tree.Attribute(tree.Name(layer), "weight" | "embedding" | "weights"):
+            held = ctx.scope.get(layer)
+            made = (
+                held.value.layer.callee
+                if held and isinstance(held.value, Applied)
+                else None
+            )
+            if isinstance(made, Op) and "attend" in made.methods:
+                return f"{layer}.attend({x.span.text})"
+    return None
+
+
+_TURNS = ("transpose", "swapaxes", "permute", "matrix_transpose")
+
+
+def both_ways(layer: str) -> str:
+    """A recurrent layer, and the same from the end."""
+    name, _, inside = layer.partition("(")
+    inside = inside.removesuffix(")")
+    return f"({layer} | {name}({inside}, reverse=true)) -> concat(axis=-1)"
+
+
+def padded(
+    ctx: Context, spell: Spell, x: tree.Expr, items: Sequence[tree.Expr]
+) -> str | None:
+    """PyTorch's `F.pad(x, (left, right, top, bottom))`, from the last axis on."""
+    text = spell(ctx, x)
+    for axis, at in enumerate(range(0, len(items) - 1, 2), 1):
+        before, after = (spell(ctx, i) for i in items[at : at + 2])
+        if (before, after) != ("0", "0"):
+            text = f"pad({text}, {before}, {after}, axis=-{axis})"
+    return text
+
+
+def combined(
+    spell: Spell, ctx: Context, name: str, args: Sequence[tree.Arg]
+) -> str | None:
+    """`Add()([x, y])`: an operator between its operands."""
+    sign = known(ctx, name)
+    match args:
+        case (tree.Arg(_, tree.ListOf(items)),) if not sign.strip("+-*/"):
+            return f" {sign} ".join(spell(ctx, item) for item in items)
+    return None
+
+
+def moved(
+    ctx: Context,
+    spell: Spell,
+    name: str,
+    x: str,
+    value: tree.Expr,
+    dims: Sequence[tree.Expr],
+) -> str | None:
+    """PyTorch's methods whose names mean something else here."""
+    texts = [spell(ctx, d) for d in dims]
+    if name == "repeat" and len(texts) > 1:
+        return f"tile({x}, [{', '.join(texts)}])"
+    if name != "expand" or len(texts) < 2:
+        return None
+    kind = type_of(ctx, value)
+    if kind is not None and not kind.lead and kind.rank == len(texts):
+        sizes = zip(dims, texts, kind.sizes, strict=True)
+        texts = [str(s) if whole_number(d) == -1 else t for d, t, s in sizes]
+    return f"broadcast({x}, [{', '.join(texts)}])" if "-1" not in texts else None
+
+
+def reduced(op: Op, args: Sequence[tree.Arg]) -> str:
+    """How a loss gathers its elements there: "mean", "sum", "none"."""
+    for arg in args:
+        match arg:
+            case tree.Arg("reduction", tree.String(text)) if op.group == "loss":
+                return "mean" if text in _MEANS else text
+            case tree.Arg("reduction", tree.Constant(None)) if op.group == "loss":
+                return "none"
+    return "mean"
+
+
+def named(
+    ctx: Context, spell: Spell, op: Op, arg: tree.Arg, given: Sequence[str]
+) -> list[str] | None:
+    """An argument by name that has another form here; `given` is what stands before it."""
+    value = arg.value.value if isinstance(arg.value, tree.Constant) else arg.value
+    takes = {p.name for p in op.params}
+    if arg.name in takes or op.input(arg.name or ""):
+        return None
+    match op.group, arg.name:
+        case "loss", "reduction" if isinstance(arg.value, (tree.String, tree.Constant)):
+            return []
+        case "loss", "from_logits" if value is True:
+            return []
+        case "loss", "ignore_index" if op.input("where") and len(given) > 1:
+            return [f"where={given[1]} != {spell(ctx, arg.value)}"]
+        case "layer", "affine" | "elementwise_affine":
+            off = [f"{n}=false" for n in ("scale", "bias") if n in takes]
+            return off if value is False else []
+        case "layer", "num_layers" if whole_number(arg.value) == 1:
+            return []
+        case "layer", "return_sequences" if value is True:
+            return []
+        case "layer", "bidirectional" if isinstance(value, bool):
+            return []
+        case _, "dim" | "axis" if op.name == "top_k" and whole_number(arg.value) == -1:
+            return []
+        case "layer", "key" | "rngs":
+            return []
+    return None
+
+
+def goes_both_ways(op: Op, args: Sequence[tree.Arg]) -> bool:
+    """Whether a recurrent layer is asked to read from both ends."""
+    asked = any(
+        a.name == "bidirectional"
+        and isinstance(a.value, tree.Constant)
+        and a.value.value
+        for a in args
+    )
+    return asked and op.param("reverse") is not None
+
+
+def keyless(ctx: Context, op: Op, plain: Sequence[tree.Arg]) -> Sequence[tree.Arg]:
+    """The arguments of a draw without the key that stands first there."""
+    if op.param("rng") is None or op.group == "layer" or len(plain) < 2:
+        return plain
+    first = plain[0].value
+    key = isinstance(first, tree.Name) and first.id not in ctx.scope
+    return plain[1:] if key else plain
+
+
+def draws(op: Op, args: Sequence[tree.Arg]) -> bool:
+    """Whether a stream is still to be named."""
+    rng = op.param("rng")
+    names = {tables.ARGUMENTS.get(a.name or "", a.name) for a in args}
+    return rng is not None and op.group != "layer" and "rng" not in names
+
+
+def keras_loss(func: tree.Expr) -> bool:
+    """Whether a loss object takes the labels first."""
+    name = last_name(func)
+    return name.endswith(("Crossentropy", "Error")) and "Loss" not in name

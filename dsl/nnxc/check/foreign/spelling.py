@@ -1,0 +1,420 @@
+"""Foreign expressions as they are written here: the text of a piece of tree.
+
+It is spelt by its own text, in which the parts that others write differently are replaced.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from ...dims import Dim, DimError, floordiv, product
+from ...ops.base import Kind, Op, Param
+from ...record import Record, replace
+from ...shapes import DTYPES, TensorType
+from ...source import Span
+from ...syntax import tree
+from ..context import Context
+from ..values import Listed, Several, Static, number
+from . import foreign_forms, tables
+from .foreign_names import (
+    attended,
+    entries,
+    foreign_sizes,
+    from_module,
+    is_dtype,
+    is_number,
+    known,
+    takes_sizes,
+)
+from .tensor_parts import axis_size, is_layer, type_of
+from .tree_parts import children, last_name, moved_from, whole_number
+
+
+def spell(ctx: Context, node: Record, parent: Record | None = None) -> str:
+    """A piece of tree as it is written here; its own text where nothing in it is foreign."""
+    match node:
+        case tree.Named(value, name):
+            head, arrow, rest = spell(ctx, value, node).partition(" -> ")
+            return f"{head} as {name}{arrow}{rest}"
+        case tree.Call():
+            text = _call(ctx, node, parent)
+        case tree.Attribute():
+            text = _attribute(ctx, node)
+        case tree.Index(tree.Attribute(value, "shape"), (item,)):
+            text = axis_size(ctx, value, item)
+        case tree.ListOf(items, round=True) if not isinstance(parent, tree.Return):
+            text = listed(ctx, items)
+        case tree.ListOf(items, round=True):
+            text = ", ".join(spell(ctx, item, node) for item in items)
+        case tree.Binary("@", left, right):
+            sides = (placed(spell(ctx, s, node), node) for s in (left, right))
+            text = f"matmul({', '.join(sides)})"
+        case tree.Constant(value):
+            text = {True: "true", False: "false", None: "none"}[value]
+        case tree.Name(name) if name in tables.POOLS:
+            text = tables.POOLS[name]
+        case tree.Name(name) if not isinstance(parent, tree.Arg):
+            text = known(ctx, name)
+        case _:
+            text = None
+    return _rebuilt(ctx, node) if text is None else text
+
+
+def _rebuilt(ctx: Context, node: Record) -> str:
+    """The text of a node, its children spelt."""
+    span: Span = node.span  # type: ignore[attr-defined]
+    text, offset = span.text, span.start
+    spans = [(c, c.span) for c in children(node) if isinstance(getattr(c, "span", None), Span)]  # type: ignore[attr-defined]
+    for child, at in sorted(spans, key=lambda pair: -pair[1].start):
+        if (
+            at.source is not span.source
+            or not span.start <= at.start <= at.end <= span.end
+        ):
+            continue
+        new = placed(spell(ctx, child, node), node)
+        if new != at.text:
+            text = text[: at.start - offset] + new + text[at.end - offset :]
+    return text
+
+
+def placed(text: str, parent: Record | None) -> str:
+    """In parentheses where arrows do not stand as they are."""
+    bare = (tree.Arg, tree.Pipe, tree.Stage, tree.ListOf, tree.Assign, tree.Return)
+    if parent is None or isinstance(parent, (*bare, tree.Evaluate, tree.Named)):
+        return text
+    return f"({text})" if _arrows(text) else text
+
+
+def _arrows(text: str) -> bool:
+    """Whether a text has an arrow outside of brackets."""
+    depth = 0
+    text = re.sub(r"([\"']).*?\1", "", text)
+    for at, char in enumerate(text):
+        depth += (char in "([") - (char in ")]")
+        if not depth and text.startswith("->", at):
+            return True
+    return False
+
+
+def listed(ctx: Context, items: Sequence[Record]) -> str:
+    return "[" + ", ".join(spell(ctx, item) for item in items) + "]"
+
+
+def _attribute(ctx: Context, node: tree.Attribute) -> str | None:
+    name = from_module(ctx, node)
+    if name in tables.POOLS:
+        return tables.POOLS[name]
+    if name is not None:
+        return tables.DTYPES.get(name) or known(ctx, name)
+    if node.name in tables.METHODS:
+        return tables.METHODS[node.name].format(x=spell(ctx, node.value, node))
+    if node.name in ("ndim", "rank") and (kind := type_of(ctx, node.value)):
+        return str(kind.rank)
+    if node.name == "weight" and isinstance(node.value, tree.Name):
+        return None
+    return None
+
+
+def _call(ctx: Context, node: tree.Call, parent: Record | None) -> str | None:
+    if isinstance(node.func, tree.Call):
+        return _constructed(ctx, node.func, node.args)
+    name = from_module(ctx, node.func)
+    if name is None and isinstance(node.func, tree.Attribute):
+        return _method(ctx, node.func, node.args)
+    if name is None and isinstance(node.func, tree.Name):
+        name = node.func.id
+    if name is None or name in ctx.scope or name in ctx.signatures:
+        return None
+    if name in tables.POOLS:
+        return tables.POOLS[name]
+    args = node.args
+    if form := foreign_forms.form(
+        ctx, spell, name, args, isinstance(parent, tree.Stage)
+    ):
+        return form
+    if name in ("Activation", "get") and len(args) == 1:
+        return _activation(ctx, args[0].value).removeprefix(" -> ")
+    if name == "Sequential":
+        return " -> ".join(spell(ctx, a.value, a) for a in _chained(args))
+    held = ctx.scope.get(last_name(args[0].value)) if args else None
+    if name == "len" and held and isinstance(held.value, Listed):
+        return str(held.value.count) if held.value.count is not None else None
+    if name == "len" and held and isinstance(held.value, Several):
+        return str(len(held.value.types))
+    if name == "len" and args and (kind := type_of(ctx, args[0].value)) and kind.axes:
+        return str(kind.sizes[0])
+    moved, staged = None, isinstance(parent, tree.Stage)
+    if name in _ON_FIRST and args and args[0].name is None and not staged:
+        moved = _on_tensor(ctx, name, args[0].value, args[1:])
+    if moved is not None:
+        return moved
+    if name == "permute" and staged and len(args) > 1:
+        return f"transpose({listed(ctx, [a.value for a in args])})"
+    return entry(ctx, name, args, staged)
+
+
+def _constructed(ctx: Context, func: tree.Call, args: Sequence[tree.Arg]) -> str | None:
+    """`Layer(...)(x)`, `Loss()(x, y)`."""
+    made, named = spell(ctx, func), last_name(func.func)
+    if joined := foreign_forms.combined(spell, ctx, named, args):
+        return joined
+    if made == func.span.text or not args:
+        return None
+    loss = entries(ctx).get(known(ctx, named))
+    if loss is not None and loss.group == "loss":
+        plain = args[::-1] if foreign_forms.keras_loss(func.func) else args
+        return entry(ctx, named, (*plain, *func.args), False)
+    first, *rest = [spell(ctx, a, None) for a in args]
+    op = entries(ctx).get(made.partition("(")[0])
+    if _arrows(made) or (op is not None and op.group == "layer"):
+        return f"{first} -> {made}" if not rest else attended(made, first, rest)
+    inside = made.partition("(")[2].removesuffix(")")
+    name = made.partition("(")[0]
+    return f"{name}({', '.join([first, *rest, *([inside] if inside else [])])})"
+
+
+def _chained(args: Sequence[tree.Arg]) -> Sequence[tree.Arg]:
+    """The layers of a `Sequential`, also where they stand in a list."""
+    match args:
+        case (tree.Arg(_, tree.ListOf(items)),):
+            return [tree.Arg(None, i, i.span) for i in items]
+    return args
+
+
+def _method(ctx: Context, func: tree.Attribute, args: Sequence[tree.Arg]) -> str | None:
+    """`x.name(args)`."""
+    name, value = func.name, func.value
+    if name == "forward" or (name in ("apply", "__call__") and args):
+        given = ", ".join(spell(ctx, a, None) for a in args)
+        return f"{spell(ctx, value, func)}({given})"
+    if is_layer(ctx, value):
+        return None
+    if text := _on_tensor(ctx, name, value, args):
+        return text
+    if name in ("append", "pop", "insert", "extend"):
+        return None
+    own = known(ctx, name)
+    op = entries(ctx).get(own)
+    if op is None and args and not own.strip("+-*/"):
+        return f"{spell(ctx, value, func)} {own} {spell(ctx, args[0], None)}"
+    if op is None or not op.inputs:
+        return None
+    first = tree.Arg(None, value, value.span)
+    return entry(ctx, name, (first, *args), False)
+
+
+_ON_FIRST = frozenset(
+    ("reshape", "view", "permute", "size", "unsqueeze", "masked_fill", "chunk")
+)
+
+
+def _on_tensor(
+    ctx: Context, name: str, value: tree.Expr, args: Sequence[tree.Arg]
+) -> str | None:
+    """What methods do with a tensor that no function here does under a like name."""
+    x = _subject(ctx, value)
+    given = [a.value for a in args]
+    flat = given
+    if len(given) == 1 and isinstance(given[0], tree.ListOf):
+        flat = list(given[0].items)
+    match name:
+        case "view" | "reshape" if flat:
+            return _reshaped(ctx, x, value, flat)
+        case "permute":
+            return f"transpose({x}, {listed(ctx, flat)})"
+        case "transpose" if len(given) == 2:
+            return f"swapaxes({x}, {', '.join(spell(ctx, g) for g in given)})"
+        case "size" | "shape" if len(given) == 1:
+            return axis_size(ctx, value, given[0])
+        case "unsqueeze" | "expand_dims" if len(given) == 1:
+            return f"expand({x}, {spell(ctx, given[0])})"
+        case "dim" if not given and (kind := type_of(ctx, value)):
+            return str(kind.rank)
+        case "masked_fill" if len(given) == 2:
+            mask, fill = (spell(ctx, g) for g in given)
+            return f"where({mask}, {fill}, {x})"
+        case "expand" | "repeat" if moved := foreign_forms.moved(
+            ctx, spell, name, x, value, flat
+        ):
+            return moved
+        case "chunk":
+            return entry(
+                ctx, "split", (tree.Arg(None, value, value.span), *args), False
+            )
+        case _ if name in tables.SAME:
+            return x
+        case _ if name in tables.METHODS and not given:
+            return tables.METHODS[name].format(x=x)
+    return None
+
+
+def _subject(ctx: Context, node: tree.Expr) -> str:
+    text = spell(ctx, node)
+    plain = isinstance(node, (tree.Name, tree.Call, tree.Index, tree.Attribute))
+    return (
+        text if (plain and not _arrows(text)) or text.startswith("(") else f"({text})"
+    )
+
+
+def _reshaped(
+    ctx: Context, x: str, value: tree.Expr, dims: Sequence[tree.Expr]
+) -> str | None:
+    """A reshape, `-1` as the size that it stands for."""
+    texts = [spell(ctx, d) for d in dims]
+    open_ = [i for i, d in enumerate(dims) if whole_number(d) == -1]
+    kind = type_of(ctx, moved_from(value))
+    if len(open_) > 1 or (open_ and (kind is None or kind.lead)):
+        return None
+    if open_ and kind is not None:
+        rest = [_dim(ctx, kind, d) for d in dims if whole_number(d) != -1]
+        known = [d for d in rest if d is not None]
+        if len(known) < len(rest):
+            return None
+        try:
+            texts[open_[0]] = str(floordiv(product(kind.sizes), product(tuple(known))))
+        except DimError:
+            return None
+    return f"{x} -> [{', '.join(texts)}]"
+
+
+def _dim(ctx: Context, kind: TensorType, node: tree.Expr) -> Dim | None:
+    if (value := whole_number(node)) is not None:
+        return number(value).dim
+    text = spell(ctx, node)
+    for size in kind.sizes:
+        if str(size) == text:
+            return size
+    held = ctx.scope.get(text)
+    return held.value.dim if held and isinstance(held.value, Static) else None
+
+
+def entry(
+    ctx: Context, name: str, args: Sequence[tree.Arg], staged: bool
+) -> str | None:
+    """A call of something that the library has, perhaps under another name."""
+    told = (tables.BY_ARGUMENT.get((name, a.name or "")) for a in args)
+    own = next((n for n in told if n), known(ctx, name))
+    op = entries(ctx).get(own)
+    if not own.strip("+-*/") and len(args) == 2:
+        return f"{spell(ctx, args[0].value)} {own} {spell(ctx, args[1].value)}"
+    if op is None:
+        return None
+    wide = entries(ctx).get(f"{own}w")
+    if wide and any(
+        a.name and not op.param(a.name) and wide.param(a.name) for a in args
+    ):
+        own, op = wide.name, wide  # adam(weight_decay=...)
+    gathered = foreign_forms.reduced(op, args)
+    if gathered != "mean" and own in foreign_forms.EACH:
+        own = foreign_forms.EACH[own]
+        op = entries(ctx)[own]
+    plain = [*foreign_forms.keyless(ctx, op, [a for a in args if a.name is None])]
+    named = [a for a in args if a.name is not None]
+    inputs = [i for i in op.inputs if not i.optional]
+    if op.group in ("layer", "optimizer", "schedule", "adapter", "initializer"):
+        inputs = []
+    elif staged and inputs and not inputs[0].many:
+        inputs = inputs[1:]
+    plain = plain[foreign_sizes(op, name, plain, named) :]
+    if len(plain) > 1 and op.param("dtype") and is_dtype(plain[-1].value):
+        named = [*named, replace(plain.pop(), name="dtype")]
+    if op.group == "optimizer":
+        plain = [a for a in plain if "parameters" not in a.span.text]
+    texts: list[str] = []
+    params = [p for p in op.params if p.positional]
+    if op.inputs and op.inputs[0].many and not staged and plain:
+        lists = isinstance(plain[0].value, tree.ListOf)
+        inputs = [op.inputs[0]] if lists else [op.inputs[0]] * len(plain)
+    texts += [spell(ctx, a.value, a) for a in plain[: len(inputs)]]
+    if plain and inputs and inputs[0].many and isinstance(plain[0].value, tree.ListOf):
+        pairs = zip(params, plain[1:], strict=False)
+        texts += [f"{p.name}={value(ctx, a.value, p)}" for p, a in pairs]
+    else:
+        texts += _positional(ctx, params, plain[len(inputs) :])
+    after = ""
+    for arg in named:
+        if arg.name == "activation" and op.param("activation") is None:
+            after = _activation(ctx, arg.value)
+            continue
+        other = foreign_forms.named(ctx, spell, op, arg, texts)
+        texts += _named(ctx, op, arg) if other is None else other
+    if foreign_forms.draws(op, args):
+        texts.append("rng=noise")
+    bare = own if not texts and (staged or not inputs) else f"{own}({', '.join(texts)})"
+    if foreign_forms.goes_both_ways(op, args):
+        return foreign_forms.both_ways(bare) + after
+    return (f"sum({bare})" if gathered == "sum" else bare) + after
+
+
+def _positional(
+    ctx: Context, params: Sequence[Param], args: Sequence[tree.Arg]
+) -> list[str]:
+    """Arguments by position; more of them than there are parameters are one list."""
+    if params and params[0].kind in (Kind.SHAPE, Kind.AXES) and len(args) > len(params):
+        return [listed(ctx, [a.value for a in args])]
+    if params and params[0].kind is Kind.SHAPE and len(args) > 1:
+        return [listed(ctx, [a.value for a in args])]
+    kept = args[: len(params)] if not takes_sizes(params) else args
+    padded = [*params, *[params[-1]] * len(kept)] if params else []
+    return [value(ctx, a.value, p) for a, p in zip(kept, padded, strict=False)]
+
+
+def _activation(ctx: Context, node: tree.Expr) -> str:
+    """What an `activation=` does, as the arrow that follows."""
+    text = node.value if isinstance(node, tree.String) else spell(ctx, node)
+    own = known(ctx, text)
+    return "" if own in ("linear", "none") else f" -> {own}"
+
+
+def _named(ctx: Context, op: Op, arg: tree.Arg) -> list[str]:
+    """An argument by name, under the name that it has here; none where it says nothing."""
+    name = arg.name or ""
+    names = [*(p.name for p in op.params), *(i.name for i in op.inputs), "each"]
+    if name == "betas" and isinstance(arg.value, tree.ListOf):
+        pairs = zip(("b1", "b2"), arg.value.items, strict=False)
+        return [f"{n}={spell(ctx, v)}" for n, v in pairs if n in names]
+    unneeded = name not in names and name in tables.UNNEEDED and op.extra is None
+    if unneeded and tables.argument(name, names) is None:
+        return []
+    texts = tables.VALUES.get(name, {}) if name not in names else {}
+    if name not in names:
+        name = tables.argument(name, names) or name
+    param = op.param(name)
+    if isinstance(arg.value, tree.String) and arg.value.value in texts:
+        return [f'{name}="{texts[arg.value.value]}"']
+    if param is None:
+        return [f"{name}={spell(ctx, arg.value, arg)}"]
+    return [f"{name}={value(ctx, arg.value, param)}"]
+
+
+_NUMBERS = (Kind.NUMBER, Kind.SCHEDULE, Kind.SIZE, Kind.INT)
+
+
+def value(ctx: Context, node: tree.Expr, param: Param) -> str:
+    """An argument as its kind is written."""
+    match node:
+        case tree.String(text) if param.choices and text.casefold() in param.choices:
+            return f'"{text.casefold()}"'
+        case tree.String(text) if param.kind is Kind.WINDOW and re.fullmatch(
+            r"\d+(x\d+)*", text
+        ):
+            return text
+        case tree.String(text) if param.kind is Kind.DTYPE:
+            return tables.DTYPES.get(text, text)
+        case tree.String(text) if param.kind in _NUMBERS:
+            return text if is_number(text) else node.span.text
+        case tree.String(text) if param.kind in (Kind.INIT, Kind.FUNCTION):
+            return known(ctx, text)
+        case tree.ListOf(items, round=True) if param.kind is Kind.WINDOW:
+            sizes = [whole_number(i) for i in items]
+            if len(sizes) > 1 and all(s is not None and s > 0 for s in sizes):
+                return "x".join(str(s) for s in sizes)
+            return listed(ctx, items) if len(items) > 1 else spell(ctx, items[0])
+        case tree.ListOf((item,), round=True):
+            return spell(ctx, item)
+        case tree.Name(name) if param.kind is Kind.DTYPE and name not in DTYPES:
+            return tables.DTYPES.get(name, name)
+        case tree.Name(name) if param.kind is Kind.INIT:
+            return known(ctx, name.rstrip("_"))
+    return spell(ctx, node)

@@ -1,0 +1,125 @@
+"""Names that nothing has: what was meant."""
+
+from __future__ import annotations
+
+from ...diagnostics import Advice, closest, meant, write
+from ...ops import ALL
+from ...syntax import tree
+from ...syntax.words import CONSTANTS
+from ..context import Context
+from ..definitions.naming import is_camel
+from ..expressions import static_calls
+from ..values import Applied, Binding, ModelRef
+from . import native, tables
+
+
+def unknown_name(ctx: Context, node: tree.Name) -> None:
+    """Report a name that nothing has."""
+    pool = ctx.names()
+    if is_camel(node.id) and len(node.id) > 1:
+        kind = "layer or block"
+        pool = [n for n in pool if is_camel(n)]
+    else:
+        kind = "name"
+    unread = _unread(ctx, node.id)
+    later = ctx.later.get(node.id)
+    if later is not None:
+        text = f"`{node.id}` is used before it has a value"
+        ctx.meant(unread)
+        ctx.fail(
+            "N201", text, node.span, **(meant(node.span, unread) if unread else {})
+        )
+    close = unread or _alike(ctx, node.id)
+    held = ctx.scope.get("model")
+    if held and isinstance(held.value, ModelRef):
+        own = held.value.signature.definition.name.casefold() == node.id.casefold()
+        close = "model" if own else close
+        if node.id in SCORES and close is None:
+            _scores(ctx, node, held.value)
+    if close is None:
+        _out_of_place(ctx, node)
+        pool += [*static_calls.ARITY, *ctx.later, *CONSTANTS.values()]
+        close = closest(node.id, pool)
+    ctx.meant(close)
+    ctx.fail(
+        "N200",
+        f"there is no {kind} `{node.id}`",
+        node.span,
+        **(meant(node.span, unread) if unread else _meant(ctx, node, close)),
+    )
+
+
+def _meant(ctx: Context, node: tree.Name, close: str | None) -> Advice:
+    """What an unknown name was meant as."""
+    hint: Advice = {"help": ctx.hints[node.id]} if node.id in ctx.hints else {}
+    if found := native.advice(ctx, node, hint):
+        return found
+    if node.id in tables.HINTS:
+        return {"help": tables.HINTS[node.id]}
+    if close:
+        return meant(node.span, close)
+    if node.id[:1].isupper() and len(node.id) > 1:
+        return {"help": f"define it, `block {node.id}(...):`, or bring it by `use`"}
+    return {}
+
+
+def _unread(ctx: Context, name: str) -> str | None:
+    """A name that is much like this, and that nothing has read yet."""
+    waits = [n for n, held in ctx.scope.items() if n != name and not _is_read(held)]
+    return closest(name, waits, NEAR)
+
+
+def _is_read(held: Binding) -> bool:
+    if isinstance(held.value, Applied):
+        return held.value.layer.used
+    return held.used
+
+
+NEAR = 0.8
+
+
+def _alike(ctx: Context, name: str) -> str | None:
+    """A name that is this but for its spelling, or what another library calls it."""
+    same = {_folded(n): n for n in ctx.names()}
+    others = {_folded(a): op.name for op in ctx.functions.values() for a in op.aliases}
+    return {**others, **same}.get(_folded(name))
+
+
+def _folded(name: str) -> str:
+    return name.casefold().replace("_", "")
+
+
+def _out_of_place(ctx: Context, node: tree.Name) -> None:
+    """An entry of the library that stands elsewhere."""
+    group = next((op.group for op in ALL if op.name == node.id), None)
+    if group is not None:
+        article = "an" if group[0] in "aeiou" else "a"
+        ctx.fail(
+            "N275",
+            f"`{node.id}` is {article} {group}",
+            node.span,
+            help=(
+                "it stands after `=` in `param` and `state`, or in an argument"
+                if group == "initializer"
+                else "it belongs in a train"
+            ),
+        )
+
+
+SCORES = ("logits", "logit", "pred", "preds", "y_pred", "y_hat", "output", "outputs")
+
+
+def _scores(ctx: Context, node: tree.Name, model: ModelRef) -> None:
+    """What a loss is often given by a name: what the model returns."""
+    fields = [n for n, held in ctx.scope.items() if held.what == "batch field"]
+    wanted = [i.name for i in model.signature.definition.inputs if not i.optional]
+    if not fields or len(wanted) != 1:
+        return
+    text = f"model({fields[0]})"
+    why = "call the model"
+    ctx.fail(
+        "N200",
+        f"there is no name `{node.id}`",
+        node.span,
+        **write(node.span, text, why),
+    )

@@ -1,0 +1,1 @@
+"""Train sections: losses, settings, which weights learn."""

@@ -1,0 +1,1 @@
+"""Weights sections: tensors of checkpoints and weights of models."""

@@ -1,0 +1,197 @@
+"""What a weights section reads from `config.json`."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import NoReturn
+
+from ... import ir
+from ...diagnostics import Advice, write
+from ...ops.base import Kind
+from ...ops.functions.activations import ACTIVATION
+from ...record import replace
+from ...source import NOWHERE, Span
+from ...syntax import tree, tree_weights
+from ..context import Context
+from ..values import Fault, Signature
+
+_NO_PARAMETER = ir.Parameter("", Kind.TEXT, None, NOWHERE)
+
+_OPERATORS = (
+    *("+", "-", "*", "/", "//", "%", "or", "and"),
+    *("==", "!=", "<", "<=", ">", ">="),
+)
+_FUNCTIONS = frozenset(ir.STATIC_FUNCTIONS) - {"range", "enumerate", "zip", "reversed"}
+
+
+def read(
+    ctx: Context,
+    line: tree_weights.Read,
+    config: dict[str, ir.Recorded],
+    signature: Signature,
+) -> None:
+    """`config d, heads = "n_embd", "n_head"`: parameters of the model, each from its key."""
+    if len(line.names) != len(line.values):
+        ctx.fail(
+            "N607",
+            f"{len(line.names)} parameters, but {len(line.values)} values",
+            line.span,
+            help="give each parameter one value",
+        )
+    failed = False
+    for name, value in zip(line.names, line.values, strict=True):
+        try:
+            own = _parameter(ctx, name, config, signature)
+            config[name.id] = _recorded(ctx, value, own)
+        except Fault:
+            failed = True
+    if failed:
+        raise Fault
+
+
+def _parameter(
+    ctx: Context,
+    name: tree.Name,
+    config: dict[str, ir.Recorded],
+    signature: Signature,
+) -> ir.Parameter:
+    params = {p.name: p for p in signature.definition.params}
+    if name.id not in params:
+        ctx.fail(
+            "N607",
+            f"`{signature.definition.name}` has no parameter `{name.id}`",
+            name.span,
+            **_turned(ctx, name, params),
+        )
+    if name.id in config:
+        ctx.fail("N603", f"`{name.id}` is read twice", name.span)
+    return params[name.id]
+
+
+def _turned(
+    ctx: Context, name: tree.Name, params: Mapping[str, ir.Parameter]
+) -> Advice:
+    """`config hidden_size = d`: the parameter stands first, the key behind it in quotes."""
+    line = name.span.whole_line()
+    found = re.match(r" *config +(\w+) *= *(\w+)", line.text)
+    if found and found[1] == name.id and found[2] in params:
+        place = Span(line.source, line.start + found.start(1), line.start + found.end())
+        return write(place, f'{found[2]} = "{name.id}"', "the parameter stands first")
+    return ctx.suggest(name.id, params, name.span)
+
+
+def _recorded(ctx: Context, node: tree.Expr, own: ir.Parameter) -> ir.Recorded:
+    """What a parameter is; an activation is what a key names."""
+    plain = replace(own, kind=Kind.TEXT)
+    match node:
+        case tree.String(key) if own.kind is Kind.FUNCTION:
+            return ir.Computed(ACTIVATION.name, (ir.Key(key),))
+        case tree.String(key):
+            return ir.Key(key)
+        case tree.Number(value) | tree.Constant(value):
+            return ir.Value(value)
+        case tree.Name(own.name) if own.default is not None:
+            return ir.Default(own.name)
+        case tree.Binary("or", left, right):
+            return ir.Computed(
+                "or", tuple(_recorded(ctx, s, own) for s in (left, right))
+            )
+        case tree.Binary("==" | "!=" as op, left, tree.String(text)):
+            return ir.Computed(op, (_recorded(ctx, left, plain), ir.Value(text)))
+        case tree.Binary(op, left, right) if op in _OPERATORS:
+            parts = (left, right)
+            return ir.Computed(op, tuple(_recorded(ctx, p, plain) for p in parts))
+        case tree.Call(tree.Name(name), args) if name in _FUNCTIONS and args:
+            values = (a.value for a in args)
+            return ir.Computed(name, tuple(_recorded(ctx, v, plain) for v in values))
+        case tree.Call(tree.Name("listed"), (value, count)):
+            pair = (_recorded(ctx, a.value, plain) for a in (value, count))
+            return ir.Computed("listed", tuple(pair))
+        case tree.IfElse(condition, then, orelse):
+            chosen = (_recorded(ctx, side, own) for side in (then, orelse))
+            return ir.Computed("if", (_recorded(ctx, condition, plain), *chosen))
+        case tree.ListOf(items) if items:
+            return ir.Computed(",", tuple(_recorded(ctx, i, plain) for i in items))
+        case tree.Unary("-", tree.Number(value)):
+            return ir.Value(-value)
+        case tree.Unary("not", operand):
+            return ir.Computed("not", (_recorded(ctx, operand, plain),))
+        case tree.Index(tree.String(key), (tree.Number(int() as place),)):
+            return ir.Key(f"{key}.{place}")
+        case tree.Index(inner, (place,)) if not isinstance(place, tree.Slice):
+            pair = (_recorded(ctx, part, plain) for part in (inner, place))
+            return ir.Computed("[]", tuple(pair))
+    help = 'write keys in quotes, numbers, and arithmetic: `"hidden_size" // "heads"`, `len("id2label")`'
+    advice: Advice = {"help": help}
+    match node:
+        case tree.Name() | tree.Attribute():
+            advice = write(node.span, f'"{node.span.text}"', "keys stand in quotes")
+        case tree.Call(_, (tree.Arg(None, tree.String() as named), *_)):
+            advice = write(node.span, named.span.text, "a key stands for its value")
+        case tree.Index(tree.Name(), (tree.String() as named,)):
+            advice = write(node.span, named.span.text, "a key stands for its value")
+    ctx.fail("N607", "this cannot be read from `config.json`", node.span, **advice)
+
+
+# ------------------------------------------------------------------- assumptions
+
+
+def assume(
+    ctx: Context, node: tree.Expr, assumed: dict[str, tuple[ir.Recorded, ...]]
+) -> None:
+    """`config require "hidden_act" == "silu"`: what a key may be that no parameter is read from."""
+    match node:
+        case tree.Binary("==", left, value):
+            values: tuple[tree.Expr, ...] = (value,)
+        case tree.Binary("in", left, tree.ListOf(items)) if items:
+            values = items
+        case _:
+            _no_assumption(ctx, node)
+    allowed = tuple(_allowed(ctx, value) for value in values)
+    for key in _keys(ctx, left):
+        if key in assumed:
+            ctx.fail("N603", f'"{key}" is held to values twice', left.span)
+        assumed[key] = allowed
+
+
+def _keys(ctx: Context, node: tree.Expr) -> tuple[str, ...]:
+    """The places where one fact may stand: `"a" or "b"`."""
+    match node:
+        case tree.String(key):
+            return (key,)
+        case tree.Index(tree.String(key), (tree.Number(int() as place),)):
+            return (f"{key}.{place}",)
+        case tree.Binary("or", left, right):
+            return (*_keys(ctx, left), *_keys(ctx, right))
+        case tree.Name() | tree.Attribute():
+            advice = write(node.span, f'"{node.span.text}"', "keys stand in quotes")
+            ctx.fail("N609", "a key stands in quotes", node.span, **advice)
+    _no_assumption(ctx, node)
+
+
+def _allowed(ctx: Context, node: tree.Expr) -> ir.Recorded:
+    """A value, of which texts are meant as they stand at the top, and in lists."""
+    match node:
+        case tree.String(text):
+            return ir.Value(text)
+        case tree.Constant(None):
+            return ir.Value(None)
+        case tree.Name("inf"):
+            return ir.Value(math.inf)
+        case tree.ListOf(items):
+            return ir.Computed(",", tuple(_allowed(ctx, item) for item in items))
+        case tree.Binary("*", tree.ListOf() as one, count):
+            many = _recorded(ctx, count, _NO_PARAMETER)
+            return ir.Computed("*", (_allowed(ctx, one), many))
+    return _recorded(ctx, node, _NO_PARAMETER)
+
+
+def _no_assumption(ctx: Context, node: tree.Expr) -> NoReturn:
+    ctx.fail(
+        "N609",
+        "`config require` says what a key is",
+        node.span,
+        help='such as `"hidden_act" == "silu"`, or `"hidden_act" in ["gelu", "gelu_new"]`',
+    )

@@ -1,0 +1,1 @@
+"""What a class computes when it is called."""

@@ -1,0 +1,58 @@
+"""The whole `__call__`: its statements, the names bound before them, what they ask the object for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from ...dims_text import grouped
+from ...ops.base import Kind
+from ..options import Options
+from ..python.suites import Line, Written, all_uses
+from ..signature import Names, Signature
+from .call_axes import to_bind, unpack
+from .flow import FOUND, STORED, Flow
+
+OFTEN = 3  # a static value used so often gets a local name
+
+
+def call_body(
+    signature: Signature, names: Names, options: Options, wanted: Iterable[str] = ()
+) -> tuple[list[Written], dict[str, str]]:
+    """The statements of `__call__`, and the static values that they need: name -> attribute."""
+    bound: frozenset[str] = frozenset()
+    while True:
+        flow = Flow(signature, names, bound, options)
+        written = flow.body()
+        uses = list(all_uses(written))
+        read = {u.removeprefix(FOUND) for u in uses if u.startswith(FOUND)}
+        more = to_bind(uses, flow.sources) | _often(uses, signature) | read | bound
+        if more == bound:
+            break
+        bound = more
+    axes = {n: flow.bound[n] for n in sorted(bound & flow.sources.keys())}
+    asked = [u.removeprefix(STORED) for u in uses if u.startswith(STORED)]
+
+    def told(name: str) -> str:
+        if name in flow.sources:
+            return grouped(flow.sources[name].at_once(signature.inputs, told))
+        asked.append(name)
+        return f"self.{flow.attribute(name)}"
+
+    lines = unpack(signature.definition, axes, flow.sources, signature.inputs, told)
+    stores = dict.fromkeys([*asked, *sorted(wanted)])
+    attributes = {n: flow.attribute(n) for n in stores}
+    local = [n for n in attributes if n in bound]
+    if local:
+        targets = ", ".join(flow.bound[n] for n in local)
+        values = ", ".join(f"self.{attributes[n]}" for n in local)
+        lines.append(Line(f"{targets} = {values}"))
+    return [*lines, *written], attributes
+
+
+def _often(uses: Iterable[str], signature: Signature) -> frozenset[str]:
+    """The static values that get a local name."""
+    counts = Counter(u.removeprefix(STORED) for u in uses if u.startswith(STORED))
+    params = signature.definition.params
+    functions = {p.name for p in params if p.kind is Kind.FUNCTION}
+    return frozenset(n for n in counts if counts[n] >= OFTEN and n not in functions)

@@ -1,0 +1,103 @@
+"""Loops whose layers are all alike, as loops over a stack: so that a scan can run them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from ... import ir
+from ...dims import Dim
+from ...record import Record, names_of, replace
+from ...source import Span
+from .reads import reads
+
+
+def stacked(program: ir.Program) -> ir.Program:
+    """The program with the layers of such loops declared as stacks ahead of them."""
+    definitions = tuple(
+        replace(d, body=tuple(_statements(d.body))) for d in program.definitions
+    )
+    return replace(program, definitions=definitions)
+
+
+class Iteration(Record):
+    """What each iteration over a stack does: `target = call`, and where one is gathered, the
+    list that `target` goes to, ahead of the call or after it."""
+
+    target: str
+    call: ir.Apply
+    gathered: str | None = None
+    before: bool = False
+
+
+def iteration(body: Sequence[ir.Stmt]) -> Iteration | None:
+    """The body of a loop as such; None where it does more."""
+    made: Iteration | None
+    match body:
+        case (ir.Assign((target,), ir.Apply() as call),):
+            made = Iteration(target, call)
+        case (ir.Append(name, ir.Var(value)), ir.Assign((target,), ir.Apply() as call)):
+            made = Iteration(target, call, name, True) if value == target else None
+        case (ir.Assign((target,), ir.Apply() as call), ir.Append(name, ir.Var(value))):
+            made = Iteration(target, call, name) if value == target else None
+        case _:
+            return None
+    return made if made and _passes_on(made.target, made.call) else None
+
+
+def _passes_on(target: str, call: ir.Apply) -> bool:
+    """Whether the first input is what changes, and the only one that does."""
+    (_, first), *others = call.args
+    others_read = set().union(*(reads(value) for _, value in others))
+    own = isinstance(first, ir.Var) and first.name == target
+    return own and target not in others_read and not call.each
+
+
+def _statements(body: Sequence[ir.Stmt]) -> Iterator[ir.Stmt]:
+    for stmt in body:
+        match stmt:
+            case ir.For():
+                yield from _loop(stmt)
+            case ir.If():
+                then, orelse = _statements(stmt.then), _statements(stmt.orelse)
+                yield replace(stmt, then=tuple(then), orelse=tuple(orelse))
+            case _:
+                yield stmt
+
+
+def _loop(stmt: ir.For) -> Iterator[ir.Stmt]:
+    declares = [s for s in stmt.body if isinstance(s, ir.Declare)]
+    rest = tuple(s for s in stmt.body if not isinstance(s, ir.Declare))
+    match stmt.iterable, declares:
+        case ir.StaticCall("range", (count,)), [ir.Declare(layer)] if iteration(
+            rest
+        ) is not None and _alike(stmt, layer):
+            yield ir.Declare(replace(layer, count=count))
+            yield replace(stmt, body=rest, over=layer.name)
+        case _:
+            yield replace(stmt, body=tuple(_statements(stmt.body)))
+
+
+def _alike(loop: ir.For, layer: ir.Layer) -> bool:
+    """Whether the iterations of a loop differ in their layer's weights alone."""
+    plain = (
+        layer.count is None and layer.copies is None and isinstance(layer.callee, str)
+    )
+    return plain and not loop.carried and not _mentions(loop.body, loop.targets[0])
+
+
+def _mentions(node: object, name: str) -> bool:
+    """Whether a static name or size occurs in a piece of the program."""
+    match node:
+        case ir.Ref(found):
+            return found == name
+        case Dim():
+            return name in node.symbols
+        case Span() | str():
+            return False
+        case tuple():
+            return any(_mentions(part, name) for part in node)
+        case Mapping():
+            return any(_mentions(part, name) for part in node.values())
+        case Record():
+            return any(_mentions(getattr(node, n), name) for n in names_of(node))
+    return False

@@ -1,0 +1,89 @@
+"""The head of a loop, once it is known what its body uses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ... import ir
+from ...record import Record
+from ..python.scope import Scope
+from ..python.static_text import iterable
+
+Part = tuple[str, tuple[str, ...]]  # text and uses
+
+
+class Source(Record):
+    """What a loop goes over. `count` is set for `range(count)`, `inner` for `enumerate(inner)`,
+    `zipped` for `zip(...)`."""
+
+    whole: Part
+    count: Part | None = None
+    inner: Part | None = None
+    zipped: tuple[Part, ...] = ()
+
+
+def source(iterable: ir.Static, targets: int, scope: Scope) -> Source:
+    """The iterable of a loop, taken apart where that lets the head be simpler."""
+    whole = part(iterable, scope)
+    match iterable:
+        case ir.StaticCall("range", (count,)):
+            return Source(whole, count=part(count, scope))
+        case ir.StaticCall("enumerate", (inner,)) if targets == 2:
+            return Source(whole, inner=part(inner, scope))
+        case ir.StaticCall("zip", args) if targets == len(args):
+            return Source(whole, zipped=tuple(part(a, scope) for a in args))
+    return Source(whole)
+
+
+def part(value: ir.Static, scope: Scope) -> Part:
+    """A static value with what it uses."""
+    with scope.recording() as uses:
+        text = iterable(value, scope).text
+    return text, tuple(uses)
+
+
+def head(
+    targets: Sequence[str],
+    over: Source,
+    elements: Sequence[tuple[str, str]],
+    used: set[str],
+) -> Part:
+    """The `for` line: `targets` that the body uses, zipped with `elements` (name, list)."""
+    needed = [t in used for t in targets]
+    columns: list[tuple[str, Part]] = []
+    counter = None
+    if over.inner is not None and not elements and not needed[1]:
+        return (
+            f"for {targets[0] if needed[0] else '_'} in range(len({over.inner[0]})):",
+            over.inner[1],
+        )
+    if over.count is not None and elements:
+        counter = targets[0] if needed[0] else None
+    elif over.inner is not None:
+        counter = targets[0] if needed[0] else None
+        if needed[1] or not elements:
+            columns = [(targets[1] if needed[1] else "_", over.inner)]
+    elif over.zipped:
+        pairs = zip(targets, over.zipped, needed, strict=True)
+        columns = [(t, p) for t, p, keep in pairs if keep]
+    elif any(needed) or not elements:
+        names = [t if keep else "_" for t, keep in zip(targets, needed, strict=True)]
+        columns = [(", ".join(names), over.whole)]
+    if not columns and not elements:
+        columns = [("_", over.whole)]
+    columns += [(name, (text, ())) for name, text in elements]
+    return _line(counter, columns)
+
+
+def _line(counter: str | None, columns: Sequence[tuple[str, Part]]) -> Part:
+    uses = tuple(u for _, (_, part_uses) in columns for u in part_uses)
+    if len(columns) == 1:
+        name, (over, _) = columns[0]
+    else:
+        names = [f"({n})" if ", " in n else n for n, _ in columns]
+        name = ", ".join(names)
+        over = f"zip({', '.join(text for _, (text, _) in columns)})"
+    if counter is None:
+        return f"for {name} in {over}:", uses
+    inner = f"({name})" if ", " in name else name
+    return f"for {counter}, {inner} in enumerate({over}):", uses

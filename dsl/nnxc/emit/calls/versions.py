@@ -1,0 +1,106 @@
+"""Static locals that loops change: as few names for their values as a person would take."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+from ... import ir
+from ...dims import Dim
+from ...ir.fold_statements import mapped, statements
+from ...ops.base import Op
+from ...record import Record, names_of, replace
+from ...source import Span
+
+
+def folded(program: ir.Program) -> ir.Program:
+    """The program with values that serve the next iteration alone computed where it gets them."""
+    return replace(program, definitions=tuple(map(_folded, program.definitions)))
+
+
+def _folded(definition: ir.Definition) -> ir.Definition:
+    if not _loops(definition):
+        return definition
+    counts = Counter(_names(definition.body))
+    body = mapped(definition.body, lambda stmt: _in_loop(stmt, counts))
+    return replace(definition, body=body)
+
+
+def _loops(definition: ir.Definition) -> list[ir.For]:
+    found = (s for s in statements(definition.body) if isinstance(s, ir.For))
+    return [loop for loop in found if loop.carried]
+
+
+def _in_loop(loop: ir.Stmt, counts: Mapping[str, int]) -> ir.Stmt:
+    if not isinstance(loop, ir.For):
+        return loop
+    body = loop.body
+    lets = {s.name: s.value for s in body if isinstance(s, ir.StaticLet)}
+    once = {n: v for n, v in lets.items() if counts[n] == 1}
+    nexts = [(c, name_of(c.next)) for c in loop.carried]
+    moved = {n for _, n in nexts if n in once}
+    carried = (replace(c, next=once[n]) if n in moved else c for c, n in nexts)
+    rest = (s for s in body if not (isinstance(s, ir.StaticLet) and s.name in moved))
+    return replace(loop, carried=tuple(carried), body=tuple(rest))
+
+
+def name_of(value: ir.Static) -> str | None:
+    """The name that a static value is, if it is one."""
+    match value:
+        case ir.Ref(name) | ir.Size(Dim(name=str(name))):
+            return name
+    return None
+
+
+def aliases(definition: ir.Definition) -> dict[str, str]:
+    """Carried values that may take over the name of what they begin as: nothing asks for that
+    once the loop runs."""
+    found: dict[str, str] = {}
+    if _loops(definition):
+        _aliases(definition.body, frozenset(), (), found)
+    return found
+
+
+def _aliases(
+    body: Sequence[ir.Stmt],
+    own: frozenset[str],
+    later: tuple[object, ...],
+    found: dict[str, str],
+) -> None:
+    """`own` are the values that the body may change, `later` is what is evaluated after it."""
+    own |= {s.name for s in body if isinstance(s, ir.StaticLet)}
+    for i, stmt in enumerate(body):
+        rest = (*body[i + 1 :], *later)
+        match stmt:
+            case ir.For(body=inner, carried=carried):
+                nexts = tuple(c.next for c in carried)
+                asked = {*_names((inner, nexts, rest))}
+                for item in carried:
+                    name = name_of(item.entry)
+                    if name in own - asked and name not in found.values():
+                        found[item.symbol] = found.get(name, name)
+                symbols = frozenset(c.symbol for c in carried)
+                _aliases(inner, symbols, (nexts,), found)
+                own |= symbols
+            case ir.If(then=then, orelse=orelse):
+                _aliases(then, frozenset(), rest, found)
+                _aliases(orelse, frozenset(), rest, found)
+
+
+def _names(node: object) -> Iterator[str]:
+    """Every mention of a static name in a piece of the program."""
+    match node:
+        case ir.Ref(name):
+            yield name
+        case Dim():
+            yield from node.symbols
+        case Span() | Op():
+            return
+        case tuple() | list():
+            for part in node:
+                yield from _names(part)
+        case Mapping():
+            yield from _names(tuple(node.values()))
+        case Record():
+            for name in names_of(node):
+                yield from _names(getattr(node, name))

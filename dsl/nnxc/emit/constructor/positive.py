@@ -1,0 +1,93 @@
+"""Which parameters of a definition are lists of sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from ... import ir
+from ...dims import Dim, Func
+from ...ir.asked import elements_in
+from ...ir.fold_statements import declared
+from ...ops.base import Kind, Op
+from ..python.static_text import as_size
+
+
+def sized(
+    definition: ir.Definition,
+    known: Mapping[str, frozenset[str]],
+    params: Mapping[str, ir.Definition],
+) -> frozenset[str]:
+    """The lists of whose elements sizes of weights are made, here or in the blocks inside;
+    `known` are those of the blocks."""
+    elements = elements_in(definition)
+    found: set[str] = set()
+    for item in declared(definition.body):
+        for dim in _dims(item, params):
+            found |= {elements.get(n, "") for n in _names(dim)} | set(_indexed(dim))
+        if isinstance(item, ir.Layer):
+            found |= _handed_on(item, known)
+    lists = {p.name for p in definition.params if _whole(p)}
+    return frozenset(found & lists)
+
+
+def _dims(
+    item: ir.Layer | ir.Variable, params: Mapping[str, ir.Definition]
+) -> Iterator[Dim]:
+    """The sizes of what is declared."""
+    if isinstance(item, ir.Variable):
+        yield from item.type.sizes
+        return
+    yield from sizes_of(item)
+    callee = item.callee if isinstance(item.callee, Op) else params[item.callee]
+    kinds = {p.name: p.kind for p in callee.params}
+    for name, value in item.args:
+        size = as_size(value) if kinds.get(name) is Kind.SIZE else None
+        if size is not None:
+            yield size
+
+
+def sizes_of(layer: ir.Layer) -> Iterator[Dim]:
+    """The sizes of an entry's weights, or those that a block is given."""
+    if isinstance(layer.callee, Op):
+        for weight in layer.weights.values():
+            yield from weight.sizes
+    else:
+        yield from layer.sizes.values()
+
+
+def _names(dim: Dim) -> Iterator[str]:
+    """The names that a size is a multiple of."""
+    for atom, _ in dim.terms[0][0] if len(dim.terms) == 1 else ():
+        if isinstance(atom, str):
+            yield atom
+
+
+def _indexed(dim: Dim) -> Iterator[str]:
+    """The lists of which a size is a multiple of an element."""
+    for atom, _ in dim.terms[0][0] if len(dim.terms) == 1 else ():
+        match atom:
+            case Func("index", (Dim(name=str(name)), _)):
+                yield name
+
+
+def _handed_on(layer: ir.Layer, known: Mapping[str, frozenset[str]]) -> set[str]:
+    """The lists that a layer takes for lists of sizes."""
+    if isinstance(layer.callee, Op):
+        wanted = {p.name for p in layer.callee.params if p.kind is Kind.SIZES}
+    else:
+        wanted = {*known[layer.callee]}
+    return {v.name for n, v in layer.args if n in wanted and isinstance(v, ir.Ref)}
+
+
+def _whole(param: ir.Parameter) -> bool:
+    """Whether a parameter is a list of whole numbers."""
+    if param.optional or param.fractions:
+        return False
+    match param.default:
+        case ir.StaticList(items):
+            return all(
+                isinstance(i, ir.Literal) and type(i.value) is int for i in items
+            )
+        case None:
+            return param.kind in (Kind.LIST, Kind.SIZES)
+    return False

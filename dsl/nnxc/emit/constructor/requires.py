@@ -1,0 +1,110 @@
+"""Requirements: what they say, and the test that finds them broken."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from ... import ir
+from ...dims import Dim, Func
+from ...ir.fold_static import mentions
+from ..python import text as t
+from ..python.scope import Scope
+from ..python.static_text import size, static
+from .needs import Guard
+
+_LONG = 80
+_NEGATED = {
+    "==": "!=",
+    "!=": "==",
+    "<": ">=",
+    ">=": "<",
+    ">": "<=",
+    "<=": ">",
+    "in": "not in",
+}
+
+
+def fact(condition: ir.Static, env: Mapping[str, Dim]) -> object:
+    """What a condition says, comparable between definitions where it is about sizes."""
+    match condition:
+        case ir.StaticBinary(op, ir.Size(left), ir.Size(right)):
+            return op, _reduced((left - right).substitute(env), op)
+    return condition
+
+
+def of_length(condition: ir.Static) -> bool:
+    """Whether a condition is about how long a list is."""
+    match condition:
+        case ir.StaticBinary(_, ir.Size(Dim(terms=((((Func("len"), _),), _),)))):
+            return True
+    return False
+
+
+def _reduced(difference: Dim, op: str) -> Dim:
+    """A difference without common factors; whether it is 0 does not depend on its sign either."""
+    factor = math.gcd(*(c for _, c in difference.terms)) or 1
+    if op in ("==", "!=") and difference.terms and difference.terms[0][1] < 0:
+        factor = -factor
+    return Dim(tuple((m, c // factor) for m, c in difference.terms))
+
+
+def broken(stmt: ir.Require, scope: Scope) -> str:
+    """The message of the error: what must hold, and the values for which it does not."""
+    said = stmt.message
+    if len(said) > _LONG and not isinstance(stmt, Guard):
+        test = negated(ir.StaticUnary("not", stmt.condition), scope)
+        said = f"needs {test}".replace("cfg.", "")
+    shows = stmt.shows if isinstance(stmt, Guard) else _names(stmt.condition)
+    if not shows:
+        return t.quoted(said)
+    shown = ", ".join(f"{name}={{{scope.symbol(own)}}}" for own, name in shows)
+    said = said.replace("{", "{{").replace("}", "}}")
+    return f"f{t.quoted(f'{said}, got {shown}')}"
+
+
+def _names(condition: ir.Static) -> list[tuple[str, str]]:
+    return [(name, name) for name in sorted(mentions(condition))]
+
+
+def negated(condition: ir.Static, scope: Scope) -> str:
+    """The condition under which a requirement fails."""
+    return _negated(condition, scope).text
+
+
+def _negated(condition: ir.Static, scope: Scope) -> t.Text:
+    match condition:
+        case ir.StaticBinary("or", left, right):
+            return t.binary("and", _negated(left, scope), _negated(right, scope))
+        case ir.StaticBinary(
+            "and", ir.StaticBinary(">=", value, low), ir.StaticBinary("<=", same, high)
+        ) if (value == same):
+            parts = [static(part, scope).at(t.BITOR) for part in (low, value, high)]
+            return t.Text(f"not {' <= '.join(parts)}", t.NOT)
+        case ir.StaticBinary("and", left, right):
+            return t.binary("or", _negated(left, scope), _negated(right, scope))
+        case ir.StaticUnary("not", ir.StaticBinary(op, left, right)) if op in _NEGATED:
+            return _negated(ir.StaticBinary(_NEGATED[op], left, right), scope)
+        case ir.StaticBinary(op, ir.Size(left), ir.Size(right)) if op in ("==", "!="):
+            remainder = _remainder(_reduced(left - right, op))
+            if remainder is not None:
+                texts = [size(d, scope) for d in remainder]
+                test = t.binary("%", *texts)
+                return t.binary(_NEGATED[op], test, t.Text("0"))
+            if left.value is not None:
+                left, right = right, left
+            return t.binary(_NEGATED[op], size(left, scope), size(right, scope))
+        case ir.StaticBinary(op, left, right) if op in _NEGATED:
+            return static(ir.StaticBinary(_NEGATED[op], left, right), scope)
+    return static(ir.StaticUnary("not", condition), scope)
+
+
+def _remainder(difference: Dim) -> tuple[Dim, Dim] | None:
+    """`(a, b)` where a size is `±(a % b)`."""
+    for monomial, _ in difference.terms:
+        for atom, _power in monomial:
+            match atom:
+                case Func("floordiv", (dividend, divisor)):
+                    if (dividend % divisor) in (difference, -difference):
+                        return dividend, divisor
+    return None

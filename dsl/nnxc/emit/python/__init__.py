@@ -1,0 +1,1 @@
+"""Python as text: names, literals, imports, docstrings, calls of the library."""

@@ -1,0 +1,221 @@
+"""Static values and sizes as Python text."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping
+from typing import assert_never
+
+from ... import ir
+from ...dims import Dim, DimError, Func, const, symbol
+from ...ops.base import REQUIRED, Call, Op, Param
+from . import text as t
+from .library_calls import fill
+from .scope import Scope
+from .text import Text
+
+_ARITHMETIC: dict[str, Callable[[Dim, Dim], Dim]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "//": operator.floordiv,
+    "%": operator.mod,
+}
+_ITERATORS = ("range", "enumerate", "zip", "reversed")
+_MATH = ("sqrt", "log", "log2", "exp", "ceil", "floor", "prod")
+
+
+def static(value: ir.Static, scope: Scope) -> Text:
+    """The Python expression of a static value."""
+    match value:
+        case ir.Literal(inner):
+            return t.literal(inner)
+        case ir.Ref(name):
+            return Text(scope.symbol(name))
+        case ir.Size(dim):
+            return size(dim, scope)
+        case ir.StaticUnary(op, operand):
+            return _unary(op, operand, scope)
+        case ir.StaticBinary(op, left, right):
+            return _binary(op, left, right, scope)
+        case ir.StaticIf(condition, then, orelse):
+            return t.ternary(
+                static(condition, scope), static(then, scope), static(orelse, scope)
+            )
+        case ir.StaticCall(name, args):
+            given = static if name in ("len", "reversed") else iterable
+            made = static_call(name, [given(a, scope).text for a in args])
+            return Text(f"tuple({made})") if name in _ITERATORS else made
+        case ir.StaticList(items):
+            return t.tuple_of([static(i, scope).text for i in items])
+        case ir.StaticIndex(inner, index):
+            return Text(f"{static(inner, scope).at(t.ATOM)}[{static(index, scope)}]")
+        case ir.StaticSlice(inner, start, stop, step):
+            part = slice_of(start, stop, step, scope)
+            return Text(f"{static(inner, scope).at(t.ATOM)}[{part}]")
+        case ir.Given(name):
+            return Text(f"{scope.given(name)} is not None", t.COMPARE)
+        case ir.Function(op, args):
+            return function(op, dict(args), scope)
+        case ir.Initializer(op, args):
+            return initializer(op, dict(args), scope)
+        case _:
+            assert_never(value)
+
+
+def iterable(value: ir.Static, scope: Scope) -> Text:
+    """A static value where Python goes through it once: what makes a list need not keep it."""
+    text = static(value, scope)
+    if isinstance(value, ir.StaticCall) and value.name in _ITERATORS:
+        return Text(text.text.removeprefix("tuple(").removesuffix(")"))
+    return text
+
+
+def slice_of(
+    start: ir.Static | None,
+    stop: ir.Static | None,
+    step: ir.Static | None,
+    scope: Scope,
+) -> str:
+    """`start:stop:step`, for between brackets."""
+    bounds = [static(b, scope).text if b else "" for b in (start, stop)]
+    return ":".join(bounds + ([static(step, scope).text] if step else []))
+
+
+def function(op: Op, args: Mapping[str, ir.Static], scope: Scope) -> Text:
+    """A function of the library as a value: `nnx.gelu`, `partial(nnx.gelu, approximate=False)`."""
+    name = op.inputs[0].name
+    build = op.build_for(args)
+
+    def lookup(hole: str) -> Text | None:
+        if hole == name:
+            return Text("x")
+        if hole in args:
+            return static(args[hole], scope)
+        param = op.param(hole)
+        return default(param) if param else None
+
+    match build:
+        case Call(target, (only,)) if only == name and "{" not in target:
+            if not build.always and not args:
+                return Text(target)
+            alone = Call("partial", (f"={target}",), build.kwargs, build.always)
+            return fill(alone, lookup, args)
+        case str() if build.endswith(f"({{{name}}})") and build.count("{") == 1:
+            return Text(build.removesuffix(f"({{{name}}})"))
+    return Text(f"lambda x: {fill(build, lookup, args)}", t.TERNARY)
+
+
+def initializer(op: Op, args: Mapping[str, ir.Static], scope: Scope) -> Text:
+    """An initialiser of jax.nn, called with its arguments."""
+
+    def lookup(name: str) -> Text | None:
+        if name in args:
+            return static(args[name], scope)
+        param = op.param(name)
+        return None if param is None or param.default is REQUIRED else default(param)
+
+    return fill(op.build_for(args), lookup, args)
+
+
+def default(param: Param) -> Text:
+    """The default of an entry's parameter."""
+    if param.choices and param.default in param.choices:
+        return t.opaque(param.choices[param.default])
+    return t.literal(param.default)
+
+
+def static_call(name: str, args: list[str]) -> Text:
+    """A function of the language over static values, or all of a list: `*widths`."""
+    if name == "*":
+        return Text(f"*{args[0]}")
+    return Text(f"{'math.' if name in _MATH else ''}{name}({', '.join(args)})")
+
+
+def _unary(op: str, operand: ir.Static, scope: Scope) -> Text:
+    if op != "not":
+        return Text(f"{op}{static(operand, scope).at(t.UNARY)}", t.UNARY)
+    match operand:
+        case ir.StaticBinary("==" | "!=" as inner, left, right):
+            return _binary("!=" if inner == "==" else "==", left, right, scope)
+        case ir.StaticBinary("in", left, right):
+            return _binary("not in", left, right, scope)
+        case ir.StaticUnary("not", inner):
+            return static(inner, scope)
+        case ir.Given(name):
+            return Text(f"{scope.given(name)} is None", t.COMPARE)
+    return Text(f"not {static(operand, scope).at(t.NOT)}", t.NOT)
+
+
+def _binary(op: str, left: ir.Static, right: ir.Static, scope: Scope) -> Text:
+    if op in ("==", "!="):
+        for one, other in ((left, right), (right, left)):
+            match other:
+                case ir.Literal(None):
+                    identity = "is" if op == "==" else "is not"
+                    return t.binary(identity, static(one, scope), Text("None"))
+                case ir.Literal(bool() as truth):
+                    same = truth == (op == "==")
+                    return static(one if same else ir.StaticUnary("not", one), scope)
+    return t.binary(op, static(left, scope), static(right, scope))
+
+
+def size(dim: Dim, scope: Scope) -> Text:
+    """The Python expression of a size."""
+    if scope.sizes:
+        dim = _with_names(dim, scope.sizes)
+    return Text(dim.render(scope.symbol), level(dim))
+
+
+def _with_names(dim: Dim, names: Mapping[Dim, str]) -> Dim:
+    """The size with static locals in place of what they stand for."""
+    if dim in names:
+        return symbol(names[dim])
+    if not any(isinstance(a, Func) for m, _ in dim.terms for a, _ in m):
+        return dim
+    total = const(0)
+    for monomial, coefficient in dim.terms:
+        term = const(coefficient)
+        for atom, power in monomial:
+            alone = Dim(((((atom, 1),), 1),))
+            base = symbol(names[alone]) if alone in names else alone
+            term = term * base**power
+        total = total + term
+    return total
+
+
+def as_size(value: ir.Static) -> Dim | None:
+    """The size that a static value is, where it has a canonical form."""
+    match value:
+        case ir.Literal(int() as number) if not isinstance(number, bool):
+            return const(number)
+        case ir.Ref(name):
+            return symbol(name)
+        case ir.Size(dim):
+            return dim
+        case ir.StaticBinary(op, left, right) if op in _ARITHMETIC:
+            a, b = as_size(left), as_size(right)
+            if a is None or b is None:
+                return None
+            try:
+                return _ARITHMETIC[op](a, b)
+            except DimError:
+                return None
+    return None
+
+
+def level(dim: Dim) -> int:
+    """How tightly the outermost operator of a rendered size binds."""
+    if len(dim.terms) != 1:
+        return t.ADD if dim.terms else t.ATOM
+    monomial, coefficient = dim.terms[0]
+    if coefficient < 0:
+        return t.UNARY if not monomial else t.MULTIPLY
+    if len(monomial) + (coefficient != 1) > 1:
+        return t.MULTIPLY
+    for atom, power in monomial:
+        if power != 1:
+            return t.POWER
+        if isinstance(atom, Func):
+            return {"floordiv": t.MULTIPLY, "pow": t.POWER}.get(atom.name, t.ATOM)
+    return t.ATOM

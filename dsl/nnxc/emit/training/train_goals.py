@@ -1,0 +1,140 @@
+"""Plans the objectives of a train: the loss of each, and the step that it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ... import ir
+from ...record import Record
+from ..python.names import Namespace
+from ..signature import Names
+from .train_loss import FrozenView, Loss, loss_body, weight_text
+from .train_select import by_model, selection
+from .train_tx import transformation
+
+OF_GOAL = ("tx", "trainable", "create_optimizer", "loss_fn")
+_PARTS = ("params: nnx.State", "rest: list[nnx.State]")
+
+
+class Function(Record):
+    """One generated function: its name, its parameters, what its body passes on."""
+
+    name: str
+    parameters: str
+    arguments: str = ""
+
+
+class Draws(Record):
+    """What a train's functions take of streams: their parameters, and what is passed on."""
+
+    step: tuple[str, ...]
+    loss: tuple[str, ...]
+    evaluation: tuple[str, ...]
+    given: tuple[str, ...]
+    evaluated: tuple[str, ...]
+
+
+class GoalView(Record):
+    """One objective, as the templates write it."""
+
+    title: str
+    tx: str
+    transformation: str
+    trainable: str
+    selection: str | None  # the filter of the weights that train
+    by_model: bool  # whether it depends on how many layers the model has
+    create_optimizer: str
+    optimizer: str  # what the step calls it
+    loss_fn: Function
+    loss: Loss
+    step: Function
+    split: Function | None  # where weights must be told from the rest
+    result: str  # what the whole step calls its loss and metrics
+    weight: str | None  # of a batch, where several make a step
+    evaluated: str  # the arguments of the loss in evaluation
+    adapted: bool = False  # adapters train alone
+
+    @property
+    def wrt(self) -> str:
+        """The filter of the weights that train, by name where it has one."""
+        if self.adapted:
+            return "nnx.LoRAParam"
+        if self.by_model:
+            return f"{self.trainable}(model)"
+        return self.trainable if self.selection else "nnx.Param"
+
+
+def goal_view(
+    train: ir.Train,
+    goal: ir.Objective,
+    names: Names,
+    called: Mapping[str, str],
+    batch: Mapping[str, str],
+    frozen: Mapping[str, FrozenView],
+    taken: Sequence[str],
+    draws: Draws,
+    splits: bool,
+    table: str | None,
+) -> GoalView:
+    """Decide everything about one objective. `called` are the module's names for it, `batch` the
+    names of the fields, `taken` what no local name may hide."""
+    first = f"model: {names.signatures[train.model].name}"
+    fields = [f"{name}: jax.Array" for name in batch.values()]
+    optimizer = f"optimizer: nnx.Optimizer[{names.signatures[train.model].name}]"
+    held = [f.parameter for f in frozen.values()]
+    passed = [f.name for f in frozen.values()]
+    local = Namespace([*taken, *batch.values(), *passed])
+    split = Function(
+        "compute",
+        listed(*_PARTS, *draws.step),
+        listed("params", "rest", *draws.given),
+    )
+    return GoalView(
+        title=f"the {goal.name}" if goal.name else "a batch",
+        tx=called["tx"],
+        transformation=transformation(goal, table),
+        trainable=called["trainable"],
+        selection=selection(goal, train.model, names),
+        by_model=by_model(goal),
+        create_optimizer=called["create_optimizer"],
+        optimizer=f"{goal.name}_optimizer" if goal.name else "optimizer",
+        loss_fn=Function(
+            called["loss_fn"],
+            listed(first, *held, *draws.loss, *fields),
+            listed("model", *passed, *draws.given, *batch.values()),
+        ),
+        loss=loss_body(train, goal, names, batch, frozen, local),
+        step=Function(
+            called.get("step", ""),
+            listed(first, *held, optimizer, *draws.step, *fields),
+            listed(
+                "model",
+                *passed,
+                f"{goal.name}_optimizer",
+                *draws.given,
+                *batch.values(),
+            ),
+        ),
+        split=split if splits else None,
+        result=f"{goal.name}_loss, {f'{goal.name}_metrics' if goal.metrics else '_'}",
+        weight=weight_text(train, goal, names, batch, local),
+        evaluated=listed("model", *passed, *draws.evaluated, *batch.values()),
+        adapted=train.adapters is not None,
+    )
+
+
+def gathered(goals: Sequence[ir.Objective]) -> tuple[str, str]:
+    """The losses and metrics of several objectives, as texts of dicts."""
+    losses = ", ".join(f'"{g.name}": {g.name}_loss' for g in goals)
+    metrics = [f"{g.name}_metrics" for g in goals if g.metrics]
+    whole = (
+        metrics[0]
+        if len(metrics) == 1
+        else f"{{{listed(*(f'**{m}' for m in metrics))}}}"
+    )
+    return f"{{{losses}}}", whole
+
+
+def listed(*items: str) -> str:
+    """Parameters or arguments."""
+    return ", ".join(items)

@@ -1,0 +1,115 @@
+"""Sliding windows as a tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...shapes import Axis, TensorType
+from ..base import Along, Call, Example, Helper, Input, Inputs, Kind, Op, Param, Shaped
+from ..rules.pattern import expect_known
+from ..rules.window import (
+    PADDINGS,
+    STRIDE,
+    WINDOW,
+    per_axis,
+    slide,
+    spatial,
+    tuple_text,
+)
+
+HELPER = Helper(
+    "unfold",
+    '''def unfold(
+    x: jax.Array,
+    window: tuple[int, ...],
+    strides: tuple[int, ...],
+    dilation: tuple[int, ...],
+    padding: str | tuple[tuple[int, int], ...],
+) -> jax.Array:
+    """Sliding windows: (..., space, channels) -> (..., space, window, channels)."""
+    rank = len(window)
+    reach = [(k - 1) * e + 1 for k, e in zip(window, dilation)]
+    if isinstance(padding, str):
+        space = x.shape[-rank - 1 : -1]
+        padding = jax.lax.padtype_to_pads(space, reach, strides, padding)
+    x = jnp.pad(x, [(0, 0)] * (x.ndim - rank - 1) + [*padding, (0, 0)])
+    places = []
+    for i in range(rank):
+        firsts = jnp.arange(0, x.shape[i - rank - 1] - reach[i] + 1, strides[i])
+        steps = jnp.arange(window[i]) * dilation[i]
+        shape = [1] * (2 * rank)
+        shape[i], shape[rank + i] = len(firsts), len(steps)
+        places.append((firsts[:, None] + steps).reshape(shape))
+    return x[(..., *places, slice(None))]
+''',
+)
+
+
+def _unfold(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
+    x: TensorType = inputs[0]
+    expect_known("x", x, "unfold")
+    window = spatial("unfold", x, args["window"])
+    rank = len(window)
+    stride = per_axis("stride", args["stride"], rank)
+    dilation = per_axis("dilation", args["dilation"], rank)
+    old = x.axes[-rank - 1 : -1]
+    space = slide(old, window, stride, dilation, args["padding"])
+    inside = (Axis(size, size.name) for size in window)
+    out = x.with_axes((*x.axes[: -rank - 1], *space, *inside, x.axes[-1]))
+    names = {"window": window, "stride": stride, "dilation": dilation}
+    padding = "padding"
+    if not isinstance(args["padding"], str):
+        names["pad"] = per_axis("padding", args["padding"], rank)
+        pairs = [f"({{pad_{i}}}, {{pad_{i}}})" for i in range(rank)]
+        padding = f"=({', '.join(pairs)}{',' * (rank == 1)})"
+    tuples = [tuple_text([f"{n}_{i}" for i in range(rank)]) for n in list(names)[:3]]
+    return Shaped(
+        out=out,
+        sizes={
+            f"{n}_{i}": size for n, row in names.items() for i, size in enumerate(row)
+        },
+        build=Call("unfold", ("x", *tuples, padding)),
+    )
+
+
+ENTRIES: tuple[Op, ...] = (
+    Op(
+        "unfold",
+        "function",
+        "Sliding windows: [B, H, W, C] to [B, H, W, window..., C], zeros where they reach beyond. PyTorch's "
+        '`F.unfold` is this and `rearrange("b h w p q c -> b (c p q) (h w)")`.',
+        Call("unfold", ("x", "window")),
+        params=(
+            WINDOW,
+            STRIDE,
+            Param(
+                "padding",
+                Kind.WINDOW,
+                "valid",
+                "what surrounds the input, or how much of it",
+                {n: PADDINGS[n] for n in ("same", "valid")},
+                literal=True,
+                positional=False,
+            ),
+            Param(
+                "dilation",
+                Kind.WINDOW,
+                1,
+                "the step between the window's points",
+                positional=False,
+            ),
+        ),
+        inputs=(Input("x", scalar=False),),
+        shape=_unfold,
+        helper=HELPER,
+        along=Along.INNER,
+        aliases=("im2col", "extract_patches", "conv_general_dilated_patches"),
+        examples=(
+            Example({"window": (3, 2)}, ("B 8 7 C",)),
+            Example({"window": 3, "padding": "same", "stride": 2}, ("B H W C",)),
+            Example({"window": (3,), "padding": 1, "dilation": 2}, ("B T d",)),
+            Example({"window": (4,), "stride": 3, "padding": 2}, ("int:B 9 d",)),
+        ),
+    ),
+)

@@ -1,0 +1,1 @@
+"""Layers: entries with weights, or with randomness of their own."""

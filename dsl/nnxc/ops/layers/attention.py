@@ -1,0 +1,189 @@
+"""Attention as a layer: projections around the function `attend`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...dims import Dim
+from ...shapes import TensorType
+from ..base import (
+    Along,
+    Call,
+    Example,
+    Helper,
+    Input,
+    Inputs,
+    Kind,
+    Op,
+    Param,
+    Requirement,
+    Shaped,
+    Weight,
+)
+from ..functions.attend import CAUSAL, stretches
+from ..rules.pattern import divides, equal, expect_rank, weight
+from ..torch_layouts import flat, matrix
+
+ATTENTION = Helper(
+    "Attention",
+    '''class Attention(nnx.Module):
+    """Multi-head attention: (b, t, d) -> (b, t, d), over a context or itself."""
+
+    def __init__(
+        self,
+        d: int,
+        heads: int,
+        *,
+        context_d: int | None = None,
+        kv_heads: int | None = None,
+        head_dim: int | None = None,
+        causal: bool = False,
+        bias: bool = True,
+        dtype: jax.typing.DTypeLike | None = None,
+        param_dtype: jax.typing.DTypeLike = jnp.float32,
+        rngs: nnx.Rngs,
+    ):
+        kv_heads = kv_heads or heads
+        head_dim = head_dim or d // heads
+        context_d = context_d or d
+        self.causal = causal
+
+        def project(ins, outs, axis=-1):
+            return nnx.LinearGeneral(
+                ins,
+                outs,
+                axis=axis,
+                use_bias=bias,
+                dtype=dtype,
+                param_dtype=param_dtype,
+                rngs=rngs,
+            )
+
+        self.query = project(d, (heads, head_dim))
+        self.key = project(context_d, (kv_heads, head_dim))
+        self.value = project(context_d, (kv_heads, head_dim))
+        self.out = project((heads, head_dim), d, axis=(-2, -1))
+
+    def __call__(
+        self,
+        x: jax.Array,
+        context: jax.Array | None = None,
+        mask: jax.Array | None = None,
+    ) -> jax.Array:
+        context = x if context is None else context
+        q, k, v = self.query(x), self.key(context), self.value(context)
+        y = jax.nn.dot_product_attention(q, k, v, mask=mask, is_causal=self.causal)
+        return self.out(y)  # (b, t, heads, head_dim) -> (b, t, d)
+''',
+)
+
+
+def _attention(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
+    x, context, mask = inputs
+    expect_rank("x", x, 3)
+    heads, d = args["heads"], x.sizes[-1]
+    kv_heads = args["kv_heads"] or heads
+    requires: list[Requirement] = []
+    if args["head_dim"] is None:
+        requires += divides(heads, d, "heads", at="heads")
+    head_dim = args["head_dim"] or d // heads
+    requires += divides(kv_heads, heads, "kv_heads", at="kv_heads")
+    source: TensorType = x
+    if context is not None:
+        expect_rank("context", context, 3)
+        source = context
+        message = f"context is {context}, its first axis must be {x.sizes[0]}"
+        requires += equal(context.sizes[0], x.sizes[0], message, at="context")
+    b, t, (s, e) = x.sizes[0], x.sizes[1], source.sizes[1:]
+    requires += stretches("mask", mask, (b, heads, t, s))
+    scores = 4 * b * heads * t * s * head_dim
+    projections = 4 * b * t * d * heads * head_dim + 4 * b * s * e * kv_heads * head_dim
+    return Shaped(
+        out=x.with_dtype("float"),
+        sizes={"d": d, "context_d": e},
+        weights=_weights(d, e, heads, kv_heads, head_dim, args),
+        flops=scores + projections,
+        requires=tuple(requires),
+        build=_CROSS if e != d else None,
+    )
+
+
+def _weights(
+    d: Dim, e: Dim, heads: Dim, kv_heads: Dim, head_dim: Dim, args: Mapping[str, Any]
+) -> dict[str, Weight]:
+    found: dict[str, Weight] = {}
+    for name, ins, outs in (
+        ("query", (d,), (heads, head_dim)),
+        ("key", (e,), (kv_heads, head_dim)),
+        ("value", (e,), (kv_heads, head_dim)),
+        ("out", (heads, head_dim), (d,)),
+    ):
+        kernel = matrix(len(ins), len(outs))
+        found |= weight(f"{name}.kernel", (*ins, *outs), args, tensor=kernel)
+        found |= weight(f"{name}.bias", outs, args, "bias", tensor=flat(len(outs)))
+    return found
+
+
+_HEADS = {
+    "kv_heads": "kv_heads",
+    "head_dim": "head_dim",
+    "causal": "causal",
+    "bias": "bias",
+}
+_CROSS = Call(
+    "Attention", ("d", "heads"), {"context_d": "context_d"} | _HEADS, ("context_d",)
+)
+BIAS = Param(
+    "bias", Kind.BOOL, True, "whether projections add a bias", positional=False
+)
+ENTRIES: tuple[Op, ...] = (
+    Op(
+        "Attention",
+        "layer",
+        "Multi-head attention over a context, or over x itself.",
+        Call("Attention", ("d", "heads"), _HEADS),
+        params=(
+            Param("heads", Kind.SIZE, doc="how many heads"),
+            Param(
+                "kv_heads",
+                Kind.SIZE,
+                None,
+                "how many heads of keys and values; `heads` if absent",
+                positional=False,
+                optional=True,
+                absent="heads",
+            ),
+            Param(
+                "head_dim",
+                Kind.SIZE,
+                None,
+                "the size of a head; d // heads if absent",
+                positional=False,
+                optional=True,
+                absent="",
+            ),
+            CAUSAL,
+            BIAS,
+        ),
+        inputs=(
+            Input("x", "float", scalar=False),
+            Input("context", "float", optional=True, scalar=False),
+            Input("mask", "bool", optional=True, scalar=False),
+        ),
+        shape=_attention,
+        dtype_aware=True,
+        helper=ATTENTION,
+        aliases=("MultiHeadAttention", "SelfAttention", "CrossAttention"),
+        along=Along.LOOKS_BACK,
+        examples=(
+            Example({"heads": 2}, ("B T 6",)),
+            Example({"heads": 4, "kv_heads": 2, "causal": True}, ("B T 8",)),
+            Example(
+                {"heads": 2, "head_dim": 5, "bias": False},
+                ("B T d",),
+                {"context": "B S e", "mask": "bool: B 1 1 S"},
+            ),
+        ),
+    ),
+)

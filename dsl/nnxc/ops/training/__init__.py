@@ -1,0 +1,1 @@
+"""What trains: losses, metrics, optimizers, schedules, initialisers, adapters."""

@@ -1,0 +1,104 @@
+"""The Python text of layers as Tunix calls them: positions, mask and cache come from outside."""
+
+from __future__ import annotations
+
+from .base import Helper
+from .functions.attend import ATTEND
+from .stepwise_helpers import CACHE, CAUSAL, POSITIONS, SCORED, SELF, STEPWISE
+
+ASKED = Helper(
+    "Asked",
+    '''@dataclass(eq=False)
+class Asked:
+    """What one call brings: positions (b, t), a mask (b, t, s) and segments (b, t), a cache."""
+
+    positions: jax.Array
+    mask: jax.Array | None
+    segments: jax.Array | None
+    cache: dict[str, jax.Array] | None = None
+
+    def extended(
+        self, k: jax.Array, v: jax.Array
+    ) -> tuple[jax.Array, jax.Array, jax.Array | int]:
+        """All keys and values, and the slot at which the new ones begin."""
+        if self.cache is None:
+            return k, v, 0
+        ends = self.cache["end_index"]
+        for name, new in (("k", k), ("v", v)):
+            kept = self.cache[name]
+            at = (0, ends[0], 0, 0)
+            new = jax.lax.dynamic_update_slice(kept, new.astype(kept.dtype), at)
+            self.cache = self.cache | {name: new}
+        self.cache = self.cache | {"end_index": ends + k.shape[1]}
+        return self.cache["k"].astype(k.dtype), self.cache["v"].astype(v.dtype), ends[0]
+''',
+)
+PLACES = Helper(
+    "TunixPositions",
+    '''class TunixPositions(Positions):
+    """Positions that a call brings."""
+
+    asked: Asked | None = None
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return super().__call__(x) if self.asked is None else self.asked.positions
+''',
+    (CACHE, STEPWISE, POSITIONS, ASKED),
+)
+ATTENTION = Helper(
+    "TunixAttention",
+    '''class TunixAttention(ScoredAttention):
+    """Attention with the mask and the cache that a call brings."""
+
+    asked: Asked | None = None
+
+    def __call__(
+        self,
+        q: jax.Array,
+        k: jax.Array,
+        v: jax.Array,
+        *,
+        slopes: jax.Array | None = None,
+        sinks: jax.Array | None = None,
+        segments: jax.Array | None = None,
+    ) -> jax.Array:
+        given = {"slopes": slopes, "sinks": sinks}
+        if self.asked is None:
+            return super().__call__(q, k, v, segments=segments, **given)
+        t = q.shape[1]
+        k, v, first = self.asked.extended(k, v)
+        slots = (first + jnp.arange(t))[None], jnp.arange(k.shape[1])[None]
+        mask, at = self.asked.mask, self.asked.positions
+        if self.chunk is not None and self.asked.segments is not None:
+            slots = at, at
+        elif self.chunk is not None:  # chunks begin with the sequence, not with the cache
+            begin = first + t - 1 - at[:, -1:]
+            slots = slots[0] - begin, slots[1] - begin
+        return attend(
+            q,
+            k,
+            v,
+            **given,
+            mask=None if mask is None else mask[:, None],
+            segments=self.asked.segments if mask is None else None,
+            positions=slots,
+            causal=True,
+            window=self.window,
+            chunk=self.chunk,
+            scale=self.scale,
+            softcap=self.softcap,
+        )
+''',
+    (CACHE, STEPWISE, ATTEND, CAUSAL, SCORED, ASKED),
+)
+SELF_ATTENTION = Helper(
+    SELF.name,
+    SELF.source.replace("CausalAttention(", "TunixAttention("),
+    (*ATTENTION.needs, ATTENTION),
+)
+IN_PLACE_OF = {
+    POSITIONS.name: PLACES,
+    CAUSAL.name: ATTENTION,
+    SCORED.name: ATTENTION,
+    SELF.name: SELF_ATTENTION,
+}

@@ -1,0 +1,304 @@
+"""The one way to write a tree. A pure function of it; no comment is lost.
+
+Kept from the author: line ends before `->`, single blank lines, comments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import assert_never
+
+from ...diagnostics import Sink
+from ...source import Source
+from .. import tree, tree_weights
+from ..expression import (
+    ARM,
+    CONDITION,
+    PATH,
+    VALUE,
+    bracketed,
+    expression,
+    has_lines,
+    quoted,
+    type_of,
+)
+from ..parse import parse
+from ..words import KEYWORDS
+from .layout import STEP, Doc, Fill, render
+
+WIDTH = 110
+
+
+def format_source(source: Source, sink: Sink) -> str | None:
+    """A text as it should be written; None where it has mistakes, which are reported."""
+    own = Sink()
+    file = parse(source, own)
+    for diagnostic in own.diagnostics:
+        sink.add(diagnostic)
+    return None if own.found else format_file(file)
+
+
+def format_file(file: tree.File) -> str:
+    """The text of a tree."""
+    lines: list[str] = []
+    before: tree.Item | None = None
+    for item in file.items:
+        if before and (item.trivia.blank or _is_tall(item) or _is_tall(before)):
+            lines.append("")
+        lines += _item(item)
+        before = item
+    if file.tail:
+        lines += ["", *file.tail] if lines else file.tail
+    return "\n".join(lines) + "\n"
+
+
+def _is_tall(item: tree.Item) -> bool:
+    return isinstance(item, tree.Definition | tree.Train | tree.Weights)
+
+
+def _item(item: tree.Item) -> Iterator[str]:
+    trivia = item.trivia
+    match item:
+        case tree.Use(names, path):
+            yield from _lines(
+                trivia, 0, f"use {_names(names)} from {quoted(path.value)}"
+            )
+        case tree.Extern():
+            yield from _lines(trivia, 0, _extern(item))
+        case tree.Defaults(calls):
+            yield from _lines(trivia, 0, ("defaults ", _listed(calls, CONDITION)))
+        case tree.Config(name, value):
+            doc = (f"config {name.id} = ", expression(value, CONDITION))
+            yield from _lines(trivia, 0, doc)
+        case tree.Generate(model):
+            yield from _lines(trivia, 0, f"generate {model.id}")
+        case tree.Definition(kind, name, params, body):
+            given = _parameters(params) if params else ""
+            yield from _lines(trivia, 0, (f"{kind} {name.id}", given, ":"))
+            yield from _body(body, STEP)
+        case tree.Train(model, body):
+            yield from _lines(trivia, 0, f"train {model.id}:")
+            yield from _body(body, STEP)
+        case tree.Weights(model, rule, body):
+            given = f" from {quoted(rule.value)}" if rule else ""
+            yield from _lines(
+                trivia, 0, f"weights {model.id}{given}{':' if body else ''}"
+            )
+            yield from _weights_body(body)
+        case _:
+            assert_never(item)
+
+
+def _extern(item: tree.Extern) -> Doc:
+    taken = (
+        _field(i) if isinstance(i, tree.Field) else _parameter(i) for i in item.taken
+    )
+    head = f"extern {quoted(item.place.value)} {item.name.id}"
+    types = _comma(type_of(written) for written in item.types)
+    return (head, bracketed("(", [*taken], ")"), " -> ", types)
+
+
+def _weights_body(body: tuple[tree_weights.WeightsLine, ...]) -> Iterator[str]:
+    for index, line in enumerate(body):
+        if index and line.trivia.blank:
+            yield ""
+        yield from _lines(line.trivia, STEP, _weights_line(line))
+
+
+def _weights_line(line: tree_weights.WeightsLine) -> Doc:
+    match line:
+        case tree_weights.Ignore(globs):
+            return f"ignore {', '.join(quoted(glob.value) for glob in globs)}"
+        case tree_weights.Lacking(prefix):
+            return f"optional {quoted(prefix.value)}"
+        case tree_weights.Rename(pairs):
+            renamed = (f"{quoted(a.value)} as {quoted(b.value)}" for a, b in pairs)
+            return f"rename {', '.join(renamed)}"
+        case tree_weights.Read(names, values):
+            return (f"config {_names(names)} = ", _listed(values, CONDITION))
+        case tree_weights.Assume(conditions):
+            return ("config require ", _listed(conditions, CONDITION))
+        case tree_weights.PassOver(keys):
+            return f"config ignore {', '.join(quoted(key.value) for key in keys)}"
+        case tree_weights.Stored(paths, values):
+            return (_listed(paths, PATH), " = ", _listed(values, ARM))
+        case _:
+            assert_never(line)
+
+
+def _parameters(parameters: tuple[tree.Parameter, ...]) -> Doc:
+    """As many on a line as there is room for."""
+    return bracketed("(", [_parameter(p) for p in parameters], ")", Fill())
+
+
+def _parameter(parameter: tree.Parameter) -> Doc:
+    if parameter.default is None:
+        return parameter.name
+    return (f"{parameter.name} = ", expression(parameter.default, ARM, inside=True))
+
+
+def _body(body: tuple[tree.Statement, ...], indent: int) -> Iterator[str]:
+    for index, statement in enumerate(body):
+        if index and statement.trivia.blank:
+            yield ""
+        yield from _statement(statement, indent)
+
+
+def _statement(statement: tree.Statement, indent: int) -> Iterator[str]:
+    match statement:
+        case tree.For(targets, iterable, body):
+            head = f"for {_names(targets)} in "
+            doc = (head, expression(iterable, CONDITION), ":")
+            yield from _lines(statement.trivia, indent, doc)
+            yield from _body(body, indent + STEP)
+        case tree.Scan(body=body):
+            yield from _lines(statement.trivia, indent, _scan_head(statement))
+            yield from _body(body, indent + STEP)
+        case tree.Optimize(name, body):
+            yield from _lines(statement.trivia, indent, f"optimize {name}:")
+            yield from _body(body, indent + STEP)
+        case tree.If():
+            yield from _choice(statement, indent)
+        case _:
+            yield from _lines(statement.trivia, indent, _simple(statement))
+
+
+def _scan_head(scan: tree.Scan) -> Doc:
+    steps: Doc = ""
+    if scan.targets:
+        steps = (f"{_names(scan.targets)} in ", _listed(scan.sources, CONDITION), " ")
+    order = " reversed" if scan.reversed else ""
+    carries = _comma(
+        (f"{carry.name} = ", expression(carry.value, ARM)) for carry in scan.carries
+    )
+    over = expression(scan.over, CONDITION)
+    return ("scan ", steps, "over ", over, order, " with ", carries, ":")
+
+
+def _choice(choice: tree.If, indent: int) -> Iterator[str]:
+    word = "if"
+    while True:
+        doc = (f"{word} ", expression(choice.condition, CONDITION), ":")
+        yield from _lines(choice.trivia, indent, doc)
+        yield from _body(choice.then, indent + STEP)
+        match choice.orelse:
+            case (tree.If() as nested,) if choice.else_trivia == tree.NO_TRIVIA:
+                choice, word = nested, "elif"
+                continue
+            case ():
+                return
+        yield from _lines(choice.else_trivia, indent, "else:")
+        yield from _body(choice.orelse, indent + STEP)
+        return
+
+
+def _simple(
+    statement: (
+        tree.Rngs
+        | tree.Declare
+        | tree.Assign
+        | tree.Require
+        | tree.Return
+        | tree.Collect
+        | tree.Evaluate
+        | tree.Metric
+        | tree.Select
+        | tree.Adapt
+        | tree.Frozen
+    ),
+) -> Doc:
+    match statement:
+        case tree.Rngs(names):
+            return f"rngs {_names(names)}"
+        case tree.Declare(keyword, fields):
+            return (f"{keyword} ", _comma(_field(field) for field in fields))
+        case tree.Assign(targets, op, value):
+            return (f"{_names(targets)} {op} ", expression(value, VALUE))
+        case tree.Require(condition, message):
+            note = f", {quoted(message)}" if message is not None else ""
+            return ("require ", expression(condition, CONDITION), note)
+        case tree.Return(values, ()):
+            return ("return ", _listed(values, VALUE))
+        case tree.Return(values, names):
+            return _outputs(values, names)
+        case tree.Collect(name, value):
+            return (f"collect {name} = ", expression(value, VALUE))
+        case tree.Evaluate(value):
+            return _evaluate(value)
+        case tree.Metric(name, value):
+            return (f"metric {name} = ", expression(value, VALUE))
+        case tree.Select(keyword, paths):
+            return (f"{keyword} ", _listed(paths, PATH))
+        case tree.Adapt(adapter, paths):
+            call = expression(adapter, VALUE)
+            return ("adapt ", call, " on ", _listed(paths, PATH))
+        case tree.Frozen(name, value):
+            return (f"frozen {name} = ", expression(value, VALUE))
+        case _:
+            assert_never(statement)
+
+
+def _outputs(values: tuple[tree.Expr, ...], names: tuple[tree.Name, ...]) -> Doc:
+    """Named outputs: on the line, else in parentheses, one on each."""
+    within = not any(has_lines(value) for value in values)
+    docs: list[Doc] = [
+        (f"{name.id}=", expression(value, VALUE, inside=within))
+        for name, value in zip(names, values, strict=True)
+    ]
+    return (
+        "return ",
+        bracketed("(", docs, ")", needed=False) if within else _comma(docs),
+    )
+
+
+def _evaluate(value: tree.Expr) -> Doc:
+    """A word that may begin a statement is put into parentheses where it would."""
+    match value:
+        case tree.Name(id) if id in KEYWORDS:
+            return f"({id})"
+        case tree.Assertion(tree.Name(id), type) if id in KEYWORDS:
+            return (f"({id}) : ", type_of(type))
+        case _:
+            return expression(value, VALUE)
+
+
+def _field(field: tree.Field) -> Doc:
+    typed = (f"{field.name}: ", type_of(field.type))
+    if field.default is None:
+        return typed
+    return (typed, " = ", expression(field.default, ARM))
+
+
+def _names(names: Iterable[tree.Name]) -> str:
+    return ", ".join(name.id for name in names)
+
+
+def _listed(values: Iterable[tree.Expr], level: int) -> Doc:
+    return _comma(expression(value, level) for value in values)
+
+
+def _comma(docs: Iterable[Doc]) -> Doc:
+    parts: list[Doc] = []
+    for doc in docs:
+        parts += [", ", doc] if parts else [doc]
+    return tuple(parts)
+
+
+def _lines(trivia: tree.Trivia, indent: int, doc: Doc) -> Iterator[str]:
+    """A statement between its comments."""
+    margin = " " * indent
+    for comment in trivia.above:
+        yield margin + comment if comment else ""
+    if not trivia.after:
+        yield margin + render(doc, indent, WIDTH)
+        return
+    text = f"{margin}{render(doc, indent, WIDTH)}  {trivia.after}"
+    if not _fits(text):  # the comment needs room of its own, if there is any
+        room = WIDTH - len(trivia.after) - 2
+        shorter = f"{margin}{render(doc, indent, room)}  {trivia.after}"
+        text = shorter if _fits(shorter) else text
+    yield text
+
+
+def _fits(text: str) -> bool:
+    return max(map(len, text.split("\n"))) <= WIDTH

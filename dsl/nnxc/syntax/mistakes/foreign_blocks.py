@@ -1,0 +1,66 @@
+"""Statements with bodies that other languages have: one mistake each, body and all."""
+
+from __future__ import annotations
+
+from ...diagnostics import Diagnostic, Label
+from ...source import Source, Span
+from ..lines import Line
+from ..tokens import Token
+
+_CHOICES = ("match", "switch")
+_HELP = {
+    **dict.fromkeys(_CHOICES, "choose with `if`, `elif` and `else`"),
+    "do": "write `for i in range(n):`",
+    "repeat": "write `for i in range(n):`, or stack: `Block(...) * n`",
+    "unless": "write `if not condition:`",
+    "until": "write `for i in range(n):`",
+    "forward": "a block is its computation: write these lines without it",
+    "call": "a block is its computation: write these lines without it",
+    "setup": "layers are written where they are applied: write these lines without it",
+}
+
+
+def begins(line: Line) -> bool:
+    """Whether a line opens such a statement."""
+    if [token.text for token in line.tokens[:2]] == ["if", "__name__"]:
+        return True
+    tokens = line.tokens[_start(line) :]
+    if tokens[0].text not in _HELP or len(tokens) < 3:
+        return False
+    follows, last = tokens[1], tokens[-2]
+    opens = line.opaque or last.kind == "COLON"
+    value = ("NAME", "STRING", "INT", "LPAR", "COLON")
+    return opens and follows.kind in value and not _names_something(tokens)
+
+
+def _start(line: Line) -> int:
+    """Where such a statement begins in a line: elsewhere a choice may be a value as well."""
+    for at, before in ((2, "ASSIGN"), (1, "RETURN")):
+        tokens = line.tokens[at - 1 : at + 1]
+        if len(tokens) == 2 and tokens[0].kind == before and tokens[1].text in _CHOICES:
+            return at
+    return 0
+
+
+def _names_something(tokens: list[Token]) -> bool:
+    return any(token.kind == "ASSIGN" for token in tokens[:3])
+
+
+def goes_on(line: Line, head: Line) -> bool:
+    """Whether a line beside a statement belongs to it still."""
+    closes = len(line.tokens) == 1 and line.opaque  # `}`
+    inner = line.word in ("case", "default") and (
+        head.tokens[_start(head)].text in _CHOICES
+    )
+    return line.indent == head.indent and (closes or inner)
+
+
+def explained(source: Source, line: Line) -> Diagnostic:
+    word = line.tokens[_start(line)]
+    if word.text == "if":
+        label = Label(Span(source, line.tokens[1].start, line.tokens[1].end))
+        help = "a spec is not run: leave it out"
+        return Diagnostic("N122", "`__name__` is Python", label, help=help)
+    message = f"there is no statement `{word.text}`"
+    label = Label(Span(source, word.start, word.end))
+    return Diagnostic("N122", message, label, help=_HELP[word.text])

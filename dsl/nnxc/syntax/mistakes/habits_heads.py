@@ -1,0 +1,73 @@
+"""Heads of scans, configs and definitions as people write them out of habit."""
+
+from __future__ import annotations
+
+import re
+
+from ...diagnostics import Advice, Diagnostic, Fix
+from ...source import Span
+from .fault import Fault
+
+_REVERSED = (
+    re.compile(r"scan (?P<x>.+?) in reversed\((?P<over>.+)\) over (?P<axis>\S+) with "),
+    re.compile(r"scan (?P<x>.+?) in (?P<over>.+?) reversed over (?P<axis>\S+) with "),
+    re.compile(
+        r"scan (?P<x>.+?) in (?P<over>.+?) over reversed\((?P<axis>\S+)\) with "
+    ),
+    re.compile(
+        r"scan (?P<x>.+?) in (?P<over>.+?) over (?P<axis>[^\s,]+),? *"
+        r"(?:reversed?|backwards?)(?: *= *[Tt]rue)?,? with "
+    ),
+)
+
+
+def scan_backwards(fault: Fault) -> Diagnostic | None:
+    """`scan xt in reversed(x) over T with ...`: the word stands behind the axis."""
+    if fault.first.kind != "SCAN":
+        return None
+    line = fault.rest(fault.first)
+    found = next((m for form in _REVERSED if (m := form.match(line.text))), None)
+    if found is None:
+        return None
+    text = f"scan {found['x']} in {found['over']} over {found['axis']} reversed with "
+    place = Span(fault.source, line.start, line.start + found.end())
+    advice: Advice = {"help": f"write `{text.strip()} ...`", "fix": Fix(place, text)}
+    return fault.report("N120", f"unexpected `{fault.token.text}`", advice)
+
+
+def nameless_config(fault: Fault) -> Diagnostic | None:
+    """`config Net(d=16)`, `config big Net(d=16)`."""
+    if fault.first.kind != "CONFIG" or not fault.accepts("ASSIGN"):
+        return None
+    if fault.kind == "LPAR" and fault.before and fault.before.text[:1].isupper():
+        place = fault.span(fault.before)
+        text = f"big = {fault.before.text}"
+        shown = f"config {text}{fault.rest(fault.token).text}"
+        why = f"a choice has a name: write `{shown}`"
+        advice: Advice = {"help": why, "fix": Fix(place, text)}
+        return fault.report("N120", "missing name", advice)
+    if fault.kind == "NAME":
+        gap = Span(fault.source, fault.token.start, fault.token.start)
+        advice = {"help": "write `=` before it", "fix": Fix(gap, "= ")}
+        return fault.report("N120", "missing `=`", advice)
+    return None
+
+
+def keyword_gets_value(fault: Fault) -> Diagnostic | None:
+    """`model = Sequential(...)`, `config = {...}`: such a word begins a definition."""
+    if fault.kind != "ASSIGN" or fault.failure.index != 1:
+        return None
+    word = fault.first.text
+    forms = {
+        "model": "a model is a definition: `model Net(...):`, its lines below",
+        "block": "a block is a definition: `block Name(...):`, its lines below",
+        "config": "a config is a choice: `config big = Net(d=16)`",
+        "train": "a training is a section: `train Net:`, its lines below",
+        "weights": 'weights are a section: `weights Net from "net.{path}":`',
+        "generate": "write `generate Net`",
+        "defaults": "write `defaults Linear(bias=false)`",
+    }
+    if word not in forms or fault.first.kind != word.upper():
+        return None
+    message = f"`{word}` is a keyword and no name"
+    return fault.report("N124", message, forms[word], at=fault.first)

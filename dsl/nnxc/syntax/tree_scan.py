@@ -1,0 +1,45 @@
+"""The nodes of `scan`; see `tree`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..record import Record, field
+from ..source import NOWHERE, Span
+from .formatting.trivia import NO_TRIVIA, Trivia
+
+if TYPE_CHECKING:
+    from . import tree
+
+
+class Carry(Record):
+    """`name = value` in the head of a scan: what a step hands to the next, and its beginning."""
+
+    name: str
+    value: tree.Expr
+    span: Span = field(default=NOWHERE, compare=False)
+    name_span: Span = field(default=NOWHERE, compare=False)
+
+
+class Scan(Record):
+    """`scan targets in sources over axis with carries:`, the steps last to first if `reversed`.
+    `over` is the axis, or without sources the number of steps."""
+
+    targets: tuple[tree.Name, ...]
+    sources: tuple[tree.Expr, ...]
+    over: tree.Expr
+    reversed: bool
+    carries: tuple[Carry, ...]
+    body: tuple[tree.Statement, ...]
+    span: Span = field(default=NOWHERE, compare=False)
+    trivia: Trivia = NO_TRIVIA
+
+
+class Collect(Record):
+    """`collect name = value` in a scan: the values of all steps."""
+
+    name: str
+    value: tree.Expr
+    span: Span = field(default=NOWHERE, compare=False)
+    name_span: Span = field(default=NOWHERE, compare=False)
+    trivia: Trivia = NO_TRIVIA
