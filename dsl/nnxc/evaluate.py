@@ -7,10 +7,9 @@ evaluation ends soon, with a value or a typed error. Knows `ir` and `dims`.
 
 from __future__ import annotations
 
-import math
 import operator
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeAlias, assert_never
+from collections.abc import Callable, Mapping
+from typing import Any, assert_never
 
 from . import ir
 from .dims import (
@@ -25,32 +24,22 @@ from .dims import (
     floordiv,
     func,
     power,
-    product,
     symbol,
 )
-from .ops.base import Op
-
-Value: TypeAlias = Any
-MAX_ITEMS = 100_000
-MAX_BITS = 2048
-MAX_TEXT = 10_000
-
-
-class EvaluationError(Exception):
-    """A static value that cannot be; the message is a clause without an end mark."""
-
-
-class TooMuch(EvaluationError):
-    """A value that is too large to work with."""
-
-
-class Absent(EvaluationError):
-    """`none`, where something is computed with a value."""
-
-
-class Undecided(Exception):
-    """The value depends on what only a call knows."""
-
+from .ir.static_functions import STATIC_FUNCTIONS
+from .ir.static_values import (
+    MAX_BITS,
+    MAX_ITEMS,
+    MAX_TEXT,
+    Absent,
+    EvaluationError,
+    TooMuch,
+    Undecided,
+    Value,
+    plain,
+    sequence,
+    show,
+)
 
 # ---------------------------------------------------------------------- sizes
 
@@ -91,7 +80,7 @@ def _resolve_atom(atom: str | Func, env: Mapping[str, Value]) -> Dim:
         case "index", (values, position):
             return _index_atom(values, position, env)
         case "len", (Dim(name=str(name)),) if name in env:
-            return const(len(_sequence(env[name], name)))
+            return const(len(sequence(env[name], name)))
         case "if", (then, condition, orelse) if (
             chosen := resolve(condition, env).value
         ) is not None:
@@ -109,7 +98,7 @@ def _index_atom(values: Dim, position: Dim, env: Mapping[str, Value]) -> Dim:
     name, place = values.name, resolve(position, env)
     if name is None or name not in env or place.value is None:
         return func("index", values, place)
-    item = _item(_sequence(env[name], name), place.value)
+    item = _item(sequence(env[name], name), place.value)
     return _whole(item, f"{name}[{place}]")
 
 
@@ -127,27 +116,6 @@ def _whole(value: Value, name: str) -> Dim:
 
 
 # --------------------------------------------------------------------- values
-
-
-def show(value: Value) -> str:
-    """A value as a spec would write it, cut where it is long."""
-    match value:
-        case None:
-            return "none"
-        case bool():
-            return str(value).lower()
-        case str():
-            text = '"' + value + '"'
-        case tuple():
-            shown = [show(v) for v in value[:8]] + ["..."] * (len(value) > 8)
-            text = f"[{', '.join(shown)}]"
-        case int() if value.bit_length() > MAX_BITS:
-            return "a huge number"
-        case Op(name=name):
-            return name
-        case _:
-            text = str(value)
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def evaluate(
@@ -170,7 +138,7 @@ def evaluate(
         case ir.Ref(name):
             return env[name] if name in env else symbol(name)
         case ir.Size(dim):
-            return _plain(resolve(dim, env))
+            return plain(resolve(dim, env))
         case ir.StaticUnary(op, operand):
             return _unary(op, value_of(operand))
         case ir.StaticBinary("and", left, right):
@@ -186,10 +154,10 @@ def evaluate(
         case ir.StaticList(items):
             return tuple(value_of(item) for item in items)
         case ir.StaticIndex(values, index):
-            return _item(_sequence(value_of(values), "this value"), value_of(index))
+            return _item(sequence(value_of(values), "this value"), value_of(index))
         case ir.StaticSlice(values, start, stop, step):
             bounds = [None if b is None else value_of(b) for b in (start, stop, step)]
-            return _part(_sequence(value_of(values), "this value"), bounds)
+            return _part(sequence(value_of(values), "this value"), bounds)
         case ir.Given(name):
             return given(name)
         case ir.Function(op):
@@ -206,17 +174,6 @@ def truth(value: Value) -> bool:
     if isinstance(value, Dim):
         raise Undecided
     return bool(value)
-
-
-def _plain(dim: Dim) -> Value:
-    return dim if dim.value is None else dim.value
-
-
-def _sequence(value: Value, name: str) -> tuple[Value, ...]:
-    if isinstance(value, tuple):
-        return value
-    kind = Absent if value is None else EvaluationError
-    raise kind(f"{name} is {show(value)}, not a list")
 
 
 def _item(items: tuple[Value, ...], index: Value) -> Value:
@@ -266,7 +223,7 @@ def _binary(op: str, left: Value, right: Value) -> Value:
     if op == "in":
         return any(
             truth(_binary("==", left, item))
-            for item in _sequence(right, "what is right of `in`")
+            for item in sequence(right, "what is right of `in`")
         )
     if isinstance(left, Dim) or isinstance(right, Dim):
         return _over_axes(op, left, right)
@@ -331,7 +288,7 @@ def _of_sizes(op: str, left: Value, right: Value) -> Value:
     if not isinstance(left, (Dim, int)) or not isinstance(right, (Dim, int)):
         raise TypeError
     if op in _ARITHMETIC:
-        return _plain(_ARITHMETIC[op](as_dim(left), as_dim(right)))
+        return plain(_ARITHMETIC[op](as_dim(left), as_dim(right)))
     return _compared(op, as_dim(left), as_dim(right))
 
 
@@ -349,82 +306,16 @@ def _compared(op: str, left: Dim, right: Dim) -> bool:
 # ------------------------------------------------------------------ functions
 
 
-def _range(*bounds: Value) -> tuple[int, ...]:
-    numbers = range(*bounds)
-    # len() itself overflows on a range that is long enough.
-    span = abs(numbers.stop - numbers.start) // abs(numbers.step)
-    if span > MAX_ITEMS:
-        raise TooMuch("this range is too long")
-    return tuple(numbers)
-
-
-def _enumerate(values: Value, start: int = 0) -> tuple[Value, ...]:
-    return tuple(enumerate(_sequence(values, "the argument of `enumerate`"), start))
-
-
-def _zip(*lists: Value) -> tuple[Value, ...]:
-    sequences = [_sequence(v, "an argument of `zip`") for v in lists]
-    if len({len(s) for s in sequences}) > 1:
-        lengths = " and ".join(str(len(s)) for s in sequences)
-        raise EvaluationError(f"`zip` needs lists of one length; these have {lengths}")
-    return tuple(zip(*sequences, strict=True))
-
-
-def _divisible(value: Value, by: Value, least: Value | None = None) -> int:
-    """The nearest multiple, but at least `least` and no less than nine tenths of the value."""
-    near: int = max(by if least is None else least, int(value + by / 2) // by * by)
-    return near if near >= 0.9 * value else near + by
-
-
-_FUNCTIONS: Mapping[str, Callable[..., Value]] = {
-    "range": _range,
-    "enumerate": _enumerate,
-    "zip": _zip,
-    "reversed": lambda values: tuple(reversed(values)),
-    "len": len,
-    "min": min,
-    "max": max,
-    "sum": sum,
-    "prod": math.prod,
-    "abs": abs,
-    "int": int,
-    "float": float,
-    "round": round,
-    "sqrt": math.sqrt,
-    "log": math.log,
-    "log2": math.log2,
-    "exp": math.exp,
-    "divisible": _divisible,
-    "ceil": math.ceil,
-    "floor": math.floor,
-}
-
-
 def _call(name: str, args: list[Value]) -> Value:
-    if any(_has_axis(a) for a in args):
-        return _call_over_axes(name, args)
-    return _computed(name, lambda: _FUNCTIONS[name](*args), *args)
+    function = STATIC_FUNCTIONS[name]
+    over_axes = any(_has_axis(a) for a in args)
+    compute = function.over_axes if over_axes else function.compute
+    if compute is None:
+        raise Undecided
+    return _computed(name, lambda: compute(*args), *args)
 
 
 def _has_axis(value: Value) -> bool:
     if isinstance(value, tuple):
         return any(isinstance(v, Dim) for v in value)
     return isinstance(value, Dim)
-
-
-def _call_over_axes(name: str, args: list[Value]) -> Value:
-    match name, args:
-        case ("enumerate" | "zip" | "len" | "reversed"), _:
-            return _computed(name, lambda: _FUNCTIONS[name](*args), *args)
-        case "sum", [tuple() as items] if _are_sizes(items):
-            return _computed(name, lambda: _plain(sum(items, const(0))), *args)
-        case "prod", [tuple() as items] if _are_sizes(items):
-            dims = tuple(map(as_dim, items))
-            return _computed(name, lambda: _plain(product(dims)), *args)
-        case ("min" | "max"), _ if _are_sizes(args):
-            return _computed(name, lambda: func(name, *map(as_dim, args)), *args)
-    raise Undecided
-
-
-def _are_sizes(values: Iterable[Value]) -> bool:
-    return all(isinstance(v, (Dim, int)) for v in values)

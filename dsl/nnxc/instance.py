@@ -14,10 +14,11 @@ from typing import Final, assert_never
 
 from . import ir
 from .dims import Dim, const, symbol
-from .evaluate import EvaluationError, Undecided, Value, evaluate, resolve, show, truth
+from .evaluate import evaluate, resolve, truth
 from .instance_scope import Scope, is_empty, of_one
 from .ir.fold_static import mentions
 from .ir.fold_tensors import operands
+from .ir.static_values import EvaluationError, Undecided, Value, show
 from .nodes import (
     Built,
     Failure,

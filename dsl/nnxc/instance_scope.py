@@ -7,18 +7,9 @@ from contextlib import suppress
 
 from . import ir
 from .dims import Dim, DimError, const, symbol
-from .evaluate import (
-    Absent,
-    EvaluationError,
-    TooMuch,
-    Undecided,
-    Value,
-    evaluate,
-    resolve,
-    show,
-    truth,
-)
+from .evaluate import evaluate, resolve, truth
 from .ir.fold_static import mentions
+from .ir.static_values import Absent, EvaluationError, TooMuch, Undecided, Value, show
 from .nodes import InstanceError, TooLarge
 from .ops.base import Op
 from .record import replace

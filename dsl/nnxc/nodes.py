@@ -12,7 +12,8 @@ from typing import TypeAlias
 
 from . import ir
 from .dims import Dim, DimError, as_dim, const
-from .evaluate import Value, resolve
+from .evaluate import resolve
+from .ir.static_values import Value
 from .record import Record
 from .shapes import Axis, ListType, TensorType, like
 from .source import NOWHERE, Span

@@ -46,7 +46,6 @@ from .statements import Stmt as Stmt
 from .statements import Total as Total
 from .statements import UpdateState as UpdateState
 from .statements import Variable as Variable
-from .static import STATIC_FUNCTIONS as STATIC_FUNCTIONS
 from .static import Function as Function
 from .static import Given as Given
 from .static import Initializer as Initializer

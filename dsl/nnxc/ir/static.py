@@ -51,7 +51,7 @@ class StaticIf(Record):
 
 
 class StaticCall(Record):
-    """`range`, `enumerate`, `zip`, `len`, `min`, `max`, `sum`, `sqrt`, `log`, `int`, ...: see STATIC_FUNCTIONS."""
+    """`range`, `enumerate`, `zip`, `len`, `min`, `max`, `sum`, `sqrt`, `log`, `int`, ...: see `static_functions`."""
 
     name: str
     args: tuple[Static, ...]
@@ -120,7 +120,3 @@ Static: TypeAlias = (
     | Function
     | Initializer
 )
-STATIC_FUNCTIONS = (
-    "range", "enumerate", "zip", "len", "min", "max", "sum", "prod", "abs", "int", "float", "round",
-    "sqrt", "log", "log2", "exp", "ceil", "floor", "reversed", "divisible",
-)  # fmt: skip

@@ -14,8 +14,8 @@ from typing import Any
 from .. import ir
 from ..diagnostics import closest
 from ..dims import Dim
-from ..evaluate import Value, show
 from ..instance import config_values, instantiate
+from ..ir.static_values import Value, show
 from ..nodes import Failure, Node, WeightOf, total_of
 from ..record import Record, replace
 from ..shapes import ListType, TensorType, tensor

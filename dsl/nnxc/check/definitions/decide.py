@@ -8,9 +8,10 @@ from typing import Any
 
 from ... import ir
 from ...diagnostics import Advice, Fix, Label, Sink
-from ...evaluate import Undecided, truth
+from ...evaluate import truth
 from ...instance import Work, config_values, instantiate
 from ...instance_scope import Scope
+from ...ir.static_values import Undecided
 from ...nodes import Failure, Instance, InstanceError
 from ...source import Span
 from ..train.idle import idle

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from ...diagnostics import Sink, write
+from ...ir.static_functions import STATIC_FUNCTIONS
 from ...ops import MODEL_OPS
 from ...ops.base import Call, Input, Kind, Op, Origin
 from ...ops.base import Param as OpParam
@@ -14,7 +15,6 @@ from ...syntax import tree
 from ..arguments import types
 from ..context import Context
 from ..dispatch import DISPATCH
-from ..expressions import static_calls
 from ..values import Fault
 from .declarations import check_name, input_
 from .extern_shapes import Declared, rule_of
@@ -83,7 +83,7 @@ def _options(node: tree.Extern) -> list[tree.Parameter]:
 
 def _check_own_name(ctx: Context, name: tree.Name) -> None:
     check_name(ctx, name.id, name.span)
-    if name.id in static_calls.ARITY:
+    if name.id in STATIC_FUNCTIONS:
         ctx.fail(
             "N203",
             f"`{name.id}` is a function of sizes",

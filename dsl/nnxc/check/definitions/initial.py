@@ -5,6 +5,7 @@ from __future__ import annotations
 from ... import ir
 from ...ir.fold_static import asks_given
 from ...ir.fold_tensors import walk
+from ...ir.static_functions import STATIC_FUNCTIONS
 from ...ops import INITIALIZERS
 from ...shapes import TensorType, is_float
 from ...syntax import tree
@@ -12,7 +13,6 @@ from ..arguments import types
 from ..arguments.converters import initializer
 from ..arguments.wrong_kind import NUMBERS
 from ..context import Context
-from ..expressions.static_calls import ARITY
 from ..values import Bad, Fault, Static, Tensor
 
 
@@ -84,7 +84,9 @@ def _names_an_initializer(ctx: Context, node: tree.Expr) -> bool:
         case tree.Name(name) | tree.Call(tree.Name(name)):
             if name in INITIALIZERS:
                 return True
-            return not (name in ctx.scope or name in ctx.functions or name in ARITY)
+            return not (
+                name in ctx.scope or name in ctx.functions or name in STATIC_FUNCTIONS
+            )
     return False
 
 

@@ -7,6 +7,7 @@ from typing import assert_never
 
 from ... import ir
 from ...diagnostics import Advice, Label, write
+from ...ir.static_functions import STATIC_FUNCTIONS
 from ...ops.base import Op
 from ...shapes import TensorType
 from ...source import Span
@@ -108,7 +109,7 @@ def _may_be_applied(value: Value) -> bool:
 
 
 def _is_static(ctx: Context, func: tree.Name, args: Iterable[tree.Arg]) -> bool:
-    if func.id not in static_calls.ARITY or func.id in (*ctx.scope, *ctx.partial):
+    if func.id not in STATIC_FUNCTIONS or func.id in (*ctx.scope, *ctx.partial):
         return False
     if func.id not in ctx.functions:
         return True

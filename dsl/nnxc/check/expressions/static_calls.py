@@ -7,6 +7,7 @@ from typing import Final
 
 from ... import ir
 from ...dims import Dim, const, func, symbol
+from ...ir.static_functions import STATIC_FUNCTIONS
 from ...ops.base import Kind
 from ...record import replace
 from ...source import Span
@@ -20,7 +21,7 @@ from ..values import Static, number
 def call(ctx: Context, name: str, args: tuple[Static, ...], span: Span) -> Static:
     """A static function: `len(widths)`, `min(a, b)`, `int(x)`, `sqrt(d)`, `range(n)`."""
     node = ir.StaticCall(name, tuple(a.node for a in args))
-    low, high = ARITY[name]
+    low, high = STATIC_FUNCTIONS[name].fewest, STATIC_FUNCTIONS[name].most
     if not low <= len(args) <= high:
         expected = str(low) if low == high else f"{low} to {high}"
         many = "argument" if expected == "1" else "arguments"
@@ -63,30 +64,6 @@ def call(ctx: Context, name: str, args: tuple[Static, ...], span: Span) -> Stati
 
 
 CONSTANTS: Final = {"pi": math.pi}
-
-
-ARITY = {
-    "range": (1, 3),
-    "enumerate": (1, 1),
-    "zip": (2, 8),
-    "reversed": (1, 1),
-    "len": (1, 1),
-    "min": (1, 8),
-    "max": (1, 8),
-    "sum": (1, 1),
-    "prod": (1, 1),
-    "abs": (1, 1),
-    "int": (1, 1),
-    "float": (1, 1),
-    "round": (1, 1),
-    "divisible": (2, 3),
-    "ceil": (1, 1),
-    "floor": (1, 1),
-    "sqrt": (1, 1),
-    "log": (1, 1),
-    "log2": (1, 1),
-    "exp": (1, 1),
-}
 
 
 def need_list(ctx: Context, value: Static, name: str, span: Span) -> None:

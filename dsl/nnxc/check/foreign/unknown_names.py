@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from ...diagnostics import Advice, closest, meant, write
+from ...ir.static_functions import STATIC_FUNCTIONS
 from ...ops import ALL
 from ...syntax import tree
 from ...syntax.words import CONSTANTS
 from ..context import Context
 from ..definitions.naming import is_camel
-from ..expressions import static_calls
 from ..values import Applied, Binding, ModelRef
 from . import native, tables
 
@@ -38,7 +38,7 @@ def unknown_name(ctx: Context, node: tree.Name) -> None:
             _scores(ctx, node, held.value)
     if close is None:
         _out_of_place(ctx, node)
-        pool += [*static_calls.ARITY, *ctx.later, *CONSTANTS.values()]
+        pool += [*STATIC_FUNCTIONS, *ctx.later, *CONSTANTS.values()]
         close = closest(node.id, pool)
     ctx.meant(close)
     ctx.fail(

@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from ... import ir
 from ...diagnostics import Advice, write
+from ...ir.static_functions import STATIC_FUNCTIONS
 from ...ops.base import Kind
 from ...ops.functions.activations import ACTIVATION
 from ...record import replace
@@ -23,7 +24,7 @@ _OPERATORS = (
     *("+", "-", "*", "/", "//", "%", "or", "and"),
     *("==", "!=", "<", "<=", ">", ">="),
 )
-_FUNCTIONS = frozenset(ir.STATIC_FUNCTIONS) - {"range", "enumerate", "zip", "reversed"}
+_FUNCTIONS = {name for name, row in STATIC_FUNCTIONS.items() if not row.iterates}
 
 
 def read(

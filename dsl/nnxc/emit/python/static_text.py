@@ -8,6 +8,7 @@ from typing import assert_never
 
 from ... import ir
 from ...dims import Dim, DimError, Func, const, symbol
+from ...ir.static_functions import STATIC_FUNCTIONS
 from ...ops.base import REQUIRED, Call, Op, Param
 from . import text as t
 from .library_calls import fill
@@ -21,8 +22,6 @@ _ARITHMETIC: dict[str, Callable[[Dim, Dim], Dim]] = {
     "//": operator.floordiv,
     "%": operator.mod,
 }
-_ITERATORS = ("range", "enumerate", "zip", "reversed")
-_MATH = ("sqrt", "log", "log2", "exp", "ceil", "floor", "prod")
 
 
 def static(value: ir.Static, scope: Scope) -> Text:
@@ -45,7 +44,7 @@ def static(value: ir.Static, scope: Scope) -> Text:
         case ir.StaticCall(name, args):
             given = static if name in ("len", "reversed") else iterable
             made = static_call(name, [given(a, scope).text for a in args])
-            return Text(f"tuple({made})") if name in _ITERATORS else made
+            return Text(f"tuple({made})") if _iterates(value) else made
         case ir.StaticList(items):
             return t.tuple_of([static(i, scope).text for i in items])
         case ir.StaticIndex(inner, index):
@@ -66,9 +65,16 @@ def static(value: ir.Static, scope: Scope) -> Text:
 def iterable(value: ir.Static, scope: Scope) -> Text:
     """A static value where Python goes through it once: what makes a list need not keep it."""
     text = static(value, scope)
-    if isinstance(value, ir.StaticCall) and value.name in _ITERATORS:
+    if _iterates(value):
         return Text(text.text.removeprefix("tuple(").removesuffix(")"))
     return text
+
+
+def _iterates(value: ir.Static) -> bool:
+    if not isinstance(value, ir.StaticCall):
+        return False
+    function = STATIC_FUNCTIONS.get(value.name)
+    return function is not None and function.iterates
 
 
 def slice_of(
@@ -129,7 +135,9 @@ def static_call(name: str, args: list[str]) -> Text:
     """A function of the language over static values, or all of a list: `*widths`."""
     if name == "*":
         return Text(f"*{args[0]}")
-    return Text(f"{'math.' if name in _MATH else ''}{name}({', '.join(args)})")
+    function = STATIC_FUNCTIONS.get(name)  # or one that the module defines
+    python = name if function is None else function.python
+    return Text(f"{python}({', '.join(args)})")
 
 
 def _unary(op: str, operand: ir.Static, scope: Scope) -> Text:
