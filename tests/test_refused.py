@@ -387,3 +387,32 @@ train Net:
 def test_a_list_that_is_written_takes_nothing_further(schedule: str) -> None:
     (text,) = nnxc.compile(STEPS.format(schedule)).files.values()
     assert "dict.fromkeys((2, 4), 0.5)" in text
+
+
+MAY_ATTEND = """
+model Net(vocab = 20, d = 4, deep = {deep}):
+    input ids: int[B, T]
+    x = ids -> Embed(vocab, d)
+    if deep:
+        x = x + (x -> Attention(2, causal=true) as attention)
+    return x -> Linear(vocab) as head
+
+generate Net
+{config}"""
+
+
+@pytest.mark.parametrize(
+    ("deep", "config", "codes"),
+    [
+        ("false", "", ["N702"]),
+        ("true", "", []),
+        ("false", "config deep = Net(deep=true)", []),
+        ("false", "config wide = Net(d=8)", ["N702"]),
+    ],
+)
+def test_tunix_needs_attention_that_is_constructed(
+    deep: str, config: str, codes: list[str]
+) -> None:
+    spec = MAY_ATTEND.format(deep=deep, config=config)
+    found = nnxc.compile(spec, options=nnxc.Options(interface="tunix")).diagnostics
+    assert [d.code for d in found] == codes

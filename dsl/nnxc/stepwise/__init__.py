@@ -14,7 +14,7 @@ from .programs import logits_of as logits_of
 from .programs import stepwise as stepwise
 from .programs import time_of as time_of
 from .tunix_form import Parts as Parts
-from .tunix_form import attends as attends
+from .tunix_form import attending as attending
 from .tunix_form import for_tunix as for_tunix
 from .tunix_form import foreign as foreign
 from .tunix_form import parts_of as parts_of

@@ -53,10 +53,11 @@ def foreign(program: ir.Program) -> ir.Layer | None:
     )
 
 
-def attends(program: ir.Program) -> bool:
-    """Whether a layer keeps keys and values in Tunix's cache."""
-    new = (IN_PLACE_OF.get(helper.name) for _, helper in _stepping(program))
-    return any(helper in (ATTENTION, SELF_ATTENTION) for helper in new)
+def attending(program: ir.Program) -> list[ir.Layer]:
+    """The layers that keep keys and values in Tunix's cache."""
+    keeping = (ATTENTION, SELF_ATTENTION)
+    found = _stepping(program)
+    return [layer for layer, h in found if IN_PLACE_OF.get(h.name) in keeping]
 
 
 def _stepping(program: ir.Program) -> Iterator[tuple[ir.Layer, Helper]]:

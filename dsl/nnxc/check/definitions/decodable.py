@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from ... import ir
 from ...diagnostics import Label, Sink
+from ...instance import config_values, instantiate
+from ...nodes import Node, Values
 from ...source import Span
-from ...stepwise import attends, foreign, logits_of, parts_of, stepwise, time_of
+from ...stepwise import attending, foreign, logits_of, parts_of, stepwise, time_of
 from ...syntax import tree
 
 
@@ -64,12 +68,8 @@ def tunix_problems(program: ir.Program, start: Span, sink: Sink) -> None:
     if kept is not None:
         what = "Tunix's cache holds keys and values only"
         sink.error("N702", what, kept.span, "this keeps something else")
-    elif program.generates and not attends(stepping):
-        section = program.generates[0]
-        help = "Tunix keeps a cache for each `Attention(heads, causal=true)`"
-        sink.error(
-            "N702", f"`{section.model}` attends to nothing", section.span, help=help
-        )
+    elif program.generates:
+        _attention_problem(program, attending(stepping), sink)
     for section in program.generates:
         if parts_of(stepping.definition(section.model)) is None:
             what = (
@@ -77,3 +77,38 @@ def tunix_problems(program: ir.Program, start: Span, sink: Sink) -> None:
             )
             help = "make scores of one value: `x -> Linear(vocab)`"
             sink.error("N702", what, section.span, help=help)
+
+
+def _attention_problem(
+    program: ir.Program, layers: Sequence[ir.Layer], sink: Sink
+) -> None:
+    """Say where a model has no layer that Tunix keeps a cache for, at any values that are known."""
+    section = program.generates[0]
+    text = f"`{section.model}` attends to nothing"
+    if not layers:
+        help = "Tunix keeps a cache for each `Attention(heads, causal=true)`"
+        sink.error("N702", text, section.span, help=help)
+        return
+    spans = {layer.span for layer in layers}
+    known = [*_known_values(program, section.model)]
+    if known and not any(_has(program, section.model, v, spans) for v in known):
+        help = "give the parameters defaults, or a `config`, with which it attends"
+        where = f"{text} at the defaults"
+        sink.error("N702", where, section.span, help=help)
+
+
+def _known_values(program: ir.Program, model: str) -> Iterator[Values]:
+    """What the model is constructed with: at its defaults, where it has them, and its configs."""
+    open_ = {p.name for p in program.definition(model).params if p.default is None}
+    given = [config_values(c) for c in program.configs if c.model == model]
+    return (values for values in ({}, *given) if open_ <= values.keys())
+
+
+def _has(program: ir.Program, model: str, values: Values, spans: set[Span]) -> bool:
+    """Whether a layer that stands at one of these places is constructed."""
+
+    def inside(node: Node) -> bool:
+        found = node.span in spans or any(map(inside, node.children))
+        return node.copies > 0 and found
+
+    return inside(instantiate(program, model, values).root)
