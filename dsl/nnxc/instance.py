@@ -8,7 +8,6 @@ Work is bounded. Knows `ir`, `evaluate`, `shapes`, `dims`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from types import MappingProxyType
 from typing import Final, assert_never
 
@@ -146,8 +145,13 @@ class _Body(Scope):
         definition = self.definition
         for param in definition.params:
             self.env[param.name] = self.parameter(param, args)
-        with suppress(_Returned):
+        try:
             self.run(definition.body)
+        except _Returned:
+            pass
+        except InstanceError as error:
+            error.failures = error.failures or (*self.failures,)
+            raise
         node = Node(
             "",
             definition.name,
@@ -411,14 +415,12 @@ class _Body(Scope):
         try:
             entered = self.entered(callee, built, inputs)
         except InstanceError as error:
-            error.chain.append(built.layer.span)
+            span = built.layer.span
+            error.chain.append(span)
+            error.failures = (*self.failures, *(f.within(span) for f in error.failures))
             raise
         for failure in entered.failures:
-            self.fail(
-                Failure(
-                    failure.message, failure.span, (*failure.chain, built.layer.span)
-                )
-            )
+            self.fail(failure.within(built.layer.span))
         self.learn(expr, entered.env)
         if expr.each:
             entered = replace(entered, output=self.type(expr.type, expr.span))

@@ -87,14 +87,16 @@ class Param(Record):
     )
     optional: bool = False  # `none` may be written
     positional: bool = True
-    bounds: tuple[float, float] | None = None  # of a NUMBER, both included
+    bounds: tuple[float, float] | None = None  # of a NUMBER or a WINDOW, both included
     empty: bool = False  # of a SIZE: it may be below 1, where nothing is made of it
     # Of a SIZE that shapes weights: the parameter that it equals where it is `none`; an
     # empty text where there is none such, so that it is told apart when the spec is read.
     absent: str | None = None
 
     def beyond(self, number: object) -> str | None:
-        """What keeps a number from being within the bounds, where it is not."""
+        """What keeps a number, or one of several, from being within the bounds."""
+        if isinstance(number, (tuple, list)):
+            return next((t for t in map(self.beyond, number) if t), None)
         if self.bounds is None or not isinstance(number, (int, float)):
             return None
         low, high = self.bounds

@@ -410,7 +410,7 @@ def as_entry(param: Param) -> OpParam:
         kind,
         default,
         optional=param.optional,
-        bounds=param.bounds,
+        bounds=None if param.asked and kind is not Kind.NUMBER else param.bounds,
         empty=param.asked,
     )
 

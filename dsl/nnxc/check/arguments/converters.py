@@ -11,7 +11,7 @@ from ...dims import Dim, const, func, symbol
 from ...ops import INITIALIZERS
 from ...ops.base import Kind
 from ...ops.base import Param as OpParam
-from ...record import Record
+from ...record import Record, replace
 from ...shapes import DTYPES, TensorType
 from ...source import Span
 from ...syntax import tree
@@ -34,6 +34,7 @@ def _size(ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any) -> Co
     if not isinstance(value, Static) or value.flavor not in ("int", "unknown"):
         wrong(ctx, p, node, value)
     static, dim = named_size(ctx, value, p.name, node.span)
+    _counted(ctx, p, value, dim, node.span)
     if p.kind is Kind.SIZE:
         if not p.empty:
             types.positive(ctx, dim, node.span)
@@ -46,13 +47,14 @@ def _size(ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any) -> Co
 def _sizes(
     ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any
 ) -> Converted:
-    single = OpParam(p.name, Kind.SIZE if p.kind is Kind.SIZES else Kind.INT)
+    kind = Kind.SIZE if p.kind is Kind.SIZES else Kind.INT
+    single = OpParam(p.name, kind, bounds=p.bounds)
     if isinstance(value, Static) and value.flavor == "list" and value.items:
         parts = [_size(ctx, single, node, item, None) for item in value.items]
         return ir.StaticList(tuple(s for s, _ in parts)), tuple(d for _, d in parts)
     if isinstance(value, Static) and value.value == () and p.kind is Kind.INTS:
         return ir.StaticList(()), ()
-    static, dim = _size(ctx, OpParam(p.name, single.kind), node, value, None)
+    static, dim = _size(ctx, single, node, value, None)
     return static, (dim,)
 
 
@@ -76,6 +78,19 @@ def _in_bounds(ctx: Context, p: OpParam, value: Static, span: Span) -> None:
         percent = p.bounds == (0, 1) and 1 < number <= 100 and value.known
         advice = write(span, f"{number / 100:g}") if percent else {}
         ctx.fail("N305", text, span, label, **advice)
+
+
+def _counted(ctx: Context, p: OpParam, value: Static, dim: Dim, span: Span) -> None:
+    """A whole number within bounds, as those of windows and their steps are. What parameters have
+    by default is left to `decide`: a condition may rule it out."""
+    if p.bounds is None:
+        return
+    if (text := p.beyond(dim.value)) is not None:
+        ctx.fail("N305", text, span, f"this is {dim.value}")
+    if p.bounds[0] >= 1:
+        demand_sizes(ctx, dim, span)
+    elif value.param is not None:
+        value.param.bounds = _both(p.bounds, value.param.bounds or p.bounds)
 
 
 def _both(one: tuple[float, float], other: tuple[float, float]) -> tuple[float, float]:
@@ -124,9 +139,11 @@ def _window(
         wrong(ctx, p, node, value)
     if p.choices and value.flavor == "text":
         return _text(ctx, p, node, value, None)
+    if value.flavor == "window" and value.param is not None and p.bounds:
+        value.param.bounds = _both(p.bounds, value.param.bounds or p.bounds)
     if value.flavor == "window" and value.known:
         for n in value.value:
-            types.positive(ctx, const(n), node.span)
+            _counted(ctx, p, value, const(n), node.span)
         return value.node, tuple(const(n) for n in value.value)
     if (
         value.flavor == "window"
@@ -137,11 +154,12 @@ def _window(
     if value.flavor == "window" and value.param is not None:
         return value.node, OpenWindow(value.param)
     if value.flavor == "list":
-        return _sizes(ctx, OpParam(p.name, Kind.SIZES), node, value, None)
+        return _sizes(ctx, replace(p, kind=Kind.INTS), node, value, None)
     number = value.flavor == "float" and value.param is not None
     if value.flavor not in ("int", "unknown") and not number:
         wrong(ctx, p, node, value)
     static, dim = named_size(ctx, value, p.name, node.span)
+    _counted(ctx, p, value, dim, node.span)
     return static, (dim,)
 
 

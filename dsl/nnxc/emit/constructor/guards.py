@@ -6,13 +6,14 @@ checked before it is computed, so that it is one ValueError that says which argu
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from ... import ir
 from ...dims import Dim, const, func, symbol
-from ...ir.asked import elements_in, may_be_none
+from ...ir.asked import elements_in
 from ...ir.fold_statements import expressions, statements
-from ...ir.fold_static import alternatives, givens, mentions
+from ...ir.fold_static import givens, mentions
 from ...ops.base import Kind, Op, Param
 from ...record import replace
 from ...source import Span
@@ -39,7 +40,6 @@ class _Guards(Needs):
         sizes = [p for p in params if p.kind is Kind.SIZE]
         self.own = [p.name for p in sizes if not (p.optional or p.asked)]
         self.locals: set[str] = set()
-        self.absent = may_be_none(self.definition)
         self.named: dict[Dim, Dim] = {}  # sizes that locals stand for
         # Numbers, and sizes that conditions ask for: where they are sizes, their uses tell.
         self.loose = {
@@ -48,10 +48,10 @@ class _Guards(Needs):
             if p.name not in self.own and (p.asked or not p.optional)
             if self.definition.is_model or (p.kind is Kind.SIZE and p.asked)
         }
-        self.rates = rates.own(self.definition)
         self.own_lists = signature.sized - {p.name for p in params if p.asked}
         self.elements = elements_in(self.definition)
         least = {p.name: 0.0 if p.asked else 1.0 for p in sizes}
+        least |= {n: low for n, (low, _) in rates.own(self.definition).items()} | least
         least |= dict.fromkeys(self.definition.inferred, 1.0)
         windows = {p.name for p in params if p.kind is Kind.WINDOW}
         bounds = Bounds(least, signature.sized | windows)
@@ -91,7 +91,9 @@ class _Guards(Needs):
         least: ir.Static = refs[0] if len(refs) == 1 else ir.StaticCall("min", refs)
         most: ir.Static = refs[0] if len(refs) == 1 else ir.StaticCall("max", refs)
         condition = rates.within(least, most, bounds)
-        what = names[0] if len(names) == 1 else "rates"
+        what = "rates" if len(names) > 1 else names[0]
+        if len(names) > 1 and bounds[1] == math.inf:
+            what = f"{', '.join(names[:-1])} and {names[-1]}"
         return self.guard(condition, rates.said(what, bounds), self.definition.span)
 
     def body(self, body: Sequence[ir.Stmt]) -> Iterator[ir.Stmt]:
@@ -291,7 +293,7 @@ class _Guards(Needs):
                 callee = layer.callee
                 entry = callee if isinstance(callee, str) else callee.name
                 what = f"the {name} of {entry}"
-                self.rate(value, param.bounds, what, layer.span)
+                self.within(value, param.bounds, what, layer.span)
         for dim in sizes_of(layer):
             self.size(dim, layer.span)
         if layer.count is not None:
@@ -304,22 +306,6 @@ class _Guards(Needs):
         if isinstance(callee, Op):
             return callee.params
         return self.known[callee].definition.params
-
-    def rate(
-        self, value: ir.Static, bounds: rates.Limits, what: str, span: Span
-    ) -> None:
-        """A number between bounds."""
-        if isinstance(value, ir.StaticIf):
-            for part, holds in ((value.then, True), (value.orelse, False)):
-                with self.only(value.condition, holds):
-                    self.rate(part, bounds, what, span)
-        elif not rates.keeps(value, bounds, self.rates):
-            condition = rates.within(value, value, bounds)
-            if isinstance(value, ir.Ref) and value.name in self.absent:
-                none = ir.StaticBinary("==", value, ir.Literal(None))
-                condition = ir.StaticBinary("or", none, condition)
-            what = self.words.of(value) if isinstance(value, ir.Ref) else what
-            self.need(condition, rates.said(what, bounds), span)
 
     def size(self, dim: Dim, span: Span) -> None:
         """A size that is at least 1."""
@@ -337,16 +323,19 @@ class _Guards(Needs):
                 condition = ir.StaticBinary("or", none, condition)
             self.need(condition, f"{self.words.size(dim)} must be at least 1", span)
 
-    def is_optional(self, value: ir.Static) -> bool:
-        """Whether a value may be none."""
-        return any(
-            (
-                found.name in self.absent
-                if isinstance(found, ir.Ref)
-                else found == ir.Literal(None)
-            )
-            for found in alternatives(value)
-        )
+    def is_optional(
+        self, value: ir.Static, there: frozenset[str] = frozenset()
+    ) -> bool:
+        """Whether a value may be none; the names that are `there` are not."""
+        match value:
+            case ir.StaticIf(condition, then, orelse):
+                return any(
+                    self.is_optional(side, there | _present(condition, holds))
+                    for side, holds in ((then, True), (orelse, False))
+                )
+            case ir.Ref(name):
+                return name in self.absent - there
+        return value == ir.Literal(None)
 
 
 def _present(condition: ir.Static, holds: bool) -> set[str]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from ... import ir
 from ...dims import Dim, Func, const, func, symbol
+from ...ir.asked import may_be_none
 from ...ir.fold_tensors import operands
 from ...ops.base import Kind
 from ...source import Span
+from . import rates
 from .bounds import Bounds, computed_in, size_of
 from .spec_words import Words
 
@@ -30,6 +33,8 @@ class Needs:
     def __init__(self, definition: ir.Definition, bounds: Bounds):
         self.bounds = bounds
         self.words = Words(definition)
+        self.rates = rates.own(definition)
+        self.absent = may_be_none(definition)
         self.params = {p.name for p in definition.params}
         self.lists = {p.name for p in definition.params if p.kind in _LISTS}
         self.counters: dict[str, Dim] = {}  # of loops around, whose end is known
@@ -54,9 +59,13 @@ class Needs:
                 return
             case ir.Scalar(value, span=span):
                 self.value(value, span)
-            case ir.OpCall(args=args, span=span):
-                for _, value in args:
+            case ir.OpCall(op, args=args, span=span):
+                for name, value in args:
                     self.value(value, span)
+                    param = op.param(name)
+                    if param and param.bounds:
+                        what = f"the {name} of {op.name}"
+                        self.within(value, param.bounds, what, span)
             case ir.Subscript(items=items, span=span):
                 for item in items:
                     self.item(item, span)
@@ -153,6 +162,34 @@ class Needs:
                 self.need(condition, text, span)
             case ("min" | "max"), (ir.Ref(values),):
                 self.long_enough(values, const(1), span)
+
+    def within(
+        self, value: ir.Static, bounds: rates.Limits, what: str, span: Span
+    ) -> None:
+        """A number, or each of several, is between bounds."""
+        match value:
+            case ir.StaticIf(condition, then, orelse):
+                for part, holds in ((then, True), (orelse, False)):
+                    with self.only(condition, holds):
+                        self.within(part, bounds, what, span)
+                return
+            case ir.StaticList(items):
+                for item in items:
+                    self.within(item, bounds, what, span)
+                return
+            case ir.Ref(name) if name in self.bounds.sized:
+                return
+            case ir.Literal(str() | tuple()):
+                return
+        enough = bounds[1] == math.inf and self.bounds.least_of(value) >= bounds[0]
+        if not enough and not rates.keeps(value, bounds, self.rates):
+            condition = rates.within(value, value, bounds)
+            if isinstance(value, ir.Ref) and value.name in self.absent:
+                none = ir.StaticBinary("==", value, ir.Literal(None))
+                condition = ir.StaticBinary("or", none, condition)
+            if isinstance(value, ir.Ref) and value.name in self.params:
+                what = self.words.of(value)
+            self.need(condition, rates.said(what, bounds), span)
 
     def quotients(self, dim: Dim, span: Span) -> None:
         """The divisions and indices in a size."""

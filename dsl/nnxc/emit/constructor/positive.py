@@ -8,7 +8,7 @@ from ... import ir
 from ...dims import Dim, Func
 from ...ir.asked import elements_in
 from ...ir.fold_statements import declared
-from ...ops.base import Kind, Op
+from ...ops.base import Kind, Op, Param
 from ..python.static_text import as_size
 
 
@@ -39,9 +39,9 @@ def _dims(
         return
     yield from sizes_of(item)
     callee = item.callee if isinstance(item.callee, Op) else params[item.callee]
-    kinds = {p.name: p.kind for p in callee.params}
+    counts = {p.name for p in callee.params if _counts(p)}
     for name, value in item.args:
-        size = as_size(value) if kinds.get(name) is Kind.SIZE else None
+        size = as_size(value) if name in counts else None
         if size is not None:
             yield size
 
@@ -53,6 +53,11 @@ def sizes_of(layer: ir.Layer) -> Iterator[Dim]:
             yield from weight.sizes
     else:
         yield from layer.sizes.values()
+
+
+def _counts(param: Param | ir.Parameter) -> bool:
+    """Whether a parameter of a layer is at least 1."""
+    return param.kind is Kind.SIZE or (param.bounds or (0, 0))[0] >= 1
 
 
 def _names(dim: Dim) -> Iterator[str]:

@@ -1,18 +1,23 @@
-"""Probabilities that a constructor is given: between 0 and 1, which layers do not check."""
+"""Numbers between bounds that a constructor is given, such as rates: layers do not check them."""
 
 from __future__ import annotations
 
 import math
 
 from ... import ir
+from ...ops.base import Kind
 
 Limits = tuple[float, float]
 
 
 def own(definition: ir.Definition) -> dict[str, Limits]:
-    """The parameters that have bounds, and are always numbers."""
-    params = definition.params
-    return {p.name: p.bounds for p in params if p.bounds and not p.optional}
+    """The parameters that have bounds, and are always numbers that keep to them."""
+    return {
+        p.name: p.bounds
+        for p in definition.params
+        if p.bounds and not p.optional and p.kind is not Kind.WINDOW
+        if p.kind is Kind.NUMBER or not p.asked
+    }
 
 
 def within(least: ir.Static, most: ir.Static, bounds: Limits) -> ir.Static:

@@ -21,7 +21,14 @@ from ..base import (
 )
 from ..layers.convolution import DILATION, GROUPS
 from ..rules.pattern import divides, equal, expect_known
-from ..rules.window import PADDINGS, STRIDE, per_axis, slide, tuple_text
+from ..rules.window import (
+    NOT_NEGATIVE,
+    PADDINGS,
+    STRIDE,
+    per_axis,
+    slide,
+    tuple_text,
+)
 
 PADDING = Param(
     "padding",
@@ -31,6 +38,7 @@ PADDING = Param(
     {n: PADDINGS[n] for n in ("same", "valid")},
     literal=True,
     positional=False,
+    bounds=NOT_NEGATIVE,
 )
 LAYOUTS = {
     1: '("NHC", "HIO", "NHC")',

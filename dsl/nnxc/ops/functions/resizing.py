@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...dims import Dim
+from ...record import replace
 from ...shapes import Axis, TensorType
 from ..base import (
     Along,
@@ -21,7 +22,7 @@ from ..base import (
     ShapeError,
 )
 from ..rules.pattern import expect_known
-from ..rules.window import numbered, numbered_names, spatial, tuple_text
+from ..rules.window import WINDOW, numbered, numbered_names, spatial, tuple_text
 
 METHODS = {
     m: f'"{m}"'
@@ -177,7 +178,7 @@ ENTRIES: tuple[Op, ...] = (
         "An image, interpolated to other sizes.",
         Call("jax.image.resize", ("x", "size"), {"method": "method"}),
         params=(
-            Param("size", Kind.WINDOW, doc="the new sizes"),
+            replace(WINDOW, name="size", doc="the new sizes"),
             *(METHOD, ANTIALIAS, CORNERS),
         ),
         inputs=INPUT,
@@ -207,7 +208,7 @@ ENTRIES: tuple[Op, ...] = (
         "An image, so many times as large.",
         Call("jax.image.resize", ("x", "factor"), {"method": "method"}),
         params=(
-            Param("factor", Kind.WINDOW, doc="how many times as large"),
+            replace(WINDOW, name="factor", doc="how many times as large"),
             *(METHOD, CORNERS),
         ),
         inputs=INPUT,

@@ -9,7 +9,9 @@ from ...shapes import Axis, TensorType
 from ..base import Along, Call, Example, Helper, Input, Inputs, Kind, Op, Param, Shaped
 from ..rules.pattern import expect_known
 from ..rules.window import (
+    NOT_NEGATIVE,
     PADDINGS,
+    POSITIVE,
     STRIDE,
     WINDOW,
     per_axis,
@@ -91,6 +93,7 @@ ENTRIES: tuple[Op, ...] = (
                 {n: PADDINGS[n] for n in ("same", "valid")},
                 literal=True,
                 positional=False,
+                bounds=NOT_NEGATIVE,
             ),
             Param(
                 "dilation",
@@ -98,6 +101,7 @@ ENTRIES: tuple[Op, ...] = (
                 1,
                 "the step between the window's points",
                 positional=False,
+                bounds=POSITIVE,
             ),
         ),
         inputs=(Input("x", scalar=False),),

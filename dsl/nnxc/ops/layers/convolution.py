@@ -24,7 +24,9 @@ from ..base import (
 )
 from ..rules.pattern import divides, weight
 from ..rules.window import (
+    NOT_NEGATIVE,
     PADDINGS,
+    POSITIVE,
     STRIDE,
     WINDOW,
     per_axis,
@@ -39,7 +41,12 @@ from .weight_norm import HELPER, OLDER, TENSORS, WEIGHT_NORM, weight_normed
 
 FEATURES = Param("features", Kind.SIZE, doc="how many channels come out")
 DILATION = Param(
-    "dilation", Kind.WINDOW, 1, "the step between the window's points", positional=False
+    "dilation",
+    Kind.WINDOW,
+    1,
+    "the step between the window's points",
+    positional=False,
+    bounds=POSITIVE,
 )
 PADDING = Param(
     "padding",
@@ -49,6 +56,7 @@ PADDING = Param(
     PADDINGS,
     literal=True,
     positional=False,
+    bounds=NOT_NEGATIVE,
 )
 GROUPS = Param(
     "groups", Kind.SIZE, 1, "how many groups of channels do not mix", positional=False
@@ -273,6 +281,7 @@ ENTRIES: tuple[Op, ...] = (
                 {n: PADDINGS[n] for n in ("same", "valid")},
                 literal=True,
                 positional=False,
+                bounds=NOT_NEGATIVE,
             ),
             Param(
                 "output_padding",
@@ -280,6 +289,7 @@ ENTRIES: tuple[Op, ...] = (
                 0,
                 "where `padding` is a number, how much less is cut off at the end",
                 positional=False,
+                bounds=NOT_NEGATIVE,
             ),
             DILATION,
             GROUPS,

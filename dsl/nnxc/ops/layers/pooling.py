@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...dims import Dim, const, func
+from ...record import replace
 from ...shapes import Axis, TensorType
 from ..base import (
     Along,
@@ -22,6 +23,7 @@ from ..base import (
 )
 from ..rules.pattern import divides, expect_known
 from ..rules.window import (
+    NOT_NEGATIVE,
     PADDINGS,
     WINDOW,
     numbered,
@@ -31,9 +33,10 @@ from ..rules.window import (
     spatial,
     tuple_text,
 )
+from ..rules.window import STRIDE as STEP
 
-STRIDE = Param(
-    "stride", Kind.WINDOW, None, "the step of the window; the window itself if absent"
+STRIDE = replace(
+    STEP, default=None, doc="the step of the window; the window itself if absent"
 )
 PADDING = Param(
     "padding",
@@ -43,6 +46,7 @@ PADDING = Param(
     {n: PADDINGS[n] for n in ("same", "valid")},
     literal=True,
     positional=False,
+    bounds=NOT_NEGATIVE,
 )
 CEIL = Param(
     "ceil",
@@ -200,7 +204,7 @@ ENTRIES: tuple[Op, ...] = (
         "function",
         "The mean of each of so many equal tiles.",
         "{x}.mean()",
-        params=(Param("size", Kind.WINDOW, doc="how many tiles along each axis"),),
+        params=(replace(WINDOW, name="size", doc="how many tiles along each axis"),),
         inputs=INPUT,
         shape=_adaptive,
         along=Along.INNER,

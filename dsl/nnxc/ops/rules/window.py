@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from ...dims import Dim, const
@@ -9,8 +10,10 @@ from ...shapes import Axis, TensorType
 from ..base import Kind, Param, ShapeError
 from .pattern import expect_known, expect_rank
 
-WINDOW = Param("window", Kind.WINDOW, doc="the size of the window")
-STRIDE = Param("stride", Kind.WINDOW, 1, "the step of the window")
+POSITIVE = (1, math.inf)
+NOT_NEGATIVE = (0, math.inf)
+WINDOW = Param("window", Kind.WINDOW, doc="the size of the window", bounds=POSITIVE)
+STRIDE = Param("stride", Kind.WINDOW, 1, "the step of the window", bounds=POSITIVE)
 PADDINGS = {"same": '"SAME"', "valid": '"VALID"', "causal": '"CAUSAL"'}
 
 
