@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
+import pytest
 from emitting import class_of, maker
 
 from nnxc import driver
@@ -129,3 +132,66 @@ model Net(n = 8):
 def test_what_one_side_constructs_is_not_there_afterwards() -> None:
     after = SIDES.replace("x -> LayerNorm as norm", "x -> conv")
     assert mistakes(after) != []
+
+
+STRIDED = """
+block Down(features, stride, padding):
+    input x: [B, T, d]
+    return x -> Conv(features, 3, stride=stride, padding=padding)
+
+model Net(d = 4, k = 3, steps = [1, 2], rest = 2):
+    input x: [B, T, d]
+    x = x -> Down(d, 2, 1) -> Conv(d, k, dilation=1)
+    for step in steps:
+        x = x -> Conv(d, 3, stride=step)
+    x = x -> max_pool(2, stride=rest - 1) -> Conv(d, 3, padding=rest - 2, groups=1)
+    return x -> avg_pool(1, padding=0)
+
+config other = Net(rest=3)
+"""
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "code"),
+    [
+        ("dilation=1", "dilation=0", "N305"),
+        ("stride=step", "stride=0", "N305"),
+        ("padding=0", "padding=-1", "N305"),
+        ("padding=0", "padding=[-1]", "N305"),
+        ("avg_pool(1,", "avg_pool(0,", "N305"),
+        ("groups=1", "groups=0", "N315"),
+        ("Down(d, 2, 1)", "Down(d, 0, 1)", "N305"),
+        ("Down(d, 2, 1)", "Down(d, 2, -1)", "N305"),
+        ("[1, 2]", "[1, 0]", "N322"),
+        ("rest = 2", "rest = 1", "N322"),
+        ("rest=3", "rest=1", "N322"),
+        ("k = 3", "k = 0", "N322"),
+    ],
+)
+def test_windows_and_steps_are_at_least_1(right: str, wrong: str, code: str) -> None:
+    assert mistakes(STRIDED) == []
+    assert right in STRIDED
+    assert set(mistakes(STRIDED.replace(right, wrong))) == {code}
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"k": 0}, "sizes must be at least 1, got .*k=0"),
+        ({"steps": (2, 0)}, r"sizes must be at least 1, got .*steps=\(2, 0\)"),
+        ({"rest": 1}, "the stride of max_pool must be at least 1, got rest=1"),
+    ],
+)
+def test_steps_that_a_caller_gives_are_checked(
+    given: dict[str, Any], said: str
+) -> None:
+    make = maker(STRIDED, params=given)[1]
+    with pytest.raises(ValueError, match=said):
+        make()
+
+
+def test_a_step_that_a_condition_rules_out_is_no_mistake() -> None:
+    spec = "model Net(d = 4, stride = 0, padding = -1):\n    input x: [B, T, d]\n"
+    spec += "    y = (x -> max_pool(2, stride=stride)) if stride > 0 else x\n"
+    spec += "    return y -> Conv(d, 3, padding=padding if padding >= 0 else 1)\n"
+    assert mistakes(spec) == []

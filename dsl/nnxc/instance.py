@@ -8,6 +8,7 @@ Work is bounded. Knows `ir`, `evaluate`, `shapes`, `dims`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from types import MappingProxyType
 from typing import Final, assert_never
 
@@ -29,7 +30,7 @@ from .nodes import (
     WeightOf,
     times,
 )
-from .ops.base import Op
+from .ops.base import Kind, Op
 from .record import Record, replace
 from .shapes import TensorType, like
 from .source import Span
@@ -145,13 +146,8 @@ class _Body(Scope):
         definition = self.definition
         for param in definition.params:
             self.env[param.name] = self.parameter(param, args)
-        try:
+        with suppress(_Returned):
             self.run(definition.body)
-        except _Returned:
-            pass
-        except InstanceError as error:
-            error.failures = error.failures or (*self.failures,)
-            raise
         node = Node(
             "",
             definition.name,
@@ -310,7 +306,6 @@ class _Body(Scope):
         repeat = None if layer.count is None else self.count(layer.count, span)
         if layer.copies is not None:
             repeat = self.count(ir.Size(layer.copies), span)
-        sizes = {name: self.size(dim, span) for name, dim in layer.sizes.items()}
         callee = layer.callee
         args = {
             name: (
@@ -321,6 +316,7 @@ class _Body(Scope):
             for name, static in layer.args
         }
         self.within(callee, args, span)
+        sizes = {name: self.size(dim, span) for name, dim in layer.sizes.items()}
         weights = tuple(
             self.weight(name, weight.sizes, "float", weight.state, span)
             for name, weight in layer.weights.items()
@@ -333,11 +329,14 @@ class _Body(Scope):
         self.built.append(built)
 
     def within(self, callee: Op | str, args: Values, span: Span) -> None:
-        """What an entry is given is between the bounds that it has."""
+        """What an entry is given is between the bounds that it has. Shapes need those of windows."""
         for name, value in args.items():
             param = callee.param(name) if isinstance(callee, Op) else None
             if param and (text := param.beyond(value)):
-                self.fail(Failure(f"{text}, not {value}", span))
+                text = f"{text}, not {value}"
+                if param.kind is Kind.WINDOW:
+                    raise InstanceError(text, span)
+                self.fail(Failure(text, span))
 
     def switched_on(self, layer: ir.Layer, switch: str, args: Values) -> bool:
         if switch in args:
@@ -415,12 +414,14 @@ class _Body(Scope):
         try:
             entered = self.entered(callee, built, inputs)
         except InstanceError as error:
-            span = built.layer.span
-            error.chain.append(span)
-            error.failures = (*self.failures, *(f.within(span) for f in error.failures))
+            error.chain.append(built.layer.span)
             raise
         for failure in entered.failures:
-            self.fail(failure.within(built.layer.span))
+            self.fail(
+                Failure(
+                    failure.message, failure.span, (*failure.chain, built.layer.span)
+                )
+            )
         self.learn(expr, entered.env)
         if expr.each:
             entered = replace(entered, output=self.type(expr.type, expr.span))

@@ -14,7 +14,7 @@ from . import ir
 from .dims import Dim, DimError, as_dim, const
 from .evaluate import resolve
 from .ir.static_values import Value
-from .record import Record, replace
+from .record import Record
 from .shapes import Axis, ListType, TensorType, like
 from .source import NOWHERE, Span
 
@@ -29,14 +29,13 @@ class InstanceError(Exception):
     """The definition cannot be constructed at these values, for a reason other than `require`.
 
     `chain` are the layers that led to the place, innermost first; `absent` names what is
-    `none` where a value is needed; `failures` are requirements that failed before.
+    `none` where a value is needed.
     """
 
     def __init__(self, message: str, span: Span, absent: str | None = None):
         super().__init__(message)
         self.message, self.span, self.absent = message, span, absent
         self.chain: list[Span] = []
-        self.failures: tuple[Failure, ...] = ()
 
 
 class TooLarge(InstanceError):
@@ -49,10 +48,6 @@ class Failure(Record):
     message: str
     span: Span
     chain: tuple[Span, ...] = ()
-
-    def within(self, layer: Span) -> Failure:
-        """The same, seen from where the layer around it is constructed."""
-        return replace(self, chain=(*self.chain, layer))
 
 
 class WeightOf(Record):

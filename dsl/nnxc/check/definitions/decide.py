@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from ... import ir
 from ...diagnostics import Advice, Fix, Label, Sink
@@ -15,8 +15,6 @@ from ...ir.static_values import Undecided
 from ...nodes import Failure, Instance, InstanceError
 from ...source import Span
 from ..train.idle import idle
-
-HELP: Final = "change the parameters so that it holds"
 
 
 def decide(program: ir.Program, sink: Sink) -> None:
@@ -61,9 +59,6 @@ def _at(
     try:
         instance = instantiate(program, name, values, work=work)
     except InstanceError as error:
-        if error.failures:
-            _report(error.failures, at, where, sink, {"help": HELP})
-            return
         related = _chain(error.chain, at, where)
         text = f"this cannot be built {where}: {error.message}"
         none = error.absent
@@ -76,13 +71,7 @@ def _at(
         help = "name what is there then, or give the parameters other defaults"
         sink.error("N518", text, goal.span, help=help)
     failures = [f for f in instance.failures if not _told(f, instance.failures)]
-    _report((*failures, *_of_train(program, instance)), at, where, sink, advice)
-
-
-def _report(
-    failures: tuple[Failure, ...], at: Span, where: str, sink: Sink, advice: Advice
-) -> None:
-    for failure in failures:
+    for failure in (*failures, *_of_train(program, instance)):
         sink.error(
             "N304",
             f"{failure.message}: this does not hold {where}",
@@ -100,6 +89,7 @@ def _nearby(
     work: Work,
 ) -> Advice:
     """A value near the default of one parameter with which all requirements hold."""
+    help = "change the parameters so that it holds"
     params = program.definition(name).params
     texts = " ".join(f.message for f in instance.failures)
     for param in params if not values else ():
@@ -113,8 +103,8 @@ def _nearby(
             if value > 0 and _holds_with(program, name, {param.name: value}, work):
                 place = _default_of(param, default)
                 fix = f", such as `{param.name} = {value}`"
-                return {"help": HELP + fix, "fix": Fix(place, str(value))}
-    return {"help": HELP}
+                return {"help": help + fix, "fix": Fix(place, str(value))}
+    return {"help": help}
 
 
 def _default_of(param: ir.Parameter, default: int) -> Span:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from ... import ir
 from ...dims import Dim, DimError, Func, func, symbol
-from ..python.static_text import as_size
+from ..python.static_text import ARITHMETIC, as_size
 
 ABOVE_0 = 1e-9  # the bound of what is positive and need not be whole
 UNBOUNDED = -math.inf
@@ -75,7 +75,9 @@ class Bounds:
                 a, b = self.least_of(left), self.least_of(right)
                 whole = op == "*" and min(a, b) >= 1
                 return (a * b if whole else ABOVE_0) if min(a, b) > 0 else UNBOUNDED
-            case ir.StaticBinary("**", left, _):
+            case ir.StaticBinary("**", left, right):
+                if self.least_of(left) >= 1 and self.least_of(right) >= 0:
+                    return 1
                 return ABOVE_0 if self.least_of(left) > 0 else UNBOUNDED
             case ir.StaticIf(condition, then, orelse):
                 sides = ((then, True), (orelse, False))
@@ -197,12 +199,14 @@ def size_of(value: ir.Static) -> Dim | None:
     match value:
         case ir.StaticCall("len", (ir.Ref(name),)):
             return func("len", symbol(name))
-        case ir.StaticBinary("+" | "-" | "*" as op, left, right):
+        case ir.StaticIndex(ir.Ref(name), index) if (at := size_of(index)) is not None:
+            return func("index", symbol(name), at)
+        case ir.StaticBinary("+" | "-" | "*" | "//" as op, left, right):
             a, b = size_of(left), size_of(right)
             if a is None or b is None:
                 return None
             try:
-                return a + b if op == "+" else a - b if op == "-" else a * b
+                return ARITHMETIC[op](a, b)
             except DimError:
                 return None
     return as_size(value)

@@ -187,7 +187,7 @@ class Needs:
             if isinstance(value, ir.Ref) and value.name in self.absent:
                 none = ir.StaticBinary("==", value, ir.Literal(None))
                 condition = ir.StaticBinary("or", none, condition)
-            if isinstance(value, ir.Ref) and value.name in self.params:
+            if isinstance(value, ir.Ref) and self.words.of(value).isidentifier():
                 what = self.words.of(value)
             self.need(condition, rates.said(what, bounds), span)
 

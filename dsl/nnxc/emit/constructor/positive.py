@@ -9,7 +9,7 @@ from ...dims import Dim, Func
 from ...ir.asked import elements_in
 from ...ir.fold_statements import declared
 from ...ops.base import Kind, Op, Param
-from ..python.static_text import as_size
+from .bounds import size_of
 
 
 def sized(
@@ -41,7 +41,7 @@ def _dims(
     callee = item.callee if isinstance(item.callee, Op) else params[item.callee]
     counts = {p.name for p in callee.params if _counts(p)}
     for name, value in item.args:
-        size = as_size(value) if name in counts else None
+        size = size_of(value) if name in counts else None
         if size is not None:
             yield size
 

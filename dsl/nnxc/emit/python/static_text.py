@@ -15,7 +15,7 @@ from .library_calls import fill
 from .scope import Scope
 from .text import Text
 
-_ARITHMETIC: dict[str, Callable[[Dim, Dim], Dim]] = {
+ARITHMETIC: dict[str, Callable[[Dim, Dim], Dim]] = {
     "+": operator.add,
     "-": operator.sub,
     "*": operator.mul,
@@ -201,12 +201,12 @@ def as_size(value: ir.Static) -> Dim | None:
             return symbol(name)
         case ir.Size(dim):
             return dim
-        case ir.StaticBinary(op, left, right) if op in _ARITHMETIC:
+        case ir.StaticBinary(op, left, right) if op in ARITHMETIC:
             a, b = as_size(left), as_size(right)
             if a is None or b is None:
                 return None
             try:
-                return _ARITHMETIC[op](a, b)
+                return ARITHMETIC[op](a, b)
             except DimError:
                 return None
     return None
