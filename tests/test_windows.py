@@ -144,7 +144,7 @@ model Net(d = 4, k = 3, steps = [1, 2], rest = 2):
     x = x -> Down(d, 2, 1) -> Conv(d, k, dilation=1)
     for step in steps:
         x = x -> Conv(d, 3, stride=step)
-    x = x -> max_pool(2, stride=rest - 1) -> Conv(d, 3, padding=rest - 2, groups=1)
+    x = x -> max_pool(2, stride=rest - 1) -> Conv(d, 3, padding=rest - 1, groups=1)
     return x -> avg_pool(1, padding=0)
 
 config other = Net(rest=3)
