@@ -68,3 +68,54 @@ def test_sizes_that_may_be_none_are_at_least_1(body: str) -> None:
         module.Net(w=w, rngs=nnx.Rngs(0))(X)
     with pytest.raises(ValueError, match="w must be at least 1, got w=0"):
         module.Net(w=0, rngs=nnx.Rngs(0))
+
+
+COUNTED = """
+model Net(n = 4, m = 6, at = [0, 3]):
+    input x: [B, n], y: [B, T]
+    for i in range(n - 1):
+        x = x * x[:, i + 1, none] * x[:, n - 1 - i, none]
+    for i in range(m):
+        x = (x * x[:, i, none]) if i < n else x
+        if i + 1 < n:
+            x = x * x[:, i + 1, none]
+    for i in at:
+        x = x * x[:, i, none]
+    for i in range(len(at)):
+        x = x * x[..., at[i], none] + mean(x[:, :at[i] + 1], axis=1, keepdims=true)
+    return x * x[:, n // 2, none] + y[:, 0, none]
+"""
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("range(n - 1)", "range(n)"),
+        ("x[:, i + 1, none] *", "x[:, 2 * i, none] *"),
+        ("x[:, n - 1 - i, none]", "x[:, n - i, none]"),
+        ("if i < n else x", "if i < m else x"),
+        ("if i + 1 < n:", "if i < n:"),
+        ("[0, 3]", "[0, 4]"),
+        ("[0, 3]", "[0, -5]"),
+        ("n // 2", "n * n // 2"),
+    ],
+)
+def test_what_loops_and_lists_count_is_within_an_axis(right: str, wrong: str) -> None:
+    assert not nnxc.compile(COUNTED).diagnostics
+    assert right in COUNTED
+    found = nnxc.compile(COUNTED.replace(right, wrong, 1)).diagnostics
+    assert {d.code for d in found} & {"N307", "N304"}
+
+
+def test_a_counter_that_a_caller_takes_too_far_is_told() -> None:
+    spec = """
+model Net(n = 4, m = 2):
+    input x: [B, n]
+    for i in range(m):
+        x = x * x[:, 2 * i + 1, none]
+    return x
+"""
+    module: Any = load(text_of(spec, black=False))
+    module.Net(rngs=nnx.Rngs(0))
+    with pytest.raises(ValueError, match=r"index 2 \* i \+ 1 is outside .* of size n"):
+        module.Net(m=3, rngs=nnx.Rngs(0))

@@ -376,6 +376,10 @@ class _Body(Scope):
             case ir.Element(ir.Var(name), index, span=span):
                 if text := self.outside(name, index, span):
                     self.fail(Failure(text, span))
+            case ir.Subscript(span=span):
+                told = any(span.contains(f.span) for f in self.failures)
+                for text in self.beyond(expr) if not told else ():
+                    self.fail(Failure(text, span))
             case ir.OpCall(op, args=args, flops=flops, span=span):
                 given = {n: self.passed(op, n, static, span) for n, static in args}
                 self.within(op, given, span)

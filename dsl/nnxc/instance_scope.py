@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 
 from . import ir
 from .dims import Dim, DimError, const, symbol
 from .evaluate import evaluate, resolve, truth
 from .ir.fold_static import mentions
+from .ir.fold_tensors import indexed
 from .ir.static_values import Absent, EvaluationError, TooMuch, Undecided, Value, show
 from .nodes import InstanceError, TooLarge
 from .ops.base import Op
@@ -215,6 +216,22 @@ class Scope:
         if name not in self.lists or not isinstance(at, int) or -count <= at < count:
             return None
         return f"index {at} is outside a list of {count}"
+
+    def beyond(self, expr: ir.Subscript) -> Iterator[str]:
+        """What indices and slices of a tensor take that it does not have; JAX would clamp them."""
+        source = self.type_of(expr.value)
+        assert isinstance(source, TensorType)
+        for item, axis in indexed(expr.items, source):
+            size = axis.value
+            if isinstance(item, ir.SliceOf):
+                end = item.upper and self.argument(item.upper, expr.span)
+                if size is not None and isinstance(end, int) and end > size:
+                    yield f"this slice ends at {end}, beyond an axis of size {size}"
+            if not isinstance(item, ir.Static):
+                continue
+            at = self.argument(item, expr.span)
+            if size is not None and isinstance(at, int) and not -size <= at < size:
+                yield f"index {at} is outside an axis of size {size}"
 
     def total(self, statement: ir.Total) -> None:
         """The length of all tensors of a list together."""

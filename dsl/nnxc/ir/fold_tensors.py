@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import assert_never
 
+from ..dims import Dim
 from ..record import replace
+from ..shapes import TensorType
 from ..source import NOWHERE
 from .tensors import (
     Apply,
@@ -18,9 +20,11 @@ from .tensors import (
     Let,
     ListPart,
     ModelCall,
+    NewAxis,
     OpCall,
     Operator,
     Reshape,
+    Rest,
     Scalar,
     Subscript,
     TupleOf,
@@ -133,3 +137,14 @@ def placeless(expr: Expr) -> Expr:
     """The expression without places: equal where the same is meant."""
     parts = [placeless(part) for part in operands(expr)]
     return replace(rebuilt(expr, parts), span=NOWHERE)
+
+
+def indexed(items: Sequence[object], type_: TensorType) -> Iterator[tuple[object, Dim]]:
+    """The items of an index, each with the size of its axis."""
+    taken = [i for i in items if i != NewAxis()]
+    rest = taken.index(Rest()) if Rest() in taken else len(taken)
+    after = taken[rest + 1 :]
+    if not type_.lead:
+        yield from zip(taken[:rest], type_.sizes, strict=False)
+    if after:
+        yield from zip(after, type_.sizes[-len(after) :], strict=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 
 from .. import ir
 from ..dims import Dim, as_dim, const, func, symbol
+from ..ir.fold_tensors import indexed
 from ..ops.base import Call, Op
 from ..ops.stepwise import LIMITS
 from ..record import Record, replace
@@ -98,22 +99,9 @@ def table_of(
             return [(ids, x.type.sizes[axis.value])]
         case ir.Subscript(value, items) if isinstance(value.type, TensorType):
             return [
-                (i, n) for i, n in _indexed(items, value.type) if isinstance(i, ir.Expr)
+                (i, n) for i, n in indexed(items, value.type) if isinstance(i, ir.Expr)
             ]
     return []
-
-
-def _indexed(
-    items: Sequence[object], type_: TensorType
-) -> Iterator[tuple[object, Dim]]:
-    """The items of an index, each with the size of its axis."""
-    taken = [i for i in items if i != ir.NewAxis()]
-    rest = taken.index(ir.Rest()) if ir.Rest() in taken else len(taken)
-    after = taken[rest + 1 :]
-    if not type_.lead:
-        yield from zip(taken[:rest], type_.sizes, strict=False)
-    if after:
-        yield from zip(after, type_.sizes[-len(after) :], strict=True)
 
 
 def either(one: Source | None, other: Source | None) -> Source | None:

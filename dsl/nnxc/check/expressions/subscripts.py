@@ -8,7 +8,7 @@ from typing import Final
 
 from ... import ir
 from ...diagnostics import Advice, write
-from ...dims import Comparison, Dim, DimError, const
+from ...dims import Comparison, Dim, DimError, const, symbol
 from ...ops.base import Kind
 from ...record import Record, replace
 from ...shapes import Axis, TensorType, is_int
@@ -234,11 +234,24 @@ def _in_range(ctx: Context, at: Static, size: Dim, span: Span) -> None:
         _reaches(ctx, size, const(least), text, span)
     elif beyond is not None and beyond >= 0:
         ctx.fail("N307", text, span)
-    elif at.below is not None:
-        _reaches(ctx, size, at.below, text, span, counted=True)
+    elif at.dim is not None and (last := _last(ctx, at.dim)) != at.dim:
+        if not ctx.sides:  # else a condition may keep it within
+            _reaches(ctx, size, last + 1, text, span, counted=True)
     elif at.dim is not None:
         _reaches(ctx, size, at.dim + 1, text, span)
         _reaches(ctx, at.dim + size, const(0), text, span)
+
+
+def _last(ctx: Context, at: Dim) -> Dim:
+    """The greatest value of an index that is made of the counters of loops."""
+    for name in sorted(at.symbols):
+        bound = ctx.scope.get(name)
+        value = bound.value if bound else None
+        below = value.below if isinstance(value, Static) else None
+        step = (at.substitute({name: symbol(name) + 1}) - at).value
+        if below is not None and step is not None:
+            at = at.substitute({name: below - 1 if step > 0 else const(0)})
+    return at
 
 
 def _reaches(
@@ -251,7 +264,7 @@ def _reaches(
     symbols = size.symbols | end.symbols
     if ctx.internal(symbols) or ctx.roots(symbols) & ctx.axes.keys():
         return
-    if counted and not ctx.sides and ctx.verdict(size, end, ">=") is None:
+    if counted and ctx.verdict(size, end, ">=") is None:
         ahead(ctx, Obligation(size, end, ">=", message, span, "N307"))
     else:
         ctx.fact(size, end, span, message, code="N307", relation=">=")
