@@ -416,3 +416,39 @@ def test_tunix_needs_attention_that_is_constructed(
     spec = MAY_ATTEND.format(deep=deep, config=config)
     found = nnxc.compile(spec, options=nnxc.Options(interface="tunix")).diagnostics
     assert [d.code for d in found] == codes
+
+
+HELPED = {
+    "a condition by another name": (
+        "flag = m != none\n    if flag:\n        x = x + m\n    return x",
+        ("N310", "write what it stands for in its place: `m != none`"),
+    ),
+    "a tensor or a number": (
+        "return x * (x if d == 1 else d)",
+        ("N301", "choose between results: `y * x if d == 1 else y * d`"),
+    ),
+    "a rate above 1": ("return x -> Dropout(1.5) -> Linear(d)", ("N305", None)),
+    "a rate in percent": (
+        "return x -> Dropout(15) -> Linear(d)",
+        ("N305", "write `0.15`"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HELPED)
+def test_help_says_what_is_meant(name: str) -> None:
+    body, said = HELPED[name]
+    spec = f"model Net(d = 4):\n    input x: [B, d], m: [B, d] = none\n    {body}\n"
+    found = nnxc.compile(spec).diagnostics
+    assert said in [(d.code, d.help) for d in found]
+
+
+def test_lists_of_which_a_part_is_gone_through_are_equally_long() -> None:
+    spec = "model Net(widths = [4, 8, 4], steps = [1, 2]):\n    input x: [B, 4]\n"
+    spec += (
+        "    for a, b in zip(widths[1:], steps):\n        x = x -> Linear(a * b) as l\n"
+    )
+    (text,) = nnxc.compile(spec + "    return x\n").files.values()
+    assert "if len(steps) != len(widths) - 1:" in text
+    found = nnxc.compile(spec.replace("[1, 2]", "[1]") + "    return x\n").diagnostics
+    assert [d.code for d in found] == ["N322"]

@@ -321,14 +321,20 @@ class Context:
     def _not_at_call(self, name: str, span: Span, what: str) -> NoReturn:
         own = name in self.temporaries
         subject = "a size of this" if own else f"`{name}`"
-        help = "say the shape before, in parameters and numbers: `x -> [B, n]`"
+        help: str | None = None
+        if own:
+            help = "say the shape before, in parameters and numbers: `x -> [B, n]`"
+        elif what == "the choice":
+            head, _, asked = self.at_call[name].text.partition("=")
+            if head.strip() == name and "\n" not in asked:
+                help = f"write what it stands for in its place: `{asked.strip()}`"
         self.fail(
             "N310",
             f"{subject} is known only when the {self.kind} is called",
             span,
             f"{what} would depend on it",
             related=(Label(self.at_call[name], "it hangs on what is passed"),),
-            help=help if own else None,
+            help=help,
         )
 
     def parameter_for(self, axis: str) -> Advice:

@@ -75,7 +75,8 @@ def _in_bounds(ctx: Context, p: OpParam, value: Static, span: Span) -> None:
         value.param.bounds = _both(p.bounds, value.param.bounds or p.bounds)
     if (text := p.beyond(number)) is not None:
         label = f"this is {number}" + ("" if value.known else " by default")
-        percent = p.bounds == (0, 1) and 1 < number <= 100 and value.known
+        whole = value.known and isinstance(number, int)
+        percent = p.bounds == (0, 1) and whole and 1 < number <= 100
         advice = write(span, f"{number / 100:g}") if percent else {}
         ctx.fail("N305", text, span, label, **advice)
 

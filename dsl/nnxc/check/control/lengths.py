@@ -33,7 +33,10 @@ def equal_lengths(ctx: Context, counts: Sequence[Dim | None], span: Span) -> Non
     known.sort(key=lambda count: count.value is None)  # numbers first
     for count in known[1:] if not ctx.sides else ():
         if ctx.verdict(count, known[0], "==") is None:
-            message = f"{_list_of(count)} must {_equally_many(known[0])}"
+            names = [_list_of(c) for c in (known[0], count)]
+            message = "the lists of `zip` must be equally long"
+            if names[1] and (names[0] or known[0].value is not None):
+                message = f"{names[1]} must {_equally_many(known[0])}"
             ahead(ctx, Obligation(count, known[0], "==", message, span, "N222"))
 
 

@@ -279,5 +279,15 @@ def if_else(ctx: Context, node: tree.IfElse) -> Value:
             "the two values differ in shape",
             node.span,
             f"{a.type}, or {b.type}",
+            help=_of_results(node, a.type, b.type),
         )
     return Tensor(ir.Choose(choice.condition, a.expr, b.expr, either, node.span))
+
+
+def _of_results(node: tree.IfElse, then: TensorType, orelse: TensorType) -> str | None:
+    """How a choice between a tensor and a number is written: of what is made of them."""
+    if bool(then.rank or then.lead) is bool(orelse.rank or orelse.lead):
+        return None
+    first, other = node.then.span.text, node.orelse.span.text
+    condition = node.condition.span.text
+    return f"choose between results: `y * {first} if {condition} else y * {other}`"

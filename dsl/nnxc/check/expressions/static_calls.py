@@ -89,7 +89,14 @@ def _count(value: Static) -> Dim | None:
     if value.items:
         return const(len(value.items))
     optional = value.optional or (value.param is not None and value.param.optional)
-    return None if optional else _len_dim(value)
+    if optional:
+        return None
+    match value.node:
+        case ir.StaticSlice(ir.Ref(name), ir.Literal(int() as start), None, None):
+            return func("len", symbol(name)) - start if start >= 0 else None
+        case ir.StaticSlice(ir.Ref(name), None, ir.Literal(int() as stop), None):
+            return func("len", symbol(name)) + stop if stop < 0 else None
+    return _len_dim(value)
 
 
 def _len_dim(value: Static) -> Dim | None:
