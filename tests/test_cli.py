@@ -598,7 +598,11 @@ sys.exit(main(["check", "net.nnx"]) or main(["build", "net.nnx", "-o", "out"]))
 
 
 def test_the_command_runs_from_a_zip_archive(tmp_path: Path) -> None:
-    shutil.make_archive("nnxc", "zip", ENV["PYTHONPATH"], "nnxc")
+    package = Path(nnxc.__file__).parent
+    shutil.copytree(package, "packed/nnxc")
+    if not Path("packed/nnxc/templates").is_dir():  # a checkout, not a wheel
+        shutil.copytree(package.parents[1] / "templates", "packed/nnxc/templates")
+    shutil.make_archive("nnxc", "zip", "packed", "nnxc")
     done = subprocess.run(
         [sys.executable, "-c", ZIPPED],
         env={**ENV, "PYTHONPATH": str(tmp_path / "nnxc.zip")},

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from ... import ir
 from ...diagnostics import Label, Sink
 from ...instance import config_values, instantiate
+from ...ir.fold_statements import declared
 from ...nodes import Node, Values
 from ...source import Span
 from ...stepwise import attending, foreign, logits_of, parts_of, stepwise, time_of
@@ -90,6 +91,8 @@ def _attention_problem(
         sink.error("N702", text, section.span, help=help)
         return
     spans = {layer.span for layer in layers}
+    if not spans <= {i.span for d in program.definitions for i in declared(d.body)}:
+        return  # `attend` is a function until there is a cache
     known = [*_known_values(program, section.model)]
     if known and not any(_has(program, section.model, v, spans) for v in known):
         help = "give the parameters defaults, or a `config`, with which it attends"

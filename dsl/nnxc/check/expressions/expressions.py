@@ -92,7 +92,8 @@ def name(ctx: Context, node: tree.Name) -> Value:
         ctx.fail("N200", text, node.span, help="give it a name of its own")
     if binding is not None:
         binding.use()
-        if binding.what == "axis" and not isinstance(ctx.statement, tree.Declare):
+        declares = ctx.kind == "extern" or isinstance(ctx.statement, tree.Declare)
+        if binding.what == "axis" and not declares:
             known_here(ctx, node)
         return _used_here(binding.value, node)
     if node.id in ctx.partial:

@@ -186,7 +186,8 @@ class Flow:
     def _class(self, layer: ir.Layer, element: str) -> str:
         """The class of a layer; the constructor decides it where several have its name."""
         items = (i for i in declared(self.definition.body) if i.name == layer.name)
-        kinds = {i.callee for i in items if isinstance(i, ir.Layer)}
+        callees = (i.callee for i in items if isinstance(i, ir.Layer))
+        kinds = {c if isinstance(c, str) else (c.group, c.name) for c in callees}
         known = class_name(layer, self.names.signatures) if len(kinds) == 1 else None
         return known or f"type({element})"
 
