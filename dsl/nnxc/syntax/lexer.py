@@ -11,78 +11,14 @@ import re
 from ..diagnostics import Fix, Sink, meant, rename, write
 from ..source import Source, Span
 from .grammar import LITERALS, pattern
-from .tokens import Token
+from .mistakes.characters import OPERATORS, unknown, updated
+from .tokens import RESERVED, Row, Token
 from .words import CONSTANTS, HARD, INNER, KEYWORDS, PYTHON
-
-RESERVED = "RESERVED"
-"""The kind of a word of Python; no rule takes it."""
 
 MAX_DIGITS = 300
 TAB = 4
 
 _OPERATORS = sorted((t for t in LITERALS if t not in KEYWORDS), key=len, reverse=True)
-_FOREIGN = {
-    "&&": ("write `and`", "and"),
-    "||": ("write `or`", "or"),
-    "!": ("write `not`", "not "),
-    "~": ("write `not`", "not "),
-    "/=": ("write `x = x / y`", None),
-    "//=": ("write `x = x // y`", None),
-    "%=": ("write `x = x % y`", None),
-    "**=": ("write `x = x ** y`", None),
-    ":=": ("write the assignment on a line of its own", None),
-    "=>": ("arrows are written `->`", "->"),
-    "|>": ("arrows are written `->`", "->"),
-    ">>": ("arrows are written `->`", "->"),
-    "<>": ("write `!=`", "!="),
-    "===": ("write `==`", "=="),
-    "!==": ("write `!=`", "!="),
-}
-"""Operators of others: the help, and what stands in their place."""
-
-_QUOTES = ('write plain quotes: `"..."`', '"')
-_CHARACTERS = {
-    ";": ("put each statement on a line of its own", None),
-    "\\": (
-        "lines continue inside brackets and before a line that begins with `->`",
-        None,
-    ),
-    "{": ("blocks are made by indentation, lists by `[...]`", None),
-    "}": ("blocks are made by indentation, lists by `[...]`", None),
-    "?": ("a choice is written `a if condition else b`", None),
-    "&": ("write `and`", "and"),
-    "^": ("a power is written `**`", "**"),
-    "\u00a0": ("this is a no-break space; write a plain one", " "),
-    "\u00b7": ("a product is written `*`", "*"),
-    "\u00d7": ("a product is written `*`, a window `3x3`", "*"),
-    "\u2018": _QUOTES,
-    "\u2019": _QUOTES,
-    "\u201c": _QUOTES,
-    "\u201d": _QUOTES,
-    "\u2013": ("this is a dash; write `-`", "-"),
-    "\u2014": ("this is a dash; write `-`", "-"),
-    "\u2192": ("arrows are written `->`", "->"),
-    "\u200b": ("this is an invisible space: leave it out", ""),
-    "\ufeff": ("this is an invisible space: leave it out", ""),
-    "\u2026": ("write `...`", "..."),
-    "\u21d2": ("arrows are written `->`", "->"),
-    "\u27f6": ("arrows are written `->`", "->"),
-    "\u3000": ("this is a wide space; write a plain one", " "),
-    "\u00f7": ("a quotient is written `/`", "/"),
-    "\u2217": ("a product is written `*`", "*"),
-    "\u22c5": ("a product is written `*`", "*"),
-    "\u03c0": ("write `pi`", "pi"),
-    **{chr(0xFEE0 + ord(c)): (f"write a plain `{c}`", c) for c in "()[],:=+-*/<>."},
-    "\u2212": ("this is a typographic minus; write `-`", "-"),
-    "\u2264": ("write `<=`", "<="),
-    "\u2265": ("write `>=`", ">="),
-    "\u2260": ("write `!=`", "!="),
-}
-"""Characters that no word has, likewise."""
-
-
-_ALIKE = dict(zip("асеорхуіѕАВСЕНКМОРТХ", "aceopxyisABCEHKMOPTX", strict=True))
-"""Letters of another alphabet that look like Latin ones."""
 
 
 def _either(words: list[str]) -> str:
@@ -113,20 +49,6 @@ _KINDS = {kind: re.compile(pattern(kind)) for kind in ("INT", "FLOAT", "WINDOW")
 _TABS = re.compile(r"(?m)^[ \t]+")
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", '"': '"', "'": "'"}
-
-
-class Row:
-    """A physical line. `opaque`: not to be parsed; `broken`: parsed, then dropped;
-    `swallowed`: an unterminated string ate its end; `tabs`: its indentation has some.
-    """
-
-    def __init__(self, start: int) -> None:
-        self.start = start
-        self.indent = 0
-        self.tokens: list[Token] = []
-        self.comment: str | None = None
-        self.opaque = self.broken = self.swallowed = self.tabs = False
-        self.measured = False
 
 
 def scan(source: Source, sink: Sink) -> list[Row]:
@@ -274,13 +196,18 @@ class _Scanner:
                 self.row.broken = True
             case "foreign":
                 message = f"`{text}` is no operator here"
-                help, right = _FOREIGN[text]
+                help, right = OPERATORS[text]
                 self.row.broken = True
                 span = Span(self.source, start, end)
-                fix = Fix(span, right) if right else self.updated(text, start, end)
+                fix = (
+                    Fix(span, right)
+                    if right
+                    else updated(self.source, self.row, text, start, end)
+                )
                 self.sink.error("N138", message, span, help=help, fix=fix)
             case _ if not self.row.opaque:
-                self.unknown_character(text[0], start)
+                self.row.broken = True
+                self.sink.add(unknown(self.source, self.row, start))
 
     def closed(self, text: str, start: int) -> Fix | None:
         """The quote that a string lacks, before what ends a line behind it."""
@@ -291,23 +218,6 @@ class _Scanner:
         if kept.endswith(other):
             return Fix(Span(self.source, end - 1, end), text[0])
         return Fix(Span(self.source, end, end), text[0]) if kept else None
-
-    def updated(self, operator: str, start: int, end: int) -> Fix | None:
-        """`x = x / y` for `x /= y`."""
-        tokens, text = self.row.tokens, self.source.text
-        if len(tokens) != 1 or operator == ":=":
-            return None
-        stop = text.find("\n", end)
-        stop = len(text) if stop < 0 else stop
-        value = text[end:stop].partition("#")[0].strip()
-        value = value if value.replace(".", "").isalnum() else f"({value})"
-        name = tokens[0].text
-        place = Span(
-            self.source,
-            tokens[0].start,
-            end + len(text[end:stop].partition("#")[0].rstrip()),
-        )
-        return Fix(place, f"{name} = {name} {operator[:-1]} {value}")
 
     def docstring(self, text: str, start: int, end: int) -> None:
         """A docstring is read as the comment that it should be."""
@@ -335,66 +245,6 @@ class _Scanner:
             span = Span(self.source, at, at + 1)
             help = "is this a text file, in UTF-8?"
             self.sink.error("N104", "null byte in the text", span, help=help)
-
-    def unknown_character(self, char: str, start: int) -> None:
-        shown = f"`{char}`" if char.isprintable() else f"U+{ord(char):04X}"
-        help, right = _CHARACTERS.get(char, (None, None))
-        if char == "?" and self.row.tokens[-1:] and self.row.tokens[-1].text in "[,":
-            help = "an axis of any size has a name, such as `B`"
-        if char == "{" and self.source.text.startswith("weights", self.row.start):
-            help = "names of tensors stand in quotes"
-        if help is None and char in _ALIKE:
-            plain = _ALIKE[char]
-            help, right = f"this is no Latin letter: write a plain `{plain}`", plain
-        if help is None and char.isalpha():
-            help = "names are made of ASCII letters, digits and `_`"
-        span = Span(self.source, start, start + 1)
-        fix = self.line_end(char, start) if right is None else self.plain(start)
-        self.row.broken = True
-        self.sink.error("N116", f"unknown character {shown}", span, help=help, fix=fix)
-
-    def plain(self, start: int) -> Fix:
-        """Plain characters for all such that stand from here to the end of the line."""
-        text = self.source.text
-        stop = text.find("\n", start)
-        line = text[start : stop if stop >= 0 else len(text)].partition(" #")[0]
-        plain = {c: right for c, (_, right) in _CHARACTERS.items() if right is not None}
-        plain |= _ALIKE
-        last = max(at for at, char in enumerate(line) if char in plain)
-        span = Span(self.source, start, start + last + 1)
-        return Fix(span, "".join(plain.get(char, char) for char in span.text))
-
-    def choice(self, start: int) -> Fix | None:
-        """`y = a if condition else b` for `y = condition ? a : b`."""
-        text = self.source.text
-        stop = text.find("\n", start)
-        line = Span(self.source, self.row.start, stop if stop >= 0 else len(text))
-        parts = re.fullmatch(r"(.*(?: = |return ))(.+?) *\? *(.+?) *: *(.+)", line.text)
-        if parts is None or "?" in parts[4]:
-            return None
-        start_, test, *sides = parts.groups()
-        yes, no = (f"({side})" if "->" in side else side for side in sides)
-        return Fix(line, f"{start_}{yes} if {test} else {no}")
-
-    def line_end(self, char: str, start: int) -> Fix | None:
-        """Where other languages end or continue a line by a character."""
-        text = self.source.text
-        spaces = len(text) - start - 1 - len(text[start + 1 :].lstrip(" \t"))
-        end = start + 1 + spaces
-        ends = text[end : end + 1] in ("", "\n", "#")
-        margin = "\n" + text[self.row.start : start][: self.row.indent]
-        if char == "?":
-            return self.choice(start)
-        if char == ";":
-            place = Span(self.source, start, start + 1 if ends else end)
-            return Fix(place, "" if ends else margin)
-        if char == "\\" and text[end : end + 1] == "\n":
-            below = text[end:].lstrip()
-            if below.startswith("->"):
-                begin = len(text[:start].rstrip())
-                return Fix(Span(self.source, begin, end), "")
-            return Fix(Span(self.source, start, len(text) - len(below)), "")
-        return None
 
 
 def _too_large(kind: str, text: str) -> bool:

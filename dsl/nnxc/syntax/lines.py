@@ -6,8 +6,7 @@ from ..diagnostics import Diagnostic, Fix, Label, Sink
 from ..record import Record
 from ..source import Source, Span
 from .grammar import LITERALS
-from .lexer import RESERVED, Row
-from .tokens import END, Token
+from .tokens import END, RESERVED, Row, Token
 from .tree import Trivia
 from .words import HARD, KEYWORDS, WEIGHTS, WITHIN
 

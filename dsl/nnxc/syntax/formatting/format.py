@@ -11,7 +11,7 @@ from typing import assert_never
 from ...diagnostics import Sink
 from ...source import Source
 from .. import tree, tree_weights
-from ..expression import (
+from ..building.expression import (
     ARM,
     CONDITION,
     PATH,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ...diagnostics import Diagnostic, Label
+from ...diagnostics import Diagnostic, Label, Sink
 from ...source import Source, Span
+from ..cursor import Cursor
 from ..lines import Line
 from ..tokens import Token
 
@@ -46,7 +47,23 @@ def _names_something(tokens: list[Token]) -> bool:
     return any(token.kind == "ASSIGN" for token in tokens[:3])
 
 
-def goes_on(line: Line, head: Line) -> bool:
+def skip(cursor: Cursor, line: Line, sink: Sink) -> None:
+    """Report the statement that the present line begins, and pass over what belongs to it."""
+    start, source = cursor.at, cursor.source
+    cursor.at += 1
+    cursor.skip_deeper(line.indent)
+    while (follows := cursor.next()) and _goes_on(follows, line):
+        cursor.at += 1
+        cursor.skip_deeper(line.indent)
+    if skipped := cursor.skipped(start):
+        sink.forget(skipped)
+    closes = source.text.find("\n", cursor.lines[cursor.at - 1].tokens[-1].end)
+    end = max(line.tokens[-1].end, closes)
+    sink.forget(Span(source, line.tokens[0].start, end))
+    sink.add(_explained(source, line))
+
+
+def _goes_on(line: Line, head: Line) -> bool:
     """Whether a line beside a statement belongs to it still."""
     closes = len(line.tokens) == 1 and line.opaque  # `}`
     inner = line.word in ("case", "default") and (
@@ -55,7 +72,7 @@ def goes_on(line: Line, head: Line) -> bool:
     return line.indent == head.indent and (closes or inner)
 
 
-def explained(source: Source, line: Line) -> Diagnostic:
+def _explained(source: Source, line: Line) -> Diagnostic:
     word = line.tokens[_start(line)]
     if word.text == "if":
         label = Label(Span(source, line.tokens[1].start, line.tokens[1].end))

@@ -22,9 +22,8 @@ from ...diagnostics import (
 )
 from ...source import Source, Span
 from ..grammar import LITERALS
-from ..lexer import RESERVED
 from ..lines import Line
-from ..tokens import END, Token
+from ..tokens import END, RESERVED, Token
 from ..words import BODY, HARD, HEADS, INNER, PYTHON, WEIGHTS
 from . import habits, habits_heads, habits_values, habits_weights
 from .fault import DECLARES, Fault, line_span

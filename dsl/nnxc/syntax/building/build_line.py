@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any, TypeAlias
 
-from ..diagnostics import Advice, Sink, rename
-from ..source import Source, Span
-from . import tree
-from .hooks import Part
-from .lines import MAX_NESTING, Line
+from ...diagnostics import Advice, Sink, rename
+from ...source import Source, Span
+from .. import tree
+from ..hooks import Part
+from ..lines import MAX_NESTING, Line
 
 Children: TypeAlias = list[Any]
 

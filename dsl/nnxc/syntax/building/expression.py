@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import assert_never
 
-from . import tree
-from .formatting.layout import Comment, Doc, Fill, Group, Hard, IfBroken, Nest, Soft
-from .lexer import ESCAPES
+from .. import tree
+from ..formatting.layout import Comment, Doc, Fill, Group, Hard, IfBroken, Nest, Soft
+from ..lexer import ESCAPES
 
 # How tightly an expression binds, loosest first; each constant names what a place takes.
 VALUE, ARM, STAGE, CONDITION = 0, 1, 2, 3

@@ -11,14 +11,14 @@ from typing import Any
 
 import lark
 
-from ..diagnostics import Advice, Label, write
-from ..record import Record, replace
-from ..source import Span
-from . import tree
+from ...diagnostics import Advice, Label, write
+from ...record import Record, replace
+from ...source import Span
+from .. import tree
+from ..lexer import unescape
+from ..lines import NO_BREAK
 from .build_items import ItemBuilder
 from .build_line import Children
-from .lexer import unescape
-from .lines import NO_BREAK
 
 
 class Else(Record):

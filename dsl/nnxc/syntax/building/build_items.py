@@ -6,7 +6,7 @@ from typing import Any
 
 import lark
 
-from . import tree, tree_weights
+from .. import tree, tree_weights
 from .build_line import Children, LineBuilder
 
 

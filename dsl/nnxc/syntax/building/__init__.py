@@ -1,0 +1,1 @@
+"""What the grammar found in a line, as nodes of the tree."""
