@@ -14,8 +14,8 @@ from nnxc.source import Source
 from nnxc.syntax import tree
 from nnxc.syntax.decode import source_from_bytes
 from nnxc.syntax.formatting.format import format_source
-from nnxc.syntax.limits import MAX_SIZE
 from nnxc.syntax.parse import parse
+from nnxc.syntax.text_limits import MAX_SIZE
 
 ZOO = sorted((Path(__file__).parents[1] / "dsl/nnxc/zoo").rglob("*.nnx"))
 TEXTS = [path.read_text(encoding="utf-8") for path in ZOO]

@@ -8,11 +8,11 @@ from __future__ import annotations
 from ..diagnostics import Enough, Sink
 from ..source import Source, Span
 from . import tree
-from .blocks import Blocks
 from .cursor import Cursor
 from .lexer import scan
-from .limits import MAX_SIZE, has_long_row, has_too_many, is_too_long
 from .lines import join
+from .nesting import Blocks
+from .text_limits import MAX_SIZE, has_long_row, has_too_many, is_too_long
 
 
 def parse(source: Source, sink: Sink) -> tree.File:
