@@ -11,7 +11,8 @@ from ..options import Options
 from ..python.suites import Line, Written, all_uses
 from ..signature import Names, Signature
 from .call_axes import to_bind, unpack
-from .flow import FOUND, STORED, Flow
+from .call_names import FOUND, STORED, CallNames
+from .flow import Flow
 
 OFTEN = 3  # a static value used so often gets a local name
 
@@ -22,29 +23,29 @@ def call_body(
     """The statements of `__call__`, and the static values that they need: name -> attribute."""
     bound: frozenset[str] = frozenset()
     while True:
-        flow = Flow(signature, names, bound, options)
-        written = flow.body()
+        known = CallNames(signature, names, bound, options)
+        written = Flow(known).body()
         uses = list(all_uses(written))
         read = {u.removeprefix(FOUND) for u in uses if u.startswith(FOUND)}
-        more = to_bind(uses, flow.sources) | _often(uses, signature) | read | bound
+        more = to_bind(uses, known.sources) | _often(uses, signature) | read | bound
         if more == bound:
             break
         bound = more
-    axes = {n: flow.bound[n] for n in sorted(bound & flow.sources.keys())}
+    axes = {n: known.bound[n] for n in sorted(bound & known.sources.keys())}
     asked = [u.removeprefix(STORED) for u in uses if u.startswith(STORED)]
 
     def told(name: str) -> str:
-        if name in flow.sources:
-            return grouped(flow.sources[name].at_once(signature.inputs, told))
+        if name in known.sources:
+            return grouped(known.sources[name].at_once(signature.inputs, told))
         asked.append(name)
-        return f"self.{flow.attribute(name)}"
+        return f"self.{known.attribute(name)}"
 
-    lines = unpack(signature.definition, axes, flow.sources, signature.inputs, told)
+    lines = unpack(signature.definition, axes, known.sources, signature.inputs, told)
     stores = dict.fromkeys([*asked, *sorted(wanted)])
-    attributes = {n: flow.attribute(n) for n in stores}
+    attributes = {n: known.attribute(n) for n in stores}
     local = [n for n in attributes if n in bound]
     if local:
-        targets = ", ".join(flow.bound[n] for n in local)
+        targets = ", ".join(known.bound[n] for n in local)
         values = ", ".join(f"self.{attributes[n]}" for n in local)
         lines.append(Line(f"{targets} = {values}"))
     return [*lines, *written], attributes

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import assert_never
@@ -12,32 +11,18 @@ from ...ir.fold_statements import declared, statements
 from ...ir.fold_static import givens, mentions
 from ...ir.fold_tensors import walk
 from ...ops.base import Op
-from ...record import replace
 from ...shapes import TensorType
-from ...source import Span
-from ..options import Options
-from ..python import text as t
 from ..python.labels import Labels
-from ..python.names import ATTRIBUTES, Namespace, fields, singular, snake
-from ..python.scope import Callee, Copies, Scope, of_entry
-from ..python.static_text import as_size, size, static
+from ..python.names import fields, singular, snake
+from ..python.static_text import as_size, static
 from ..python.suites import Line, Loop, Node, Suite, Written, otherwise, prune
-from ..signature import (
-    DTYPES,
-    Draws,
-    Names,
-    Signature,
-    class_name,
-    has_state,
-    is_scanned,
-    layer_draws,
-)
-from .call_axes import AXIS, AXIS_LATE, AxisSource, axis_sources
+from ..signature import has_state, is_scanned, layer_draws
+from .call_names import CallNames
 from .carried import together
 from .expr import render
-from .found_sizes import found_here, places, unread
+from .found_sizes import places
 from .gather import Iteration, iteration
-from .locals import Locals
+from .layer_tests import LayerTests
 from .loops import Part, part, source
 from .lower import Lowering
 from .reads import (
@@ -48,73 +33,32 @@ from .reads import (
     live_through,
     opposite,
     popped,
-    possible,
-    telling,
     totals,
 )
 from .scans import unstacked
-from .stacks import Stack, loop, remat, rematted, scan, stateful_scan
+from .stacks import Stack, loop, rematted, scan, stateful_scan
 from .steps import write_scan
-from .versions import aliases
 
-STORED = "attr:"  # marks the static values that a line asks the object for
-FOUND = "size:"  # marks the sizes that a line reads from what a block gives
 NOTHING: frozenset[str] = frozenset()
 
 
 class Flow:
-    """One call; `bound` are the axes and static values that have a local name."""
+    """Writes the statements of one call."""
 
-    def __init__(
-        self,
-        signature: Signature,
-        names: Names,
-        bound: frozenset[str],
-        options: Options,
-    ):
-        self.signature, self.names, self.options = signature, names, options
-        self.definition = signature.definition
-        items = declared(self.definition.body)
-        choices = (s for s in statements(self.definition.body) if isinstance(s, ir.If))
-        self.choices = {s.span: s for s in choices}
-        self.layers = {i.name: i for i in items if isinstance(i, ir.Layer)}
-        self.declarations = Counter(i.name for i in items)
-        self.env: dict[str, str] = {}
-        self.aliases = aliases(self.definition)
-        self.attributes: dict[str, str] = {}
-        taken = [*signature.attributes.values(), *signature.sizes.values()]
-        self.attribute_names = Namespace([*ATTRIBUTES, *DTYPES, *taken])
-        self.access = {n: f"self.{a}" for n, a in signature.attributes.items()}
-        assigned = assigned_names(self.definition.body)
-        self.locals = Locals(signature.inputs, assigned, names.reserved)
-        self.sources: dict[str, AxisSource] = axis_sources(self.definition)
-        give = self.locals.namespace.give
-        self.bound = {n: give(n.lower(), n) for n in sorted(bound)}
-        self.found = found_here(self.definition)
-        self.given = self._given()
-        self.env |= {n: self.bound[n] for n in sorted(self.found & bound)}
-        self.labels = Labels(self.definition)
-        loops = (s for s in statements(self.definition.body) if isinstance(s, ir.For))
-        self.carried = {c.symbol for loop in loops for c in loop.carried}
-        self.carried |= {n for p in popped(self.definition.body) for _, n in p.sizes}
+    def __init__(self, names: CallNames):
+        self.names, self.locals, self.scope = names, names.locals, names.scope
+        body = names.definition.body
+        self.labels = Labels(names.definition)
+        self.changing = _changing_sizes(body) | names.found
         self.growing = {
             s.name
-            for s in statements(self.definition.body)
+            for s in statements(body)
             if isinstance(s, ir.Append) or (isinstance(s, ir.Pop) and s.index is None)
         }
-        self.carried |= {t.symbol for t in totals(self.definition.body)}
-        self.carried |= self.found
-        self.rematted = self._rematted_layers() if options.remat else NOTHING
-        self.loops = 0
         self.iterated: list[str] = []  # names that differ between the iterations around
         self.rebound = NOTHING  # the tensors that those iterations assign
-        values, externs = self.locals.text, names.externs
-        self.scope = Scope(self._symbol, values, self.callee, externs=externs)
-        self.scope.presence = self._presence
-        self.scope.dtype = "self.dtype"
-        for item in declared(self.definition.body):
-            if isinstance(item, ir.Variable):
-                self._access_variable(item)
+        self.tests = LayerTests(names)
+        self.scope.presence = self.tests.presence
         self.lower = Lowering(
             self.scope,
             self.locals,
@@ -126,100 +70,16 @@ class Flow:
 
     def body(self) -> list[Written]:
         """All statements, pruned."""
-        return prune(self._block(self.definition.body, NOTHING), set())
-
-    # --------------------------------------------------------------- names
-
-    def _symbol(self, name: str) -> str:
-        if name in self.env:
-            self.scope.uses.append(self.env[name])
-            return self.env[name]
-        if name in self.sources:
-            return self._axis(name)
-        if name in self.given:
-            layer, attribute = self.given[name]
-            return f"{self.access[layer]}.{attribute}"
-        if name in self.found:
-            self.scope.uses.append(FOUND + name)
-            return name.lower()
-        self.scope.uses.append(STORED + name)
-        return self.bound.get(name) or f"self.{self.attribute(name)}"
-
-    def _axis(self, name: str) -> str:
-        found = self.sources[name]
-        late = self.loops > 0 or found.input in self.locals.written
-        self.scope.uses.append((AXIS_LATE if late else AXIS) + name)
-        if name in self.bound:
-            return self.bound[name]
-        text = found.text(self.signature.inputs[found.input], self._symbol)
-        return f"({text})" if " " in text else text
-
-    def attribute(self, name: str) -> str:
-        """The attribute in which a static value is kept."""
-        if name not in self.attributes:
-            plain = self.signature.arguments.get(name, name.lower())
-            self.attributes[name] = self.attribute_names.give(plain)
-        return self.attributes[name]
-
-    def _access_variable(self, item: ir.Variable) -> None:
-        text = f"{self.access[item.name]}[...]"
-        if item.type.dtype == "float" and not item.state:
-            text += ".astype(self.dtype)"
-        self.locals.text[item.name] = text
-
-    def callee(self, name: str) -> Callee:
-        """How a layer is called here."""
-        layer = self.layers[name]
-        drawing = layer_draws(layer, self.names.signatures) > Draws.NEVER
-        copies = self._copies(layer)
-        if isinstance(layer.callee, Op):
-            return of_entry(self.access[name], layer.callee, drawing, copies)
-        block = self.names.signatures[layer.callee]
-        made = Callee(
-            self.access[name], drawing, block.optional_inputs, block.inputs, copies
-        )
-        if name in self.rematted:
-            owner = self._class(layer, self.access[name])
-            return replace(made, rematted=remat(owner, self.options.policy))
-        return made
-
-    def _class(self, layer: ir.Layer, element: str) -> str:
-        """The class of a layer; the constructor decides it where several have its name."""
-        items = (i for i in declared(self.definition.body) if i.name == layer.name)
-        callees = (i.callee for i in items if isinstance(i, ir.Layer))
-        kinds = {c if isinstance(c, str) else (c.group, c.name) for c in callees}
-        known = class_name(layer, self.names.signatures) if len(kinds) == 1 else None
-        return known or f"type({element})"
-
-    def _rematted_layers(self) -> frozenset[str]:
-        """The blocks in loops; those of stacks have a way of their own."""
-        loops = (s for s in statements(self.definition.body) if isinstance(s, ir.For))
-        inside = (i for loop in loops for i in declared(loop.body))
-        layers = (i for i in inside if isinstance(i, ir.Layer))
-        return frozenset(i.name for i in layers if i.count is None and i.copies is None)
-
-    def _copies(self, layer: ir.Layer) -> Copies | None:
-        if layer.copies is None:
-            return None
-        known = self.names.signatures
-        count = size(layer.copies, self.scope).text if layer_draws(layer, known) else ""
-        return Copies(count, layer_draws(layer, known), has_state(layer, known))
-
-    def _given(self) -> dict[str, tuple[str, str]]:
-        """The sizes that are asked of a layer: which, and its attribute."""
-        names = unread(self.definition)
-        return {
-            name: (layer.name, self.names.signatures[layer.callee].sizes[dim])
-            for layer in self.layers.values()
-            if isinstance(layer.callee, str)
-            for dim, name in layer.gives
-            if name in names
-        }
+        return prune(self._block(self.names.definition.body, NOTHING), set())
 
     def _measured(self, expr: ir.Apply) -> list[tuple[str, str]]:
         """The sizes to be read from what a block gives: names, and where each is."""
         read = places(expr) if expr.found else {}
-        return [(self.bound[n], place) for n, place in read.items() if n in self.bound]
+        return [
+            (self.names.bound[n], place)
+            for n, place in read.items()
+            if n in self.names.bound
+        ]
 
     def _comment(self, value: ir.Expr) -> str:
         """The shape of a value, where it is not that of a tensor it is made from."""
@@ -231,7 +91,7 @@ class Flow:
             for type_ in known
         ):
             return ""
-        if any(s.symbols & self.carried for s in value.type.sizes):
+        if any(s.symbols & self.changing for s in value.type.sizes):
             return ""
         return self.labels.shape(value.type) if value.type.axes else ""
 
@@ -275,7 +135,7 @@ class Flow:
                     if isinstance(value, ir.Var) and target in self.growing:
                         self._copy(target, self.locals.text[target])
             case ir.UpdateState(name, value):
-                self.lower.update(f"{self.access[name]}[...]", value, after)
+                self.lower.update(f"{self.names.access[name]}[...]", value, after)
             case ir.NewList(name, items=items):
                 self.locals.lists.add(name)
                 self.lower.new_list(name, items, after)
@@ -286,7 +146,7 @@ class Flow:
             case ir.Total():
                 self._total(stmt)
             case ir.Return(values, names=given):
-                self.lower.returned(values, self.signature.output, fields(given))
+                self.lower.returned(values, self.names.signature.output, fields(given))
             case ir.StaticLet():
                 self._let(stmt)
             case ir.For(over=str()):
@@ -319,11 +179,11 @@ class Flow:
         if dim is not None and dim.value is None and dim.name is None:
             self.scope.sizes.setdefault(dim, stmt.name)
         if self.lower.indent == 2 and self._constructible(stmt.value):
-            self.env.pop(stmt.name, None)
+            self.names.env.pop(stmt.name, None)
             return
         with self.scope.recording() as uses:
             text = static(stmt.value, self.scope).text
-        name = self._local(stmt.name)
+        name = self.names.local(stmt.name)
         self.lower.nodes.append(
             Line(f"{name} = {text}", tuple(uses), frozenset((name,)))
         )
@@ -341,48 +201,41 @@ class Flow:
         self.lower.nodes.append(Line(text, (stmt.name, *uses)))
         self.locals.written.add(stmt.target)
         for index, symbol in stmt.sizes:
-            local = self._local(symbol)
+            local = self.names.local(symbol)
             text = f"{local} = {taken}.shape[{index - stmt.type.rank * stmt.type.lead}]"
             self.lower.nodes.append(Line(text, (), frozenset((local,))))
 
     def _total(self, stmt: ir.Total) -> None:
-        local, held = self._local(stmt.symbol), self.locals.text[stmt.name]
+        local, held = self.names.local(stmt.symbol), self.locals.text[stmt.name]
         text = f"{local} = sum(t.shape[{stmt.axis}] for t in {held})"
         self.lower.nodes.append(Line(text, (), frozenset((local,))))
 
     def _constructible(self, value: ir.Static) -> bool:
         names = mentions(value)
-        local = names & self.env.keys()
-        axes = (names & self.sources.keys()) - set(self.definition.inferred)
+        local = names & self.names.env.keys()
+        axes = (names & self.names.sources.keys()) - set(self.names.definition.inferred)
         return not local and not axes and not givens(value)
-
-    def _local(self, name: str) -> str:
-        if name not in self.env and name in self.aliases:
-            self.env[name] = self._local(self.aliases[name])
-        if name not in self.env:
-            self.env[name] = self.locals.namespace.give(name.lower(), name)
-        return self.env[name]
 
     # --------------------------------------------------- loops, conditions
 
     def _for(self, stmt: ir.For, after: frozenset[str]) -> None:
         over = source(stmt.iterable, len(stmt.targets), self.scope)
         self._carry([(c.symbol, c.entry) for c in stmt.carried])
-        targets = tuple(self._local(n) for n in stmt.targets)
-        self.loops += 1
+        targets = tuple(self.names.local(n) for n in stmt.targets)
+        self.names.loops += 1
         with self._elements(stmt) as elements:
             live = live_through(stmt.body, after)[0] | after
             around, rebound = len(self.iterated), self.rebound
             self.rebound |= {*assigned_names(stmt.body)}
             self.iterated += (*targets, *(name for name, _ in elements))
-            self.iterated += (self._local(c.symbol) for c in stmt.carried)
+            self.iterated += (self.names.local(c.symbol) for c in stmt.carried)
             body = list(self._inner(stmt.body, live))
             del self.iterated[around:]
             self.rebound = rebound
         before, self.lower.nodes = self.lower.nodes, body
         self._carry([(c.symbol, c.next) for c in stmt.carried])
         self.lower.nodes = before
-        self.loops -= 1
+        self.names.loops -= 1
         self.lower.nodes.append(Loop(targets, over, tuple(elements), tuple(body)))
 
     def _over(self, stmt: ir.For, after: frozenset[str]) -> None:
@@ -392,12 +245,12 @@ class Flow:
         self.lower.over(made, after)
 
     def _carry(self, values: Sequence[tuple[str, ir.Static]]) -> None:
-        self.lower.nodes += together(values, self.scope, self._local)
+        self.lower.nodes += together(values, self.scope, self.names.local)
 
     @contextmanager
     def _elements(self, stmt: ir.For) -> Iterator[list[tuple[str, str]]]:
         """Within, layers declared in the loop are those of one iteration: (name, list)."""
-        before, elements = dict(self.access), []
+        before, elements = dict(self.names.access), []
         variables = {n: t for n, t in self.locals.text.items() if t.startswith("self.")}
         needed = in_use(stmt.body)
         items = {i.name: i for i in declared(stmt.body) if i.name in needed}
@@ -405,15 +258,15 @@ class Flow:
         inner = {i.name for i in declared(loops)}
         inner |= {n for n, i in items.items() if isinstance(i, ir.Layer) and i.count}
         for name, item in items.items():
-            attribute = self.signature.attributes[name]
+            attribute = self.names.signature.attributes[name]
             one = attribute if name in inner else singular(attribute)
             element = self.locals.namespace.give(one, *self._alternatives(item))
             elements.append((element, before[name]))
-            self.access[name] = element
+            self.names.access[name] = element
             if isinstance(item, ir.Variable):
-                self._access_variable(item)
+                self.names.access_variable(item)
         yield elements
-        self.access = before
+        self.names.access = before
         self.locals.text.update(variables)
         for element, _ in elements:
             self.locals.namespace.release(element)
@@ -427,58 +280,22 @@ class Flow:
 
     def _if(self, stmt: ir.If, after: frozenset[str]) -> None:
         written = set(self.locals.written)
-        test, uses, rest = self._test(stmt)
+        test, uses, rest = self.tests.test(stmt)
         then = self._inner(stmt.then, after)
         after_then, self.locals.written = self.locals.written, written
         orelse = self._inner(stmt.orelse, after)
         self.locals.written = self.locals.written | after_then
         if orelse and not then:
-            test, uses, _ = self._test(opposite(stmt))
+            test, uses, _ = self.tests.test(opposite(stmt))
             then, orelse = orelse, ()
         self.lower.nodes.append(Suite(f"if {test}:", then, uses))
         self.lower.nodes += otherwise(rest, orelse)
 
-    def _test(self, stmt: ir.If) -> tuple[str, tuple[str, ...], str]:
-        """The test of an `if`, and the head of its other side: whether layers are there, where
-        that says the same and a type checker wants to be told."""
-        then, orelse = (
-            [n for n in telling(arm, self.declarations) if n in in_use(arm)]
-            for arm in (stmt.then, stmt.orelse)
-        )
-        there = " and ".join(f"{self.access[n]} is not None" for n in then)
-        other = " and ".join(f"{self.access[n]} is not None" for n in orelse)
-        if givens(stmt.condition):
-            first, second = (
-                layers if possible(stmt.condition, holds) is not None else ""
-                for layers, holds in ((there, True), (other, False))
-            )
-            with self.scope.recording() as uses:
-                text = static(stmt.condition, self.scope)
-            test = f"{text.at(t.AND)} and {first}" if first else text.text
-            return test, tuple(uses), f"elif {second}:" if second else "else:"
-        if not (then or orelse):
-            return *part(stmt.condition, self.scope), "else:"
-        if not then:
-            rest = f"elif {other}:" if len(orelse) > 1 else "else:"
-            return f"{self.access[orelse[0]]} is None", (), rest
-        return there, (), f"elif {other}:" if orelse else "else:"
-
-    def _presence(self, span: Span) -> str | None:
-        """The test of a choice between values, by the layers that one side constructs."""
-        stmt = self.choices.get(span)
-        if stmt is None or givens(stmt.condition):
-            return None
-        if then := telling(stmt.then, self.declarations):
-            return f"{self.access[then[0]]} is not None"
-        if orelse := telling(stmt.orelse, self.declarations):
-            return f"{self.access[orelse[0]]} is None"
-        return None
-
     def _is_stack(self, name: str) -> bool:
-        return self.layers[name].count is not None
+        return self.names.layers[name].count is not None
 
     def _stack(self, step: ir.Apply, name: str, made: Iteration | None) -> list[Node]:
-        layer, known = self.layers[step.layer], self.names.signatures
+        layer, known = self.names.layers[step.layer], self.names.module.signatures
         callee = layer.callee.name if isinstance(layer.callee, Op) else layer.callee
         give = self.locals.namespace.give
         free = [
@@ -488,11 +305,11 @@ class Flow:
             give("r"),
             give("every"),
         ]
-        scanned = is_scanned(layer, known, self.options)
-        holder = self.access[step.layer]
+        scanned = is_scanned(layer, known, self.names.options)
+        holder = self.names.access[step.layer]
         self.scope.rngs = free[3] if scanned else "rngs"
-        self.access[step.layer] = free[0]
-        again = bool(self.options.remat) and not scanned
+        self.names.access[step.layer] = free[0]
+        again = bool(self.names.options.remat) and not scanned
         stack = Stack(
             holder,
             free[0],
@@ -500,12 +317,12 @@ class Flow:
             self._rematted(step, layer) if again else self.part(step),
             layer_draws(layer, known),
             part(layer.count or ir.Literal(None), self.scope),
-            bool(self.options.remat),
+            bool(self.names.options.remat),
             self.locals.text[made.gathered] if made and made.gathered else None,
             made is not None and made.before,
-            self.options.policy,
+            self.names.options.policy,
         )
-        self.access[step.layer], self.scope.rngs = holder, "rngs"
+        self.names.access[step.layer], self.scope.rngs = holder, "rngs"
         for lent in (free[0], *free[2:]):  # a second `def body` would hide the first
             self.locals.namespace.release(lent)
         if not scanned:
@@ -521,7 +338,15 @@ class Flow:
 
     def _rematted(self, step: ir.Apply, layer: ir.Layer) -> Part:
         """One layer, computed again in the backward pass."""
-        element = self.access[step.layer]
-        owner = self._class(layer, element)
+        element = self.names.access[step.layer]
+        owner = self.names.class_of(layer, element)
         text, uses = self.part(step)
-        return rematted(text, element, owner, self.options.policy), uses
+        return rematted(text, element, owner, self.names.options.policy), uses
+
+
+def _changing_sizes(body: Sequence[ir.Stmt]) -> set[str]:
+    """The sizes that get another value while a call goes on."""
+    loops = (s for s in statements(body) if isinstance(s, ir.For))
+    carried = {c.symbol for loop in loops for c in loop.carried}
+    taken = {n for p in popped(body) for _, n in p.sizes}
+    return carried | taken | {t.symbol for t in totals(body)}

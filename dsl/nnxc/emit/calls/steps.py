@@ -51,7 +51,7 @@ def write_scan(flow: Flow, stmt: ir.Scan, after: frozenset[str]) -> None:
         _drawn(flow, stmt),
         (length, tuple(uses)),
         stmt.reverse,
-        flow.access[stmt.within] if stmt.within else "jax.lax.scan",
+        flow.names.access[stmt.within] if stmt.within else "jax.lax.scan",
     )
     for name in (lent.carry, lent.entries, lent.keys):
         flow.locals.namespace.release(name)
@@ -73,12 +73,12 @@ def _step(
     needed = free.union(*(reads(value) for value in values))
     written = set(flow.locals.written)
     flow.locals.written |= {*stmt.inner}
-    flow.loops += 1
+    flow.names.loops += 1
     with flow.lower.block() as nodes:
         flow.statements(body, needed)
         ready = flow.lower.ready(values, free, len("return "))
         parts = [flow.part(value) for value in ready]
-    flow.loops -= 1
+    flow.names.loops -= 1
     flow.locals.written = written
     uses = tuple(u for _, part_uses in parts for u in part_uses)
     return tuple(nodes), tuple(text for text, _ in parts), uses
@@ -97,7 +97,7 @@ def _kept(
 
 
 def _drawn(flow: Flow, stmt: ir.Scan) -> Draws:
-    known = flow.names.signatures
-    of = {n: layer_draws(layer, known) for n, layer in flow.layers.items()}
+    known = flow.names.module.signatures
+    of = {n: layer_draws(layer, known) for n, layer in flow.names.layers.items()}
     tops = (e for s in statements(stmt.body) for e in expressions(s))
     return scans.draws((e for top in tops for e in walk(top)), of)
