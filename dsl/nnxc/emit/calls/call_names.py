@@ -24,7 +24,7 @@ from .found_sizes import found_here, unread
 from .locals import Locals
 from .reads import assigned_names
 from .stacks import remat
-from .versions import aliases
+from .versions import aliases, local_name
 
 STORED = "attr:"  # marks the static values that a line asks the object for
 FOUND = "size:"  # marks the sizes that a line reads from what a block gives
@@ -103,11 +103,7 @@ class CallNames:
 
     def local(self, name: str) -> str:
         """The Python name of a static local or loop variable."""
-        if name not in self.env and name in self.aliases:
-            self.env[name] = self.local(self.aliases[name])
-        if name not in self.env:
-            self.env[name] = self.locals.namespace.give(name.lower(), name)
-        return self.env[name]
+        return local_name(name, self.env, self.aliases, self.locals.namespace)
 
     def _given(self) -> dict[str, tuple[str, str]]:
         """The sizes that are asked of a layer: which, and its attribute."""

@@ -11,6 +11,7 @@ from ...ir.fold_statements import mapped, statements
 from ...ops.base import Op
 from ...record import Record, names_of, replace
 from ...source import Span
+from ..python.names import Namespace
 
 
 def folded(program: ir.Program) -> ir.Program:
@@ -85,6 +86,19 @@ def _aliases(
             case ir.If(then=then, orelse=orelse):
                 _aliases(then, frozenset(), rest, found)
                 _aliases(orelse, frozenset(), rest, found)
+
+
+def local_name(
+    name: str, env: dict[str, str], aliases: Mapping[str, str], namespace: Namespace
+) -> str:
+    """The Python name of a static local or loop variable, which `env` keeps."""
+    if name not in env:
+        env[name] = (
+            local_name(aliases[name], env, aliases, namespace)
+            if name in aliases
+            else namespace.give(name.lower(), name)
+        )
+    return env[name]
 
 
 def _names(node: object) -> Iterator[str]:

@@ -8,22 +8,16 @@ from contextlib import contextmanager
 from typing import assert_never
 
 from ... import ir
-from ...dims import Dim
 from ...ir.fold_statements import declared, statements
 from ...ir.fold_static import givens, mentions
-from ...ops.base import Call, Op
 from ...record import replace
 from ..calls.carried import together
 from ..calls.loops import source
 from ..calls.reads import not_grown, only_declares, possible
-from ..calls.versions import aliases
 from ..options import Options
 from ..python import text as t
 from ..python.layer_classes import Kinds
-from ..python.library import construct
-from ..python.names import Namespace
-from ..python.scope import Scope
-from ..python.static_text import as_size, size, static
+from ..python.static_text import as_size, static
 from ..python.suites import (
     Line,
     Loop,
@@ -34,19 +28,19 @@ from ..python.suites import (
     comprehend,
     prune,
 )
-from ..signature import DTYPES, Names, Signature, is_scanned, random
-from . import copies
+from ..signature import DTYPES, Names, Signature
 from .begun import Begun
 from .columns import Columns
+from .ctor_names import ConstructorNames
+from .dtype_arguments import DtypeArguments
 from .guards import guarded
+from .layer_calls import LayerCalls
 from .needs import Guard
 from .requires import broken, fact, negated, of_length
 from .variables import variable
 
 _LOCAL = 3  # a field of the Config used so often gets a local name
 _ROOM = 80
-# Layers that can say of which dtype their sums are.
-_MULTIPLIES = ("nnx.Linear", "nnx.LinearGeneral", "nnx.Conv", "nnx.ConvTranspose")
 OWN_DTYPE = (
     "the model's own"  # what a class keeps of its dtype, among the names of a spec
 )
@@ -56,7 +50,8 @@ def constructor(
     signature: Signature, names: Names, stores: Mapping[str, str], options: Options
 ) -> list[Written]:
     """The body of `__init__`. `stores` are the static values that calls need: name -> attribute."""
-    written = _Constructor(signature, names, stores, frozenset(), options).body()
+    known = ConstructorNames(signature, names, frozenset())
+    written = _Constructor(known, stores, options).body()
     counts = Counter(u for u in all_uses(written) if u.startswith("cfg."))
     local = "cfg.dtype" if signature.precision else ""
     often = [u for u, n in counts.most_common() if n >= _LOCAL and u != local]
@@ -65,8 +60,8 @@ def constructor(
         often.pop()
     if not often:
         return written
-    made = _Constructor(signature, names, stores, frozenset(often), options)
-    return [Line(line), *made.body()]
+    known = ConstructorNames(signature, names, frozenset(often))
+    return [Line(line), *_Constructor(known, stores, options).body()]
 
 
 def _unpacked(fields: Sequence[str]) -> str:
@@ -74,52 +69,28 @@ def _unpacked(fields: Sequence[str]) -> str:
     return f"{targets} = {', '.join(fields)}"
 
 
-def _hands_on_often(signature: Signature, names: Names) -> bool:
-    """Whether several layers take the dtypes."""
-    items = (declared(signature.definition.body)) if len(signature.dtypes) > 1 else []
-    callees = [item.callee for item in items if isinstance(item, ir.Layer)]
-    taking = [
-        c
-        for c in callees
-        if (
-            c.dtype_aware if isinstance(c, Op) else names.signatures[c].dtypes == DTYPES
-        )
-    ]
-    return len(taking) > 1
-
-
 class _Constructor:
+    """Writes the statements of one constructor."""
+
     def __init__(
-        self,
-        signature: Signature,
-        names: Names,
-        stores: Mapping[str, str],
-        local: frozenset[str],
-        options: Options,
+        self, names: ConstructorNames, stores: Mapping[str, str], options: Options
     ):
-        self.signature, self.names = signature, names
-        self.stores, self.local, self.options = stores, local, options
-        self.env: dict[str, str] = {}
-        self.aliases = aliases(signature.definition)
+        self.names, self.scope, self.signature = names, names.scope, names.signature
+        self.stores = stores
         self.holders: dict[str, str] = {}
-        taken = ["rngs", *DTYPES, "dtypes", "cfg", *signature.arguments.values()]
-        self.namespace = Namespace([*taken, *names.reserved])
-        self.scope = Scope(self._symbol, externs=names.externs)
-        self.begun = Begun(self.scope, self.namespace)
+        self.begun = Begun(self.scope, names.namespace)
         self.checked: set[object] = set()
         self.annotated: set[str] = set()
-        self.kinds = Kinds(names.signatures, options)
+        self.kinds = Kinds(names.module.signatures, options)
         self.columns = Columns(
-            signature.definition, self.scope, self._local, self._known
+            self.signature.definition, self.scope, names.local, names.knows
         )
-        self.together = _hands_on_often(signature, names)
-        self.dtypes = {n: self._dtype(n) for n in signature.dtypes}
-        self.scope.dtype = self.dtypes.get("dtype")
-        self.scope.param_dtype = self.dtypes.get("param_dtype")
+        self.dtypes = DtypeArguments(names)
+        self.layers = LayerCalls(names, self.dtypes, options)
 
     def body(self) -> list[Written]:
         """The statements, pruned."""
-        body = guarded(self.signature, self.names.signatures)
+        body = guarded(self.signature, self.names.module.signatures)
         arguments = self.signature.arguments.keys()
         self._note_inner_checks(body)
         first = [
@@ -128,7 +99,7 @@ class _Constructor:
             if isinstance(s, ir.Require) and mentions(s.condition) <= arguments
         ]
         made = [*self._all(first), *self._stores(), *self._all(body), *self._sizes()]
-        nodes = [*self._begun(), *made]
+        nodes = [*self.dtypes.lines(), *made]
         return comprehend(prune(nodes, set()))
 
     def _note_inner_checks(self, body: Sequence[ir.Stmt]) -> None:
@@ -136,7 +107,7 @@ class _Constructor:
         read here before."""
         for item in declared(body):
             if isinstance(item, ir.Layer) and isinstance(item.callee, str):
-                callee = self.names.signatures[item.callee].definition
+                callee = self.names.module.signatures[item.callee].definition
                 sizes = {n: as_size(v) for n, v in item.args}
                 env = {n: v for n, v in sizes.items() if v is not None} | dict(
                     item.sizes
@@ -149,32 +120,6 @@ class _Constructor:
                     ):
                         self.checked.add(fact(stmt.condition, env))
 
-    def _symbol(self, name: str) -> str:
-        if name in self.env:
-            text = self.env[name]
-        elif name in self.signature.arguments:
-            params = {p.name for p in self.signature.definition.params}
-            in_config = bool(self.signature.config) and name in params
-            text = self._field(self.signature.arguments[name], in_config)
-            if in_config:
-                self.scope.uses.append(f"cfg.{self.signature.arguments[name]}")
-        else:
-            raise KeyError(f"{name!r} is not known in {self.signature.name}.__init__")
-        self.scope.uses.append(text)
-        return text
-
-    def _field(self, name: str, in_config: bool) -> str:
-        whole = f"cfg.{name}"
-        return whole if in_config and whole not in self.local else name
-
-    def _local(self, name: str) -> str:
-        """The Python name of a static local or loop variable."""
-        if name not in self.env and name in self.aliases:
-            self.env[name] = self._local(self.aliases[name])
-        if name not in self.env:
-            self.env[name] = self.namespace.give(name.lower(), name)
-        return self.env[name]
-
     # ---------------------------------------------------------- statements
 
     def _stores(self) -> Iterator[Node]:
@@ -184,7 +129,7 @@ class _Constructor:
                 yield self._line(f"self.{attribute} = ", ir.Ref(name))
         if OWN_DTYPE in self.stores:
             with self.scope.recording() as uses:
-                text = self._given("dtype")
+                text = self.dtypes.given("dtype")
             yield Line(f"self.dtype = {text}", tuple(uses))
 
     def _sizes(self) -> Iterator[Node]:
@@ -226,11 +171,11 @@ class _Constructor:
                 assert_never(stmt)
 
     def _let(self, stmt: ir.StaticLet) -> list[Node]:
-        if not self._constructible(stmt.value):
+        if not self.names.constructible(stmt.value):
             return []
         with self.scope.recording() as uses:
             text = static(stmt.value, self.scope).text
-        name = self._local(stmt.name)
+        name = self.names.local(stmt.name)
         dim = as_size(stmt.value)
         if dim is not None and dim.value is None and dim.name is None:
             self.scope.sizes.setdefault(dim, stmt.name)
@@ -239,13 +184,8 @@ class _Constructor:
             nodes.append(Line(f"self.{self.stores[stmt.name]} = {name}", (name,)))
         return nodes
 
-    def _constructible(self, value: ir.Static) -> bool:
-        """Whether a static value is known already here: axes and presence are not."""
-        known = self.env.keys() | self.signature.arguments.keys()
-        return mentions(value) <= known and not givens(value)
-
     def _checked_here(self, stmt: ir.Require) -> bool:
-        known = not isinstance(stmt, Guard) or self._constructible(stmt.condition)
+        known = not isinstance(stmt, Guard) or self.names.constructible(stmt.condition)
         return known and not stmt.call_time
 
     def _require(self, stmt: ir.Require) -> list[Node]:
@@ -285,101 +225,30 @@ class _Constructor:
     def _text(self, item: ir.Layer | ir.Variable) -> str:
         if isinstance(item, ir.Variable):
             if item.type.dtype == "float" and not item.state:
-                self._given("param_dtype")
+                self.dtypes.given("param_dtype")
             return variable(item, self.scope)
         if isinstance(item.callee, str):
             self._learn(item)
-        drawing = random(item, self.names.signatures)
-        if item.copies is not None:
-            count = size(item.copies, self.scope).text
-            return copies.made(self._construct(item, rngs="r"), drawing, count)
-        if item.count is None:
-            return self._construct(item)
-        count = static(item.count, self.scope).text
-        if self._scanned(item):
-            return copies.made(self._construct(item, rngs="r"), drawing, count)
-        return f"nnx.List([{self._construct(item)} for _ in range({count})])"
+        return self.layers.text(item)
 
     def _learn(self, layer: ir.Layer) -> None:
         """Where to read the sizes that a block has found."""
-        sizes = self.names.signatures[str(layer.callee)].sizes
+        sizes = self.names.module.signatures[str(layer.callee)].sizes
         place = f"self.{self.signature.attributes[layer.name]}"
         if layer.name in self.holders:
             place = f"{self.holders[layer.name]}[-1]"
         for dim, name in layer.gives:
             if dim in sizes:
-                self.env[name] = f"{place}.{sizes[dim]}"
-
-    def _construct(self, layer: ir.Layer, rngs: str = "rngs") -> str:
-        if isinstance(layer.callee, Op):
-            more = self._dtypes(DTYPES) if layer.callee.dtype_aware else []
-            if layer.in_full:
-                more = self._in_full(layer.callee.build_for(dict(layer.args)))
-            more += [f"rngs={rngs}"] if layer.callee.takes_rngs else []
-            return construct(layer, self.scope, more).text
-        return self._block(self.names.signatures[layer.callee], layer, rngs)
-
-    def _dtype(self, name: str) -> str:
-        """What a dtype that the constructor takes is called inside."""
-        if name == "dtype" and self.signature.precision:
-            return name
-        return self._field(name, bool(self.signature.config))
-
-    def _begun(self) -> Iterator[Node]:
-        """The dtypes where they have a name of their own: what is not used goes."""
-        if self.signature.precision:
-            line = "dtype = cfg.dtype or jnp.float32"
-            yield Line(line, (), frozenset(("dtype",)))
-        if self.together:
-            with self.scope.recording() as uses:
-                given = ", ".join(f'"{name}": {self._given(name)}' for name in DTYPES)
-            line = f"dtypes: dict[str, Any] = {{{given}}}"
-            yield Line(line, tuple(uses), frozenset(("dtypes",)))
-
-    def _dtypes(self, names: Sequence[str]) -> list[str]:
-        """The keywords that hand dtypes on."""
-        if self.together and names == DTYPES:
-            self.scope.uses.append("dtypes")
-            return ["**dtypes"]
-        return [f"{name}={self._given(name)}" for name in names]
-
-    def _in_full(self, build: Call | str) -> list[str]:
-        """The same for a layer that gives float32: one that multiplies does so in half."""
-        if isinstance(build, Call) and build.target in _MULTIPLIES:
-            return [*self._dtypes(DTYPES), "preferred_element_type=jnp.float32"]
-        return ["dtype=jnp.float32", *self._dtypes(DTYPES[1:])]
-
-    def _given(self, name: str) -> str:
-        text = self.dtypes[name]
-        self.scope.uses.append(f"cfg.{name}" if self.signature.config else text)
-        if name == text:
-            self.scope.uses.append(text)
-        return text
-
-    def _block(self, callee: Signature, layer: ir.Layer, rngs: str) -> str:
-        definition = callee.definition
-        texts = {n: static(v, self.scope).text for n, v in layer.args}
-        required = [p.name for p in definition.params if p.default is None]
-        parts = [size(layer.sizes[n], self.scope).text for n in definition.inferred]
-        more = self._dtypes(callee.dtypes)
-        if callee.config is None:
-            parts += [texts.pop(name) for name in required]
-        fields = [f"{callee.arguments[n]}={text}" for n, text in texts.items()]
-        if callee.config is None:
-            parts += fields + more
-        else:
-            parts.append(f"{callee.config}({', '.join(fields + more)})")
-        parts += [f"rngs={rngs}"] if callee.takes_rngs else []
-        return f"{callee.name}({', '.join(parts)})"
+                self.names.env[name] = f"{place}.{sizes[dim]}"
 
     # --------------------------------------------------- loops, conditions
 
     def _for(self, stmt: ir.For) -> list[Node]:
         with self.scope.recording():
             over = source(stmt.iterable, len(stmt.targets), self.scope)
-        carried = [c for c in stmt.carried if self._constructible(c.entry)]
+        carried = [c for c in stmt.carried if self.names.constructible(c.entry)]
         start = self._carry([(c.symbol, c.entry) for c in carried])
-        targets = tuple(self._local(name) for name in stmt.targets)
+        targets = tuple(self.names.local(name) for name in stmt.targets)
         with self._lists(stmt) as (makes, keeps):
             body = self._all(stmt.body)
         followed = self._followed(carried)
@@ -391,18 +260,14 @@ class _Constructor:
 
     def _followed(self, carried: list[ir.Carried]) -> list[ir.Carried]:
         """The values whose next ones are known here too."""
-        while lost := [c for c in carried if not self._constructible(c.next)]:
+        while lost := [c for c in carried if not self.names.constructible(c.next)]:
             for size_ in lost:
-                self.env.pop(size_.symbol, None)
+                self.names.env.pop(size_.symbol, None)
             carried = [c for c in carried if c not in lost]
         return carried
 
-    def _known(self, dim: Dim) -> bool:
-        """Whether a size is known already here: axes are not."""
-        return dim.symbols <= self.env.keys() | self.signature.arguments.keys()
-
     def _carry(self, values: Sequence[tuple[str, ir.Static]]) -> list[Line]:
-        return together(values, self.scope, self._local)
+        return together(values, self.scope, self.names.local)
 
     @contextmanager
     def _lists(self, stmt: ir.For) -> Iterator[tuple[list[Line], list[Line]]]:
@@ -414,7 +279,9 @@ class _Constructor:
         for name in names:
             attribute = self.signature.attributes[name]
             holder = (
-                self.namespace.give(attribute) if name in outer else f"self.{attribute}"
+                self.names.namespace.give(attribute)
+                if name in outer
+                else f"self.{attribute}"
             )
             inner[name] = holder
             kind = self.kinds.in_list(name, stmt.body)
@@ -438,7 +305,7 @@ class _Constructor:
     def _if(self, stmt: ir.If) -> list[Node]:
         if givens(stmt.condition):
             return self._at_call(stmt)
-        if not self._constructible(stmt.condition):
+        if not self.names.constructible(stmt.condition):
             return self._all((*stmt.then, *stmt.orelse))
         arms = only_declares(stmt.then), only_declares(stmt.orelse)
         if arms[0] is not None and arms[1] is not None:
@@ -452,7 +319,7 @@ class _Constructor:
         nodes: list[Node] = []
         for holds, body in (True, stmt.then), (False, not_grown(stmt.orelse, grown)):
             when = possible(stmt.condition, holds)
-            if when is None or not self._constructible(when):
+            if when is None or not self.names.constructible(when):
                 nodes += self._all(body)
             else:
                 nodes += self._if(replace(stmt, condition=when, then=body, orelse=()))
@@ -508,6 +375,3 @@ class _Constructor:
         nodes = [*self._all(body), *missing]
         self.checked = before  # what one side checks, the other may need to
         return nodes
-
-    def _scanned(self, layer: ir.Layer) -> bool:
-        return is_scanned(layer, self.names.signatures, self.options)

@@ -1,0 +1,57 @@
+"""What the names of a definition stand for in the text of its constructor."""
+
+from __future__ import annotations
+
+from ... import ir
+from ...dims import Dim
+from ...ir.fold_static import givens, mentions
+from ..calls.versions import aliases, local_name
+from ..python.names import Namespace
+from ..python.scope import Scope
+from ..signature import DTYPES, Names, Signature
+
+
+class ConstructorNames:
+    """The names of one constructor. `unpacked` are the fields of the Config that have a local
+    name."""
+
+    def __init__(self, signature: Signature, module: Names, unpacked: frozenset[str]):
+        self.signature, self.module = signature, module
+        self.unpacked = unpacked
+        self.env: dict[str, str] = {}
+        self.aliases = aliases(signature.definition)
+        taken = ["rngs", *DTYPES, "dtypes", "cfg", *signature.arguments.values()]
+        self.namespace = Namespace([*taken, *module.reserved])
+        self.scope = Scope(self._symbol, externs=module.externs)
+
+    def _symbol(self, name: str) -> str:
+        if name in self.env:
+            text = self.env[name]
+        elif name in self.signature.arguments:
+            params = {p.name for p in self.signature.definition.params}
+            in_config = bool(self.signature.config) and name in params
+            text = self.field(self.signature.arguments[name], in_config)
+            if in_config:
+                self.scope.uses.append(f"cfg.{self.signature.arguments[name]}")
+        else:
+            raise KeyError(f"{name!r} is not known in {self.signature.name}.__init__")
+        self.scope.uses.append(text)
+        return text
+
+    def field(self, name: str, in_config: bool) -> str:
+        """The text of an argument, by way of the Config where it is a field of that."""
+        whole = f"cfg.{name}"
+        return whole if in_config and whole not in self.unpacked else name
+
+    def local(self, name: str) -> str:
+        """The Python name of a static local or loop variable."""
+        return local_name(name, self.env, self.aliases, self.namespace)
+
+    def knows(self, dim: Dim) -> bool:
+        """Whether a size is known already here: axes are not."""
+        return dim.symbols <= self.env.keys() | self.signature.arguments.keys()
+
+    def constructible(self, value: ir.Static) -> bool:
+        """Whether a static value is known already here: axes and presence are not."""
+        known = self.env.keys() | self.signature.arguments.keys()
+        return mentions(value) <= known and not givens(value)

@@ -1,0 +1,61 @@
+"""The calls that construct layers."""
+
+from __future__ import annotations
+
+from ... import ir
+from ...ops.base import Op
+from ..options import Options
+from ..python.library import construct
+from ..python.static_text import size, static
+from ..signature import DTYPES, Signature, is_scanned, random
+from . import copies
+from .ctor_names import ConstructorNames
+from .dtype_arguments import DtypeArguments
+
+
+class LayerCalls:
+    """How layers are constructed in one constructor."""
+
+    def __init__(
+        self, names: ConstructorNames, dtypes: DtypeArguments, options: Options
+    ):
+        self.scope, self.signatures = names.scope, names.module.signatures
+        self.dtypes, self.options = dtypes, options
+
+    def text(self, layer: ir.Layer) -> str:
+        """The value of what a layer is kept in: one, copies along an axis, or a stack."""
+        drawing = random(layer, self.signatures)
+        if layer.copies is not None:
+            count = size(layer.copies, self.scope).text
+            return copies.made(self._construct(layer, rngs="r"), drawing, count)
+        if layer.count is None:
+            return self._construct(layer)
+        count = static(layer.count, self.scope).text
+        if is_scanned(layer, self.signatures, self.options):
+            return copies.made(self._construct(layer, rngs="r"), drawing, count)
+        return f"nnx.List([{self._construct(layer)} for _ in range({count})])"
+
+    def _construct(self, layer: ir.Layer, rngs: str = "rngs") -> str:
+        if isinstance(layer.callee, Op):
+            more = self.dtypes.keywords(DTYPES) if layer.callee.dtype_aware else []
+            if layer.in_full:
+                more = self.dtypes.in_full(layer.callee.build_for(dict(layer.args)))
+            more += [f"rngs={rngs}"] if layer.callee.takes_rngs else []
+            return construct(layer, self.scope, more).text
+        return self._block(self.signatures[layer.callee], layer, rngs)
+
+    def _block(self, callee: Signature, layer: ir.Layer, rngs: str) -> str:
+        definition = callee.definition
+        texts = {n: static(v, self.scope).text for n, v in layer.args}
+        required = [p.name for p in definition.params if p.default is None]
+        parts = [size(layer.sizes[n], self.scope).text for n in definition.inferred]
+        more = self.dtypes.keywords(callee.dtypes)
+        if callee.config is None:
+            parts += [texts.pop(name) for name in required]
+        fields = [f"{callee.arguments[n]}={text}" for n, text in texts.items()]
+        if callee.config is None:
+            parts += fields + more
+        else:
+            parts.append(f"{callee.config}({', '.join(fields + more)})")
+        parts += [f"rngs={rngs}"] if callee.takes_rngs else []
+        return f"{callee.name}({', '.join(parts)})"
