@@ -10,7 +10,7 @@ from typing import Any
 from interpreted import FUNCTIONS, Case
 from interpreting import Subject, inputs_for, parameters
 
-from nnxc.nodes import InstanceError
+from nnxc.instance.nodes import InstanceError
 from nnxc.ops.base import Kind
 from nnxc.syntax import tree
 from nnxc.syntax.walk import nodes_in

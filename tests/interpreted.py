@@ -21,7 +21,7 @@ from spec_blocks import blocks
 from test_zoo import FOLDER, SMALL, ZOO
 
 from nnxc.instance import instantiate
-from nnxc.nodes import InstanceError
+from nnxc.instance.nodes import InstanceError
 from nnxc.ops.base import Kind
 from nnxc.syntax import tree
 from tests.interpreter import load

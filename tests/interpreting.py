@@ -19,7 +19,7 @@ import nnxc
 from nnxc import ir
 from nnxc.driver import analyse
 from nnxc.instance import instantiate
-from nnxc.nodes import bind
+from nnxc.instance.nodes import bind
 from nnxc.shapes import DTYPES, is_int
 from nnxc.syntax import tree
 from nnxc.syntax.walk import nodes_in

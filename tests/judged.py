@@ -11,7 +11,7 @@ from interpreted import Case
 from interpreting import Differs, Known, compare, frozen, modes_of, weights_of
 
 from nnxc.instance import instantiate
-from nnxc.nodes import InstanceError
+from nnxc.instance.nodes import InstanceError
 from tests.fuzz.checks import path_of
 from tests.interpreter.values import Refused, Required
 

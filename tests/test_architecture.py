@@ -60,11 +60,9 @@ SHARED = {
     "__init__": "version",
     "__main__": "main",
     "dims_text": "dims",
+    "dims_compare": "dims",
     "dims_equation": "dims",
     "mending": "diagnostics",
-    "nodes": "instance",
-    "evaluate": "instance",
-    "instance_scope": "instance",
 }
 
 TARGETS = {"jax", "jaxlib", "flax", "optax", "numpy", "orbax"}

@@ -11,10 +11,8 @@ from hypothesis import strategies as st
 
 from nnxc.dims import (
     LIMIT,
-    Comparison,
     Dim,
     DimError,
-    compare,
     const,
     floordiv,
     func,
@@ -22,6 +20,7 @@ from nnxc.dims import (
     product,
     symbol,
 )
+from nnxc.dims_compare import Comparison, compare
 
 NAMES = ("a", "b", "c")
 A, B, C, H = (symbol(n) for n in "abcH")

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from nnxc import ir
 from nnxc.dims import Dim, const, func, symbol
-from nnxc.evaluate import evaluate, resolve
-from nnxc.instance import MAX_WORK, instantiate
+from nnxc.instance import instantiate
+from nnxc.instance.evaluate import evaluate, resolve
+from nnxc.instance.nodes import Instance, InstanceError, TooLarge, bind, type_bytes
+from nnxc.instance.work import MAX_WORK
 from nnxc.ir.static_values import EvaluationError, TooMuch, Undecided
-from nnxc.nodes import Instance, InstanceError, TooLarge, bind, type_bytes
 from nnxc.ops.base import Call, Kind, Op, Param, Weight
 from nnxc.shapes import TensorType, tensor
 from nnxc.source import NOWHERE, Source, Span

@@ -12,7 +12,7 @@ import pytest
 from flax import nnx
 from oracle import Case, apply, cases, concrete, namespace, predict, structs
 
-from nnxc.dims import Comparison, compare
+from nnxc.dims_compare import Comparison, compare
 from nnxc.ops import ALL, INITIALIZERS, MODEL_OPS
 from nnxc.ops.base import REQUIRED, Kind, Op, Shaped
 

@@ -8,7 +8,7 @@ import pytest
 from oracle import Case, cases, predict, rule_args
 
 from nnxc.codes import CODES
-from nnxc.dims import Comparison, compare
+from nnxc.dims_compare import Comparison, compare
 from nnxc.ops import MODEL_OPS
 from nnxc.ops.base import Example, Kind, ShapeError
 from nnxc.ops.rules.pattern import shape_of

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from nnxc import driver, ir
 from nnxc.emit.python.scope import Scope
 from nnxc.emit.python.static_text import size, static
-from nnxc.evaluate import evaluate, resolve
+from nnxc.instance.evaluate import evaluate, resolve
 from nnxc.ir.fold_tensors import walk
 from nnxc.ir.static_values import EvaluationError
 from nnxc.ops.functions.rounding import DIVISIBLE

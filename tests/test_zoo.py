@@ -25,7 +25,7 @@ import pytest
 from flax import nnx
 
 from nnxc import driver, instance, ir
-from nnxc.nodes import bind
+from nnxc.instance.nodes import bind
 from nnxc.shapes import DTYPES, TensorType, is_int
 
 ROOT = Path(__file__).parents[1]

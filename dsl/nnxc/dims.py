@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import Enum
 from functools import cached_property
 from math import gcd
 from typing import TypeAlias
@@ -23,14 +22,6 @@ ONE = (((), 1),)
 
 class DimError(ValueError):
     """A size that cannot be: too large, too many terms, division by zero."""
-
-
-class Comparison(Enum):
-    """The three answers of comparing two sizes."""
-
-    EQUAL = "equal"
-    DIFFERENT = "different"
-    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
@@ -208,9 +199,14 @@ def as_dim(value: Dim | int) -> Dim:
 
 
 def func(name: str, *args: Dim) -> Dim:
-    """An opaque function of sizes, evaluated where all its arguments are numbers."""
-    if name in ("max", "min"):
-        return _extreme(name, args)
+    """A function of sizes, evaluated as far as its arguments allow, else opaque."""
+    match name:
+        case "max" | "min":
+            return _extreme(name, args)
+        case "floordiv":
+            return floordiv(*args)
+        case "pow":
+            return power(*args)
     return _of_atom(Func(name, args))
 
 
@@ -259,13 +255,7 @@ def _substitute_atom(atom: Atom, env: Env) -> Dim:
             return const(len(values))
         if at is not None and -len(values) <= at < len(values):
             return as_dim(values[at])
-    args = [a.substitute(env) for a in atom.args]
-    match atom.name:
-        case "floordiv":
-            return floordiv(*args)
-        case "pow":
-            return power(*args)
-    return func(atom.name, *args)
+    return func(atom.name, *(a.substitute(env) for a in atom.args))
 
 
 def product(sizes: tuple[Dim, ...]) -> Dim:
@@ -280,7 +270,7 @@ def power(base: Dim, exponent: Dim) -> Dim:
     """`base ** exponent`; raises `DimError` for a negative or an enormous one."""
     n, b = exponent.value, base.value
     if n is None:
-        return func("pow", base, exponent)
+        return _of_atom(Func("pow", (base, exponent)))
     if n < 0 or (n > 64 and b not in (0, 1)):
         raise DimError(
             "this size is too large"
@@ -334,7 +324,7 @@ def _opaque_floordiv(dividend: Dim, divisor: Dim) -> Dim:
             rest = dividend - _of_atom(quotient)
             if quotient.key not in rest.key:
                 return floordiv(inner + rest * by, by * divisor)
-    return func("floordiv", dividend, divisor)
+    return _of_atom(Func("floordiv", (dividend, divisor)))
 
 
 def divide_exactly(dividend: Dim, divisor: Dim) -> Dim | None:
@@ -360,52 +350,3 @@ def cancel(monomial: Monomial, by: Monomial) -> Monomial | None:
         if powers[atom] < 0:
             return None
     return tuple((a, p) for a, p in powers.items() if p)
-
-
-def compare(
-    left: Dim,
-    right: Dim,
-    maybe_zero: frozenset[str] = frozenset(),
-    any_sign: frozenset[str] = frozenset(),
-) -> Comparison:
-    """Equal, different or unknown, every symbol being at least 1 unless named in `maybe_zero`, or
-    in `any_sign`, of which nothing is known."""
-    difference = left - right
-    if not difference.terms:
-        return Comparison.EQUAL
-    signs = {c > 0 for _, c in difference.terms}
-    if (
-        len(signs) == 1
-        and any(_at_least_one(m, maybe_zero) for m, _ in difference.terms)
-        and difference.symbols.isdisjoint(any_sign)
-        and all(_never_negative(atom) for m, _ in difference.terms for atom, _ in m)
-    ):
-        return Comparison.DIFFERENT
-    return Comparison.UNKNOWN
-
-
-def _never_negative(atom: Atom) -> bool:
-    """Symbols and entries of lists are sizes; a difference under a quotient may be negative."""
-    if isinstance(atom, str) or atom.name in ("index", "len"):
-        return True
-    return all(
-        coefficient > 0 and all(_never_negative(inner) for inner, _ in monomial)
-        for arg in atom.args
-        for monomial, coefficient in arg.terms
-    )
-
-
-def _at_least_one(monomial: Monomial, maybe_zero: frozenset[str]) -> bool:
-    return all(isinstance(atom, str) and atom not in maybe_zero for atom, _ in monomial)
-
-
-def linear(size: Dim, name: str) -> tuple[Dim, Dim] | None:
-    """`(factor, offset)` where a size is `factor * name + offset`; None where it is not."""
-    try:
-        offset = size.substitute({name: 0})
-        factor = size.substitute({name: 1}) - offset
-    except DimError:  # it divides by the name
-        return None
-    if not factor.terms or size - factor * symbol(name) != offset:
-        return None
-    return factor, offset

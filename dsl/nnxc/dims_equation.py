@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .dims import Dim, Monomial, cancel, canonical, divide_exactly
+from .dims import Dim, DimError, Monomial, cancel, canonical, divide_exactly, symbol
 
 
 def _without_shared(left: Dim, right: Dim) -> tuple[Dim, Dim]:
@@ -72,3 +72,15 @@ def _two_sides(difference: Dim) -> tuple[Dim, Dim]:
         canonical({m: c for m, c in difference.terms if c > 0}),
         canonical({m: -c for m, c in difference.terms if c < 0}),
     )
+
+
+def linear(size: Dim, name: str) -> tuple[Dim, Dim] | None:
+    """`(factor, offset)` where a size is `factor * name + offset`; None where it is not."""
+    try:
+        offset = size.substitute({name: 0})
+        factor = size.substitute({name: 1}) - offset
+    except DimError:  # it divides by the name
+        return None
+    if not factor.terms or size - factor * symbol(name) != offset:
+        return None
+    return factor, offset

@@ -14,7 +14,7 @@ import numpy as np
 from flax import nnx
 from safetensors.numpy import load_file
 
-from nnxc.nodes import bind
+from nnxc.instance.nodes import bind
 from nnxc.shapes import DTYPES, TensorType
 
 from .families import Family

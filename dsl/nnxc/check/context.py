@@ -10,7 +10,8 @@ from typing import Any, NoReturn, Protocol, TypeVar
 
 from .. import ir
 from ..diagnostics import Advice, Fix, Label, Sink, closest, did_you_mean, meant
-from ..dims import Comparison, Dim, compare, symbol
+from ..dims import Dim, symbol
+from ..dims_compare import Comparison, compare
 from ..dims_equation import reduced, without_cofactors
 from ..ir.fold_static import asks_given, givens, static_dims
 from ..ops.base import Kind, Op

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from .. import ir
 from ..diagnostics import Label, Sink, did_you_mean
 from ..dims import DimError, const
-from ..evaluate import evaluate
+from ..instance.evaluate import evaluate
 from ..ir.fold_static import static_dims
 from ..ir.static_values import EvaluationError, Value
 from ..ops import LOSSES, METRICS, MODEL_OPS

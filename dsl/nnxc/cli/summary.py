@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from ..nodes import InstanceError
+from ..instance.nodes import InstanceError
 from ..report.model_summary import DEPTH, SummaryError, summarize
 from ..specs import analyse_spec
 from .arguments import Parser

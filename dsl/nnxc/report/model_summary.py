@@ -15,8 +15,8 @@ from .. import ir
 from ..diagnostics import closest
 from ..dims import Dim
 from ..instance import config_values, instantiate
+from ..instance.nodes import Failure, Node, WeightOf, total_of
 from ..ir.static_values import Value, show
-from ..nodes import Failure, Node, WeightOf, total_of
 from ..record import Record, replace
 from ..shapes import ListType, TensorType, tensor
 from .units import byte_size, polynomial, scaled

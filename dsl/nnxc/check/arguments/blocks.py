@@ -8,7 +8,8 @@ from typing import Any
 
 from ... import ir
 from ...diagnostics import Label
-from ...dims import Dim, const, linear, symbol
+from ...dims import Dim, const, symbol
+from ...dims_equation import linear
 from ...shapes import Axis, ListType, TensorType, like
 from ...source import Span
 from ..context import Context

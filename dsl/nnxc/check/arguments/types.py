@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from ... import ir
 from ...diagnostics import Advice, Label, did_you_mean, meant, remove, write
-from ...dims import Comparison, Dim, DimError, product, symbol
+from ...dims import Dim, DimError, product, symbol
+from ...dims_compare import Comparison
 from ...shapes import DTYPES, Axis, TensorType, is_float
 from ...source import Span
 from ...syntax import tree

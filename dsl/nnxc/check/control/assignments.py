@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ... import ir
 from ...diagnostics import Advice, Label, write
-from ...dims import Comparison, Dim, const
+from ...dims import Dim, const
+from ...dims_compare import Comparison
 from ...source import Span
 from ...syntax import tree
 from ..arguments import types

@@ -8,11 +8,12 @@ from typing import Any
 
 from ... import ir
 from ...diagnostics import Advice, Fix, Label, Sink
-from ...evaluate import truth
-from ...instance import Work, config_values, instantiate
-from ...instance_scope import Scope
+from ...instance import config_values, instantiate
+from ...instance.evaluate import truth
+from ...instance.instance_scope import Scope
+from ...instance.nodes import Failure, Instance, InstanceError
+from ...instance.work import Work
 from ...ir.static_values import Undecided
-from ...nodes import Failure, Instance, InstanceError
 from ...source import Span
 from ..train.idle import idle
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from ... import ir
 from ...diagnostics import Label, Sink
 from ...instance import config_values, instantiate
+from ...instance.nodes import Node, Values
 from ...ir.fold_statements import declared
-from ...nodes import Node, Values
 from ...source import Span
 from ...stepwise import attending, foreign, logits_of, parts_of, stepwise, time_of
 from ...syntax import tree

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ... import ir
 from ...diagnostics import write
-from ...dims import Comparison, Dim
+from ...dims import Dim
+from ...dims_compare import Comparison
 from ...shapes import TensorType
 from ...source import Span
 from ...syntax import tree

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from ... import ir
 from ...diagnostics import Label
-from ...dims import linear
+from ...dims_equation import linear
 from ...syntax import tree
 from ..context import Context
 

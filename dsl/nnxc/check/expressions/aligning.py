@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...diagnostics import Advice, write
-from ...dims import Comparison
+from ...dims_compare import Comparison
 from ...shapes import TensorType
 from ...source import Span
 from ..context import Context

@@ -8,7 +8,8 @@ from typing import Any
 
 from ... import ir
 from ...diagnostics import Advice, write
-from ...dims import Comparison, const
+from ...dims import const
+from ...dims_compare import Comparison
 from ...shapes import Axis, TensorType, is_float, promote
 from ...source import Span
 from ...syntax import tree

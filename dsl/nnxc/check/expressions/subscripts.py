@@ -8,7 +8,8 @@ from typing import Final
 
 from ... import ir
 from ...diagnostics import Advice, write
-from ...dims import Comparison, Dim, DimError, const, symbol
+from ...dims import Dim, DimError, const, symbol
+from ...dims_compare import Comparison
 from ...ops.base import Kind
 from ...record import Record, replace
 from ...shapes import Axis, TensorType, is_int

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ... import ir
+from ...instance.nodes import Instance, TooLarge
 from ...ir.fold_statements import layers
 from ...ir.outline import place_in
-from ...nodes import Instance, TooLarge
 from ...ops.base import Op
 
 Path = Sequence[str]

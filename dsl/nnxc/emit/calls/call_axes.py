@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain, repeat
 
 from ... import ir
-from ...dims import Dim, const, linear, symbol
+from ...dims import Dim, const, symbol
+from ...dims_equation import linear
 from ...dims_text import grouped
 from ...record import Record, replace
 from ...shapes import TensorType

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ...dims import Comparison, compare
+from ...dims_compare import Comparison, compare
 from ...record import replace
 from ...shapes import TensorType
 from ..base import Input, Inputs, Requirement, Rule, Shaped, ShapeError

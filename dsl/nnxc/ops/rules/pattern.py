@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...dims import Comparison, Dim, as_dim, compare, const, product, symbol
+from ...dims import Dim, as_dim, const, product, symbol
+from ...dims_compare import Comparison, compare
 from ...shapes import Axis, TensorType, is_float, is_int
 from ..base import (
     REQUIRED,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ...dims import Comparison, compare
+from ...dims_compare import Comparison, compare
 from ..base import (
     Call,
     Example,

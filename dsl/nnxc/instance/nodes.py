@@ -10,13 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import TypeAlias
 
-from . import ir
-from .dims import Dim, DimError, as_dim, const
+from .. import ir
+from ..dims import Dim, DimError, as_dim, const
+from ..ir.static_values import Value
+from ..record import Record
+from ..shapes import Axis, ListType, TensorType, like
+from ..source import NOWHERE, Span
 from .evaluate import resolve
-from .ir.static_values import Value
-from .record import Record
-from .shapes import Axis, ListType, TensorType, like
-from .source import NOWHERE, Span
 
 MAX_LAYERS = 20_000  # layers listed one by one
 # Bytes of an element, where they are not the 4 of f32 and int.

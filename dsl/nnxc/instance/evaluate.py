@@ -11,23 +11,21 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any, assert_never
 
-from . import ir
-from .dims import (
-    Comparison,
+from .. import ir
+from ..dims import (
     Dim,
     DimError,
     Func,
     Monomial,
     as_dim,
-    compare,
     const,
-    floordiv,
     func,
     power,
     symbol,
 )
-from .ir.static_functions import STATIC_FUNCTIONS
-from .ir.static_values import (
+from ..dims_compare import Comparison, compare
+from ..ir.static_functions import STATIC_FUNCTIONS
+from ..ir.static_values import (
     MAX_BITS,
     MAX_ITEMS,
     MAX_TEXT,
@@ -85,13 +83,7 @@ def _resolve_atom(atom: str | Func, env: Mapping[str, Value]) -> Dim:
             chosen := resolve(condition, env).value
         ) is not None:
             return resolve(then if chosen else orelse, env)
-    args = tuple(resolve(a, env) for a in atom.args)
-    match atom.name:
-        case "floordiv":
-            return floordiv(*args)
-        case "pow":
-            return power(*args)
-    return func(atom.name, *args)
+    return func(atom.name, *(resolve(a, env) for a in atom.args))
 
 
 def _index_atom(values: Dim, position: Dim, env: Mapping[str, Value]) -> Dim:

@@ -1,128 +1,47 @@
-"""A definition at given parameter values: its layers, weights, shapes and FLOPs, without JAX.
-
-The body is walked as the constructed model would run it, with sizes for tensors. Requirements
-that fail at these values are gathered; what no constructor could survive raises `InstanceError`.
-Work is bounded. Knows `ir`, `evaluate`, `shapes`, `dims`.
-"""
+"""A walk of a definition at given values, as the constructed model would run it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from types import MappingProxyType
 from typing import Final, assert_never
 
-from . import ir
-from .dims import Dim, const, symbol
-from .evaluate import evaluate, resolve, truth
+from .. import ir
+from ..dims import Dim, const, symbol
+from ..ir.fold_static import mentions
+from ..ir.fold_tensors import operands
+from ..ir.static_values import Undecided, Value, show
+from ..ops.base import Kind, Op
+from ..record import replace
+from ..shapes import TensorType, like
+from ..source import Span
+from .evaluate import resolve, truth
 from .instance_scope import Scope, is_empty, of_one
-from .ir.fold_static import mentions
-from .ir.fold_tensors import operands
-from .ir.static_values import EvaluationError, Undecided, Value, show
 from .nodes import (
     Built,
     Failure,
-    Instance,
     InstanceError,
     Node,
-    TooLarge,
     Values,
     WeightOf,
     times,
 )
-from .ops.base import Kind, Op
-from .record import Record, replace
-from .shapes import TensorType, like
-from .source import Span
+from .work import Entered, Walk
 
-MAX_WORK = 50_000  # statements and expressions walked, equal blocks counted once
 UNKNOWN: Final = WeightOf("*", (symbol("*"),), "float", state=False)  # of Python code
-NOTHING: Final[Mapping[str, Value]] = MappingProxyType({})
-
-
-def instantiate(
-    program: ir.Program,
-    name: str,
-    args: Values = NOTHING,
-    axes: Mapping[str, int] = NOTHING,
-    given: Iterable[str] = (),
-    work: Work | None = None,
-) -> Instance:
-    """The definition `name` with these arguments, defaults for the rest.
-
-    Axes that `axes` lacks stay symbols. `given` names the optional inputs that are passed.
-    Walks that are given the same `work` share what there is of it.
-    Raises `InstanceError`; KeyError where the program has no such definition.
-    """
-    definition = program.definition(name)
-    env = {**args, **axes}
-    body = _Body(definition, _Walk(program, work or Work()), env, frozenset(given))
-    try:
-        entered = body.enter(args)
-    except RecursionError:
-        raise TooLarge("this model is nested too deeply", definition.span) from None
-    bound = {p.name: body.env[p.name] for p in definition.params}
-    return Instance(name, bound, entered.node, entered.output, entered.failures)
-
-
-def config_values(config: ir.Config) -> dict[str, Value]:
-    """The arguments of a `config`; raises `InstanceError`."""
-    return {name: _constant(value, config.span) for name, value in config.args}
-
-
-def _constant(static: ir.Static, span: Span) -> Value:
-    try:
-        return evaluate(static, {})
-    except EvaluationError as error:
-        raise InstanceError(str(error), span) from None
-    except RecursionError:
-        raise TooLarge("this value is nested too deeply", span) from None
-
-
-# ------------------------------------------------------------------- the walk
-
-
-class _Entered(Record):
-    """A definition walked once."""
-
-    node: Node
-    output: ir.Type
-    failures: tuple[Failure, ...]
-    env: Mapping[str, Value]
-
-
-class Work:
-    """What walks have cost so far."""
-
-    def __init__(self) -> None:
-        self.spent = 0
-
-
-class _Walk:
-    """What all scopes of one walk share."""
-
-    def __init__(self, program: ir.Program, work: Work):
-        self.definitions = {d.name: d for d in program.definitions}
-        self.known: dict[object, _Entered] = {}
-        self.work = work
-
-    def spend(self, span: Span) -> None:
-        self.work.spent += 1
-        if self.work.spent > MAX_WORK:
-            raise TooLarge("this model is too large to be checked", span)
 
 
 class _Returned(Exception):
     """A `return` was reached."""
 
 
-class _Body(Scope):
+class Body(Scope):
     """One definition at given values, statement by statement."""
 
     def __init__(
         self,
         definition: ir.Definition,
-        walk: _Walk,
+        walk: Walk,
         env: dict[str, Value],
         given: frozenset[str],
     ):
@@ -141,7 +60,7 @@ class _Body(Scope):
             1
         )  # how often what is walked runs; None: unknown
 
-    def enter(self, args: Values) -> _Entered:
+    def enter(self, args: Values) -> Entered:
         """Walk the whole definition, `args` being what its constructor is given."""
         definition = self.definition
         for param in definition.params:
@@ -157,7 +76,7 @@ class _Body(Scope):
             tuple(b.node() for b in self.built),
             definition.span,
         )
-        return _Entered(node, self.output, (*self.failures,), self.env)
+        return Entered(node, self.output, (*self.failures,), self.env)
 
     def parameter(self, param: ir.Parameter, args: Values) -> Value:
         if param.name in args:
@@ -450,14 +369,14 @@ class _Body(Scope):
 
     def entered(
         self, callee: str, built: Built, inputs: Mapping[str, ir.Type]
-    ) -> _Entered:
+    ) -> Entered:
         """The block at these arguments and inputs; equal ones are walked once."""
         key = callee, *(repr(d) for d in (built.args, built.sizes, inputs))
         if key not in self.walk.known:
             definition = self.walk.definitions[callee]
             env = {**built.sizes, **built.args}
             given = frozenset(inputs)
-            body = _Body(definition, self.walk, env, given)
+            body = Body(definition, self.walk, env, given)
             body.bind_inputs(definition.inputs, inputs)
             self.walk.known[key] = body.enter(built.args)
         return self.walk.known[key]

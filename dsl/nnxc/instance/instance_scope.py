@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 
-from . import ir
-from .dims import Dim, DimError, const, symbol
+from .. import ir
+from ..dims import Dim, DimError, const
+from ..dims_equation import linear
+from ..ir.fold_static import mentions
+from ..ir.fold_tensors import indexed
+from ..ir.static_values import Absent, EvaluationError, TooMuch, Undecided, Value, show
+from ..ops.base import Op
+from ..record import replace
+from ..shapes import Axis, ListType, TensorType, like
+from ..source import Span
 from .evaluate import evaluate, resolve, truth
-from .ir.fold_static import mentions
-from .ir.fold_tensors import indexed
-from .ir.static_values import Absent, EvaluationError, TooMuch, Undecided, Value, show
 from .nodes import InstanceError, TooLarge
-from .ops.base import Op
-from .record import replace
-from .shapes import Axis, ListType, TensorType, like
-from .source import Span
 
 _OPEN = "this depends on a size that only a call knows"
 
@@ -287,10 +288,10 @@ class Scope:
 
 def _solved(want: Dim, have: Dim, name: str) -> Dim | None:
     """The size that `name` must be for `want` to be `have`: `T + 1` is 9, so `T` is 8."""
-    offset = want.substitute({name: 0})
-    factor = want.substitute({name: 1}) - offset
-    if not factor.terms or want != offset + factor * symbol(name):
+    parts = linear(want, name)
+    if parts is None:
         return None
+    factor, offset = parts
     quotient = (have - offset) // factor
     return quotient if quotient * factor == have - offset else None
 
