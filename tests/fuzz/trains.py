@@ -33,6 +33,8 @@ def train_of(
         s for s in model.body if isinstance(s, tree.Declare) and s.keyword == "input"
     )
     given = [f for f in inputs.fields if f.default is None]
+    if "model" in {*(f.name for f in given), *(p.name for p in model.params)}:
+        return []  # taken, in a train
     fields = [(f.name, f.type, None) for f in given]
     assert case.outputs is not None
     targets = [f"out{i}" for i in range(len(case.outputs))]

@@ -15,7 +15,7 @@ from ..context import Context
 from ..definitions.parameter_kinds import demand_sizes
 from ..expressions.forms import named_size
 from ..foreign import tables
-from ..values import Bad, Fault, Static, Tensor
+from ..values import Bad, Fault, ModelRef, Static, Tensor
 
 
 def dtype_of(ctx: Context, written: tree.TypeOf) -> str:
@@ -54,6 +54,9 @@ def size_of(ctx: Context, node: tree.Expr) -> Dim:
         raise Fault
     if isinstance(value, (Static, Tensor)):
         ctx.fail("N313", "a size is a whole number", node.span)
+    if isinstance(value, ModelRef):
+        text = f"`{value.name}` is a model here, not a size"
+        ctx.fail("N313", text, node.span, help="give the size another name")
     ctx.fail("N313", "this is no size", node.span)
 
 

@@ -303,8 +303,7 @@ def _batch(ctx: Context, node: tree.Declare, parts: Parts) -> None:
             _field(ctx, item, parts)
         except Fault:
             parts.broken = True
-            if item.name not in ctx.scope:
-                ctx.bind(item.name, BAD, item.name_span, "batch field")
+            ctx.bind(item.name, BAD, item.name_span, "batch field")
 
 
 def _field(ctx: Context, item: tree.Field, parts: Parts) -> None:
