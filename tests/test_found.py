@@ -130,3 +130,20 @@ def test_what_does_not_fit_is_told() -> None:
     spec = spec_of(VECTOR, "return (x -> Trunk(widths)) + x, factor")
     (found,) = driver.analyse(spec, path="spec.nnx").diagnostics
     assert (found.code, found.primary.span.text) == ("N304", "(x -> Trunk(widths)) + x")
+
+
+def test_texts_may_decide_the_width_of_a_block() -> None:
+    spec = """
+block Kinds(kinds):
+    input x: [B, d]
+    for kind in kinds:
+        if kind == "wide":
+            x = x -> Linear(8)
+    return x
+
+model Net(features = 4):
+    input x: [B, features]
+    return x -> Kinds(["narrow", "wide"]) -> Kinds(["narrow"]) -> Linear(3)
+"""
+    make = maker(spec)[1]
+    assert jax.eval_shape(make(), jnp.zeros((2, 4))).shape == (2, 3)

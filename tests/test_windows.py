@@ -195,3 +195,61 @@ def test_a_step_that_a_condition_rules_out_is_no_mistake() -> None:
     spec += "    y = (x -> max_pool(2, stride=stride)) if stride > 0 else x\n"
     spec += "    return y -> Conv(d, 3, padding=padding if padding >= 0 else 1)\n"
     assert mistakes(spec) == []
+
+
+CHOSEN = """
+block Row(window = 3x3):
+    input x: [B, H, W, C]
+    return x -> Conv(C, window)
+
+model Net(k = 3x3, ks = [3x3, 1x5], down = true):
+    input x: [B, 8, 6, 4]
+    step = 2x1 if down else 1x1
+    own = 1x1
+    if down:
+        own = k
+    for window in ks:
+        x = x -> Row(window) as rows
+    return x -> Conv(4, own, stride=step) -> Row([3]) -> max_pool(step)
+"""
+
+
+def test_windows_are_chosen_looped_over_and_named() -> None:
+    make = maker(CHOSEN, params={"ks": ((3, 3), (1, 5))})[1]
+    out = jax.eval_shape(make(), jnp.zeros((2, 8, 6, 4)))
+    assert out.shape == (2, 2, 6, 4)
+    assert [r.conv.kernel.shape[:2] for r in make().rows] == [(3, 3), (1, 5)]
+    make = maker(CHOSEN, params={"down": False})[1]
+    assert make().conv.kernel.shape == (1, 1, 4, 4)
+    assert jax.eval_shape(make(), jnp.zeros((2, 8, 6, 4))).shape == (2, 8, 6, 4)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"k": (3,)}, r"k must have 2 values, got k=\(3,\)"),
+        ({"k": (3, 0)}, r"the window of Conv must be at least 1, got own=\(3, 0\)"),
+        ({"ks": ((3, 3), (3, 3, 3))}, "window must have 2 values of at least 1"),
+    ],
+)
+def test_windows_that_a_caller_gives_are_checked(
+    given: dict[str, Any], said: str
+) -> None:
+    make = maker(CHOSEN, params=given)[1]
+    with pytest.raises(ValueError, match=said):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("Row([3])", "Row([3, 3, 3])"),
+        ("Row([3])", "Row(3x3x3)"),
+        ("2x1 if down", "2x1x1 if down"),
+        ("ks = [3x3, 1x5]", "ks = [3x3, 1x5x5]"),
+        ("model Net", "config odd = Net(k=3x3x3)\n\nmodel Net"),
+    ],
+)
+def test_windows_over_other_axes_are_mistakes(right: str, wrong: str) -> None:
+    assert mistakes(CHOSEN) == []
+    assert len(mistakes(CHOSEN.replace(right, wrong))) == 1

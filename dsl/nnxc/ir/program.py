@@ -27,6 +27,7 @@ class Parameter(Record):
     fractions: bool = False  # of a list: its numbers need not be whole
     bounds: tuple[float, float] | None = None  # of a number, both included
     asked: bool = False  # a size that may be below 1, where nothing is made of it
+    window: int | None = None  # over how many axes a window slides
 
 
 class ModelInput(Record):

@@ -373,7 +373,7 @@ def evaluate_block_params(
             continue
         try:
             one = convert_one(ctx, as_entry(param), written.params[name], None)
-            done[name] = _over_axes(param, one)
+            done[name] = _over_axes(ctx, param, one, written.params[name].span)
         except Fault:
             broken = True
     if broken:
@@ -389,15 +389,21 @@ def _give(span: Span, name: str) -> str:
     return f"give it: `{head}({more}{name}=...)`"
 
 
-def _over_axes(param: Param, converted: Converted) -> Converted:
-    """One number for a window stands for all axes that the block slides it over."""
+def _over_axes(
+    ctx: Context, param: Param, converted: Converted, span: Span
+) -> Converted:
+    """A window has a number for each axis that the block slides it over; one stands for all."""
     node, sizes = converted
-    if param.kind is not Kind.WINDOW or param.element is None or len(sizes) != 1:
-        return converted
-    if isinstance(node, ir.StaticList):
+    if param.kind is not Kind.WINDOW or param.element is None or sizes is None:
         return converted
     rank = param.element.value
-    return ir.StaticList((node,) * rank), sizes * rank
+    if len(sizes) not in (1, rank):
+        text = f"`{param.name}` is a window of {rank} sizes"
+        ctx.fail("N305", text, span, f"this has {len(sizes)}")
+    if len(sizes) == rank:
+        return converted
+    items = node.items if isinstance(node, ir.StaticList) else (node,)
+    return ir.StaticList(items * rank), sizes * rank
 
 
 def as_entry(param: Param) -> OpParam:

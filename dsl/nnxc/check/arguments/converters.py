@@ -146,12 +146,9 @@ def _window(
         for n in value.value:
             _counted(ctx, p, value, const(n), node.span)
         return value.node, tuple(const(n) for n in value.value)
-    if (
-        value.flavor == "window"
-        and value.param is not None
-        and value.param.element is not None
-    ):
-        return value.node, window_sizes(value.param.name, value.param.element.value)
+    if value.flavor == "window" and value.element is not None:
+        ref = _named_window(ctx, value, p.name, node.span)
+        return ref, window_sizes(ref.name, value.element.value)
     if value.flavor == "window" and value.param is not None:
         return value.node, OpenWindow(value.param)
     if value.flavor == "list":
@@ -162,6 +159,15 @@ def _window(
     static, dim = named_size(ctx, value, p.name, node.span)
     _counted(ctx, p, value, dim, node.span)
     return static, (dim,)
+
+
+def _named_window(ctx: Context, value: Static, base: str, span: Span) -> ir.Ref:
+    """A window by its name; a choice of windows gets one."""
+    if isinstance(value.node, ir.Ref):
+        return value.node
+    name = ctx.unused_name(base)
+    ctx.local(name, value.node, span)
+    return ir.Ref(name)
 
 
 class OpenWindow(Record):

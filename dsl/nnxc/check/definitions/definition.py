@@ -254,6 +254,13 @@ def _has_weights(layer: LayerInfo) -> bool:
     return bool(layer.weights) or layer.bound_at is None
 
 
+def _axes_of(param: Param) -> int | None:
+    """Over how many axes a window slides, where it is one."""
+    if param.kind is not Kind.WINDOW or param.element is None:
+        return None
+    return int(param.element.value)
+
+
 def _signature(
     ctx: Context, node: tree.Definition, first: tree.Definition | None
 ) -> Signature:
@@ -274,6 +281,7 @@ def _signature(
                 p.optional,
                 p.fractions,
                 p.bounds,
+                window=_axes_of(p),
             )
             for p in ctx.params.values()
         ),

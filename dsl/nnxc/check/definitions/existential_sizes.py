@@ -66,9 +66,11 @@ def named_here(
 
 
 def _dims(value: Any) -> tuple[Dim, ...]:
+    """The sizes in what a block is given; texts and the like have none."""
     if isinstance(value, Dim):
         return (value,)
-    return value if isinstance(value, tuple) else ()
+    items = value if isinstance(value, tuple) else ()
+    return tuple(d for item in items for d in _dims(item))
 
 
 def in_caller(size: Dim, env: Mapping[str, Any], names: Mapping[Dim, str]) -> Dim:

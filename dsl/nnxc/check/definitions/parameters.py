@@ -74,9 +74,6 @@ def _default(ctx: Context, param: Param, node: tree.Expr) -> None:
             param.kind, param.fraction = Kind.NUMBER, True
         case "window":
             param.kind = Kind.WINDOW
-            param.element = statics.literal(
-                ctx, tree.Number(len(value.value), str(len(value.value)))
-            )
         case "list":
             whole = value.element is not None and value.element.flavor == "int"
             param.kind = Kind.SIZES if whole else Kind.LIST

@@ -58,7 +58,8 @@ def literal(ctx: Context, node: tree.Expr) -> Static | None:
         case tree.Constant(value):
             return Static(ir.Literal(value), "bool", None, value, True)
         case tree.Window(sizes):
-            return Static(ir.Literal(sizes), "window", None, sizes, True)
+            axes = number(len(sizes))
+            return Static(ir.Literal(sizes), "window", None, sizes, True, (), axes)
     return None
 
 
@@ -312,6 +313,8 @@ def choose(
 def united(x: Static, y: Static) -> Static | None:
     """What two values of one name have in common; None where they differ in kind."""
     flavors, optional = {x.flavor, y.flavor}, x.optional or y.optional
+    if flavors == {"window"} and x.element != y.element:
+        return None
     if len(flavors) == 1:
         return Static(x.node, x.flavor, element=x.element, optional=optional)
     if "none" in flavors:
@@ -336,6 +339,8 @@ def common(items: tuple[Static, ...]) -> Static | None:
         return None
     first = items[0]
     flavors = {i.flavor for i in items}
+    if flavors == {"window"} and any(i.element != first.element for i in items):
+        return Static(first.node, "window")
     if len(flavors) == 1:
         return Static(first.node, first.flavor, element=first.element, items=())
     if "none" in flavors and len(flavors) == 2:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from ... import ir
 from ...dims import Dim, DimError, Func, func, symbol
@@ -15,13 +15,19 @@ _OPPOSITE = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">"}
 
 
 class Bounds:
-    """What is known at one place of a constructor. `least` are bounds of names, `divided` the quotients that leave no rest, `sized` the lists of sizes;
-    `facts` are sizes that are 0 or more, `other` values that are not 0; `told` is what is checked
-    already, unless one of some conditions holds."""
+    """What is known at one place of a constructor. `least` are bounds of names, `divided` the
+    quotients that leave no rest, `windows` the names of windows, `sized` the lists and windows all
+    whose values are at least 1; `facts` are sizes that are 0 or more, `other` values that are not
+    0; `told` is what is checked already, unless one of some conditions holds."""
 
-    def __init__(self, least: Mapping[str, float], sized: frozenset[str]):
+    def __init__(
+        self,
+        least: Mapping[str, float],
+        sized: frozenset[str],
+        windows: frozenset[str],
+    ):
         self.least = dict(least)
-        self.sized = sized
+        self.sized, self.windows = sized, windows
         self.divided: set[Func] = set()
         self.facts: list[Dim] = []
         self.other: list[ir.Static] = []
@@ -29,7 +35,7 @@ class Bounds:
 
     def copy(self) -> Bounds:
         """The same, to which more may be added."""
-        new = Bounds(self.least, self.sized)
+        new = Bounds(self.least, self.sized, self.windows)
         new.divided, new.other = set(self.divided), list(self.other)
         new.facts, new.told = list(self.facts), list(self.told)
         return new
@@ -158,6 +164,41 @@ class Bounds:
         self.least[name] = self.least_of(value)
         if self.nonzero(value):
             self.other.append(ir.Ref(name))
+        sides = list(_sides(value))
+        if all(map(self.is_window, sides)):
+            self.window(name, sides)
+
+    def is_window(self, value: ir.Static) -> bool:
+        """Whether a value that is no choice is a window."""
+        match value:
+            case ir.Literal(tuple()):
+                return True
+            case ir.Ref(name):
+                return name in self.windows
+        return False
+
+    def window(self, name: str, values: Sequence[ir.Static]) -> None:
+        """A name of a window, one of these."""
+        self.windows |= {name}
+        if all(map(self._is_sized, values)):
+            self.sized |= {name}
+
+    def _is_sized(self, window: ir.Static) -> bool:
+        match window:
+            case ir.Literal(value=tuple() as sizes):
+                return min(sizes) >= 1
+            case ir.Ref(name):
+                return name in self.sized
+        return False
+
+
+def _sides(value: ir.Static) -> Iterator[ir.Static]:
+    """What a choice is between; any other value alone."""
+    if isinstance(value, ir.StaticIf):
+        yield from _sides(value.then)
+        yield from _sides(value.orelse)
+    else:
+        yield value
 
 
 def _atoms(

@@ -18,7 +18,7 @@ from ...ops.base import Kind, Op, Param
 from ...record import replace
 from ...source import Span
 from ..signature import Signature
-from . import rates
+from . import rates, windows
 from .bounds import Bounds, below_of, size_of
 from .needs import Guard, Needs
 from .positive import sizes_of
@@ -53,8 +53,9 @@ class _Guards(Needs):
         least = {p.name: 0.0 if p.asked else 1.0 for p in sizes}
         least |= {n: low for n, (low, _) in rates.own(self.definition).items()} | least
         least |= dict.fromkeys(self.definition.inferred, 1.0)
-        windows = {p.name for p in params if p.kind is Kind.WINDOW}
-        bounds = Bounds(least, signature.sized | windows)
+        slid = frozenset(p.name for p in params if p.kind is Kind.WINDOW)
+        whole = {p.name for p in params if p.window and windows.least(p) == 1}
+        bounds = Bounds(least, signature.sized | whole, slid)
         super().__init__(self.definition, bounds)
 
     def all(self) -> Iterator[ir.Stmt]:
@@ -65,6 +66,8 @@ class _Guards(Needs):
         for param in self.definition.params if is_model else ():
             if param.kind is Kind.SIZE and param.optional and not param.asked:
                 yield self.own_optional(param.name)
+            elif param.window is not None:
+                yield self.guard(*windows.own(param), self.definition.span)
         for bounds in dict.fromkeys(self.rates.values()) if is_model else ():
             yield self.own_rates(bounds)
         yield from self.body(self.definition.body)
@@ -250,7 +253,12 @@ class _Guards(Needs):
         return dict.fromkeys(kept, 1.0)
 
     def element(self, name: str, values: ir.Static) -> None:
-        if self.elements.get(name) in self.bounds.sized:
+        items = windows.items_of(values, self.definition)
+        if items and all(map(self.bounds.is_window, items)):
+            if not isinstance(values, ir.StaticList):
+                self.need(*windows.like(name, items[0]), self.definition.span)
+            self.bounds.window(name, items)
+        elif self.elements.get(name) in self.bounds.sized:
             self.bounds.least[name] = 1.0
         elif isinstance(values, ir.StaticList):
             self.bounds.least[name] = min(map(self.bounds.least_of, values.items))

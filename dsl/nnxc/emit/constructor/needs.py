@@ -13,7 +13,7 @@ from ...ir.asked import may_be_none
 from ...ir.fold_tensors import operands
 from ...ops.base import Kind
 from ...source import Span
-from . import rates
+from . import rates, windows
 from .bounds import Bounds, computed_in, size_of
 from .spec_words import Words
 
@@ -34,6 +34,7 @@ class Needs:
         self.bounds = bounds
         self.words = Words(definition)
         self.rates = rates.own(definition)
+        self.slid = windows.own_names(definition)
         self.absent = may_be_none(definition)
         self.params = {p.name for p in definition.params}
         self.lists = {p.name for p in definition.params if p.kind in _LISTS}
@@ -177,8 +178,10 @@ class Needs:
                 for item in items:
                     self.within(item, bounds, what, span)
                 return
-            case ir.Ref(name) if name in self.bounds.sized:
+            case ir.Ref(name) if name in self.bounds.sized | self.slid:
                 return
+            case ir.Ref(name) if name in self.bounds.windows:
+                value = ir.StaticCall("min", (value,))
             case ir.Literal(str() | tuple()):
                 return
         enough = bounds[1] == math.inf and self.bounds.least_of(value) >= bounds[0]
