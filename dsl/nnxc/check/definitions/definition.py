@@ -19,7 +19,7 @@ from ...syntax.walk import mentioned, targets
 from ..context import Context
 from ..control import lists
 from ..dispatch import DISPATCH
-from ..values import BAD, Binding, Fault, LayerInfo, Obligation, Signature
+from ..values import BAD, Binding, Fault, LayerInfo, Obligation, Param, Signature
 from ..weights.weights_slots import TooMany, slots_of
 from .existential_sizes import found_sizes
 from .fans import with_fans

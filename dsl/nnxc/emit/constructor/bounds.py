@@ -186,7 +186,7 @@ class Bounds:
     def _is_sized(self, window: ir.Static) -> bool:
         match window:
             case ir.Literal(value=tuple() as sizes):
-                return min(sizes) >= 1
+                return all(size >= 1 for size in sizes)
             case ir.Ref(name):
                 return name in self.sized
         return False
