@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, Protocol, TypeVar
 
 from .. import ir
-from ..diagnostics import Advice, Fix, Label, Sink, closest, did_you_mean, meant
+from ..diagnostics import Advice, Sink, did_you_mean, meant
 from ..dims import Dim, symbol
-from ..dims_compare import Comparison, compare
-from ..dims_equation import reduced, without_cofactors
-from ..ir.fold_static import asks_given, givens, static_dims
-from ..ops.base import Kind, Op
+from ..ir.fold_static import asks_given, static_dims
+from ..ops.base import Op
 from ..ops.base import Param as OpParam
 from ..shapes import OPEN, TensorType
 from ..source import NOWHERE, Span
@@ -258,19 +255,6 @@ class Context:
         """The size under what the surrounding conditions say."""
         return dim.substitute(self.assumptions) if self.assumptions else dim
 
-    def compare(self, left: Dim, right: Dim) -> Comparison:
-        """Equal, different or unknown here."""
-        return self._compare(self.assume(left), self.assume(right))
-
-    def _compare(self, left: Dim, right: Dim) -> Comparison:
-        open_ = {p.name for p in self.params.values() if p.kind is not Kind.SIZE}
-        zero, any_sign = frozenset(self.maybe_zero), frozenset(open_ | self.numbers)
-        answer = compare(left, right, zero, any_sign)
-        if answer is Comparison.UNKNOWN:
-            for name in open_ & (left.symbols | right.symbols):
-                self.params[name].doubtful = True
-        return answer
-
     def call_time(self, dim: Dim) -> frozenset[str]:
         """The axes that the size depends on."""
         return self.roots(dim.symbols) & self.axes.keys()
@@ -297,65 +281,6 @@ class Context:
         own = {*self.varying, *self.carried, *self.locals}
         return not self.roots(symbols).isdisjoint(own)
 
-    def build_from(
-        self, dims: Iterable[Dim], span: Span, what: str, advice: Advice | None = None
-    ) -> None:
-        """Sizes are needed to construct: axes among them become inferred sizes of a block."""
-        roots = self.roots(s for d in dims for s in d.symbols)
-        for name in sorted(roots & self.at_call.keys()):
-            self._not_at_call(name, span, what)
-        for name in sorted(roots & self.axes.keys()):
-            if self.kind == "block":
-                self.inferred.setdefault(name, span)
-            else:
-                self.fail(
-                    "N310",
-                    f"`{name}` is known only when the {self.kind} is called",
-                    span,
-                    f"{what} would depend on it",
-                    related=(
-                        Label(self.axes[name], f"`{name}` is an axis of this input"),
-                    ),
-                    **(advice or self.parameter_for(name)),
-                )
-
-    def _not_at_call(self, name: str, span: Span, what: str) -> NoReturn:
-        own = name in self.temporaries
-        subject = "a size of this" if own else f"`{name}`"
-        help: str | None = None
-        if own:
-            help = "say the shape before, in parameters and numbers: `x -> [B, n]`"
-        elif what == "the choice":
-            head, _, asked = self.at_call[name].text.partition("=")
-            if head.strip() == name and "\n" not in asked:
-                help = f"write what it stands for in its place: `{asked.strip()}`"
-        self.fail(
-            "N310",
-            f"{subject} is known only when the {self.kind} is called",
-            span,
-            f"{what} would depend on it",
-            related=(Label(self.at_call[name], "it hangs on what is passed"),),
-            help=help,
-        )
-
-    def parameter_for(self, axis: str) -> Advice:
-        """Advice to make an axis a parameter, so that it is known at construction."""
-        span, name = self.axes[axis], axis.lower()
-        help = f"make `{axis}` a parameter, or give the axis a fixed size"
-        head = re.match(r"\w+[ \t]+\w+[ \t]*(\([^()#\n]*\))?[ \t]*:", self.head.text)
-        if head is None or name in self.scope or name in self.written:
-            return {"help": help}
-        inside = (head[1] or "()")[1:-1].strip()
-        params = f"{name}, {inside}" if inside else name
-        start = self.head.start
-        text, stop = span.source.text, self.head.end
-        begin = head.start(1) if head[1] else head.end() - 1
-        after = head.end(1) if head[1] else head.end() - 1
-        rest = re.sub(rf"\b{axis}\b", name, text[start + after : stop])
-        new = f"{head[0][:begin]}({params}){rest}"
-        shown = f"{help}: `{head[0][:begin]}({params})`"
-        return {"help": shown, "fix": Fix(Span(span.source, start, stop), new)}
-
     def local_size(self, name: str, value: ir.Static, span: Span) -> Dim:
         """Give a size that has no form of its own a name, as a static local."""
         self.local(name, value, span)
@@ -371,125 +296,6 @@ class Context:
         if asks_given(value):
             self.at_call[name] = span
         (self.body if body is None else body).append(ir.StaticLet(name, value, span))
-
-    def build_from_static(
-        self, node: ir.Static, span: Span, what: str, advice: Advice | None = None
-    ) -> None:
-        """A static value is needed to construct."""
-        self.not_asked(node, span, what)
-        self.build_from(static_dims(node), span, what, advice)
-
-    def not_asked(self, node: ir.Static, span: Span, what: str) -> None:
-        """What is needed to construct does not ask which inputs are there."""
-        for name in sorted(givens(node)):
-            self.fail(
-                "N310",
-                f"whether `{name}` is there is known only when the {self.kind} is called",
-                span,
-                f"{what} would depend on it",
-                help="make it a parameter, or choose between values: "
-                f"`(x -> f) if {name} != none else (x -> g)`",
-            )
-
-    def fact(
-        self,
-        left: Dim,
-        right: Dim,
-        span: Span,
-        message: str,
-        *,
-        code: str = "N301",
-        relation: str = "==",
-        label: str = "",
-        related: Iterable[Label] = (),
-        help: str | None = None,
-        advise: Callable[[], Advice] | None = None,
-    ) -> None:
-        """Two sizes must stand in a relation: proven, refuted here, or left to be checked.
-        `advise` is asked where they do not.
-
-        Raises `Fault` where refuted, or where nobody could ever decide it.
-        """
-        if relation == "==":
-            left, right = reduced(left, right)
-        verdict = self.verdict(left, right, relation)
-        if verdict is None and relation == "==":
-            left, right = self._without_cofactors(left, right)
-            verdict = self.verdict(left, right, relation)
-        if verdict is True:
-            return
-        if verdict is False:
-            advice: Advice = advise() if advise else {"help": help} if help else {}
-            self.fail(code, message, span, label, related=related, **advice)
-        axes = self.call_time(left) | self.call_time(right)
-        lone = left.name in self.axes and right.name in self.axes
-        decided = all(p.default is not None for p in self.params.values())
-        looped = self.looped(left.symbols | right.symbols)
-        looped = looped and (decided or self.kind == "block")
-        if axes and not looped and (self.kind != "block" or lone):
-            self.fail(
-                "N311",
-                f"{message}: cannot tell whether {left} {relation} {right}",
-                span,
-                label,
-                related=related,
-                **(advise() if advise else {})
-                or self._alike(left, right)
-                or {"help": help or self._unknown_help(axes, left, right)},
-            )
-        fact = f"{message} ({label})" if label and message[-1] != ")" else message
-        obligation = Obligation(left, right, relation, fact, span, code, looped)
-        if not any(same_fact(obligation, other) for other in self.body):
-            self.body.append(obligation)
-            self._pass_on(obligation)
-
-    def _alike(self, left: Dim, right: Dim) -> Advice:
-        """Advice where an axis has the name of a parameter, all but a letter."""
-        for axis, name in ((left.name, right.name), (right.name, left.name)):
-            known = axis in self.axes and name in self.params
-            if known and closest(str(axis), [str(name)], 0.75):
-                place = self.axes[str(axis)].place_of(str(axis))
-                return meant(place, str(name))
-        return {}
-
-    def _without_cofactors(self, left: Dim, right: Dim) -> tuple[Dim, Dim]:
-        axes = self.call_time(left) | self.call_time(right)
-        return without_cofactors(left, right, sorted(axes - self.inferred.keys()))
-
-    def _pass_on(self, obligation: Obligation) -> None:
-        """Let callers prove it too, where they can understand it; else an instance decides."""
-        symbols = obligation.left.symbols | obligation.right.symbols
-        if not self.holding and symbols <= self.params.keys() | self.axes.keys():
-            self.obligations.append(obligation)
-
-    def _unknown_help(self, axes: frozenset[str], left: Dim, right: Dim) -> str:
-        if left.name in self.axes and right.name in self.axes:
-            return "use one name for both axes if they are always equal"
-        names = ", ".join(f"`{a}`" for a in sorted(axes))
-        return f"write the input's shape so that it follows, such as `[B, 8 * n]`, or make {names} a parameter"
-
-    def verdict(self, left: Dim, right: Dim, relation: str) -> bool | None:
-        """Whether the relation holds here; None where unknown."""
-        left, right = self.assume(left), self.assume(right)
-        if relation in (">=", ">"):
-            difference, enough = left - right, 0 if relation == ">=" else 1
-            if difference.value is not None:
-                return difference.value >= enough
-            least = self._least(difference)
-            return True if least is not None and least >= enough else None
-        answer = self._compare(left, right)
-        if answer is Comparison.UNKNOWN:
-            return None
-        return (answer is Comparison.EQUAL) == (relation == "==")
-
-    def _least(self, size: Dim) -> int | None:
-        """What a sum of axes, each of one entry or more, is at least; None for other sizes."""
-        for monomial, coefficient in size.terms:
-            if any(atom not in self.axes for atom, _ in monomial):
-                return None
-            if monomial and coefficient < 0:
-                return None
-        return sum(coefficient for _, coefficient in size.terms)
 
     @contextmanager
     def assuming(self, facts: Mapping[str, Dim]) -> Any:
@@ -533,11 +339,3 @@ class Context:
             yield self.body
         finally:
             self.body, self.sized = before, sized
-
-
-def same_fact(one: Obligation, other: object) -> bool:
-    """What is required once is not told twice."""
-    if not isinstance(other, Obligation) or one.relation != other.relation:
-        return False
-    sides = (one.left, one.right), (other.left, other.right)
-    return sides[0] == sides[1] or (one.relation == "==" and sides[0] == sides[1][::-1])

@@ -15,10 +15,12 @@ from ...ops.base import Call, Kind, Op, Shaped, ShapeError
 from ...record import replace
 from ...shapes import TensorType
 from ...source import Span
+from ..construction import build_from, not_asked
 from ..context import Context
 from ..definitions.inferred import refuse_input_size
 from ..definitions.parameter_kinds import demand_whole
 from ..expressions.repairs import repair
+from ..obligations import must_hold
 from ..values import LayerInfo, Signature, Static, Tensor
 from . import types
 from .binding import (
@@ -64,8 +66,8 @@ def construct(
     symbols = [d for static, _ in args.values() for d in static_dims(static)]
     info.used = True  # a mistake in its construction must not bring a second message
     for static, _ in args.values():
-        ctx.not_asked(static, span, "its construction")
-    ctx.build_from(symbols, span, "its construction")
+        not_asked(ctx, static, span, "its construction")
+    build_from(ctx, symbols, span, "its construction")
     info.used = False
     return info
 
@@ -214,7 +216,8 @@ def shape(
         ctx.fail("N309", str(error), span)
     for r in shaped.requires:
         place, related = _place(inputs, r.at, span, spans)
-        ctx.fact(
+        must_hold(
+            ctx,
             r.left,
             r.right,
             place,
@@ -252,7 +255,7 @@ def _learn_sizes(
 ) -> None:
     built = {n: d for n, d in shaped.sizes.items() if n in names_in_build(op)}
     weights = [d for w in shaped.weights.values() for d in w.sizes]
-    ctx.build_from([*built.values(), *weights], span, f"the weights of `{info.name}`")
+    build_from(ctx, [*built.values(), *weights], span, f"the weights of `{info.name}`")
     if info.bound_at is None:
         info.bound_at = span
         info.sizes, info.weights = dict(shaped.sizes), dict(shaped.weights)
@@ -268,7 +271,8 @@ def same_sizes(
         before = info.sizes.get(name)
         if before is None or info.bound_at is None:
             continue
-        ctx.fact(
+        must_hold(
+            ctx,
             size,
             before,
             span,
@@ -294,4 +298,4 @@ def check_count(ctx: Context, count: Static, span: Span) -> None:
         ctx.fail("N207", "a stack has a whole number of layers", span)
     types.positive(ctx, count.dim, span)
     demand_whole(ctx, count.dim, span)
-    ctx.build_from([count.dim], span, "the number of layers")
+    build_from(ctx, [count.dim], span, "the number of layers")

@@ -12,9 +12,11 @@ from ...dims import Dim, const, symbol
 from ...dims_equation import linear
 from ...shapes import Axis, ListType, TensorType, like
 from ...source import Span
+from ..construction import build_from
 from ..context import Context
 from ..definitions.existential_sizes import in_caller, named_here
 from ..definitions.known_axes import axes_of
+from ..obligations import must_hold, verdict
 from ..values import Fault, LayerInfo, Obligation, Param, Signature, Tensor
 from . import types
 from .apply import draw, same_sizes
@@ -67,9 +69,10 @@ def _prove(
         left, right = fact.left.substitute(env), fact.right.substitute(env)
         open_axes = (fact.left.symbols | fact.right.symbols) & signature.axes
         checked = open_axes <= frozenset(definition.inferred)
-        if checked and ctx.verdict(left, right, fact.relation) is None:
+        if checked and verdict(ctx, left, right, fact.relation) is None:
             continue
-        ctx.fact(
+        must_hold(
+            ctx,
             left,
             right,
             span,
@@ -191,7 +194,8 @@ def _bind_axis(
         ctx.fail(
             "N317", f"{what} does not determine `{unbound[0]}`", place, related=related
         )
-    ctx.fact(
+    must_hold(
+        ctx,
         have.size,
         want.substitute(env),
         place,
@@ -222,7 +226,7 @@ def _learn_block_sizes(
         help = f"give `{item.name}`, or make `{name}` a parameter of the block"
         ctx.fail("N317", text, span, "it is not given here", help=help, related=(at,))
     sizes = {name: env[name] for name in definition.inferred}
-    ctx.build_from(sizes.values(), span, f"the weights of `{info.name}`")
+    build_from(ctx, sizes.values(), span, f"the weights of `{info.name}`")
     if info.bound_at is None:
         info.bound_at, info.sizes = span, sizes
     else:

@@ -12,8 +12,10 @@ from ...record import replace
 from ...shapes import ListType, TensorType, like
 from ...source import Span
 from ...syntax import tree
+from ..construction import build_from
 from ..context import Context
 from ..definitions.parameter_kinds import demand_sizes
+from ..obligations import must_hold
 from ..values import LayerInfo, Tensor
 from .binding import convert_one
 
@@ -48,7 +50,7 @@ def apply_each(
     for name, axis in zip(names[1:], axes[1:], strict=True):
         if axis is not None:
             text = f"`{name}` has another `{NAME}`"
-            ctx.fact(inputs[name].type.sizes[axis], size, span, text)
+            must_hold(ctx, inputs[name].type.sizes[axis], size, span, text)
     single = {
         n: Tensor(replace(t.expr, type=_without(t.type, axis)), t.optional)
         for (n, t), axis in zip(inputs.items(), axes, strict=True)
@@ -62,12 +64,12 @@ def apply_each(
 
 def _same_size(ctx: Context, info: LayerInfo, size: Dim, span: Span) -> None:
     if info.copies is None:
-        ctx.build_from([size], span, f"the number of copies of `{info.name}`")
+        build_from(ctx, [size], span, f"the number of copies of `{info.name}`")
         demand_sizes(ctx, size, span)
         info.copies = size
     elif info.copies != size:
         text = f"`{info.name}` is shared, and has {info.copies} copies"
-        ctx.fact(size, info.copies, span, text)
+        must_hold(ctx, size, info.copies, span, text)
 
 
 def _found(node: tree.Expr, type: TensorType) -> int | None:

@@ -15,6 +15,7 @@ from ..context import Context
 from ..definitions.parameter_kinds import demand_sizes
 from ..expressions.forms import named_size
 from ..foreign import tables
+from ..obligations import compare, must_hold
 from ..values import Bad, Fault, ModelRef, Static, Tensor
 
 
@@ -202,7 +203,8 @@ def check_type(
     else:
         tail = got.axes
     for have, want in zip(tail, wanted.axes, strict=True):
-        ctx.fact(
+        must_hold(
+            ctx,
             have.size,
             want.size,
             span,
@@ -232,7 +234,8 @@ def reshape(
         before, after = product(source.sizes), product(target.sizes)
     except DimError as error:
         ctx.fail("N309", str(error), span)
-    ctx.fact(
+    must_hold(
+        ctx,
         before,
         after,
         span,
@@ -252,7 +255,7 @@ def _with_batch(
         return {}
     first = source.axes[0].size
     before, after = product(source.sizes), product((first, *target.sizes))
-    if ctx.compare(before, after) is not Comparison.EQUAL:
+    if compare(ctx, before, after) is not Comparison.EQUAL:
         return {}
     return write(span, f"[{first}, {span.text[1:]}")
 

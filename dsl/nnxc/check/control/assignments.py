@@ -17,6 +17,7 @@ from ..expressions.forms import named
 from ..expressions.invoke import FUNCTIONS, declare
 from ..expressions.operands import as_tensor
 from ..expressions.operators import combine
+from ..obligations import compare
 from ..values import (
     BAD,
     Applied,
@@ -113,7 +114,7 @@ def _keeps_shape(ctx: Context, node: tree.Assign, left: Tensor, right: Tensor) -
 def _stretches(ctx: Context, size: Dim, to: Dim) -> bool:
     if size in (to, const(1)):
         return True
-    return to != const(1) and ctx.compare(to, size) is not Comparison.DIFFERENT
+    return to != const(1) and compare(ctx, to, size) is not Comparison.DIFFERENT
 
 
 def store(ctx: Context, target: tree.Name, value: Value, span: Span) -> None:

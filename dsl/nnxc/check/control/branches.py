@@ -14,6 +14,7 @@ from ...record import Record
 from ...shapes import Axis, TensorType
 from ...syntax import tree
 from ..arguments.flavors import describe, describe_list
+from ..construction import build_from
 from ..context import Context
 from ..definitions.parameter_kinds import demand, seen
 from ..expressions.operands import static
@@ -70,7 +71,7 @@ def condition_of(ctx: Context, node: tree.Expr) -> Static:
         text = "a condition is true or false"
         advice: Advice = {"help": "compare it, such as `n > 0`"}
         ctx.fail("N207", text, node.span, related=seen(condition), **advice)
-    ctx.build_from(static_dims(condition.node), node.span, "the choice")
+    build_from(ctx, static_dims(condition.node), node.span, "the choice")
     return condition
 
 

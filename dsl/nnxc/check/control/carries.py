@@ -7,6 +7,7 @@ from ...diagnostics import Label
 from ...shapes import TensorType, is_float
 from ...syntax import tree
 from ..context import Context
+from ..obligations import must_hold
 from ..values import BAD, Bad, Binding, Fault, Tensor
 
 
@@ -58,7 +59,8 @@ def _same_type(
     if first.dtype != new.dtype or first.rank != new.rank or first.lead != new.lead:
         ctx.fail("N323", message, last.span, label, related=related, help=help)
     for have, due in zip(new.sizes, first.sizes, strict=True):
-        ctx.fact(
+        must_hold(
+            ctx,
             have,
             due,
             last.span,

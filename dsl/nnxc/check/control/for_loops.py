@@ -16,6 +16,7 @@ from ...shapes import Axis, TensorType
 from ...syntax import tree
 from ...syntax.walk import mentioned, targets
 from ..arguments.flavors import describe
+from ..construction import build_from_static
 from ..context import Context
 from ..definitions.declarations import check_name
 from ..definitions.parameter_kinds import demand
@@ -71,7 +72,7 @@ def for_statement(ctx: Context, node: tree.For) -> None:
         )
     what = "the number of iterations"
     advice = as_scan(ctx, node)
-    ctx.build_from_static(iterable.node, node.iterable.span, what, advice)
+    build_from_static(ctx, iterable.node, node.iterable.span, what, advice)
     loop = Loop(node, iterable, dict(ctx.scope))
     with contained(ctx, changed_in(node)):
         _settle(ctx, loop)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from ... import ir
 from ...dims import Dim, func, symbol
 from ...source import Span
-from ..context import Context, same_fact
+from ..context import Context
+from ..obligations import same_fact, verdict
 from ..values import Obligation, Static
 
 
@@ -20,7 +21,7 @@ def need_length(ctx: Context, values: Static, at: Static, span: Span) -> None:
     length = func("len", symbol(name))
     if not (length - at.below).symbols <= ctx.params.keys() or values.optional:
         return
-    if ctx.verdict(length, at.below, ">=") is True:
+    if verdict(ctx, length, at.below, ">=") is True:
         return
     message = f"{name} must {_as_many(at.below)}"
     ahead(ctx, Obligation(length, at.below, ">=", message, span, "N222"))
@@ -32,7 +33,7 @@ def equal_lengths(ctx: Context, counts: Sequence[Dim | None], span: Span) -> Non
     known = [c for c in counts if c is not None and c.symbols <= ctx.params.keys()]
     known.sort(key=lambda count: count.value is None)  # numbers first
     for count in known[1:] if not ctx.sides else ():
-        if ctx.verdict(count, known[0], "==") is None:
+        if verdict(ctx, count, known[0], "==") is None:
             names = [_list_of(c) for c in (known[0], count)]
             message = "the lists of `zip` must be equally long"
             if names[1] and (names[0] or known[0].value is not None):

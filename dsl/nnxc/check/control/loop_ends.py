@@ -12,6 +12,7 @@ from ...syntax import tree
 from ..arguments.flavors import describe
 from ..context import Context
 from ..expressions import statics
+from ..obligations import must_hold
 from ..values import BAD, Bad, Binding, Fault, Listed, Static, Tensor, Value
 from . import lists
 from .scalars import repair
@@ -69,7 +70,8 @@ def left_behind(
                 return BAD
         elif x.size != y.size:
             try:
-                ctx.fact(
+                must_hold(
+                    ctx,
                     x.size,
                     y.size,
                     last.span,

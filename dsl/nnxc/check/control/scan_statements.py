@@ -23,6 +23,7 @@ from ..definitions.declarations import check_name
 from ..definitions.parameter_kinds import demand_sizes
 from ..expressions.forms import named_size
 from ..expressions.operands import static, static_or_name, tensor
+from ..obligations import must_hold
 from ..values import BAD, Bad, Binding, Fault, LayerInfo, Obligation, Tensor
 from .carries import left_behind
 from .kept import contained
@@ -213,7 +214,8 @@ def _along(
     positions = [axis_position(ctx, _OVER, node.over, over, s.type) for s in sources]
     first, at = sources[0].type, positions[0]
     for value, position in zip(sources[1:], positions[1:], strict=True):
-        ctx.fact(
+        must_hold(
+            ctx,
             value.type.sizes[position],
             first.sizes[at],
             value.expr.span,

@@ -10,6 +10,7 @@ from ...source import Span
 from ...syntax import tree
 from ...syntax.walk import names_in
 from ..arguments import types
+from ..construction import build_from, build_from_static, not_asked
 from ..context import Context
 from ..control.targets import with_article
 from ..expressions.operands import static
@@ -105,7 +106,7 @@ def _variable(ctx: Context, field: tree.Field, state: bool) -> None:
             field.type.span,
             help="use `state` for other dtypes",
         )
-    ctx.build_from(kind.sizes, field.type.span, f"the {what} `{field.name}`")
+    build_from(ctx, kind.sizes, field.type.span, f"the {what} `{field.name}`")
     if field.default is None:
         ctx.fail(
             "N218",
@@ -115,7 +116,7 @@ def _variable(ctx: Context, field: tree.Field, state: bool) -> None:
         )
     init = initial(ctx, field.default, kind, f"the {what} `{field.name}`")
     if not isinstance(init, ir.Expr):
-        ctx.not_asked(init, field.default.span, f"the {what} `{field.name}`")
+        not_asked(ctx, init, field.default.span, f"the {what} `{field.name}`")
     _initialisable(ctx, init, kind, field.default.span)
     ctx.body.append(ir.Variable(field.name, kind, init, state, field.name_span))
     ctx.states.update({field.name: kind} if state else {})
@@ -179,7 +180,7 @@ def require(ctx: Context, node: tree.Require) -> None:
     elif condition.flavor not in ("bool", "unknown"):
         text, span = "`require` needs a condition", node.condition.span
         ctx.fail("N207", text, span, related=seen(condition))
-    ctx.build_from_static(condition.node, node.condition.span, "the check")
+    build_from_static(ctx, condition.node, node.condition.span, "the check")
     if condition.known and condition.value is False:
         ctx.fail("N321", "this is never true", node.condition.span)
     message = node.message or " ".join(node.condition.span.text.split())

@@ -10,6 +10,7 @@ from ...shapes import TensorType
 from ...source import Span
 from ...syntax import tree
 from ..context import Context
+from ..obligations import compare
 from ..values import LayerInfo
 
 _LARGE = 8
@@ -50,7 +51,7 @@ def _by_position(layer: LayerInfo) -> list[tree.Expr]:
 
 def _same(ctx: Context, given: Dim, size: Dim) -> bool:
     """Whether a size is that of the input, for certain or where the model's defaults say so."""
-    if ctx.compare(given, size) is Comparison.EQUAL:
+    if compare(ctx, given, size) is Comparison.EQUAL:
         return True
     param = ctx.params.get(size.name or "")
     default = param.default if param else None

@@ -12,6 +12,7 @@ from ...syntax import tree
 from ..arguments import types
 from ..arguments.converters import initializer
 from ..arguments.wrong_kind import NUMBERS
+from ..construction import build_from, build_from_static
 from ..context import Context
 from ..values import Bad, Fault, Static, Tensor
 
@@ -97,10 +98,10 @@ def _known_at_construction(ctx: Context, value: ir.Expr, what: str) -> None:
             case ir.Var(name) if name in bound:
                 continue
             case ir.Scalar(static):
-                ctx.build_from_static(static, part.span, what)
+                build_from_static(ctx, static, part.span, what)
             case ir.OpCall(op=op, args=args) if not op.streams:
                 for _, arg in args:
-                    ctx.build_from_static(arg, part.span, what)
+                    build_from_static(ctx, arg, part.span, what)
             case ir.OpCall():
                 help = "write an initialiser alone, such as `normal(0.02)`"
                 ctx.fail(
@@ -110,4 +111,4 @@ def _known_at_construction(ctx: Context, value: ir.Expr, what: str) -> None:
                 text = f"{what} begins as what is known when the model is built"
                 ctx.fail("N207", text, part.span, "this is known when it is called")
         if isinstance(part.type, TensorType):
-            ctx.build_from(part.type.sizes, part.span, what)
+            build_from(ctx, part.type.sizes, part.span, what)

@@ -9,6 +9,7 @@ from ...dims_compare import Comparison
 from ...shapes import TensorType
 from ...source import Span
 from ..context import Context
+from ..obligations import compare
 
 
 def aligned(ctx: Context, sides: Sequence[tuple[TensorType, Span]]) -> Advice:
@@ -37,7 +38,7 @@ def _places(ctx: Context, small: TensorType, large: TensorType) -> list[int] | N
         same = (
             i
             for i in range(start, large.rank)
-            if ctx.compare(axis.size, large.axes[i].size) is Comparison.EQUAL
+            if compare(ctx, axis.size, large.axes[i].size) is Comparison.EQUAL
         )
         at = next(same, None)
         if at is None:

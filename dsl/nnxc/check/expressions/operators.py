@@ -18,6 +18,7 @@ from ..context import Context
 from ..control import lists
 from ..control.branches import both, one_type
 from ..foreign import native
+from ..obligations import compare, must_hold
 from ..values import (
     BAD,
     Applied,
@@ -212,8 +213,9 @@ def _axis(
         return a
     if a.size == const(1):
         return b
-    if ctx.compare(a.size, b.size) is not Comparison.EQUAL:
-        ctx.fact(
+    if compare(ctx, a.size, b.size) is not Comparison.EQUAL:
+        must_hold(
+            ctx,
             a.size,
             b.size,
             span,

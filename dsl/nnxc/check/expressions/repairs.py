@@ -17,6 +17,7 @@ from ...syntax import tree
 from ...syntax.walk import nodes_in
 from ..context import Context
 from ..foreign import native
+from ..obligations import verdict
 from .aligning import aligned
 
 Types = tuple[Any, ...]
@@ -113,7 +114,7 @@ def _fits(ctx: Context, op: Op, types: Types, args: Mapping[str, Any]) -> bool:
         shaped = shape_of(op, types, args)
     except (ShapeError, DimError):
         return False
-    verdicts = (ctx.verdict(r.left, r.right, r.relation) for r in shaped.requires)
+    verdicts = (verdict(ctx, r.left, r.right, r.relation) for r in shaped.requires)
     return all(verdict is not False for verdict in verdicts)
 
 

@@ -21,6 +21,7 @@ from ..context import Context
 from ..control import listed
 from ..control.lengths import ahead
 from ..definitions.parameter_kinds import demand, demand_whole
+from ..obligations import compare, must_hold, verdict
 from ..values import BAD, Bad, Fault, Listed, Obligation, Several, Static, Tensor, Value
 from . import operators, statics
 from .operands import as_tensor, static
@@ -260,15 +261,15 @@ def _reaches(
 ) -> None:
     """An axis whose size is made of parameters goes at least so far; where a loop has `counted`,
     that is checked before it."""
-    if end == const(1) or ctx.compare(size, end) is Comparison.EQUAL:
+    if end == const(1) or compare(ctx, size, end) is Comparison.EQUAL:
         return  # an axis has an entry
     symbols = size.symbols | end.symbols
     if ctx.internal(symbols) or ctx.roots(symbols) & ctx.axes.keys():
         return
-    if counted and ctx.verdict(size, end, ">=") is None:
+    if counted and verdict(ctx, size, end, ">=") is None:
         ahead(ctx, Obligation(size, end, ">=", message, span, "N307"))
     else:
-        ctx.fact(size, end, span, message, code="N307", relation=">=")
+        must_hold(ctx, size, end, span, message, code="N307", relation=">=")
 
 
 def _slice(ctx: Context, node: tree.Slice, size: Dim) -> tuple[ir.SliceOf, Dim]:
