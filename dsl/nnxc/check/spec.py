@@ -14,7 +14,7 @@ from ..ops import LOSSES, METRICS, MODEL_OPS
 from ..source import Span
 from ..syntax import tree
 from ..syntax.walk import mentioned, names_in, nodes_in
-from .arguments.binding import evaluate_block_params, sort_out_block
+from .arguments.block_arguments import evaluate_block_params, sort_out_block
 from .context import Context
 from .definitions.decide import decide
 from .definitions.decodable import check_generate, one_each, report_problems

@@ -23,14 +23,8 @@ from ..expressions.repairs import repair
 from ..obligations import must_hold
 from ..values import LayerInfo, Signature, Static, Tensor
 from . import types
-from .binding import (
-    Written,
-    dims_of,
-    evaluate_block_params,
-    evaluate_params,
-    missing,
-    with_defaults,
-)
+from .binding import Written, dims_of, evaluate_params, missing, with_defaults
+from .block_arguments import evaluate_block_params
 from .converters import OpenWindow
 
 AXIS_KINDS = (Kind.AXIS, Kind.AXES)

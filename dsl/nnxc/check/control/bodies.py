@@ -15,7 +15,7 @@ from ..context import Context
 from ..definitions.declarations import inputs, require, rngs, variables
 from ..expressions.operands import as_tensor
 from ..values import BAD, Applied, Bad, Fault, Listed, Several, Tensor, Value
-from . import lists
+from . import list_types, lists
 from .assignments import assign
 from .branches import if_statement
 from .for_loops import for_statement
@@ -158,7 +158,7 @@ def _returned_after(ctx: Context, node: tree.Return) -> Advice:
 def _returned(ctx: Context, node: tree.Expr) -> Value:
     value = ctx.expr(node)
     if isinstance(value, Listed):
-        return lists.returned(ctx, value, node)
+        return list_types.returned(ctx, value, node)
     return (
         value
         if isinstance(value, (Several, Bad))

@@ -20,7 +20,7 @@ from ..definitions.parameter_kinds import demand, seen
 from ..expressions.operands import static
 from ..expressions.statics import no_none
 from ..values import BAD, Applied, Bad, Binding, Listed, Several, Static, Tensor, Value
-from . import changing, lists
+from . import changing, list_types
 from .conditions import Facts, asks_only_given, facts, join_sizes, join_types, narrowed
 from .kept import keep, merged, under
 from .scalars import as_tensor, counterpart, repair
@@ -195,7 +195,7 @@ def _joined(ctx: Context, choice: Choice, name: str, a: Binding, b: Binding) -> 
             return static
     if isinstance(x, Listed) and isinstance(y, Listed):
         built = not asks_given(choice.condition) or _grow_alike(choice, name, x, y)
-        listed = lists.joined(ctx, name, x, y) if built else None
+        listed = list_types.joined(ctx, name, x, y) if built else None
         if listed is not None:
             return listed
     if isinstance(x, Several) and isinstance(y, Several) and x.types == y.types:
@@ -208,7 +208,7 @@ def _grow_alike(choice: Choice, name: str, a: Listed, b: Listed) -> bool:
     """Whether the constructor knows what tensors a list has though the call decides the side."""
     taken = (s for side in choice.sides for s in _inside(side) if isinstance(s, ir.Pop))
     kept = all(s.name != name for s in taken)
-    return kept and asks_only_given(choice.condition) and lists.alike(a, b)
+    return kept and asks_only_given(choice.condition) and list_types.alike(a, b)
 
 
 def _inside(body: Iterable[Any]) -> Iterator[Any]:

@@ -22,7 +22,7 @@ from ..definitions.declarations import check_name
 from ..definitions.parameter_kinds import demand
 from ..expressions import statics
 from ..values import Bad, Binding, Listed, Static, Tensor, Value
-from . import changing, lists
+from . import changing, list_types
 from .kept import contained
 from .loop_ends import Loop, left_behind
 from .loop_heads import as_scan, changed_in, iterable_of
@@ -220,7 +220,7 @@ def _generalise(ctx: Context, loop: Loop, end: Mapping[str, Binding]) -> bool:
     for name, first in loop.entry.items():
         last = end.get(name)
         start = loop.starts.get(name, first.value)
-        wider = lists.widened(start, last and last.value)
+        wider = list_types.widened(start, last and last.value)
         if wider is not None:
             loop.starts[name] = wider
             found = True

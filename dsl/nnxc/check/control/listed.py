@@ -14,7 +14,8 @@ from ..context import Context
 from ..definitions.parameter_kinds import demand
 from ..expressions.operands import static
 from ..values import Listed, Static, Tensor
-from .lists import taken, uniform, whole
+from .list_types import uniform, whole
+from .lists import taken
 
 
 def item(ctx: Context, value: Listed, node: tree.Index) -> Tensor | Listed:

@@ -14,7 +14,7 @@ from ..context import Context
 from ..expressions import statics
 from ..obligations import must_hold
 from ..values import BAD, Bad, Binding, Fault, Listed, Static, Tensor, Value
-from . import lists
+from . import list_types
 from .scalars import repair
 
 
@@ -50,7 +50,7 @@ def left_behind(
             return BAD
         return start
     if isinstance(start, Listed) and isinstance(value, Listed):
-        return lists.after(ctx, start, value, loop.iterable)
+        return list_types.after(ctx, start, value, loop.iterable)
     if not isinstance(start, Tensor) or not isinstance(value, Tensor):
         help = None
         if isinstance(loop.entry[name].value, Static) and isinstance(value, Tensor):

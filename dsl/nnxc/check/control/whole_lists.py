@@ -14,7 +14,7 @@ from ...source import Span
 from ..arguments.apply import shape
 from ..context import Context
 from ..values import Listed, Tensor
-from .lists import one_by_one, uniform, whole
+from .list_types import one_by_one, uniform, whole
 
 
 def as_input(ctx: Context, value: Listed, span: Span) -> Listed:

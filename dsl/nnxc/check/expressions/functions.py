@@ -24,7 +24,7 @@ from ..arguments.converters import OpenWindow
 from ..arguments.flavors import describe_list
 from ..arguments.inputs import check_arguments, items, tensor_input, wrap
 from ..context import Context
-from ..control import lists
+from ..control import list_types
 from ..control.whole_lists import as_input, shape_of_list
 from ..definitions.parameter_kinds import demand
 from ..values import (
@@ -249,7 +249,7 @@ def _many(
     if isinstance(value, Several):
         return [t for item in items(value) for t in _many(ctx, spec, item, span)]
     if isinstance(value, Listed) and value.items:
-        return lists.one_by_one(value, span)
+        return list_types.one_by_one(value, span)
     if isinstance(value, Static) and value.items:
         made: list[Tensor] = []
         for element in value.items:

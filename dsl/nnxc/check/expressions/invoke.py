@@ -14,7 +14,8 @@ from ...source import Span
 from ...syntax import tree
 from ..arguments import copied, types
 from ..arguments.apply import apply_entry, construct
-from ..arguments.binding import Written, sort_out, sort_out_block
+from ..arguments.binding import Written, sort_out
+from ..arguments.block_arguments import sort_out_block
 from ..arguments.blocks import apply_block
 from ..arguments.inputs import check_arguments, tensor_input, wrap
 from ..context import Context

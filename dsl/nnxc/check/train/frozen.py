@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from ... import ir
 from ...dims import symbol
 from ...syntax import tree
-from ..arguments.binding import Written, as_entry, convert_one, sort_out_block
+from ..arguments.binding import Written, convert_one
+from ..arguments.block_arguments import as_entry, sort_out_block
 from ..context import Context
 from ..definitions.declarations import check_name
 from ..values import Fault, ModelRef, Obligation, Signature

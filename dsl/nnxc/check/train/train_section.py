@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, NoReturn
+from typing import NoReturn
 
 from ... import ir
-from ...diagnostics import Advice, Label, Sink, closest, meant, remove, write
+from ...diagnostics import Advice, Label, Sink, write
 from ...ir.outline import learns, outline
 from ...ops.base import Op
 from ...record import replace
@@ -22,6 +22,7 @@ from ..dispatch import DISPATCH
 from ..expressions import statics
 from ..values import BAD, Binding, Fault, ModelRef, Signature, Tensor
 from .adapted import adapt
+from .completeness import complete
 from .frozen import freeze, undecided
 from .held import unadapted
 from .selection import select
@@ -51,7 +52,7 @@ def check_train(
     if not several:
         parts.goals.append(parts.goal)
     undecided(ctx, parts)
-    _complete(ctx, parts)
+    complete(ctx, parts)
     if parts.broken:
         return None
     made = ir.Train(
@@ -335,70 +336,3 @@ def _metric(ctx: Context, node: tree.Metric, parts: Parts) -> None:
     if node.name in named or node.name == "loss":
         ctx.fail("N202", f"there are two metrics `{node.name}`", node.name_span)
     parts.goal.metrics[node.name] = scalar(ctx, node.value, "a metric")
-
-
-def _around(span: Span, parts: Parts) -> Goal:
-    """The objective in whose statements a place is."""
-    before = [g for g in parts.goals if g.span.start <= span.start]
-    return before[-1] if before else parts.goal
-
-
-# Settings as others call them, and what they set around a step.
-_ELSEWHERE: Final = {
-    **dict.fromkeys(
-        ("clip_grad_norm", "grad_clip", "gradient_clip", "max_grad_norm"), "clip"
-    ),
-    **dict.fromkeys(
-        ("accumulation_steps", "gradient_accumulation_steps"), "accumulate"
-    ),
-    "ema_decay": "ema",
-    "mixed_precision": "precision",
-}
-
-
-_LOOP: Final = (
-    "epochs",
-    "num_epochs",
-    "batch_size",
-    "device",
-    "seed",
-    "shuffle",
-    "num_workers",
-)
-
-
-def _complete(ctx: Context, parts: Parts) -> None:
-    unused = [b for b in ctx.bindings if not b.used]
-    for binding in unused:
-        goal = _around(binding.span, parts)
-        close = closest(binding.name, [s for s in SETTINGS if s not in goal.seen])
-        close = _ELSEWHERE.get(binding.name, close)
-        if binding.what == "value" and binding.name in _LOOP:
-            text = f"a train has no `{binding.name}`"
-            why = "leave it out: it is for the loop that calls the step"
-            whole = binding.span.whole_line()
-            ctx.error("N502", text, binding.span, **remove(whole, why))
-            parts.broken = True
-        elif binding.what == "value" and close:
-            text = f"a train has no `{binding.name}`"
-            ctx.error("N502", text, binding.span, **meant(binding.span, close))
-            goal.seen[close] = binding.span
-            parts.broken = True
-    for goal in parts.goals:
-        for key in ("loss", "optimizer"):
-            if key not in goal.seen:
-                what = f"`{goal.name}`" if goal.name else "this train"
-                text, help = f"{what} has no {key}", f"write `{key} = ...`"
-                ctx.error("N513", text, goal.span, help=help)
-                parts.broken = True
-    if parts.broken:
-        return
-    for binding in unused:
-        if not ctx.lost:
-            ctx.error(
-                "N260",
-                f"`{binding.name}` is not used",
-                binding.span,
-                help="use it, or remove it",
-            )
-            parts.broken = True

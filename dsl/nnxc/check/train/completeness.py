@@ -1,0 +1,82 @@
+"""What a train lacks at its end, and what it names for nothing."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ...diagnostics import closest, meant, remove
+from ...source import Span
+from ..context import Context
+from ..values import Binding
+from .train_parts import SETTINGS, Goal, Parts
+
+# Settings as others call them, and what they set around a step.
+_ELSEWHERE: Final = {
+    **dict.fromkeys(
+        ("clip_grad_norm", "grad_clip", "gradient_clip", "max_grad_norm"), "clip"
+    ),
+    **dict.fromkeys(
+        ("accumulation_steps", "gradient_accumulation_steps"), "accumulate"
+    ),
+    "ema_decay": "ema",
+    "mixed_precision": "precision",
+}
+
+
+_LOOP: Final = (
+    "epochs",
+    "num_epochs",
+    "batch_size",
+    "device",
+    "seed",
+    "shuffle",
+    "num_workers",
+)
+
+
+def complete(ctx: Context, parts: Parts) -> None:
+    """Report what is missing or unused; then the train is broken."""
+    unused = [b for b in ctx.bindings if not b.used]
+    for binding in unused:
+        if binding.what == "value":
+            _no_setting(ctx, binding, parts)
+    for goal in parts.goals:
+        _has_its_parts(ctx, goal, parts)
+    if parts.broken or ctx.lost:
+        return
+    for binding in unused:
+        text = f"`{binding.name}` is not used"
+        ctx.error("N260", text, binding.span, help="use it, or remove it")
+        parts.broken = True
+
+
+def _no_setting(ctx: Context, binding: Binding, parts: Parts) -> None:
+    """A value that nothing uses is meant as a setting, where it has the name of one."""
+    name, text = binding.name, f"a train has no `{binding.name}`"
+    goal = _around(binding.span, parts)
+    close = closest(name, [s for s in SETTINGS if s not in goal.seen])
+    close = _ELSEWHERE.get(name, close)
+    if name in _LOOP:
+        why = "leave it out: it is for the loop that calls the step"
+        whole = binding.span.whole_line()
+        ctx.error("N502", text, binding.span, **remove(whole, why))
+        parts.broken = True
+    elif close:
+        ctx.error("N502", text, binding.span, **meant(binding.span, close))
+        goal.seen[close] = binding.span
+        parts.broken = True
+
+
+def _has_its_parts(ctx: Context, goal: Goal, parts: Parts) -> None:
+    for key in ("loss", "optimizer"):
+        if key not in goal.seen:
+            what = f"`{goal.name}`" if goal.name else "this train"
+            text, help = f"{what} has no {key}", f"write `{key} = ...`"
+            ctx.error("N513", text, goal.span, help=help)
+            parts.broken = True
+
+
+def _around(span: Span, parts: Parts) -> Goal:
+    """The objective in whose statements a place is."""
+    before = [g for g in parts.goals if g.span.start <= span.start]
+    return before[-1] if before else parts.goal
