@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ..source import Source, Span
 from .lines import Line
 from .mistakes.fault import line_span
@@ -18,10 +20,13 @@ class Cursor:
 
     def names(self, start: int) -> set[str]:
         """The names in the lines from `start` to the present one."""
-        tokens = (
-            token for line in self.lines[start : self.at] for token in line.tokens
-        )
-        return {token.text for token in tokens if token.kind == "NAME"}
+        lines = self.lines[start : self.at]
+        tokens = [token for line in lines for token in line.tokens]
+        found = {token.text for token in tokens if token.kind == "NAME"}
+        brought = (t for line in lines if line.word == "extern" for t in line.tokens)
+        for token in brought:
+            found |= {*re.findall(r"\w+", token.text)}
+        return found
 
     def skipped(self, start: int) -> Span | None:
         """The lines below the one at `start`, up to the present, if any."""

@@ -23,6 +23,10 @@ _AFTER_NAME = (
 ) - {"COLON"}
 
 
+_STARRED = [[star, "NAME", "COLON"] for star in ("STAR", "POWER")]
+"""What follows `input` where several are meant, as in Python: `input *xs: [B, d]`."""
+
+
 class Break(Record):
     """A line end before `->`: the comment at it, and those on lines of their own."""
 
@@ -281,6 +285,9 @@ def _begins_line(tokens: list[Token]) -> bool:
 
 def _settle_first(tokens: list[Token]) -> None:
     """A word that may begin a line is a name where an operator follows it."""
+    starred = [t.kind for t in tokens[1:4]] in _STARRED
+    if tokens and tokens[0].kind in ("INPUT", "BATCH") and starred:
+        return
     if len(tokens) > 1 and tokens[0].kind in SOFT and tokens[1].kind in _AFTER_NAME:
         tokens[0] = _plain(tokens[0])
 

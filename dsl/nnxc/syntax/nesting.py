@@ -72,9 +72,26 @@ class Blocks:
                 self.abandon_item(line)
             case tree.Definition() | tree.Train() | tree.Weights() if line.opens:
                 item = self.filled(item, line, adopts=True)
+            case tree.Weights() if self.goes_deeper(line):
+                self.missing_colon(line)
+                item = self.filled(item, line)
             case _:
                 self.no_body(line)
         return item
+
+    def goes_deeper(self, head: Line) -> bool:
+        """Whether the next line is indented deeper than a head."""
+        follows = self.cursor.next()
+        return follows is not None and follows.indent > head.indent
+
+    def missing_colon(self, head: Line) -> None:
+        """Report a head that stands for itself, and has lines below."""
+        end = head.tokens[-1]
+        at = Span(self.source, end.start, end.end)
+        fix = Fix(at, ":")
+        self.broken = True
+        help = "end the line with `:`"
+        self.sink.error("N105", "missing `:`", at, help=help, fix=fix)
 
     def filled(self, item: Any, head: Line, adopts: bool = False) -> Any:
         """An item with the lines below its head; those of weights have a grammar of their own."""

@@ -45,6 +45,7 @@ def read(
     for name, value in zip(line.names, line.values, strict=True):
         try:
             own = _parameter(ctx, name, config, signature)
+            _one_value(ctx, value, own)
             config[name.id] = _recorded(ctx, value, own)
         except Fault:
             failed = True
@@ -121,6 +122,8 @@ def _recorded(ctx: Context, node: tree.Expr, own: ir.Parameter) -> ir.Recorded:
             return ir.Computed("not", (_recorded(ctx, operand, plain),))
         case tree.Index(tree.String(key), (tree.Number(int() as place),)):
             return ir.Key(f"{key}.{place}")
+        case tree.Index(tree.Name(root), (tree.String(),)) if root in _FILES:
+            pass
         case tree.Index(inner, (place,)) if not isinstance(place, tree.Slice):
             pair = (_recorded(ctx, part, plain) for part in (inner, place))
             return ir.Computed("[]", tuple(pair))
@@ -128,12 +131,35 @@ def _recorded(ctx: Context, node: tree.Expr, own: ir.Parameter) -> ir.Recorded:
     advice: Advice = {"help": help}
     match node:
         case tree.Name() | tree.Attribute():
-            advice = write(node.span, f'"{node.span.text}"', "keys stand in quotes")
+            advice = write(node.span, f'"{_key(node)}"', "keys stand in quotes")
         case tree.Call(_, (tree.Arg(None, tree.String() as named), *_)):
             advice = write(node.span, named.span.text, "a key stands for its value")
         case tree.Index(tree.Name(), (tree.String() as named,)):
             advice = write(node.span, named.span.text, "a key stands for its value")
     ctx.fail("N607", "this cannot be read from `config.json`", node.span, **advice)
+
+
+def _key(node: tree.Expr) -> str:
+    """`config.hidden_size`: the file itself is no part of a key."""
+    root, _, rest = node.span.text.partition(".")
+    return rest if root in _FILES and rest else node.span.text
+
+
+_FILES = ("config", "cfg", "self", "hf_config", "conf")
+
+
+def _one_value(ctx: Context, node: tree.Expr, own: ir.Parameter) -> None:
+    """A list of places where one value may stand is written with `or`."""
+    if not isinstance(node, tree.ListOf) or own.kind not in _SINGLE or not node.items:
+        return
+    text = " or ".join(item.span.text for item in node.items)
+    advice = write(node.span, text, "the first that is there counts")
+    ctx.fail(
+        "N607", f"`{own.name}` is one value", node.span, "this is a list", **advice
+    )
+
+
+_SINGLE = (Kind.SIZE, Kind.INT, Kind.NUMBER, Kind.BOOL, Kind.FUNCTION, Kind.TEXT)
 
 
 # ------------------------------------------------------------------- assumptions

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ...diagnostics import Advice, write
+from ...diagnostics import Advice, remove, write
+from ...source import Span
 from ...syntax import tree
 from ..context import Context
 from ..foreign.tree_parts import whole_number
@@ -17,6 +18,8 @@ _MOVES = ("T", "permute", "swapaxes", "t", "transpose", "swap")
 def move_instead(call: tree.Call) -> Advice | None:
     """`permute(1, 0)`, as it is written here."""
     name = call.func.id if isinstance(call.func, tree.Name) else ""
+    if name in ("chunk", "unbind", "tensor_split"):
+        return write(call.span, "split")
     if name not in _MOVES:
         return None
     items = [a.value for a in call.args]
@@ -53,4 +56,14 @@ def stacking_axis(ctx: Context, name: str, args: tuple[tree.Arg, ...]) -> int:
             if axis is not None:
                 return axis
     help = "it takes `axis` at most, a number" if name in _ALONG else "it takes none"
-    ctx.fail("N606", f"`{name}` has no such argument", args[0].span, help=help)
+    advice: Advice = {"help": help}
+    match args:
+        case (tree.Arg("dim", value, span),) if name in _ALONG:
+            advice = write(span, f"axis={value.span.text}")
+        case (tree.Arg(None, tree.Number(), span),) if name in _ALONG:
+            place = Span(span.source, span.start - 1, span.end + 1)
+            if place.text[0] + place.text[-1] == "()":
+                advice = remove(
+                    place, "the paths on the left are counted: leave it out"
+                )
+    ctx.fail("N606", f"`{name}` has no such argument", args[0].span, **advice)

@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from ... import ir
-from ...diagnostics import Advice, write
+from ...diagnostics import Advice, Fix, write
 from ...record import Record, replace
 from ...source import Span
 from ...syntax import tree, tree_weights
 from ..context import Context
+from ..foreign.tree_parts import last_name
 from ..values import Param
 from .weights_holes import HOLE, WHOLE, computed, mentioned, plain
 from .weights_layout import Layout
@@ -120,14 +121,18 @@ def rule_of(ctx: Context, node: tree.String) -> Target:
             help = 'such as "model.{path}"'
             ctx.fail("N604", f"`{{{hole}}}` in a rule", node.span, help=help)
     if f"{{{WHOLE}}}" not in name:
-        ctx.fail(
-            "N604",
-            "a rule says where the path stands",
-            node.span,
-            help='write "{path}", or "model.{path}" if all names begin so',
-        )
+        text = "a rule says where the path stands"
+        ctx.fail("N604", text, node.span, **_with_path(node))
     _check_holes(ctx, target, target.names)
     return target
+
+
+def _with_path(node: tree.String) -> Advice:
+    """`"net.*"` and `"net.{name}"`, as `"net.{path}"`."""
+    text, count = re.subn(r"\*|\{\w+\}$", f"{{{WHOLE}}}", node.span.text[1:-1])
+    if count == 1:
+        return write(node.span, f'"{text}"')
+    return {"help": 'write "{path}", or "model.{path}" if all names begin so'}
 
 
 def path_of(
@@ -172,12 +177,11 @@ def _index(ctx: Context, item: tree.Expr | tree.Slice) -> tuple[int | tree.Name,
             return item, item.span
         case tree.Number(int() as number):
             return number, item.span
-    ctx.fail(
-        "N602",
-        "a position is a name or a number",
-        item.span,
-        help='such as `h[i]`, which "{i}" stands for on the right, or `h[0]`',
-    )
+    help = 'such as `h[i]`, which "{i}" stands for on the right, or `h[0]`'
+    advice: Advice = {"help": help}
+    if item.span.text == ":":
+        advice = write(item.span, "i", "a name stands for every place")
+    ctx.fail("N602", "a position is a name or a number", item.span, **advice)
 
 
 def _check_part(
@@ -198,9 +202,23 @@ def _check_part(
             names = [k for k in known if isinstance(k, str)]
             has = "it has " + ", ".join(f"`{n}`" for n in names[:8])
             suggestion = ctx.suggest(part, names, span, has if names else "")
+            suggestion = _without_equals(part, span) or suggestion
             ctx.fail("N602", f"{owner} has no weights `{part}`", span, **suggestion)
     elif None not in known:
         ctx.fail("N602", f"`{whole}` is no list", span, help="remove the position")
+
+
+def _without_equals(word: str, span: Span) -> Advice | None:
+    """`ignore = "*.inv_freq"`."""
+    line = span.whole_line()
+    found = re.match(r" *(ignore|optional|rename) *= *", line.text)
+    if found is None or found[1] != word:
+        return None
+    place = Span(line.source, span.start, line.start + found.end())
+    return {
+        "help": f"`{word}` takes no `=`: leave it out",
+        "fix": Fix(place, f"{word} "),
+    }
 
 
 def _value(ctx: Context, node: tree.Expr) -> tuple[tuple[str, ...], Conversion]:
@@ -245,6 +263,11 @@ def _names(ctx: Context, node: tree.Expr) -> tuple[str, ...]:
         moved = move_instead(tree.Call(tree.Name(name), args, node.span))
         if moved:
             advice = write(node.span, f"{root.span.text} -> {moved['fix'].text}")
+    match node:
+        case tree.Call(func, (tree.Arg(None, tree.ListOf() as joined), *_)):
+            name = {"cat": "concat"}.get(last_name(func), last_name(func))
+            if name in WHOLES:
+                advice = write(node.span, f"{joined.span.text} -> {name}")
     ctx.fail("N604", "the name of a tensor stands in quotes", node.span, **advice)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from ... import ir
-from ...diagnostics import Label, Sink
+from ...diagnostics import Label, Sink, write
 from ...ops.torch_layouts import name_of
 from ...source import Span
 from ...syntax import tree, tree_weights
@@ -87,6 +87,10 @@ def _line(
         case tree_weights.Lacking(prefix):
             if parts.optional:
                 ctx.fail("N603", "there are two lines `optional`", line.span)
+            if "*" in prefix.value:
+                text = "`optional` is what names begin with"
+                plain = f'"{prefix.value.partition("*")[0]}"'
+                ctx.fail("N604", text, prefix.span, **write(prefix.span, plain))
             parts.optional = tensor_name(ctx, prefix)
         case tree_weights.Rename(pairs):
             for old, new in pairs:

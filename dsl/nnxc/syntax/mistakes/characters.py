@@ -7,6 +7,7 @@ import re
 from ...diagnostics import Diagnostic, Fix, Label
 from ...source import Source, Span
 from ..tokens import Row
+from . import braces
 
 OPERATORS = {
     "&&": ("write `and`", "and"),
@@ -94,6 +95,9 @@ def unknown(source: Source, row: Row, start: int) -> Diagnostic:
     shown = f"`{char}`" if char.isprintable() else f"U+{ord(char):04X}"
     help, right = _meant(source, row, char)
     fix = _line_end(source, row, start) if right is None else _plain(source, start)
+    begins = {"{": braces.dictionary, "?": braces.fallback}.get(char)
+    if begins and (found := begins(source, start)):
+        help, fix = found.get("help"), found.get("fix")
     label = Label(Span(source, start, start + 1))
     message = f"unknown character {shown}"
     return Diagnostic("N116", message, label, help=help, fix=fix)

@@ -213,15 +213,23 @@ def returned_type(fault: Fault) -> Diagnostic | None:
 
 def starred(fault: Fault) -> Diagnostic | None:
     """`*args`, `**kwargs`."""
-    if fault.kind not in ("STAR", "POWER") or not fault.comes_after("COMMA", "LPAR"):
+    follows = fault.comes_after("COMMA", "LPAR", *DECLARES)
+    if fault.kind not in ("STAR", "POWER") or not follows:
         return None
     before, after = fault.before, fault.after
+    if fault.comes_after(*DECLARES) and after is not None:
+        help = f"name each: `input {after.text}_1: [B, d], {after.text}_2: [B, d]`"
+        message = f"`{fault.token.text}{after.text}` is Python"
+        return fault.report("N122", message, help)
     head = fault.first.kind in ("MODEL", "BLOCK")
     if not head or before is None or after is None:
+        assigned = before is not None and before.kind == "COMMA" and not fault.inside
+        what = "a name" if assigned else "an argument"
+        help = "write each name, `_` for one that is not needed"
         return fault.report(
             "N122",
-            f"`{fault.token.text}` before an argument is Python",
-            "write each argument",
+            f"`{fault.token.text}` before {what} is Python",
+            help if assigned else "write each argument",
         )
     begin = before.start if before.kind == "COMMA" else before.end
     place = Span(fault.source, begin, after.end)
@@ -238,6 +246,12 @@ def prefixed_string(fault: Fault) -> Diagnostic | None:
     if prefix.end != string.start or len(prefix.text) > 2 or prefix.kind != "NAME":
         return None
     advice = remove(fault.span(prefix), f"texts are plain: leave out `{prefix.text}`")
+    at = fault.line.tokens.index(prefix)
+    if at and fault.line.tokens[at - 1].kind == "AS":
+        name = re.sub(r"[\W_]*\{.*", "", string.text[1:-1])
+        why = "layers of a loop are a list of one name"
+        whole = fault.span(prefix).to(fault.span(string))
+        advice = write(whole, name, why) if name.isidentifier() else {"help": why}
     message = f"`{prefix.text}` before a text is Python"
     return fault.report("N122", message, advice, at=prefix)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ...diagnostics import Advice, Diagnostic, Fix
+from ...diagnostics import Advice, Diagnostic, Fix, write
 from ...source import Span
 from .fault import Fault
 
@@ -33,6 +33,27 @@ def scan_backwards(fault: Fault) -> Diagnostic | None:
     place = Span(fault.source, line.start, line.start + found.end())
     advice: Advice = {"help": f"write `{text.strip()} ...`", "fix": Fix(place, text)}
     return fault.report("N120", f"unexpected `{fault.token.text}`", advice)
+
+
+def word_of_a_scan(fault: Fault, word: str) -> Advice | None:
+    """`along T`, `axis=1`, `init h = ...`, `, h = ...`: the missing word, where another stands."""
+    after, place = fault.after, fault.span(fault.token)
+    if after is None or fault.before is None:
+        return None
+    if word == "OVER" and fault.kind == "NAME":
+        if after.kind == "ASSIGN":
+            place = Span(fault.source, fault.token.start, after.end)
+            return write(place, "over ")
+        return write(place, "over") if after.kind in ("NAME", "INT") else None
+    if word == "OVER" and fault.kind == "WITH" and fault.comes_after("NAME"):
+        stepped = rf"\b{fault.before.text} *: *\w*\[ *\w+ *, *(\w+)"
+        found = re.search(stepped, fault.source.text[: fault.token.start])
+        return write(place, f"over {found[1]} with") if found else None
+    if word == "WITH" and fault.kind == "COMMA":
+        return {"help": "write `with`", "fix": Fix(place, " with")}
+    if word == "WITH" and fault.kind == "NAME" and after.kind == "NAME":
+        return write(place, "with")
+    return None
 
 
 def nameless_config(fault: Fault) -> Diagnostic | None:

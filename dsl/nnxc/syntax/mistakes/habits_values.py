@@ -21,11 +21,13 @@ def typed_value(fault: Fault) -> Diagnostic | None:
 
 
 def empty_tuple(fault: Fault) -> Diagnostic | None:
-    """`xs = ()`."""
+    """`xs = ()`, `f(x, ())`."""
     if fault.kind != "RPAR" or not fault.comes_after("LPAR") or fault.failure.index < 2:
         return None
-    if fault.line.tokens[fault.failure.index - 2].kind != "ASSIGN" or not fault.before:
+    opens = ("ASSIGN", "COMMA", "LPAR")
+    if fault.line.tokens[fault.failure.index - 2].kind not in opens:
         return None
+    assert fault.before is not None
     place = fault.span(fault.before).to(fault.span(fault.token))
     return fault.report(
         "N122", "a tuple is Python", write(place, "[]"), at=fault.before
@@ -139,8 +141,12 @@ def words_behind(fault: Fault) -> Diagnostic | None:
 def quoted_name(fault: Fault) -> Diagnostic | None:
     """`as "head"`, and `as head as top`."""
     if fault.kind == "STRING" and fault.comes_after("AS"):
-        advice = write(
-            fault.span(fault.token), fault.token.text[1:-1], "a name has no quotes"
+        name = re.sub(r"[\W_]*\{.*", "", fault.token.text[1:-1])
+        why = "a name has no quotes"
+        if "{" in fault.token.text:
+            why = "layers of a loop are a list of one name"
+        advice = (
+            write(fault.span(fault.token), name, why) if name.isidentifier() else why
         )
         return fault.report("N120", f"unexpected `{fault.token.text}`", advice)
     if fault.kind == "AS" and fault.comes_after("NAME"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ...diagnostics import Diagnostic, meant, write
+from ...diagnostics import Diagnostic, Fix, meant, write
 from ...source import Span
 from ..tokens import END
 from .fault import Fault
@@ -70,7 +70,10 @@ def arrow_for_equals(fault: Fault) -> Diagnostic | None:
     sign = "as" if fault.first.text == "rename" else "="
     if sign == fault.token.text or not (fault.accepts("AS") or fault.accepts("ASSIGN")):
         return None
-    advice = write(fault.span(fault.token), sign)
+    place = fault.span(fault.token)
+    advice = write(place, sign)
+    if fault.kind == "COLON":
+        advice["fix"] = Fix(place, f" {sign}")
     return fault.report("N120", f"unexpected `{fault.token.text}`", advice)
 
 

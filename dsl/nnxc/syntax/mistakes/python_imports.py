@@ -38,6 +38,11 @@ def explained(source: Source, line: Line) -> Diagnostic:
     return Diagnostic("N122", f"`{shown}` is Python", Label(span), **advice)
 
 
+def _is_own(path: str) -> bool:
+    """Whether a path is of one's own code, not of a library."""
+    return path.lstrip(".").partition(".")[0] not in _LIBRARIES
+
+
 def _use(line: Span) -> Advice | None:
     text = line.text.partition("#")[0]
     found = next((m for form in _FORMS if (m := form.fullmatch(text))), None)
@@ -45,7 +50,11 @@ def _use(line: Span) -> Advice | None:
         return None
     path, names = found["path"], found["names"]
     blocks = all(n.strip()[:1].isupper() for n in names.split(","))
-    if path.lstrip(".").partition(".")[0] in _LIBRARIES or not blocks:
+    if not blocks and _is_own(path):
+        first = names.partition(",")[0].strip()
+        code = f'`extern "{path}" {first}(x: [B, d]) -> [B, d]`'
+        return {"help": f"Python code is declared: {code}"}
+    if not _is_own(path) or not blocks:
         return None
     if not found["quote"] and not path.endswith(".nnx"):
         path = path.lstrip(".").replace(".", "/")

@@ -25,7 +25,14 @@ from ..grammar import LITERALS
 from ..lines import Line
 from ..tokens import END, RESERVED, Token
 from ..words import BODY, HARD, HEADS, INNER, PYTHON, WEIGHTS
-from . import habits, habits_heads, habits_values, habits_weights
+from . import (
+    habits,
+    habits_declared,
+    habits_heads,
+    habits_sections,
+    habits_values,
+    habits_weights,
+)
 from .fault import DECLARES, Fault, line_span
 
 _COMPARE = frozenset(("EQ", "NE", "LT", "LE", "GT", "GE"))
@@ -221,11 +228,13 @@ def _use_without_from(fault: Fault) -> Diagnostic | None:
 def _half_a_scan(fault: Fault) -> Diagnostic | None:
     seen = {token.kind for token in fault.line.tokens[: fault.failure.index]}
     wanted = [k for k in ("IN", "OVER", "WITH") if k not in seen]
+    wanted = wanted[1:] if "OVER" in seen and len(wanted) > 1 else wanted
     missing = [k for k in wanted if fault.accepts(k)]
     if fault.first.kind != "SCAN" or fault.inside or not missing:
         return None
     help = "write `scan xt in x over T with h = zeros([B, d]):`"
-    advice = habits.scan_of_range(fault) or help
+    advice = habits.scan_of_range(fault)
+    advice = advice or habits_heads.word_of_a_scan(fault, missing[0]) or help
     return fault.report("N120", f"missing `{_SPELLING[missing[0]]}`", advice)
 
 
@@ -270,6 +279,8 @@ def unknown_statement(
     message = f"no statement begins with `{first.text}`"
     near = _SYNONYMS.get(first.text) or misspelt(first.text, words)
     advice = meant(span, near) if near else {}
+    if first.text in ("include", "using"):
+        advice = {"help": 'write `use Name from "file.nnx"`'}
     if first.text in _NEEDLESS:
         gap = Span(source, first.start, first.end + 1)
         advice = remove(gap, "a value has no such word before it: leave it out")
@@ -283,6 +294,7 @@ _SYNONYMS = {
     **dict.fromkeys(("output", "outputs", "give"), "return"),
     **dict.fromkeys(("parameter", "weight"), "param"),
     **dict.fromkeys(("buffer", "variable"), "state"),
+    **dict.fromkeys(("sample", "decode"), "generate"),
 }
 
 
@@ -420,6 +432,36 @@ _EXPLANATIONS: tuple[Explanation, ...] = (
     habits.decorator,
     habits.else_if,
     habits_heads.keyword_gets_value,
+    habits_values.printed,
+    habits.prefixed_string,
+    habits_declared.dots,
+    habits_declared.python_code,
+    habits_declared.dotted_use,
+    habits_declared.round_inputs,
+    habits_declared.called_dtype,
+    habits_declared.dotted_type,
+    habits_declared.any_size,
+    habits_declared.trains_not,
+    habits_declared.shape_by_equals,
+    habits_declared.joined_inputs,
+    habits_sections.key_first,
+    habits_sections.quoted_head,
+    habits_sections.filler,
+    habits_sections.train_with_parameters,
+    habits_sections.rule_without_from,
+    habits_sections.numbered,
+    habits_sections.every_place,
+    habits_sections.loop_in_weights,
+    habits_sections.required_by_colon,
+    habits_sections.listed,
+    habits_sections.renamed_to,
+    habits_sections.bracketed_paths,
+    habits_sections.adapted,
+    habits_sections.frozen_as,
+    habits_sections.collected_as,
+    habits_sections.scan_as_value,
+    habits_sections.with_more,
+    habits_sections.named_by_colon,
     habits_weights.equals_twice,
     habits_weights.dashed_name,
     habits_weights.nested_config,
@@ -427,7 +469,6 @@ _EXPLANATIONS: tuple[Explanation, ...] = (
     habits_weights.arrow_for_equals,
     habits_weights.unquoted,
     habits_heads.nameless_config,
-    habits_values.printed,
     habits_values.two_colons,
     habits_values.then_or_do,
     habits_values.quoted_name,
@@ -449,7 +490,6 @@ _EXPLANATIONS: tuple[Explanation, ...] = (
     habits.starred,
     habits.returned_type,
     habits.generate_with_more,
-    habits.prefixed_string,
     _use_without_from,
     _keyword_as_name,
     _python,
