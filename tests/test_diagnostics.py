@@ -4,9 +4,10 @@ The cases stand in `mistakes/*.txt`, each below a line `== title`. A line `#   ^
 the spec; it says that N200 is reported at that column of the line above, and all are said. `#<N200`
 is said of the first column.
 
-In `newcomers.txt`, `habits.txt`, `libraries.txt`, `slips.txt`, `sections.txt` and `heads.txt` the
-help is applied too: the spec compiles then, or has the mistakes of a line `# then N261`, others than
-the one that the help is about. A line `# by hand` says that no help can know what is to be written.
+In `newcomers.txt`, `habits.txt`, `libraries.txt`, `slips.txt`, `sections.txt`, `heads.txt` and
+`calls.txt` the help is applied too: the spec compiles then, or has the mistakes of a line
+`# then N261`, others than the one that the help is about. A line `# by hand` says that no help can
+know what is to be written.
 """
 
 from __future__ import annotations
@@ -85,7 +86,15 @@ def test_mistakes_are_told_where_they_are(case: Case) -> None:
 
 HELPED = [
     c
-    for name in ("newcomers", "habits", "libraries", "slips", "sections", "heads")
+    for name in (
+        "newcomers",
+        "habits",
+        "libraries",
+        "slips",
+        "sections",
+        "heads",
+        "calls",
+    )
     for c in cases((Path(__file__).parent / f"mistakes/{name}.txt").read_text("utf-8"))
     if c.mistakes
 ]

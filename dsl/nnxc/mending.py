@@ -182,7 +182,8 @@ def _instead(one: Diagnostic, fix: Fix, rest: Diagnostic) -> Diagnostic:
         Span(fix.span.source, start, start + len(word)) if known else one.primary.span
     )
     label = Label(span, rest.primary.text)
-    help = None if rest.message == one.message else rest.help
+    circular = rest.message == one.message and rest.fix is not None
+    help = None if circular else rest.help
     return helped(Diagnostic(rest.code, rest.message, label, (), help))
 
 

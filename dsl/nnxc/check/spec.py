@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from .. import ir
-from ..diagnostics import Label, Sink, did_you_mean
+from ..diagnostics import Advice, Label, Sink, did_you_mean
 from ..dims import DimError, const
 from ..instance.evaluate import evaluate
 from ..ir.fold_static import static_dims
@@ -197,6 +198,9 @@ def _config(
     if signature is None:
         return None
     ctx = Context(DISPATCH, files.sink, "model", node.name.id, {}, MODEL_OPS, {})
+    ctx.statement = node
+    number = "a config gives values: write the number"
+    ctx.hints = dict.fromkeys(signature.params, number)
     try:
         written = sort_out_block(ctx, signature, node.value.args, node.value.span)
         if written.inputs:
@@ -244,6 +248,17 @@ def _literal(value: Value) -> ir.Static:
 _DEFINE = "define it, `model Name(...):`, or bring it by `use`"
 
 
+def _extended(name: tree.Name) -> Advice:
+    """`config huge = big(layers=4)`: a config begins with a model, not with another config."""
+    found = re.search(
+        rf"(?m)^config {name.id} *= *(\w+)\((.*)\)", name.span.source.text
+    )
+    if found is None:
+        return {}
+    given = f"{found[2]}, " if found[2] else ""
+    return {"help": f"a config begins with a model: `{found[1]}({given}...)`"}
+
+
 def _model(
     files: Files, name: tree.Name, signatures: Mapping[str, Signature]
 ) -> Signature | None:
@@ -256,7 +271,8 @@ def _model(
                 "N200",
                 f"there is no model `{name.id}`",
                 name.span,
-                **did_you_mean(name.span, name.id, signatures, _DEFINE),
+                **_extended(name)
+                or did_you_mean(name.span, name.id, signatures, _DEFINE),
             )
         return None
     if not signature.definition.is_model:

@@ -12,10 +12,11 @@ from ...ops.base import Param as OpParam
 from ...shapes import TensorType
 from ...source import Span
 from ...syntax import tree
+from ...syntax.walk import names_in
 from ..context import Context
 from ..expressions.none_values import without_none
 from ..expressions.operands import no_tuple, static_or_name
-from ..foreign import foreign_forms, foreign_hints, native
+from ..foreign import foreign_forms, foreign_hints, initials, native
 from ..values import BAD, Converted, Fault, Static, Value
 from .activation_names import by_name
 
@@ -110,8 +111,9 @@ def _too_many(ctx: Context, op: Op, arg: tree.Arg) -> Advice:
     otherwise: Advice = {"help": _takes(op)}
     if found := native.input_by_name(ctx, op, arg):
         return found
-    own = op.group == "initializer"  # functions of the same names take other things
-    return otherwise if own else native.too_many(ctx, arg, otherwise)
+    if op.group == "initializer":  # functions of the same names take other things
+        return initials.around(ctx, op, arg) or otherwise
+    return native.too_many(ctx, arg, otherwise)
 
 
 def _extends(before: tree.Expr, value: tree.Expr) -> bool:
@@ -137,6 +139,10 @@ def _by_name(ctx: Context, op: Op, arg: tree.Arg, written: Written) -> None:
         known = [p.name for p in op.params] + [i.name for i in op.inputs]
         each = foreign_forms.EACH.get(op.name)
         hint = foreign_hints.argument(op.group, op.name, arg.name, each)
+        if op.group == "initializer":
+            advice = initials.around(ctx, op, arg) or {"help": _takes(op)}
+            text = f"`{op.name}` has no argument `{arg.name}`"
+            ctx.fail("N204", text, arg.span, **advice)
         unknown_argument(ctx, op.name, arg, known, hint)
 
 
@@ -154,6 +160,9 @@ def unknown_argument(
         near = ctx.suggest(arg.name or "", names, arg.span, takes)
     advice = native.advice(ctx, arg, near)
     text = f"`{callee}` has no argument `{arg.name}`"
+    for name in names_in(arg.value):
+        if name.id in ctx.scope:  # it is read, only not by what was meant
+            ctx.scope[name.id].use()
     ctx.error("N204", text, arg.span, **advice)
     if advice is not near:
         raise Fault

@@ -21,6 +21,7 @@ from ..definitions.streams import expect_stream
 from ..expressions.forms import named_size
 from ..expressions.numbers import numbers
 from ..expressions.operands import static_or_name
+from ..foreign import initials, spelling
 from ..values import Converted, OpRef, Param, Static, Value, number
 from . import types
 from .activation_names import is_activation
@@ -262,7 +263,14 @@ _DRAWS = {"randn": "normal", "rand": "uniform", "empty": "zeros", "constant": "z
 def _initial_meant(ctx: Context, node: tree.Expr, name: str, span: Span) -> Advice:
     """What an unknown initialiser was meant as; one that draws gets no shape here."""
     known = _DRAWS.get(name.rstrip("_"))
-    return write(node.span, known) if known else ctx.suggest(name, INITIALIZERS, span)
+    if known is not None:
+        return write(node.span, known)
+    near = ctx.suggest(name, INITIALIZERS, span)
+    fix = near.get("fix")
+    op = INITIALIZERS.get(fix.text) if fix else None
+    if op is None or not isinstance(node, tree.Call) or not node.args:
+        return near
+    return initials.advice(ctx, op, node.args, node.span) or near
 
 
 def initializer(ctx: Context, node: tree.Expr) -> ir.Static:
@@ -283,8 +291,8 @@ def initializer(ctx: Context, node: tree.Expr) -> ir.Static:
     value = static_or_name(ctx, node)
     if isinstance(value, Static) and value.flavor in NUMBERS:
         return value.node
-    quoted = isinstance(node, tree.String) and node.value in INITIALIZERS
-    advice = write(node.span, node.span.text[1:-1]) if quoted else {}
+    text = spelling.value(ctx, node, OpParam("", Kind.INIT))
+    advice = write(node.span, text) if text != node.span.text else {}
     text = "an initialiser such as `normal(0.02)` must stand here"
     ctx.fail("N207", text, node.span, **advice)
 

@@ -106,12 +106,30 @@ def positive(ctx: Context, size: Dim, span: Span) -> None:
 
 def bind_axes(ctx: Context, node: tree.TypeOf) -> TensorType:
     """An input's type: names that are not known yet become axes."""
+    _annotated(ctx, node)
     for dim in node.dims or ():
         _has_a_name(ctx, dim)
         for name in _names(dim):
             if name.id not in ctx.scope:
                 _bind_axis(ctx, name)
     return written(ctx, node)
+
+
+_ANNOTATIONS = {
+    **dict.fromkeys(("Float", "Num", "Shaped", "Inexact", "Real", "Array"), ""),
+    **dict.fromkeys(("Int", "Integer", "UInt"), "int"),
+    "Bool": "bool",
+}
+
+
+def _annotated(ctx: Context, node: tree.TypeOf) -> None:
+    """`Float[Array, "B d"]`, as jaxtyping has it."""
+    match node.dims:
+        case (_, tree.String(sizes)) if node.dtype in _ANNOTATIONS:
+            names = ", ".join(sizes.split())
+            text = f"{_ANNOTATIONS[node.dtype]}[{names}]"
+            message = f"there is no dtype `{node.dtype}`"
+            ctx.fail("N320", message, node.span, **write(node.span, text))
 
 
 def _has_a_name(ctx: Context, node: tree.Expr) -> None:

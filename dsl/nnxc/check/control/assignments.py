@@ -207,7 +207,13 @@ def _with_states(ctx: Context, node: tree.Assign) -> Advice:
     if run is None:
         return {}
     source, start = node.span.source, node.span.start
-    head, tail = source.text[start : made.span.start], source.text[made.span.end :]
+    op, count = run, len(node.targets)
+    states = sum(1 for i in op.inputs if i.optional and i.name != "mask")
+    start_of_value = node.value.span.start
+    names = [t.id for t in node.targets] + ["_"] * (1 + states - count)
+    equals = source.text[node.targets[-1].span.end : start_of_value]
+    head = f"{', '.join(names)}{equals}{source.text[start_of_value : made.span.start]}"
+    tail = source.text[made.span.end :]
     text = f"{head}{name}.run{tail[: node.span.end - made.span.end]}"
     why = "`run` gives the states too"
     if made.span.text == name:

@@ -99,7 +99,9 @@ def abandon(ctx: Context, node: tree.Statement) -> None:
 
 def return_(ctx: Context, node: tree.Return) -> None:
     """`return value, value`."""
-    ctx.has_return = True
+    told, ctx.has_return = ctx.has_return, True
+    if ctx.conditional and told:
+        raise Fault  # of one `if` with several
     if ctx.conditional:
         ctx.fail(
             "N247",

@@ -227,7 +227,7 @@ def _streams(ctx: Context) -> None:
     idle = _idle_streams(ctx)
     help = {} if ctx.faulty else dict.fromkeys(idle, "remove it")
     for name, span in ctx.streams.items():
-        if name in declared:
+        if name in declared or _is_lost(ctx, name):
             continue
         near = closest(name, idle)
         if near and any(name in op.streams for op in ctx.functions.values()):
@@ -240,6 +240,12 @@ def _streams(ctx: Context) -> None:
     for name, text in help.items():
         message = f"nothing draws from the stream `{name}`"
         ctx.error("N401", message, idle[name], help=text)
+
+
+def _is_lost(ctx: Context, name: str) -> bool:
+    """Whether a value of that name was lost to a mistake."""
+    held = ctx.scope.get(name)
+    return held is not None and held.value is BAD
 
 
 def _idle_streams(ctx: Context) -> dict[str, Span]:

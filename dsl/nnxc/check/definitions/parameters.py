@@ -12,7 +12,7 @@ from ..arguments.activation_values import activation
 from ..context import Context
 from ..expressions import statics
 from ..expressions.static_calls import CONSTANTS
-from ..values import OpRef, Param, Static
+from ..values import OpRef, Param, Static, Tensor
 from .declarations import check_name
 
 
@@ -108,4 +108,8 @@ def _default_value(ctx: Context, node: tree.Expr) -> Static:
         if value.flavor == "int" and value.known:
             return Static(value.node, "int", value.dim, value.value, True)
         return value
-    ctx.fail("N254", "a default is a literal value", node.span)
+    if isinstance(value, Tensor):
+        help = "a tensor that is learned or kept is a `param` or a `state`"
+    else:
+        help = f"compute it in the body: `name = {node.span.text}`"
+    ctx.fail("N254", "a default is a literal value", node.span, help=help)

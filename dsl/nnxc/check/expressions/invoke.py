@@ -225,6 +225,7 @@ def apply(
         given[names[0]] = piped
     free = [n for n in names if n not in given]
     for arg in args:
+        _one_by_one(ctx, arg, len(free))
         key = arg.name or (free[0] if free else None)
         if key is None or key not in names:
             _refuse_argument(ctx, layer, arg, names)
@@ -236,6 +237,19 @@ def apply(
     for name, nodes in layer.pending.inputs.items() if layer.bound_at is None else ():
         given.setdefault(name, nodes[0])
     return _applied(ctx, layer, method, given, span)
+
+
+def _one_by_one(ctx: Context, arg: tree.Arg, free: int) -> None:
+    """`cell(x, (h, c))`: inputs stand side by side."""
+    value = arg.value
+    if not isinstance(value, tree.ListOf) or arg.name or len(value.items) < 2:
+        return
+    if len(value.items) <= free:
+        inside = ", ".join(item.span.text for item in value.items)
+        code, text = "N234", "each input stands by itself"
+        if value.round:
+            code, text = "N122", "a tuple is Python"
+        ctx.fail(code, text, arg.span, **write(arg.span, inside))
 
 
 def _refuse_argument(
@@ -252,14 +266,14 @@ def _refuse_argument(
             arg.span,
             **native.too_many(ctx, arg),
         )
-    ctx.fail(
-        "N204",
-        f"`{layer.name}` has no input `{arg.name}`",
-        arg.span,
-        **ctx.suggest(
-            arg.name, names, arg.span, "it has " + ", ".join(f"`{n}`" for n in names)
-        ),
-    )
+    has = "it has " + ", ".join(f"`{n}`" for n in names)
+    if arg.name == "each":
+        made = layer.span.text.partition("(")[0]
+        has = f"it stands where the layer is made: `{made}(..., {arg.span.text})`"
+    near = ctx.suggest(arg.name, names, arg.span, has)
+    text = f"`{layer.name}` has no input `{arg.name}`"
+    advice = near if arg.name == "each" else native.advice(ctx, arg, near)
+    ctx.fail("N204", text, arg.span, **advice)
 
 
 def _inputs(layer: LayerInfo, method: Op | None) -> list[tuple[str, bool, bool]]:
@@ -310,7 +324,10 @@ def _begin(layer: LayerInfo, inputs: Mapping[str, Tensor], span: Span) -> Advice
     """The states with which a cell begins."""
     first, size = inputs.get("x"), layer.args.get("hidden")
     if first is None or size is None or "Cell" not in span.text or first.type.rank != 2:
-        return {}
+        names = ", ".join(
+            name for name, optional, _ in _inputs(layer, None) if not optional
+        )
+        return {"help": f"give it all that it takes: `{layer.name}({names})`"}
     zeros = f"zeros([{first.type.sizes[0]}, {size[1]}])"
     states = ", ".join(f"{name}={zeros}" for name, _, _ in _inputs(layer, None)[1:])
     text = span.text[:-1] if span.text.endswith(")") else f"{span.text}("

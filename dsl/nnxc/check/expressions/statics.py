@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -130,8 +131,16 @@ def no_none(ctx: Context, value: Static, span: Span) -> None:
             "a condition is true or false",
             span,
             f"`{param.name}` may be `none`",
-            help=f"ask for it: `{param.name} != none`",
+            help=_asked(param.name, span),
         )
+
+
+def _asked(name: str, span: Span) -> str:
+    """`hidden or 4 * d` where `hidden` may be absent, as a choice."""
+    rest = re.fullmatch(rf"{name} or (.+)", span.text)
+    if rest is None:
+        return f"ask for it: `{name} != none`"
+    return f"under a name of its own: `{name} if {name} != none else {rest[1]}`"
 
 
 def may_be_none(ctx: Context, value: Static) -> bool:

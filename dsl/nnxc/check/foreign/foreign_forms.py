@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ...ops.base import Op
+from ...shapes import TensorType
 from ...syntax import tree
 from ..context import Context
 from ..values import Applied
@@ -51,6 +52,20 @@ def form(
             return f"swapaxes({', '.join(spell(ctx, v) for v in (x, a, b))})"
         case "transpose", [a, b] if staged:
             return f"swapaxes({spell(ctx, a)}, {spell(ctx, b)})"
+        case "list" | "tuple", [x] if not staged:
+            return spell(ctx, x)
+        case "normalize", [tree.Name(x), *_] if not staged:
+            axis = next((spell(ctx, a.value) for a in args if a.name == "dim"), "-1")
+            return f"{x} / norm({x}, axis={axis}, keepdims=true)"
+        case "cosine_similarity", [tree.Name(x), tree.Name(y), *_] if (
+            ctx.kind != "train"
+        ):
+            return f"vecdot({x}, {y}) / (norm({x}, axis=-1) * norm({y}, axis=-1))"
+        case _, [x, *rest] if name.endswith("_like") and (kind := type_of(ctx, x)):
+            return alike(ctx, spell, name.removesuffix("_like"), kind, rest)
+        case "randint", [low, high, tree.ListOf(items)]:
+            shape = f"[{', '.join(spell(ctx, i) for i in items)}]"
+            return f"randint({shape}, {spell(ctx, low)}, {spell(ctx, high)}, rng=noise)"
         case "linear", [x, w, *bias] if not staged and type_of(ctx, x) is not None:
             product = f"matmul({spell(ctx, x)}, swapaxes({spell(ctx, w)}, -1, -2))"
             return " + ".join([product, *(spell(ctx, b) for b in bias)])
@@ -64,6 +79,22 @@ def form(
         case "pad", [x, tree.ListOf(items, round=True), *_]:
             return padded(ctx, spell, x, items)
     return None
+
+
+def alike(
+    ctx: Context, spell: Spell, made: str, kind: TensorType, rest: Sequence[tree.Expr]
+) -> str | None:
+    """`zeros_like(x)`, `randn_like(x)`: the shape is written."""
+    if kind.lead:
+        return None
+    own = known(ctx, made)
+    shape = f"[{', '.join(str(size) for size in kind.sizes)}]"
+    given = [shape, *(spell(ctx, r) for r in rest[: own == "full"])]
+    op = ctx.functions.get(own)
+    if op is None:
+        return None
+    draws = ["rng=noise"] if op.param("rng") else []
+    return f"{own}({', '.join([*given, *draws])})"
 
 
 _APPLIED = frozenset(
@@ -138,7 +169,15 @@ def combined(
     match args:
         case (tree.Arg(_, tree.ListOf(items)),) if not sign.strip("+-*/"):
             return f" {sign} ".join(spell(ctx, item) for item in items)
+        case (tree.Arg(_, tree.ListOf(items)),) if name == "Average":
+            total = " + ".join(spell(ctx, item) for item in items)
+            return f"({total}) / {len(items)}"
+        case (tree.Arg(_, tree.ListOf(items)),) if sign in _OF_TWO:
+            return f"{sign}({', '.join(spell(ctx, item) for item in items)})"
     return None
+
+
+_OF_TWO = ("maximum", "minimum", "vecdot")
 
 
 def moved(
@@ -188,6 +227,10 @@ def named(
             return []
         case "loss", "ignore_index" if op.input("where") and len(given) > 1:
             return [f"where={given[1]} != {spell(ctx, arg.value)}"]
+        case "function", "unbiased" if isinstance(value, bool) and "ddof" in takes:
+            return ["ddof=1"] if value else []
+        case "function", "correction" if "ddof" in takes:
+            return [f"ddof={spell(ctx, arg.value)}"]
         case "layer", "affine" | "elementwise_affine":
             off = [f"{n}=false" for n in ("scale", "bias") if n in takes]
             return off if value is False else []

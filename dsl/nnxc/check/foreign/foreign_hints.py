@@ -31,6 +31,7 @@ ARGUMENTS: Final[dict[str, dict[str, str]]] = {
         "dropout_rate": "a layer of its own drops: `-> Dropout(0.1)`",
         "kernel_constraint": "weights have no constraints",
         "kernel_regularizer": "weights decay by the optimizer: `adamw(1e-3, weight_decay=0.01)`",
+        "key_padding_mask": "`mask` is true for what is seen: `mask=keep[:, none, none]`",
         "mask_zero": "give what follows a mask: `mask=ids != 0`",
         "max_norm": "weights have no constraints",
         "num_layers": _LAYERS,
@@ -86,6 +87,45 @@ def argument(group: str, callee: str, name: str, each: str | None) -> str | None
 
 
 NAMES: Final = {
+    "DepthwiseConv2D": "a convolution of each channel: `Conv(d, 3x3, groups=d)`",
+    "EarlyStopping": "a loop of yours calls `train_step`, and stops when it likes",
+    "GaussianNoise": "add a draw: `x + 0.1 * normal([B, d], rng=noise)`",
+    "Identity": "what does nothing is left out, arrow and all",
+    "PixelShuffle": '`rearrange("b h w (c p q) -> b (h p) (w q) c", p=2, q=2)`',
+    "RepeatVector": "add an axis and stretch it: `broadcast(x[:, none], [B, 4, d])`",
+    "Rescaling": "arithmetic needs no layer: `x / 255`",
+    "SeparableConv2D": "two convolutions: `Conv(d, 3x3, groups=d)`, and `Conv(n, 1x1)`",
+    "ZeroPad2d": "`pad(1, 1, axis=[1, 2])`",
+    "ZeroPadding2D": "`pad(1, 1, axis=[1, 2])`",
+    "cdist": "`norm(x[:, :, none] - y[:, none], axis=-1)` is each distance",
+    "get_cosine_schedule_with_warmup": "`warmup_cosine(1e-3, warmup=100, steps=1000)`",
+    "get_linear_schedule_with_warmup": "`warmup_linear(1e-3, warmup=100, steps=1000)`",
+    **dict.fromkeys(
+        ("isinstance", "type", "hasattr", "getattr", "callable", "id"),
+        "what a parameter is follows from its use: leave it out",
+    ),
+    **dict.fromkeys(
+        ("map", "filter", "iter", "next"),
+        "a loop goes over a list: `for width in widths:`",
+    ),
+    **dict.fromkeys(
+        ("layers", "blocks", "modules", "convs"),
+        "a stack is `Block(...) * n`, applied as a whole; or a `for` makes each layer",
+    ),
+    **dict.fromkeys(
+        ("dict", "set", "frozenset", "namedtuple", "dataclass"),
+        "each value has a name of its own",
+    ),
+    **dict.fromkeys(
+        ("sorted",), "a list keeps its order: write it in the one that is meant"
+    ),
+    **dict.fromkeys(
+        ("str", "format", "repr", "f"), "a text stands as it is, in quotes"
+    ),
+    **dict.fromkeys(
+        ("in_channels", "in_features", "input_size", "in_dim", "input_dim"),
+        "sizes have names, in the shape of an input, or are inferred",
+    ),
     "ACT2FN": "a parameter may be an activation: `model Net(act = gelu)`, `x -> act`",
     "Callback": "`Trainer` and `train_step` are generated: a loop of yours calls them",
     "DataLoader": "batches come from the loop that calls `train_step`",

@@ -75,6 +75,9 @@ def foreign_sizes(
     if op.name == "GroupNorm" or op.name not in tables.INPUT_SIZES:
         return 0
     if op.name in ("Conv", "ConvTranspose"):
+        place = [isinstance(a.value, tree.Window) for a in plain]
+        if True in place:
+            return max(place.index(True) - 1, 0)
         windows = "window" in given
         torch = name.endswith("d") and name != op.name
         return int(

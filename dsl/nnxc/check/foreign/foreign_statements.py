@@ -14,6 +14,7 @@ from .spelling import listed, spell
 from .tree_parts import last_name, whole_line
 
 _INITIAL = {"randn": "normal", "normal": "normal", "empty": "zeros", "rand": "uniform"}
+_KEYS = ("jax.random.split", "random.split", "jax.random.fold_in")
 _DECLARES = {
     "Parameter": "param",
     "Param": "param",
@@ -21,6 +22,7 @@ _DECLARES = {
     "get_parameter": "param",
     "add_weight": "param",
     "Variable": "state",
+    "variable": "state",
     "BatchStat": "state",
     "register_buffer": "state",
     "register_parameter": "param",
@@ -30,6 +32,13 @@ _DECLARES = {
 def statement(ctx: Context, node: object) -> Advice | None:
     """A whole statement, as it is written here; None where it is not known."""
     match node:
+        case tree.Assign(
+            targets, "=", tree.Name("batch"), span
+        ) if ctx.kind == "train" and all(t.id in ctx.scope for t in targets):
+            why = "the fields of `batch` are names already: leave it out"
+            return remove(whole_line(span), why)
+        case tree.Assign(_, "=", tree.Call(func)) if func.span.text in _KEYS:
+            return {"help": "streams split by themselves: draw with `rng=noise`"}
         case tree.Assign((name,), "=", tree.Call(func, args), span):
             called = last_name(func)
             if called == "Input":
@@ -55,6 +64,9 @@ def _called(
         why = f"initialisers are arguments, `kernel_init={named}`: leave it out"
         return remove(whole_line(span), why)
     match called, args:
+        case "freeze" | "only", [_, *_] if ctx.kind == "train":
+            paths = ", ".join(a.span.text.strip("[]") for a in args)
+            return write(span, f"{called} {paths}")
         case "register_buffer" | "register_parameter", [
             tree.Arg(_, tree.String(name)),
             *rest,

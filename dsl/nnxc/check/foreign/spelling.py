@@ -16,7 +16,7 @@ from ...source import Span
 from ...syntax import tree
 from ..context import Context
 from ..values import Listed, Several, Static, number
-from . import foreign_forms, tables
+from . import foreign_calls, foreign_forms, tables
 from .foreign_names import (
     attended,
     entries,
@@ -145,7 +145,8 @@ def _call(ctx: Context, node: tree.Call, parent: Record | None) -> str | None:
     if name == "len" and args and (kind := type_of(ctx, args[0].value)) and kind.axes:
         return str(kind.sizes[0])
     moved, staged = None, isinstance(parent, tree.Stage)
-    if name in _ON_FIRST and args and args[0].name is None and not staged:
+    on_first = name in _ON_FIRST or node.func.span.text == "torch.split"
+    if on_first and args and args[0].name is None and not staged:
         moved = _on_tensor(ctx, name, args[0].value, args[1:])
     if moved is not None:
         return moved
@@ -159,6 +160,9 @@ def _constructed(ctx: Context, func: tree.Call, args: Sequence[tree.Arg]) -> str
     made, named = spell(ctx, func), last_name(func.func)
     if joined := foreign_forms.combined(spell, ctx, named, args):
         return joined
+    if made == func.span.text and any(a.name in tables.UNNEEDED for a in args):
+        args = [a for a in args if a.name not in tables.UNNEEDED]
+        return f"{made}({', '.join(spell(ctx, a) for a in args)})" if args else None
     if made == func.span.text or not args:
         return None
     loss = entries(ctx).get(known(ctx, named))
@@ -185,6 +189,7 @@ def _chained(args: Sequence[tree.Arg]) -> Sequence[tree.Arg]:
 def _method(ctx: Context, func: tree.Attribute, args: Sequence[tree.Arg]) -> str | None:
     """`x.name(args)`."""
     name, value = func.name, func.value
+    name = name if name.startswith("_") else name.rstrip("_")  # in place, there
     if name == "forward" or (name in ("apply", "__call__") and args):
         given = ", ".join(spell(ctx, a, None) for a in args)
         return f"{spell(ctx, value, func)}({given})"
@@ -194,6 +199,8 @@ def _method(ctx: Context, func: tree.Attribute, args: Sequence[tree.Arg]) -> str
         return text
     if name in ("append", "pop", "insert", "extend"):
         return None
+    if name == "expand" and len(args) > 1:
+        return None  # its sizes are not known
     own = known(ctx, name)
     op = entries(ctx).get(own)
     if op is None and args and not own.strip("+-*/"):
@@ -231,6 +238,12 @@ def _on_tensor(
             return f"expand({x}, {spell(ctx, given[0])})"
         case "dim" if not given and (kind := type_of(ctx, value)):
             return str(kind.rank)
+        case "new_zeros" | "new_ones" if flat:
+            return f"{name.removeprefix('new_')}({listed(ctx, flat)})"
+        case "split" if parts := foreign_calls.counted(ctx.statement, value, given):
+            first = tree.Arg(None, value, value.span)
+            rest = [a for a in args[1:] if a.name]
+            return entry(ctx, "split", (first, parts, *rest), False)
         case "masked_fill" if len(given) == 2:
             mask, fill = (spell(ctx, g) for g in given)
             return f"where({mask}, {fill}, {x})"
@@ -300,11 +313,8 @@ def entry(
         return f"{spell(ctx, args[0].value)} {own} {spell(ctx, args[1].value)}"
     if op is None:
         return None
-    wide = entries(ctx).get(f"{own}w")
-    if wide and any(
-        a.name and not op.param(a.name) and wide.param(a.name) for a in args
-    ):
-        own, op = wide.name, wide  # adam(weight_decay=...)
+    own, op, args = foreign_calls.wider(entries(ctx), op, args)
+    args = foreign_calls.as_here(op, name, args)
     gathered = foreign_forms.reduced(op, args)
     if gathered != "mean" and own in foreign_forms.EACH:
         own = foreign_forms.EACH[own]
@@ -316,7 +326,10 @@ def entry(
         inputs = []
     elif staged and inputs and not inputs[0].many:
         inputs = inputs[1:]
+    plain, switch = foreign_calls.with_switch(op, plain)
     plain = plain[foreign_sizes(op, name, plain, named) :]
+    plain, behind = foreign_calls.by_their_order(op, plain)
+    named = [*behind, *switch, *named]
     if len(plain) > 1 and op.param("dtype") and is_dtype(plain[-1].value):
         named = [*named, replace(plain.pop(), name="dtype")]
     if op.group == "optimizer":
@@ -353,7 +366,8 @@ def _positional(
     """Arguments by position; more of them than there are parameters are one list."""
     if params and params[0].kind in (Kind.SHAPE, Kind.AXES) and len(args) > len(params):
         return [listed(ctx, [a.value for a in args])]
-    if params and params[0].kind is Kind.SHAPE and len(args) > 1:
+    shaped = bool(args) and isinstance(args[0].value, tree.ListOf)
+    if params and params[0].kind is Kind.SHAPE and len(args) > 1 and not shaped:
         return [listed(ctx, [a.value for a in args])]
     kept = args[: len(params)] if not takes_sizes(params) else args
     padded = [*params, *[params[-1]] * len(kept)] if params else []
@@ -394,6 +408,22 @@ _NUMBERS = (Kind.NUMBER, Kind.SCHEDULE, Kind.SIZE, Kind.INT)
 def value(ctx: Context, node: tree.Expr, param: Param) -> str:
     """An argument as its kind is written."""
     match node:
+        case tree.String("tanh" | "none" as text) if param.name == "approximate":
+            return str(text == "tanh").lower()
+        case tree.Constant(None) if param.kind is Kind.BOOL:
+            return "false"
+        case tree.String(text) if param.kind is Kind.BOOL and (
+            text.casefold() in ("true", "false")
+        ):
+            return text.casefold()
+        case tree.String(text) if param.kind is Kind.STREAM and text.isidentifier():
+            return text
+        case tree.Call() if param.kind is Kind.STREAM:
+            return "noise"
+        case tree.String(text) if param.kind in (Kind.AXIS, Kind.AXES) and (
+            text in ctx.scope
+        ):
+            return text
         case tree.String(text) if param.choices and text.casefold() in param.choices:
             return f'"{text.casefold()}"'
         case tree.String(text) if param.kind is Kind.WINDOW and re.fullmatch(

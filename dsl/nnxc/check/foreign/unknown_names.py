@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...diagnostics import Advice, closest, meant, write
+from ...ir.fold_statements import placed_items
 from ...ir.static_functions import STATIC_FUNCTIONS
 from ...ops import ALL
 from ...syntax import tree
@@ -34,6 +35,11 @@ def unknown_name(ctx: Context, node: tree.Name) -> None:
     if held and isinstance(held.value, ModelRef):
         own = held.value.signature.definition.name.casefold() == node.id.casefold()
         close = "model" if own else close
+        layers = placed_items(held.value.signature.definition.body)
+        if any(layer.name == node.id for layer, _ in layers):
+            text = f"there is no name `{node.id}`"
+            whole = write(node.span, f"model.{node.id}", "it is the model's")
+            ctx.fail("N200", text, node.span, **whole)
         if node.id in SCORES and close is None:
             _scores(ctx, node, held.value)
     if close is None:

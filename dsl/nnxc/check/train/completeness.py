@@ -2,36 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
-
-from ...diagnostics import closest, meant, remove
+from ...diagnostics import closest, meant
 from ...source import Span
 from ..context import Context
 from ..values import Binding
+from .elsewhere import SETTINGS_OF_OTHERS
 from .train_parts import SETTINGS, Goal, Parts
-
-# Settings as others call them, and what they set around a step.
-_ELSEWHERE: Final = {
-    **dict.fromkeys(
-        ("clip_grad_norm", "grad_clip", "gradient_clip", "max_grad_norm"), "clip"
-    ),
-    **dict.fromkeys(
-        ("accumulation_steps", "gradient_accumulation_steps"), "accumulate"
-    ),
-    "ema_decay": "ema",
-    "mixed_precision": "precision",
-}
-
-
-_LOOP: Final = (
-    "epochs",
-    "num_epochs",
-    "batch_size",
-    "device",
-    "seed",
-    "shuffle",
-    "num_workers",
-)
 
 
 def complete(ctx: Context, parts: Parts) -> None:
@@ -55,13 +31,8 @@ def _no_setting(ctx: Context, binding: Binding, parts: Parts) -> None:
     name, text = binding.name, f"a train has no `{binding.name}`"
     goal = _around(binding.span, parts)
     close = closest(name, [s for s in SETTINGS if s not in goal.seen])
-    close = _ELSEWHERE.get(name, close)
-    if name in _LOOP:
-        why = "leave it out: it is for the loop that calls the step"
-        whole = binding.span.whole_line()
-        ctx.error("N502", text, binding.span, **remove(whole, why))
-        parts.broken = True
-    elif close:
+    close = SETTINGS_OF_OTHERS.get(name, close)
+    if close:
         ctx.error("N502", text, binding.span, **meant(binding.span, close))
         goal.seen[close] = binding.span
         parts.broken = True

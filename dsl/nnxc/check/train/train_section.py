@@ -23,6 +23,7 @@ from ..expressions import statics
 from ..values import BAD, Binding, Fault, ModelRef, Signature, Tensor
 from .adapted import adapt
 from .completeness import complete
+from .elsewhere import elsewhere
 from .frozen import freeze, undecided
 from .held import unadapted
 from .selection import select
@@ -229,6 +230,7 @@ def _statement(
         ):
             _bare_word(ctx, word, value.span.text, span)
         case tree.Assign():
+            elsewhere(ctx, node)
             suspect_setting(ctx, node, parts.goal)
             statement(ctx, node)
         case (

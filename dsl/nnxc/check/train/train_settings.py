@@ -13,7 +13,8 @@ from ...source import Span
 from ...syntax import tree
 from ..context import Context
 from ..expressions.operands import as_tensor
-from ..foreign import foreign_names, native
+from ..foreign import foreign_names, native, spelling, tables
+from ..foreign.tree_parts import last_name
 from ..values import Bad, Fault
 from .settings import between, count, independent, positive_number, precision, train_op
 from .train_parts import OWN, SETTINGS, Goal, Parts
@@ -91,6 +92,7 @@ def assign_setting(ctx: Context, name: str, node: tree.Assign, parts: Parts) -> 
         case "loss":
             if isinstance(node.value, tree.String):
                 _named_loss(ctx, node.value, parts)
+            _bare_loss(ctx, node.value, parts)
             goal.loss = scalar(ctx, node.value, "the loss")
             if not _uses_model(goal.loss):
                 _require_model(ctx, node, parts)
@@ -114,6 +116,33 @@ def _named_loss(ctx: Context, node: tree.String, parts: Parts) -> NoReturn:
     if len(names) == 2 and text in ctx.functions:
         advice = write(node.span, f"{text}(model({names[0]}), {names[1]})")
     ctx.fail("N233", "the loss must be a tensor", node.span, "this is a text", **advice)
+
+
+def _bare_loss(ctx: Context, node: tree.Expr, parts: Parts) -> None:
+    """`loss = nn.CrossEntropyLoss()`, `loss = cross_entropy`."""
+    called = isinstance(node, tree.Call)
+    func = node.func if isinstance(node, tree.Call) else node
+    args = node.args if isinstance(node, tree.Call) else ()
+    name = last_name(func)
+    if not name or name in ctx.scope or any(a.name is None for a in args):
+        return
+    op = ctx.functions.get(foreign_names.known(ctx, name))
+    takes = [i.name for i in op.inputs] if op else []
+    given = [
+        a.name if a.name in takes else tables.argument(a.name or "", takes)
+        for a in args
+    ]
+    if op is None or op.group != "loss" or any(given):
+        return
+    names = [item.name for item in parts.batch]
+    advice: Advice = {"help": f"apply it: `{op.name}(model(x), y)`"}
+    if len(names) == 2:
+        more = spelling.entry(ctx, name, args, True) or ""
+        inside = more.partition("(")[2].removesuffix(")")
+        values = [f"model({names[0]})", names[1], *([inside] if inside else [])]
+        advice = write(node.span, f"{op.name}({', '.join(values)})", "apply it")
+    shown = f"{name}()" if called else name
+    ctx.fail("N235", f"`{shown}` is not applied", node.span, **advice)
 
 
 def scalar(ctx: Context, node: tree.Expr, what: str) -> ir.Expr:

@@ -341,6 +341,15 @@ def _named(target: tree.Expr) -> Advice:
         ):
             names = ", ".join(i.span.text for i in items)
             return write(target.span, names, "names stand side by side")
+        case tree.Attribute(name=("requires_grad" | "trainable")):
+            line = target.span.whole_line()
+            path = target.span.text.rpartition(".")[0]
+            frozen = re.search(r"= *(?:False|false)\b", line.text)
+            text = f"freeze {path}" if frozen else f"only {path}"
+            place = Span(
+                line.source, target.span.start, line.start + len(line.text.rstrip())
+            )
+            return write(place, text, "a train says what trains")
     return {"help": "only names are assigned to"}
 
 

@@ -302,10 +302,29 @@ def _without_comprehension(fault: Fault) -> Advice | None:
     if found["around"] or " if " in over:
         return None
     margin = "\n" + " " * fault.line.indent
+    if _is_of_numbers(fault, item, name):
+        if counted is None:
+            return {"help": f"compute it in the loop that goes over it: `{item}`"}
+        first = re.sub(rf"\b{name}\b", "0", item)
+        text = (
+            f"{target} = [{first}]{margin}for {name} in range(1, {counted[1]}):"
+            f"{margin}    {target} = {target} + [{item}]"
+        )
+        return write(line, text)
     text = (
         f"{target} = []{margin}for {name} in {over}:{margin}    {target}.append({item})"
     )
     return write(line, text)
+
+
+def _is_of_numbers(fault: Fault, item: str, name: str) -> bool:
+    """Whether an item is made of parameters and the loop's name alone."""
+    heads = re.findall(
+        r"(?m)^(?:model|block) .*", fault.source.text[: fault.first.start]
+    )
+    known = {name, *re.findall(r"[A-Za-z_]\w*", heads[-1] if heads else "")}
+    words = set(re.findall(r"[A-Za-z_]\w*", item))
+    return "->" not in item and words <= known | {"max", "min", "int", "round"}
 
 
 def each_value(fault: Fault) -> str | Advice:

@@ -233,8 +233,10 @@ def _half_a_scan(fault: Fault) -> Diagnostic | None:
     if fault.first.kind != "SCAN" or fault.inside or not missing:
         return None
     help = "write `scan xt in x over T with h = zeros([B, d]):`"
-    advice = habits.scan_of_range(fault)
-    advice = advice or habits_heads.word_of_a_scan(fault, missing[0]) or help
+    found = habits.scan_of_range(fault) or habits_heads.word_of_a_scan(
+        fault, missing[0]
+    )
+    advice = found or help
     return fault.report("N120", f"missing `{_SPELLING[missing[0]]}`", advice)
 
 
