@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from .. import ir
 from ..ops.base import Helper
@@ -23,7 +24,7 @@ from .python.kernels import implemented
 from .python.text import quoted
 from .render import BETWEEN, Part, render, stable
 from .signature import Names, assign_names
-from .training.train import train_view
+from .training.train import TrainView, train_view
 from .training.train_adapters import (
     adapted_models,
     adapted_weights,
@@ -72,30 +73,59 @@ def _by_place(program: ir.Program) -> bool:
 def _parts(program: ir.Program, names: Names, options: Options) -> list[Part]:
     """The top-level pieces in order."""
     trains = [train_view(program, train, names) for train in program.trains]
+    parts = _with_helpers(_heads(program, names), helpers_of(program))
+    before = len(parts)
+    for definition in program.definitions:
+        parts += _class_parts(program, definition, trains, names, options)
+    if adapted_weights(program):  # whose adapters are named as the weights are
+        parts.append(Part(render("checkpoint"), done=True))
+    parts += adapter_parts(program)
+    parts += _train_parts(program, trains)
+    for generated in program.generates:
+        parts += _generation_parts(program, generated, names, options)
+    if program.weights:
+        parts += weights_parts(program, names, options)
+    if any(f"{DIVISIBLE.name}(" in part.text for part in parts[before:]):
+        parts.insert(before, Part(DIVISIBLE.source, done=True))
+    return parts
+
+
+def _heads(program: ir.Program, names: Names) -> list[Part]:
+    """What stands before all classes: code of files, Configs, and what the spec sets them to."""
     configs = [config_view(s) for s in names.signatures.values() if s.config]
     parts = [Part(text, simple=True) for text in _from_files(names)]
     parts += [Part(render("config", view=view), simple=True) for view in configs]
     if names.presets:
         presets = render("presets", view=presets_view(program, names))
         parts.append(Part(presets, simple=True))
-    parts = _with_helpers(parts, helpers_of(program))
-    before = len(parts)
-    for definition in program.definitions:
-        signature = names.signatures[definition.name]
-        stored = (s for v in trains for g in v.goals for s in g.loss.stored)
-        wanted = {name for model, name in stored if model == definition.name}
-        for section in program.weights:
-            if section.model == definition.name:
-                wanted |= asked_of_model(section)
-        output = output_view(signature, names)
-        if output is not None:
-            parts.append(Part(render("output", view=output), done=True))
-        decodes = any(g.model == definition.name for g in program.generates)
-        view = class_view(definition, program, names, options, wanted, decodes)
-        parts.append(Part(render("class", view=view)))
-    if adapted_weights(program):  # whose adapters are named as the weights are
-        parts.append(Part(render("checkpoint"), done=True))
-    parts += adapter_parts(program)
+    return parts
+
+
+def _class_parts(
+    program: ir.Program,
+    definition: ir.Definition,
+    trains: Sequence[TrainView],
+    names: Names,
+    options: Options,
+) -> list[Part]:
+    """The class of a definition, after that of what it returns."""
+    stored = (s for v in trains for g in v.goals for s in g.loss.stored)
+    wanted = {name for model, name in stored if model == definition.name}
+    for section in program.weights:
+        if section.model == definition.name:
+            wanted |= asked_of_model(section)
+    output = output_view(names.signatures[definition.name], names)
+    decodes = any(g.model == definition.name for g in program.generates)
+    view = class_view(definition, program, names, options, wanted, decodes)
+    own = Part(render("class", view=view))
+    return [Part(render("output", view=output), done=True), own] if output else [own]
+
+
+def _train_parts(program: ir.Program, trains: Sequence[TrainView]) -> list[Part]:
+    """The functions of all trains, and what they share."""
+    if not trains:
+        return []
+    parts: list[Part] = []
     if any(goal.weight for train in trains for goal in train.goals):
         parts += [Part(text) for text in render("accumulate").split(BETWEEN)]
     if any(train.table for train in trains):
@@ -104,24 +134,23 @@ def _parts(program: ir.Program, names: Names, options: Options) -> list[Part]:
         parts += own_parts(train.adapters) if train.adapters else []
         texts = render("train", train=train).split(BETWEEN)
         parts += [Part(text, simple=_is_short(text)) for text in texts]
-    if trains:
-        kinds = {"dict[str, jax.Array]" if v.several else "jax.Array" for v in trains}
-        losses = kinds.pop() if len(kinds) == 1 else "Any"
-        frozen = any(train.frozen for train in program.trains)
-        trainer = "trainer_frozen" if frozen else "trainer"
-        parts.append(Part(render(trainer, losses=losses), done=losses == "jax.Array"))
-    for generated in program.generates:
-        text = render("generation", generate=generate_view(generated, program, names))
-        parts += [Part(t) for t in text.split(BETWEEN)]
-        split = parts_of(program.definition(generated.model))
-        if options.interface == "tunix" and split is not None:
-            view_ = tunix_view(generated, split, names, options)
-            parts += [Part(t) for t in render("tunix", tunix=view_).split(BETWEEN)]
-    if program.weights:
-        parts += weights_parts(program, names, options)
-    if any(f"{DIVISIBLE.name}(" in part.text for part in parts[before:]):
-        parts.insert(before, Part(DIVISIBLE.source, done=True))
-    return parts
+    kinds = {"dict[str, jax.Array]" if v.several else "jax.Array" for v in trains}
+    losses = kinds.pop() if len(kinds) == 1 else "Any"
+    frozen = any(train.frozen for train in program.trains)
+    trainer = render("trainer_frozen" if frozen else "trainer", losses=losses)
+    return [*parts, Part(trainer, done=losses == "jax.Array")]
+
+
+def _generation_parts(
+    program: ir.Program, generated: ir.Generate, names: Names, options: Options
+) -> list[Part]:
+    """The functions that sample from a model, and how Tunix calls it."""
+    text = render("generation", generate=generate_view(generated, program, names))
+    split = parts_of(program.definition(generated.model))
+    if options.interface == "tunix" and split is not None:
+        view = tunix_view(generated, split, names, options)
+        text = f"{text}{BETWEEN}{render('tunix', tunix=view)}"
+    return [Part(part) for part in text.split(BETWEEN)]
 
 
 def _from_files(names: Names) -> list[str]:

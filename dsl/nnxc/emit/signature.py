@@ -90,18 +90,10 @@ class Names(Record):
 
 def assign_names(program: ir.Program) -> Names:
     """Decide every name that is visible outside of one class."""
-    helpers = [helper.name for helper in helpers_of(program)]
     origins = origins_of(program)
-    taken: tuple[str, ...] = (*MORE_MODULES, *CHECKPOINT) if program.weights else ()
-    taken += (*MORE_MODULES, *GENERATE) if program.generates else ()
-    adapted = any(train.adapters for train in program.trains)
-    taken += (*MORE_MODULES, *ADAPTERS) if adapted else ()
-    taken += EXTERN_BUILTINS if origins else ()
-    goals = [goal for train in program.trains for goal in train.objectives]
-    taken += ACCUMULATED if any(goal.weight for goal in goals) else ()
-    by_matrix = any(wants_matrices(goal.optimizer.op) for goal in goals)
-    taken += (MATRIX_AXES,) if by_matrix else ()
+    helpers = [helper.name for helper in helpers_of(program)]
     fixed = ("Trainer", *helpers, *(EXTERN if origins else ()))
+    taken = _taken(program, bool(origins))
     module = Namespace(["Config", *fixed, *taken])
     classes = {d.name: module.give(d.name) for d in program.definitions}
     outputs = {
@@ -134,6 +126,19 @@ def assign_names(program: ir.Program) -> Names:
             reserved,
         )
     return Names(signatures, presets, module, reserved, externs)
+
+
+def _taken(program: ir.Program, with_python: bool) -> tuple[str, ...]:
+    """The names of what a module imports, and of its own functions."""
+    goals = [goal for train in program.trains for goal in train.objectives]
+    taken: tuple[str, ...] = (*MORE_MODULES, *CHECKPOINT) if program.weights else ()
+    taken += (*MORE_MODULES, *GENERATE) if program.generates else ()
+    adapted = any(train.adapters for train in program.trains)
+    taken += (*MORE_MODULES, *ADAPTERS) if adapted else ()
+    taken += EXTERN_BUILTINS if with_python else ()
+    taken += ACCUMULATED if any(goal.weight for goal in goals) else ()
+    by_matrix = any(wants_matrices(goal.optimizer.op) for goal in goals)
+    return taken + ((MATRIX_AXES,) if by_matrix else ())
 
 
 def _config_names(program: ir.Program, module: Namespace) -> dict[str, str]:

@@ -6,7 +6,6 @@ checked before it is computed, so that it is one ValueError that says which argu
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from ... import ir
@@ -18,7 +17,7 @@ from ...ops.base import Kind, Op, Param
 from ...record import replace
 from ...source import Span
 from ..signature import Signature
-from . import rates, windows
+from . import own_arguments, rates, windows
 from .bounds import Bounds, below_of, size_of
 from .needs import Guard, Needs
 from .positive import sizes_of
@@ -60,44 +59,21 @@ class _Guards(Needs):
 
     def all(self) -> Iterator[ir.Stmt]:
         """The check of a model's own sizes, and its statements with theirs."""
-        is_model = self.definition.is_model
-        if is_model and (self.own or self.own_lists):
-            yield self.own_sizes()
-        for param in self.definition.params if is_model else ():
-            if param.kind is Kind.SIZE and param.optional and not param.asked:
-                yield self.own_optional(param.name)
-            elif param.window is not None:
-                yield self.guard(*windows.own(param), self.definition.span)
-        for bounds in dict.fromkeys(self.rates.values()) if is_model else ():
-            yield self.own_rates(bounds)
+        for condition, text in self.own_checks() if self.definition.is_model else ():
+            yield self.guard(condition, text, self.definition.span)
         yield from self.body(self.definition.body)
 
-    def own_sizes(self) -> ir.Stmt:
-        refs: list[ir.Static] = [*map(ir.Ref, self.own)]
-        lists = sorted(self.own_lists)
-        refs += [ir.StaticCall("*", (ir.Ref(name),)) for name in lists]
-        if lists and len(self.own) < 2:
-            refs.insert(0, ir.Literal(1))
-        whole = refs[0] if len(refs) == 1 else ir.StaticCall("min", tuple(refs))
-        condition = ir.StaticBinary(">=", whole, ir.Literal(1))
-        return self.guard(condition, "sizes must be at least 1", self.definition.span)
-
-    def own_optional(self, name: str) -> ir.Stmt:
-        absent = ir.StaticBinary("==", ir.Ref(name), ir.Literal(None))
-        enough = ir.StaticBinary(">=", ir.Ref(name), ir.Literal(1))
-        condition = ir.StaticBinary("or", absent, enough)
-        return self.guard(condition, f"{name} must be at least 1", self.definition.span)
-
-    def own_rates(self, bounds: rates.Limits) -> ir.Stmt:
-        names = [name for name, own in self.rates.items() if own == bounds]
-        refs = tuple(map(ir.Ref, names))
-        least: ir.Static = refs[0] if len(refs) == 1 else ir.StaticCall("min", refs)
-        most: ir.Static = refs[0] if len(refs) == 1 else ir.StaticCall("max", refs)
-        condition = rates.within(least, most, bounds)
-        what = "rates" if len(names) > 1 else names[0]
-        if len(names) > 1 and bounds[1] == math.inf:
-            what = f"{', '.join(names[:-1])} and {names[-1]}"
-        return self.guard(condition, rates.said(what, bounds), self.definition.span)
+    def own_checks(self) -> Iterator[tuple[ir.Static, str]]:
+        if self.own or self.own_lists:
+            yield own_arguments.sizes(self.own, sorted(self.own_lists))
+        for param in self.definition.params:
+            if param.kind is Kind.SIZE and param.optional and not param.asked:
+                yield own_arguments.optional_size(param.name)
+            elif param.window is not None:
+                yield windows.own(param)
+        for bounds in dict.fromkeys(self.rates.values()):
+            names = [name for name, own in self.rates.items() if own == bounds]
+            yield own_arguments.numbers(names, bounds)
 
     def body(self, body: Sequence[ir.Stmt]) -> Iterator[ir.Stmt]:
         for stmt in body:
@@ -135,23 +111,12 @@ class _Guards(Needs):
                     self.expression(init)
             case ir.StaticLet(name, value):
                 self.value(value, span)
-                self.bounds.let(name, value)
-                self.locals.add(name)
-                if self.is_optional(value):
-                    self.absent.add(name)
-                size = size_of(value)
-                if size is not None and size.value is None:
-                    self.named.setdefault(size, symbol(name))
+                self.let(name, value)
             case ir.Require(condition, call_time=False):
                 self.value(condition, span)
                 self.bounds = self.bounds.under(condition)
-            case ir.If(condition, then, orelse):
-                self.value(condition, span)
-                checks, self.needed = self.needed, []
-                first = self.side(condition, True, then)
-                second = self.side(condition, False, orelse)
-                self.needed = checks
-                return replace(stmt, then=first, orelse=second)
+            case ir.If():
+                return self.choice(stmt)
             case ir.For():
                 return self.loop(stmt)
             case ir.Scan():
@@ -165,6 +130,23 @@ class _Guards(Needs):
                 for expr in expressions(stmt):
                     self.expression(expr)
         return stmt
+
+    def let(self, name: str, value: ir.Static) -> None:
+        self.bounds.let(name, value)
+        self.locals.add(name)
+        if self.is_optional(value):
+            self.absent.add(name)
+        size = size_of(value)
+        if size is not None and size.value is None:
+            self.named.setdefault(size, symbol(name))
+
+    def choice(self, stmt: ir.If) -> ir.If:
+        self.value(stmt.condition, stmt.span)
+        checks, self.needed = self.needed, []
+        then = self.side(stmt.condition, True, stmt.then)
+        orelse = self.side(stmt.condition, False, stmt.orelse)
+        self.needed = checks
+        return replace(stmt, then=then, orelse=orelse)
 
     def side(
         self, condition: ir.Static, holds: bool, body: Sequence[ir.Stmt]

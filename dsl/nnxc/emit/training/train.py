@@ -15,8 +15,17 @@ from ..python.scope import Scope
 from ..python.static_text import static
 from ..signature import Names, Signature
 from .train_adapters import AdaptersView, adapters_view
-from .train_goals import OF_GOAL, Draws, Function, GoalView, gathered, goal_view, listed
-from .train_loss import frozen_view
+from .train_goals import (
+    OF_GOAL,
+    Draws,
+    Function,
+    GoalView,
+    Shared,
+    gathered,
+    goal_view,
+    listed,
+)
+from .train_loss import FrozenView, frozen_view
 from .train_matrices import matrices
 from .train_modes import evaluation, training
 from .train_select import keeps_all
@@ -59,37 +68,14 @@ def train_view(program: ir.Program, train: ir.Train, names: Names) -> TrainView:
     signature = names.signatures[train.model]
     suffix = f"_{snake(train.model)}" if len(program.trains) > 1 else ""
     several = bool(train.objectives[0].name)
-    shared = [n for n in TRAIN if not (several and n in OF_GOAL)]
-    called = {name: names.module.give(f"{name}{suffix}") for name in shared}
+    shared_names = [n for n in TRAIN if not (several and n in OF_GOAL)]
+    called = {name: names.module.give(f"{name}{suffix}") for name in shared_names}
     own = [_called(g, called, names, suffix) for g in train.objectives]
     adapters = adapters_view(program, train, names)
-    picks = adapters or any(g.only or g.freeze for g in train.objectives)
-    splits = bool(picks) or not keeps_all(program, train.model)
-    taken = [*_LOCALS, *called.values(), *(n for c in own for n in c.values())]
-    taken += [h.name for h in helpers_of(program)]
-    taken += [*names.externs.values(), *(s.name for s in names.signatures.values())]
-    taken += _SPLIT_LOCALS if splits else ()
-    taken += [adapters.add, adapters.save, adapters.load] if adapters else []
-    taken += [f"{g.name}_{w}" for g in train.objectives for w in _OF_STEP if g.name]
-    local = Namespace(taken)
-    batch = {f.name: local.give(f.name) for f in train.batch}
-    frozen = {
-        f.name: frozen_view(
-            f,
-            local.give(f.name),
-            names,
-            evaluation(program, f.model),
-            changes=not keeps_all(program, f.model),
-        )
-        for f in train.frozen
-    }
-    held = tuple(f.parameter for f in frozen.values())
-    draws = _draws(train)
-    table = _table(train, names, suffix)
-    goals = tuple(
-        goal_view(train, goal, names, mine, batch, frozen, taken, draws, splits, table)
-        for goal, mine in zip(train.objectives, own, strict=True)
-    )
+    taken = (*called.values(), *(name for mine in own for name in mine.values()))
+    shared = _shared(program, train, names, taken, adapters, suffix)
+    pairs = zip(train.objectives, own, strict=True)
+    goals = tuple(goal_view(train, goal, mine, shared) for goal, mine in pairs)
     losses, metrics = gathered(train.objectives)
     return TrainView(
         model=signature.name,
@@ -97,26 +83,62 @@ def train_view(program: ir.Program, train: ir.Train, names: Names) -> TrainView:
         several=several,
         create_model=_create_model(called["create_model"], signature, train.precision),
         adapters=adapters,
-        table=table,
-        matrices=matrices(program, train.model, names) if table else "",
+        table=shared.table,
+        matrices=matrices(program, train.model, names) if shared.table else "",
         create_ema=called["create_ema"],
         averaged="nnx.Param" if several else goals[0].wrt,
         decay=None if train.ema is None else static(train.ema, Scope()).text,
         create_rngs=called["create_rngs"],
         streams=_streams(train.streams),
-        train_step=_train_step(
-            train, called["train_step"], goals, held, batch, draws, signature
-        ),
-        donated=_donated(train, goals, splits),
-        eval_step=_eval_step(called["eval_step"], held, batch, draws, signature),
+        train_step=_train_step(train, called["train_step"], goals, shared),
+        donated=_donated(train, goals, shared.splits),
+        eval_step=_eval_step(called["eval_step"], shared),
         training=training(program, train, names),
         modes=evaluation(program, train.model),
         kept=not keeps_all(program, train.model),
-        redrawn=bool(draws.evaluation),
+        redrawn=bool(shared.draws.evaluation),
         stepped=_stepped(train, goals),
         losses=losses,
         metrics=metrics,
     )
+
+
+def _shared(
+    program: ir.Program,
+    train: ir.Train,
+    names: Names,
+    called: Iterable[str],
+    adapters: AdaptersView | None,
+    suffix: str,
+) -> Shared:
+    """What all functions of a train go by; `called` are their own names."""
+    picks = adapters or any(g.only or g.freeze for g in train.objectives)
+    splits = bool(picks) or not keeps_all(program, train.model)
+    taken = [*_LOCALS, *called, *(h.name for h in helpers_of(program))]
+    taken += [*names.externs.values(), *(s.name for s in names.signatures.values())]
+    taken += _SPLIT_LOCALS if splits else ()
+    taken += [adapters.add, adapters.save, adapters.load] if adapters else []
+    taken += [f"{g.name}_{w}" for g in train.objectives for w in _OF_STEP if g.name]
+    give = Namespace(taken).give
+    batch = {field.name: give(field.name) for field in train.batch}
+    frozen = {f.name: _frozen(program, f, give(f.name), names) for f in train.frozen}
+    return Shared(
+        names.signatures[train.model].name,
+        names,
+        batch,
+        frozen,
+        tuple(taken),
+        _draws(train),
+        splits,
+        _table(train, names, suffix),
+    )
+
+
+def _frozen(
+    program: ir.Program, frozen: ir.Frozen, name: str, names: Names
+) -> FrozenView:
+    modes = evaluation(program, frozen.model)
+    return frozen_view(frozen, name, names, modes, not keeps_all(program, frozen.model))
 
 
 def _table(train: ir.Train, names: Names, suffix: str) -> str | None:
@@ -161,31 +183,19 @@ def _draws(train: ir.Train) -> Draws:
 
 
 def _train_step(
-    train: ir.Train,
-    name: str,
-    goals: tuple[GoalView, ...],
-    held: tuple[str, ...],
-    batch: Mapping[str, str],
-    draws: Draws,
-    signature: Signature,
+    train: ir.Train, name: str, goals: tuple[GoalView, ...], shared: Shared
 ) -> Function:
-    fields = [f"{field}: jax.Array" for field in batch.values()]
-    optimizers = [f"{g.optimizer}: nnx.Optimizer[{signature.name}]" for g in goals]
-    ema = [] if train.ema is None else ["ema: nnx.EMA"]
-    first = f"model: {signature.name}"
-    return Function(name, listed(first, *held, *optimizers, *ema, *draws.step, *fields))
+    taken = [f"{g.optimizer}: nnx.Optimizer[{shared.model}]" for g in goals]
+    taken += [] if train.ema is None else ["ema: nnx.EMA"]
+    return Function(
+        name, listed(*shared.first, *taken, *shared.draws.step, *shared.fields)
+    )
 
 
-def _eval_step(
-    name: str,
-    held: tuple[str, ...],
-    batch: Mapping[str, str],
-    draws: Draws,
-    signature: Signature,
-) -> Function:
-    fields = [f"{field}: jax.Array" for field in batch.values()]
-    first = f"model: {signature.name}"
-    return Function(name, listed(first, *held, *draws.evaluation, *fields))
+def _eval_step(name: str, shared: Shared) -> Function:
+    return Function(
+        name, listed(*shared.first, *shared.draws.evaluation, *shared.fields)
+    )
 
 
 def _streams(streams: Iterable[str]) -> str | None:

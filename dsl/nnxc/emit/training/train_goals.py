@@ -64,35 +64,41 @@ class GoalView(Record):
         return self.trainable if self.selection else "nnx.Param"
 
 
+class Shared(Record):
+    """What the functions of one train share."""
+
+    model: str  # its class
+    names: Names
+    batch: Mapping[str, str]  # the names of the fields
+    frozen: Mapping[str, FrozenView]
+    taken: tuple[str, ...]  # what no local name may hide
+    draws: Draws
+    splits: bool  # whether weights must be told from the rest
+    table: str | None  # of the model's matrices
+
+    @property
+    def first(self) -> tuple[str, ...]:
+        """The parameters that all begin with: the model, and frozen ones."""
+        return f"model: {self.model}", *(f.parameter for f in self.frozen.values())
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The parameters that all end with."""
+        return tuple(f"{name}: jax.Array" for name in self.batch.values())
+
+
 def goal_view(
-    train: ir.Train,
-    goal: ir.Objective,
-    names: Names,
-    called: Mapping[str, str],
-    batch: Mapping[str, str],
-    frozen: Mapping[str, FrozenView],
-    taken: Sequence[str],
-    draws: Draws,
-    splits: bool,
-    table: str | None,
+    train: ir.Train, goal: ir.Objective, called: Mapping[str, str], shared: Shared
 ) -> GoalView:
-    """Decide everything about one objective. `called` are the module's names for it, `batch` the
-    names of the fields, `taken` what no local name may hide."""
-    first = f"model: {names.signatures[train.model].name}"
-    fields = [f"{name}: jax.Array" for name in batch.values()]
-    optimizer = f"optimizer: nnx.Optimizer[{names.signatures[train.model].name}]"
-    held = [f.parameter for f in frozen.values()]
+    """Decide everything about one objective. `called` are the module's names for it."""
+    names, batch = shared.names, shared.batch
+    frozen, draws = shared.frozen, shared.draws
     passed = [f.name for f in frozen.values()]
-    local = Namespace([*taken, *batch.values(), *passed])
-    split = Function(
-        "compute",
-        listed(*_PARTS, *draws.step),
-        listed("params", "rest", *draws.given),
-    )
+    local = Namespace([*shared.taken, *batch.values(), *passed])
     return GoalView(
         title=f"the {goal.name}" if goal.name else "a batch",
         tx=called["tx"],
-        transformation=transformation(goal, table),
+        transformation=transformation(goal, shared.table),
         trainable=called["trainable"],
         selection=selection(goal, train.model, names),
         by_model=by_model(goal),
@@ -100,27 +106,35 @@ def goal_view(
         optimizer=f"{goal.name}_optimizer" if goal.name else "optimizer",
         loss_fn=Function(
             called["loss_fn"],
-            listed(first, *held, *draws.loss, *fields),
+            listed(*shared.first, *draws.loss, *shared.fields),
             listed("model", *passed, *draws.given, *batch.values()),
         ),
         loss=loss_body(train, goal, names, batch, frozen, local),
-        step=Function(
-            called.get("step", ""),
-            listed(first, *held, optimizer, *draws.step, *fields),
-            listed(
-                "model",
-                *passed,
-                f"{goal.name}_optimizer",
-                *draws.given,
-                *batch.values(),
-            ),
-        ),
-        split=split if splits else None,
+        step=_own_step(goal, called.get("step", ""), shared),
+        split=_split(draws) if shared.splits else None,
         result=f"{goal.name}_loss, {f'{goal.name}_metrics' if goal.metrics else '_'}",
         weight=weight_text(train, goal, names, batch, local),
         evaluated=listed("model", *passed, *draws.evaluated, *batch.values()),
         adapted=train.adapters is not None,
     )
+
+
+def _own_step(goal: ir.Objective, name: str, shared: Shared) -> Function:
+    """The step for one objective of several."""
+    passed = [f.name for f in shared.frozen.values()]
+    draws, batch = shared.draws, shared.batch.values()
+    optimizer = f"optimizer: nnx.Optimizer[{shared.model}]"
+    return Function(
+        name,
+        listed(*shared.first, optimizer, *draws.step, *shared.fields),
+        listed("model", *passed, f"{goal.name}_optimizer", *draws.given, *batch),
+    )
+
+
+def _split(draws: Draws) -> Function:
+    """The loss of the weights that train, told from the rest."""
+    parameters = listed(*_PARTS, *draws.step)
+    return Function("compute", parameters, listed("params", "rest", *draws.given))
 
 
 def gathered(goals: Sequence[ir.Objective]) -> tuple[str, str]:

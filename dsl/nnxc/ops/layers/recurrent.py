@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from ...dims import Dim
+from ...record import replace
 from ..base import Along, Call, Example, Helper, Input, Kind, Op, Param
 
 ORTHOGONAL = Helper(
@@ -236,15 +237,18 @@ def _tensor(name: str, dtype: str = "float", optional: bool = False) -> Input:
     return Input(name, dtype, optional=optional, scalar=False)
 
 
-def _over_time(
-    helper: Helper, doc: str, run_doc: str, states: tuple[str, ...], source: str
-) -> Op:
-    gates = 4 if len(states) == 2 else 3
-
+def _flops_over_time(gates: int) -> Callable[[Mapping[str, Dim]], Dim]:
     def flops(n: Mapping[str, Dim]) -> Dim:
         steps = n["..."] * n["T"]
         return 2 * gates * steps * n["hidden"] * (n["d"] + n["hidden"])
 
+    return flops
+
+
+def _over_time(
+    helper: Helper, doc: str, run_doc: str, states: tuple[str, ...], source: str
+) -> Op:
+    gates = 4 if len(states) == 2 else 3
     inputs = (
         _tensor("x"),
         *(_tensor(name, optional=True) for name in states),
@@ -253,19 +257,7 @@ def _over_time(
     carried = ", ... hidden" * len(states)
     taken = f"... T d{carried}, ... T -> ... T hidden"
     more = dict.fromkeys(states, "B 4") | {"mask": "bool: B T"}
-    run = Op(
-        "run",
-        "layer",
-        run_doc,
-        Call("run", ("x",)),
-        along=Along.LOOKS_BACK,
-        inputs=inputs,
-        shape=taken + carried,
-        dtype="float",
-        weights=_weights(gates),
-        flops=flops,
-    )
-    return Op(
+    alone = Op(
         helper.name,
         "layer",
         doc,
@@ -275,11 +267,10 @@ def _over_time(
         shape=taken,
         dtype="float",
         weights=_weights(gates),
-        flops=flops,
+        flops=_flops_over_time(gates),
         tensors=TENSORS,
         dtype_aware=True,
         helper=helper,
-        methods={"run": run},
         along=Along.LOOKS_BACK,
         examples=(
             Example({"hidden": 4}, ("B T d",)),
@@ -287,6 +278,23 @@ def _over_time(
             Example({"hidden": 4}, ("B T d",), more),
         ),
         source=source,
+    )
+    return replace(alone, methods={"run": _run(alone, run_doc, taken + carried)})
+
+
+def _run(alone: Op, doc: str, shape: str) -> Op:
+    """The method that gives the last states too."""
+    return Op(
+        "run",
+        "layer",
+        doc,
+        Call("run", ("x",)),
+        along=alone.along,
+        inputs=alone.inputs,
+        shape=shape,
+        dtype="float",
+        weights=alone.weights,
+        flops=alone.flops,
     )
 
 
