@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeVar
 
 from .. import ir
 from ..diagnostics import Advice, Label, Sink, did_you_mean
@@ -29,6 +30,9 @@ from .uses import Files, Known, Loader, gather, one_class_each, unused_uses
 from .values import Fault, Signature
 from .weights.weights_section import check_weights, one_section_each
 
+N = TypeVar("N", bound=tree.Item)
+T = TypeVar("T")
+
 IDLE = frozenset(("N260", "N262", "N401"))
 """Mistakes of having too much, which hide no other: what there is can be decided."""
 
@@ -45,26 +49,11 @@ def check_program(file: tree.File, sink: Sink, loader: Loader) -> ir.Program | N
     }
     configs = [c for n in chosen if (c := _config(files, n, by_name))]
     _unique_configs(sink, file)
-    trains = [
-        t
-        for n in file.items
-        if isinstance(n, tree.Train)
-        if (t := _train(files, n, by_name)) is not None
-    ]
+    trains = _sound(file, tree.Train, lambda n: _train(files, n, by_name))
     _one_train_each(sink, file)
-    weights = [
-        w
-        for n in file.items
-        if isinstance(n, tree.Weights)
-        if (w := _weights(files, n, by_name)) is not None
-    ]
+    weights = _sound(file, tree.Weights, lambda n: _weights(files, n, by_name))
     one_section_each(sink, file)
-    generates = [
-        g
-        for n in file.items
-        if isinstance(n, tree.Generate)
-        if (g := _generate(files, n, by_name)) is not None
-    ]
+    generates = _sound(file, tree.Generate, lambda n: _generate(files, n, by_name))
     one_each(sink, file)
     unused_uses(files, file)
     wanted = _reached(files, [*visible.values(), *(c.model for c in configs)])
@@ -77,13 +66,21 @@ def check_program(file: tree.File, sink: Sink, loader: Loader) -> ir.Program | N
         file_doc(file),
         definitions,
         tuple(configs),
-        tuple(trains),
-        tuple(weights),
-        tuple(generates),
+        trains,
+        weights,
+        generates,
     )
     report_problems(program, sink)
     decide(program, sink)
     return None if any(d.severity == "error" for d in sink.diagnostics) else program
+
+
+def _sound(
+    file: tree.File, kind: type[N], check: Callable[[N], T | None]
+) -> tuple[T, ...]:
+    """What the items of a kind mean, less those that have mistakes."""
+    made = (check(item) for item in file.items if isinstance(item, kind))
+    return tuple(one for one in made if one is not None)
 
 
 # ---------------------------------------------------------------------- files

@@ -125,48 +125,45 @@ def store(ctx: Context, target: tree.Name, value: Value, span: Span) -> None:
                 ctx.fail("N246", f"`{layer.name}` would get a second name", target.span)
             ctx.bind(target.id, value, target.span, "layer").used = True
         case Static():
-            ctx.bind(
-                target.id, _static_local(ctx, target, value, span), target.span, "value"
-            )
+            made = _static_local(ctx, target, value, span)
+            ctx.bind(target.id, made, target.span, "value")
         case Tensor() if value.type.rank > MAX_RANK:
-            message = (
-                f"this has {value.type.rank} axes, a tensor has {MAX_RANK} at most"
-            )
-            ctx.fail("N303", message, span)
+            rank = value.type.rank
+            text = f"this has {rank} axes, a tensor has {MAX_RANK} at most"
+            ctx.fail("N303", text, span)
         case Tensor() if target.id in ctx.states:
-            help = "carry what changes, and assign it to the state after the scan"
-            keeps_state(ctx, f"the state `{target.id}`", target.span, help)
-            types.check_type(
-                ctx,
-                value.type,
-                ctx.states[target.id],
-                value.expr.span,
-                f"the state `{target.id}`",
-            )
-            ctx.body.append(ir.UpdateState(target.id, value.expr, span))
-        case Tensor(made, optional):
-            if optional:
-                as_tensor(ctx, value, target)
-            constant = is_constant(ctx, made)
-            if not lists.renamed(ctx, made, target.id):
-                ctx.body.append(ir.Assign((target.id,), made, span))
-            var = Tensor(ir.Var(target.id, value.type, target.span))
-            held = ctx.bind(target.id, var, target.span, "value")
-            if constant:
-                ctx.constants[held] = made
-        case Several(made, kinds):
-            ctx.body.append(ir.Assign((target.id,), made, span))
-            ctx.bind(
-                target.id,
-                Several(ir.Var(target.id, kinds, target.span), kinds),
-                target.span,
-                "value",
-            )
+            _update_state(ctx, target, value, span)
+        case Tensor():
+            _store_tensor(ctx, target, value, span)
+        case Several(expr, kinds):
+            ctx.body.append(ir.Assign((target.id,), expr, span))
+            several = Several(ir.Var(target.id, kinds, target.span), kinds)
+            ctx.bind(target.id, several, target.span, "value")
         case Listed():
             bindable(ctx, target)
             lists.store(ctx, target, value, span)
         case _:
             ctx.fail("N216", "this is not a value", span, help="apply it to something")
+
+
+def _update_state(ctx: Context, target: tree.Name, value: Tensor, span: Span) -> None:
+    what = f"the state `{target.id}`"
+    help = "carry what changes, and assign it to the state after the scan"
+    keeps_state(ctx, what, target.span, help)
+    types.check_type(ctx, value.type, ctx.states[target.id], value.expr.span, what)
+    ctx.body.append(ir.UpdateState(target.id, value.expr, span))
+
+
+def _store_tensor(ctx: Context, target: tree.Name, value: Tensor, span: Span) -> None:
+    if value.optional:
+        as_tensor(ctx, value, target)
+    constant = is_constant(ctx, value.expr)
+    if not lists.renamed(ctx, value.expr, target.id):
+        ctx.body.append(ir.Assign((target.id,), value.expr, span))
+    var = Tensor(ir.Var(target.id, value.type, target.span))
+    held = ctx.bind(target.id, var, target.span, "value")
+    if constant:
+        ctx.constants[held] = value.expr
 
 
 def _static_local(ctx: Context, target: tree.Name, value: Static, span: Span) -> Static:

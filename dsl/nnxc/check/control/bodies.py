@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import assert_never
+from typing import NoReturn, assert_never
 
 from ... import ir
 from ...diagnostics import Advice, Fix, meant, remove
@@ -64,15 +64,7 @@ def statement(ctx: Context, node: tree.Statement) -> None:
         case tree.Evaluate(tree.Call() as value) if lists.append(ctx, value):
             return
         case tree.Evaluate(value):
-            _compared(ctx, value)
-            if isinstance(ctx.expr(value), Bad):
-                raise Fault
-            ctx.fail(
-                "N241",
-                "this value goes nowhere",
-                value.span,
-                help="give it a name, or return it",
-            )
+            _goes_nowhere(ctx, value)
         case (
             tree.Metric()
             | tree.Select()
@@ -83,6 +75,14 @@ def statement(ctx: Context, node: tree.Statement) -> None:
             ctx.fail("N242", "this belongs in a train", node.span)
         case _:
             assert_never(node)
+
+
+def _goes_nowhere(ctx: Context, value: tree.Expr) -> NoReturn:
+    _compared(ctx, value)
+    if isinstance(ctx.expr(value), Bad):
+        raise Fault
+    help = "give it a name, or return it"
+    ctx.fail("N241", "this value goes nowhere", value.span, help=help)
 
 
 def abandon(ctx: Context, node: tree.Statement) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from ... import ir
 from ...diagnostics import Label
 from ...dims import Dim
+from ...shapes import TensorType
 from ...source import Span
 from ...syntax import tree
 from ..arguments.flavors import describe
@@ -58,26 +59,32 @@ def left_behind(
         label = "it is another kind of thing"
         _unsettled(ctx, loop.node.span, name, label, last, help)
         return BAD
-    a, b = start.type, value.type
+    return _tensor(ctx, loop, name, start.type, value.type, last, nexts)
+
+
+def _tensor(
+    ctx: Context,
+    loop: Loop,
+    name: str,
+    a: TensorType,
+    b: TensorType,
+    last: Binding,
+    nexts: dict[str, Dim],
+) -> Value:
+    """A tensor that is `a` as an iteration begins, and `b` as it ends."""
     if a.rank != b.rank or a.lead != b.lead or a.dtype != b.dtype:
         _unsettled(ctx, loop.node.span, name, f"{a} becomes {b}", last)
         return BAD
-    for x, y in zip(a.axes, b.axes, strict=True):
-        if x.size.name in loop.carried:
-            held = nexts.setdefault(str(x.size.name), y.size)
-            if held != y.size:
+    for x, y in zip(a.sizes, b.sizes, strict=True):
+        if x.name in loop.carried:
+            held = nexts.setdefault(str(x.name), y)
+            if held != y:
                 _unsettled(ctx, loop.node.span, name, f"{a} becomes {b}", last)
                 return BAD
-        elif x.size != y.size:
+        elif x != y:
+            text = f"`{name}` changes its shape in this loop"
             try:
-                must_hold(
-                    ctx,
-                    x.size,
-                    y.size,
-                    last.span,
-                    f"`{name}` changes its shape in this loop",
-                    label=f"{a} becomes {b}",
-                )
+                must_hold(ctx, x, y, last.span, text, label=f"{a} becomes {b}")
             except Fault:
                 return BAD
     return Tensor(ir.Var(name, a, last.span))

@@ -267,30 +267,28 @@ def _axes_of(param: Param) -> int | None:
     return int(param.element.value)
 
 
-def _signature(
+def _parameter(param: Param) -> ir.Parameter:
+    return ir.Parameter(
+        param.name,
+        param.kind or Kind.NUMBER,
+        param.default,
+        param.span,
+        param.optional,
+        param.fractions,
+        param.bounds,
+        window=_axes_of(param),
+    )
+
+
+def _made(
     ctx: Context, node: tree.Definition, first: tree.Definition | None
-) -> Signature:
-    faulty = ctx.faulty or any(_is_open(s) for s in signatures_of(ctx).values())
-    for param in () if faulty else ctx.params.values():
-        param.kind = param.kind or Kind.NUMBER
-    callees = signatures_of(ctx)
-    definition = ir.Definition(
+) -> ir.Definition:
+    """What a definition is, as its context holds it at the end."""
+    return ir.Definition(
         node.name.id,
         node.kind == "model",
         "" if node is first and node.kind == "block" else doc_of(node.trivia),
-        tuple(
-            ir.Parameter(
-                p.name,
-                p.kind or Kind.NUMBER,
-                p.default,
-                p.span,
-                p.optional,
-                p.fractions,
-                p.bounds,
-                window=_axes_of(p),
-            )
-            for p in ctx.params.values()
-        ),
+        tuple(map(_parameter, ctx.params.values())),
         tuple(a for a in ctx.axes if a in ctx.inferred),
         tuple(ctx.inputs),
         ctx.outputs,
@@ -300,6 +298,16 @@ def _signature(
         node.name.span,
         ctx.spelled,
     )
+
+
+def _signature(
+    ctx: Context, node: tree.Definition, first: tree.Definition | None
+) -> Signature:
+    callees = signatures_of(ctx)
+    faulty = ctx.faulty or any(map(_is_open, callees.values()))
+    for param in () if faulty else ctx.params.values():
+        param.kind = param.kind or Kind.NUMBER
+    definition = _made(ctx, node, first)
     known = {name: callee.definition for name, callee in callees.items()}
     loose = asked(definition, known)
     for param in ctx.params.values():

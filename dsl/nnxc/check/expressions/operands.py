@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import assert_never
+from typing import NoReturn, assert_never
 
 from ... import ir
 from ...diagnostics import Advice, write
@@ -77,62 +77,51 @@ def as_tensor(
 ) -> Tensor:
     """A value as a tensor."""
     match value:
-        case Tensor(_, True):
-            shown = node.span.text[:40]
-            ctx.fail(
-                "N232",
-                f"`{shown}` may be absent here",
-                node.span,
-                help=f"guard it: `if {shown} != none:`",
-            )
-        case Tensor():
+        case Tensor(_, False):
             return value
         case Static() if value.flavor in NUMERIC:
             return Tensor(scalar(ctx, value, node))
         case Bad():
             raise Fault
-        case Static():
-            numbers = value.flavor == "list"
-            ctx.fail(
-                "N233",
-                f"{what} must be a tensor",
-                node.span,
-                f"this is {describe(value)}",
-                help=f"write `tensor({node.span.text[:40]})`" if numbers else None,
-            )
-        case Several():
-            ctx.fail(
-                "N234",
-                f"{what} must be one tensor",
-                node.span,
-                f"these are {len(value.types)} values",
-                **_one_of(ctx, value, node),
-            )
-        case Listed():
-            ctx.fail(
-                "N233",
-                f"{what} must be one tensor",
-                node.span,
-                f"this is {describe_list(value)}",
-                **_joined(ctx, node),
-            )
-        case Applied(layer):
-            layer.used = True
-            ctx.fail(
-                "N235",
-                f"`{layer.name}` is a layer, not a tensor",
-                node.span,
-                help=f"apply it: `x -> {node.span.text[:40]}`",
-            )
-        case Method() | OpRef() | BlockRef() | ModelRef():
+        case Tensor():
             shown = node.span.text[:40]
-            ctx.fail(
-                "N235",
-                f"`{shown}` is not a tensor",
-                node.span,
-                help=f"apply it: `x -> {shown}`",
+            text, help = (
+                f"`{shown}` may be absent here",
+                f"guard it: `if {shown} != none:`",
             )
+            ctx.fail("N232", text, node.span, help=help)
+        case Static() | Several() | Listed():
+            _not_one_tensor(ctx, value, node, what)
+        case Applied() | Method() | OpRef() | BlockRef() | ModelRef():
+            _not_applied(ctx, value, node)
     assert_never(value)
+
+
+def _not_one_tensor(
+    ctx: Context, value: Static | Several | Listed, node: tree.Expr, what: str
+) -> NoReturn:
+    match value:
+        case Static():
+            code, text, label = "N233", "must be a tensor", f"this is {describe(value)}"
+            written = f"write `tensor({node.span.text[:40]})`"
+            advice: Advice = {"help": written} if value.flavor == "list" else {}
+        case Several():
+            code, text = "N234", "must be one tensor"
+            label = f"these are {len(value.types)} values"
+            advice = _one_of(ctx, value, node)
+        case Listed():
+            code, text = "N233", "must be one tensor"
+            label, advice = f"this is {describe_list(value)}", _joined(ctx, node)
+    ctx.fail(code, f"{what} {text}", node.span, label, **advice)
+
+
+def _not_applied(ctx: Context, value: Value, node: tree.Expr) -> NoReturn:
+    shown = node.span.text[:40]
+    text, help = f"`{shown}` is not a tensor", f"apply it: `x -> {shown}`"
+    if isinstance(value, Applied):
+        value.layer.used = True
+        text = f"`{value.layer.name}` is a layer, not a tensor"
+    ctx.fail("N235", text, node.span, help=help)
 
 
 def scalar(ctx: Context, value: Static, node: tree.Expr) -> ir.Scalar:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NoReturn
 
 from ... import ir
@@ -39,7 +40,12 @@ def pipe(ctx: Context, node: tree.Pipe) -> Value:
 
     value = ctx.attempt(lambda: ctx.expr(node.source))
     value = ctx.attempt(lambda: _sourced(ctx, value, node.source))
-    for step in node.stages:
+    return _through(ctx, node.stages, value)
+
+
+def _through(ctx: Context, stages: Iterable[tree.Stage], value: Value) -> Value:
+    """What the stages make of a value, one after the other."""
+    for step in stages:
         before = value
         value = ctx.attempt(lambda s=step, v=before: stage(ctx, s.value, v))  # type: ignore[misc]
     return value
@@ -61,12 +67,8 @@ def stage(ctx: Context, node: tree.Expr, value: Value) -> Value:
             result = ctx.attempt(lambda: stage(ctx, inner, value))
             layer = ctx.layers.get(name)
             if layer is None and not isinstance(result, Bad):
-                ctx.fail(
-                    "N215",
-                    "`as` names a layer",
-                    node.name_span,
-                    help="name a value by `name = ...`",
-                )
+                help = "name a value by `name = ...`"
+                ctx.fail("N215", "`as` names a layer", node.name_span, help=help)
             bind_layer(ctx, node, layer)
             return result
         case tree.ListOf(dims):
@@ -80,28 +82,25 @@ def stage(ctx: Context, node: tree.Expr, value: Value) -> Value:
         case tree.Name() | tree.Attribute():
             return _name_stage(ctx, node, value)
         case tree.Pipe(source, stages):
-            value = ctx.attempt(lambda: stage(ctx, source, value))
-            for step in stages:
-                before = value
-                value = ctx.attempt(lambda s=step, v=before: stage(ctx, s.value, v))  # type: ignore[misc]
-            return value
+            return _through(ctx, stages, ctx.attempt(lambda: stage(ctx, source, value)))
         case tree.Assertion(inner, written):
             result = stage(ctx, inner, value)
             return _asserted(ctx, result, written)
+    _no_stage(ctx, node)
+
+
+def _no_stage(ctx: Context, node: tree.Expr) -> NoReturn:
     if isinstance(node, tree.Index):
         _known_list(ctx, node)
     if isinstance(node, tree.IfElse):
         _choice_of_stages(ctx, node)
+    advice: Advice = {
+        "help": "a layer, a block, a function or a shape can; arithmetic stands before the arrow, "
+        "or outside: `(x -> f) + y`"
+    }
     if text := _stack_meant(ctx, node):
-        message = "this cannot stand after an arrow"
-        ctx.fail("N216", message, node.span, **write(node.span, text))
-    ctx.fail(
-        "N216",
-        "this cannot stand after an arrow",
-        node.span,
-        help="a layer, a block, a function or a shape can; arithmetic stands before the arrow, "
-        "or outside: `(x -> f) + y`",
-    )
+        advice = write(node.span, text)
+    ctx.fail("N216", "this cannot stand after an arrow", node.span, **advice)
 
 
 def _known_list(ctx: Context, node: tree.Index) -> None:

@@ -225,11 +225,8 @@ def _statement(
             len(targets) == 1 and targets[0].id in SETTINGS
         ):
             assign_setting(ctx, targets[0].id, node, parts)
-        case tree.Assign(
-            (tree.Name("only" | "freeze" | "adapt" as word),), "=", value, span
-        ):
-            _bare_word(ctx, word, value.span.text, span)
         case tree.Assign():
+            _bare_setting(ctx, node)
             elsewhere(ctx, node)
             suspect_setting(ctx, node, parts.goal)
             statement(ctx, node)
@@ -243,12 +240,8 @@ def _statement(
             | tree.Require()
         ):
             _not_here(ctx, node, parts)
-        case tree.Evaluate(
-            tree.Index(tree.Name("only" | "freeze" as word), items, span)
-        ):
-            texts = ", ".join(i.span.text for i in items)
-            _bare_word(ctx, word, texts, span)
         case _:
+            _bare_selection(ctx, node)
             statement(ctx, node)
 
 
@@ -267,8 +260,26 @@ def _not_here(ctx: Context, node: tree.Statement, parts: Parts) -> NoReturn:
     ctx.fail("N501", "this belongs in a model, not in a train", node.span, **advice)
 
 
+def _bare_setting(ctx: Context, node: tree.Assign) -> None:
+    """`freeze = fc`."""
+    match node:
+        case tree.Assign(
+            (tree.Name("only" | "freeze" | "adapt" as word),), "=", value, span
+        ):
+            _bare_word(ctx, word, value.span.text, span)
+
+
+def _bare_selection(ctx: Context, node: tree.Statement) -> None:
+    """`only [head]`."""
+    match node:
+        case tree.Evaluate(
+            tree.Index(tree.Name("only" | "freeze" as word), items, span)
+        ):
+            _bare_word(ctx, word, ", ".join(i.span.text for i in items), span)
+
+
 def _bare_word(ctx: Context, word: str, rest: str, span: Span) -> NoReturn:
-    """`freeze = fc`, `only [head]`: the word stands before what it is about."""
+    """The word stands before what it is about."""
     text = f"`{word}` stands before what it is about"
     if word == "adapt":
         ctx.fail("N502", text, span, help="write `adapt lora(rank=8) on head`")

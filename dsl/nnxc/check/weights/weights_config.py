@@ -127,6 +127,10 @@ def _recorded(ctx: Context, node: tree.Expr, own: ir.Parameter) -> ir.Recorded:
         case tree.Index(inner, (place,)) if not isinstance(place, tree.Slice):
             pair = (_recorded(ctx, part, plain) for part in (inner, place))
             return ir.Computed("[]", tuple(pair))
+    _unreadable(ctx, node)
+
+
+def _unreadable(ctx: Context, node: tree.Expr) -> NoReturn:
     help = 'write keys in quotes, numbers, and arithmetic: `"hidden_size" // "heads"`, `len("id2label")`'
     advice: Advice = {"help": help}
     match node:

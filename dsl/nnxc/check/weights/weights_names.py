@@ -66,30 +66,10 @@ def targets_of(
         seen.add(path)
     values = [_value(ctx, node) for node in line.values]
     shared = len(values) == 1 and values[0][1].join in PARTS
-    if len(values) != len(paths) and not shared:
-        ctx.fail(
-            "N605",
-            f"{len(values)} values for {len(paths)} path{'s' * (len(paths) > 1)}",
-            line.span,
-            help="give each path one value, or end the one value with `-> split`",
-        )
-    if shared and len(paths) == 1:
-        ctx.fail(
-            "N605",
-            f"`{values[0][1].join}` gives several parts, this is one path",
-            values[0][1].span or line.span,
-            help="name every part on the left",
-        )
+    _check_counts(ctx, line, [conversion for _, conversion in values])
     found = []
     for at, (path, indices) in enumerate(paths):
         names, conversion = values[0 if shared else at]
-        if conversion.join in PARTS and not shared:
-            ctx.fail(
-                "N605",
-                f"`{conversion.join}` gives several parts",
-                conversion.span or line.span,
-                help="write it on a line of its own, with a path for every part",
-            )
         value = line.values[0 if shared else at].span
         group = tuple(p for p, _ in paths) if shared else (path,)
         target = Target(
@@ -97,6 +77,27 @@ def targets_of(
         )
         found.append(_resolved(ctx, target, params))
     return found
+
+
+def _check_counts(
+    ctx: Context, line: tree_weights.Stored, values: Sequence[Conversion]
+) -> None:
+    """Each path has a value, or all of them the parts of one."""
+    count, parts = len(line.paths), [v for v in values if v.join in PARTS]
+    if len(values) == 1 and parts:
+        if count == 1:
+            text = f"`{parts[0].join}` gives several parts, this is one path"
+            help = "name every part on the left"
+            ctx.fail("N605", text, parts[0].span or line.span, help=help)
+        return
+    if len(values) != count:
+        text = f"{len(values)} values for {count} path{'s' * (count > 1)}"
+        help = "give each path one value, or end the one value with `-> split`"
+        ctx.fail("N605", text, line.span, help=help)
+    if parts:
+        text = f"`{parts[0].join}` gives several parts"
+        help = "write it on a line of its own, with a path for every part"
+        ctx.fail("N605", text, parts[0].span or line.span, help=help)
 
 
 _ODD = re.compile(r"""[\s"'`\\]""")
