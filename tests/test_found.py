@@ -147,3 +147,36 @@ model Net(features = 4):
 """
     make = maker(spec)[1]
     assert jax.eval_shape(make(), jnp.zeros((2, 4))).shape == (2, 3)
+
+
+MIXED = """
+block Trunk(widths):
+    input x: [B, T, d]
+    for width in widths:
+        x = x -> Linear(width)
+    return x
+
+block Mix(widths):
+    input x: [B, T, d]
+    h = x
+    for width in widths:
+        h = h -> Linear(width)
+    return h + x
+
+model Net(d = 8, first = [4, 6], second = [9, 6]):
+    input x: [B, T, d]
+    return x -> Trunk(first) -> Mix(second) -> Mix([6]) -> Linear(3)
+"""
+
+
+def test_what_a_block_found_is_known_where_the_next_requires_it() -> None:
+    root = instantiate(program(MIXED), "Net").root
+    sizes = [d.value for c in root.children for w in c.weights[:1] for d in w.sizes]
+    assert sizes == [6, 3]
+    wrong = MIXED.replace("[9, 6]", "[9, 7]")
+    (told,) = driver.analyse(wrong).diagnostics
+    assert told.code == "N304" and "(7 and 6)" in told.message
+
+
+def test_a_sum_has_the_size_that_its_inputs_tell() -> None:
+    assert '"""Maps (b, t, d) to (b, t, d)."""' in class_of(MIXED, "Mix")

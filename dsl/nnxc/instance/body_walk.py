@@ -235,17 +235,28 @@ class Body(Scope):
             for name, static in layer.args
         }
         self.within(callee, args, span)
-        sizes = {name: self.size(dim, span) for name, dim in layer.sizes.items()}
-        weights = tuple(
-            self.weight(name, weight.sizes, "float", weight.state, span)
-            for name, weight in layer.weights.items()
-            if weight.when is None or self.switched_on(layer, weight.when, args)
-        )
-        if not isinstance(callee, str) and callee.origin:
-            weights = (UNKNOWN,)
-        built = Built(layer, self.indexed(layer.name), args, sizes, weights, repeat)
+        built = Built(layer, self.indexed(layer.name), args, repeat)
+        self.measure(built)
         self.layers[layer.name] = built
         self.built.append(built)
+
+    def measure(self, built: Built) -> None:
+        """Its sizes and those of its weights, as far as they are known."""
+        layer, span = built.layer, built.layer.span
+        built.sizes = {n: self.size(dim, span) for n, dim in layer.sizes.items()}
+        weights = {
+            name: weight
+            for name, weight in layer.weights.items()
+            if weight.when is None or self.switched_on(layer, weight.when, built.args)
+        }
+        built.weights = tuple(
+            self.weight(name, weight.sizes, "float", weight.state, span)
+            for name, weight in weights.items()
+        )
+        if not isinstance(layer.callee, str) and layer.callee.origin:
+            built.weights = (UNKNOWN,)
+        dims = (*layer.sizes.values(), *(d for w in weights.values() for d in w.sizes))
+        built.open = {name for dim in dims for name in dim.symbols} - self.env.keys()
 
     def within(self, callee: Op | str, args: Values, span: Span) -> None:
         """What an entry is given is between the bounds that it has. Shapes need those of windows."""
@@ -309,6 +320,8 @@ class Body(Scope):
 
     def apply_layer(self, expr: ir.Apply) -> None:
         built = self.layers[expr.layer]
+        if not built.open.isdisjoint(self.env):
+            self.measure(built)  # a block that was applied since has told its sizes
         if isinstance(built.layer.callee, str):
             output = self.apply_block(built, built.layer.callee, expr)
         else:

@@ -189,12 +189,12 @@ class Built:
         layer: ir.Layer,
         path: str,
         args: dict[str, Value],
-        sizes: dict[str, Dim],
-        weights: tuple[WeightOf, ...],
         repeat: int | None,
     ):
-        self.layer, self.path, self.repeat = layer, path, repeat
-        self.args, self.sizes, self.weights = args, sizes, weights
+        self.layer, self.path, self.args, self.repeat = layer, path, args, repeat
+        self.sizes: dict[str, Dim] = {}
+        self.weights: tuple[WeightOf, ...] = ()
+        self.open: set[str] = set()  # names in those sizes that are not known so far
         self.outputs: list[ir.Type] = []
         self.flops: list[Dim | None] = []
         self.inside: Node | None = None

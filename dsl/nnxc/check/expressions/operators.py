@@ -8,7 +8,7 @@ from typing import Any
 
 from ... import ir
 from ...diagnostics import Advice, write
-from ...dims import const
+from ...dims import Dim, const
 from ...dims_compare import Comparison
 from ...shapes import Axis, TensorType, is_float, promote
 from ...source import Span
@@ -223,7 +223,15 @@ def _axis(
             label=f"{left} and {right}",
             advise=lambda: align() or {"help": f"{a.size} and {b.size} {_EQUAL}"},
         )
-    return Axis(a.size, a.label or b.label)
+    size = (
+        b.size if _is_told_by(ctx, b.size) and not _is_told_by(ctx, a.size) else a.size
+    )
+    return Axis(size, a.label or b.label)
+
+
+def _is_told_by(ctx: Context, size: Dim) -> bool:
+    """Whether inputs and parameters alone say what a size is."""
+    return size.symbols <= ctx.params.keys() | ctx.axes.keys()
 
 
 def unary(ctx: Context, node: tree.Unary) -> Value:
