@@ -10,11 +10,21 @@ import jax
 import jax.numpy as jnp
 import pytest
 from flax import nnx
-from oracle import Case, apply, cases, concrete, namespace, predict, structs
+from oracle import (
+    Case,
+    apply,
+    cases,
+    concrete,
+    namespace,
+    predict,
+    rule_args,
+    structs,
+)
 
 from nnxc.dims_compare import Comparison, compare
 from nnxc.ops import ALL, INITIALIZERS, MODEL_OPS
-from nnxc.ops.base import REQUIRED, Kind, Op, Shaped
+from nnxc.ops.base import REQUIRED, Kind, Op, Param, Shaped
+from nnxc.ops.rules.pattern import shape_of
 
 CASES = cases()
 SIZES = ((3, 5, 7, 9, 11, 13, 15), (9, 7, 4, 3, 5, 11, 2))
@@ -172,3 +182,31 @@ def variables(layer: nnx.Module) -> dict[str, tuple[tuple[int, ...], bool]]:
         ".".join(map(str, path)): (variable.shape, not isinstance(variable, nnx.Param))
         for path, variable in nnx.to_flat_state(nnx.state(layer))
     }
+
+
+def shaped_with(case: Case, name: str, value: Any) -> Shaped:
+    """What the rule says where an argument has a value, None being one that is not known."""
+    inputs = tuple(case.types.get(i.name) for i in case.op.inputs)
+    return shape_of(case.op, inputs, {**rule_args(case), name: value})
+
+
+def values_of(param: Param) -> list[Any]:
+    if param.kind is Kind.BOOL:
+        return [True, False]
+    return [0.25, 0.75] if param.kind is Kind.NUMBER else [*(param.choices or ())]
+
+
+@pytest.mark.parametrize("case", CASES, ids=name)
+def test_what_decides_a_shape_must_be_written_out(case: Case) -> None:
+    for param in case.op.params:
+        for value in values_of(param) if not param.literal else ():
+            known = shaped_with(case, param.name, value)
+            unknown = shaped_with(case, param.name, None)
+            on = {n for n, w in unknown.weights.items() if w.when == param.name}
+            sides = [
+                {n: s.weights[n] for n in s.weights if n not in on}
+                for s in (known, unknown)
+            ]
+            assert sides[0] == sides[1]
+            assert (known.out, known.sizes) == (unknown.out, unknown.sizes)
+            assert (known.requires, known.build) == (unknown.requires, unknown.build)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ... import ir
 from ...ops.base import Kind
 from ...ops.base import Param as OpParam
 from ...shapes import TensorType
@@ -34,7 +35,28 @@ def convert(
         return value.node, None
     if isinstance(value, Static) and value.param is not None:
         value = _settle(ctx, param, value, node.span)
-    return _CONVERT[param.kind](ctx, param, node, value, subject)
+    converted = _CONVERT[param.kind](ctx, param, node, value, subject)
+    if param.literal and isinstance(value, Static):
+        _written_out(ctx, param, value, node.span)
+    return converted
+
+
+def _written_out(ctx: Context, param: OpParam, value: Static, span: Span) -> None:
+    """What decides a shape is known to the compiler; numbers of windows may be computed."""
+    known = value.known or (value.dim is not None and value.dim.value is not None)
+    counted = param.kind is Kind.WINDOW and value.flavor != "text"
+    if known or counted:
+        return
+    chosen = isinstance(value.node, ir.StaticIf)
+    ctx.fail(
+        "N223",
+        f"`{param.name}` decides the shape, so it must be written out here",
+        span,
+        "" if value.param is None else f"`{value.param.name}` is a parameter",
+        help="choose between two calls: `(x -> f(...)) if c else (x -> g(...))`"
+        if chosen
+        else None,
+    )
 
 
 def _settle(ctx: Context, param: OpParam, value: Static, span: Span) -> Static:
@@ -50,12 +72,4 @@ def _settle(ctx: Context, param: OpParam, value: Static, span: Span) -> Static:
         demand(ctx, inner, param.kind, span)
     elif param.kind is Kind.SCHEDULE:
         demand(ctx, inner, Kind.NUMBER, span)
-    counted = param.kind is Kind.WINDOW and FLAVORS[inner.kind or Kind.TEXT] != "text"
-    if param.literal and not counted:
-        ctx.fail(
-            "N223",
-            f"`{param.name}` decides the shape, so it must be written out here",
-            span,
-            f"`{inner.name}` is a parameter",
-        )
     return of_param(inner)

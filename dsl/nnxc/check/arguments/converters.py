@@ -109,12 +109,6 @@ def _text(
     ctx: Context, p: OpParam, node: tree.Expr, value: Value, subject: Any
 ) -> Converted:
     if not isinstance(value, Static) or value.flavor != "text":
-        if (
-            isinstance(value, Static)
-            and p.choices is None
-            and value.flavor in ("int", "unknown")
-        ):
-            return _size(ctx, OpParam(p.name, Kind.INT), node, value, subject)
         wrong(ctx, p, node, value)
     if p.choices is not None and value.known and value.value not in p.choices:
         ctx.fail(
