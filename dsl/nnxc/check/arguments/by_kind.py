@@ -53,9 +53,11 @@ def _written_out(ctx: Context, param: OpParam, value: Static, span: Span) -> Non
         f"`{param.name}` decides the shape, so it must be written out here",
         span,
         "" if value.param is None else f"`{value.param.name}` is a parameter",
-        help="choose between two calls: `(x -> f(...)) if c else (x -> g(...))`"
-        if chosen
-        else None,
+        help=(
+            "choose between two calls: `(x -> f(...)) if c else (x -> g(...))`"
+            if chosen
+            else None
+        ),
     )
 
 

@@ -40,6 +40,9 @@ def wrong(ctx: Context, param: OpParam, node: tree.Expr, value: Value) -> NoRetu
     if isinstance(value, Static) and value.flavor == "int" and param.kind is Kind.LIST:
         text = f"[{text}]"
     advice = write(node.span, text) if text != node.span.text else {}
+    if param.kind is Kind.TEXT and not advice:
+        quoted = [f'"{c}"' for c in param.choices or ()]
+        advice = {"help": "one of " + ", ".join(quoted) if quoted else "in quotes"}
     message = f"`{param.name}` must be {EXPECTED[param.kind]}"
     ctx.fail("N207", message, node.span, label, **advice)
 
