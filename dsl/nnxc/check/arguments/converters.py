@@ -21,7 +21,9 @@ from ..definitions.streams import expect_stream
 from ..expressions.forms import named_size
 from ..expressions.numbers import numbers
 from ..expressions.operands import static_or_name
-from ..foreign import initials, spelling
+from ..foreign import initials
+from ..foreign.foreign_arguments import value as spelled
+from ..foreign.spelling import spell
 from ..values import Converted, OpRef, Param, Static, Value, number
 from . import types
 from .activation_names import is_activation
@@ -285,7 +287,7 @@ def initializer(ctx: Context, node: tree.Expr) -> ir.Static:
     value = static_or_name(ctx, node)
     if isinstance(value, Static) and value.flavor in NUMBERS:
         return value.node
-    text = spelling.value(ctx, node, OpParam("", Kind.INIT))
+    text = spelled(ctx, spell, node, OpParam("", Kind.INIT))
     advice = write(node.span, text) if text != node.span.text else {}
     text = "an initialiser such as `normal(0.02)` must stand here"
     ctx.fail("N207", text, node.span, **advice)

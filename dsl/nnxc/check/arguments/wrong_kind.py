@@ -11,7 +11,8 @@ from ...ops.base import Param as OpParam
 from ...shapes import DTYPES
 from ...syntax import tree
 from ..context import Context
-from ..foreign import spelling
+from ..foreign.foreign_arguments import value as spelled
+from ..foreign.spelling import spell
 from ..values import Static, Value
 from .flavors import describe
 
@@ -24,7 +25,7 @@ def wrong(ctx: Context, param: OpParam, node: tree.Expr, value: Value) -> NoRetu
     label = "this is not known at construction"
     if isinstance(value, Static):
         label = f"this is {describe(value)}"
-    text = spelling.value(ctx, node, param)
+    text = spelled(ctx, spell, node, param)
     if isinstance(node, tree.Binary) and node.op == "/" and param.kind in _WHOLE:
         text = f"{node.left.span.text} // {node.right.span.text}"
     number = isinstance(value, Static) and value.known and value.value in (0, 1)

@@ -54,13 +54,6 @@ def form(
             return f"swapaxes({spell(ctx, a)}, {spell(ctx, b)})"
         case "list" | "tuple", [x] if not staged:
             return spell(ctx, x)
-        case "normalize", [tree.Name(x), *_] if not staged:
-            axis = next((spell(ctx, a.value) for a in args if a.name == "dim"), "-1")
-            return f"{x} / norm({x}, axis={axis}, keepdims=true)"
-        case "cosine_similarity", [tree.Name(x), tree.Name(y), *_] if (
-            ctx.kind != "train"
-        ):
-            return f"vecdot({x}, {y}) / (norm({x}, axis=-1) * norm({y}, axis=-1))"
         case _, [x, *rest] if name.endswith("_like") and (kind := type_of(ctx, x)):
             return alike(ctx, spell, name.removesuffix("_like"), kind, rest)
         case "randint", [low, high, tree.ListOf(items)]:
@@ -78,6 +71,21 @@ def form(
             return f"({spell(ctx, x)} -> {spell(ctx, made, tree.Stage(made))})"
         case "pad", [x, tree.ListOf(items, round=True), *_]:
             return padded(ctx, spell, x, items)
+    return _with_norms(ctx, spell, name, args, staged)
+
+
+def _with_norms(
+    ctx: Context, spell: Spell, name: str, args: Sequence[tree.Arg], staged: bool
+) -> str | None:
+    """What others compute from norms in one call."""
+    match name, [a.value for a in args]:
+        case "normalize", [tree.Name(x), *_] if not staged:
+            axis = next((spell(ctx, a.value) for a in args if a.name == "dim"), "-1")
+            return f"{x} / norm({x}, axis={axis}, keepdims=true)"
+        case "cosine_similarity", [tree.Name(x), tree.Name(y), *_] if (
+            ctx.kind != "train"
+        ):
+            return f"vecdot({x}, {y}) / (norm({x}, axis=-1) * norm({y}, axis=-1))"
     return None
 
 

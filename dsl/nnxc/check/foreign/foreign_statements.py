@@ -10,7 +10,8 @@ from ...source import Span
 from ...syntax import tree
 from ..context import Context
 from . import foreign_names
-from .spelling import listed, spell
+from .foreign_arguments import listed
+from .spelling import spell
 from .tree_parts import last_name, whole_line
 
 _INITIAL = {"randn": "normal", "normal": "normal", "empty": "zeros", "rand": "uniform"}
@@ -106,7 +107,7 @@ def _declared(
     else:
         return None
     init = _initial(ctx, begins)
-    return write(_whole(span), f"{word} {name}: {listed(ctx, items)} = {init}")
+    return write(_whole(span), f"{word} {name}: {listed(ctx, spell, items)} = {init}")
 
 
 def _initial(ctx: Context, node: tree.Expr | None) -> str:

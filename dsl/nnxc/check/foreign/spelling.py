@@ -9,23 +9,22 @@ import re
 from collections.abc import Sequence
 
 from ...dims import Dim, DimError, floordiv, product
-from ...ops.base import Kind, Op, Param
+from ...ops.base import Input, Op
 from ...record import Record, replace
-from ...shapes import DTYPES, TensorType
+from ...shapes import TensorType
 from ...source import Span
 from ...syntax import tree
 from ..context import Context
 from ..values import Listed, Several, Static, number
 from . import foreign_calls, foreign_forms, tables
+from .foreign_arguments import by_name, by_position, listed, value
 from .foreign_names import (
     attended,
     entries,
     foreign_sizes,
     from_module,
     is_dtype,
-    is_number,
     known,
-    takes_sizes,
 )
 from .tensor_parts import axis_size, is_layer, type_of
 from .tree_parts import children, last_name, moved_from, whole_number
@@ -44,7 +43,7 @@ def spell(ctx: Context, node: Record, parent: Record | None = None) -> str:
         case tree.Index(tree.Attribute(value, "shape"), (item,)):
             text = axis_size(ctx, value, item)
         case tree.ListOf(items, round=True) if not isinstance(parent, tree.Return):
-            text = listed(ctx, items)
+            text = listed(ctx, spell, items)
         case tree.ListOf(items, round=True):
             text = ", ".join(spell(ctx, item, node) for item in items)
         case tree.Binary("@", left, right):
@@ -97,10 +96,6 @@ def _arrows(text: str) -> bool:
     return False
 
 
-def listed(ctx: Context, items: Sequence[Record]) -> str:
-    return "[" + ", ".join(spell(ctx, item) for item in items) + "]"
-
-
 def _attribute(ctx: Context, node: tree.Attribute) -> str | None:
     name = from_module(ctx, node)
     if name in tables.POOLS:
@@ -111,8 +106,6 @@ def _attribute(ctx: Context, node: tree.Attribute) -> str | None:
         return tables.METHODS[node.name].format(x=spell(ctx, node.value, node))
     if node.name in ("ndim", "rank") and (kind := type_of(ctx, node.value)):
         return str(kind.rank)
-    if node.name == "weight" and isinstance(node.value, tree.Name):
-        return None
     return None
 
 
@@ -151,7 +144,7 @@ def _call(ctx: Context, node: tree.Call, parent: Record | None) -> str | None:
     if moved is not None:
         return moved
     if name == "permute" and staged and len(args) > 1:
-        return f"transpose({listed(ctx, [a.value for a in args])})"
+        return f"transpose({listed(ctx, spell, [a.value for a in args])})"
     return entry(ctx, name, args, staged)
 
 
@@ -229,7 +222,7 @@ def _on_tensor(
         case "view" | "reshape" if flat:
             return _reshaped(ctx, x, value, flat)
         case "permute":
-            return f"transpose({x}, {listed(ctx, flat)})"
+            return f"transpose({x}, {listed(ctx, spell, flat)})"
         case "transpose" if len(given) == 2:
             return f"swapaxes({x}, {', '.join(spell(ctx, g) for g in given)})"
         case "size" | "shape" if len(given) == 1:
@@ -239,7 +232,7 @@ def _on_tensor(
         case "dim" if not given and (kind := type_of(ctx, value)):
             return str(kind.rank)
         case "new_zeros" | "new_ones" if flat:
-            return f"{name.removeprefix('new_')}({listed(ctx, flat)})"
+            return f"{name.removeprefix('new_')}({listed(ctx, spell, flat)})"
         case "split" if parts := foreign_calls.counted(ctx.statement, value, given):
             first = tree.Arg(None, value, value.span)
             rest = [a for a in args[1:] if a.name]
@@ -319,39 +312,15 @@ def entry(
     if gathered != "mean" and own in foreign_forms.EACH:
         own = foreign_forms.EACH[own]
         op = entries(ctx)[own]
-    plain = [*foreign_forms.keyless(ctx, op, [a for a in args if a.name is None])]
-    named = [a for a in args if a.name is not None]
-    inputs = [i for i in op.inputs if not i.optional]
-    if op.group in ("layer", "optimizer", "schedule", "adapter", "initializer"):
-        inputs = []
-    elif staged and inputs and not inputs[0].many:
-        inputs = inputs[1:]
-    plain, switch = foreign_calls.with_switch(op, plain)
-    plain = plain[foreign_sizes(op, name, plain, named) :]
-    plain, behind = foreign_calls.by_their_order(op, plain)
-    named = [*behind, *switch, *named]
-    if len(plain) > 1 and op.param("dtype") and is_dtype(plain[-1].value):
-        named = [*named, replace(plain.pop(), name="dtype")]
-    if op.group == "optimizer":
-        plain = [a for a in plain if "parameters" not in a.span.text]
-    texts: list[str] = []
-    params = [p for p in op.params if p.positional]
-    if op.inputs and op.inputs[0].many and not staged and plain:
-        lists = isinstance(plain[0].value, tree.ListOf)
-        inputs = [op.inputs[0]] if lists else [op.inputs[0]] * len(plain)
-    texts += [spell(ctx, a.value, a) for a in plain[: len(inputs)]]
-    if plain and inputs and inputs[0].many and isinstance(plain[0].value, tree.ListOf):
-        pairs = zip(params, plain[1:], strict=False)
-        texts += [f"{p.name}={value(ctx, a.value, p)}" for p, a in pairs]
-    else:
-        texts += _positional(ctx, params, plain[len(inputs) :])
-    after = ""
+    plain, named = _divided(ctx, op, name, args)
+    inputs = _inputs(op, plain, staged)
+    texts, after = _in_order(ctx, op, inputs, plain), ""
     for arg in named:
         if arg.name == "activation" and op.param("activation") is None:
             after = _activation(ctx, arg.value)
             continue
         other = foreign_forms.named(ctx, spell, op, arg, texts)
-        texts += _named(ctx, op, arg) if other is None else other
+        texts += by_name(ctx, spell, op, arg) if other is None else other
     if foreign_forms.draws(op, args):
         texts.append("rng=noise")
     bare = own if not texts and (staged or not inputs) else f"{own}({', '.join(texts)})"
@@ -360,18 +329,44 @@ def entry(
     return (f"sum({bare})" if gathered == "sum" else bare) + after
 
 
-def _positional(
-    ctx: Context, params: Sequence[Param], args: Sequence[tree.Arg]
+def _divided(
+    ctx: Context, op: Op, name: str, args: Sequence[tree.Arg]
+) -> tuple[Sequence[tree.Arg], Sequence[tree.Arg]]:
+    """The arguments by position, and those by name, as they are here."""
+    plain = [*foreign_forms.keyless(ctx, op, [a for a in args if a.name is None])]
+    named = [a for a in args if a.name is not None]
+    plain, switch = foreign_calls.with_switch(op, plain)
+    plain = plain[foreign_sizes(op, name, plain, named) :]
+    plain, behind = foreign_calls.by_their_order(op, plain)
+    named = [*behind, *switch, *named]
+    if len(plain) > 1 and op.param("dtype") and is_dtype(plain[-1].value):
+        named = [*named, replace(plain.pop(), name="dtype")]
+    if op.group == "optimizer":
+        plain = [a for a in plain if "parameters" not in a.span.text]
+    return plain, named
+
+
+def _inputs(op: Op, plain: Sequence[tree.Arg], staged: bool) -> list[Input]:
+    """The inputs that the first arguments by position are."""
+    if op.inputs and op.inputs[0].many and not staged and plain:
+        lists = isinstance(plain[0].value, tree.ListOf)
+        return [op.inputs[0]] * (1 if lists else len(plain))
+    if op.group in ("layer", "optimizer", "schedule", "adapter", "initializer"):
+        return []
+    inputs = [i for i in op.inputs if not i.optional]
+    return inputs[1:] if staged and inputs and not inputs[0].many else inputs
+
+
+def _in_order(
+    ctx: Context, op: Op, inputs: Sequence[Input], plain: Sequence[tree.Arg]
 ) -> list[str]:
-    """Arguments by position; more of them than there are parameters are one list."""
-    if params and params[0].kind in (Kind.SHAPE, Kind.AXES) and len(args) > len(params):
-        return [listed(ctx, [a.value for a in args])]
-    shaped = bool(args) and isinstance(args[0].value, tree.ListOf)
-    if params and params[0].kind is Kind.SHAPE and len(args) > 1 and not shaped:
-        return [listed(ctx, [a.value for a in args])]
-    kept = args[: len(params)] if not takes_sizes(params) else args
-    padded = [*params, *[params[-1]] * len(kept)] if params else []
-    return [value(ctx, a.value, p) for a, p in zip(kept, padded, strict=False)]
+    """The texts of arguments by position."""
+    texts = [spell(ctx, a.value, a) for a in plain[: len(inputs)]]
+    params = [p for p in op.params if p.positional]
+    if plain and inputs and inputs[0].many and isinstance(plain[0].value, tree.ListOf):
+        pairs = zip(params, plain[1:], strict=False)
+        return texts + [f"{p.name}={value(ctx, spell, a.value, p)}" for p, a in pairs]
+    return texts + by_position(ctx, spell, params, plain[len(inputs) :])
 
 
 def _activation(ctx: Context, node: tree.Expr) -> str:
@@ -379,72 +374,3 @@ def _activation(ctx: Context, node: tree.Expr) -> str:
     text = node.value if isinstance(node, tree.String) else spell(ctx, node)
     own = known(ctx, text)
     return "" if own in ("linear", "none") else f" -> {own}"
-
-
-def _named(ctx: Context, op: Op, arg: tree.Arg) -> list[str]:
-    """An argument by name, under the name that it has here; none where it says nothing."""
-    name = arg.name or ""
-    names = [*(p.name for p in op.params), *(i.name for i in op.inputs), "each"]
-    if name == "betas" and isinstance(arg.value, tree.ListOf):
-        pairs = zip(("b1", "b2"), arg.value.items, strict=False)
-        return [f"{n}={spell(ctx, v)}" for n, v in pairs if n in names]
-    unneeded = name not in names and name in tables.UNNEEDED and op.extra is None
-    if unneeded and tables.argument(name, names) is None:
-        return []
-    texts = tables.VALUES.get(name, {}) if name not in names else {}
-    if name not in names:
-        name = tables.argument(name, names) or name
-    param = op.param(name)
-    if isinstance(arg.value, tree.String) and arg.value.value in texts:
-        return [f'{name}="{texts[arg.value.value]}"']
-    if param is None:
-        return [f"{name}={spell(ctx, arg.value, arg)}"]
-    return [f"{name}={value(ctx, arg.value, param)}"]
-
-
-_NUMBERS = (Kind.NUMBER, Kind.SCHEDULE, Kind.SIZE, Kind.INT)
-
-
-def value(ctx: Context, node: tree.Expr, param: Param) -> str:
-    """An argument as its kind is written."""
-    match node:
-        case tree.String("tanh" | "none" as text) if param.name == "approximate":
-            return str(text == "tanh").lower()
-        case tree.Constant(None) if param.kind is Kind.BOOL:
-            return "false"
-        case tree.String(text) if param.kind is Kind.BOOL and (
-            text.casefold() in ("true", "false")
-        ):
-            return text.casefold()
-        case tree.String(text) if param.kind is Kind.STREAM and text.isidentifier():
-            return text
-        case tree.Call() if param.kind is Kind.STREAM:
-            return "noise"
-        case tree.String(text) if param.kind in (Kind.AXIS, Kind.AXES) and (
-            text in ctx.scope
-        ):
-            return text
-        case tree.String(text) if param.choices and text.casefold() in param.choices:
-            return f'"{text.casefold()}"'
-        case tree.String(text) if param.kind is Kind.WINDOW and re.fullmatch(
-            r"\d+(x\d+)*", text
-        ):
-            return text
-        case tree.String(text) if param.kind is Kind.DTYPE:
-            return tables.DTYPES.get(text, text)
-        case tree.String(text) if param.kind in _NUMBERS:
-            return text if is_number(text) else node.span.text
-        case tree.String(text) if param.kind in (Kind.INIT, Kind.FUNCTION):
-            return known(ctx, text)
-        case tree.ListOf(items, round=True) if param.kind is Kind.WINDOW:
-            sizes = [whole_number(i) for i in items]
-            if len(sizes) > 1 and all(s is not None and s > 0 for s in sizes):
-                return "x".join(str(s) for s in sizes)
-            return listed(ctx, items) if len(items) > 1 else spell(ctx, items[0])
-        case tree.ListOf((item,), round=True):
-            return spell(ctx, item)
-        case tree.Name(name) if param.kind is Kind.DTYPE and name not in DTYPES:
-            return tables.DTYPES.get(name, name)
-        case tree.Name(name) if param.kind is Kind.INIT:
-            return known(ctx, name.rstrip("_"))
-    return spell(ctx, node)
