@@ -4,9 +4,9 @@ The cases stand in `mistakes/*.txt`, each below a line `== title`. A line `#   ^
 the spec; it says that N200 is reported at that column of the line above, and all are said. `#<N200`
 is said of the first column.
 
-In `newcomers.txt`, `habits.txt`, `libraries.txt`, `slips.txt`, `sections.txt`, `heads.txt` and
-`calls.txt` the help is applied too: the spec compiles then, or has the mistakes of a line
-`# then N261`, others than the one that the help is about. A line `# by hand` says that no help can
+In `newcomers.txt`, `habits.txt`, `libraries.txt`, `slips.txt`, `sections.txt`, `heads.txt`,
+`calls.txt` and `values.txt` the help is applied too: the spec compiles then, or has the mistakes
+of a line `# then N261`, others than the one that the help is about. A line `# by hand` says that no help can
 know what is to be written.
 """
 

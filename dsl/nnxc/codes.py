@@ -153,6 +153,7 @@ CODES: dict[str, str] = {
     "N517": "adapters beside another choice of weights",
     "N518": "nothing trains",
     "N519": "loss that several batches do not share",
+    "N520": "probabilities where logits are needed",
     # N6xx: weights
     "N600": "two sections of weights for one model",
     "N601": "weights without a tensor",

@@ -105,7 +105,8 @@ def term(draw: Draw, value: tree.Expr, kinds: list[str]) -> tree.Expr:
             return call("mean", squares)
         case "cross_entropy":
             labels = call("argmax", value, axis=-1)
-            return call("cross_entropy", value, labels)
+            logits = tree.Binary("*", value, literal(2))  # no probabilities
+            return call("cross_entropy", logits, labels)
         case kind:
             return call(kind, value, squares)
 

@@ -154,7 +154,7 @@ class _Scanner:
                 if _too_large(kind, text):
                     self.fault("N115", "number too large", start, end)
                 return kind
-        help = _repair(text)
+        help = _product(self.source, self.row, text) or _repair(text)
         said = re.fullmatch(r"did you mean `(.*)`\?", help)
         fix = Fix(Span(self.source, start, end), said[1]) if said else None
         self.fault("N114", "malformed number", start, end, help, fix)
@@ -251,6 +251,16 @@ def _too_large(kind: str, text: str) -> bool:
     if kind == "FLOAT":
         return float(text.replace("_", "")) == float("inf")
     return any(len(part.replace("_", "")) > MAX_DIGITS for part in text.split("x"))
+
+
+def _product(source: Source, row: Row, text: str) -> str | None:
+    """`2x`, where `x` is a name."""
+    parts = re.fullmatch(r"(\d+(?:\.\d+)?)([a-z_]\w*)", text)
+    after = row.tokens[-1].kind if row.tokens else ""
+    if parts is None or after == "COMMA":
+        return None
+    named = re.search(rf"(?<![\w.]){parts[2]} *[:=]", source.text)
+    return f"did you mean `{parts[1]} * {parts[2]}`?" if named else None
 
 
 def _repair(text: str) -> str:

@@ -19,6 +19,7 @@ from ..expressions.operands import no_tuple, static_or_name
 from ..foreign import foreign_forms, foreign_hints, initials, native
 from ..values import BAD, Converted, Fault, Static, Value
 from .activation_names import by_name
+from .reduced import no_axis
 
 # Arguments of these kinds are names that need not be values in scope.
 BY_NAME = (Kind.AXIS, Kind.AXES, Kind.DTYPE, Kind.STREAM, Kind.INIT, Kind.SHAPE)
@@ -104,6 +105,7 @@ def _positional(
             arg.span,
             **_too_many(ctx, op, arg),
         )
+    no_axis(ctx, op, target, arg)
     _put(ctx, op, target.name, arg, written.params, written)
 
 
@@ -230,7 +232,9 @@ def _given(op: Op, param: OpParam, span: Span) -> Advice:
         return write(span, f"{span.text[:-1]}, rng=noise)")
     usual = _TYPICAL.get(param.name)
     if usual is None or not span.text.startswith(op.name):
-        text = f"write `{op.name}({param.name}=...)`: {param.doc}"
+        head, _, inside = span.text.partition("(")
+        before = f"{inside.removesuffix(')')}, " if inside.strip(")") else ""
+        text = f"write `{head}({before}{param.name}=...)`: {param.doc}"
         return {"help": text} if param.doc else {}
     rest = span.text.removeprefix(op.name).strip("()")
     return write(span, f"{op.name}({', '.join([usual, *([rest] if rest else [])])})")
@@ -248,6 +252,7 @@ def evaluate_params(
     """Convert parameters in signature order, those of `only` some kinds or all but `skip`."""
     done: dict[str, Converted] = {}
     broken = False
+    _shape_first(ctx, op, written)
     for param in op.params:
         if param.name not in written.params or param.kind in skip:
             continue
@@ -268,6 +273,22 @@ def evaluate_params(
     if broken:
         raise Fault
     return done
+
+
+def _shape_first(ctx: Context, op: Op, written: Written) -> None:
+    """`full(0.5, [B, d])`: the shape stands first."""
+    if len(op.params) < 2 or op.params[0].kind is not Kind.SHAPE:
+        return
+    first, second = (written.params.get(p.name) for p in op.params[:2])
+    if isinstance(first, tree.ListOf) or not isinstance(second, tree.ListOf):
+        return
+    if first is None or first.span.end > second.span.start:
+        return
+    place = first.span.to(second.span)
+    text = f"{second.span.text}, {first.span.text}"
+    message = f"`{op.params[0].name}` must be a shape such as `[B, d]`"
+    advice = write(place, text, "the shape stands first")
+    ctx.fail("N207", message, first.span, **advice)
 
 
 def convert_one(

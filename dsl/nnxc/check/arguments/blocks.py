@@ -166,7 +166,12 @@ def _unify(
     types.check_dtype(ctx, got.dtype, want.dtype, place, what)
     open_rank = got.lead and not want.lead
     if open_rank or got.rank < want.rank or (got.rank > want.rank and not want.lead):
-        ctx.fail("N303", f"{what} is {want}", place, f"this is {got}", related=related)
+        help = None
+        if ctx.kind == "train" or got.rank == want.rank + 1:
+            help = f"declare it as what comes: `{spec.name}: {got}`"
+        text = f"{what} is {want}"
+        label = f"this is {got}"
+        ctx.fail("N303", text, place, label, related=related, help=help)
     split = got.rank - want.rank
     for have, wanted in zip(got.axes[split:], want.axes, strict=True):
         _bind_axis(

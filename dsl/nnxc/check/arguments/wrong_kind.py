@@ -13,7 +13,7 @@ from ...syntax import tree
 from ..context import Context
 from ..foreign.foreign_arguments import value as spelled
 from ..foreign.spelling import spell
-from ..values import Static, Value
+from ..values import Static, Tensor, Value
 from .flavors import describe
 
 _WHOLE = (Kind.SIZE, Kind.SIZES, Kind.INT, Kind.INTS)
@@ -44,6 +44,15 @@ def wrong(ctx: Context, param: OpParam, node: tree.Expr, value: Value) -> NoRetu
     if param.kind is Kind.TEXT and not advice:
         quoted = [f'"{c}"' for c in param.choices or ()]
         advice = {"help": "one of " + ", ".join(quoted) if quoted else "in quotes"}
+    if (
+        isinstance(value, Tensor)
+        and param.kind in (*_WHOLE, Kind.NUMBER)
+        and not advice
+    ):
+        sizes = [str(size) for size in value.type.sizes if size.name]
+        if sizes and param.kind in _WHOLE:
+            such = " or ".join(f"`{size}`" for size in dict.fromkeys(sizes))
+            advice = {"help": f"a size of it has a name: {such}"}
     message = f"`{param.name}` must be {EXPECTED[param.kind]}"
     ctx.fail("N207", message, node.span, label, **advice)
 

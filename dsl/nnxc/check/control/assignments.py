@@ -220,11 +220,36 @@ def _with_states(ctx: Context, node: tree.Assign) -> Advice:
     return write(place, f"{margin}{name} = {made.span.text}\n{margin}{text}", why)
 
 
+_PLACES = {"max": "argmax", "min": "argmin", "sort": "argsort"}
+
+
+def _with_places(node: tree.Assign) -> Advice:
+    """`values, places = max(x, axis=1)`: a function of its own gives the places."""
+    match node.value:
+        case tree.Call(tree.Name(name)) if name in _PLACES:
+            inside = node.value.span.text.partition("(")[2]
+        case tree.Pipe(source, (tree.Stage(tree.Call(tree.Name(name))),)) if (
+            name in _PLACES
+        ):
+            rest = node.value.stages[0].value.span.text.partition("(")[2]
+            inside = f"{source.span.text}, {rest}"
+        case _:
+            return {}
+    if len(node.targets) != 2:
+        return {}
+    values, places = (target.id for target in node.targets)
+    lines = [] if values == "_" else [f"{values} = {name}({inside}"]
+    lines += [] if places == "_" else [f"{places} = {_PLACES[name]}({inside}"]
+    margin = "\n" + " " * (node.span.source.position(node.span.start)[1] - 1)
+    return write(node.span, margin.join(lines), "each has a function of its own")
+
+
 def unpack(ctx: Context, node: tree.Assign, value: Value) -> None:
     """`a, b = values`; `_` stands for values that nobody needs."""
     if not isinstance(value, Several):
         text = f"{len(node.targets)} names for one value"
-        ctx.fail("N234", text, node.value.span, **_with_states(ctx, node))
+        advice = _with_places(node) or _with_states(ctx, node)
+        ctx.fail("N234", text, node.value.span, **advice)
     if len(value.types) != len(node.targets):
         ctx.fail(
             "N234",

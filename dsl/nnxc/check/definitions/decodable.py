@@ -12,6 +12,7 @@ from ...ir.fold_statements import declared
 from ...source import Span
 from ...stepwise import attending, foreign, logits_of, parts_of, stepwise, time_of
 from ...syntax import tree
+from ..train.probabilities import last_of
 
 
 def check_generate(
@@ -20,6 +21,11 @@ def check_generate(
     """The section of a sound model that takes tokens and scores the next; None for others."""
     help = "its first input is int[B, T], and an output is [B, T, vocab]"
     logits = logits_of(model)
+    last = last_of(model.body[-1]) if model.body else None
+    if logits is not None and last is not None and last.op.name == "softmax":
+        text = f"`{model.name}` gives probabilities, and tokens are drawn from scores"
+        sink.error("N700", text, last.span, help="leave out `softmax`")
+        return None
     if not time_of(model) or logits is None:
         what = "takes no tokens" if not time_of(model) else "scores no next token"
         sink.error("N700", f"`{model.name}` {what}", node.model.span, help=help)

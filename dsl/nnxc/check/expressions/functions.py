@@ -6,11 +6,13 @@ from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
 from ... import ir
+from ...diagnostics import Advice, write
 from ...ops.base import Input, Kind, Op
 from ...record import replace
 from ...shapes import TensorType
 from ...source import Span
 from ...syntax import tree
+from ...syntax.walk import nodes_in
 from ..arguments.apply import draw, shape, stream_of, stream_span
 from ..arguments.binding import (
     Written,
@@ -27,6 +29,7 @@ from ..context import Context
 from ..control import list_types
 from ..control.whole_lists import as_input, shape_of_list
 from ..definitions.parameter_kinds import demand
+from ..train.probabilities import takes_logits
 from ..values import (
     BAD,
     Applied,
@@ -84,6 +87,7 @@ def function(
         shaped.flops,
         stream,
     )
+    takes_logits(ctx, made)
     return wrap(made)
 
 
@@ -149,7 +153,8 @@ def _function_inputs(
                 raise Fault
             taken = ", ".join(f"`{i.name}`" for i in op.inputs if not i.optional)
             help = f"it takes {taken}" if len(required) > 1 else f"write `{op.name}(x)`"
-            ctx.fail("N211", f"`{op.name}` needs `{spec.name}`", span, help=help)
+            advice = _positions(ctx, op, spec, span) or {"help": help}
+            ctx.fail("N211", f"`{op.name}` needs `{spec.name}`", span, **advice)
         try:
             if values:
                 _fill(ctx, spec, values, span, inputs)
@@ -158,6 +163,19 @@ def _function_inputs(
     if broken:
         raise Fault
     return inputs
+
+
+def _positions(ctx: Context, op: Op, spec: Input, span: Span) -> Advice | None:
+    """`x -> rope`: positions are counted."""
+    if spec.name != "positions":
+        return None
+    flows = next(iter(nodes_in(ctx.statement, tree.Pipe)), None)
+    source = flows.source.span.text if flows else ""
+    if not source.isidentifier():
+        return {"help": f"count them: `{op.name}(positions(x))`"}
+    inside = span.text.partition("(")[2].removesuffix(")")
+    given = ", ".join([f"positions({source})", *([inside] if inside else [])])
+    return write(span, f"{op.name}({given})", "positions are counted")
 
 
 def _spread(piped: Value | None, required: list[Input]) -> list[Value | tree.Expr]:

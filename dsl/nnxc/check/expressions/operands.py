@@ -56,9 +56,19 @@ def static(ctx: Context, node: tree.Expr, what: str) -> Static:
             f"{what} must be known when the model is built",
             node.span,
             "this is a tensor",
-            **native.advice(ctx, _asked(ctx, node), {"help": _WHERE}),
+            **native.advice(ctx, _asked(ctx, node), _chosen(ctx, node)),
         )
     ctx.fail("N231", f"{what} must be a value", node.span)
+
+
+def _chosen(ctx: Context, node: tree.Expr) -> Advice:
+    """`a if x > 0 else b`, of a tensor."""
+    for choice in nodes_in(ctx.statement, tree.IfElse):
+        if choice.condition is node:
+            sides = (node, choice.then, choice.orelse)
+            text = f"where({', '.join(side.span.text for side in sides)})"
+            return write(choice.span, text)
+    return {"help": _WHERE}
 
 
 def _asked(ctx: Context, node: tree.Expr) -> Record:
@@ -141,7 +151,40 @@ def _one_of(ctx: Context, value: Several, node: tree.Expr) -> Advice:
         name = "logits" if "logits" in value.types.names else value.types.names[0]
         if isinstance(node, (tree.Name, tree.Call)):
             return write(node.span, f"{node.span.text}.{name}", "take one by its name")
+    if isinstance(node, tree.Name) or not isinstance(value.expr, ir.TupleOf):
+        flows = next(iter(nodes_in(ctx.statement, tree.Pipe)), None)
+        if flows and isinstance(flows.source, tree.ListOf):
+            return _into_one(flows)
+    for call in nodes_in(ctx.statement, tree.Call):
+        match call:
+            case tree.Call(
+                tree.Name("sum"), (tree.Arg(_, tree.ListOf(items) as listed),)
+            ):
+                if listed is node:
+                    text = " + ".join(item.span.text for item in items)
+                    return write(call.span, text)
     return {"help": "give them names: `a, b = ...`"}
+
+
+def _into_one(flows: tree.Pipe) -> Advice:
+    """`[x, y] -> Linear(3)`, `(x, m) -> Attention(2)`: one tensor flows."""
+    source, first = flows.source, flows.stages[0].value
+    assert isinstance(source, tree.ListOf)
+    head = first.func if isinstance(first, tree.Call) else first
+    if (
+        isinstance(head, tree.Name)
+        and head.id == "Attention"
+        and len(source.items) == 2
+    ):
+        x, context = (item.span.text for item in source.items)
+        inside = first.span.text.partition("(")[2].removesuffix(")")
+        place = source.span.to(first.span)
+        text = f"{x} -> Attention({inside}, context={context})"
+        return write(place, text, "inputs have names here")
+    items = ", ".join(item.span.text for item in source.items)
+    place = source.span.to(first.span)
+    text = f"[{items}] -> concat(axis=-1) -> {first.span.text}"
+    return write(place, text, "one tensor flows")
 
 
 def _joined(ctx: Context, node: tree.Expr) -> Advice:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -99,9 +100,37 @@ def tensors(
     b = as_tensor(ctx, right, node.right, f"the right of `{op}`").expr
     assert isinstance(a.type, TensorType) and isinstance(b.type, TensorType)
     sides = ((a.type, node.left.span), (b.type, node.right.span))
+    _no_square(ctx, sides)
     shape = broadcast(ctx, a.type, b.type, node.span, lambda: aligned(ctx, sides))
     dtype = _dtype(ctx, op, a, b, node.span)
     return ir.Operator(op, (a, b), shape.with_dtype(dtype), node.span)
+
+
+def _no_square(ctx: Context, sides: Sequence[tuple[TensorType, Span]]) -> None:
+    """In a train, [B, 1] beside [B] would be [B, B]: all predictions beside all targets."""
+    long, short = sorted(sides, key=lambda side: -side[0].rank)
+    if ctx.kind != "train" or long[0].rank != short[0].rank + 1 or long[0].lead:
+        return
+    if not short[0].rank or long[0].sizes[-1].value != 1 or short[0].lead:
+        return
+    if (
+        long[0].sizes[:-1] != short[0].sizes
+        or not _plain(long[1])
+        or not _plain(short[1])
+    ):
+        return
+    whole = long[0].with_axes((*long[0].axes[:-1], short[0].axes[-1]))
+    text = f"{long[0]} beside {short[0]} is {whole}"
+    advice = write(long[1], f"{long[1].text}[..., 0]")
+    ctx.fail("N301", text, long[1], **advice)
+
+
+def _plain(span: Span) -> bool:
+    """Whether a value is a name or a call, made without `none` of an index."""
+    if not re.fullmatch(r"[\w.]+(\([\w., =]*\))?", span.text):
+        return False
+    made = rf"(?m)^ *{re.escape(span.text)} *=.*\bnone\b"
+    return re.search(made, span.source.text) is None
 
 
 def _no_layers(
@@ -137,6 +166,7 @@ def _dtype(ctx: Context, op: str, a: ir.Expr, b: ir.Expr, span: Span) -> str:
                     f"`{op}` needs bool tensors",
                     side.span,
                     f"this is {side.type.dtype}",
+                    help="compare first, `x > 0`; numbers are joined by `*`, `+`, `maximum`",
                 )
         return "bool"
     if op in COMPARISONS:

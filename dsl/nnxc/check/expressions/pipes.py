@@ -7,6 +7,7 @@ from typing import NoReturn
 
 from ... import ir
 from ...diagnostics import Advice, write
+from ...shapes import TensorType
 from ...source import Span
 from ...syntax import tree
 from ...syntax.walk import nodes_in
@@ -30,6 +31,7 @@ from ..values import (
     Tensor,
     Value,
 )
+from . import layouts
 from .functions import function, invoke
 from .invoke import FUNCTIONS, apply, bind_layer, call_model, call_value, declare
 from .operands import as_tensor, believed, static
@@ -173,11 +175,16 @@ def constructs(ctx: Context, node: tree.Expr) -> bool:
 def _reshape(
     ctx: Context, dims: tuple[tree.Expr, ...], value: Value, span: Span
 ) -> Value:
+    known = value.type if isinstance(value, Tensor) else None
+    layouts.open_size(ctx, dims, known)
     axes, lead = types.axes_of(ctx, dims)
     if isinstance(value, Bad):
         return BAD
     source = as_tensor(ctx, value, tree.Name("", span), "what is reshaped")
-    return Tensor(types.reshape(ctx, source, axes, lead, span))
+    made = types.reshape(ctx, source, axes, lead, span)
+    assert isinstance(made.type, TensorType)
+    layouts.moves_nothing(ctx, source.type, made.type, dims, span)
+    return Tensor(made)
 
 
 def _branch(

@@ -33,6 +33,7 @@ def repair(
     help: str | None,
 ) -> Advice:
     """What to write so that an entry takes its inputs of these types; `at` does not fit."""
+    help = help or _of_rank(op, found)
     otherwise: Advice = {"help": help} if help else {}
     if swapped := _swapped(ctx, op, found, args, spans):
         return swapped
@@ -55,6 +56,20 @@ def repair(
             shown = help and _pattern(text, span) in help
             return {"help": help, "fix": advice["fix"]} if help and shown else advice
     return otherwise
+
+
+def _of_rank(op: Op, found: Types) -> str | None:
+    """What is said of a tensor with too few axes."""
+    first = next((t for t in found if isinstance(t, TensorType)), None)
+    if first is None or first.lead:
+        return None
+    if first.rank == 0:
+        return (
+            "a `mean` or `sum` without `axis` leaves no axis: name those to take away"
+        )
+    if op.name == "attend" and first.rank == 3:
+        return "heads are an axis of their own: `Linear(heads, head_dim)`"
+    return None
 
 
 def _stretched(
@@ -144,6 +159,8 @@ def _changes(
             scores = type.with_axes((*type.axes, Axis(const(1)))).with_dtype("float")
             yield scores, call.args[0].value.span.text
     if is_float(type.dtype):
+        if at == "mask" and _is_added(span):
+            yield type.with_dtype("bool"), f"{text} == 0"
         yield type.with_dtype("int"), f"astype({text}, int)"
         yield type.with_dtype("bool"), f"{text} > 0"
     if is_int(type.dtype):
@@ -162,6 +179,13 @@ def _changes(
         yield type.with_axes(axes), f"{whole}[:, none, none, :]"
     if type.rank == 3:
         yield type.with_axes((type.axes[0], one, *type.axes[1:])), f"{whole}[:, none]"
+
+
+def _is_added(span: Span) -> bool:
+    """Whether a mask is one of numbers that are added to scores: 0 for what is seen."""
+    source = span.source.text[: span.start]
+    made = re.findall(rf"(?m)^ *{re.escape(span.text)} *= *(.*)", source)
+    return bool(made) and re.search(r"-\d*\.?\d*e|-inf|-1_?0{3}", made[-1]) is not None
 
 
 def _swapped(

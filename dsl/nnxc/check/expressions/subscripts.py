@@ -12,7 +12,7 @@ from ...dims import Dim, DimError, const, symbol
 from ...dims_compare import Comparison
 from ...ops.base import Kind
 from ...record import Record, replace
-from ...shapes import Axis, TensorType, is_int
+from ...shapes import Axis, TensorType, is_float, is_int
 from ...source import Span
 from ...syntax import tree
 from ..arguments.flavors import describe
@@ -168,7 +168,10 @@ def _part(
     if isinstance(value, Bad):
         raise Fault
     text = "an index is an int, a slice, or an int tensor"
-    ctx.fail("N220", text, item.span, **_masked(value, len(left) + 1, node))
+    advice = _masked(value, len(left) + 1, node)
+    if isinstance(value, Tensor) and is_float(value.type.dtype):
+        advice = write(item.span, f"astype({item.span.text}, int)")
+    ctx.fail("N220", text, item.span, **advice)
 
 
 def _gathered(
@@ -235,7 +238,7 @@ def _in_range(ctx: Context, at: Static, size: Dim, span: Span) -> None:
         least = at.value + 1 if at.value >= 0 else -at.value
         _reaches(ctx, size, const(least), text, span)
     elif beyond is not None and beyond >= 0:
-        ctx.fail("N307", text, span)
+        ctx.fail("N307", text, span, **write(span, "-1", "the last is -1"))
     elif at.dim is not None and (last := _last(ctx, at.dim)) != at.dim:
         if not ctx.sides:  # else a condition may keep it within
             _reaches(ctx, size, last + 1, text, span, counted=True)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from ...dims import DimError, product
 from ...ops.base import Op
 from ...shapes import TensorType
 from ...syntax import tree
+from ...syntax.walk import nodes_in
 from ..context import Context
 from ..values import Applied
 from . import tables
@@ -52,6 +54,10 @@ def form(
             return f"swapaxes({', '.join(spell(ctx, v) for v in (x, a, b))})"
         case "transpose", [a, b] if staged:
             return f"swapaxes({spell(ctx, a)}, {spell(ctx, b)})"
+        case "flatten", [x, first, last] if not staged:
+            return merged(ctx, x, first, last)
+        case "flatten", [first, last] if staged:
+            return merged(ctx, None, first, last)
         case "list" | "tuple", [x] if not staged:
             return spell(ctx, x)
         case _, [x, *rest] if name.endswith("_like") and (kind := type_of(ctx, x)):
@@ -87,6 +93,34 @@ def _with_norms(
         ):
             return f"vecdot({x}, {y}) / (norm({x}, axis=-1) * norm({y}, axis=-1))"
     return None
+
+
+def value_of(node: tree.Expr) -> object:
+    return node.value if isinstance(node, tree.Number) else None
+
+
+def merged(
+    ctx: Context, x: tree.Expr | None, first: tree.Expr, last: tree.Expr
+) -> str | None:
+    """`flatten(1, 2)`: axes from one to another become one."""
+    kind = type_of(ctx, x) if x is not None else source_of(ctx)
+    begin, end = whole_number(first), whole_number(last)
+    if kind is None or kind.lead or begin is None or end is None:
+        return None
+    begin, end = begin % kind.rank, end % kind.rank
+    try:
+        whole = product(tuple(kind.sizes[begin : end + 1]))
+    except DimError:
+        return None
+    sizes = [*kind.sizes[:begin], whole, *kind.sizes[end + 1 :]]
+    shape = f"[{', '.join(map(str, sizes))}]"
+    return shape if x is None else f"({x.span.text} -> {shape})"
+
+
+def source_of(ctx: Context) -> TensorType | None:
+    """The type of what a statement's only pipeline brings to its first stage."""
+    pipes = list(nodes_in(ctx.statement, tree.Pipe))
+    return type_of(ctx, pipes[0].source) if len(pipes) == 1 else None
 
 
 def alike(
@@ -235,6 +269,10 @@ def named(
             return []
         case "loss", "ignore_index" if op.input("where") and len(given) > 1:
             return [f"where={given[1]} != {spell(ctx, arg.value)}"]
+        case "function", "p" if op.name == "norm" and value_of(arg.value) == 2:
+            return []
+        case "layer", "keep_prob" if isinstance(arg.value, tree.Number):
+            return [f"{1 - arg.value.value:g}"]
         case "function", "unbiased" if isinstance(value, bool) and "ddof" in takes:
             return ["ddof=1"] if value else []
         case "function", "correction" if "ddof" in takes:

@@ -11,7 +11,9 @@ _LAYERS: Final = (
 
 ARGUMENTS: Final[dict[str, dict[str, str]]] = {
     "loss": {
+        "axis": "it goes over the last axis: leave it out",
         "class_weight": "",
+        "dim": "it goes over the last axis: leave it out",
         "from_logits": "it takes logits: leave the `softmax` or `sigmoid` before it out",
         "ignore_index": "say what counts: `where=labels != 0`",
         "mask": "say what counts: `where=mask`",
@@ -87,6 +89,14 @@ def argument(group: str, callee: str, name: str, each: str | None) -> str | None
 
 
 NAMES: Final = {
+    **dict.fromkeys(
+        ("causal_mask", "create_mask", "generate_square_subsequent_mask"),
+        "`causal=true` sees nothing later; `mask` is for the rest",
+    ),
+    **dict.fromkeys(
+        ("make_causal_mask", "subsequent_mask", "look_ahead_mask"),
+        "`causal=true` sees nothing later; `mask` is for the rest",
+    ),
     "DepthwiseConv2D": "a convolution of each channel: `Conv(d, 3x3, groups=d)`",
     "EarlyStopping": "a loop of yours calls `train_step`, and stops when it likes",
     "GaussianNoise": "add a draw: `x + 0.1 * normal([B, d], rng=noise)`",

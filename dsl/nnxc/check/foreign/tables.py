@@ -258,7 +258,6 @@ NAMES: Final = {
     "accuracy_score": "accuracy",
     "dot_product_attention": "attend",
     "empty": "zeros",
-    "global_avg_pool": "mean",
     "hard_swish": "hard_silu",
     "inf": "1e30",
     "interpolate": "resize",
@@ -289,7 +288,11 @@ NAMES: Final = {
 }
 """Names of others that neither spelling nor the aliases of entries explain."""
 
-BY_ARGUMENT: Final = {("interpolate", "scale_factor"): "upsample"}
+BY_ARGUMENT: Final = {
+    ("interpolate", "scale_factor"): "upsample",
+    ("upsample", "size"): "resize",
+    ("Upsample", "size"): "resize",
+}
 """Names of others that are another here where an argument of that name is given."""
 
 POOLS: Final = {
@@ -298,6 +301,8 @@ POOLS: Final = {
     "GlobalMaxPooling1D": "max(axis=1)",
     "GlobalMaxPooling2D": "max(axis=[1, 2])",
     "GlobalAvgPool2d": "mean(axis=[1, 2])",
+    "global_avg_pool": "mean(axis=[1, 2])",
+    "global_max_pool": "max(axis=[1, 2])",
 }
 
 INPUT_SIZES: Final = {"Linear": 1, "Conv": 1, "ConvTranspose": 1, "GRU": 1, "LSTM": 1}

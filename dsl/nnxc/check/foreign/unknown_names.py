@@ -40,6 +40,14 @@ def unknown_name(ctx: Context, node: tree.Name) -> None:
             text = f"there is no name `{node.id}`"
             whole = write(node.span, f"model.{node.id}", "it is the model's")
             ctx.fail("N200", text, node.span, **whole)
+        if close is None and node.id in _TARGETS:
+            fields = [n for n, one in ctx.scope.items() if one.what == "batch field"]
+            text = f"there is no name `{node.id}`"
+            help = (
+                f"the batch has `{'`, `'.join(fields)}`; add `{node.id}: int[B]` to it"
+            )
+            if fields:
+                ctx.fail("N200", text, node.span, help=help)
         if node.id in SCORES and close is None:
             _scores(ctx, node, held.value)
     if close is None:
@@ -112,6 +120,7 @@ def _out_of_place(ctx: Context, node: tree.Name) -> None:
         )
 
 
+_TARGETS = ("y", "label", "labels", "target", "targets", "y_true")
 SCORES = ("logits", "logit", "pred", "preds", "y_pred", "y_hat", "output", "outputs")
 
 

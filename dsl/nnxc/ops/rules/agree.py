@@ -178,7 +178,10 @@ def _labels_help(labels: str, score: TensorType, label: TensorType) -> str:
         return f"drop the last axis of {labels} with `[..., 0]`"
     if label.rank == score.rank:
         return "for a distribution over the classes use `soft_cross_entropy`"
-    return f"{labels} would be {_leading(score, 1).with_dtype('int')}"
+    wanted = f"{labels} would be {_leading(score, 1).with_dtype('int')}"
+    if label.rank and label.rank < score.rank - 1 and not score.lead:
+        return f"{wanted}; or take the other axes away in the model, by `mean` or `flatten`"
+    return wanted
 
 
 def _needs_axis(name: str, given: TensorType) -> None:

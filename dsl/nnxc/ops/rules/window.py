@@ -33,13 +33,22 @@ def spatial(name: str, x: TensorType, window: Sequence[Dim]) -> tuple[Dim, ...]:
             f"x is {x}, a window of {len(window)} sizes slides over {axes}",
             at="x",
             code="N303",
-            help=f"a window over time alone is one number: `{name}(..., 3)`",
+            help=_missing_axis(name, x),
         )
     if len(window) > 3:
         raise ShapeError(
             f"x is {x}: a window slides over three axes at most", at="x", code="N303"
         )
     return tuple(window)
+
+
+def _missing_axis(name: str, x: TensorType) -> str:
+    """What a tensor lacks over which a window slides."""
+    if x.rank == 3 and x.sizes[0].value is not None:
+        return "a batch stands first, before height and width: `[B, H, W, C]`"
+    if x.rank == 3 and x.sizes[1] == x.sizes[2]:
+        return "channels are the last axis: `x[..., none]` is an image of one"
+    return f"a window over time alone is one number: `{name}(..., 3)`"
 
 
 def per_axis(name: str, values: Sequence[Dim], rank: int) -> tuple[Dim, ...]:

@@ -167,6 +167,11 @@ def _bar(fault: Fault) -> Diagnostic | None:
     """`x | Linear(3)`."""
     if fault.token.text != "|" or fault.inside:
         return None
+    bars = re.search(r"\|([\w.]+)\|", fault.rest(fault.token).text)
+    if bars is not None and bars.start() == 0 and not fault.accepts("ARROW"):
+        place = Span(fault.source, fault.token.start, fault.token.start + bars.end())
+        advice = write(place, f"abs({bars[1]})")
+        return fault.report("N138", "`|` is no operator here", advice)
     advice = meant(fault.span(fault.token), "->")
     return fault.report("N138", "`|` is no operator here", advice)
 
