@@ -228,3 +228,33 @@ def test_a_file_is_found_by_its_name() -> None:
 def test_a_folder_is_seen_at_once() -> None:
     counts = Counter(path.parent for path in FILES)
     assert {str(f): n for f, n in counts.items() if n > 21} == {}
+
+
+MAX_LINES = 400  # of a file
+MAX_BODY = 45  # lines of a function, without its docstring
+
+
+def test_a_file_is_read_in_one_go() -> None:
+    counts = {p: len(p.read_text("utf-8").splitlines()) for p in FILES}
+    long = {str(p.relative_to(PACKAGE)): n for p, n in counts.items() if n > MAX_LINES}
+    assert long == {}, f"over {MAX_LINES} lines: divide them by what they are about"
+
+
+def lines_of(function: ast.FunctionDef) -> int:
+    """The lines of a function, without its docstring."""
+    assert function.end_lineno is not None
+    whole = function.end_lineno - function.lineno + 1
+    match function.body[0]:
+        case ast.Expr(ast.Constant(str()), end_lineno=int(end)) as docstring:
+            return whole - (end - docstring.lineno + 1)
+    return whole
+
+
+def test_a_function_says_its_steps() -> None:
+    long = {
+        f"{path.relative_to(PACKAGE)}:{node.lineno} {node.name}": lines
+        for path in FILES
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.FunctionDef) and (lines := lines_of(node)) > MAX_BODY
+    }
+    assert long == {}, f"over {MAX_BODY} lines: give names to the steps of them"

@@ -17,7 +17,7 @@ from ..shapes import OPEN, TensorType
 from ..source import NOWHERE, Span
 from ..syntax import tree
 from .control.kept import Atoms, Kept, forget
-from .foreign import tables
+from .foreign import argument_names, tables
 from .values import (
     BAD,
     Applied,
@@ -242,7 +242,7 @@ class Context:
         """What a misspelt or foreign name in a span was meant as; else another help."""
         known = list(candidates)
         place = span.place_of(name)
-        other = tables.argument(name, known) or tables.weight(name, known)
+        other = argument_names.argument(name, known) or tables.weight(name, known)
         return (
             meant(place, other)
             if other

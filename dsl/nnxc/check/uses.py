@@ -14,7 +14,7 @@ from ..source import Span
 from ..syntax import tree
 from ..syntax.walk import mentioned
 from .definitions.externs import defaults_of, extern
-from .foreign import tables
+from .foreign import argument_names
 
 Loader = Callable[[str, Span], tree.File | None]
 
@@ -301,7 +301,7 @@ def _default_call(
 
 
 def _option_meant(name: str, known: list[str], span: Span) -> Advice:
-    other = tables.argument(name, known)
+    other = argument_names.argument(name, known)
     if other:
         return meant(span.place_of(name), other)
     takes = f"it takes {', '.join(known) or 'no arguments'}"

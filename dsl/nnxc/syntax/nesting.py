@@ -15,7 +15,8 @@ from .indentation import deeper, joined, margin
 from .lines import MAX_NESTING, Line
 from .mistakes import foreign_blocks, python_imports, python_lines
 from .mistakes.fault import line_span
-from .mistakes.unexpected import CONTINUES, unknown_statement
+from .mistakes.odd_words import unknown_statement
+from .mistakes.token_kinds import CONTINUES
 from .tokens import RESERVED
 from .words import BODY, TOP
 

@@ -10,7 +10,7 @@ from ...record import Record
 from ...shapes import DTYPES
 from ...syntax import tree
 from ..context import Context
-from . import tables
+from . import argument_names, tables
 from .foreign_forms import Spell
 from .foreign_names import is_number, known, takes_sizes
 from .tree_parts import whole_number
@@ -41,12 +41,14 @@ def by_name(ctx: Context, spell: Spell, op: Op, arg: tree.Arg) -> list[str]:
     if name == "betas" and isinstance(arg.value, tree.ListOf):
         pairs = zip(("b1", "b2"), arg.value.items, strict=False)
         return [f"{n}={spell(ctx, v)}" for n, v in pairs if n in names]
-    unneeded = name not in names and name in tables.UNNEEDED and op.extra is None
-    if unneeded and tables.argument(name, names) is None:
+    unneeded = (
+        name not in names and name in argument_names.UNNEEDED and op.extra is None
+    )
+    if unneeded and argument_names.argument(name, names) is None:
         return []
-    texts = tables.VALUES.get(name, {}) if name not in names else {}
+    texts = argument_names.VALUES.get(name, {}) if name not in names else {}
     if name not in names:
-        name = tables.argument(name, names) or name
+        name = argument_names.argument(name, names) or name
     param = op.param(name)
     if isinstance(arg.value, tree.String) and arg.value.value in texts:
         return [f'{name}="{texts[arg.value.value]}"']

@@ -11,7 +11,7 @@ from ...syntax import tree
 from ...syntax.walk import nodes_in
 from ..context import Context
 from ..values import Applied
-from . import tables
+from . import argument_names
 from .foreign_names import known
 from .tensor_parts import type_of
 from .tree_parts import last_name, whole_number
@@ -34,30 +34,15 @@ def form(
 ) -> str | None:
     """A call that has another form here."""
     values = [a.value for a in args]
+    if text := _axes_moved(ctx, spell, name, values, staged):
+        return text
     match name, values:
         case "Bidirectional", [tree.Call(), *_]:
             return both_ways(spell(ctx, values[0]))
         case "TimeDistributed", [inner]:
             return spell(ctx, inner)
-        case "Reshape" | "Unflatten", [*_, tree.ListOf(items)] if staged and ctx.inputs:
-            sizes = [str(ctx.inputs[0].type.sizes[0]), *(spell(ctx, i) for i in items)]
-            return f"[{', '.join(sizes)}]" if "-1" not in sizes else None
-        case "Permute", [tree.ListOf(items)] if staged:
-            return f"transpose([{', '.join(['0', *(spell(ctx, i) for i in items)])}])"
         case "float", [tree.String(("inf" | "-inf" | "Inf" | "-Inf") as text)]:
             return "-1e30" if text.startswith("-") else "1e30"
-        case "transpose", [x] if not staged:
-            return f"swapaxes({spell(ctx, x)}, -1, -2)"
-        case "transpose", [] if staged:
-            return "swapaxes(-1, -2)"
-        case "transpose" | "swapaxes", [x, a, b] if not staged:
-            return f"swapaxes({', '.join(spell(ctx, v) for v in (x, a, b))})"
-        case "transpose", [a, b] if staged:
-            return f"swapaxes({spell(ctx, a)}, {spell(ctx, b)})"
-        case "flatten", [x, first, last] if not staged:
-            return merged(ctx, x, first, last)
-        case "flatten", [first, last] if staged:
-            return merged(ctx, None, first, last)
         case "list" | "tuple", [x] if not staged:
             return spell(ctx, x)
         case _, [x, *rest] if name.endswith("_like") and (kind := type_of(ctx, x)):
@@ -78,6 +63,35 @@ def form(
         case "pad", [x, tree.ListOf(items, round=True), *_]:
             return padded(ctx, spell, x, items)
     return _with_norms(ctx, spell, name, args, staged)
+
+
+def _axes_moved(
+    ctx: Context,
+    spell: Spell,
+    name: str,
+    values: Sequence[tree.Expr],
+    staged: bool,
+) -> str | None:
+    """What puts axes elsewhere, or together."""
+    match name, values:
+        case "Reshape" | "Unflatten", [*_, tree.ListOf(items)] if staged and ctx.inputs:
+            sizes = [str(ctx.inputs[0].type.sizes[0]), *(spell(ctx, i) for i in items)]
+            return f"[{', '.join(sizes)}]" if "-1" not in sizes else None
+        case "Permute", [tree.ListOf(items)] if staged:
+            return f"transpose([{', '.join(['0', *(spell(ctx, i) for i in items)])}])"
+        case "transpose", [x] if not staged:
+            return f"swapaxes({spell(ctx, x)}, -1, -2)"
+        case "transpose", [] if staged:
+            return "swapaxes(-1, -2)"
+        case "transpose" | "swapaxes", [x, a, b] if not staged:
+            return f"swapaxes({', '.join(spell(ctx, v) for v in (x, a, b))})"
+        case "transpose", [a, b] if staged:
+            return f"swapaxes({spell(ctx, a)}, {spell(ctx, b)})"
+        case "flatten", [x, first, last] if not staged:
+            return merged(ctx, x, first, last)
+        case "flatten", [first, last] if staged:
+            return merged(ctx, None, first, last)
+    return None
 
 
 def _with_norms(
@@ -316,7 +330,7 @@ def keyless(ctx: Context, op: Op, plain: Sequence[tree.Arg]) -> Sequence[tree.Ar
 def draws(op: Op, args: Sequence[tree.Arg]) -> bool:
     """Whether a stream is still to be named."""
     rng = op.param("rng")
-    names = {tables.ARGUMENTS.get(a.name or "", a.name) for a in args}
+    names = {argument_names.ARGUMENTS.get(a.name or "", a.name) for a in args}
     return rng is not None and op.group != "layer" and "rng" not in names
 
 

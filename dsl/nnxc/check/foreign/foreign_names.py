@@ -11,7 +11,7 @@ from ...ops.training.adapters import ADAPTERS
 from ...shapes import DTYPES
 from ...syntax import tree
 from ..context import Context
-from . import tables
+from . import argument_names, tables
 
 
 def from_module(ctx: Context, node: object) -> str | None:
@@ -69,7 +69,7 @@ def foreign_sizes(
     if op.group != "layer":
         return 0
     takes = len([p for p in op.params if p.positional])
-    given = {tables.ARGUMENTS.get(a.name or "", a.name) for a in named}
+    given = {argument_names.ARGUMENTS.get(a.name or "", a.name) for a in named}
     if not takes:
         return len(plain)
     if op.name == "GroupNorm" or op.name not in tables.INPUT_SIZES:

@@ -9,7 +9,7 @@ from ...ops.base import Op
 from ...source import Span
 from ...syntax import tree
 from ..context import Context
-from . import tables
+from . import argument_names
 from .tree_parts import path_to
 
 
@@ -36,7 +36,9 @@ def advice(ctx: Context, op: Op, args: Sequence[tree.Arg], span: Span) -> Advice
     for arg in args:
         if arg.name is None:
             continue
-        own = arg.name if arg.name in names else tables.argument(arg.name, names)
+        own = (
+            arg.name if arg.name in names else argument_names.argument(arg.name, names)
+        )
         if own is not None:
             texts.append(f"{own}={arg.value.span.text}")
     text = f"{op.name}({', '.join(texts)})" if texts else op.name

@@ -16,7 +16,7 @@ from ...source import Span
 from ...syntax import tree
 from ..context import Context
 from ..values import Listed, Several, Static, number
-from . import foreign_calls, foreign_forms, tables
+from . import argument_names, foreign_calls, foreign_forms, tables
 from .foreign_arguments import by_name, by_position, listed, value
 from .foreign_names import (
     attended,
@@ -153,8 +153,8 @@ def _constructed(ctx: Context, func: tree.Call, args: Sequence[tree.Arg]) -> str
     made, named = spell(ctx, func), last_name(func.func)
     if joined := foreign_forms.combined(spell, ctx, named, args):
         return joined
-    if made == func.span.text and any(a.name in tables.UNNEEDED for a in args):
-        args = [a for a in args if a.name not in tables.UNNEEDED]
+    if made == func.span.text and any(a.name in argument_names.UNNEEDED for a in args):
+        args = [a for a in args if a.name not in argument_names.UNNEEDED]
         return f"{made}({', '.join(spell(ctx, a) for a in args)})" if args else None
     if made == func.span.text or not args:
         return None

@@ -23,33 +23,15 @@ def unknown_name(ctx: Context, node: tree.Name) -> None:
     else:
         kind = "name"
     unread = _unread(ctx, node.id)
-    later = ctx.later.get(node.id)
-    if later is not None:
+    if node.id in ctx.later:
         text = f"`{node.id}` is used before it has a value"
         ctx.meant(unread)
-        ctx.fail(
-            "N201", text, node.span, **(meant(node.span, unread) if unread else {})
-        )
+        advice = meant(node.span, unread) if unread else {}
+        ctx.fail("N201", text, node.span, **advice)
     close = unread or _alike(ctx, node.id)
     held = ctx.scope.get("model")
     if held and isinstance(held.value, ModelRef):
-        own = held.value.signature.definition.name.casefold() == node.id.casefold()
-        close = "model" if own else close
-        layers = placed_items(held.value.signature.definition.body)
-        if any(layer.name == node.id for layer, _ in layers):
-            text = f"there is no name `{node.id}`"
-            whole = write(node.span, f"model.{node.id}", "it is the model's")
-            ctx.fail("N200", text, node.span, **whole)
-        if close is None and node.id in _TARGETS:
-            fields = [n for n, one in ctx.scope.items() if one.what == "batch field"]
-            text = f"there is no name `{node.id}`"
-            help = (
-                f"the batch has `{'`, `'.join(fields)}`; add `{node.id}: int[B]` to it"
-            )
-            if fields:
-                ctx.fail("N200", text, node.span, help=help)
-        if node.id in SCORES and close is None:
-            _scores(ctx, node, held.value)
+        close = _in_train(ctx, node, held.value, close)
     if close is None:
         _out_of_place(ctx, node)
         pool += [*STATIC_FUNCTIONS, *ctx.later, *CONSTANTS.values()]
@@ -61,6 +43,26 @@ def unknown_name(ctx: Context, node: tree.Name) -> None:
         node.span,
         **(meant(node.span, unread) if unread else _meant(ctx, node, close)),
     )
+
+
+def _in_train(
+    ctx: Context, node: tree.Name, model: ModelRef, close: str | None
+) -> str | None:
+    """What was meant in a train, where names of the model and of the batch are looked for."""
+    definition, text = model.signature.definition, f"there is no name `{node.id}`"
+    own = definition.name.casefold() == node.id.casefold()
+    close = "model" if own else close
+    if any(layer.name == node.id for layer, _ in placed_items(definition.body)):
+        whole = write(node.span, f"model.{node.id}", "it is the model's")
+        ctx.fail("N200", text, node.span, **whole)
+    fields = [n for n, one in ctx.scope.items() if one.what == "batch field"]
+    if close is None and node.id in _TARGETS and fields:
+        batch = "`, `".join(fields)
+        help = f"the batch has `{batch}`; add `{node.id}: int[B]` to it"
+        ctx.fail("N200", text, node.span, help=help)
+    if node.id in SCORES and close is None:
+        _scores(ctx, node, model)
+    return close
 
 
 def _meant(ctx: Context, node: tree.Name, close: str | None) -> Advice:

@@ -13,7 +13,7 @@ from ...source import Span
 from ...syntax import tree
 from ..context import Context
 from ..expressions.operands import as_tensor
-from ..foreign import foreign_names, native, spelling, tables
+from ..foreign import argument_names, foreign_names, native, spelling
 from ..foreign.tree_parts import last_name
 from ..values import Bad, Fault
 from .settings import between, count, independent, positive_number, precision, train_op
@@ -129,7 +129,7 @@ def _bare_loss(ctx: Context, node: tree.Expr, parts: Parts) -> None:
     op = ctx.functions.get(foreign_names.known(ctx, name))
     takes = [i.name for i in op.inputs] if op else []
     given = [
-        a.name if a.name in takes else tables.argument(a.name or "", takes)
+        a.name if a.name in takes else argument_names.argument(a.name or "", takes)
         for a in args
     ]
     if op is None or op.group != "loss" or any(given):

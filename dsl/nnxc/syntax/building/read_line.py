@@ -10,7 +10,8 @@ from ..cursor import Cursor
 from ..line_parser import Failure, parse_line
 from ..lines import Line
 from ..mistakes.fault import Fault
-from ..mistakes.unexpected import explain, missing_colon
+from ..mistakes.odd_statements import missing_colon
+from ..mistakes.unexpected import explain
 from ..tokens import Token
 from .build_line import TooDeep
 from .tree_builder import TreeBuilder

@@ -13,7 +13,7 @@ from ..tokens import RESERVED
 from ..words import PYTHON, UNSUPPORTED
 from . import python_imports
 from .fault import line_span
-from .unexpected import python
+from .odd_words import python
 
 
 def begins(line: Line) -> bool:
