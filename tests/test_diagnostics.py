@@ -4,10 +4,9 @@ The cases stand in `mistakes/*.txt`, each below a line `== title`. A line `#   ^
 the spec; it says that N200 is reported at that column of the line above, and all are said. `#<N200`
 is said of the first column.
 
-In `newcomers.txt`, `habits.txt`, `libraries.txt`, `slips.txt`, `sections.txt`, `heads.txt`,
-`calls.txt` and `values.txt` the help is applied too: the spec compiles then, or has the mistakes
-of a line `# then N261`, others than the one that the help is about. A line `# by hand` says that no help can
-know what is to be written.
+In the files of `HELPED` the help is applied too: the spec compiles then, or has the mistakes of a
+line `# then N261`, others than the one that the help is about. A line `# by hand` says that no help
+can know what is to be written.
 """
 
 from __future__ import annotations
@@ -94,6 +93,8 @@ HELPED = [
         "sections",
         "heads",
         "calls",
+        "values",
+        "scopes",
     )
     for c in cases((Path(__file__).parent / f"mistakes/{name}.txt").read_text("utf-8"))
     if c.mistakes
@@ -139,7 +140,7 @@ HELP = {
     "    y = Linear(hidden)\n    return x": "apply it: `x -> y`",
     "    x += x -> Linear(3)\n    return x * hidden": "end the branch with `-> Linear(2)`",
     "    if x > 0:\n        x = -x\n    return x * hidden": "`where(condition, a, b)`",
-    "    x -> Linear(hidden)": "give it a name, or return it",
+    "    x -> Linear(hidden)": "write `return x -> Linear(hidden)`",
     "    for i in hidden:\n        x = -x\n    return x": "write `range(n)`",
 }
 

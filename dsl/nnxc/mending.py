@@ -39,6 +39,7 @@ def tried(
     away by the fixes of others only followed from them.
     """
     found = _without_self(_at_the_declaration(source, found))
+    found = _without_consequences(found)
     settings = {d.primary.span.text for d in found if d.code == "N514"}
     found = tuple(
         d for d in found if d.code != "N260" or d.primary.span.text not in settings
@@ -72,6 +73,28 @@ def _without_self(found: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:
         for d in found
         if d.message != "`self` is Python" or d.primary.span.end + 1 not in starts
     )
+
+
+def _without_consequences(found: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:
+    """What nothing uses, where another finding is that it was looked for elsewhere."""
+    sought = {d.primary.span.text for d in found if d.code in ("N200", "N201")}
+    named = {
+        d.fix.text.partition(" = ")[0]
+        for d in found
+        if d.code == "N241" and d.fix and " = " in d.fix.text
+    }
+    return tuple(
+        d
+        for d in found
+        if not (d.code == "N260" and d.primary.span.text in sought)
+        and not (d.code == "N261" and _quoted(d.message) in sought)
+        and not (d.code == "N235" and d.primary.span.text in named)
+    )
+
+
+def _quoted(message: str) -> str:
+    """The name in a message."""
+    return message.partition("`")[2].partition("`")[0]
 
 
 def _at_the_declaration(

@@ -219,6 +219,7 @@ class _Joiner:
         if state.tokens and not related:
             last = state.tokens[-1]
             end = last.start if last.kind == "COLON" else last.end
+            end = self.before_arrow(state, token) or end
             fix = Fix(Span(self.source, end, end), closing)
         self.fault(
             state,
@@ -229,6 +230,18 @@ class _Joiner:
             *related,
             fix=fix,
         )
+
+    def before_arrow(self, state: _Open, token: Token) -> int | None:
+        """Where `x -> Linear(16 -> relu` lacks its bracket: what is constructed takes no arrow."""
+        at = state.tokens.index(token)
+        made = state.tokens[at - 1] if at else token
+        if made.kind != "NAME" or not made.text[:1].isupper() or at < 2:
+            return None
+        if state.tokens[at - 2].kind != "ARROW":
+            return None
+        rest = state.tokens[at:]
+        arrow = next((i for i, t in enumerate(rest) if t.kind == "ARROW"), None)
+        return rest[arrow - 1].end if arrow else None
 
     def fault(
         self,

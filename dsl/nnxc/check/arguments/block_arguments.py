@@ -10,9 +10,11 @@ from ...ops.base import REQUIRED, Kind
 from ...ops.base import Param as OpParam
 from ...source import Span
 from ...syntax import tree
+from ...syntax.walk import nodes_in
 from ..context import Context
 from ..expressions.operands import static_or_name
 from ..foreign import native
+from ..foreign.tensor_parts import type_of
 from ..values import Converted, Fault, Param, Signature, Tensor
 from .binding import Written, convert_one, unknown_argument
 
@@ -29,6 +31,7 @@ def sort_out_block(
     position = 0
     for arg in args:
         if arg.name is None:
+            _no_input(ctx, signature, args, arg, span)
             if position >= len(order):
                 ctx.fail(
                     "N205",
@@ -49,10 +52,51 @@ def sort_out_block(
         else:
             written.unknown = True
             if not signature.lossy:  # else it may be an input that was lost
-                unknown_argument(ctx, name, arg, order + inputs)
+                hint = f"a stack is `{name}(...) * {arg.value.span.text}`"
+                stacked = hint if arg.name in _STACKED else None
+                unknown_argument(ctx, name, arg, order + inputs, stacked)
             continue
         written.spans[key] = arg.span
     return written
+
+
+_STACKED = ("n", "num_layers", "depth", "repeat", "repeats", "layers", "count")
+
+
+def _no_input(
+    ctx: Context,
+    signature: Signature,
+    args: tuple[tree.Arg, ...],
+    arg: tree.Arg,
+    span: Span,
+) -> None:
+    """`Mlp(16, x)`, `Encoder(x)`: inputs come by arrows, or by name."""
+    if type_of(ctx, arg.value) is None or not signature.params:
+        return
+    most = len([a for a in args if a.name is None]) > len(signature.params)
+    if most and arg is args[0] and not _is_stage(ctx, span):
+        return  # told of the last
+    name = signature.definition.name
+    inputs = [i.name for i in signature.definition.inputs]
+    tensors = [a for a in args if a.name is None and type_of(ctx, a.value)]
+    others = [a.span.text for a in args if a not in tensors]
+    given = [a.span.text for a in tensors]
+    if span.text.partition("(")[0] != name or len(given) > len(inputs):
+        return
+    piped = _is_stage(ctx, span)
+    names = inputs[1:] if piped else inputs[1 : len(given)]
+    named = given if piped else given[1:]
+    more = [f"{n}={g}" for n, g in zip(names, named, strict=False)]
+    made = f"{name}({', '.join([*others, *more])})" if others or more else name
+    text = made if piped else f"({given[0]} -> {made})"
+    message = f"`{arg.span.text}` is a tensor, and `{name}` takes parameters here"
+    why = "inputs have names here" if piped else "inputs come by arrows"
+    ctx.fail("N205", message, arg.span, **write(span, text, why))
+
+
+def _is_stage(ctx: Context, span: Span) -> bool:
+    pipes = nodes_in(ctx.statement, tree.Pipe)
+    return any(step.value.span == span for pipe in pipes for step in pipe.stages)
 
 
 def _too_many_of_block(

@@ -6,7 +6,7 @@ import re
 from typing import NoReturn, assert_never
 
 from ... import ir
-from ...diagnostics import Advice, Fix, meant, remove
+from ...diagnostics import Advice, Fix, meant, remove, write
 from ...shapes import Outputs
 from ...source import Span
 from ...syntax import tree
@@ -81,8 +81,19 @@ def _goes_nowhere(ctx: Context, value: tree.Expr) -> NoReturn:
     _compared(ctx, value)
     if isinstance(ctx.expr(value), Bad):
         raise Fault
-    help = "give it a name, or return it"
-    ctx.fail("N241", "this value goes nowhere", value.span, help=help)
+    ctx.fail("N241", "this value goes nowhere", value.span, **_named(ctx, value))
+
+
+def _named(ctx: Context, value: tree.Expr) -> Advice:
+    """A value that is read by the name of its layer is named; the last of all is returned."""
+    text, below = value.span.text, value.span.source.text[value.span.end : ctx.head.end]
+    layer = re.search(r" as ([a-z_]\w*)$", text)
+    if layer is not None and re.search(rf"\b{layer[1]}\b", below):
+        made = text[: layer.start()]
+        return write(value.span, f"{layer[1]} = {made}", "a value is named by `=`")
+    if not below.strip() and ctx.kind != "train":
+        return write(value.span, f"return {text}")
+    return {"help": "give it a name, or return it"}
 
 
 def abandon(ctx: Context, node: tree.Statement) -> None:
@@ -170,9 +181,10 @@ def _returned(ctx: Context, node: tree.Expr) -> Value:
 
 def _compared(ctx: Context, value: tree.Expr) -> None:
     """`y == x -> f` where a new name begins the line."""
-    sign = re.match(r"([a-z_]\w*) *(==)", value.span.text)
+    sign = re.match(r"([a-z_]\w*) *(==|<-)", value.span.text)
     if sign is not None and sign[1] not in ctx.scope:
         start = value.span.start + sign.start(2)
         at = Span(value.span.source, start, start + 2)
         ctx.bind(sign[1], BAD, value.span, "value")
-        ctx.fail("N241", "`==` compares", at, **meant(at, "="))
+        text = "`==` compares" if sign[2] == "==" else "`<-` is no operator here"
+        ctx.fail("N241", text, at, **meant(at, "="))

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from ... import ir
-from ...diagnostics import Label
+from ...diagnostics import Label, closest, meant
 from ...shapes import TensorType, is_float
 from ...syntax import tree
 from ..context import Context
 from ..obligations import must_hold
 from ..values import BAD, Bad, Binding, Fault, Tensor
+
+
+def _misspelt(ctx: Context, node: tree.Carry) -> bool:
+    """Whether a step gives a value to a name that is all but the carry's, and nobody reads it."""
+    found = [b for b in ctx.bindings if b.what == "value" and not b.used]
+    near = closest(node.name, [b.name for b in found], 0.75)
+    if near is None:
+        return False
+    one = next(b for b in found if b.name == near)
+    one.use()
+    text = f"the value of `{near}` is not used"
+    ctx.error("N260", text, one.span, **meant(one.span, node.name))
+    return True
 
 
 def left_behind(
@@ -19,7 +32,7 @@ def left_behind(
     last.use()
     if last is begin:
         value = BAD
-        if node.name not in ctx.forbidden:
+        if node.name not in ctx.forbidden and not _misspelt(ctx, node):
             ctx.error(
                 "N267",
                 f"`{node.name}` is carried, and no step changes it",

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ... import ir
-from ...diagnostics import Label, Sink
+from ...diagnostics import Advice, Label, Sink, write
 from ...dims import Dim, symbol
 from ...ir.fold_static import static_dims
 from ...ops.base import Kind
@@ -63,13 +63,18 @@ def for_statement(ctx: Context, node: tree.For) -> None:
     if iterable.flavor == "unknown" and iterable.param is not None:
         demand(ctx, iterable.param, Kind.LIST, node.iterable.span)
     elif iterable.flavor not in ("list", "window"):
-        ctx.fail(
-            "N220",
-            "a loop runs over a list or a range",
-            node.iterable.span,
-            f"this is {describe(iterable)}",
-            help="write `range(n)`" if iterable.flavor in ("int", "unknown") else None,
-        )
+        advised: Advice = {}
+        if iterable.flavor in ("int", "unknown"):
+            advised = {"help": "write `range(n)`"}
+        if isinstance(node.iterable, tree.Number):
+            advised = write(node.iterable.span, f"range({node.iterable.span.text})")
+        if isinstance(node.iterable, tree.Name) and node.iterable.id in ctx.axes:
+            axis = node.iterable.id
+            help = f"a scan steps along an axis: `scan xt in x over {axis} with ...`"
+            advised = {"help": help}
+        text = "a loop runs over a list or a range"
+        label = f"this is {describe(iterable)}"
+        ctx.fail("N220", text, node.iterable.span, label, **advised)
     what = "the number of iterations"
     advice = as_scan(ctx, node)
     build_from_static(ctx, iterable.node, node.iterable.span, what, advice)
@@ -211,7 +216,10 @@ def _elements(
     if element.flavor == "list" and not element.items:
         return (element.element or unknown,) * count
     values = f"{len(flat)} values" if len(flat) > 1 else "one value"
-    ctx.fail("N234", f"{count} names for {values}", loop.node.iterable.span)
+    span, advice = loop.node.iterable.span, Advice()
+    if count == 2 and len(flat) < 2 and "(" not in span.text:
+        advice = write(span, f"enumerate({span.text})")
+    ctx.fail("N234", f"{count} names for {values}", span, **advice)
 
 
 def _generalise(ctx: Context, loop: Loop, end: Mapping[str, Binding]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ... import ir
-from ...diagnostics import Label
+from ...diagnostics import Label, meant
 from ...ops.base import Kind
 from ...syntax import tree
 from ...syntax.walk import nodes_in
@@ -12,6 +12,7 @@ from ..arguments.activation_values import activation
 from ..context import Context
 from ..expressions import statics
 from ..expressions.static_calls import CONSTANTS
+from ..foreign import tables
 from ..values import OpRef, Param, Static, Tensor
 from .declarations import check_name
 
@@ -88,7 +89,10 @@ def _known_activation(ctx: Context, node: tree.Name) -> None:
         return
     known = [name for name, op in ctx.functions.items() if is_activation(op)]
     text = f"there is no name `{node.id}`"
-    ctx.fail("N200", text, node.span, **ctx.suggest(node.id, known, node.span))
+    constant = tables.CONSTANTS.get(node.id.casefold())
+    near = ctx.suggest(node.id, known, node.span)
+    advice = meant(node.span, constant) if constant else near
+    ctx.fail("N200", text, node.span, **advice)
 
 
 def _default_value(ctx: Context, node: tree.Expr) -> Static:

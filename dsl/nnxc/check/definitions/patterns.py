@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from ...diagnostics import did_you_mean
+from ...diagnostics import did_you_mean, meant
 from ...ops import MODEL_OPS
 from ...record import Record, names_of, replace
 from ...source import Span
 from ...syntax import tree
 from ...syntax.walk import names_in, nodes_in
+from ..foreign import tables
 from ..uses import Files, Known
 
 _ARITHMETIC = ("+", "-", "*", "/", "**")
@@ -230,6 +231,8 @@ class Patterns:
                 known = [*visible, *(n for n in MODEL_OPS if n[:1].isupper())]
                 text = f"there is no layer or block `{name.id}`"
                 advice = did_you_mean(name.span, name.id, known)
+                if constant := tables.CONSTANTS.get(name.id.casefold()):
+                    advice = meant(name.span, constant)
                 self.files.sink.error("N200", text, name.span, **advice)
         return fine
 

@@ -327,6 +327,12 @@ def _begin(layer: LayerInfo, inputs: Mapping[str, Tensor], span: Span) -> Advice
         names = ", ".join(
             name for name, optional, _ in _inputs(layer, None) if not optional
         )
+        if not layer.named and "(" in span.text:
+            lacks = [n for n, optional, _ in _inputs(layer, None)[1:] if not optional]
+            inside = ", ".join(f"{name}=..." for name in lacks)
+            before = span.text.removesuffix(")")
+            gap = "" if before.endswith("(") else ", "
+            return {"help": f"give it by name: `{before}{gap}{inside})`"}
         return {"help": f"give it all that it takes: `{layer.name}({names})`"}
     zeros = f"zeros([{first.type.sizes[0]}, {size[1]}])"
     states = ", ".join(f"{name}={zeros}" for name, _, _ in _inputs(layer, None)[1:])

@@ -149,6 +149,10 @@ def _one_of(ctx: Context, value: Several, node: tree.Expr) -> Advice:
     """How one of several values is taken: those with names by its name."""
     if isinstance(value.types, Outputs):
         name = "logits" if "logits" in value.types.names else value.types.names[0]
+        flows = next(iter(nodes_in(ctx.statement, tree.Pipe)), None)
+        if flows and not ctx.statement.span.contains(node.span):
+            text = f"{flows.source.span.text}.{name}"
+            return write(flows.source.span, text, "take one by its name")
         if isinstance(node, (tree.Name, tree.Call)):
             return write(node.span, f"{node.span.text}.{name}", "take one by its name")
     if isinstance(node, tree.Name) or not isinstance(value.expr, ir.TupleOf):

@@ -12,7 +12,7 @@ from ...dims import Dim, DimError, const, symbol
 from ...dims_compare import Comparison
 from ...ops.base import Kind
 from ...record import Record, replace
-from ...shapes import Axis, TensorType, is_float, is_int
+from ...shapes import Axis, Outputs, TensorType, is_float, is_int
 from ...source import Span
 from ...syntax import tree
 from ..arguments.flavors import describe
@@ -49,10 +49,15 @@ def _one_of(ctx: Context, value: Several, node: tree.Index) -> Value:
     """`maps[0]` of several values, whose kinds are known one by one."""
     if len(node.items) == 1 and not isinstance(node.items[0], tree.Slice | tree.Dots):
         at = static(ctx, node.items[0], "an index")
-        if at.known and isinstance(at.value, int):
+        named = at.flavor == "text" and isinstance(value.types, Outputs)
+        if at.known and not named and isinstance(at.value, int):
             return _at(ctx, value, at.value, node.span)
-    help = "name them: `a, b = ...`"
-    ctx.fail("N234", "one of several values is taken by a number", node.span, help=help)
+    advice: Advice = {"help": "name them: `a, b = ...`"}
+    match node.items:
+        case (tree.String(name),) if isinstance(value.types, Outputs):
+            advice = write(node.span, f"{node.value.span.text}.{name}")
+    text = "one of several values is taken by a number"
+    ctx.fail("N234", text, node.span, **advice)
 
 
 def _at(ctx: Context, value: Several, index: int, span: Span) -> Value:

@@ -37,6 +37,13 @@ DTYPES: Final = {
     "uint8": "u8",
 }
 
+CONSTANTS: Final = {
+    **dict.fromkeys(("null", "nil", "none", "undefined", "nullptr"), "none"),
+    **dict.fromkeys(("true", "yes"), "true"),
+    **dict.fromkeys(("false", "no"), "false"),
+}
+"""Constants of others, however their letters are written."""
+
 ARRAYS: Final = frozenset(("Tensor", "FloatTensor", "Array", "ndarray", "tensor"))
 DTYPES.update({"LongTensor": "int", "IntTensor": "int", "BoolTensor": "bool"})
 

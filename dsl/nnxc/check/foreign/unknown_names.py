@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ...diagnostics import Advice, closest, meant, write
 from ...ir.fold_statements import placed_items
 from ...ir.static_functions import STATIC_FUNCTIONS
@@ -29,9 +31,15 @@ def unknown_name(ctx: Context, node: tree.Name) -> None:
         advice = meant(node.span, unread) if unread else {}
         ctx.fail("N201", text, node.span, **advice)
     close = unread or _alike(ctx, node.id)
+    if close is None and ctx.kind != "train" and _is_of_another(node):
+        text = f"there is no name `{node.id}`"
+        call = f"{ctx.name}(..., {node.id})"
+        help = f"a block has parameters of its own: pass it, `{call}`"
+        ctx.fail("N200", text, node.span, help=help)
     held = ctx.scope.get("model")
     if held and isinstance(held.value, ModelRef):
         close = _in_train(ctx, node, held.value, close)
+    close = close or tables.CONSTANTS.get(node.id.casefold())
     if close is None:
         _out_of_place(ctx, node)
         pool += [*STATIC_FUNCTIONS, *ctx.later, *CONSTANTS.values()]
@@ -43,6 +51,12 @@ def unknown_name(ctx: Context, node: tree.Name) -> None:
         node.span,
         **(meant(node.span, unread) if unread else _meant(ctx, node, close)),
     )
+
+
+def _is_of_another(node: tree.Name) -> bool:
+    """Whether another definition of the file has a parameter of that name."""
+    head = rf"(?m)^(?:block|model)\b[^\n#]*[(,] *{re.escape(node.id)} *[=,)]"
+    return re.search(head, node.span.source.text) is not None
 
 
 def _in_train(

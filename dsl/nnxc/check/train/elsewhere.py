@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from ...diagnostics import remove, write
+from ...diagnostics import closest, meant, remove, write
 from ...syntax import tree
 from ..context import Context
+from .train_parts import SETTINGS, Goal
 
 # Settings as others call them, and what they set around a step.
 SETTINGS_OF_OTHERS: Final = {
@@ -52,7 +53,7 @@ _ARGUMENTS: Final = {
 """What an optimizer takes, as others have it beside one."""
 
 
-def elsewhere(ctx: Context, node: tree.Assign) -> None:
+def elsewhere(ctx: Context, node: tree.Assign, goal: Goal) -> None:
     """Report a line that is about something else than the loss and its step."""
     if len(node.targets) > 1 or _is_read(node):
         return
@@ -67,6 +68,10 @@ def elsewhere(ctx: Context, node: tree.Assign) -> None:
         ctx.fail("N502", text, span, help=help)
     if name in ("mixed_precision", "fp16", "bf16", "amp", "autocast", "half"):
         ctx.fail("N502", text, span, **write(node.span, "precision = bf16"))
+    near = closest(name, SETTINGS, 0.8)
+    if near is not None and name not in SETTINGS:
+        goal.seen.setdefault(near, span)
+        ctx.fail("N502", text, span, **meant(span, near))
     match name, node.value:
         case "metric" | "metrics", tree.Call(tree.Name(called)):
             line = f"metric {called} = {node.value.span.text}"

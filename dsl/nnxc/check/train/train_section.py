@@ -227,7 +227,7 @@ def _statement(
             assign_setting(ctx, targets[0].id, node, parts)
         case tree.Assign():
             _bare_setting(ctx, node)
-            elsewhere(ctx, node)
+            elsewhere(ctx, node, parts.goal)
             suspect_setting(ctx, node, parts.goal)
             statement(ctx, node)
         case (

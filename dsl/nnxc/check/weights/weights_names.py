@@ -200,7 +200,7 @@ def _check_part(
             )
         if part not in known:
             owner = f"`{whole}`" if whole else f"`{ctx.name}`"
-            names = [k for k in known if isinstance(k, str)]
+            names = sorted(k for k in known if isinstance(k, str))
             has = "it has " + ", ".join(f"`{n}`" for n in names[:8])
             suggestion = ctx.suggest(part, names, span, has if names else "")
             suggestion = _without_equals(part, span) or suggestion

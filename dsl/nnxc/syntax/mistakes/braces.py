@@ -17,6 +17,8 @@ def dictionary(source: Source, start: int) -> Advice | None:
     stop = text.find("\n", start)
     stop = stop if stop >= 0 else len(text)
     before = text[begin:start].strip()
+    if found_body := body(source, start):
+        return found_body
     found = _PAIRS.match(text, begin + len(text[begin:start]) - len("return "))
     if before == "return" and found:
         pairs = re.sub(r"[\"'](\w+)[\"'] *: *", r"\1=", found["pairs"])
@@ -27,6 +29,48 @@ def dictionary(source: Source, start: int) -> Advice | None:
     if re.fullmatch(r"\w+ *=", before) and not before.startswith("config"):
         return {"help": "there are no tables of keys: each value has a name of its own"}
     return None
+
+
+_COUNTED = re.compile(
+    r"for *\(? *(?:let |int |var )?(?P<name>\w+) *= *0 *; *(?P=name) *< *(?P<end>\w+) *; *[^)\n]*?\)? *[:{]?"
+)
+
+
+def counted(source: Source, start: int) -> Advice | None:
+    """`for (i = 0; i < 3; i++):`."""
+    text = source.text
+    begin = text.rfind("\n", 0, start) + 1
+    stop = text.find("\n", start)
+    line = text[begin : stop if stop >= 0 else len(text)]
+    row = line.strip()
+    if not re.match(r"for\b", row):
+        return None
+    found = _COUNTED.fullmatch(row)
+    if found is None:
+        return {"help": "write `for i in range(n):`"}
+    at = begin + len(line) - len(line.lstrip())
+    place = Span(source, at, at + len(row))
+    return write(place, f"for {found['name']} in range({found['end']}):")
+
+
+def body(source: Source, start: int) -> Advice | None:
+    """`model Net(d = 8) {`: its body ends where its lines do."""
+    text = source.text
+    begin = text.rfind("\n", 0, start) + 1
+    if not re.match(
+        r" *(model|block|train|weights|if|for|else|elif)\b", text[begin:start]
+    ):
+        return None
+    if text[start + 1 : start + 2] not in ("\n", ""):
+        return None
+    help = "a body is what is indented: end the line with `:`"
+    if text.count("{") != 1 or text.count("}") != 1 or text.find("}") < start:
+        return {"help": help}
+    head = text[:start].rstrip()
+    close = text.find("}")
+    inside = text[start + 1 : close].rstrip()
+    place = Span(source, len(head), close + 1)
+    return {"help": help, "fix": Fix(place, f":{inside}")}
 
 
 def fallback(source: Source, start: int) -> Advice | None:

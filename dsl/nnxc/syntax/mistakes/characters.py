@@ -95,7 +95,11 @@ def unknown(source: Source, row: Row, start: int) -> Diagnostic:
     shown = f"`{char}`" if char.isprintable() else f"U+{ord(char):04X}"
     help, right = _meant(source, row, char)
     fix = _line_end(source, row, start) if right is None else _plain(source, start)
-    begins = {"{": braces.dictionary, "?": braces.fallback}.get(char)
+    begins = {
+        "{": braces.dictionary,
+        "?": braces.fallback,
+        ";": braces.counted,
+    }.get(char)
     if begins and (found := begins(source, start)):
         help, fix = found.get("help"), found.get("fix")
     label = Label(Span(source, start, start + 1))

@@ -56,6 +56,21 @@ def word_of_a_scan(fault: Fault, word: str) -> Advice | None:
     return None
 
 
+def other_brackets(fault: Fault) -> Diagnostic | None:
+    """`block Mlp<h>:`, `model Net[d = 8]:`."""
+    closing = {"LSQB": "RSQB", "LT": "GT"}.get(fault.kind)
+    heads = fault.first.kind in ("MODEL", "BLOCK")
+    if not heads or closing is None or fault.failure.index != 2:
+        return None
+    tokens = fault.line.tokens
+    close = next((t for t in reversed(tokens) if t.kind == closing), None)
+    if close is None:
+        return None
+    place = fault.span(fault.token).to(fault.span(close))
+    advice = write(place, f"({place.text[1:-1]})")
+    return fault.report("N120", f"unexpected `{fault.token.text}`", advice)
+
+
 def nameless_config(fault: Fault) -> Diagnostic | None:
     """`config Net(d=16)`, `config big Net(d=16)`."""
     if fault.first.kind != "CONFIG" or not fault.accepts("ASSIGN"):

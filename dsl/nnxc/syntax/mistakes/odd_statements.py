@@ -36,6 +36,27 @@ def counted(fault: Fault) -> Diagnostic | None:
     return fault.report("N120", "unexpected `=`", advice)
 
 
+_RANGES = (
+    (r"for \w+ in (range (\w+)):", "range({0})"),
+    (r"for \w+ in ((\w+)\.\.(\w+)):", "range({0}, {1})"),
+    (r"for \w+ in ((\w+) to (\w+)):", "range({0}, {1})"),
+)
+
+
+def range_of_others(fault: Fault) -> Diagnostic | None:
+    """`for i in range 3:`, `for i in 0..3:`."""
+    if fault.first.kind != "FOR":
+        return None
+    line = fault.rest(fault.first)
+    for form, made in _RANGES:
+        if found := re.fullmatch(form, line.text):
+            start, end = (line.start + at for at in found.span(1))
+            text = made.format(*found.groups()[1:])
+            advice = write(Span(fault.source, start, end), text)
+            return fault.report("N120", f"unexpected `{fault.token.text}`", advice)
+    return None
+
+
 def body_on_the_line(fault: Fault) -> Diagnostic | None:
     head = fault.first.text in HEADS and fault.comes_after("COLON")
     if not head or not fault.accepts(END):

@@ -127,6 +127,7 @@ _SYNONYMS = {
     **dict.fromkeys(("parameter", "weight"), "param"),
     **dict.fromkeys(("buffer", "variable"), "state"),
     **dict.fromkeys(("sample", "decode"), "generate"),
+    **dict.fromkeys(("elseif", "elsif", "elsf", "elif_"), "elif"),
 }
 
 
