@@ -18,6 +18,7 @@ from ..arguments.binding import Written, sort_out
 from ..arguments.block_arguments import sort_out_block
 from ..arguments.blocks import apply_block
 from ..arguments.inputs import check_arguments, tensor_input, wrap
+from ..arguments.side_by_side import one_by_one
 from ..context import Context
 from ..control import lists
 from ..control.targets import keeps_state, with_article
@@ -225,7 +226,7 @@ def apply(
         given[names[0]] = piped
     free = [n for n in names if n not in given]
     for arg in args:
-        _one_by_one(ctx, arg, len(free))
+        one_by_one(ctx, arg, len(free))
         key = arg.name or (free[0] if free else None)
         if key is None or key not in names:
             _refuse_argument(ctx, layer, arg, names)
@@ -237,19 +238,6 @@ def apply(
     for name, nodes in layer.pending.inputs.items() if layer.bound_at is None else ():
         given.setdefault(name, nodes[0])
     return _applied(ctx, layer, method, given, span)
-
-
-def _one_by_one(ctx: Context, arg: tree.Arg, free: int) -> None:
-    """`cell(x, (h, c))`: inputs stand side by side."""
-    value = arg.value
-    if not isinstance(value, tree.ListOf) or arg.name or len(value.items) < 2:
-        return
-    if len(value.items) <= free:
-        inside = ", ".join(item.span.text for item in value.items)
-        code, text = "N234", "each input stands by itself"
-        if value.round:
-            code, text = "N122", "a tuple is Python"
-        ctx.fail(code, text, arg.span, **write(arg.span, inside))
 
 
 def _refuse_argument(
