@@ -19,7 +19,8 @@ from . import list_types, lists
 from .assignments import assign
 from .branches import if_statement
 from .for_loops import for_statement
-from .scan_statements import collect, refuse_declaration, scan_statement
+from .scan_collects import collect
+from .scan_statements import refuse_declaration, scan_statement
 
 
 def statements(ctx: Context, body: tuple[tree.Statement, ...]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 
 from ... import ir
 from ...diagnostics import Label
@@ -28,28 +27,11 @@ from ..values import BAD, Bad, Binding, Fault, LayerInfo, Obligation, Tensor
 from .carries import left_behind
 from .kept import contained
 from .lists import changed
+from .scan_collects import Along, Inside, bind_collected, collects_in, stacked
 from .targets import bindable, with_article
 
 _OVER = OpParam("over", Kind.AXIS)
 _AT_CALL = (ir.Assign, ir.UpdateState, ir.For, ir.If, ir.Scan)
-
-
-class Along(Record):
-    """What a scan goes along: its number of steps, and for what it collects the axis: counted
-    from the end where the rank of the first input is open."""
-
-    axis: Axis
-    position: int = 0
-
-
-@dataclass(slots=True, eq=False)
-class Inside:
-    """The scan whose body is being checked."""
-
-    span: Span
-    depth: int
-    taken: Mapping[str, Span]
-    locals: dict[str, Tensor] = field(default_factory=dict)  # by collected name
 
 
 class Head(Record):
@@ -79,14 +61,14 @@ def scan_statement(ctx: Context, node: tree.Scan) -> None:
             ctx.partial[name] = last.span
     body, before = _divided(ctx, stmts)
     ctx.body += before
-    collects = _collected(ctx, head, inside)
+    collects = stacked(ctx, head.along, inside)
     for carry in node.carries:
         first = head.carries[carry.name].type
         left_behind(ctx, carry, begin[carry.name], end[carry.name], first)
     for name in lost:
         end[name].use()
         ctx.bind(name, BAD, end[name].span, "value")
-    _bind_collected(ctx, node, collects)
+    bind_collected(ctx, node, collects)
     ctx.body.append(
         ir.Scan(
             head.steps,
@@ -304,48 +286,10 @@ def _assigned(body: tuple[tree.Statement, ...]) -> Iterator[tree.Name]:
                 yield from targets
             case tree.Scan(carries=carries, body=inner):
                 yield from (tree.Name(c.name, c.name_span) for c in carries)
-                yield from _collects(inner)
+                yield from collects_in(inner)
             case _:
                 for inner in bodies(node):
                     yield from _assigned(inner)
-
-
-def _collects(body: tuple[tree.Statement, ...]) -> Iterator[tree.Name]:
-    for node in body:
-        match node:
-            case tree.Collect(name, name_span=span):
-                yield tree.Name(name, span)
-            case tree.For() | tree.If():
-                for inner in bodies(node):
-                    yield from _collects(inner)
-
-
-def collect(ctx: Context, node: tree.Collect) -> None:
-    """`collect name = value`."""
-    scan: Inside | None = ctx.scan
-    if scan is None or ctx.conditional != scan.depth:
-        ctx.fail(
-            "N263",
-            "`collect` stands in the body of a `scan`",
-            node.span,
-            "" if scan is None else "not inside `if` or `for`",
-            help=None if scan is None else "choose the value first, then collect it",
-        )
-    name = tree.Name(node.name, node.name_span)
-    check_name(ctx, name.id, name.span)
-    bindable(ctx, name)
-    seen = {**scan.taken, **{n: made.expr.span for n, made in scan.locals.items()}}
-    if name.id in seen:
-        ctx.fail(
-            "N202",
-            f"`{name.id}` already names a value of this scan",
-            name.span,
-            related=(Label(seen[name.id], "here"),),
-        )
-    value = tensor(ctx, node.value, "what is collected")
-    local = ir.Var(ctx.unused_name(name.id), value.type, name.span)
-    scan.locals[name.id] = Tensor(local)
-    ctx.body.append(ir.Assign((local.name,), value.expr, node.span))
 
 
 def refuse_declaration(ctx: Context, node: tree.Declare | tree.Rngs) -> None:
@@ -353,41 +297,3 @@ def refuse_declaration(ctx: Context, node: tree.Declare | tree.Rngs) -> None:
     word = node.keyword if isinstance(node, tree.Declare) else "rngs"
     help = f"move it above the scan, whose steps share {'it' if word != 'rngs' else 'them'}"
     ctx.fail("N266", f"`{word}` cannot stand in a scan", node.span, help=help)
-
-
-# --------------------------------------------------------------- what is left
-
-
-def _collected(ctx: Context, head: Head, inside: Inside) -> dict[str, ir.Collected]:
-    """The collected values stacked: where the axis is in the first input, or last where they
-    have fewer axes."""
-    found: dict[str, ir.Collected] = {}
-    axis, position = head.along.axis, head.along.position
-    for name, local in inside.locals.items():
-        value, span = local.type, local.expr.span
-        rank = value.rank + 1
-        if value.lead and position >= 0:
-            ctx.error(
-                "N314",
-                f"`{name}` has leading axes",
-                span,
-                f"this is {value}",
-                help="collect what has a fixed number of axes",
-            )
-            continue
-        assert isinstance(local.expr, ir.Var)
-        at = max(position + rank, 0) if position < 0 else min(position, rank - 1)
-        stacked = value.with_axes((*value.axes[:at], axis, *value.axes[at:]))
-        place = at - rank if value.lead else at
-        found[name] = ir.Collected(name, local.expr.name, stacked, place)
-    return found
-
-
-def _bind_collected(
-    ctx: Context, node: tree.Scan, collects: Mapping[str, ir.Collected]
-) -> None:
-    for name in {n.id: n for n in _collects(node.body)}.values():
-        made = collects.get(name.id)
-        value = Tensor(ir.Var(name.id, made.type, name.span)) if made else BAD
-        if made or name.id not in ctx.scope:
-            ctx.bind(name.id, value, name.span, "value")

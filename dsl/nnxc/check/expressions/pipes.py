@@ -32,8 +32,9 @@ from ..values import (
     Value,
 )
 from . import layouts
+from .applying import apply, call_model
 from .functions import function, invoke
-from .invoke import FUNCTIONS, apply, bind_layer, call_model, call_value, declare
+from .invoke import FUNCTIONS, bind_layer, call_value, declare
 from .operands import as_tensor, believed, static
 
 
