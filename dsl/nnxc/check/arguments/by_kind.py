@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ... import ir
 from ...ops.base import Kind
 from ...ops.base import Param as OpParam
 from ...shapes import TensorType
@@ -47,17 +46,12 @@ def _written_out(ctx: Context, param: OpParam, value: Static, span: Span) -> Non
     counted = param.kind is Kind.WINDOW and value.flavor != "text"
     if known or counted:
         return
-    chosen = isinstance(value.node, ir.StaticIf)
     ctx.fail(
         "N223",
         f"`{param.name}` decides the shape, so it must be written out here",
         span,
         "" if value.param is None else f"`{value.param.name}` is a parameter",
-        help=(
-            "choose between two calls: `(x -> f(...)) if c else (x -> g(...))`"
-            if chosen
-            else None
-        ),
+        help="or choose between two calls: `(x -> f(...)) if c else (x -> g(...))`",
     )
 
 
@@ -70,6 +64,8 @@ def _settle(ctx: Context, param: OpParam, value: Static, span: Span) -> Static:
         demand(ctx, inner, Kind.SIZE if param.kind is Kind.SIZES else Kind.INT, span)
     elif param.kind is Kind.WINDOW and inner.number and inner.kind is None:
         demand(ctx, inner, Kind.INT, span)
+    elif param.choices and inner.kind is Kind.TEXT:
+        pass  # one of the texts that may stand for other values
     elif param.kind in FLAVORS:
         demand(ctx, inner, param.kind, span)
     elif param.kind is Kind.SCHEDULE:

@@ -57,6 +57,8 @@ def _sizes(
         return ir.StaticList(tuple(s for s, _ in parts)), tuple(d for _, d in parts)
     if isinstance(value, Static) and value.value == () and p.kind is Kind.INTS:
         return ir.StaticList(()), ()
+    if isinstance(value, Static) and value.flavor == "list":
+        wrong(ctx, p, node, value)
     static, dim = _size(ctx, single, node, value, None)
     return static, (dim,)
 
@@ -136,7 +138,8 @@ def _window(
     if not isinstance(value, Static):
         wrong(ctx, p, node, value)
     if p.choices and value.flavor == "text":
-        return _text(ctx, p, node, value, None)
+        _, text = _text(ctx, p, node, value, None)
+        return ir.Literal(text), text
     if value.flavor == "window" and value.param is not None and p.bounds:
         value.param.bounds = _both(p.bounds, value.param.bounds or p.bounds)
     if value.flavor == "window" and value.known:
@@ -148,7 +151,7 @@ def _window(
         return ref, window_sizes(ref.name, value.element.value)
     if value.flavor == "window" and value.param is not None:
         return value.node, OpenWindow(value.param)
-    if value.flavor == "list":
+    if value.flavor == "list" and value.items:
         return _sizes(ctx, replace(p, kind=Kind.INTS), node, value, None)
     number = value.flavor == "float" and value.param is not None
     if value.flavor not in ("int", "unknown") and not number:

@@ -56,7 +56,22 @@ def _contradiction(ctx: Context, param: Param, kind: Kind, span: Span) -> None:
         f"`{param.name}` cannot be both {have} and {want}",
         span,
         related=(Label(place, f"here it is {have}"),),
+        help=_as_window(param) if kind is Kind.WINDOW else None,
     )
+
+
+def _as_window(param: Param) -> str | None:
+    """How the list that a parameter is by default is written as a window."""
+    match param.default:
+        case ir.StaticList(items):
+            sizes = [i.value for i in items if isinstance(i, ir.Literal)]
+            if sizes and len(sizes) == len(items) and all(map(_is_size, sizes)):
+                return f"a window is `{'x'.join(map(str, sizes))}`"
+    return None
+
+
+def _is_size(value: object) -> bool:
+    return type(value) is int and value >= 1
 
 
 def seen(value: Static) -> tuple[Label, ...]:

@@ -133,6 +133,8 @@ class _Guards(Needs):
 
     def let(self, name: str, value: ir.Static) -> None:
         self.bounds.let(name, value)
+        if isinstance(value, ir.StaticIndex):
+            self.element(name, value.value, value)
         self.locals.add(name)
         if self.is_optional(value):
             self.absent.add(name)
@@ -234,11 +236,15 @@ class _Guards(Needs):
         self.bounds.least |= dict.fromkeys(kept, 1.0)
         return dict.fromkeys(kept, 1.0)
 
-    def element(self, name: str, values: ir.Static) -> None:
+    def element(
+        self, name: str, values: ir.Static, value: ir.Static | None = None
+    ) -> None:
+        """What is known of a name of an element of a list, `value` where it is not there yet."""
         items = windows.items_of(values, self.definition)
         if items and all(map(self.bounds.is_window, items)):
             if not isinstance(values, ir.StaticList):
-                self.need(*windows.like(name, items[0]), self.definition.span)
+                condition = windows.like(value or ir.Ref(name), name, items[0])
+                self.need(*condition, self.definition.span)
             self.bounds.window(name, items)
         elif self.elements.get(name) in self.bounds.sized:
             self.bounds.least[name] = 1.0

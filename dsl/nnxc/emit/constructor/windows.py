@@ -17,7 +17,9 @@ def own_names(definition: ir.Definition) -> frozenset[str]:
 def own(param: ir.Parameter) -> tuple[ir.Static, str]:
     """The condition that a parameter is a window such as is needed, and what is told else."""
     assert param.window is not None
-    condition, text = _window(param.name, param.window, least(param))
+    condition, text = _window(
+        ir.Ref(param.name), param.name, param.window, least(param)
+    )
     if param.optional:
         absent = ir.StaticBinary("==", ir.Ref(param.name), ir.Literal(None))
         condition = ir.StaticBinary("or", absent, condition)
@@ -30,10 +32,10 @@ def least(param: ir.Parameter) -> float | None:
     return param.bounds[0] if param.bounds and not asked else None
 
 
-def like(name: str, other: ir.Static) -> tuple[ir.Static, str]:
-    """The condition that a window is over as many axes as another, a literal."""
+def like(window: ir.Static, name: str, other: ir.Static) -> tuple[ir.Static, str]:
+    """The condition that a window, called so, is over as many axes as another, a literal."""
     assert isinstance(other, ir.Literal)
-    return _window(name, len(other.value), 1)
+    return _window(window, name, len(other.value), 1)
 
 
 def items_of(values: ir.Static, definition: ir.Definition) -> tuple[ir.Static, ...]:
@@ -44,13 +46,14 @@ def items_of(values: ir.Static, definition: ir.Definition) -> tuple[ir.Static, .
     return values.items if isinstance(values, ir.StaticList) else ()
 
 
-def _window(name: str, axes: int, low: float | None) -> tuple[ir.Static, str]:
-    ref = ir.Ref(name)
-    counted = ir.StaticCall("len", (ref,))
+def _window(
+    window: ir.Static, name: str, axes: int, low: float | None
+) -> tuple[ir.Static, str]:
+    counted = ir.StaticCall("len", (window,))
     condition: ir.Static = ir.StaticBinary("==", counted, ir.Literal(axes))
     text = f"{name} must have {axes} values"
     if low is None:
         return condition, text
-    smallest = ir.StaticCall("min", (ref,))
+    smallest = ir.StaticCall("min", (window,))
     kept = rates.within(smallest, smallest, (low, math.inf))
     return ir.StaticBinary("and", condition, kept), f"{text} of at least {low}"
