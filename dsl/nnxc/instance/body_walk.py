@@ -140,8 +140,8 @@ class Body(Scope):
                 self.run(then if self.decide(condition, span) else orelse)
             case ir.Require():
                 self.require(statement)
-            case ir.Return(values, span):
-                self.finish(values, span)
+            case ir.Return(values):
+                self.finish(values)
             case _:
                 assert_never(statement)
 
@@ -150,7 +150,7 @@ class Body(Scope):
         assert isinstance(value.type, TensorType)
         self.lists[name].append(self.tensor(value.type, value.span))
 
-    def finish(self, values: tuple[ir.Expr, ...], span: Span) -> None:
+    def finish(self, values: tuple[ir.Expr, ...]) -> None:
         for value in values:
             self.evaluate(value)
         types = tuple(self.type_of(v) for v in values)

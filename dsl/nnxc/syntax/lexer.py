@@ -202,7 +202,7 @@ class _Scanner:
                 fix = (
                     Fix(span, right)
                     if right
-                    else updated(self.source, self.row, text, start, end)
+                    else updated(self.source, self.row, text, end)
                 )
                 self.sink.error("N138", message, span, help=help, fix=fix)
             case _ if not self.row.opaque:

@@ -77,7 +77,7 @@ def _one_of_both(ctx: Context, first: LayerInfo, second: LayerInfo) -> None:
             f"there are two layers `{name}`",
             second.span,
             related=related,
-            help=_shared(ctx, first, second),
+            help=_shared(first, second),
         )
     if _use(first) != _use(second):
         ctx.fail(
@@ -90,7 +90,7 @@ def _one_of_both(ctx: Context, first: LayerInfo, second: LayerInfo) -> None:
     ctx.layers[f"{name} {len(ctx.layers)}"] = first
 
 
-def _shared(ctx: Context, first: LayerInfo, second: LayerInfo) -> str:
+def _shared(first: LayerInfo, second: LayerInfo) -> str:
     """A choice that the call makes takes one layer, or two; the constructor does not know it."""
     sides = dict(first.at_call)
     if any(sides.get(span, holds) != holds for span, holds in second.at_call):
@@ -158,7 +158,7 @@ def apply_entry(
     first = next(iter(inputs.values())).type if inputs else None
     _close_windows(info, first)
     if method is None and op.name in ("Linear", "Conv"):
-        refuse_input_size(ctx, info, first, span)
+        refuse_input_size(ctx, info, first)
     args = dims_of(info.args)
     if method is None and any(
         p.kind in AXIS_KINDS and p.name in written.params for p in op.params

@@ -38,9 +38,7 @@ class Written:
     )
 
 
-def sort_out(
-    ctx: Context, op: Op, args: Iterable[tree.Arg], span: Span, *, piped: bool
-) -> Written:
+def sort_out(ctx: Context, op: Op, args: Iterable[tree.Arg], *, piped: bool) -> Written:
     """Give each argument of an entry its place. Functions take inputs first, then parameters;
     layers take parameters by position and inputs by name. A positional text goes to the next
     parameter that takes one."""
@@ -320,7 +318,7 @@ def entry_args(
     subject: TensorType | None,
 ) -> dict[str, Converted]:
     """The parameters of an entry that has no inputs: an initialiser, an optimizer."""
-    written = sort_out(ctx, op, args, span, piped=False)
+    written = sort_out(ctx, op, args, piped=False)
     missing(ctx, op, written, span)
     return evaluate_params(ctx, op, written, subject)
 

@@ -40,10 +40,7 @@ def apply_block(
     _told_by_others(signature, inputs, env)
     for spec in definition.inputs:
         if spec.name in inputs:
-            lead = (
-                _unify(ctx, signature, spec, inputs[spec.name], env, labels, span)
-                or lead
-            )
+            lead = _unify(ctx, signature, spec, inputs[spec.name], env, labels) or lead
     _prove(ctx, signature, env, span)
     _learn_block_sizes(ctx, info, signature, env, span)
     for stream in definition.streams:
@@ -156,7 +153,6 @@ def _unify(
     given: Tensor,
     env: dict[str, Any],
     labels: dict[str, str | None],
-    span: Span,
 ) -> tuple[tuple[Axis, ...], bool] | None:
     """Bind the axes of one input; returns the leading axes where the input has `...`."""
     what = f"`{spec.name}` of `{signature.definition.name}`"

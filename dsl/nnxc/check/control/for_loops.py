@@ -246,7 +246,7 @@ def _generalise(ctx: Context, loop: Loop, end: Mapping[str, Binding]) -> bool:
         if not isinstance(start, Tensor):
             continue
         if isinstance(first.value, Tensor) and last.value.expr is not start.expr:
-            new = _generalised(ctx, loop, name, first.value, start, last.value.type)
+            new = _generalised(ctx, loop, start, last.value.type)
             if new is not None:
                 loop.starts[name] = Tensor(ir.Var(name, new, first.span))
                 found = True
@@ -254,7 +254,7 @@ def _generalise(ctx: Context, loop: Loop, end: Mapping[str, Binding]) -> bool:
 
 
 def _generalised(
-    ctx: Context, loop: Loop, name: str, first: Tensor, start: Tensor, last: TensorType
+    ctx: Context, loop: Loop, start: Tensor, last: TensorType
 ) -> TensorType | None:
     now = start.type
     if last.rank != now.rank or last.lead != now.lead or last.dtype != now.dtype:
@@ -264,15 +264,13 @@ def _generalised(
         if a.size == b.size or a.size.name in loop.carried:
             axes.append(a)
             continue
-        size = symbol(_symbol(ctx, loop, name, i, now.rank, a, b))
+        size = symbol(_symbol(ctx, loop, i, now.rank, a, b))
         axes.append(Axis(size, a.label or b.label))
         changed = True
     return now.with_axes(tuple(axes)) if changed else None
 
 
-def _symbol(
-    ctx: Context, loop: Loop, name: str, i: int, rank: int, a: Axis, b: Axis
-) -> str:
+def _symbol(ctx: Context, loop: Loop, i: int, rank: int, a: Axis, b: Axis) -> str:
     """The name of a carried size; values that change alike share it."""
     key = (a.size, b.size)
     if key not in loop.symbols:

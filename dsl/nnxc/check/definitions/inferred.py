@@ -7,7 +7,6 @@ from ...diagnostics import write
 from ...dims import Dim
 from ...dims_compare import Comparison
 from ...shapes import TensorType
-from ...source import Span
 from ...syntax import tree
 from ..context import Context
 from ..obligations import compare
@@ -17,9 +16,7 @@ _LARGE = 8
 _SIZES = {"Linear": ("out",), "Conv": ("features", "window", "stride")}
 
 
-def refuse_input_size(
-    ctx: Context, layer: LayerInfo, first: TensorType | None, span: Span
-) -> None:
+def refuse_input_size(ctx: Context, layer: LayerInfo, first: TensorType | None) -> None:
     """Refuse a first argument that is the size of the input, where others take that before what
     follows: two sizes of `Linear`, three numbers of `Conv`."""
     args = _by_position(layer)

@@ -27,14 +27,14 @@ def inputless(ctx: Context, node: tree.Definition) -> bool:
     name = meant.name
     text = f"`{node.name.id}` has no input"
     label = f"`{name}` is a parameter"
-    ctx.error("N250", text, meant.name_span, label, **_as_input(ctx, node, name))
+    ctx.error("N250", text, meant.name_span, label, **_as_input(node, name))
     ctx.broken = ctx.broken_inputs = ctx.lost = True
     for param in node.params:
         ctx.bind(param.name, BAD, param.name_span, "parameter")
     return True
 
 
-def _as_input(ctx: Context, node: tree.Definition, name: str) -> Advice:
+def _as_input(node: tree.Definition, name: str) -> Advice:
     """What declares the input; a model's has sizes that only its author knows."""
     if node.kind == "model":
         return {

@@ -173,16 +173,16 @@ class Patterns:
             if not is_block(arg.value, axes):
                 text = f"`{param.name}` is a block or a layer"
                 self._error("N207", text, arg.span, "name one, such as `LayerNorm`")
-                return self._lost(call, key)
+                return self._lost(call)
             assert isinstance(arg.value, tree.Name)
             chosen[param.name] = arg.value
         missing = next((n for n in sorted(takes) if n not in chosen), None)
         if missing is not None:
             text = f"`{self.written[key].node.name.id}` needs `{missing}`"
             self._error("N211", text, call.span, "a block or a layer, by name")
-            return self._lost(call, key)
+            return self._lost(call)
         if not self._exist((a.value for _, a in given), visible):
-            return self._lost(call, key)
+            return self._lost(call)
         args = tuple(a for a in call.args if all(a is not b for _, b in given))
         func = call.func
         if chosen != self._defaults(key):
@@ -236,7 +236,7 @@ class Patterns:
                 self.files.sink.error("N200", text, name.span, **advice)
         return fine
 
-    def _lost(self, call: tree.Call, key: str) -> tree.Call:
+    def _lost(self, call: tree.Call) -> tree.Call:
         """After a mistake nothing more is said about a call."""
         assert isinstance(call.func, tree.Name)
         self.files.missing.add("?")

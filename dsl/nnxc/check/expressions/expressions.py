@@ -224,7 +224,7 @@ def list_value(ctx: Context, items: tuple[tree.Expr, ...]) -> Value:
         raise Fault
     values = [activation_values.known(ctx, v) for v in values]
     if all(isinstance(v, Static) for v in values):
-        return statics.list_of(ctx, tuple(v for v in values if isinstance(v, Static)))
+        return statics.list_of(tuple(v for v in values if isinstance(v, Static)))
     _no_layers(ctx, values, items)
     tensors = [as_tensor(ctx, v, i) for v, i in zip(values, items, strict=True)]
     kinds = tuple(t.expr.type for t in tensors)

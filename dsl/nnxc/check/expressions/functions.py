@@ -58,7 +58,7 @@ def function(
     if isinstance(piped, Bad):
         check_arguments(ctx, args)
         return BAD
-    written = sort_out(ctx, op, args, span, piped=piped is not None)
+    written = sort_out(ctx, op, args, piped=piped is not None)
     inputs = _function_inputs(ctx, op, written, span, piped)
     with_defaults(ctx, op, written)
     missing(ctx, op, written, span)

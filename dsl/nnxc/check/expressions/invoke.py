@@ -182,7 +182,7 @@ def declare(
     known: Mapping[str, object] = {} if isinstance(callee, Op) else callee.params
     args, each = copied.taken_out(tuple(args), known)
     if isinstance(callee, Op):
-        written = sort_out(ctx, callee, args, node.span, piped=True)
+        written = sort_out(ctx, callee, args, piped=True)
     else:
         written = sort_out_block(ctx, callee, args, node.span)
     info = construct(ctx, callee, written, node.span, name, named)

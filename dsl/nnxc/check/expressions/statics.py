@@ -334,7 +334,7 @@ def united(x: Static, y: Static) -> Static | None:
     return None
 
 
-def list_of(ctx: Context, items: tuple[Static, ...]) -> Static:
+def list_of(items: tuple[Static, ...]) -> Static:
     """`[a, b, c]`."""
     node = ir.StaticList(tuple(i.node for i in items))
     known = all(i.known for i in items)

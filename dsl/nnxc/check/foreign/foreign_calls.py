@@ -31,12 +31,12 @@ def wider(
         if wide is None or not any(wide.param(a.name or "") for a in lacks):
             continue
         if other.startswith("warmup"):
-            args = [_by_name(op, wide, at, arg) for at, arg in enumerate(args)]
+            args = [_by_name(op, at, arg) for at, arg in enumerate(args)]
         return wide.name, wide, args
     return op.name, op, args
 
 
-def _by_name(op: Op, wide: Op, at: int, arg: tree.Arg) -> tree.Arg:
+def _by_name(op: Op, at: int, arg: tree.Arg) -> tree.Arg:
     """An argument of one schedule as that of another, whose order differs."""
     name = arg.name or op.params[at].name if at < len(op.params) else arg.name
     if at == 0 or name == op.params[0].name:

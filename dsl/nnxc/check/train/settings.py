@@ -147,7 +147,7 @@ def train_op(
             span,
             **_op_meant(ctx, node, name, registry, span),
         )
-    written = sort_out(ctx, op, args, node.span, piped=False)
+    written = sort_out(ctx, op, args, piped=False)
     missing(ctx, op, written, node.span)
     done: list[tuple[str, ir.Static | ir.TrainOp]] = []
     known: dict[str, Any] = {}

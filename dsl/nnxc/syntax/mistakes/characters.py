@@ -73,9 +73,7 @@ _ALIKE = dict(zip("асеорхуіѕАВСЕНКМОРТХ", "aceopxyisABCEHKMO
 """Letters of another alphabet that look like Latin ones."""
 
 
-def updated(
-    source: Source, row: Row, operator: str, start: int, end: int
-) -> Fix | None:
+def updated(source: Source, row: Row, operator: str, end: int) -> Fix | None:
     """`x = x / y` for `x /= y`."""
     tokens, text = row.tokens, source.text
     if len(tokens) != 1 or operator == ":=":
