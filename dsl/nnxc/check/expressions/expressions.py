@@ -179,11 +179,21 @@ def _part(node: tree.Attribute) -> Advice:
     hint = tables.HINTS.get(node.name)
     called = isinstance(node.value, tree.Call) and last_name(node.value.func) == "model"
     if called:
-        behind = Span(node.span.source, node.value.span.end, node.name_span.end)
+        behind = Span(node.span.source, node.value.span.end, _call_end(node.name_span))
         return remove(behind, f"it gives one tensor: leave out `.{node.name}`")
     if hint is None and isinstance(node.value, tree.Name) and node.value.id == "config":
         hint = f"parameters stand by themselves: `model Net({node.name} = ...)`"
     return {"help": hint} if hint else {}
+
+
+def _call_end(name: Span) -> int:
+    """Where a method's call ends, or its name where it is not called."""
+    text, depth = name.source.text, 0
+    for at in range(name.end, len(text)):
+        depth += (text[at] in "([") - (text[at] in ")]")
+        if not depth:
+            return at + 1 if at > name.end else name.end
+    return name.end
 
 
 def output(ctx: Context, value: ir.Expr, types: Outputs, node: tree.Attribute) -> Value:

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from itertools import permutations
 
 from ...diagnostics import Advice, write
-from ...dims import Dim, DimError, floordiv, product
+from ...dims import Dim, product
 from ...shapes import TensorType
 from ...source import Span
 from ...syntax import tree
 from ..arguments import types
 from ..context import Context
+from ..foreign import tensor_parts
 
 MOST = 6  # axes of which orders are tried
 _LETTERS = "abcdefgh"
@@ -27,9 +28,8 @@ def open_size(
     if any(isinstance(d, tree.Dots) for d in dims):
         return
     rest = [types.size_of(ctx, d) for d in dims if not _is_open(d)]
-    try:
-        size = floordiv(product(source.sizes), product(tuple(rest)))
-    except DimError:
+    size = tensor_parts.open_size(source.sizes, rest)
+    if size is None:
         return
     text = "a size is at least 1, not -1"
     ctx.fail("N315", text, open_[0].span, **write(open_[0].span, str(size)))

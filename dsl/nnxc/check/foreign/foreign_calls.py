@@ -8,14 +8,15 @@ from collections.abc import Mapping, Sequence
 from ...ops.base import Op
 from ...record import Record, replace
 from ...syntax import tree
+from . import tables
 from .tree_parts import whole_number
 
 _BEHIND = {
     "Conv": (3, ("padding", "dilation", "groups", "bias")),
     "ConvTranspose": (3, ("padding", "output_padding", "groups", "bias", "dilation")),
     "Embed": (2, ("padding",)),
-    "avg_pool": (3, ("padding",)),
-    "max_pool": (3, ("padding", "dilation")),
+    "avg_pool": (2, ("padding",)),
+    "max_pool": (2, ("padding", "dilation")),
 }
 """What stands by position in PyTorch, behind so many that do so here."""
 
@@ -45,12 +46,12 @@ def _by_name(op: Op, at: int, arg: tree.Arg) -> tree.Arg:
 
 
 def by_their_order(
-    op: Op, plain: Sequence[tree.Arg]
+    op: Op, plain: Sequence[tree.Arg], inputs: int
 ) -> tuple[list[tree.Arg], list[tree.Arg]]:
     """The arguments by position, and those behind them by the names that they have here."""
     count, names = _BEHIND.get(op.name, (len(plain), ()))
     kept = [*plain]
-    count = min(len(kept), count)
+    count = min(len(kept), count + inputs)
     names = tuple(n for n in names if op.param(n))
     behind = [
         replace(arg, name=name) for name, arg in zip(names, kept[count:], strict=False)
@@ -82,6 +83,30 @@ def as_here(op: Op, name: str, args: Sequence[tree.Arg]) -> Sequence[tree.Arg]:
     if op.name == "BatchNorm" and re.fullmatch(r"BatchNorm[123]d", name):
         return [_kept(arg) for arg in args]
     return args
+
+
+_FLAT = ("view", "reshape", "flatten", "contiguous")
+
+
+def unflattened(op: Op, args: Sequence[tree.Arg]) -> Sequence[tree.Arg]:
+    """A loss takes logits [B, T, classes] as they are: without the `view(-1, classes)`."""
+    if op.group != "loss":
+        return args
+    return [replace(arg, value=_whole(arg.value)) for arg in args]
+
+
+def _whole(node: tree.Expr) -> tree.Expr:
+    match node:
+        case tree.Call(tree.Attribute(inner, name)) if name in _FLAT:
+            return _whole(inner)
+    return node
+
+
+def dtype_of(name: str | None) -> str | None:
+    """A dtype of another library, where it is named."""
+    if name in ("float", "float32"):
+        return "float"
+    return tables.DTYPES.get(name or "")
 
 
 def _made(name: str, text: str, args: Sequence[tree.Arg]) -> tree.Arg:

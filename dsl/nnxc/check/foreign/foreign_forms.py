@@ -43,6 +43,18 @@ def form(
             return spell(ctx, inner)
         case "float", [tree.String(("inf" | "-inf" | "Inf" | "-Inf") as text)]:
             return "-1e30" if text.startswith("-") else "1e30"
+        case "embedding", [x, w] if not staged and type_of(ctx, w):
+            return f"{spell(ctx, w)}[{spell(ctx, x)}]"
+        case "warmup_cosine_decay_schedule", [_, peak, warm, steps, *end] if (
+            all(a.name is None for a in args) and len(end) < 2
+        ):
+            given = (spell(ctx, node) for node in (peak, warm, steps))
+            text = "warmup_cosine({}, warmup={}, steps={}".format(*given)
+            return "".join([text, *(f", end={spell(ctx, e)}" for e in end), ")"])
+        case "pad", [x, tree.ListOf(pairs)] if pairs and all(
+            isinstance(pair, tree.ListOf) and len(pair.items) == 2 for pair in pairs
+        ):
+            return padded_each(ctx, spell, x, pairs)
         case "list" | "tuple", [x] if not staged:
             return spell(ctx, x)
         case _, [x, *rest] if name.endswith("_like") and (kind := type_of(ctx, x)):
@@ -214,6 +226,19 @@ def padded(
         before, after = (spell(ctx, i) for i in items[at : at + 2])
         if (before, after) != ("0", "0"):
             text = f"pad({text}, {before}, {after}, axis=-{axis})"
+    return text
+
+
+def padded_each(
+    ctx: Context, spell: Spell, x: tree.Expr, pairs: Sequence[tree.Expr]
+) -> str:
+    """NumPy's `pad(x, ((0, 0), (1, 1)))`, axis by axis."""
+    text = spell(ctx, x)
+    for axis, pair in enumerate(pairs):
+        assert isinstance(pair, tree.ListOf)
+        before, after = (spell(ctx, item) for item in pair.items)
+        if (before, after) != ("0", "0"):
+            text = f"pad({text}, {before}, {after}, axis={axis})"
     return text
 
 

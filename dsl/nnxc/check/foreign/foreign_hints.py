@@ -160,6 +160,9 @@ NAMES: Final = {
     "checkpoint": "`nnxc build --remat` computes blocks again in the backward pass",
     "cond": "`where(condition, x, y)` chooses",
     "device": "a spec says nothing of devices: leave it out",
+    **dict.fromkeys(
+        ("dynamic_slice", "narrow", "slice_in_dim"), "a slice is an index: `x[:, a:b]`"
+    ),
     "fori_loop": "`for i in range(n):`, or `scan over n with x = x:`",
     "grad": "`layer.gradient` is one; that of the loss is taken by `train_step`",
     "jit": "`train_step` is compiled: leave it out",

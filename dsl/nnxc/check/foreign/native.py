@@ -14,6 +14,8 @@ from ...source import Span
 from ...syntax import tree
 from ..context import Context
 from . import foreign_forms, foreign_statements, tables
+from .foreign_calls import unflattened
+from .foreign_names import known
 from .function_objects import below_it, function_object
 from .spelling import entry, placed, spell
 from .tensor_parts import type_of
@@ -26,6 +28,8 @@ def advice(ctx: Context, node: Record, otherwise: Advice | None = None) -> Advic
     if found := _statement(ctx, chain) or _needless(ctx, chain):
         return found
     for around in chain:
+        if flat := _flattened(ctx, around):
+            return flat
         if scores := foreign_forms.tied(ctx, around):
             return write(around.span, scores)  # type: ignore[attr-defined]
     top, parent = whole_of(chain)
@@ -38,6 +42,18 @@ def advice(ctx: Context, node: Record, otherwise: Advice | None = None) -> Advic
         return otherwise or {}
     span: Span = top.span  # type: ignore[attr-defined]
     return _one_word(node, span, text) or write(span, text)
+
+
+def _flattened(ctx: Context, node: Record) -> Advice | None:
+    """A loss of what `view(-1, classes)` flattens takes it as it is."""
+    if not isinstance(node, tree.Call) or ctx.kind != "train":
+        return None
+    op = ctx.functions.get(known(ctx, last_name(node.func)))
+    if op is None or op.group != "loss":
+        return None
+    if list(unflattened(op, node.args)) == list(node.args):
+        return None
+    return write(node.span, spell(ctx, node), "a loss takes all axes")
 
 
 def _is_chain(node: Record) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ...dims import Dim, DimError, floordiv, product
+from ...dims import Dim
 from ...ops.base import Input, Op
 from ...record import Record, replace
 from ...shapes import TensorType
@@ -26,7 +26,7 @@ from .foreign_names import (
     is_dtype,
     known,
 )
-from .tensor_parts import axis_size, is_layer, type_of
+from .tensor_parts import axis_size, is_layer, open_size, type_of
 from .tree_parts import children, last_name, moved_from, whole_number
 
 
@@ -209,6 +209,29 @@ _ON_FIRST = frozenset(
 )
 
 
+def _made_anew(
+    ctx: Context,
+    name: str,
+    value: tree.Expr,
+    args: Sequence[tree.Arg],
+    flat: Sequence[tree.Expr],
+) -> str | None:
+    """Methods that say a shape, parts or a dtype in another way."""
+    x, given = _subject(ctx, value), [a.value for a in args]
+    match name:
+        case "new_zeros" | "new_ones" if flat:
+            return f"{name.removeprefix('new_')}({listed(ctx, spell, flat)})"
+        case "split" if parts := foreign_calls.counted(ctx.statement, value, given):
+            first = tree.Arg(None, value, value.span)
+            rest = [a for a in args[1:] if a.name]
+            return entry(ctx, "split", (first, parts, *rest), False)
+        case "to" | "type" if len(given) == 1 and (
+            dtype := foreign_calls.dtype_of(from_module(ctx, given[0]))
+        ):
+            return f"astype({x}, {dtype})"
+    return None
+
+
 def _on_tensor(
     ctx: Context, name: str, value: tree.Expr, args: Sequence[tree.Arg]
 ) -> str | None:
@@ -218,6 +241,8 @@ def _on_tensor(
     flat = given
     if len(given) == 1 and isinstance(given[0], tree.ListOf):
         flat = list(given[0].items)
+    if made := _made_anew(ctx, name, value, args, flat):
+        return made
     match name:
         case "view" | "reshape" if flat:
             return _reshaped(ctx, x, value, flat)
@@ -231,12 +256,6 @@ def _on_tensor(
             return f"expand({x}, {spell(ctx, given[0])})"
         case "dim" if not given and (kind := type_of(ctx, value)):
             return str(kind.rank)
-        case "new_zeros" | "new_ones" if flat:
-            return f"{name.removeprefix('new_')}({listed(ctx, spell, flat)})"
-        case "split" if parts := foreign_calls.counted(ctx.statement, value, given):
-            first = tree.Arg(None, value, value.span)
-            rest = [a for a in args[1:] if a.name]
-            return entry(ctx, "split", (first, parts, *rest), False)
         case "masked_fill" if len(given) == 2:
             mask, fill = (spell(ctx, g) for g in given)
             return f"where({mask}, {fill}, {x})"
@@ -277,10 +296,10 @@ def _reshaped(
         known = [d for d in rest if d is not None]
         if len(known) < len(rest):
             return None
-        try:
-            texts[open_[0]] = str(floordiv(product(kind.sizes), product(tuple(known))))
-        except DimError:
+        size = open_size(kind.sizes, known)
+        if size is None:
             return None
+        texts[open_[0]] = str(size)
     return f"{x} -> [{', '.join(texts)}]"
 
 
@@ -307,12 +326,12 @@ def entry(
     if op is None:
         return None
     own, op, args = foreign_calls.wider(entries(ctx), op, args)
-    args = foreign_calls.as_here(op, name, args)
+    args = foreign_calls.as_here(op, name, foreign_calls.unflattened(op, args))
     gathered = foreign_forms.reduced(op, args)
     if gathered != "mean" and own in foreign_forms.EACH:
         own = foreign_forms.EACH[own]
         op = entries(ctx)[own]
-    plain, named = _divided(ctx, op, name, args)
+    plain, named = _divided(ctx, op, name, args, staged)
     inputs = _inputs(op, plain, staged)
     texts, after = _in_order(ctx, op, inputs, plain), ""
     for arg in named:
@@ -330,14 +349,15 @@ def entry(
 
 
 def _divided(
-    ctx: Context, op: Op, name: str, args: Sequence[tree.Arg]
+    ctx: Context, op: Op, name: str, args: Sequence[tree.Arg], staged: bool
 ) -> tuple[Sequence[tree.Arg], Sequence[tree.Arg]]:
     """The arguments by position, and those by name, as they are here."""
     plain = [*foreign_forms.keyless(ctx, op, [a for a in args if a.name is None])]
     named = [a for a in args if a.name is not None]
     plain, switch = foreign_calls.with_switch(op, plain)
     plain = plain[foreign_sizes(op, name, plain, named) :]
-    plain, behind = foreign_calls.by_their_order(op, plain)
+    count = len(_inputs(op, plain, staged))
+    plain, behind = foreign_calls.by_their_order(op, plain, count)
     named = [*behind, *switch, *named]
     if len(plain) > 1 and op.param("dtype") and is_dtype(plain[-1].value):
         named = [*named, replace(plain.pop(), name="dtype")]

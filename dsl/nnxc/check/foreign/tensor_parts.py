@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from ...dims import Dim, DimError, floordiv, product
 from ...shapes import TensorType
 from ...syntax import tree
 from ..context import Context
@@ -18,6 +21,20 @@ def type_of(ctx: Context, node: object) -> TensorType | None:
     held = ctx.scope.get(node.id) if isinstance(node, tree.Name) else None
     value = held.value if held else None
     return value.type if isinstance(value, Tensor) else None
+
+
+def open_size(sizes: Sequence[Dim], rest: Sequence[Dim]) -> Dim | None:
+    """What -1 stands for beside the other sizes of a new layout."""
+    left, others = [*sizes], []
+    for size in rest:
+        if size in left:
+            left.remove(size)
+        else:
+            others.append(size)
+    try:
+        return floordiv(product(tuple(left)), product(tuple(others)))
+    except DimError:
+        return None
 
 
 def axis_size(ctx: Context, value: tree.Expr, item: object) -> str | None:
