@@ -95,6 +95,7 @@ HELPED = [
         "calls",
         "values",
         "scopes",
+        "trains",
     )
     for c in cases((Path(__file__).parent / f"mistakes/{name}.txt").read_text("utf-8"))
     if c.mistakes

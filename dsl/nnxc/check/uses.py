@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
-from ..diagnostics import Advice, Label, Sink, did_you_mean, meant, write
+from ..diagnostics import Advice, Fix, Label, Sink, did_you_mean, meant, write
 from ..ops import MODEL_OPS
 from ..ops.base import Op
 from ..source import Span
@@ -286,8 +286,15 @@ def _default_call(
     for arg in call.args:
         if arg.name is None:
             known = ", ".join(f"`{p.name}=`" for p in op.params[:6])
-            help = f"name it: {known}"
-            sink.error("N205", "defaults are given by name", arg.span, help=help)
+            help, fix = f"name it: {known}", None
+            if len(call.args) == 1 and op.params:
+                switch = isinstance(arg.value, tree.Constant) and op.param("bias")
+                first = "bias" if switch else op.params[0].name
+                defaults[name][first] = arg
+                fix = Fix(arg.span, f"{first}={arg.span.text}")
+                help = f"write `{name}({fix.text})`"
+            text = "defaults are given by name"
+            sink.error("N205", text, arg.span, help=help, fix=fix)
         elif op.param(arg.name) is None:
             names = [p.name for p in op.params]
             sink.error(

@@ -179,11 +179,13 @@ def fits(got: str, wanted: str) -> bool:
     return got == wanted or (floating and "float" in (got, wanted))
 
 
-def check_dtype(ctx: Context, got: str, wanted: str, span: Span, what: str) -> None:
+def check_dtype(
+    ctx: Context, got: str, wanted: str, span: Span, what: str, help: str | None = None
+) -> None:
     """A dtype must be the wanted one; `float` stands for any floating dtype."""
     if fits(got, wanted):
         return
-    ctx.fail("N302", f"{what} must be {wanted}", span, f"this is {got}")
+    ctx.fail("N302", f"{what} must be {wanted}", span, f"this is {got}", help=help)
 
 
 def check_type(
@@ -197,7 +199,7 @@ def check_type(
     help: str | None = None,
 ) -> None:
     """A type must equal another, axis by axis; unknowns become obligations."""
-    check_dtype(ctx, got.dtype, wanted.dtype, span, what)
+    check_dtype(ctx, got.dtype, wanted.dtype, span, what, help)
     if wanted.lead:
         if got.rank < wanted.rank and not got.lead:
             ctx.fail(

@@ -150,7 +150,13 @@ def _update_state(ctx: Context, target: tree.Name, value: Tensor, span: Span) ->
     what = f"the state `{target.id}`"
     help = "carry what changes, and assign it to the state after the scan"
     keeps_state(ctx, what, target.span, help)
-    types.check_type(ctx, value.type, ctx.states[target.id], value.expr.span, what)
+    wanted, advised = ctx.states[target.id], None
+    if value.type.rank > wanted.rank:
+        advised = "take the batch away, as by `mean(x, axis=B)`, or declare it so"
+    if wanted.dtype == "int" and value.type.dtype != "int":
+        advised = "declare it floating: `state name: [] = 0.0`"
+    place = value.expr.span
+    types.check_type(ctx, value.type, wanted, place, what, help=advised)
     ctx.body.append(ir.UpdateState(target.id, value.expr, span))
 
 

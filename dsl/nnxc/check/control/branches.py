@@ -70,6 +70,8 @@ def condition_of(ctx: Context, node: tree.Expr) -> Static:
     elif condition.flavor not in ("bool", "unknown"):
         text = "a condition is true or false"
         advice: Advice = {"help": "compare it, such as `n > 0`"}
+        if condition.flavor in ("int", "float") and isinstance(node, tree.Name):
+            advice = write(node.span, f"{node.id} > 0", "compare it")
         ctx.fail("N207", text, node.span, related=seen(condition), **advice)
     build_from(ctx, static_dims(condition.node), node.span, "the choice")
     return condition

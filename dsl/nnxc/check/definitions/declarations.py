@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ... import ir
-from ...diagnostics import Label
+from ...diagnostics import Advice, Label, write
 from ...ops.base import Kind
 from ...shapes import TensorType, is_float
 from ...source import Span
@@ -179,7 +179,12 @@ def require(ctx: Context, node: tree.Require) -> None:
         demand(ctx, condition.param, Kind.BOOL, node.condition.span)
     elif condition.flavor not in ("bool", "unknown"):
         text, span = "`require` needs a condition", node.condition.span
-        ctx.fail("N207", text, span, related=seen(condition))
+        advice: Advice = {}
+        match node.condition:
+            case tree.ListOf((tested, tree.String() as said)):
+                plain = f"require {tested.span.text}, {said.span.text}"
+                advice = write(node.span, plain)
+        ctx.fail("N207", text, span, related=seen(condition), **advice)
     build_from_static(ctx, condition.node, node.condition.span, "the check")
     if condition.known and condition.value is False:
         ctx.fail("N321", "this is never true", node.condition.span)

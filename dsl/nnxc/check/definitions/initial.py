@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ... import ir
+from ...diagnostics import write
 from ...ir.fold_static import asks_given
 from ...ir.fold_tensors import walk
 from ...ir.static_functions import STATIC_FUNCTIONS
@@ -36,7 +37,9 @@ def initial(
         return value.node
     if not isinstance(value, Tensor):
         text = "an initialiser such as `normal(0.02)`, a number or a tensor must stand here"
-        ctx.fail("N207", text, node.span)
+        listed = isinstance(value, Static) and value.flavor == "list"
+        advice = write(node.span, f"tensor({node.span.text})") if listed else {}
+        ctx.fail("N207", text, node.span, **advice)
     made = with_constants(ctx, value.expr)
     _known_at_construction(ctx, made, what)
     types.check_type(ctx, value.type, kind, node.span, f"what {what} begins as")

@@ -141,7 +141,11 @@ def _no_layers(
             value.layer.used = True
         if isinstance(value, (OpRef, BlockRef, Applied)):
             message = f"`{side.span.text[:40]}` is not a tensor"
-            ctx.fail("N235", message, side.span, **_applied(op, left, node))
+            advice = _applied(op, left, node)
+            other = right if value is left else left
+            if isinstance(other, Static) and other.flavor == "text":
+                advice = write(side.span, f'"{side.span.text}"', "texts have quotes")
+            ctx.fail("N235", message, side.span, **advice)
 
 
 def _applied(op: str, left: Value, node: tree.Binary) -> Advice:

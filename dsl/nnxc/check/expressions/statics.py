@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ... import ir
+from ...diagnostics import Advice, write
 from ...dims import Dim, DimError, const, func, symbol
 from ...ops.base import Kind
 from ...record import replace
@@ -196,8 +197,12 @@ def _need_condition(ctx: Context, op: str, side: Static, span: Span) -> None:
     if side.flavor == "unknown" and side.param is not None:
         demand(ctx, side.param, Kind.BOOL, span)
     elif side.flavor not in ("bool", "unknown"):
-        label = f"this is {describe(side)}"
-        ctx.fail("N220", f"`{op}` needs conditions", span, label, related=seen(side))
+        label, advice = f"this is {describe(side)}", Advice()
+        operand = span.text.removeprefix("not ").strip()
+        if op == "not" and side.flavor in ("int", "float") and operand.isidentifier():
+            advice = write(span, f"{operand} == 0", "compare it")
+        text = f"`{op}` needs conditions"
+        ctx.fail("N220", text, span, label, related=seen(side), **advice)
 
 
 def _comparable(ctx: Context, op: str, left: Static, right: Static, span: Span) -> None:

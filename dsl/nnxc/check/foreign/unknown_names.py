@@ -131,7 +131,11 @@ def _out_of_place(ctx: Context, node: tree.Name) -> None:
             help=(
                 "it stands after `=` in `param` and `state`, or in an argument"
                 if group == "initializer"
-                else "it belongs in a train"
+                else (
+                    "it stands in place of a rate: `adam(cosine(1e-3, 1000))`"
+                    if group == "schedule"
+                    else "it belongs in a train"
+                )
             ),
         )
 

@@ -263,6 +263,11 @@ def _not_here(ctx: Context, node: tree.Statement, parts: Parts) -> NoReturn:
 def _bare_setting(ctx: Context, node: tree.Assign) -> None:
     """`freeze = fc`."""
     match node:
+        case tree.Assign((tree.Name(name),), "+=" | "-=" | "*=", span=span) if (
+            name in SETTINGS
+        ):
+            text, help = f"`{name}` is given once", f"write one value: `{name} = a + b`"
+            ctx.fail("N202", text, span, help=help)
         case tree.Assign(
             (tree.Name("only" | "freeze" | "adapt" as word),), "=", value, span
         ):

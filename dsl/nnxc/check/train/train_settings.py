@@ -94,6 +94,7 @@ def assign_setting(ctx: Context, name: str, node: tree.Assign, parts: Parts) -> 
                 _named_loss(ctx, node.value, parts)
             _bare_loss(ctx, node.value, parts)
             goal.loss = scalar(ctx, node.value, "the loss")
+            _has_gradient(ctx, goal.loss)
             if not _uses_model(goal.loss):
                 _require_model(ctx, node, parts)
         case "optimizer":
@@ -116,6 +117,27 @@ def _named_loss(ctx: Context, node: tree.String, parts: Parts) -> NoReturn:
     if len(names) == 2 and text in ctx.functions:
         advice = write(node.span, f"{text}(model({names[0]}), {names[1]})")
     ctx.fail("N233", "the loss must be a tensor", node.span, "this is a text", **advice)
+
+
+_STEPS = {
+    "accuracy": "cross_entropy",
+    "binary_accuracy": "binary_cross_entropy",
+    "f1": "binary_cross_entropy",
+    "precision": "binary_cross_entropy",
+    "recall": "binary_cross_entropy",
+    "top_k_accuracy": "cross_entropy",
+}
+"""Metrics that count, and losses that are small where these are large."""
+
+
+def _has_gradient(ctx: Context, loss: ir.Expr) -> None:
+    """A metric that counts has no gradient."""
+    if isinstance(loss, ir.OpCall) and loss.op.name in _STEPS:
+        text = f"`{loss.op.name}` has no gradient, so that nothing would train"
+        help = (
+            f"a loss is `{_STEPS[loss.op.name]}(...)`; write `metric name = ...` for it"
+        )
+        ctx.fail("N505", text, loss.span, help=help)
 
 
 def _bare_loss(ctx: Context, node: tree.Expr, parts: Parts) -> None:

@@ -23,6 +23,12 @@ def called_dtype(fault: Fault) -> Diagnostic | None:
     inside = fault.source.text[fault.token.end : close.start]
     place = fault.span(fault.before).to(fault.span(close))
     advice = write(place, f"{fault.before.text}[{inside}]")
+    if fault.first.kind in ("PARAM", "STATE") and not fault.before.text[:1].isdigit():
+        shape = inside.strip("[] ")
+        if fault.before.text in ("zeros", "ones", "normal", "randn", "rand", "empty"):
+            made = {"randn": "normal", "rand": "uniform", "empty": "zeros"}
+            name = made.get(fault.before.text, fault.before.text)
+            advice = write(place, f"[{shape}] = {name}", "the shape stands first")
     return fault.report("N120", "a shape stands in `[...]`", advice)
 
 

@@ -42,7 +42,11 @@ def half_a_choice(fault: Fault) -> Diagnostic | None:
     advice: str | Advice = "write `a if condition else b`"
     tokens = fault.line.tokens
     if fault.kind == END and [t.kind for t in tokens[:2]] == ["NAME", "ASSIGN"]:
-        rest = f"else {tokens[0].text}"
+        name = tokens[0].text
+        above = fault.source.text[: tokens[0].start]
+        if not re.search(rf"\b{name} *[:=]", above):
+            return fault.report("N120", "missing `else`", advice)
+        rest = f"else {name}"
         fix = Fix(fault.span(fault.token), f" {rest}")
         advice = {"help": f"write `a if condition {rest}`", "fix": fix}
     return fault.report("N120", "missing `else`", advice)
