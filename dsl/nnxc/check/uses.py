@@ -285,16 +285,11 @@ def _default_call(
     defaults[name] = {}
     for arg in call.args:
         if arg.name is None:
-            known = ", ".join(f"`{p.name}=`" for p in op.params[:6])
-            help, fix = f"name it: {known}", None
-            if len(call.args) == 1 and op.params:
-                switch = isinstance(arg.value, tree.Constant) and op.param("bias")
-                first = "bias" if switch else op.params[0].name
+            first, advice = _named_default(op, name, call, arg)
+            if first is not None:
                 defaults[name][first] = arg
-                fix = Fix(arg.span, f"{first}={arg.span.text}")
-                help = f"write `{name}({fix.text})`"
             text = "defaults are given by name"
-            sink.error("N205", text, arg.span, help=help, fix=fix)
+            sink.error("N205", text, arg.span, **advice)
         elif op.param(arg.name) is None:
             names = [p.name for p in op.params]
             sink.error(
@@ -305,6 +300,20 @@ def _default_call(
             )
         else:
             defaults[name][arg.name] = arg
+
+
+def _named_default(
+    op: Op, name: str, call: tree.Call, arg: tree.Arg
+) -> tuple[str | None, Advice]:
+    """What a default without a name is, where it stands alone, and how it is written."""
+    if len(call.args) != 1 or not op.params:
+        known = ", ".join(f"`{p.name}=`" for p in op.params[:6])
+        return None, {"help": f"name it: {known}"}
+    switch = isinstance(arg.value, tree.Constant) and op.param("bias")
+    first = "bias" if switch else op.params[0].name
+    text = f"{first}={arg.span.text}"
+    help = f"write `{name}({text})`"
+    return first, {"help": help, "fix": Fix(arg.span, text)}
 
 
 def _option_meant(name: str, known: list[str], span: Span) -> Advice:
