@@ -14,10 +14,11 @@ from ...source import Span
 from ...syntax import tree
 from ..context import Context
 from . import foreign_forms, foreign_statements, tables
+from .arrows import placed
 from .foreign_calls import unflattened
 from .foreign_names import known
 from .function_objects import below_it, function_object
-from .spelling import entry, placed, spell
+from .spelling import entry, spell
 from .tensor_parts import type_of
 from .tree_parts import Chain, last_name, name_of, path_to, whole_line, whole_of
 

@@ -5,7 +5,6 @@ It is spelt by its own text, in which the parts that others write differently ar
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from ...dims import Dim
@@ -17,6 +16,7 @@ from ...syntax import tree
 from ..context import Context
 from ..values import Listed, Several, Static, number
 from . import argument_names, foreign_calls, foreign_forms, tables
+from .arrows import has_arrow, placed
 from .foreign_arguments import by_name, by_position, listed, value
 from .foreign_names import (
     attended,
@@ -75,25 +75,6 @@ def _rebuilt(ctx: Context, node: Record) -> str:
         if new != at.text:
             text = text[: at.start - offset] + new + text[at.end - offset :]
     return text
-
-
-def placed(text: str, parent: Record | None) -> str:
-    """In parentheses where arrows do not stand as they are."""
-    bare = (tree.Arg, tree.Pipe, tree.Stage, tree.ListOf, tree.Assign, tree.Return)
-    if parent is None or isinstance(parent, (*bare, tree.Evaluate, tree.Named)):
-        return text
-    return f"({text})" if _arrows(text) else text
-
-
-def _arrows(text: str) -> bool:
-    """Whether a text has an arrow outside of brackets."""
-    depth = 0
-    text = re.sub(r"([\"']).*?\1", "", text)
-    for at, char in enumerate(text):
-        depth += (char in "([") - (char in ")]")
-        if not depth and text.startswith("->", at):
-            return True
-    return False
 
 
 def _attribute(ctx: Context, node: tree.Attribute) -> str | None:
@@ -164,7 +145,7 @@ def _constructed(ctx: Context, func: tree.Call, args: Sequence[tree.Arg]) -> str
         return entry(ctx, named, (*plain, *func.args), False)
     first, *rest = [spell(ctx, a, None) for a in args]
     op = entries(ctx).get(made.partition("(")[0])
-    if _arrows(made) or (op is not None and op.group == "layer"):
+    if has_arrow(made) or (op is not None and op.group == "layer"):
         return f"{first} -> {made}" if not rest else attended(made, first, rest)
     inside = made.partition("(")[2].removesuffix(")")
     name = made.partition("(")[0]
@@ -278,7 +259,7 @@ def _subject(ctx: Context, node: tree.Expr) -> str:
     text = spell(ctx, node)
     plain = isinstance(node, (tree.Name, tree.Call, tree.Index, tree.Attribute))
     return (
-        text if (plain and not _arrows(text)) or text.startswith("(") else f"({text})"
+        text if (plain and not has_arrow(text)) or text.startswith("(") else f"({text})"
     )
 
 

@@ -15,6 +15,7 @@ from ..python.scope import Scope
 from ..python.static_text import static
 from ..signature import Names, Signature
 from .train_adapters import AdaptersView, adapters_view
+from .train_frozen import frozen_view
 from .train_goals import (
     OF_GOAL,
     Draws,
@@ -25,7 +26,6 @@ from .train_goals import (
     goal_view,
     listed,
 )
-from .train_loss import FrozenView, frozen_view
 from .train_matrices import matrices
 from .train_modes import evaluation, training
 from .train_select import keeps_all
@@ -121,7 +121,9 @@ def _shared(
     taken += [f"{g.name}_{w}" for g in train.objectives for w in _OF_STEP if g.name]
     give = Namespace(taken).give
     batch = {field.name: give(field.name) for field in train.batch}
-    frozen = {f.name: _frozen(program, f, give(f.name), names) for f in train.frozen}
+    frozen = {
+        f.name: frozen_view(program, f, give(f.name), names) for f in train.frozen
+    }
     return Shared(
         names.signatures[train.model].name,
         names,
@@ -132,13 +134,6 @@ def _shared(
         splits,
         _table(train, names, suffix),
     )
-
-
-def _frozen(
-    program: ir.Program, frozen: ir.Frozen, name: str, names: Names
-) -> FrozenView:
-    modes = evaluation(program, frozen.model)
-    return frozen_view(frozen, name, names, modes, not keeps_all(program, frozen.model))
 
 
 def _table(train: ir.Train, names: Names, suffix: str) -> str | None:

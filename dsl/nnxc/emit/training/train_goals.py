@@ -8,7 +8,8 @@ from ... import ir
 from ...record import Record
 from ..python.names import Namespace
 from ..signature import Names
-from .train_loss import FrozenView, Loss, loss_body, weight_text
+from .train_frozen import FrozenView
+from .train_loss import Loss, loss_body, weight_text
 from .train_select import by_model, selection
 from .train_tx import transformation
 

@@ -17,7 +17,8 @@ from ..python import text as t
 from ..python.names import Namespace
 from ..python.scope import Callee, Scope
 from ..python.static_text import static
-from ..signature import Draws, Names, Signature
+from ..signature import Names, Signature
+from .train_frozen import FrozenView
 from .train_select import attribute_path
 
 _WIDTH = 84  # of a statement inside a function
@@ -31,37 +32,6 @@ class Loss(Record):
     result: str
     metrics: str
     stored: tuple[tuple[str, str], ...]  # parameters that are read from models
-
-
-class FrozenView(Record):
-    """A frozen model, as the functions of a train take it."""
-
-    name: str
-    signature: Signature
-    view: str  # the statement that puts it into evaluation, if any
-    callee: Callee
-
-    @property
-    def parameter(self) -> str:
-        """It as a parameter."""
-        return f"{self.name}: {self.signature.name}"
-
-
-def frozen_view(
-    frozen: ir.Frozen, name: str, names: Names, modes: str | None, changes: bool
-) -> FrozenView:
-    """Decide how a frozen model is taken and called."""
-    signature = names.signatures[frozen.model]
-    held = f"nnx.clone({name})" if changes else name  # so that its own state stays
-    used = f"nnx.view({held}, {modes})" if modes else held
-    view = "" if used == name else f"{name} = {used}"
-    callee = Callee(
-        name,
-        signature.draws == Draws.ALWAYS,
-        signature.optional_inputs,
-        signature.inputs,
-    )
-    return FrozenView(name, signature, view, callee)
 
 
 class UnknownSize(KeyError):
