@@ -21,7 +21,7 @@ from nnxc import driver
         ("x.shape", "sizes have names, in the shape of an input: `B`"),
         ("x / x.shape[1]", "write `T`"),
         ("x.mean(-1)", "write `mean(x, -1)`"),
-        ("x -> [B, -1]", "write what the size is, such as `T * d`"),
+        ("x -> [B, -1]", "write `T * d`"),
         (
             "[x for i in range(3)]",
             "a `for` of its own fills a list: `xs = []`, and in the loop `xs.append(...)`",
