@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from flax import nnx
-from oracle import Case, cases, size
+from oracle import Case, cases, predict, size
 
 from nnxc.ops.base import REQUIRED, Kind, Op, Param
 
@@ -43,7 +43,7 @@ def disguises(value: str, other: str) -> Iterator[Disguise]:
     yield Disguise("local", "", f"    own = {value}\n", "own")
     yield Disguise("parameter", f"own = {value}", "", "own")
     yield Disguise("element", "", "", f"[{other}, {value}][1]")
-    yield Disguise("list", f"all = [{other}, {value}]", "", "all[-1]")
+    yield Disguise("list", f"every = [{other}, {value}]", "", "every[-1]")
     loop = f"    ys = []\n    for own in [{value}]:\n        ys.append({{call}})\n"
     yield Disguise("loop", "", "", "own", loop + "    return ys[0]\n")
     changed = f"    own = {other}\n    if p > 2:\n        own = {value}\n"
@@ -98,7 +98,7 @@ def another(param: Param | None, value: Any) -> str | None:
     if isinstance(value, float):
         return str(value / 2)
     if isinstance(value, tuple) and value and all(isinstance(v, int) for v in value):
-        return text(param, tuple(v + 1 for v in value))
+        return text(param if min(value) > 0 else None, tuple(v + 1 for v in value))
     return None
 
 
@@ -119,7 +119,8 @@ def model(case: Case, said: dict[str, str], way: Disguise) -> str:
     tensors = [f"x{i}" for i in range(len(types))]
     named = [f"{n}={x}" for n, x in zip(case.types, tensors, strict=False)]
     if not tensors:
-        call = f"({case.op.name}({', '.join(given)}) + unread[0])"
+        first = "[0]" if isinstance(predict(case).out, tuple) else ""
+        call = f"({case.op.name}({', '.join(given)}){first} + unread[0])"
     elif case.op.inputs[0].many:
         call = f"{case.op.name}({', '.join([*tensors, *given])})"
     else:
@@ -127,8 +128,7 @@ def model(case: Case, said: dict[str, str], way: Disguise) -> str:
     inputs = f"    input {', '.join(fields)}\n"
     if way.inside is not None:
         block = f"block Own(own):\n{inputs}    return {call}\n\n"
-        more = "".join(f", {x}" for x in tensors)
-        body = f"    return Own({way.inside})({more[2:]})\n"
+        body = f"    return Own({way.inside})({', '.join(tensors or ['unread'])})\n"
         return f"{block}model Net({way.params}):\n{inputs}{body}"
     heading = f"model Net({way.params}):\n{inputs}{way.before}"
     return heading + way.around.replace("{call}", call)
