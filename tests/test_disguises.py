@@ -23,7 +23,7 @@ from nnxc.shapes import DTYPES
 
 Subject = tuple[Case, Param | None, str, Any]
 # What a choice may not decide, or is no one value: see `test_written_out.py`.
-TOLD = {"N206", "N207", "N223", "N234", "N304", "N305"}
+TOLD = {"N206", "N207", "N223", "N234", "N303", "N304", "N305"}
 # One group by itself is Flax's own layer; a number of groups is a kernel with an axis more.
 OTHERWISE = {("ConvTranspose", "groups")}
 
