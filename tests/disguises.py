@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -30,6 +31,7 @@ class Disguise(NamedTuple):
     around: str = "    return {call}\n"
     given: Mapping[str, Any] = MappingProxyType({})
     inside: str | None = None  # what a block is given, in which the call is
+    file: str | None = None  # the whole spec, from its pieces
 
 
 LITERAL = Disguise("literal", "", "", "")
@@ -126,12 +128,67 @@ def model(case: Case, said: dict[str, str], way: Disguise) -> str:
     else:
         call = f"(x0 -> {case.op.name}({', '.join([*named[1:], *given])}))"
     inputs = f"    input {', '.join(fields)}\n"
+    if way.file is not None:
+        layer = f"{case.op.name}({', '.join(given)})"
+        names = ", ".join(tensors or ["unread"])
+        pieces = {"inputs": inputs, "call": call, "layer": layer, "names": names}
+        pieces |= {"op": case.op.name, "given": ", ".join(given)}
+        pieces["params"] = "(p = 3)" if re.search(r"\bp\b", way.file) else ""
+        pieces["defaults"], pieces["rest"] = split(case.op, said)
+        return re.sub(r"\{(\w+)\}", lambda m: pieces[m[1]], way.file)
     if way.inside is not None:
         block = f"block Own(own):\n{inputs}    return {call}\n\n"
         body = f"    return Own({way.inside})({', '.join(tensors or ['unread'])})\n"
         return f"{block}model Net({way.params}):\n{inputs}{body}"
     heading = f"model Net({way.params}):\n{inputs}{way.before}"
     return heading + way.around.replace("{call}", call)
+
+
+MODEL = "model Net{params}:\n{inputs}"
+LAYERS = {
+    "constructed": MODEL + "    f = {layer}\n    return f({names})\n",
+    "argument": "block Own(f):\n{inputs}    g = f({given})\n    return g({names})\n\n"
+    + MODEL
+    + "    own = Own({op})\n    return own({names})\n",
+    "handed on": "block Last(f):\n{inputs}    g = f({given})\n    return g({names})\n\n"
+    "block Own(f = {op}):\n{inputs}    last = Last(f)\n    return last({names})\n\n"
+    + MODEL
+    + "    own = Own\n    return own({names})\n",
+    "defaults": "defaults {defaults}\n\n"
+    + MODEL
+    + "    f = {rest}\n    return f({names})\n",
+}
+ALL = {
+    "in a block": "block Own:\n{inputs}    return {call}\n\n"
+    + MODEL
+    + "    own = Own\n    return own({names})\n",
+    "in a list": MODEL + "    ys = [{call}]\n    return ys[0]\n",
+    "in a choice": MODEL + "    return {call} if p > 2 else {call}\n",
+    "in an elif": MODEL
+    + "    if p > 5:\n        y = {call}\n    elif p == 3:\n        y = {call}\n"
+    "    else:\n        y = {call}\n    return y\n",
+    "nested": MODEL
+    + "    if p > 2:\n        if p < 9:\n            y = {call}\n        else:\n"
+    "            y = {call}\n    else:\n        y = {call}\n    return y\n",
+    "in a loop": MODEL
+    + "    ys = []\n    for i in range(p - 2):\n        if i < p:\n            y = {call}\n"
+    "        else:\n            y = {call}\n        ys.append(y)\n    return ys[0]\n",
+}
+
+
+def applications(op: Op) -> Iterator[Disguise]:
+    """All ways to apply an entry with its arguments as they are."""
+    files = ALL if op.group != "layer" else LAYERS | ALL
+    for name, file in files.items():
+        yield Disguise(name, "", "", "", file=file)
+
+
+def split(op: Op, said: Mapping[str, str]) -> tuple[str, str]:
+    """The arguments that defaults may give, and a layer with the others."""
+    may = [n for n in said if (p := op.param(n)) and p.default is not REQUIRED]
+    first = ", ".join(f"{n}={said[n]}" for n in may)
+    rest = ", ".join(f"{n}={v}" for n, v in said.items() if n not in may)
+    return f"{op.name}({first})", f"{op.name}({rest})"
 
 
 def numbered(case: Case, value: Any) -> Any:

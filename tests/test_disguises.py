@@ -10,11 +10,20 @@ from typing import Any
 
 import jax
 import pytest
-from disguises import LITERAL, Disguise, another, disguises, model, numbered, subjects
+from disguises import (
+    LITERAL,
+    Disguise,
+    another,
+    applications,
+    disguises,
+    model,
+    numbered,
+    subjects,
+)
 from disguises import text as written
 from emitting import load
 from flax import nnx
-from oracle import Case
+from oracle import Case, cases
 
 from nnxc import emit
 from nnxc.driver import analyse
@@ -109,3 +118,25 @@ def test_a_value_is_the_same_however_it_is_said(subject: Subject) -> None:
 @pytest.mark.parametrize("subject", [s for s in SUBJECTS if not is_quick(s)], ids=name)
 def test_so_are_the_arguments_of_all_entries(subject: Subject) -> None:
     assert differing(subject) == {}
+
+
+def differently_applied(case: Case) -> dict[str, str | set[str]]:
+    """The ways to apply an entry that compute something else, or fail as they should not."""
+    args = {
+        n: written(case.op.param(n), numbered(case, v))
+        for n, v in case.example.args.items()
+    }
+    literal = computed(model(case, args, LITERAL), {})
+    several = {"N234"}  # values that a list or a choice does not hold
+    found = {w.name: computed(model(case, args, w), {}) for w in applications(case.op)}
+    return {n: r for n, r in found.items() if r not in (literal, several)}
+
+
+def entry(case: Case) -> str:
+    return f"{case.op.name}-{case.op.examples.index(case.example)}"
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("case", cases(), ids=entry)
+def test_an_entry_is_the_same_however_it_is_applied(case: Case) -> None:
+    assert differently_applied(case) == {}
