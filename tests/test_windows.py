@@ -253,3 +253,33 @@ def test_windows_that_a_caller_gives_are_checked(
 def test_windows_over_other_axes_are_mistakes(right: str, wrong: str) -> None:
     assert mistakes(CHOSEN) == []
     assert len(mistakes(CHOSEN.replace(right, wrong))) == 1
+
+
+ABSENT = """
+block P(window):
+    input x: [B, H, W, C]
+    return x -> Conv(C, window)
+
+model Net(win = none, k = none, ws = [3x3]):
+    input x: [B, 8, 8, 3]
+    if win != none:
+        x = x -> P(win)
+    for w in ws:
+        x = x -> Conv(3, w)
+    return x -> Conv(3, 3x3 if k == none else k) as last
+
+config a = Net(win=3x3, k=5x5)
+"""
+
+
+def test_windows_may_be_absent() -> None:
+    assert mistakes(ABSENT) == []
+    assert maker(ABSENT)[1]().last.kernel.shape == (3, 3, 3, 3)
+    given = maker(ABSENT, params={"win": (1, 3), "k": (5, 5)})[1]()
+    assert given.p.conv.kernel.shape == (1, 3, 3, 3)
+    assert given.last.kernel.shape == (5, 5, 3, 3)
+
+
+@pytest.mark.parametrize("given", ["win=3x3x3", "k=5x5x5", "ws=[3x3x3]", "ws=[3]"])
+def test_a_config_has_windows_like_the_defaults(given: str) -> None:
+    assert mistakes(ABSENT.replace("win=3x3, k=5x5", given)) == ["N305"]

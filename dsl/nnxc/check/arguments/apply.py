@@ -19,6 +19,7 @@ from ..construction import build_from, not_asked
 from ..context import Context
 from ..definitions.inferred import refuse_input_size
 from ..definitions.parameter_kinds import demand_whole
+from ..expressions.forms import named_size
 from ..expressions.repairs import repair
 from ..obligations import must_hold
 from ..values import LayerInfo, Signature, Static, Tensor
@@ -286,10 +287,12 @@ def names_in_build(op: Op) -> frozenset[str]:
 # --------------------------------------------------------------------- blocks
 
 
-def check_count(ctx: Context, count: Static, span: Span) -> None:
-    """How many layers a stack has: a size known at construction."""
-    if count.flavor not in ("int", "unknown") or count.dim is None:
+def check_count(ctx: Context, count: Static, span: Span) -> Static:
+    """How many layers a stack has: a size known at construction, by a name where it has no form."""
+    if count.flavor not in ("int", "unknown"):
         ctx.fail("N207", "a stack has a whole number of layers", span)
-    types.positive(ctx, count.dim, span)
-    demand_whole(ctx, count.dim, span)
-    build_from(ctx, [count.dim], span, "the number of layers")
+    node, dim = named_size(ctx, count, "layers", span)
+    types.positive(ctx, dim, span)
+    demand_whole(ctx, dim, span)
+    build_from(ctx, [dim], span, "the number of layers")
+    return replace(count, node=node, dim=dim)

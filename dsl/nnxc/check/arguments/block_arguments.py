@@ -17,6 +17,7 @@ from ..foreign import native
 from ..foreign.tensor_parts import type_of
 from ..values import Converted, Fault, Param, Signature, Tensor
 from .binding import Written, convert_one, unknown_argument
+from .converters import OpenWindow
 
 
 def sort_out_block(
@@ -155,11 +156,17 @@ def _give(span: Span, name: str) -> str:
 def _over_axes(
     ctx: Context, param: Param, converted: Converted, span: Span
 ) -> Converted:
-    """A window has a number for each axis that the block slides it over; one stands for all."""
+    """A window has a number for each axis that the block slides it over; one stands for all. So
+    does each of a list of windows."""
     node, sizes = converted
-    if param.kind is not Kind.WINDOW or param.element is None or sizes is None:
+    if param.element is None or sizes is None:
+        return converted
+    if param.kind is not Kind.WINDOW:
+        _like_element(ctx, param, node, span)
         return converted
     rank = param.element.value
+    if isinstance(sizes, OpenWindow):
+        return node, sizes.of(rank)
     if len(sizes) not in (1, rank):
         text = f"`{param.name}` is a window of {rank} sizes"
         ctx.fail("N305", text, span, f"this has {len(sizes)}")
@@ -167,6 +174,21 @@ def _over_axes(
         return converted
     items = node.items if isinstance(node, ir.StaticList) else (node,)
     return ir.StaticList(items * rank), sizes * rank
+
+
+def _like_element(ctx: Context, param: Param, node: ir.Static, span: Span) -> None:
+    """The windows of a list that is written down have as many sizes as those by default."""
+    element = param.element
+    assert element is not None
+    if element.flavor != "window" or element.element is None:
+        return
+    rank = element.element.value
+    for item in node.items if isinstance(node, ir.StaticList) else ():
+        value = item.value if isinstance(item, ir.Literal) else None
+        if isinstance(value, int) or (isinstance(value, tuple) and len(value) != rank):
+            has = "is a number" if isinstance(value, int) else f"has {len(value)}"
+            text = f"`{param.name}` has windows of {rank} sizes"
+            ctx.fail("N305", text, span, f"one of these {has}")
 
 
 def as_entry(param: Param) -> OpParam:

@@ -151,6 +151,8 @@ def _window(
         return ref, window_sizes(ref.name, value.element.value)
     if value.flavor == "window" and value.param is not None:
         return value.node, OpenWindow(value.param)
+    if value.flavor == "window":
+        ctx.fail("N305", "these windows have different numbers of sizes", node.span)
     if value.flavor == "list" and value.items:
         return _sizes(ctx, replace(p, kind=Kind.INTS), node, value, None)
     number = value.flavor == "float" and value.param is not None
@@ -182,6 +184,10 @@ class OpenWindow(Record):
         if rank < 2:
             self.param.kind = Kind.SIZE
             return (symbol(self.param.name),)
+        return self.of(rank)
+
+    def of(self, rank: int) -> tuple[Dim, ...]:
+        """Its sizes over so many axes."""
         self.param.element = number(rank)
         return window_sizes(self.param.name, rank)
 

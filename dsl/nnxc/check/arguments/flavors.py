@@ -33,6 +33,8 @@ def describe(value: Static) -> str:
                 return f'the text "{text[:20]}"'
             case int() | float() as n:
                 return f"the number {n}"
+    if value.flavor == "window" and value.element is not None:
+        return f"a window of {value.element.value} sizes"
     names = {
         "int": "a size",
         "float": "a number",

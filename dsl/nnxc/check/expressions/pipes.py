@@ -247,8 +247,7 @@ def _count(ctx: Context, left: tree.Expr, right: tree.Expr) -> Static:
 
 def stacked(ctx: Context, left: tree.Expr, right: tree.Expr) -> Value:
     """`Block(...) * n`, declared and not applied yet."""
-    count = _count(ctx, left, right)
-    check_count(ctx, count, right.span)
+    count = check_count(ctx, _count(ctx, left, right), right.span)
     layer = ctx.attempt(lambda: _declare_only(ctx, left))
     if isinstance(layer, Applied):
         if layer.layer.each is not None:

@@ -293,7 +293,12 @@ def unary(ctx: Context, op: str, operand: Static, span: Span) -> Static:
     return Static(ir.StaticUnary("-", operand.node), operand.flavor, dim)
 
 
-_TOLD = {"function": Kind.FUNCTION, "text": Kind.TEXT, "bool": Kind.BOOL}
+_TOLD = {
+    "function": Kind.FUNCTION,
+    "text": Kind.TEXT,
+    "bool": Kind.BOOL,
+    "window": Kind.WINDOW,
+}
 
 
 def _settled(ctx: Context, value: Static, other: Static, span: Span) -> Static:
@@ -302,6 +307,8 @@ def _settled(ctx: Context, value: Static, other: Static, span: Span) -> Static:
     if param is None or param.kind is not None or other.flavor not in _TOLD:
         return value
     demand(ctx, param, _TOLD[other.flavor], span)
+    if param.kind is Kind.WINDOW:
+        param.element = param.element or other.element
     return of_param(param)
 
 

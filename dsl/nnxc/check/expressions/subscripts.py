@@ -24,6 +24,7 @@ from ..definitions.parameter_kinds import demand, demand_whole
 from ..obligations import compare, must_hold, verdict
 from ..values import BAD, Bad, Fault, Listed, Obligation, Several, Static, Tensor, Value
 from . import operators, statics
+from .forms import named_size
 from .operands import as_tensor, static
 
 Item = ir.Static | ir.SliceOf | ir.NewAxis | ir.Rest | ir.Expr
@@ -272,7 +273,7 @@ def _reaches(
     if end == const(1) or compare(ctx, size, end) is Comparison.EQUAL:
         return  # an axis has an entry
     symbols = size.symbols | end.symbols
-    if ctx.internal(symbols) or ctx.roots(symbols) & ctx.axes.keys():
+    if ctx.roots(symbols) & ctx.axes.keys():
         return
     if counted and verdict(ctx, size, end, ">=") is None:
         ahead(ctx, Obligation(size, end, ">=", message, span, "N307"))
@@ -317,20 +318,21 @@ def _bound(
     if node is None:
         return None, absent
     value = static(ctx, node, "the bound of a slice")
-    if value.flavor not in ("int", "unknown") or value.dim is None:
+    if value.flavor not in ("int", "unknown"):
         whole: Advice = {}
         if isinstance(node, tree.Binary) and node.op == "/":
             whole = write(node.span, f"{node.left.span.text} // {node.right.span.text}")
         ctx.fail("N220", "the bound of a slice is a whole number", node.span, **whole)
-    demand_whole(ctx, value.dim, node.span)
-    number = value.dim.value
+    written, dim = named_size(ctx, value, "bound", node.span)
+    demand_whole(ctx, dim, node.span)
+    number = dim.value
     is_step = absent == const(1)
     if number is not None and number < 0 and not is_step:
-        return value.node, size + number
-    negative = all(c < 0 for _, c in value.dim.terms) and bool(value.dim.terms)
+        return written, size + number
+    negative = all(c < 0 for _, c in dim.terms) and bool(dim.terms)
     if negative and not is_step:
-        return value.node, size + value.dim
+        return written, size + dim
     if number is None and not is_step:
         text = f"bound {node.span.text} is 0 or more, unless it is written `-n`"
-        _reaches(ctx, value.dim, const(0), text, node.span)
-    return value.node, value.dim
+        _reaches(ctx, dim, const(0), text, node.span)
+    return written, dim

@@ -182,6 +182,8 @@ class Needs:
                 return
             case ir.Ref(name) if name in self.bounds.windows:
                 value = ir.StaticCall("min", (value,))
+                if bounds[0] >= 1 and not self.when:
+                    self.bounds.sized |= {name}
             case ir.Literal(str() | tuple()):
                 return
         enough = bounds[1] == math.inf and self.bounds.least_of(value) >= bounds[0]
