@@ -480,8 +480,6 @@ REFUSED = {
     "x += mean(x)": WHOLE,
     "x = x -> sort(axis=1)": WHOLE,
     "h = x[:, 0]\n    x += h[:, none]": WHOLE,
-    "x = (x -> [T, B, d]) -> transpose([1, 0, 2])": WHOLE,
-    "x = x -> transpose([1, 0, 2]) -> [B, T, d]": WHOLE,
     "x = x -> InstanceNorm": WHOLE,
     "x = concat(zeros([B, 1, d]), x, axis=1)[:, :-1]": WHOLE,
     "y = [x, x]\n    x = concat(y, axis=1)[:, ::2]": WHOLE,
