@@ -28,21 +28,22 @@ Place = tuple[int, int]  # line and column, counted from 1
 
 
 class Case(NamedTuple):
-    """A spec with the places and codes of its mistakes."""
+    """A spec with the places and codes of its mistakes; `helped`: their help is applied too."""
 
     title: str
     spec: str
     mistakes: list[tuple[Place, str]]
+    helped: bool
 
 
-def cases(text: str) -> Iterator[Case]:
+def cases(path: Path) -> Iterator[Case]:
     """All cases of a file."""
-    for part in re.split(r"(?m)^== ", text)[1:]:
+    for part in re.split(r"(?m)^== ", path.read_text("utf-8"))[1:]:
         title, _, body = part.partition("\n")
-        yield case(title, body.splitlines())
+        yield case(title, body.splitlines(), path.stem in HELPED)
 
 
-def case(title: str, lines: list[str]) -> Case:
+def case(title: str, lines: list[str], helped: bool) -> Case:
     """The spec without its marks, and what they say."""
     spec: list[str] = []
     mistakes: list[tuple[Place, str]] = []
@@ -52,7 +53,8 @@ def case(title: str, lines: list[str]) -> Case:
             mistakes += [((len(spec), column(m)), m[1]) for m in found]
         else:
             spec.append(line)
-    return Case(title, "\n".join(spec).strip("\n") + "\n", sorted(mistakes))
+    text = "\n".join(spec).strip("\n") + "\n"
+    return Case(title, text, sorted(mistakes), helped and bool(mistakes))
 
 
 def column(mark: re.Match[str]) -> int:
@@ -60,8 +62,20 @@ def column(mark: re.Match[str]) -> int:
     return 1 if mark[0].startswith("<") else mark.start() + 1
 
 
+HELPED = (
+    "newcomers",
+    "habits",
+    "libraries",
+    "slips",
+    "sections",
+    "heads",
+    "calls",
+    "values",
+    "scopes",
+    "trains",
+)
 FILES = sorted((Path(__file__).parent / "mistakes").glob("*.txt"))
-CASES = [c for path in FILES for c in cases(path.read_text("utf-8"))]
+CASES = [c for path in FILES for c in cases(path)]
 
 
 def place(diagnostic: Diagnostic) -> Place:
@@ -72,7 +86,8 @@ def place(diagnostic: Diagnostic) -> Place:
 
 def told(spec: str) -> tuple[Diagnostic, ...]:
     """The diagnostics of a spec."""
-    return nnxc.compile(spec, path="spec.nnx").diagnostics
+    options = nnxc.Options(black=False)
+    return nnxc.compile(spec, path="spec.nnx", options=options).diagnostics
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda c: c.title)
@@ -81,25 +96,8 @@ def test_mistakes_are_told_where_they_are(case: Case) -> None:
     shown = "\n".join(f"{place(d)} {d.code} {d.message}" for d in found)
     assert sorted((place(d), d.code) for d in found) == case.mistakes, shown
     assert {d.code for d in found} <= set(CODES)
-
-
-HELPED = [
-    c
-    for name in (
-        "newcomers",
-        "habits",
-        "libraries",
-        "slips",
-        "sections",
-        "heads",
-        "calls",
-        "values",
-        "scopes",
-        "trains",
-    )
-    for c in cases((Path(__file__).parent / f"mistakes/{name}.txt").read_text("utf-8"))
-    if c.mistakes
-]
+    if case.helped:
+        help_works(case, found)
 
 
 def applied(spec: str, fixes: list[Fix]) -> str:
@@ -112,9 +110,8 @@ def applied(spec: str, fixes: list[Fix]) -> str:
     return spec
 
 
-@pytest.mark.parametrize("case", HELPED, ids=lambda c: c.title)
-def test_the_help_of_a_newcomers_mistake_works(case: Case) -> None:
-    found = told(case.spec)
+def help_works(case: Case, found: tuple[Diagnostic, ...]) -> None:
+    """The help, applied, gives a spec without those mistakes."""
     fixes = [d.fix for d in found if d.fix]
     if "# by hand\n" in case.spec:
         assert not fixes and all(d.help for d in found)

@@ -6,7 +6,7 @@ import re
 from typing import NoReturn, assert_never
 
 from ... import ir
-from ...diagnostics import Advice, Fix, meant, remove, write
+from ...diagnostics import Advice, Fix, closest, meant, remove, write
 from ...shapes import Outputs
 from ...source import Span
 from ...syntax import tree
@@ -98,8 +98,10 @@ def _named(ctx: Context, value: tree.Expr) -> Advice:
 
 
 def abandon(ctx: Context, node: tree.Statement) -> None:
-    """After a mistake: what the statement mentions counts as used, what it names is unknown."""
+    """After a mistake: what the statement mentions counts as used, misspelt or not; what it names
+    is unknown."""
     for name in mentioned(node):
+        name = name if name in ctx.scope else closest(name, ctx.scope) or name
         if name in ctx.scope:
             ctx.scope[name].use()
             value = ctx.scope[name].value
