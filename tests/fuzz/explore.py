@@ -125,7 +125,7 @@ def small_broken(data: bytes, key: str) -> str:
 YES = st.booleans()
 FEW = st.sampled_from([True, False, False])
 SOME = st.sampled_from([True] + [False] * 11)
-RARE = st.sampled_from([True] + [False] * 39)
+RARE = st.sampled_from([True] + [False] * 399)
 REMAT = st.sampled_from([False, False, False, True, "dots", "dots-no-batch"])
 WAYS = st.builds(
     Way,
