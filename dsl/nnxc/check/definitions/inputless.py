@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from itertools import takewhile
 
-from ...diagnostics import Advice, Fix
+from ...diagnostics import Advice, Fix, write
+from ...record import replace
 from ...source import Span
 from ...syntax import tree
 from ...syntax.walk import names_in, nodes_in
@@ -14,15 +16,57 @@ from ..values import BAD
 _USUAL = ("x", "inputs", "image", "images", "tokens", "hidden_states")
 
 
+def with_inputs(ctx: Context, node: tree.Definition) -> tree.Definition:
+    """A definition whose first lines declare inputs without `input`, which N250 tells, with it."""
+    shapes = tuple(
+        s
+        for s in takewhile(lambda s: isinstance(s, tree.Rngs) or _shape(s), node.body)
+        if not isinstance(s, tree.Rngs)
+    )
+    if not shapes or _declares(node) or node.broken:
+        return node
+    first, last = shapes[0].span, shapes[-1].span
+    text = Span(first.source, first.start, last.end).text
+    for shape in reversed(shapes):
+        at = shape.span.start - first.start
+        end = shape.span.end - first.start
+        text = f"{text[:at]}input {text[at:end].strip('()')}{text[end:]}"
+    ctx.error(
+        "N250", f"`{node.name.id}` has no input", first, **write(first.to(last), text)
+    )
+    made = {s: _declared(s) for s in shapes}
+    return replace(node, body=tuple(made.get(s, s) for s in node.body))
+
+
+def _shape(node: tree.Statement) -> bool:
+    """Whether a statement is `x: [B, d]`."""
+    if not isinstance(node, tree.Evaluate) or not isinstance(
+        node.value, tree.Assertion
+    ):
+        return False
+    return isinstance(node.value.value, tree.Name)
+
+
+def _declared(node: tree.Statement) -> tree.Declare:
+    """`x: [B, d]` as an input."""
+    assert isinstance(node, tree.Evaluate) and isinstance(node.value, tree.Assertion)
+    name, kind = node.value.value, node.value.type
+    assert isinstance(name, tree.Name)
+    fields = (tree.Field(name.id, kind, None, node.span, name.span),)
+    return tree.Declare("input", fields, node.span, node.trivia)
+
+
+def _declares(node: tree.Definition) -> bool:
+    """Whether a definition declares an input."""
+    return any(isinstance(s, tree.Declare) and s.keyword == "input" for s in node.body)
+
+
 def inputless(ctx: Context, node: tree.Definition) -> bool:
     """Whether a definition has no input, and a parameter for one; reported as N250."""
-    declared = any(
-        isinstance(s, tree.Declare) and s.keyword == "input" for s in node.body
-    )
     bare = [p for p in node.params if p.default is None]
     flows = {n.id for p in nodes_in(node.body, tree.Pipe) for n in names_in(p.source)}
     meant = next((p for p in bare if p.name in flows or p.name in _USUAL), None)
-    if declared or node.broken or meant is None:
+    if _declares(node) or node.broken or meant is None:
         return False
     name = meant.name
     text = f"`{node.name.id}` has no input"

@@ -42,7 +42,7 @@ def statement(ctx: Context, node: object) -> Advice | None:
             return {"help": "streams split by themselves: draw with `rng=noise`"}
         case tree.Assign((name,), "=", tree.Call(func, args), span):
             called = last_name(func)
-            if called == "Input":
+            if called in ("Input", "input"):
                 return _input(ctx, name.id, args, span)
             if ctx.kind == "train" and called.endswith(("LR", "Scheduler")):
                 return {
@@ -84,7 +84,8 @@ def _input(
     """`x = Input(shape=(8,))`: the shape there is one without the batch."""
     for arg in args:
         if arg.name in (None, "shape") and isinstance(arg.value, tree.ListOf):
-            items = ["B", *(spell(ctx, i) for i in arg.value.items)]
+            items = [spell(ctx, i) for i in arg.value.items]
+            items = items if "B" in items else ["B", *items]
             axes = iter("THWDEFG")
             sizes = [next(axes) if i.casefold() == "none" else i for i in items]
             return write(span, f"input {name}: [{', '.join(sizes)}]")

@@ -11,9 +11,9 @@ from .fault import DECLARES, Fault
 
 
 def typed_value(fault: Fault) -> Diagnostic | None:
-    """`n: int = 3`."""
+    """`n: int = 3`, `h: [B, d] = x -> Linear(d)`."""
     line = fault.rest(fault.first)
-    found = re.fullmatch(r"(\w+) *: *[\w.]+(?:\[[^\]]*\])? *= *(.+)", line.text)
+    found = re.fullmatch(r"(\w+) *: *(?=\S)[\w.]*(?:\[[^\]]*\])? *= *(.+)", line.text)
     if fault.kind != "ASSIGN" or found is None or fault.first.kind != "NAME":
         return None
     advice = write(line, f"{found[1]} = {found[2]}", "what a value is follows")
