@@ -65,8 +65,6 @@ def for_statement(ctx: Context, node: tree.For) -> None:
     elif iterable.flavor not in ("list", "window"):
         advised: Advice = {}
         if iterable.flavor in ("int", "unknown"):
-            advised = {"help": "write `range(n)`"}
-        if isinstance(node.iterable, tree.Number):
             advised = write(node.iterable.span, f"range({node.iterable.span.text})")
         if isinstance(node.iterable, tree.Name) and node.iterable.id in ctx.axes:
             axis = node.iterable.id
