@@ -140,7 +140,7 @@ HELP = {
     "    x += x -> Linear(3)\n    return x * hidden": "end the branch with `-> Linear(2)`",
     "    if x > 0:\n        x = -x\n    return x * hidden": "`where(condition, a, b)`",
     "    x -> Linear(hidden)": "write `return x -> Linear(hidden)`",
-    "    for i in hidden:\n        x = -x\n    return x": "write `range(n)`",
+    "    for i in hidden:\n        x = -x\n    return x": "write `range(hidden)`",
 }
 
 

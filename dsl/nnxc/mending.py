@@ -116,6 +116,8 @@ def _at_the_declaration(
         if len(uses) < 2 or len(places) != 1:
             continue
         place = Span(source, places[0], places[0] + len(wrong))
+        if re.search(rf"= *{wrong} *\(", source.text):
+            continue  # it is called: an entry, not a declaration
         message = f"`{wrong}` is not used"
         one = Diagnostic("N260", message, Label(place), (), **meant(place, right))
         left = (d for d in found if d not in uses and d.primary.span != place)

@@ -65,7 +65,10 @@ def for_statement(ctx: Context, node: tree.For) -> None:
     elif iterable.flavor not in ("list", "window"):
         advised: Advice = {}
         if iterable.flavor in ("int", "unknown"):
-            advised = write(node.iterable.span, f"range({node.iterable.span.text})")
+            number = node.iterable.span.text
+            advised = {"help": f"write `[{number}]`, or `range({number})` to count"}
+            if isinstance(node.iterable, tree.Number) or _counts(node):
+                advised = write(node.iterable.span, f"range({number})")
         if isinstance(node.iterable, tree.Name) and node.iterable.id in ctx.axes:
             axis = node.iterable.id
             help = f"a scan steps along an axis: `scan xt in x over {axis} with ...`"
@@ -79,6 +82,14 @@ def for_statement(ctx: Context, node: tree.For) -> None:
     loop = Loop(node, iterable, dict(ctx.scope))
     with contained(ctx, changed_in(node)):
         _settle(ctx, loop)
+
+
+_COUNTS = frozenset("ijklmn")
+
+
+def _counts(node: tree.For) -> bool:
+    """Whether a loop's variable has a name of those that count."""
+    return all(t.id in _COUNTS or t.id.startswith("_") for t in node.targets)
 
 
 def _settle(ctx: Context, loop: Loop) -> None:

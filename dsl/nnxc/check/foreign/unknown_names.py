@@ -31,11 +31,8 @@ def unknown_name(ctx: Context, node: tree.Name) -> None:
         advice = meant(node.span, unread) if unread else {}
         ctx.fail("N201", text, node.span, **advice)
     close = unread or _alike(ctx, node.id)
-    if close is None and ctx.kind != "train" and _is_of_another(node):
-        text = f"there is no name `{node.id}`"
-        call = f"{ctx.name}(..., {node.id})"
-        help = f"a block has parameters of its own: pass it, `{call}`"
-        ctx.fail("N200", text, node.span, help=help)
+    if unread is None and ctx.kind != "train":
+        _of_another(ctx, node, close)
     held = ctx.scope.get("model")
     if held and isinstance(held.value, ModelRef):
         close = _in_train(ctx, node, held.value, close)
@@ -53,10 +50,21 @@ def unknown_name(ctx: Context, node: tree.Name) -> None:
     )
 
 
-def _is_of_another(node: tree.Name) -> bool:
-    """Whether another definition of the file has a parameter of that name."""
-    head = rf"(?m)^(?:block|model)\b[^\n#]*[(,] *{re.escape(node.id)} *[=,)]"
-    return re.search(head, node.span.source.text) is not None
+def _of_another(ctx: Context, node: tree.Name, close: str | None) -> None:
+    """Report a name that another definition of the file has."""
+    name, spec = re.escape(node.id), node.span.source.text
+    message = f"there is no name `{node.id}`"
+    if close is None and re.search(_PARAMETER.replace("NAME", name), spec):
+        call = f"{ctx.name}(..., {node.id})"
+        help = f"a block has parameters of its own: pass it, `{call}`"
+        ctx.fail("N200", message, node.span, help=help)
+    if re.search(_LOCAL.replace("NAME", name), spec):
+        help = f"it is another definition's: a tensor is handed on as an `input` of `{ctx.name}`, a number as a parameter"
+        ctx.fail("N200", message, node.span, help=help)
+
+
+_PARAMETER = r"(?m)^(?:block|model)\b[^\n#]*[(,] *NAME *[=,)]"
+_LOCAL = r"(?m)^ +(?:input\b[^\n#]*[ ,]NAME *:|(?:\w+, *)*NAME *(?:, *\w+ *)*=[^=])"
 
 
 def _in_train(
