@@ -239,6 +239,7 @@ PUBLISHED = [path for path in ZOO if path.parent.name == "pretrained"]
 SOME = [path for path in ZOO if path not in PUBLISHED] + PUBLISHED[::20]
 
 
+@pytest.mark.heavy
 def test_the_zoo_is_black_stable():
     for path in SOME:
         out = generated(path)

@@ -170,7 +170,7 @@ train Net:
 """
 
 
-@pytest.mark.parametrize("plain", [True, False])
+@pytest.mark.parametrize("plain", [True, pytest.param(False, marks=pytest.mark.heavy)])
 def test_carries_have_one_dtype_from_the_start(plain: bool) -> None:
     outs = []
     for stack in ("loop", "scan"):

@@ -57,10 +57,14 @@ def test_every_call_names_the_implementation() -> None:
     assert named == ["cudnn"] * 3
 
 
-ATTENDING = [p for p in sorted(ZOO.glob("*.nnx")) if "attend(" in p.read_text()]
+ATTENDING = [
+    pytest.param(p, id=p.stem, marks=[] if p.stem == "llama31" else [pytest.mark.heavy])
+    for p in sorted(ZOO.glob("*.nnx"))
+    if "attend(" in p.read_text()
+]
 
 
-@pytest.mark.parametrize("path", ATTENDING, ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", ATTENDING)
 def test_specs_that_ship_name_it_everywhere(path: Path) -> None:
     text = text_of(path.read_text(), attention="cudnn")
     assert text.count(f"{CALL}(") == len(implementations(text))
@@ -82,6 +86,7 @@ def outcome(attention: str | None) -> Any:
     return jax.grad(loss, has_aux=True)(params)
 
 
+@pytest.mark.heavy
 def test_xla_gives_what_the_default_gives() -> None:
     found = [outcome(None), outcome("xla")]
     for a, b in zip(*map(jax.tree.leaves, found), strict=True):

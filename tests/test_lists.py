@@ -98,6 +98,7 @@ model M(width = 4):
 """
 
 
+@pytest.mark.heavy
 def test_a_unet_of_lists_trains() -> None:
     module = load(text_of(UNET))
     model = module.create_model()

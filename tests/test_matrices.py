@@ -31,7 +31,9 @@ train Net:
 MATRICES = {"query", "key", "value", "out", "up", "down"}
 
 
-@pytest.mark.parametrize("stack", ["loop", "scan"])
+@pytest.mark.parametrize(
+    "stack", ["loop", pytest.param("scan", marks=pytest.mark.heavy)]
+)
 def test_kernels_of_layers_are_matrices_and_nothing_else_is(stack: str) -> None:
     module: Any = load(text_of(SPEC, stack=stack))
     model = module.create_model()

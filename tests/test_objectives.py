@@ -63,7 +63,9 @@ def moved(before: dict, after: dict) -> set[bool]:
     return {bool((before[path] != after[path]).any()) for path in before}
 
 
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize(
+    "part", [pytest.param("discriminator", marks=pytest.mark.heavy), "generator"]
+)
 def test_a_part_moves_its_own_weights_alone(part: str) -> None:
     module = load(text_of(GAN))
     model, *rest = objects(module)

@@ -58,7 +58,13 @@ def gradients(module: Any) -> Any:
     return lambda *batch: run(params, *map(jnp.array, batch))
 
 
-@pytest.mark.parametrize("mix", [ATTEND, LAYER], ids=["attend", "layer"])
+@pytest.mark.parametrize(
+    "mix",
+    [
+        pytest.param(ATTEND, id="attend", marks=pytest.mark.heavy),
+        pytest.param(LAYER, id="layer"),
+    ],
+)
 def test_a_packed_row_equals_its_sequences(mix: str):
     run = gradients(load(text_of(mix + REST)))
     tokens = np.random.default_rng(0).integers(0, 11, 10)

@@ -359,7 +359,7 @@ def test_what_does_not_say_what_it_works_along_is_no_entry() -> None:
     ]
 
 
-@pytest.mark.parametrize("part", range(2))
+@pytest.mark.parametrize("part", [pytest.param(0, marks=pytest.mark.heavy), 1])
 def test_with_a_cache_as_without(part: int) -> None:
     compared(accepted(calls()[part * 24 :][:24]))
 

@@ -81,7 +81,21 @@ SMALL = {
     ),
 }
 # Whose steps take long to compile.
-SLOW = {"cifar_cnn", "convnext", "dqn", "mlp_mixer", "resnet18", "resnet50", "unet"}
+SLOW = {
+    "autoencoder",
+    "char_gpt",
+    "cifar_cnn",
+    "convnext",
+    "digits_cnn",
+    "dqn",
+    "lstm_classifier",
+    "mlp_mixer",
+    "resnet18",
+    "resnet50",
+    "transformer",
+    "unet",
+    "vit",
+}
 # How many values an integer of a batch may have: a parameter of the model.
 CHOICES = ("vocab", "classes", "actions")
 
@@ -276,14 +290,12 @@ def objects(zoo: Case) -> list[Any]:
     return [model, zoo.module.create_optimizer(model), *averages, *zoo.draws()]
 
 
-@pytest.mark.parametrize(
-    "zoo",
-    [
-        pytest.param(n, marks=[pytest.mark.heavy] if n in SLOW else [])
-        for n in sorted(ZOO)
-    ],
-    indirect=True,
-)
+QUICK = [
+    pytest.param(n, marks=[pytest.mark.heavy] if n in SLOW else []) for n in sorted(ZOO)
+]
+
+
+@pytest.mark.parametrize("zoo", QUICK, indirect=True)
 def test_learns(zoo: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     """On one batch, with one compilation, every weight taking part, and the same each time."""
     monkeypatch.setattr(zoo.module, "tx", optax.adam(1e-2))
@@ -321,6 +333,7 @@ def test_steps_with_its_own_optimizer(zoo: Case) -> None:
         assert jnp.isfinite(value).all()
 
 
+@pytest.mark.parametrize("zoo", QUICK, indirect=True)
 def test_evaluation_is_the_same_each_time(zoo: Case) -> None:
     batch = zoo.arrays(zoo.train.batch)
     model = created(zoo.name)
@@ -335,7 +348,11 @@ def eval_draws(zoo: Case) -> list[nnx.Rngs]:
     return zoo.draws() if zoo.train.eval_streams else []
 
 
-DROPOUT = [name for name, path in ZOO.items() if "Drop" in path.read_text()]
+DROPOUT = [
+    pytest.param(name, marks=[pytest.mark.heavy] if name in SLOW else [])
+    for name, path in ZOO.items()
+    if "Drop" in path.read_text()
+]
 
 
 @pytest.mark.parametrize("name", DROPOUT)
