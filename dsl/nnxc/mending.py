@@ -199,12 +199,12 @@ def _is_wrong(one: Diagnostic, place: _Place, left: Sequence[Diagnostic]) -> boo
 
 def _instead(one: Diagnostic, fix: Fix, rest: Diagnostic) -> Diagnostic:
     """What a fix leaves behind, told at the place of the finding whose fix it is."""
-    word = rest.primary.span.text.casefold()
-    at = fix.span.text.casefold().find(word)
-    start = fix.span.start + at
-    known = word and at >= 0
+    word = rest.primary.span.text
+    where = rf"(?<!\w){re.escape(word)}(?!\w)"
+    found = re.search(where, fix.span.text, re.IGNORECASE) if word else None
+    start = fix.span.start + (found.start() if found else 0)
     span = (
-        Span(fix.span.source, start, start + len(word)) if known else one.primary.span
+        Span(fix.span.source, start, start + len(word)) if found else one.primary.span
     )
     label = Label(span, rest.primary.text)
     circular = rest.message == one.message and rest.fix is not None

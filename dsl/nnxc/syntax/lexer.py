@@ -12,6 +12,7 @@ from ..diagnostics import Fix, Sink, meant, rename, write
 from ..source import Source, Span
 from .grammar import LITERALS, pattern
 from .mistakes.characters import OPERATORS, unknown, updated
+from .mistakes.foreign.repeats import many
 from .tokens import RESERVED, Row, Token
 from .words import CONSTANTS, HARD, INNER, KEYWORDS, PYTHON
 
@@ -154,6 +155,16 @@ class _Scanner:
                 if _too_large(kind, text):
                     self.fault("N115", "number too large", start, end)
                 return kind
+        if (
+            text[-1] in "xX"
+            and text[:-1].isdigit()
+            and (layer := many(self.source.text, end))
+        ):
+            stop, made = layer
+            advice = write(Span(self.source, start, stop), f"{made} * {text[:-1]}")
+            self.row.opaque = True
+            self.fault("N114", "malformed number", start, end, **advice)
+            return "INT"
         help = _product(self.source, self.row, text) or _repair(text)
         said = re.fullmatch(r"did you mean `(.*)`\?", help)
         fix = Fix(Span(self.source, start, end), said[1]) if said else None
@@ -255,11 +266,13 @@ def _too_large(kind: str, text: str) -> bool:
 
 def _product(source: Source, row: Row, text: str) -> str | None:
     """`2x`, where `x` is a name."""
-    parts = re.fullmatch(r"(\d+(?:\.\d+)?)([a-z_]\w*)", text)
+    parts = re.fullmatch(r"(\d+(?:\.\d+)?)([A-Za-z_]\w*)", text)
     after = row.tokens[-1].kind if row.tokens else ""
     if parts is None or after == "COMMA":
         return None
-    named = re.search(rf"(?<![\w.]){parts[2]} *[:=]", source.text)
+    named = re.search(
+        rf"(?<![\w.]){parts[2]} *[:=]|[\[,] *{parts[2]} *[,\]]", source.text
+    )
     return f"did you mean `{parts[1]} * {parts[2]}`?" if named else None
 
 

@@ -69,6 +69,8 @@ class Blocks:
         line.begin_with_keyword()
         item: tree.Item | None = self.take(line, "top_line")
         match item:
+            case None if line.word == "config":
+                self.pass_over(line)
             case None:
                 self.abandon_item(line)
             case tree.Definition() | tree.Train() | tree.Weights() if line.opens:
@@ -280,6 +282,8 @@ class Blocks:
         match item:
             case tree.Definition() | tree.Train() | tree.Weights() if line.opens:
                 item = self.filled(item, line)
+            case None if line.word == "config":
+                self.pass_over(line)
             case None:
                 self.abandon_body(line)
                 self.file_broken = True
@@ -310,6 +314,14 @@ class Blocks:
         self.grammar = self.cursor.grammar_of(head, self.cursor.at)
         self.abandon_body(head)
         self.grammar = "body_line"
+
+    def pass_over(self, head: Line) -> None:
+        """Lines below a head that takes none: they are one mistake with it."""
+        start = self.cursor.at - 1
+        self.broken = self.file_broken = True
+        self.cursor.skip_deeper(head.indent)
+        if skipped := self.cursor.skipped(start):
+            self.sink.forget(skipped)
 
     def no_body(self, line: Line) -> None:
         follows = self.cursor.next()

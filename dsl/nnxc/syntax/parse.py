@@ -11,6 +11,7 @@ from . import tree
 from .cursor import Cursor
 from .lexer import scan
 from .lines import join
+from .mistakes.foreign import file_formats
 from .nesting import Blocks
 from .text_limits import MAX_SIZE, has_long_row, has_too_many, is_too_long
 
@@ -43,6 +44,8 @@ def _parse(source: Source, sink: Sink) -> tree.File:
     if too_long:
         return tree.File((), tail, span, broken=True)
     if has_too_many(source, lines, sink):
+        return tree.File((), tail, span, broken=True)
+    if file_formats.told(source, lines, sink):
         return tree.File((), tail, span, broken=True)
     blocks = Blocks(Cursor(source, lines), sink)
     items = blocks.items()

@@ -34,8 +34,8 @@ def with_inputs(ctx: Context, node: tree.Definition) -> tree.Definition:
     ctx.error(
         "N250", f"`{node.name.id}` has no input", first, **write(first.to(last), text)
     )
-    made = {s: _declared(s) for s in shapes}
-    return replace(node, body=tuple(made.get(s, s) for s in node.body))
+    body = tuple(_declared(s) if s in shapes else s for s in node.body)
+    return replace(node, body=body)
 
 
 def _shape(node: tree.Statement) -> bool:

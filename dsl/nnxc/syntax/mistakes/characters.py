@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from ...diagnostics import Diagnostic, Fix, Label
+from ...diagnostics import Advice, Diagnostic, Fix, Label
 from ...source import Source, Span
 from ..tokens import Row
-from . import braces
+from . import braces, habits_weights
 
 OPERATORS = {
     "&&": ("write `and`", "and"),
@@ -18,7 +18,7 @@ OPERATORS = {
     "//=": ("write `x = x // y`", None),
     "%=": ("write `x = x % y`", None),
     "**=": ("write `x = x ** y`", None),
-    ":=": ("write the assignment on a line of its own", None),
+    ":=": ("write `=`, on a line of its own", None),
     "=>": ("arrows are written `->`", "->"),
     "|>": ("arrows are written `->`", "->"),
     ">>": ("arrows are written `->`", "->"),
@@ -76,8 +76,10 @@ _ALIKE = dict(zip("асеорхуіѕАВСЕНКМОРТХ", "aceopxyisABCEHKMO
 def updated(source: Source, row: Row, operator: str, end: int) -> Fix | None:
     """`x = x / y` for `x /= y`."""
     tokens, text = row.tokens, source.text
-    if len(tokens) != 1 or operator == ":=":
+    if len(tokens) != 1:
         return None
+    if operator == ":=":
+        return Fix(Span(source, end - len(operator), end), "=")
     stop = text.find("\n", end)
     written = text[end : stop if stop >= 0 else len(text)].partition("#")[0].rstrip()
     value = written.strip()
@@ -94,8 +96,8 @@ def unknown(source: Source, row: Row, start: int) -> Diagnostic:
     help, right = _meant(source, row, char)
     fix = _line_end(source, row, start) if right is None else _plain(source, start)
     begins = {
-        "{": braces.dictionary,
-        "?": braces.fallback,
+        "{": _in_weights,
+        "?": braces.optional,
         ";": braces.counted,
     }.get(char)
     if begins and (found := begins(source, start)):
@@ -103,6 +105,17 @@ def unknown(source: Source, row: Row, start: int) -> Diagnostic:
     label = Label(Span(source, start, start + 1))
     message = f"unknown character {shown}"
     return Diagnostic("N116", message, label, help=help, fix=fix)
+
+
+def _in_weights(source: Source, start: int) -> Advice | None:
+    """`fc[i] = layers.{i}.fc`, or what else a `{` begins."""
+    begin = source.text.rfind("\n", 0, start) + 1
+    stop = source.text.find("\n", start)
+    line = Span(source, begin, stop if stop >= 0 else len(source.text))
+    if habits_weights.in_weights(source, start):
+        indent = len(line.text) - len(line.text.lstrip())
+        return habits_weights.stored(source, Span(source, begin + indent, line.end))
+    return braces.dictionary(source, start)
 
 
 def _meant(source: Source, row: Row, char: str) -> tuple[str | None, str | None]:

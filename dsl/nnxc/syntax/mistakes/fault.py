@@ -70,6 +70,15 @@ class Fault(Record):
             more = {}
         return Diagnostic(code, message, Label(span, label), **more)
 
+    def closed(self, index: int) -> int:
+        """Where the bracket ends that the token of that index opens."""
+        depth = 0
+        for token in self.line.tokens[index:]:
+            depth += (token.kind in ("LPAR", "LSQB")) - (token.kind in ("RPAR", "RSQB"))
+            if depth == 0:
+                return token.end
+        return self.line.tokens[-1].end
+
     def rest(self, token: Token) -> Span:
         """From a token to the end of the line."""
         return Span(self.source, token.start, self.line.tokens[-1].end)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from ...diagnostics import Diagnostic, Label, Sink
+from ...diagnostics import Diagnostic, Label, Sink, remove, write
 from ...source import Source, Span
 from ..cursor import Cursor
 from ..lines import Line
 from ..tokens import Token
+from .fault import line_span
 
 _CHOICES = ("match", "switch")
 _HELP = {
     **dict.fromkeys(_CHOICES, "choose with `if`, `elif` and `else`"),
     "do": "write `for i in range(n):`",
+    "loop": "write `for i in range(n):`",
     "repeat": "write `for i in range(n):`, or stack: `Block(...) * n`",
     "unless": "write `if not condition:`",
     "until": "write `for i in range(n):`",
@@ -25,6 +27,8 @@ def begins(line: Line) -> bool:
     """Whether a line opens such a statement."""
     if [token.text for token in line.tokens[:2]] == ["if", "__name__"]:
         return True
+    if _ends(line):
+        return True
     tokens = line.tokens[_start(line) :]
     if tokens[0].text not in _HELP or len(tokens) < 3:
         return False
@@ -32,6 +36,12 @@ def begins(line: Line) -> bool:
     opens = line.opaque or last.kind == "COLON"
     value = ("NAME", "STRING", "INT", "LPAR", "COLON")
     return opens and follows.kind in value and not _names_something(tokens)
+
+
+def _ends(line: Line) -> bool:
+    """Whether a line closes a body, as `end` does in Julia."""
+    words = " ".join(token.text for token in line.tokens[:-1])
+    return words in ("end", "endif", "endfor", "end if", "end for", "done", "fi")
 
 
 def _start(line: Line) -> int:
@@ -80,4 +90,16 @@ def _explained(source: Source, line: Line) -> Diagnostic:
         return Diagnostic("N122", "`__name__` is Python", label, help=help)
     message = f"there is no statement `{word.text}`"
     label = Label(Span(source, word.start, word.end))
+    if _ends(line):
+        why = "a body ends where its indentation does: leave it out"
+        advice = remove(line_span(source, line), why)
+        return Diagnostic("N122", message, label, **advice)
+    if len(line.tokens) == 4 and word.text in ("repeat", "loop", "times"):
+        span = Span(source, word.start, line.tokens[2].end)
+        return Diagnostic(
+            "N122",
+            message,
+            label,
+            **write(span, f"for i in range({line.tokens[1].text}):"),
+        )
     return Diagnostic("N122", message, label, help=_HELP[word.text])

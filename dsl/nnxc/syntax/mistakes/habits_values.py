@@ -55,6 +55,16 @@ def half_a_choice(fault: Fault) -> Diagnostic | None:
 _SHAPED = re.compile(
     r"(?P<name>\w+) *= *(?:\w+\.)*(?P<made>\w+)\((?P<shape>[^()]*|\([^()]*\))\)"
 )
+_MAKES = (
+    "zeros",
+    "ones",
+    "normal",
+    "uniform",
+    "full",
+    "Parameter",
+    "constant",
+    "lecun_normal",
+)
 _BEGINS = {"randn": "normal", "rand": "uniform", "empty": "zeros"}
 
 
@@ -68,9 +78,16 @@ def shape_by_value(fault: Fault) -> Diagnostic | None:
     found = _SHAPED.fullmatch(line.text.partition("#")[0].rstrip())
     name = fault.before.text
     advice: str | Advice = f"write its shape: `{name}: [d] = zeros`"
-    if found is not None:
+    made = found and _BEGINS.get(found["made"], found["made"])
+    if made not in _MAKES:
+        given = Span(fault.source, fault.token.start, line.end)
+        value = given.text.partition("#")[0].rstrip()
+        if re.search(r"\d|\(", value):
+            gap = Span(fault.source, line.start, fault.token.start)
+            help = f"a single number has the shape `[]`: write `{name}: [] {value}`"
+            advice = {"help": help, "fix": Fix(gap, f"{name}: [] ")}
+    elif found is not None:
         shape = found["shape"].strip("()[], ")
-        made = _BEGINS.get(found["made"], found["made"])
         place = Span(fault.source, line.start, line.start + found.end())
         advice = write(place, f"{name}: [{shape}] = {made}", "the shape stands first")
     return fault.report("N120", f"`{name}` has no type", advice, at=fault.before)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from ...diagnostics import Diagnostic, Fix, meant, write
-from ...source import Span
+from ...diagnostics import Advice, Diagnostic, Fix, meant, remove, write
+from ...source import Source, Span
 from ..tokens import END
 from .fault import Fault
 
@@ -56,6 +56,104 @@ def path_first(fault: Fault) -> Diagnostic | None:
     return fault.report(
         "N120", f"unexpected `{left.text}`", write(fault.rest(left), text, why)
     )
+
+
+_STORED = re.compile(
+    r"(?P<left>\"[^\"\n]*\"|[\w.{}*\[\]]+) *(?P<sign><-|->|=>|=|:) *"
+    r"(?P<right>\"[^\"\n]*\"|[\w.{}*\[\]]+)(?= *(?:#|$))"
+)
+
+
+def stored(source: Source, line: Span) -> Advice | None:
+    """`"classifier.weight" -> head.kernel`, `layers.{i}.fc -> fc[i]`: a path, and a name in
+    quotes. Which of the two is the model's, their quotes tell, or what the spec defines.
+    """
+    found = _STORED.match(line.text)
+    if found is None:
+        return None
+    left, right = (found[side] for side in ("left", "right"))
+    ours, theirs = left, right
+    if (left[0] == '"') != (right[0] == '"'):
+        ours, theirs = (right, left) if left[0] == '"' else (left, right)
+    elif _rank(source, right) > _rank(source, left):
+        ours, theirs = right, left
+    path = re.sub(r"\.\{(\w+)\}|\.(\d+)\b", _place, ours.strip('"'))
+    name = theirs.strip('"')
+    if "{i}" in name and "[" not in path:
+        path = re.sub(r"^\w+", r"\g<0>[i]", path)
+    text = f'{path.removesuffix(".T")} = "{name}"'
+    why = "the path in the model stands first, the name in the file in quotes"
+    if not path[:1].isalpha() or "*" in path or text == found.group():
+        return None
+    return write(Span(source, line.start, line.start + found.end()), text, why)
+
+
+def _rank(source: Source, path: str) -> tuple[bool, bool, int]:
+    """How much a path seems to be the model's."""
+    stored = path.strip('"').endswith((".weight", ".bias"))
+    return _defines(source, path), not stored, -path.count(".")
+
+
+def _place(found: re.Match[str]) -> str:
+    return f"[{found[1] or found[2]}]"
+
+
+def _defines(source: Source, path: str) -> bool:
+    """Whether a path begins with a name of the spec's layers, given or found."""
+    name = re.split(r"\W", path.strip('"'))[0]
+    if re.search(rf"\b(?:as|param|state) {name}\b|(?m:^) +{name} *=(?!=)", source.text):
+        return True
+    layers = re.findall(r"\b[A-Z]\w*", source.text)
+    return name in {re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", x).lower() for x in layers}
+
+
+def other_row(fault: Fault) -> Diagnostic | None:
+    """`"classifier.weight" -> head.kernel` and the like, where a line of weights stands."""
+    if fault.accepts("PLUS") or not (
+        fault.accepts("IGNORE") or fault.accepts("ASSIGN")
+    ):
+        return None
+    line = fault.rest(fault.first)
+    if fault.first.kind not in ("NAME", "STRING") or not in_weights(
+        fault.source, fault.first.start
+    ):
+        return None
+    if re.match(r"(?:load|read)\w*\(", line.text):
+        why = "the file is given where weights are loaded, `load_pretrained(path)`: leave it out"
+        advice = remove(fault.whole_line, why)
+    else:
+        found = stored(fault.source, line)
+        if found is None:
+            return None
+        advice = found
+    return fault.report("N120", f"unexpected `{fault.token.text}`", advice)
+
+
+def in_weights(source: Source, at: int) -> bool:
+    """Whether a place is in the body of `weights`."""
+    heads = re.findall(r"(?m)^(\w+)\b", source.text[:at])
+    return heads[-1:] == ["weights"]
+
+
+def several_keys(fault: Fault) -> Diagnostic | None:
+    """`config vocab = vocab_size, d = hidden_size`, and `config:` with lines below."""
+    if fault.first.kind != "CONFIG" or not in_weights(fault.source, fault.first.start):
+        return None
+    if fault.kind == "COLON" and fault.failure.index == 1:
+        text = fault.source.text[fault.token.end : fault.body_end]
+        place = Span(fault.source, fault.first.start, fault.body_end)
+    elif fault.kind == "ASSIGN" and fault.accepts("EQ"):
+        place = fault.rest(fault.first)
+        text = place.text.removeprefix("config ").replace(",", "\n")
+    else:
+        return None
+    pairs = re.findall(r"(?m)^ *(\w+) *[=:] *\"?([\w.]+)\"?,? *$", text)
+    if len(pairs) != len([row for row in text.splitlines() if row.strip()]):
+        return None
+    margin = "\n" + " " * fault.line.indent
+    rows = [f'config {name} = "{key}"' for name, key in pairs]
+    advice = write(place, margin.join(rows), "each stands on a line of its own")
+    return fault.report("N120", f"unexpected `{fault.token.text}`", advice)
 
 
 def arrow_for_equals(fault: Fault) -> Diagnostic | None:

@@ -107,7 +107,7 @@ def unknown_statement(
     """N133, for a line whose first word begins no statement."""
     span = Span(source, first.start, first.end)
     message = f"no statement begins with `{first.text}`"
-    near = _SYNONYMS.get(first.text) or misspelt(first.text, words)
+    near = SYNONYMS.get(first.text) or misspelt(first.text, words)
     advice = meant(span, near) if near else {}
     if first.text in ("include", "using"):
         advice = {"help": 'write `use Name from "file.nnx"`'}
@@ -120,7 +120,7 @@ def unknown_statement(
 _NEEDLESS = ("let", "var", "val", "const", "auto")
 
 
-_SYNONYMS = {
+SYNONYMS = {
     **dict.fromkeys(("network", "net", "module"), "model"),
     **dict.fromkeys(("layer", "fn", "func", "function", "struct"), "block"),
     **dict.fromkeys(("output", "outputs", "give"), "return"),

@@ -24,6 +24,7 @@ from . import (
     odd_words,
 )
 from .fault import Fault
+from .foreign import configs, keys, objectives, repeats, used, word_before
 from .token_kinds import OPERATORS, SPELLING
 
 Explanation = Callable[[Fault], Diagnostic | None]
@@ -47,23 +48,23 @@ def _unexpected(fault: Fault) -> Diagnostic:
 
 def _expected(fault: Fault) -> str:
     kinds = {*fault.failure.accepted}
-    words: list[str] = []
+    said: list[str] = []
     if {"NAME", "INT"} <= kinds:
-        words.append("a value")
+        said.append("a value")
         kinds = kinds & {"RPAR", "RSQB", END}
     elif "NAME" in kinds:
-        words.append("a name")
+        said.append("a name")
     elif "STRING" in kinds:
-        words.append("a string")
+        said.append("a string")
     if "PLUS" in kinds:
-        words.append("an operator")
+        said.append("an operator")
         kinds -= OPERATORS
-    words += sorted(f"`{SPELLING[kind]}`" for kind in kinds if kind in SPELLING)
+    said += sorted(f"`{SPELLING[kind]}`" for kind in kinds if kind in SPELLING)
     if END in kinds:
-        words.append("the end of the line")
-    if not words or len(words) > 5:
+        said.append("the end of the line")
+    if not said or len(said) > 5:
         return ""
-    *most, last = words
+    *most, last = said
     return "expected " + (f"{', '.join(most)} or {last}" if most else last)
 
 
@@ -78,9 +79,25 @@ _EXPLANATIONS: tuple[Explanation, ...] = (
     habits_declared.dots,
     habits_declared.python_code,
     habits_declared.dotted_use,
+    objectives.minimised,
+    objectives.adapted,
+    objectives.trained_together,
+    objectives.trained_with,
+    configs.section,
+    used.used,
+    used.external,
+    habits_weights.several_keys,
+    word_before.target,
+    word_before.spaced_name,
+    word_before.typed_before,
+    word_before.optional_word,
+    keys.named_stage,
+    repeats.times,
+    repeats.product,
     habits_inputs.undeclared,
     habits_inputs.result,
     habits_inputs.nameless,
+    keys.key,
     habits_declared.round_inputs,
     habits_declared.called_dtype,
     habits_declared.dotted_type,
@@ -116,6 +133,7 @@ _EXPLANATIONS: tuple[Explanation, ...] = (
     habits_weights.dashed_name,
     habits_weights.nested_config,
     habits_weights.path_first,
+    habits_weights.other_row,
     habits_weights.arrow_for_equals,
     habits_weights.unquoted,
     habits_heads.nameless_config,

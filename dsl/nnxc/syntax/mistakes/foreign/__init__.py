@@ -1,0 +1,1 @@
+"""Forms of other languages and tools, whole lines and sections of them."""

@@ -1,0 +1,47 @@
+"""Keys with values behind a colon, as in YAML, and layers with their names before them."""
+
+from __future__ import annotations
+
+import re
+
+from ....diagnostics import Diagnostic, Fix, write
+from ....source import Span
+from ..fault import Fault
+
+_BEGINS_VALUE = ("INT", "FLOAT", "STRING", "TRUE", "FALSE", "NONE", "WINDOW", "LSQB")
+_LAYER = re.compile(r"(?P<name>[a-z_]\w*) *[:=] *(?P<layer>[A-Z]\w*)")
+
+
+def key(fault: Fault) -> Diagnostic | None:
+    """`fc: Linear(8)`, `rate: 0.1`."""
+    tokens = fault.line.tokens
+    if [t.kind for t in tokens[:2]] != ["NAME", "COLON"] or len(tokens) < 4:
+        return None
+    value = tokens[2]
+    made = fault.failure.index == 3 and fault.kind in ("LPAR", "DOT")
+    if not made and not (fault.failure.index == 2 and value.kind in _BEGINS_VALUE):
+        return None
+    place = Span(fault.source, tokens[0].end, value.start)
+    help = "a value stands behind `=`: write `=`"
+    fix = Fix(place, " = ")
+    return fault.report(
+        "N120", "unexpected `:`", {"help": help, "fix": fix}, at=tokens[1]
+    )
+
+
+def named_stage(fault: Fault) -> Diagnostic | None:
+    """`x -> fc: Linear(8) -> relu`, `x -> fc = Linear(8)`."""
+    tokens = fault.line.tokens
+    for at in range(1, len(tokens) - 3):
+        name, sign, layer = tokens[at : at + 3]
+        if tokens[at - 1].kind != "ARROW" or sign.kind not in ("COLON", "ASSIGN"):
+            continue
+        place = Span(fault.source, name.start, layer.end)
+        if not _LAYER.fullmatch(place.text) or fault.failure.index < at + 1:
+            continue
+        end = fault.closed(at + 3) if tokens[at + 3].kind == "LPAR" else layer.end
+        whole = Span(fault.source, name.start, end)
+        text = f"{whole.text[layer.start - name.start :]} as {name.text}"
+        advice = write(whole, text, "a name stands behind its layer")
+        return fault.report("N120", f"unexpected `{sign.text}`", advice, at=sign)
+    return None

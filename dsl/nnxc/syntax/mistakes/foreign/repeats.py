@@ -1,0 +1,53 @@
+"""Products as mathematics writes them, without a sign or with a cross."""
+
+from __future__ import annotations
+
+import re
+
+from ....diagnostics import Diagnostic, write
+from ..fault import Fault
+
+_COUNTS = ("NAME", "INT")
+
+
+def times(fault: Fault) -> Diagnostic | None:
+    """`Block(d) x 4`, and a window of names: `patch x patch`."""
+    before, after = fault.before, fault.after
+    if fault.token.text not in ("x", "X", "times") or not fault.accepts("PLUS"):
+        return None
+    if before is None or after is None or after.kind not in _COUNTS:
+        return None
+    if fault.inside and before.kind in _COUNTS:
+        place = fault.span(before).to(fault.span(after))
+        advice = write(place, f"[{before.text}, {after.text}]")
+    elif before.kind in ("RPAR", *_COUNTS):
+        advice = write(fault.span(fault.token), "*")
+    else:
+        return None
+    return fault.report("N126", f"unexpected `{fault.token.text}`", advice)
+
+
+def product(fault: Fault) -> Diagnostic | None:
+    """`W x + b`, `Q K`: which product is meant only its author knows."""
+    before = fault.before
+    if fault.kind != "NAME" or before is None or not fault.accepts("PLUS"):
+        return None
+    if fault.first.kind not in ("NAME", "RETURN") or fault.failure.index < 2:
+        return None
+    if before.kind != "NAME" or before.end == fault.token.start:
+        return None
+    matrix = re.fullmatch(r"[A-Z]\w{0,2}|[A-Z]_\w+", before.text)
+    behind = fault.after.kind if fault.after else ""
+    if not matrix and (
+        fault.inside or behind not in ("SLASH", "PLUS", "MINUS", "POWER")
+    ):
+        return None
+    pair = f"{before.text}, {fault.token.text}"
+    help = f"a layer multiplies by its weights, `{fault.token.text} -> Linear(d)`; tensors by `matmul({pair})`"
+    return fault.report("N126", f"missing operator before `{fault.token.text}`", help)
+
+
+def many(source_text: str, end: int) -> tuple[int, str] | None:
+    """What `4x` counts, where a layer follows: `4x Block(d)`; its end, and it."""
+    found = re.compile(r" +([A-Z]\w*(?:\([^()\n]*\))?)").match(source_text, end)
+    return (found.end(), found[1]) if found else None
