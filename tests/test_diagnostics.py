@@ -63,6 +63,7 @@ def column(mark: re.Match[str]) -> int:
 
 
 HELPED = (
+    "chains",
     "foreign",
     "inputs",
     "newcomers",

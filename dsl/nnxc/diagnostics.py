@@ -135,7 +135,10 @@ class Advice(TypedDict, total=False):
 def write(span: Span, text: str, why: str = "") -> Advice:
     """Advice to write a text in the place of a span, after a clause that says why."""
     lead = f"{why}: write" if why else "write"
-    shown = f"\n{indent(dedent(text), '  ')}" if "\n" in text else f" `{text}`"
+    if "\n" not in text:
+        return {"help": f"{lead} `{text}`", "fix": Fix(span, text)}
+    margin = " " * (span.source.position(span.start)[1] - 1)  # the others have theirs
+    shown = f"\n{indent(dedent(f'{margin}{text}'), '  ')}"
     return {"help": lead + shown, "fix": Fix(span, text)}
 
 

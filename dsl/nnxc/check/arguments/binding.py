@@ -17,6 +17,7 @@ from ..context import Context
 from ..expressions.none_values import without_none
 from ..expressions.operands import no_tuple, static_or_name
 from ..foreign import foreign_forms, foreign_hints, initials, native
+from ..foreign.model_arguments import no_model
 from ..values import BAD, Converted, Fault, Static, Value
 from .activation_names import by_name
 from .reduced import no_axis
@@ -43,6 +44,8 @@ def sort_out(ctx: Context, op: Op, args: Iterable[tree.Arg], *, piped: bool) -> 
     layers take parameters by position and inputs by name. A positional text goes to the next
     parameter that takes one."""
     written = Written()
+    if op.group in ("function", "loss", "metric"):
+        no_model(ctx, op, args)
     free = required_inputs(op)[1 if piped and not _many(op) else 0 :]
     params = [p for p in op.params if p.positional]
     for arg in args:

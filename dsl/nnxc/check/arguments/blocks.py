@@ -159,7 +159,7 @@ def _unify(
     related = (Label(spec.span, f"declared as {spec.type}"),)
     got, want = given.type, spec.type
     place = given.expr.span
-    types.check_dtype(ctx, got.dtype, want.dtype, place, what)
+    types.check_dtype(ctx, got.dtype, want.dtype, place, what, cast=True)
     open_rank = got.lead and not want.lead
     if open_rank or got.rank < want.rank or (got.rank > want.rank and not want.lead):
         help = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from ... import ir
@@ -54,11 +55,21 @@ def size_of(ctx: Context, node: tree.Expr) -> Dim:
     if isinstance(value, Bad):
         raise Fault
     if isinstance(value, (Static, Tensor)):
-        ctx.fail("N313", "a size is a whole number", node.span)
+        ctx.fail("N313", "a size is a whole number", node.span, **_whole(value, node))
     if isinstance(value, ModelRef):
         text = f"`{value.name}` is a model here, not a size"
         ctx.fail("N313", text, node.span, help="give the size another name")
     ctx.fail("N313", "this is no size", node.span)
+
+
+def _whole(value: Static | Tensor, node: tree.Expr) -> Advice:
+    """What makes a size of what is none."""
+    match node:
+        case tree.Binary("/", left, right):
+            return write(node.span, f"{left.span.text} // {right.span.text}")
+    if isinstance(value, Static) and value.flavor == "float":
+        return write(node.span, f"int({node.span.text})")
+    return {"help": "a parameter, an axis of an input or arithmetic on them is one"}
 
 
 def _known_axes(ctx: Context, node: tree.Expr) -> None:
@@ -180,12 +191,22 @@ def fits(got: str, wanted: str) -> bool:
 
 
 def check_dtype(
-    ctx: Context, got: str, wanted: str, span: Span, what: str, help: str | None = None
+    ctx: Context,
+    got: str,
+    wanted: str,
+    span: Span,
+    what: str,
+    help: str | None = None,
+    *,
+    cast: bool = False,
 ) -> None:
     """A dtype must be the wanted one; `float` stands for any floating dtype."""
     if fits(got, wanted):
         return
-    ctx.fail("N302", f"{what} must be {wanted}", span, f"this is {got}", help=help)
+    advice: Advice = {"help": help} if help else {}
+    if cast and re.fullmatch(r"[\w.]+(\(.*\))?", span.text):
+        advice = write(span, f"astype({span.text}, {wanted})")
+    ctx.fail("N302", f"{what} must be {wanted}", span, f"this is {got}", **advice)
 
 
 def check_type(

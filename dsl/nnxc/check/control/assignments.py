@@ -250,11 +250,25 @@ def _with_places(node: tree.Assign) -> Advice:
     return write(node.span, margin.join(lines), "each has a function of its own")
 
 
+def _apart(node: tree.Assign, value: Value) -> Advice:
+    """`q, k, v = x`, where the first axis of a tensor has as many places."""
+    count = len(node.targets)
+    first = value.type.sizes[:1] if isinstance(value, Tensor) else ()
+    if not first or first[0].value != count:
+        return {}
+    names = [target.id for target in node.targets]
+    whole = next(n for n in ("parts", "rows", "stacked") if n not in names)
+    lines = [f"{whole} = {node.value.span.text}"]
+    lines += [f"{name} = {whole}[{i}]" for i, name in enumerate(names) if name != "_"]
+    margin = "\n" + " " * (node.span.source.position(node.span.start)[1] - 1)
+    return write(node.span, margin.join(lines), "a place of an axis is taken by `[i]`")
+
+
 def unpack(ctx: Context, node: tree.Assign, value: Value) -> None:
     """`a, b = values`; `_` stands for values that nobody needs."""
     if not isinstance(value, Several):
         text = f"{len(node.targets)} names for one value"
-        advice = _with_places(node) or _with_states(ctx, node)
+        advice = _with_places(node) or _with_states(ctx, node) or _apart(node, value)
         ctx.fail("N234", text, node.value.span, **advice)
     if len(value.types) != len(node.targets):
         ctx.fail(

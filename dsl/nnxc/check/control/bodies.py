@@ -94,6 +94,8 @@ def _named(ctx: Context, value: tree.Expr) -> Advice:
         return write(value.span, f"{layer[1]} = {made}", "a value is named by `=`")
     if not below.strip() and ctx.kind != "train":
         return write(value.span, f"return {text}")
+    if isinstance(value, tree.Pipe) and isinstance(value.source, tree.Name):
+        return write(value.span, f"{value.source.id} = {text}", "a value has a name")
     return {"help": "give it a name, or return it"}
 
 

@@ -17,12 +17,19 @@ from . import lists
 def iterable_of(ctx: Context, node: tree.For) -> Static:
     """What a loop runs over, which is known at construction."""
     what = "what a loop runs over"
-    if isinstance(node.iterable, tree.Name):
-        value = ctx.expr(node.iterable)
+    over = node.iterable
+    match over:
+        case tree.Call(
+            tree.Name("enumerate"), (tree.Arg(None, tree.Name() as inner), *_)
+        ):
+            held = ctx.scope.get(inner.id)
+            over = inner if held and isinstance(held.value, Applied) else over
+    if isinstance(over, tree.Name):
+        value = ctx.expr(over)
         if isinstance(value, Applied):
             value.layer.used = True
             text, label = f"{what} must be a list", f"`{value.layer.name}` is a layer"
-            ctx.fail("N231", text, node.iterable.span, label, **_stack(node))
+            ctx.fail("N231", text, over.span, label, **_stack(node, over.id))
         if isinstance(value, (Listed, Several)):
             text, label = (
                 f"{what} must be known when the model is built",
@@ -34,9 +41,9 @@ def iterable_of(ctx: Context, node: tree.For) -> Static:
     return static(ctx, node.iterable, what)
 
 
-def _stack(node: tree.For) -> Advice:
+def _stack(node: tree.For, stack: str) -> Advice:
     """`for layer in layers: x = layer(x)`: a stack is applied as a whole."""
-    stack, name = node.iterable.span.text, node.targets[0].id
+    name = node.targets[-1].id
     match node.body:
         case (tree.Assign((tree.Name(x),), "=", tree.Call(tree.Name(f), (arg,))),) if (
             f == name and arg.value.span.text == x

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 from ... import ir
-from ...diagnostics import Advice, Label, write
+from ...diagnostics import Advice, Fix, Label, write
 from ...ops.base import Kind
 from ...shapes import TensorType, is_float
 from ...source import Span
@@ -58,7 +60,8 @@ def input_(ctx: Context, field: tree.Field) -> None:
     optional = field.default is not None
     filled = optional and not is_none(field.default)
     if ctx.has_return or ctx.layers:
-        ctx.fail("N243", "inputs stand before what uses them", field.span)
+        text = "inputs stand before what uses them"
+        ctx.fail("N243", text, field.span, **_moved_up(ctx, field))
     if not optional and any(i.optional for i in ctx.inputs):
         ctx.fail(
             "N244",
@@ -73,6 +76,21 @@ def input_(ctx: Context, field: tree.Field) -> None:
     ctx.bind(field.name, value, field.name_span, "input")
     for axis in _axes(ctx):
         axis.used = False
+
+
+def _moved_up(ctx: Context, field: tree.Field) -> Advice:
+    """The lines from the first statement on, with this one first."""
+    source, line = field.span.source, field.span.whole_line()
+    first = ctx.definition[0].span.whole_line()
+    if line.text.lstrip().count("[") > 1 or not line.text.strip().startswith("input "):
+        return {}
+    if first.start >= line.start or not line.text.endswith("\n"):
+        return {}
+    above = Span(source, first.start, line.start)
+    if re.search(r"(?m)^ *input\b", above.text):
+        return {}
+    help = "move it up, below the head"
+    return {"help": help, "fix": Fix(above.to(line), line.text + above.text)}
 
 
 def _axes(ctx: Context) -> list[Binding]:
@@ -112,7 +130,7 @@ def _variable(ctx: Context, field: tree.Field, state: bool) -> None:
             "N218",
             f"`{field.name}` needs an initial value",
             field.span,
-            help=f"write `{what} {field.name}: ... = zeros`",
+            **write(field.span, f"{field.span.text} = zeros"),
         )
     init = initial(ctx, field.default, kind, f"the {what} `{field.name}`")
     if not isinstance(init, ir.Expr):

@@ -26,6 +26,7 @@ from .fans import with_fans
 from .finished import finish
 from .inputless import inputless, with_inputs
 from .known_axes import determined, needed_inputs
+from .listed_layers import with_chains
 from .naming import layer_names
 from .parameters import numbers_of, parameter
 
@@ -105,7 +106,7 @@ def _check(
     fractions: frozenset[str],
 ) -> None:
     """All of a definition, where these parameters have these kinds."""
-    node = with_inputs(ctx, node)
+    node = with_chains(ctx, with_inputs(ctx, node))
     ctx.written = frozenset(mentioned(node.body))
     ctx.definition = node.body
     ctx.head = node.span.to(node.body[-1].span) if node.body else node.span

@@ -6,17 +6,18 @@ from collections.abc import Mapping
 from typing import NoReturn, assert_never
 
 from ... import ir
-from ...diagnostics import Advice, Label, remove
+from ...diagnostics import Advice, Label, remove, write
 from ...record import replace
 from ...shapes import Outputs, is_float
 from ...source import Span
 from ...syntax import tree
+from ...syntax.walk import nodes_in
 from ..arguments import activation_values, types
 from ..arguments.inputs import wrap
 from ..context import Context
 from ..control import lists
 from ..definitions.known_axes import known_here
-from ..foreign import native, tables
+from ..foreign import native, tables, tables_of_others
 from ..foreign.tree_parts import last_name
 from ..foreign.unknown_names import unknown_name
 from ..train.held import held
@@ -167,6 +168,7 @@ def attribute(ctx: Context, node: tree.Attribute) -> Value:
             node.name_span,
             **_of_layer(ctx, node, methods),
         )
+    tables_of_others.no_table(ctx, node)
     ctx.fail(
         "N214",
         f"`{node.value.span.text[:40]}` has no `{node.name}`",
@@ -253,8 +255,13 @@ def _no_layers(ctx: Context, values: list[Value], items: tuple[tree.Expr, ...]) 
     alike = f"{texts[0]} * {len(texts)}"
     chain = alike if len({*texts}) == 1 else " -> ".join(texts)
     span = items[0].span.to(items[-1].span)
-    help = f"apply them one after the other: `x -> {chain}`"
-    ctx.fail("N235", "these are layers, not tensors", span, help=help)
+    advice: Advice = {"help": f"apply them one after the other: `x -> {chain}`"}
+    for around in nodes_in(ctx.statement, tree.Binary):
+        counted = isinstance(around.left, tree.ListOf) and around.left.items == items
+        if counted and around.op == "*" and len(items) == 1:
+            text = f"{texts[0]} * {around.right.span.text}"
+            advice = write(around.span, text, "layers are stacked as they are")
+    ctx.fail("N235", "these are layers, not tensors", span, **advice)
 
 
 def assertion(ctx: Context, node: tree.Assertion) -> Value:

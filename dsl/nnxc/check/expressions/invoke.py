@@ -14,6 +14,7 @@ from ..arguments import copied
 from ..arguments.apply import construct
 from ..arguments.binding import Written, sort_out
 from ..arguments.block_arguments import sort_out_block
+from ..arguments.given_inputs import no_input
 from ..arguments.inputs import check_arguments
 from ..context import Context
 from ..control import lists
@@ -182,6 +183,7 @@ def declare(
     known: Mapping[str, object] = {} if isinstance(callee, Op) else callee.params
     args, each = copied.taken_out(tuple(args), known)
     if isinstance(callee, Op):
+        no_input(ctx, callee, args, node)
         written = sort_out(ctx, callee, args, piped=True)
     else:
         written = sort_out_block(ctx, callee, args, node.span)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NoReturn, assert_never
 
 from ... import ir
-from ...diagnostics import Advice, write
+from ...diagnostics import Advice, meant, write
 from ...ops.base import Kind
 from ...record import Record, replace
 from ...shapes import Outputs, TensorType
@@ -14,7 +14,7 @@ from ...syntax.walk import nodes_in
 from ..arguments.flavors import NUMERIC, describe, describe_list
 from ..context import Context
 from ..definitions.parameter_kinds import demand
-from ..foreign import native
+from ..foreign import chains, native
 from ..values import (
     BAD,
     Applied,
@@ -58,7 +58,8 @@ def static(ctx: Context, node: tree.Expr, what: str) -> Static:
             "this is a tensor",
             **native.advice(ctx, _asked(ctx, node), _chosen(ctx, node)),
         )
-    ctx.fail("N231", f"{what} must be a value", node.span)
+    help = "a layer is applied: `x -> layer`" if isinstance(value, Applied) else None
+    ctx.fail("N231", f"{what} must be a value", node.span, help=help)
 
 
 def _chosen(ctx: Context, node: tree.Expr) -> Advice:
@@ -68,7 +69,13 @@ def _chosen(ctx: Context, node: tree.Expr) -> Advice:
             sides = (node, choice.then, choice.orelse)
             text = f"where({', '.join(side.span.text for side in sides)})"
             return write(choice.span, text)
+    if isinstance(node, tree.Name) and node.id in _MODES:
+        return {"help": _KNOWN}
     return {"help": _WHERE}
+
+
+_MODES = ("training", "train", "is_training", "deterministic", "eval", "inference")
+_KNOWN = "layers know whether the model trains (`model.train()`, `model.eval()`): leave it out"
 
 
 def _asked(ctx: Context, node: tree.Expr) -> Record:
@@ -107,14 +114,23 @@ def as_tensor(
     assert_never(value)
 
 
+def _as_list(node: tree.Expr) -> Advice:
+    """What a list of numbers is as a tensor."""
+    match node:
+        case tree.Call(tree.Name("range", span), args) if args:
+            return meant(span, "arange")
+    if len(node.span.text) > 40:
+        return {"help": f"write `tensor({node.span.text[:40]}...)`"}
+    return write(node.span, f"tensor({node.span.text})")
+
+
 def _not_one_tensor(
     ctx: Context, value: Static | Several | Listed, node: tree.Expr, what: str
 ) -> NoReturn:
     match value:
         case Static():
             code, text, label = "N233", "must be a tensor", f"this is {describe(value)}"
-            written = f"write `tensor({node.span.text[:40]})`"
-            advice: Advice = {"help": written} if value.flavor == "list" else {}
+            advice = _as_list(node) if value.flavor == "list" else {}
         case Several():
             code, text = "N234", "must be one tensor"
             label = f"these are {len(value.types)} values"
@@ -131,7 +147,7 @@ def _not_applied(ctx: Context, value: Value, node: tree.Expr) -> NoReturn:
     if isinstance(value, Applied):
         value.layer.used = True
         text = f"`{value.layer.name}` is a layer, not a tensor"
-    ctx.fail("N235", text, node.span, help=help)
+    ctx.fail("N235", text, node.span, **(chains.begun(ctx, node) or {"help": help}))
 
 
 def scalar(ctx: Context, value: Static, node: tree.Expr) -> ir.Scalar:

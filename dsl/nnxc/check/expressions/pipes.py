@@ -342,5 +342,5 @@ def _name_stage(ctx: Context, node: tree.Name | tree.Attribute, value: Value) ->
         "N216",
         f"`{node.span.text[:40]}` is a value, not a layer or function",
         node.span,
-        **what_applies(ctx, func),
+        **what_applies(ctx, func, node),
     )

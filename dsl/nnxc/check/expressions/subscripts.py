@@ -22,7 +22,18 @@ from ..control import listed
 from ..control.lengths import ahead
 from ..definitions.parameter_kinds import demand, demand_whole
 from ..obligations import compare, must_hold, verdict
-from ..values import BAD, Bad, Fault, Listed, Obligation, Several, Static, Tensor, Value
+from ..values import (
+    BAD,
+    Applied,
+    Bad,
+    Fault,
+    Listed,
+    Obligation,
+    Several,
+    Static,
+    Tensor,
+    Value,
+)
 from . import operators, statics
 from .forms import named_size
 from .operands import as_tensor, static
@@ -42,6 +53,13 @@ def index(ctx: Context, node: tree.Index) -> Value:
         return listed.item(ctx, value, node)
     if isinstance(value, Several):
         return _one_of(ctx, value, node)
+    if isinstance(value, Applied) and value.layer.count is not None:
+        value.layer.used = True
+        stack = node.value.span.text
+        help = f"a stack is applied as a whole, without a loop: `x -> {stack}`"
+        ctx.fail(
+            "N235", f"`{stack}` is a layer, not a list", node.value.span, help=help
+        )
     source = as_tensor(ctx, value, node.value)
     return Tensor(_subscript(ctx, source, node))
 

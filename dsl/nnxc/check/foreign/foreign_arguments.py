@@ -102,4 +102,6 @@ def value(ctx: Context, spell: Spell, node: tree.Expr, param: Param) -> str:
             return tables.DTYPES.get(name, name)
         case tree.Name(name) if param.kind is Kind.INIT:
             return known(ctx, name.rstrip("_"))
+        case tree.Attribute(name="shape") if param.kind is Kind.SHAPE:
+            return spell(ctx, node, tree.Arg(None, node))
     return spell(ctx, node)

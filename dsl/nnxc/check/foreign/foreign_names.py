@@ -12,6 +12,7 @@ from ...shapes import DTYPES
 from ...syntax import tree
 from ..context import Context
 from . import argument_names, tables
+from .tensor_parts import type_of
 
 
 def from_module(ctx: Context, node: object) -> str | None:
@@ -63,7 +64,11 @@ def takes_sizes(params: Sequence[Param]) -> bool:
 
 
 def foreign_sizes(
-    op: Op, name: str, plain: Sequence[tree.Arg], named: Sequence[tree.Arg]
+    ctx: Context,
+    op: Op,
+    name: str,
+    plain: Sequence[tree.Arg],
+    named: Sequence[tree.Arg],
 ) -> int:
     """How many of the first arguments are sizes of the input, which are inferred here."""
     if op.group != "layer":
@@ -79,11 +84,8 @@ def foreign_sizes(
         if True in place:
             return max(place.index(True) - 1, 0)
         windows = "window" in given
-        torch = name.endswith("d") and name != op.name
-        return int(
-            len(plain) >= (2 if windows or torch else 3) or (torch and len(plain) > 1)
-        )
-    if len(plain) > 1:
+        return int(len(plain) >= (2 if windows else 3))
+    if len(plain) > 1 and type_of(ctx, plain[1].value) is None:
         return 1
     first = op.params[0].name
     return int(bool(plain) and first in given)

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import re
 
-from ...diagnostics import Advice, Fix, meant, remove, write
+from ...diagnostics import Advice, meant, remove, write
 from ...ops.base import Op
 from ...record import Record
 from ...source import Span
 from ...syntax import tree
 from ..context import Context
-from . import foreign_forms, foreign_statements, tables
+from . import chains, foreign_forms, foreign_statements, tables
 from .arrows import placed
 from .foreign_calls import unflattened
 from .foreign_names import known
-from .function_objects import below_it, function_object
+from .function_objects import function_object
 from .spelling import entry, spell
 from .tensor_parts import type_of
 from .tree_parts import Chain, last_name, name_of, path_to, whole_line, whole_of
@@ -38,7 +38,7 @@ def advice(ctx: Context, node: Record, otherwise: Advice | None = None) -> Advic
         return found
     text = placed(spell(ctx, top, parent), parent)
     if isinstance(parent, tree.Assign) and _is_chain(top):
-        return inlined(ctx, parent, text) or otherwise or {}
+        return chains.inlined(ctx, parent, text) or otherwise or {}
     if text == top.span.text:  # type: ignore[attr-defined]
         return otherwise or {}
     span: Span = top.span  # type: ignore[attr-defined]
@@ -59,29 +59,6 @@ def _flattened(ctx: Context, node: Record) -> Advice | None:
 
 def _is_chain(node: Record) -> bool:
     return isinstance(node, tree.Call) and last_name(node.func) == "Sequential"
-
-
-def inlined(ctx: Context, node: tree.Assign, text: str | None = None) -> Advice | None:
-    """Advice to write a value in the one place further down where its name stands, and not to give
-    it that name; None where there are several."""
-    source, name = node.span.source, node.targets[0].id
-    line, below = below_it(node)
-    used = [*re.finditer(rf"\b{name}\b", below)]
-    if len(used) != 1:
-        return None
-    stop = below.find("\n", used[0].end())
-    rest = below[: stop if stop >= 0 else len(below)]
-    value = spell(ctx, node.value, node) if text is None else text
-    new = rest[: used[0].start()] + value + rest[used[0].end() :]
-    place = Span(source, line.start, line.end + len(rest))
-    return {
-        "help": f"write it where it is used: `{_line_of(new, value)}`",
-        "fix": Fix(place, new),
-    }
-
-
-def _line_of(text: str, value: str) -> str:
-    return next(line.strip() for line in text.split("\n") if value in line)
 
 
 def too_many(ctx: Context, arg: tree.Arg, otherwise: Advice | None = None) -> Advice:

@@ -38,6 +38,8 @@ def spell(ctx: Context, node: Record, parent: Record | None = None) -> str:
             return f"{head} as {name}{arrow}{rest}"
         case tree.Call():
             text = _call(ctx, node, parent)
+        case tree.Attribute(value, "shape") if isinstance(parent, tree.Arg):
+            text = _shape(ctx, value)
         case tree.Attribute():
             text = _attribute(ctx, node)
         case tree.Index(tree.Attribute(value, "shape"), (item,)):
@@ -77,6 +79,14 @@ def _rebuilt(ctx: Context, node: Record) -> str:
     return text
 
 
+def _shape(ctx: Context, node: tree.Expr) -> str | None:
+    """`x.shape` of a tensor, as a shape is written."""
+    kind = type_of(ctx, node)
+    if kind is None or kind.lead:
+        return None
+    return f"[{', '.join(map(str, kind.sizes))}]"
+
+
 def _attribute(ctx: Context, node: tree.Attribute) -> str | None:
     name = from_module(ctx, node)
     if name in tables.POOLS:
@@ -85,7 +95,8 @@ def _attribute(ctx: Context, node: tree.Attribute) -> str | None:
         return tables.DTYPES.get(name) or known(ctx, name)
     if node.name in tables.METHODS:
         return tables.METHODS[node.name].format(x=spell(ctx, node.value, node))
-    if node.name in ("ndim", "rank") and (kind := type_of(ctx, node.value)):
+    kind = type_of(ctx, node.value)
+    if node.name in ("ndim", "rank") and kind:
         return str(kind.rank)
     return None
 
@@ -110,7 +121,8 @@ def _call(ctx: Context, node: tree.Call, parent: Record | None) -> str | None:
     if name in ("Activation", "get") and len(args) == 1:
         return _activation(ctx, args[0].value).removeprefix(" -> ")
     if name == "Sequential":
-        return " -> ".join(spell(ctx, a.value, a) for a in _chained(args))
+        stages = (tree.Stage(a.value) for a in _chained(args))
+        return " -> ".join(spell(ctx, s.value, s) for s in stages)
     held = ctx.scope.get(last_name(args[0].value)) if args else None
     if name == "len" and held and isinstance(held.value, Listed):
         return str(held.value.count) if held.value.count is not None else None
@@ -336,12 +348,18 @@ def _divided(
     plain = [*foreign_forms.keyless(ctx, op, [a for a in args if a.name is None])]
     named = [a for a in args if a.name is not None]
     plain, switch = foreign_calls.with_switch(op, plain)
-    plain = plain[foreign_sizes(op, name, plain, named) :]
+    plain = plain[foreign_sizes(ctx, op, name, plain, named) :]
     count = len(_inputs(op, plain, staged))
     plain, behind = foreign_calls.by_their_order(op, plain, count)
     named = [*behind, *switch, *named]
     if len(plain) > 1 and op.param("dtype") and is_dtype(plain[-1].value):
         named = [*named, replace(plain.pop(), name="dtype")]
+    further = [i.name for i in op.inputs[1:]] if op.group == "layer" else []
+    for arg, name in zip(
+        [a for a in plain if type_of(ctx, a.value)], further, strict=False
+    ):
+        plain.remove(arg)
+        named = [replace(arg, name=name), *named]
     if op.group == "optimizer":
         plain = [a for a in plain if "parameters" not in a.span.text]
     return plain, named

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 
-from ...diagnostics import Advice, closest, meant, write
+from ...diagnostics import Advice, Fix, closest, meant, write
 from ...ir.fold_statements import placed_items
 from ...ir.static_functions import STATIC_FUNCTIONS
 from ...ops import ALL
+from ...source import Span
 from ...syntax import tree
 from ...syntax.words import CONSTANTS
 from ..context import Context
 from ..definitions.naming import is_camel
 from ..values import Applied, Binding, ModelRef
 from . import native, tables
+from .tree_parts import path_to
 
 
 def unknown_name(ctx: Context, node: tree.Name) -> None:
@@ -33,6 +35,8 @@ def unknown_name(ctx: Context, node: tree.Name) -> None:
     close = unread or _alike(ctx, node.id)
     if unread is None and ctx.kind != "train":
         _of_another(ctx, node, close)
+    if node.id == "batch":
+        _of_batch(ctx, node)
     held = ctx.scope.get("model")
     if held and isinstance(held.value, ModelRef):
         close = _in_train(ctx, node, held.value, close)
@@ -90,6 +94,8 @@ def _in_train(
 def _meant(ctx: Context, node: tree.Name, close: str | None) -> Advice:
     """What an unknown name was meant as."""
     hint: Advice = {"help": ctx.hints[node.id]} if node.id in ctx.hints else {}
+    if hint and node.id == "loss" and (named := _loss_named(ctx, node, hint)):
+        return named
     if found := native.advice(ctx, node, hint):
         return found
     if node.id in tables.HINTS:
@@ -166,3 +172,36 @@ def _scores(ctx: Context, node: tree.Name, model: ModelRef) -> None:
         node.span,
         **write(node.span, text, why),
     )
+
+
+def _of_batch(ctx: Context, node: tree.Name) -> None:
+    """`batch.x`, `batch["x"]`: what a batch has stands by itself."""
+    fields = [n for n, held in ctx.scope.items() if held.what == "batch field"]
+    chain = path_to(ctx.statement, node)
+    text, why = "there is no name `batch`", "fields of a batch stand by themselves"
+    if not fields or len(chain) < 2:
+        return
+    match chain[-2]:
+        case tree.Attribute(_, name, span) if name in fields:
+            ctx.fail("N200", text, node.span, **write(span, name, why))
+        case tree.Index(_, (tree.String(name),), span) if name in fields:
+            ctx.fail("N200", text, node.span, **write(span, name, why))
+
+
+def _loss_named(ctx: Context, node: tree.Name, hint: Advice) -> Advice:
+    """`metric ppl = exp(loss)`: the value of the loss, with a name that both read."""
+    source = node.span.source
+    start = source.text.rfind("\ntrain ", 0, node.span.start) + 1
+    above = source.text[start : node.span.start]
+    found = [*re.finditer(r"(?m)^( *)loss = (.+)$", above)]
+    metric = isinstance(ctx.statement, tree.Metric)
+    if not metric or len(found) != 1 or "error" in ctx.scope:
+        return {}
+    margin, value = found[0].groups()
+    rest = above[found[0].end() :]
+    text = f"{margin}error = {value}\n{margin}loss = error{rest}error"
+    place = Span(source, start + found[0].start(), node.span.end)
+    return {
+        "help": f"{hint['help']}: `error = {value}`, `loss = error`",
+        "fix": Fix(place, text),
+    }

@@ -32,6 +32,7 @@ def _no_setting(ctx: Context, binding: Binding, parts: Parts) -> None:
     goal = _around(binding.span, parts)
     close = closest(name, [s for s in SETTINGS if s not in goal.seen])
     close = SETTINGS_OF_OTHERS.get(name, close)
+    close = None if close in goal.seen else close
     if close:
         ctx.error("N502", text, binding.span, **meant(binding.span, close))
         goal.seen[close] = binding.span

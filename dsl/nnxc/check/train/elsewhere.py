@@ -13,7 +13,12 @@ from .train_parts import SETTINGS, Goal
 # Settings as others call them, and what they set around a step.
 SETTINGS_OF_OTHERS: Final = {
     **dict.fromkeys(
-        ("clip_grad_norm", "grad_clip", "gradient_clip", "max_grad_norm"), "clip"
+        (
+            *("clip_grad_norm", "grad_clip", "gradient_clip", "max_grad_norm"),
+            *("grad_norm", "global_norm", "clip_norm", "gradient_clipping"),
+            *("grad_clip_norm", "clipnorm", "clip_by_global_norm"),
+        ),
+        "clip",
     ),
     **dict.fromkeys(
         ("accumulation_steps", "gradient_accumulation_steps"), "accumulate"

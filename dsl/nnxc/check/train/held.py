@@ -14,8 +14,14 @@ from ...shapes import Axis, TensorType
 from ...syntax import tree
 from ..context import Context
 from ..foreign import native
+from ..foreign.model_arguments import DECAY
 from ..values import Fault, ModelRef, Signature, Tensor
 from .selection import dotted, exists
+
+_ALL_WEIGHTS = (
+    *("parameters", "named_parameters", "params", "weights", "state_dict"),
+    *("trainable_variables", "trainable_weights", "variables", "state"),
+)
 
 
 def held(ctx: Context, node: tree.Attribute) -> Tensor | None:
@@ -31,6 +37,10 @@ def held(ctx: Context, node: tree.Attribute) -> Tensor | None:
     if node.name in ("forward", "apply", "__call__", "module"):
         text = f"`{node.value.span.text}` has no `{node.name}`"
         ctx.fail("N214", text, node.name_span, **native.advice(ctx, node))
+    if node.name in _ALL_WEIGHTS and root is node.value:
+        text = f"`{root.span.text}` has no `{node.name}`"
+        help = f"{DECAY}; one of them is `model.head.kernel`"
+        ctx.fail("N214", text, node.name_span, help=help)
     name, signature = dotted(ctx, node), binding.value.signature
     if signature.broken:
         raise Fault

@@ -8,6 +8,7 @@ from typing import Any
 
 from ... import ir
 from ...diagnostics import Advice, write
+from ...ir.static_functions import STATIC_FUNCTIONS
 from ...ops import OPTIMIZERS, SCHEDULES
 from ...ops.base import Kind, Op
 from ...shapes import FLOATS
@@ -17,7 +18,8 @@ from ...syntax.walk import names_in
 from ..arguments.binding import convert_one, missing, sort_out
 from ..context import Context
 from ..expressions.operands import static
-from ..foreign import foreign_names, native, tables
+from ..foreign import chains, foreign_names, native, tables
+from ..foreign.tree_parts import last_name
 from ..values import Static
 
 
@@ -58,7 +60,7 @@ def _itself(ctx: Context, name: str, target: Span) -> Advice:
     value = line.partition("=")[2].partition("#")[0].strip()
     span = Span(source, target.start, target.end + len(line.rstrip()))
     head = tree.Name(name, target)
-    found = native.inlined(ctx, tree.Assign((head,), "=", head, span), value)
+    found = chains.inlined(ctx, tree.Assign((head,), "=", head, span), value)
     return found or {"help": "write the value itself"}
 
 
@@ -87,6 +89,11 @@ def _dtype_meant(ctx: Context, text: str, choices: list[str], span: Span) -> Adv
 
 def positive_number(ctx: Context, node: tree.Expr, what: str) -> ir.Static:
     """A number above 0, such as `clip`."""
+    match node:
+        case tree.Call(func, (tree.Arg(_, tree.Number() as number),)):
+            if last_name(func) not in STATIC_FUNCTIONS:
+                text = f"`{what}` must be a number"
+                ctx.fail("N207", text, node.span, **write(node.span, number.span.text))
     value = static(ctx, node, f"`{what}`")
     if value.flavor not in ("int", "float", "unknown"):
         text = node.value if isinstance(node, tree.String) else ""
@@ -175,6 +182,8 @@ def _op_meant(
         why = "it stands for the learning rate of an optimizer"
         return write(node.span, f"adam({node.span.text})", why)
     meant = ctx.suggest(name, registry, span)
+    if registry is SCHEDULES and isinstance(node, tree.Name) and "fix" not in meant:
+        return write(node.span, "1e-3", "a rate is a number or a schedule")
     layer = "lora" in registry and isinstance(node, (tree.Name, tree.Attribute))
     if layer and "fix" not in meant:
         return write(node.span, f"lora(rank=8) on {node.span.text}")

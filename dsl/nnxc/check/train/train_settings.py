@@ -13,7 +13,7 @@ from ...source import Span
 from ...syntax import tree
 from ..context import Context
 from ..expressions.operands import as_tensor
-from ..foreign import argument_names, foreign_names, native, spelling
+from ..foreign import argument_names, chains, foreign_names, spelling
 from ..foreign.tree_parts import last_name
 from ..values import Bad, Fault
 from .settings import between, count, independent, positive_number, precision, train_op
@@ -57,7 +57,7 @@ def suspect_setting(ctx: Context, node: tree.Assign, goal: Goal) -> None:
         and head.id not in ctx.functions
     ):
         name, place = node.targets[0].id, node.targets[0].span
-        if head.id in SCHEDULES and (advice := native.inlined(ctx, node)):
+        if head.id in SCHEDULES and (advice := chains.inlined(ctx, node)):
             ctx.fail("N502", f"a train has no `{name}`", place, **advice)
         if head.id in SCHEDULES:
             help = f"a schedule is a learning rate: `adam({node.value.span.text})`"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...diagnostics import Diagnostic, Fix, remove, write
+from ...diagnostics import Advice, Diagnostic, Fix, remove, write
 from ...source import Span
 from .fault import DECLARES, Fault
 
@@ -34,6 +34,14 @@ def result(fault: Fault) -> Diagnostic | None:
     if fault.first.kind not in DECLARES or fault.kind != "ARROW" or fault.inside:
         return None
     assert fault.before is not None
+    gap = Span(fault.source, fault.before.end, fault.token.start)
+    if "\n" in gap.text:
+        name = fault.line.tokens[1].text
+        margin = "\n" + " " * fault.line.indent
+        text = f"{margin}return {name}{margin}    "
+        help = f"arrows begin with what flows: write `return {name}` before them"
+        advice: Advice = {"help": help, "fix": Fix(gap, text)}
+        return fault.report("N120", "an input has no result", advice)
     place = Span(fault.source, fault.before.end, fault.line.tokens[-1].end)
     advice = remove(place, "what comes of it is found: leave it out")
     return fault.report("N120", "an input has no result", advice)
