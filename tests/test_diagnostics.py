@@ -65,6 +65,7 @@ def column(mark: re.Match[str]) -> int:
 HELPED = (
     "chains",
     "foreign",
+    "forms",
     "inputs",
     "newcomers",
     "habits",

@@ -113,7 +113,8 @@ def _at_the_declaration(
     for (right, wrong), uses in groups.items():
         uses += [d for d in found if d.code == "N253" and d.primary.span.text == right]
         places = [m.start() for m in re.finditer(rf"\b{wrong}\b", source.text)]
-        if len(uses) < 2 or len(places) != 1:
+        declared = rf"\b{wrong}\b *(?:[=:,]|$)|(?m:\bas {wrong}$)"
+        if len(uses) < 2 or len(places) != 1 or not re.search(declared, source.text):
             continue
         place = Span(source, places[0], places[0] + len(wrong))
         if re.search(rf"= *{wrong} *\(", source.text):

@@ -17,7 +17,7 @@ from ..context import Context
 from ..expressions.none_values import without_none
 from ..expressions.operands import no_tuple, static_or_name
 from ..foreign import foreign_forms, foreign_hints, initials, native
-from ..foreign.model_arguments import no_model
+from ..foreign.model_arguments import no_model, no_stack
 from ..values import BAD, Converted, Fault, Static, Value
 from .activation_names import by_name
 from .reduced import no_axis
@@ -46,6 +46,7 @@ def sort_out(ctx: Context, op: Op, args: Iterable[tree.Arg], *, piped: bool) -> 
     written = Written()
     if op.group in ("function", "loss", "metric"):
         no_model(ctx, op, args)
+        no_stack(ctx, op, args)
     free = required_inputs(op)[1 if piped and not _many(op) else 0 :]
     params = [p for p in op.params if p.positional]
     for arg in args:
@@ -110,8 +111,16 @@ def _positional(
     _put(ctx, op, target.name, arg, written.params, written)
 
 
+_LAID_OUT: Advice = {
+    "help": "the axes that are meant are written: `x -> [B, H * W, d]`"
+}
+
+
 def _too_many(ctx: Context, op: Op, arg: tree.Arg) -> Advice:
     otherwise: Advice = {"help": _takes(op)}
+    if op.name == "flatten":  # what its axes are is not known here
+        laid = native.advice(ctx, arg, otherwise)
+        return laid if laid.get("help", "").startswith("write `[") else _LAID_OUT
     if found := native.input_by_name(ctx, op, arg):
         return found
     if op.group == "initializer":  # functions of the same names take other things

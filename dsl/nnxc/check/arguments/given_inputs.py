@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ...diagnostics import write
 from ...ops.base import Kind, Op
+from ...record import Record
 from ...syntax import tree
 from ...syntax.walk import names_in, nodes_in
 from ..context import Context
@@ -22,6 +23,8 @@ def no_input(ctx: Context, op: Op, args: Sequence[tree.Arg], node: tree.Expr) ->
         return
     chain = path_to(ctx.statement, node)
     parent = chain[-2] if len(chain) > 1 else None
+    if isinstance(parent, tree.Stage) and len(args) == 1:
+        _beside_an_arrow(ctx, op, args[0], chain)
     if isinstance(parent, (tree.Stage, tree.Call)) or not _is_input(ctx, op, args):
         return
     first, *rest = args
@@ -72,3 +75,23 @@ def _gives_tensor(ctx: Context, call: tree.Call) -> bool:
     )
     given = [n for a in call.args for n in names_in(a.value)]
     return (layer or known) and any(type_of(ctx, name) for name in given)
+
+
+def _beside_an_arrow(
+    ctx: Context, op: Op, arg: tree.Arg, chain: Sequence[Record]
+) -> None:
+    """`x -> LayerNorm(x + y)`: what is given is what flows in."""
+    takes = [p for p in op.params if p.positional]
+    pipe = chain[-3] if len(chain) > 2 else None
+    if takes or arg.name is not None or not isinstance(arg.value, tree.Binary):
+        return
+    if not isinstance(pipe, tree.Pipe) or pipe.stages[0] is not chain[-2]:
+        return
+    if not isinstance(pipe.source, tree.Name):
+        return
+    place = pipe.source.span.to(pipe.stages[0].value.span)
+    text = f"({arg.span.text}) -> {op.name}"
+    message = (
+        f"`{arg.span.text[:40]}` is a tensor, and `{op.name}` takes parameters here"
+    )
+    ctx.fail("N205", message, arg.span, **write(place, text, "inputs come by arrows"))

@@ -16,6 +16,7 @@ from ..context import Context
 from ..definitions.parameter_kinds import demand_sizes
 from ..expressions.forms import named_size
 from ..foreign import tables
+from ..foreign.tree_parts import path_to
 from ..obligations import compare, must_hold
 from ..values import Bad, Fault, ModelRef, Static, Tensor
 
@@ -39,6 +40,8 @@ def dtype_meant(name: str, span: Span) -> Advice:
     place = Span(span.source, span.start, span.start + len(name))
     dtypes = "one of " + ", ".join(DTYPES)
     known = tables.DTYPES.get(name)
+    if name.lower() in ("scalar", "number"):
+        return write(place, "[]", "a single number has no axes")
     if name in tables.ARRAYS:
         return remove(place, f"a type is a shape: leave out `{name}`")
     return meant(place, known) if known else did_you_mean(place, name, DTYPES, dtypes)
@@ -55,18 +58,25 @@ def size_of(ctx: Context, node: tree.Expr) -> Dim:
     if isinstance(value, Bad):
         raise Fault
     if isinstance(value, (Static, Tensor)):
-        ctx.fail("N313", "a size is a whole number", node.span, **_whole(value, node))
+        ctx.fail(
+            "N313", "a size is a whole number", node.span, **_whole(ctx, value, node)
+        )
     if isinstance(value, ModelRef):
         text = f"`{value.name}` is a model here, not a size"
         ctx.fail("N313", text, node.span, help="give the size another name")
     ctx.fail("N313", "this is no size", node.span)
 
 
-def _whole(value: Static | Tensor, node: tree.Expr) -> Advice:
+def _whole(ctx: Context, value: Static | Tensor, node: tree.Expr) -> Advice:
     """What makes a size of what is none."""
     match node:
         case tree.Binary("/", left, right):
             return write(node.span, f"{left.span.text} // {right.span.text}")
+    if isinstance(value, Tensor) and not value.type.lead:
+        chain = path_to(ctx.statement, node)
+        if len(chain) > 1 and isinstance(chain[-2], tree.Arg):
+            shape = f"[{', '.join(map(str, value.type.sizes))}]"
+            return write(node.span, shape, "its shape")
     if isinstance(value, Static) and value.flavor == "float":
         return write(node.span, f"int({node.span.text})")
     return {"help": "a parameter, an axis of an input or arithmetic on them is one"}

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from typing import NoReturn
 
-from ...diagnostics import write
+from ...diagnostics import Advice, write
 from ...ops.base import Kind
 from ...ops.base import Param as OpParam
 from ...shapes import DTYPES
 from ...syntax import tree
+from ...syntax.walk import nodes_in
 from ..context import Context
 from ..foreign.foreign_arguments import value as spelled
 from ..foreign.spelling import spell
@@ -40,7 +41,7 @@ def wrong(ctx: Context, param: OpParam, node: tree.Expr, value: Value) -> NoRetu
             text = str(int(node.value))
     if isinstance(value, Static) and value.flavor == "int" and param.kind is Kind.LIST:
         text = f"[{text}]"
-    advice = write(node.span, text) if text != node.span.text else {}
+    advice: Advice = write(node.span, text) if text != node.span.text else {}
     if param.kind is Kind.TEXT and not advice:
         quoted = [f'"{c}"' for c in param.choices or ()]
         advice = {"help": "one of " + ", ".join(quoted) if quoted else "in quotes"}
@@ -53,8 +54,23 @@ def wrong(ctx: Context, param: OpParam, node: tree.Expr, value: Value) -> NoRetu
         if sizes and param.kind in _WHOLE:
             such = " or ".join(f"`{size}`" for size in dict.fromkeys(sizes))
             advice = {"help": f"a size of it has a name: {such}"}
+    if param.kind in (Kind.AXIS, Kind.AXES) and not advice:
+        advice = _larger_of(ctx, node)
     message = f"`{param.name}` must be {EXPECTED[param.kind]}"
     ctx.fail("N207", message, node.span, label, **advice)
+
+
+def _larger_of(ctx: Context, node: tree.Expr) -> Advice:
+    """`max(0, x)`: of two values each, and not along an axis."""
+    for call in nodes_in(ctx.statement, tree.Call):
+        values = [a.value for a in call.args]
+        if node not in values or not isinstance(call.func, tree.Name):
+            continue
+        name = call.func.id
+        if name in ("max", "min") and len(values) == 2:
+            given = ", ".join(v.span.text for v in values)
+            return write(call.span, f"{name}imum({given})")
+    return {}
 
 
 EXPECTED = {

@@ -219,6 +219,8 @@ def _of_layer(
     own: Advice = {
         "help": "weights to compute with are declared: `param w: [d, n] = ...`"
     }
+    if node.name in ("T", "mT", "tied", "transpose") and "attend" in methods:
+        return write(node.name_span, "attend", "scores of every entry")
     if node.name in ("weight", "bias", "kernel", "data") and not methods:
         return native.advice(ctx, node, own)
     near = ctx.suggest(node.name, methods, node.name_span, _has(methods))

@@ -93,7 +93,8 @@ def stage(ctx: Context, node: tree.Expr, value: Value) -> Value:
 
 
 def _no_stage(ctx: Context, node: tree.Expr) -> NoReturn:
-    if isinstance(node, tree.Index):
+    outside = _outside(ctx, node)
+    if isinstance(node, tree.Index) and not outside:
         _known_list(ctx, node)
     if isinstance(node, tree.IfElse):
         _choice_of_stages(ctx, node)
@@ -103,7 +104,26 @@ def _no_stage(ctx: Context, node: tree.Expr) -> NoReturn:
     }
     if text := _stack_meant(ctx, node):
         advice = write(node.span, text)
+    advice = outside or advice
     ctx.fail("N216", "this cannot stand after an arrow", node.span, **advice)
+
+
+def _outside(ctx: Context, node: tree.Expr) -> Advice:
+    """`x -> LSTM(n)[:, -1]`, `x -> f + y`: what is done with what the arrows give."""
+    match node:
+        case tree.Index(inner):
+            pass
+        case tree.Binary("+" | "-" | "*" | "/", inner):
+            pass
+        case _:
+            return {}
+    for one in nodes_in(ctx.statement, tree.Pipe):
+        if any(step.value is node for step in one.stages) and applies(ctx, inner):
+            source, start = one.span.source, one.span.start
+            before = Span(source, start, inner.span.end).text
+            rest = Span(source, inner.span.end, one.span.end).text
+            return write(one.span, f"({before}){rest}")
+    return {}
 
 
 def _known_list(ctx: Context, node: tree.Index) -> None:

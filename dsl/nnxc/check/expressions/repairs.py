@@ -39,6 +39,8 @@ def repair(
         return swapped
     if op.inputs and op.inputs[0].many and (named := _axis_by_name(ctx, op)):
         return named
+    if op.group == "loss" and at and (filled := _filled(ctx, found, spans.get(at))):
+        return filled
     if at == "mask" and at in spans and (kept := _attended(ctx, spans[at])):
         return kept
     names = [i.name for i in op.inputs]
@@ -49,13 +51,27 @@ def repair(
     index, span = names.index(at), spans[at]
     if not isinstance(found[index], TensorType) or not _is_value(ctx, span):
         return otherwise
+    shape = found[index].axes if _fits(ctx, op, found, args) else None  # it is at fault
     for changed, text in _changes(ctx, found[index], span, at):
+        if changed.axes == shape:
+            continue
         types = (*found[:index], changed, *found[index + 1 :])
         if _fits(ctx, op, types, args):
             advice = write(span, text)
             shown = help and _pattern(text, span) in help
             return {"help": help, "fix": advice["fix"]} if help and shown else advice
     return otherwise
+
+
+def _filled(ctx: Context, found: Types, span: Span | None) -> Advice:
+    """`binary_cross_entropy(logits, 1)`: as many labels as there are logits."""
+    number = {"0": "zeros({})", "1": "ones({})", "0.0": "zeros({})", "1.0": "ones({})"}
+    first = found[0] if found else None
+    made = number.get(span.text) if span else None
+    if made is None or span is None or not isinstance(first, TensorType) or first.lead:
+        return {}
+    shape = f"[{', '.join(map(str, first.sizes))}]"
+    return write(span, made.format(shape), "a label for each")
 
 
 def _of_rank(op: Op, found: Types) -> str | None:
@@ -124,13 +140,16 @@ def _pattern(text: str, span: Span) -> str:
     return f"`{rest}`" if rest != text else f"`{text.replace(span.text, 'x', 1)}`"
 
 
-def _fits(ctx: Context, op: Op, types: Types, args: Mapping[str, Any]) -> bool:
+def _fits(
+    ctx: Context, op: Op, types: Types, args: Mapping[str, Any], surely: bool = False
+) -> bool:
+    """Whether an entry takes these types, as far as is known; `surely`: whatever is unknown."""
     try:
         shaped = shape_of(op, types, args)
     except (ShapeError, DimError):
         return False
     verdicts = (verdict(ctx, r.left, r.right, r.relation) for r in shaped.requires)
-    return all(verdict is not False for verdict in verdicts)
+    return all(v is True or (v is None and not surely) for v in verdicts)
 
 
 def _is_value(ctx: Context, span: Span) -> bool:
@@ -204,7 +223,7 @@ def _swapped(
     between = Span(first.source, first.end, second.start)
     if not inside or between.text.strip() != ",":
         return None
-    if not _fits(ctx, op, (found[1], found[0], *found[2:]), args):
+    if not _fits(ctx, op, (found[1], found[0], *found[2:]), args, surely=True):
         return None
     whole = next(
         (c for c in nodes_in(ctx.statement, tree.Call) if _holds(c, first)), None

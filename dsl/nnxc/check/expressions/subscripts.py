@@ -7,7 +7,7 @@ from itertools import dropwhile
 from typing import Final
 
 from ... import ir
-from ...diagnostics import Advice, write
+from ...diagnostics import Advice, meant, write
 from ...dims import Dim, DimError, const, symbol
 from ...dims_compare import Comparison
 from ...ops.base import Kind
@@ -195,6 +195,9 @@ def _part(
     advice = _masked(value, len(left) + 1, node)
     if isinstance(value, Tensor) and is_float(value.type.dtype):
         advice = write(item.span, f"astype({item.span.text}, int)")
+    match item:
+        case tree.Call(tree.Name("range", span)):
+            advice = meant(span, "arange")
     ctx.fail("N220", text, item.span, **advice)
 
 

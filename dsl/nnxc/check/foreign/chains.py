@@ -30,8 +30,12 @@ def begun(ctx: Context, node: Record) -> Advice:
     match chain[-3] if len(chain) > 2 else None:
         case tree.Call(func, (tree.Arg(None, value),), span) if func is pipe:
             return write(span, f"({value.span.text} -> {pipe.span.text})")
+        case tree.Assign(targets, "+=" | "-=" | "*="):
+            return write(pipe.span, f"{targets[0].id} -> {pipe.span.text}")
         case tree.Assign() as named:
-            return inlined(ctx, named) or {}
+            name = named.targets[0].id.title().replace("_", "")
+            help = f"a chain has a name where it is a block: `block {name}():`"
+            return inlined(ctx, named) or {"help": help}
         case tree.Return():
             return _with_input(ctx, pipe.span)
     return {}

@@ -111,6 +111,9 @@ def _with_norms(
 ) -> str | None:
     """What others compute from norms in one call."""
     match name, [a.value for a in args]:
+        case "attention", [q, k, v, *_] if len({n.span.text for n in (q, k, v)}) == 3:
+            if len([a for a in args if a.name is None]) == 3:
+                return f"attend({', '.join(spell(ctx, a, None) for a in args)})"
         case "normalize", [tree.Name(x), *_] if not staged:
             axis = next((spell(ctx, a.value) for a in args if a.name == "dim"), "-1")
             return f"{x} / norm({x}, axis={axis}, keepdims=true)"
@@ -129,7 +132,7 @@ def merged(
     ctx: Context, x: tree.Expr | None, first: tree.Expr, last: tree.Expr
 ) -> str | None:
     """`flatten(1, 2)`: axes from one to another become one."""
-    kind = type_of(ctx, x) if x is not None else source_of(ctx)
+    kind = type_of(ctx, x) if x is not None else source_of(ctx, first)
     begin, end = whole_number(first), whole_number(last)
     if kind is None or kind.lead or begin is None or end is None:
         return None
@@ -143,10 +146,12 @@ def merged(
     return shape if x is None else f"({x.span.text} -> {shape})"
 
 
-def source_of(ctx: Context) -> TensorType | None:
-    """The type of what a statement's only pipeline brings to its first stage."""
+def source_of(ctx: Context, node: tree.Expr) -> TensorType | None:
+    """The type of what a statement's only pipeline brings to its first stage, if that has `node`."""
     pipes = list(nodes_in(ctx.statement, tree.Pipe))
-    return type_of(ctx, pipes[0].source) if len(pipes) == 1 else None
+    if len(pipes) != 1 or not pipes[0].stages[0].value.span.contains(node.span):
+        return None
+    return type_of(ctx, pipes[0].source)
 
 
 def alike(
@@ -359,7 +364,9 @@ def draws(op: Op, args: Sequence[tree.Arg]) -> bool:
     return rng is not None and op.group != "layer" and "rng" not in names
 
 
-def keras_loss(func: tree.Expr) -> bool:
-    """Whether a loss object takes the labels first."""
-    name = last_name(func)
+def labels_first(func: tree.Expr, args: Sequence[tree.Arg]) -> bool:
+    """Whether a loss or metric object takes the labels first, as Keras has it."""
+    name, texts = last_name(func), [a.span.text for a in args]
+    if len(texts) == 2 and sum("model(" in text for text in texts) == 1:
+        return "model(" in texts[1]
     return name.endswith(("Crossentropy", "Error")) and "Loss" not in name

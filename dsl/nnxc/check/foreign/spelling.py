@@ -53,8 +53,10 @@ def spell(ctx: Context, node: Record, parent: Record | None = None) -> str:
             text = f"matmul({', '.join(sides)})"
         case tree.Constant(value):
             text = {True: "true", False: "false", None: "none"}[value]
-        case tree.Name(name) if name in tables.POOLS:
-            text = tables.POOLS[name]
+        case tree.Name(name) if (pooled := tables.pool(name)) and (
+            name not in ctx.scope
+        ):
+            text = pooled
         case tree.Name(name) if not isinstance(parent, tree.Arg):
             text = known(ctx, name)
         case _:
@@ -89,8 +91,8 @@ def _shape(ctx: Context, node: tree.Expr) -> str | None:
 
 def _attribute(ctx: Context, node: tree.Attribute) -> str | None:
     name = from_module(ctx, node)
-    if name in tables.POOLS:
-        return tables.POOLS[name]
+    if name is not None and (pooled := tables.pool(name)):
+        return pooled
     if name is not None:
         return tables.DTYPES.get(name) or known(ctx, name)
     if node.name in tables.METHODS:
@@ -111,8 +113,8 @@ def _call(ctx: Context, node: tree.Call, parent: Record | None) -> str | None:
         name = node.func.id
     if name is None or name in ctx.scope or name in ctx.signatures:
         return None
-    if name in tables.POOLS:
-        return tables.POOLS[name]
+    if pooled := tables.pool(name):
+        return pooled
     args = node.args
     if form := foreign_forms.form(
         ctx, spell, name, args, isinstance(parent, tree.Stage)
@@ -152,8 +154,9 @@ def _constructed(ctx: Context, func: tree.Call, args: Sequence[tree.Arg]) -> str
     if made == func.span.text or not args:
         return None
     loss = entries(ctx).get(known(ctx, named))
-    if loss is not None and loss.group == "loss":
-        plain = args[::-1] if foreign_forms.keras_loss(func.func) else args
+    if loss is not None and loss.group in ("loss", "metric"):
+        turned = foreign_forms.labels_first(func.func, args)
+        plain = args[::-1] if turned else args
         return entry(ctx, named, (*plain, *func.args), False)
     first, *rest = [spell(ctx, a, None) for a in args]
     op = entries(ctx).get(made.partition("(")[0])

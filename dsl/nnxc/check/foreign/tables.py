@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -116,6 +117,12 @@ NAMES: Final = {
     "Subtract": "-",
     "Swish": "silu",
     "UpSampling2D": "upsample",
+    **dict.fromkeys(("bce", "bce_loss", "bce_with_logits"), "binary_cross_entropy"),
+    **dict.fromkeys(("mean_squared_error", "MeanSquaredErrorLoss"), "mse"),
+    **dict.fromkeys(("mean_absolute_error", "MeanAbsoluteError"), "mae"),
+    **dict.fromkeys(("ce", "ce_loss", "nll"), "cross_entropy"),
+    "stop_grad": "stop_gradient",
+    "topk": "top_k",
     "absolute": "abs",
     "acos": "arccos",
     "add": "+",
@@ -175,15 +182,20 @@ BY_ARGUMENT: Final = {
 }
 """Names of others that are another here where an argument of that name is given."""
 
-POOLS: Final = {
-    "GlobalAveragePooling1D": "mean(axis=1)",
-    "GlobalAveragePooling2D": "mean(axis=[1, 2])",
-    "GlobalMaxPooling1D": "max(axis=1)",
-    "GlobalMaxPooling2D": "max(axis=[1, 2])",
-    "GlobalAvgPool2d": "mean(axis=[1, 2])",
-    "global_avg_pool": "mean(axis=[1, 2])",
-    "global_max_pool": "max(axis=[1, 2])",
-}
+_POOL = re.compile(r"global(?P<kind>avg|max)pool(?P<axes>[123]d)?|gap(?P<gap>[12]d)?")
+
+
+def pool(name: str) -> str | None:
+    """What others call a pooling over all places, as it is written after an arrow."""
+    folded = name.lower().replace("_", "")
+    folded = folded.replace("average", "avg").replace("pooling", "pool")
+    found = _POOL.fullmatch(folded)
+    if found is None:
+        return None
+    made = "max" if found["kind"] == "max" else "mean"
+    axes = {"1d": "1", "3d": "[1, 2, 3]"}
+    return f"{made}(axis={axes.get(found['axes'] or found['gap'], '[1, 2]')})"
+
 
 INPUT_SIZES: Final = {"Linear": 1, "Conv": 1, "ConvTranspose": 1, "GRU": 1, "LSTM": 1}
 INPUT_SIZES.update(dict.fromkeys(("GRUCell", "LSTMCell", "Attention"), 1))
@@ -255,7 +267,10 @@ HINTS: Final = {
     "gather": "`take_along_axis`, `take`, or an index: `x[ids]`",
     "index_add": "`segment_sum` adds rows by ids",
     "index_select": "an index selects: `x[ids]`",
-    "l2_normalize": "divide by `norm(x, axis=-1, keepdims=true)`",
+    **dict.fromkeys(
+        ("l2_normalize", "l2_norm", "l2norm", "L2Norm", "unit_norm", "normalise"),
+        "divide by `norm(x, axis=-1, keepdims=true)`",
+    ),
     "masked_fill": "`where(mask, x, y)` chooses",
     "ndim": "the axes are in the shape of the input",
     "normalize": "divide by `norm(x, axis=-1, keepdims=true)`",

@@ -43,7 +43,8 @@ def unknown_name(ctx: Context, node: tree.Name) -> None:
     close = close or tables.CONSTANTS.get(node.id.casefold())
     if close is None:
         _out_of_place(ctx, node)
-        pool += [*STATIC_FUNCTIONS, *ctx.later, *CONSTANTS.values()]
+        if kind == "name":
+            pool += [*STATIC_FUNCTIONS, *ctx.later, *CONSTANTS.values()]
         close = closest(node.id, pool)
     ctx.meant(close)
     ctx.fail(

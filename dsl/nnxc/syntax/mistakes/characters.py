@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ...diagnostics import Advice, Diagnostic, Fix, Label
+from ...diagnostics import Advice, Diagnostic, Fix, Label, write
 from ...source import Source, Span
 from ..tokens import Row
 from . import braces, habits_weights
@@ -95,6 +95,12 @@ def unknown(source: Source, row: Row, start: int) -> Diagnostic:
     shown = f"`{char}`" if char.isprintable() else f"U+{ord(char):04X}"
     help, right = _meant(source, row, char)
     fix = _line_end(source, row, start) if right is None else _plain(source, start)
+    transposed = re.compile(r"\^T\b").match(source.text, start)
+    if transposed and row.tokens and row.tokens[-1].kind == "NAME":
+        token = row.tokens[-1]
+        place = Span(source, token.start, start + 2)
+        advice = write(place, f"swapaxes({token.text}, -1, -2)")
+        help, fix = advice.get("help"), advice.get("fix")
     begins = {
         "{": _in_weights,
         "?": braces.optional,

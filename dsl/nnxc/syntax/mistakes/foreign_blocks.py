@@ -7,6 +7,7 @@ from ...source import Source, Span
 from ..cursor import Cursor
 from ..lines import Line
 from ..tokens import Token
+from ..words import PYTHON
 from .fault import line_span
 
 _CHOICES = ("match", "switch")
@@ -27,7 +28,7 @@ def begins(line: Line) -> bool:
     """Whether a line opens such a statement."""
     if [token.text for token in line.tokens[:2]] == ["if", "__name__"]:
         return True
-    if _ends(line):
+    if _ends(line) or _is_function(line):
         return True
     tokens = line.tokens[_start(line) :]
     if tokens[0].text not in _HELP or len(tokens) < 3:
@@ -42,6 +43,14 @@ def _ends(line: Line) -> bool:
     """Whether a line closes a body, as `end` does in Julia."""
     words = " ".join(token.text for token in line.tokens[:-1])
     return words in ("end", "endif", "endfor", "end if", "end for", "done", "fi")
+
+
+def _is_function(line: Line) -> bool:
+    """Whether a line begins a function: `fn swish(x) = x * sigmoid(x)`, `function f(x):`."""
+    kinds = [token.kind for token in line.tokens[:3]]
+    if kinds != ["NAME", "NAME", "LPAR"] or not line.tokens[1].text[:1].islower():
+        return False
+    return line.word in ("fn", "fun", "func", "function")
 
 
 def _start(line: Line) -> int:
@@ -94,6 +103,8 @@ def _explained(source: Source, line: Line) -> Diagnostic:
         why = "a body ends where its indentation does: leave it out"
         advice = remove(line_span(source, line), why)
         return Diagnostic("N122", message, label, **advice)
+    if _is_function(line):
+        return Diagnostic("N122", message, label, help=PYTHON["def"])
     if len(line.tokens) == 4 and word.text in ("repeat", "loop", "times"):
         span = Span(source, word.start, line.tokens[2].end)
         return Diagnostic(

@@ -329,6 +329,8 @@ def _is_of_numbers(fault: Fault, item: str, name: str) -> bool:
 
 def each_value(fault: Fault) -> str | Advice:
     """`a, b = x, y` as two lines; what reads a name that changes before is computed first."""
+    if rows := _assignments(fault):
+        return rows
     names, _, values = fault.rest(fault.first).text.partition("=")
     left, right = _parts(names), _parts(values)
     if len(left) == 1 and len(right) == 2 and not right[1]:
@@ -343,6 +345,16 @@ def each_value(fault: Fault) -> str | Advice:
         then.append(f"{name} = {value}")
     margin = "\n" + " " * fault.line.indent
     return write(fault.rest(fault.first), margin.join([*first, *then]))
+
+
+def _assignments(fault: Fault) -> Advice | None:
+    """`a = x, b = y`: each on a line of its own."""
+    place = fault.rest(fault.first)
+    parts = _parts(place.text.partition("#")[0].rstrip())
+    if len(parts) < 2 or not all(re.match(r"[a-z_]\w* *=(?!=)", p) for p in parts):
+        return None
+    margin = "\n" + " " * fault.line.indent
+    return write(place, margin.join(parts))
 
 
 def _parts(text: str) -> list[str]:

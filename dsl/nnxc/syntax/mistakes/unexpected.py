@@ -92,6 +92,7 @@ _EXPLANATIONS: tuple[Explanation, ...] = (
     word_before.typed_before,
     word_before.optional_word,
     keys.named_stage,
+    keys.named_output,
     repeats.times,
     repeats.product,
     habits_inputs.undeclared,

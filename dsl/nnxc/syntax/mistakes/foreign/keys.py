@@ -45,3 +45,14 @@ def named_stage(fault: Fault) -> Diagnostic | None:
         advice = write(whole, text, "a name stands behind its layer")
         return fault.report("N120", f"unexpected `{sign.text}`", advice, at=sign)
     return None
+
+
+def named_output(fault: Fault) -> Diagnostic | None:
+    """`return logits: x -> Linear(n), value: h`."""
+    line = fault.rest(fault.first)
+    if fault.first.kind != "RETURN" or not re.match(r"return [a-z_]\w* *:", line.text):
+        return None
+    text = re.sub(r"(^return|,) *([a-z_]\w*) *: *", r"\1 \2=", line.text)
+    colon = fault.line.tokens[2]
+    advice = write(line, text, "a name stands before `=`")
+    return fault.report("N120", "unexpected `:`", advice, at=colon)

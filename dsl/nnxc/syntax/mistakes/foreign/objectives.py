@@ -70,7 +70,10 @@ def trained_with(fault: Fault) -> Diagnostic | None:
     if found is None:
         return None
     name = found[1] or re.sub(r"(?<=[a-z])(?=[A-Z])", "_", found[2]).lower()
-    line = f"frozen {name} = {found[2]}{found[3] or ''}"
+    model = found[2]
+    if not re.search(rf"(?m)^model {model}\b", fault.source.text):
+        name, model = model.lower(), fault.line.tokens[1].text
+    line = f"frozen {name} = {model}{found[3] or ''}"
     fix = Fix(Span(fault.source, fault.before.end, place.end), f":\n    {line}")  # type: ignore[union-attr]
     help = f"a second model is said in the body: write `{line}`"
     return fault.report(

@@ -14,7 +14,19 @@ TYPES = frozenset(
     ("float", "int", "bool", "double", "string", "str", "uint", "auto", "Tensor")
 ) | frozenset(("tensor", "Array", "array", "vec2", "vec3", "vec4", "mat3", "mat4"))
 NEEDLESS = frozenset(
-    ("let", "var", "val", "const", "auto", "mut", "layer", "module", "local", "set")
+    (
+        "let",
+        "var",
+        "val",
+        "const",
+        "auto",
+        "mut",
+        "layer",
+        "module",
+        "local",
+        "set",
+        "shared",
+    )
 )
 _TYPED = re.compile(rf"\b(?:{'|'.join(sorted(TYPES))}) +(?=[a-z_]\w* *[=,)])")
 _HEADS = ("MODEL", "BLOCK")
