@@ -68,6 +68,7 @@ HELPED = (
     "forms",
     "inputs",
     "newcomers",
+    "persons",
     "habits",
     "libraries",
     "slips",

@@ -199,6 +199,7 @@ HELPS: dict[str, str] = {
     "N507": "a setting is a number above 0, such as 1.0",
     "N509": "`only` names what trains, `freeze` what does not: leave one out",
     "N501": "a train says its batch, its loss and how weights step",
+    "N402": "leave one of them out",
     "N603": "leave one of them out",
 }
 """What is said where nothing more is known."""

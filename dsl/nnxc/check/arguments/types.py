@@ -42,6 +42,10 @@ def dtype_meant(name: str, span: Span) -> Advice:
     known = tables.DTYPES.get(name)
     if name.lower() in ("scalar", "number"):
         return write(place, "[]", "a single number has no axes")
+    if name in ("PRNGKey", "Key", "Rngs", "Generator"):
+        return {
+            "help": "random numbers are drawn by a stream, `rng=noise`: leave it out"
+        }
     if name in tables.ARRAYS:
         return remove(place, f"a type is a shape: leave out `{name}`")
     return meant(place, known) if known else did_you_mean(place, name, DTYPES, dtypes)

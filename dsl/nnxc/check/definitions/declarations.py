@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from ... import ir
-from ...diagnostics import Advice, Fix, Label, write
+from ...diagnostics import Advice, Fix, Label, remove, write
 from ...ops.base import Kind
 from ...shapes import TensorType, is_float
 from ...source import Span
@@ -168,6 +168,27 @@ def _initialisable(ctx: Context, init: object, kind: TensorType, span: Span) -> 
         )
 
 
+_STREAMS = ("rngs", "self")
+
+
+def _instead(name: str, span: Span) -> Advice:
+    """Another name; what Flax asks of every module is left out."""
+    help = f"write `{name.strip('_')}_value`"
+    before = span.source.text[: span.start]
+    head = re.search(r"(?:^|\n)(?:model|block) \w+ *\(([^()\n]*)$", before)
+    if name not in _STREAMS or head is None:
+        return {"help": help}
+    rest = re.compile(rf"{name}(?: *: *[\w.]+)?(?P<comma> *, *)?").match(
+        span.source.text, span.start
+    )
+    assert rest is not None
+    start, end = span.start, rest.end()
+    if not rest["comma"]:
+        start = len(before.rstrip(", "))
+    why = "it is given where the model is built: leave it out"
+    return remove(Span(span.source, start, end), why)
+
+
 def check_name(ctx: Context, name: str, span: Span) -> None:
     """A name must not be one that generated code cannot have."""
     if name in RESERVED or name.startswith("__"):
@@ -175,7 +196,7 @@ def check_name(ctx: Context, name: str, span: Span) -> None:
             "N219",
             f"`{name}` cannot be used as a name",
             span,
-            help=f"write `{name.strip('_')}_value`",
+            **_instead(name, span),
         )
 
 

@@ -15,7 +15,8 @@ ARGUMENTS: Final[dict[str, str | tuple[str, ...]]] = {
     "causal_mask": "causal",
     "center": "bias",
     "diagonal": "k",
-    "dim": "axis",
+    "dim": ("axis", "over"),
+    **dict.fromkeys(("axis", "axes"), "over"),
     "dims": "axis",
     "dim0": "a",
     "dim1": "b",
@@ -99,7 +100,9 @@ ARGUMENTS: Final[dict[str, str | tuple[str, ...]]] = {
     "vocab_size": "vocab",
     "warmup_steps": "warmup",
     "window_shape": "window",
-    "weight_init": "kernel_init",
+    **dict.fromkeys(
+        ("weight_init", "init", "initializer", "w_init", "init_fn"), "kernel_init"
+    ),
 }
 """An argument of others, and what it is here where the callee has that."""
 

@@ -10,7 +10,7 @@ from ...shapes import TensorType
 from ...syntax import tree
 from ...syntax.walk import nodes_in
 from ..context import Context
-from ..values import Applied
+from ..values import BAD, Applied
 from . import argument_names
 from .foreign_names import known
 from .tensor_parts import type_of
@@ -353,7 +353,8 @@ def keyless(ctx: Context, op: Op, plain: Sequence[tree.Arg]) -> Sequence[tree.Ar
     if op.param("rng") is None or op.group == "layer" or len(plain) < 2:
         return plain
     first = plain[0].value
-    key = isinstance(first, tree.Name) and first.id not in ctx.scope
+    held = ctx.scope.get(first.id) if isinstance(first, tree.Name) else None
+    key = isinstance(first, tree.Name) and (held is None or held.value is BAD)
     return plain[1:] if key else plain
 
 

@@ -35,6 +35,7 @@ def unknown_name(ctx: Context, node: tree.Name) -> None:
     close = unread or _alike(ctx, node.id)
     if unread is None and ctx.kind != "train":
         _of_another(ctx, node, close)
+    _at_the_end(ctx, node, close)
     if node.id == "batch":
         _of_batch(ctx, node)
     held = ctx.scope.get("model")
@@ -99,6 +100,8 @@ def _meant(ctx: Context, node: tree.Name, close: str | None) -> Advice:
         return named
     if found := native.advice(ctx, node, hint):
         return found
+    if node.id in ("SAME", "VALID", "CAUSAL", "CIRCULAR", "REFLECT"):
+        return write(node.span, f'"{node.id.lower()}"', "a text stands in quotes")
     if node.id in tables.HINTS:
         return {"help": tables.HINTS[node.id]}
     if close:
@@ -206,3 +209,21 @@ def _loss_named(ctx: Context, node: tree.Name, hint: Advice) -> Advice:
         "help": f"{hint['help']}: `error = {value}`, `loss = error`",
         "fix": Fix(place, text),
     }
+
+
+def _at_the_end(ctx: Context, node: tree.Name, close: str | None) -> None:
+    """`x -> Linear(d) -> out`: a value gets its name before it."""
+    match ctx.statement:
+        case tree.Evaluate(tree.Pipe(_, (_, *_, tree.Stage(last))) as whole, span) if (
+            last is node and close is None and node.id.islower()
+        ):
+            pass
+        case _:
+            return
+    source = span.source
+    before = Span(source, whole.span.start, whole.stages[-2].value.span.end).text
+    below = source.text[span.end : ctx.head.end]
+    text = f"{node.id} = {before}" if below.strip() else f"return {before}"
+    why = "a value has its name before it" if below.strip() else "what is returned"
+    message = f"there is no name `{node.id}`"
+    ctx.fail("N200", message, node.span, **write(span, text, why))

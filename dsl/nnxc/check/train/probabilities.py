@@ -21,7 +21,10 @@ def takes_logits(ctx: Context, made: ir.OpCall) -> None:
     """Refuse `cross_entropy(model(x), y)` of a model that ends with `softmax`: the loss computes
     it once more."""
     op = made.op
-    if ctx.kind != "train" or op.group != "loss" or not op.inputs:
+    if ctx.kind != "train" or not op.inputs:
+        return
+    _labels_behind(ctx, made)
+    if op.group != "loss":
         return
     first = dict(made.inputs).get("logits")
     if op.inputs[0].name != "logits" or first is None or isinstance(first, tuple):
@@ -33,6 +36,35 @@ def takes_logits(ctx: Context, made: ir.OpCall) -> None:
     related = (Label(made.span, "the loss"),)
     advice = without(ctx, last.op, last.span)
     ctx.fail("N520", text, last.span, related=related, **advice)
+
+
+def _labels_behind(ctx: Context, made: ir.OpCall) -> None:
+    """Refuse `binary_cross_entropy(y, model(x))`: the labels stand behind, and both may have one
+    shape."""
+    op, given = made.op, dict(made.inputs)
+    if op.group not in ("loss", "metric") or op.inputs[0].name != "logits":
+        return
+    if len(op.inputs) < 2:
+        return
+    first, second = given.get("logits"), given.get(op.inputs[1].name)
+    if not isinstance(first, ir.Var) or not isinstance(second, ir.Expr):
+        return
+    held = ctx.scope.get(first.name)
+    if held is None or held.what != "batch field" or not _of_model(ctx, second):
+        return
+    place = first.span.to(second.span)
+    text = f"`{op.name}` takes what the model gives first, then the labels"
+    swapped = f"{second.span.text}, {first.span.text}"
+    ctx.fail("N207", text, first.span, **write(place, swapped))
+
+
+def _of_model(ctx: Context, value: ir.Expr) -> bool:
+    """Whether a value is what the model gives, or is computed from it."""
+    if any(True for _ in nodes_in(value, ir.ModelCall)):
+        return True
+    names = {var.name for var in nodes_in(value, ir.Var)}
+    values = (_assigned(ctx.body, name) for name in names)
+    return any(v is not None and _of_model(ctx, v) for v in values)
 
 
 def last_op(ctx: Context, value: ir.Expr) -> ir.OpCall | None:

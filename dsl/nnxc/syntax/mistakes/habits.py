@@ -191,6 +191,17 @@ def typed_parameter(fault: Fault) -> Diagnostic | None:
         return fault.report("N120", "a default stands behind `=`", advice)
     typed = re.compile(r" *: *[\w.]+(\[[^\]]*\])?(?: *\| *\w+)?(?= *[=,]|$)")
     text = typed.sub("", place.text[:close]) + place.text[close:]
+    if fault.before and fault.before.text in ("rngs", "key", "rng"):
+        start = Span(fault.source, fault.before.start, fault.before.start)
+        rest = re.sub(r"^ *: *[\w.]+ *,? *", "", place.text)
+        why = "random numbers come where the model is built: leave it out"
+        fix = Fix(start.to(place), rest)
+        return fault.report(
+            "N120",
+            "a parameter has no type",
+            {"help": why, "fix": fix},
+            at=fault.before,
+        )
     why = "what a parameter is follows from its use: leave its type out"
     advice = {"help": why, "fix": Fix(place, text)}
     return fault.report("N120", "a parameter has no type", advice)

@@ -65,7 +65,20 @@ _MAKES = (
     "constant",
     "lecun_normal",
 )
+_WRAPPED = re.compile(r"(\w+) *= *(?:\w+\.)*(?:Parameter|Param|Variable)\((.*)\)")
 _BEGINS = {"randn": "normal", "rand": "uniform", "empty": "zeros"}
+
+
+def _unwrapped(fault: Fault, line: Span) -> Diagnostic | None:
+    """`param g = Parameter(torch.ones(d))`."""
+    found = _WRAPPED.fullmatch(line.text)
+    inner = _SHAPED.fullmatch(f"{found[1]} = {found[2]}") if found else None
+    if found is None or inner is None:
+        return None
+    made = _BEGINS.get(inner["made"], inner["made"])
+    text = f"{found[1]}: [{inner['shape'].strip('()[], ')}] = {made}"
+    advice = write(line, text, "the shape stands first")
+    return fault.report("N120", f"`{found[1]}` has no type", advice, at=fault.before)
 
 
 def shape_by_value(fault: Fault) -> Diagnostic | None:
@@ -75,6 +88,8 @@ def shape_by_value(fault: Fault) -> Diagnostic | None:
     if fault.before is None or not fault.comes_after("NAME"):
         return None
     line = fault.rest(fault.before)
+    if wrapped := _unwrapped(fault, line):
+        return wrapped
     found = _SHAPED.fullmatch(line.text.partition("#")[0].rstrip())
     name = fault.before.text
     advice: str | Advice = f"write its shape: `{name}: [d] = zeros`"
@@ -215,6 +230,54 @@ def then_or_do(fault: Fault) -> Diagnostic | None:
     heads = ("IF", "ELIF", "FOR", "SCAN")
     if fault.token.text not in ("then", "do") or fault.first.kind not in heads:
         return None
+    after = fault.after
+    ends = after is None or after.kind in (END, "COLON")
     place = Span(fault.source, fault.token.start - 1, fault.token.end)
     advice = remove(place, f"leave out `{fault.token.text}`")
+    if not ends and after is not None:
+        place = Span(fault.source, place.start, after.start)
+        margin = "\n" + " " * (fault.line.indent + 4)
+        advice = {
+            "help": "write `:`, and the body below",
+            "fix": Fix(place, f":{margin}"),
+        }
+    return fault.report("N120", f"unexpected `{fault.token.text}`", advice)
+
+
+_CHOICE = re.compile(r"if (?P<test>.+?) then (?P<yes>.+?) else (?P<no>.+)")
+
+
+def choice_first(fault: Fault) -> Diagnostic | None:
+    """`x = if deep then a else b`."""
+    if fault.kind != "IF" or not fault.comes_after("ASSIGN", "RETURN"):
+        return None
+    line = fault.rest(fault.token)
+    found = _CHOICE.fullmatch(line.text)
+    if found is None:
+        return fault.report("N120", "unexpected `if`", "write `a if condition else b`")
+    text = f"{found['yes']} if {found['test']} else {found['no']}"
+    return fault.report("N120", "unexpected `if`", write(line, text))
+
+
+def loop_in_brackets(fault: Fault) -> Diagnostic | None:
+    """`for (i in range(n)):`, `for (i in n)`."""
+    line = fault.rest(fault.first)
+    found = re.fullmatch(r"for *\((\w+ in .+)\):", line.text)
+    if fault.first.kind != "FOR" or found is None:
+        return None
+    return fault.report("N120", "unexpected `(`", write(line, f"for {found[1]}:"))
+
+
+def check_or(fault: Fault) -> Diagnostic | None:
+    """`require d > 0 else "d is positive"`."""
+    if fault.first.kind != "REQUIRE" or fault.token.text not in (
+        "else",
+        "or",
+        "otherwise",
+    ):
+        return None
+    if fault.after is None or fault.after.kind != "STRING" or not fault.before:
+        return None
+    place = Span(fault.source, fault.before.end, fault.token.end)
+    advice: Advice = {"help": "write `,`", "fix": Fix(place, ",")}
     return fault.report("N120", f"unexpected `{fault.token.text}`", advice)

@@ -147,7 +147,7 @@ def several_keys(fault: Fault) -> Diagnostic | None:
         text = place.text.removeprefix("config ").replace(",", "\n")
     else:
         return None
-    pairs = re.findall(r"(?m)^ *(\w+) *[=:] *\"?([\w.]+)\"?,? *$", text)
+    pairs = re.findall(r"(?m)^ *(\w+) *(?:=|:|<-) *\"?([\w.]+)\"?,? *$", text)
     if len(pairs) != len([row for row in text.splitlines() if row.strip()]):
         return None
     margin = "\n" + " " * fault.line.indent

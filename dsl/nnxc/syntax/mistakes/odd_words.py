@@ -111,12 +111,35 @@ def unknown_statement(
     advice = meant(span, near) if near else {}
     if first.text in ("include", "using"):
         advice = {"help": 'write `use Name from "file.nnx"`'}
+    if first.text in _SAID:
+        advice = {"help": _SAID[first.text]}
     if first.text in _NEEDLESS:
         gap = Span(source, first.start, first.end + 1)
         advice = remove(gap, "a value has no such word before it: leave it out")
     return Diagnostic("N133", message, Label(span), **advice)
 
 
+_SAID = {
+    **dict.fromkeys(
+        ("loss", "optimizer", "schedule"),
+        "a train says it: `train Net:`, its lines below",
+    ),
+    **dict.fromkeys(
+        ("eval", "evaluate", "validate", "validation", "test"),
+        "`eval_step` measures what a train says: `metric accuracy = ...`",
+    ),
+    **dict.fromkeys(
+        ("predict", "infer", "inference", "serve"),
+        "a model predicts where it is called: leave it out",
+    ),
+    **dict.fromkeys(
+        ("log", "report", "plot"),
+        "a loop of yours logs what `train_step` returns: `metric name = ...`",
+    ),
+    "tie": "a tensor that two layers share is read where one is made: leave it out",
+    "prefix": 'names begin so by a rule: `weights Net from "model.{path}":`',
+    "map": 'a line says it: `head = "classifier"`',
+}
 _NEEDLESS = ("let", "var", "val", "const", "auto")
 
 
@@ -127,6 +150,7 @@ SYNONYMS = {
     **dict.fromkeys(("parameter", "weight"), "param"),
     **dict.fromkeys(("buffer", "variable"), "state"),
     **dict.fromkeys(("sample", "decode"), "generate"),
+    **dict.fromkeys(("skip", "drop", "exclude"), "ignore"),
     **dict.fromkeys(("elseif", "elsif", "elsf", "elif_"), "elif"),
 }
 

@@ -24,7 +24,16 @@ from . import (
     odd_words,
 )
 from .fault import Fault
-from .foreign import configs, keys, objectives, repeats, used, word_before
+from .foreign import (
+    comments,
+    configs,
+    heads,
+    keys,
+    objectives,
+    repeats,
+    used,
+    word_before,
+)
 from .token_kinds import OPERATORS, SPELLING
 
 Explanation = Callable[[Fault], Diagnostic | None]
@@ -71,6 +80,13 @@ def _expected(fault: Fault) -> str:
 _EXPLANATIONS: tuple[Explanation, ...] = (
     odd_statements.missing_colon,
     habits.comment,
+    comments.marked,
+    heads.bare_parameters,
+    heads.headless,
+    heads.equals,
+    heads.inputs_in_head,
+    heads.keyword_colon,
+    heads.nameless_generate,
     habits.decorator,
     habits.else_if,
     habits_heads.keyword_gets_value,
@@ -94,6 +110,7 @@ _EXPLANATIONS: tuple[Explanation, ...] = (
     keys.named_stage,
     keys.named_output,
     repeats.times,
+    repeats.percent,
     repeats.product,
     habits_inputs.undeclared,
     habits_inputs.result,
@@ -139,6 +156,9 @@ _EXPLANATIONS: tuple[Explanation, ...] = (
     habits_weights.unquoted,
     habits_heads.nameless_config,
     habits_heads.other_brackets,
+    habits_values.choice_first,
+    habits_values.loop_in_brackets,
+    habits_values.check_or,
     habits_values.two_colons,
     habits_values.then_or_do,
     habits_values.quoted_name,

@@ -51,3 +51,16 @@ def many(source_text: str, end: int) -> tuple[int, str] | None:
     """What `4x` counts, where a layer follows: `4x Block(d)`; its end, and it."""
     found = re.compile(r" +([A-Z]\w*(?:\([^()\n]*\))?)").match(source_text, end)
     return (found.end(), found[1]) if found else None
+
+
+def percent(fault: Fault) -> Diagnostic | None:
+    """`Dropout(10%)`."""
+    at = fault.failure.index
+    if not fault.comes_after("PERCENT") or at < 2 or fault.before is None:
+        return None
+    number = fault.line.tokens[at - 2]
+    if number.kind not in ("INT", "FLOAT") or number.end != fault.before.start:
+        return None
+    place = fault.span(number).to(fault.span(fault.before))
+    advice = write(place, f"{float(number.text) / 100:g}")
+    return fault.report("N138", "`%` divides", advice, at=fault.before)

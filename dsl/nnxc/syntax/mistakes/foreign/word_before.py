@@ -8,8 +8,10 @@ from ....diagnostics import Advice, Diagnostic, Fix, remove, rename, write
 from ....source import Source, Span
 from ...words import BODY
 from ..fault import DECLARES, Fault
+from ..habits_weights import in_weights
 from ..odd_words import SYNONYMS, misspelt
 
+SETTINGS = ("clip", "ema", "accumulate", "precision", "optimizer")
 TYPES = frozenset(
     ("float", "int", "bool", "double", "string", "str", "uint", "auto", "Tensor")
 ) | frozenset(("tensor", "Array", "array", "vec2", "vec3", "vec4", "mat3", "mat4"))
@@ -40,6 +42,12 @@ def spaced_name(fault: Fault) -> Diagnostic | None:
     spaced = " ".join(words)
     tokens = fault.line.tokens
     last = tokens[len(words) - 1]
+    if in_weights(fault.source, fault.first.start):
+        return None
+    if words[0] in SETTINGS:
+        why = f"the setting is `{words[0]}`"
+        advice = write(Span(fault.source, fault.first.start, last.end), words[0], why)
+        return fault.report("N120", f"`{spaced}` is two names", advice, at=fault.first)
     known = words[0] in SYNONYMS and words[0] not in NEEDLESS
     if (known or misspelt(words[0], BODY, 0.75)) and _count(fault, spaced) < 2:
         return None
