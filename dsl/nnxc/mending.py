@@ -76,8 +76,9 @@ def _without_self(found: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:
 
 
 def _without_consequences(found: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:
-    """What nothing uses, where another finding is that it was looked for elsewhere."""
+    """Without what nothing uses, where another finding is that it was looked for elsewhere."""
     sought = {d.primary.span.text for d in found if d.code in ("N200", "N201")}
+    unknown = any(d.code == "N200" and not d.fix for d in found)
     named = {
         d.fix.text.partition(" = ")[0]
         for d in found
@@ -87,6 +88,7 @@ def _without_consequences(found: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ..
         d
         for d in found
         if not (d.code == "N260" and d.primary.span.text in sought)
+        and not (d.code == "N262" and unknown)
         and not (d.code == "N261" and _quoted(d.message) in sought)
         and not (d.code == "N235" and d.primary.span.text in named)
     )

@@ -131,6 +131,7 @@ def evaluate_block_params(
                 broken = True
             continue
         if param.kind is None:
+            ctx.faulty = True  # a mistake in the block leaves open what it is
             given = written.params[name]
             ctx.attempt(lambda g=given: static_or_name(ctx, g))  # type: ignore[misc]
             broken = True

@@ -31,7 +31,7 @@ def apply_block(
 ) -> ir.Expr:
     """Apply a block: bind its axes, prove what it requires, and say what comes out."""
     if signature.broken:
-        info.used = True
+        info.used = ctx.faulty = True
         raise Fault
     env = _argument_sizes(signature, info)
     labels: dict[str, str | None] = {}

@@ -205,7 +205,7 @@ def _unused(ctx: Context) -> None:
         advice = _misspelt(ctx, binding) or {"help": "use it, or remove it"}
         ctx.error("N260", text.format(binding.name), binding.span, **advice)
     for layer in ctx.layers.values():
-        if not layer.used:
+        if not (layer.used or ctx.lost):
             ctx.error(
                 "N261",
                 f"layer `{layer.name}` is never applied",

@@ -113,14 +113,15 @@ def _is_static(ctx: Context, func: tree.Name, args: Iterable[tree.Arg]) -> bool:
 
 
 def _looks_static(ctx: Context, node: tree.Expr) -> bool:
-    """Whether an expression is static, told by its names and without evaluating it."""
+    """Whether an expression is static, told by its names and without evaluating it; of names
+    that nothing has, that is told at once."""
     match node:
         case tree.Number() | tree.Constant() | tree.Window() | tree.String():
             return True
         case tree.Name(name):
             held = ctx.scope.get(name)
             if held is None:
-                return name in static_calls.CONSTANTS
+                return name not in (*ctx.functions, *ctx.signatures)  # or unknown
             return isinstance(held.value, Static)
         case tree.Binary("==" | "!=", _, tree.Constant(None)):
             return True

@@ -70,7 +70,7 @@ def _of_another(ctx: Context, node: tree.Name, close: str | None) -> None:
 
 
 _PARAMETER = r"(?m)^(?:block|model)\b[^\n#]*[(,] *NAME *[=,)]"
-_LOCAL = r"(?m)^ +(?:input\b[^\n#]*[ ,]NAME *:|(?:\w+, *)*NAME *(?:, *\w+ *)*=[^=])"
+_LOCAL = r"(?m)^ +(?:input\b[^\n#]*[ ,]NAME *:|(?:\w+, *)*NAME *(?:, *\w+)* = )"
 
 
 def _in_train(
