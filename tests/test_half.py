@@ -201,21 +201,51 @@ model Net:
     np.testing.assert_allclose(model.seen[...], 0.1, rtol=1e-6)
 
 
-def test_whole_numbers_stay_exact_until_they_meet_the_model() -> None:
-    spec = """
-model Net:
+OF_NUMBERS = {
+    "value": "places = arange(T) / 2",
+    "arms": "if p > 2:\n        places = arange(T) / 2\n    else:\n        places = arange(T) / 3",
+    "changed": "places = arange(T) / 2\n    if p > 2:\n        places = places * 3",
+    "loop": "places = arange(T) / 2\n    for i in range(p):\n        places = places / 2",
+    "choice": "places = arange(T) / 2 if p > 2 else arange(T) / 3",
+    "block": "own = Own\n    places = own(arange(T))",
+    "blocks": "outer = Outer(p)\n    places = outer(arange(T))",
+}
+
+
+@pytest.mark.parametrize("said", OF_NUMBERS)
+def test_whole_numbers_stay_exact_until_they_meet_the_model(said: str) -> None:
+    spec = f"""
+block Own:
+    input t: int[T]
+    return t / 2
+
+block Outer(p):
+    input t: int[T]
+    own = Own
+    if p > 2:
+        y = own(t)
+    else:
+        y = t / 3
+    return y * p
+
+model Net(p = 3):
     input x: [B, T, 2, 8]
-    places = arange(T) / 2
-    return rope(x, places) -> Linear(8)
+    {OF_NUMBERS[said]}
+    return rope(x, places) -> Linear(8 * p)
 """
     _, make = maker(spec, params={"dtype": jnp.bfloat16})
     graphdef, state = nnx.split(make())
     found = equations(
         lambda s, x: nnx.merge(graphdef, s)(x), state, jnp.ones((1, 700, 2, 8))
     )
-    assert not [
-        e for e in found if e.primitive.name in ("sin", "cos", "div") and half(e)
+    names = ("sin", "cos", "div", "mul", "convert_element_type")
+    exact = [
+        e
+        for e in found
+        if e.primitive.name in names and e.invars[0].aval.shape == (700,)
     ]
+    assert exact and not [e for e in exact if half(e)]
+    assert not [e for e in found if e.primitive.name in ("sin", "cos") and half(e)]
 
 
 @pytest.mark.parametrize("param_dtype", [jnp.float32, jnp.bfloat16])

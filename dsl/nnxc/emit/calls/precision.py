@@ -17,6 +17,7 @@ from ...ir.fold_tensors import operands, rebuilt, walk
 from ...ops.base import Op
 from ...record import replace
 from ...shapes import TensorType, is_float
+from .exact import Exact, exact_names
 from .full_precision import (
     ARITHMETIC,
     FULL,
@@ -43,23 +44,30 @@ _Change: TypeAlias = Callable[[ir.Expr], ir.Expr]
 def in_precision(program: ir.Program) -> ir.Program:
     """The program with the dtypes of its definitions made explicit."""
     strict: dict[str, Names] = {}
-    made = tuple(_definition(d, strict) for d in program.definitions)
+    exact: set[str] = set()
+    made = tuple(_definition(d, strict, exact) for d in program.definitions)
     return replace(program, definitions=made)
 
 
-def _definition(definition: ir.Definition, strict: dict[str, Names]) -> ir.Definition:
+def _definition(
+    definition: ir.Definition, strict: dict[str, Names], exact: set[str]
+) -> ir.Definition:
     """Its inputs that must be of its dtype go to `strict`: a model sees to that, a block's callers
-    do."""
+    do. A block that returns what is computed of whole numbers alone goes to `exact`."""
     foreign = frozenset(i.name for i in definition.inputs if i.type.dtype == "float")
     loose, full = foreign, Names()
+    numbers = Exact(exact, exact_names(definition, exact))
     while True:
-        body = _Body(definition, strict, loose, full)
+        body = _Body(definition, strict, loose, full, numbers)
         made = body.statements(definition.body)
         left, alone = loose - body.converted, full | body.asked_alone()
-        if (left, alone) == (loose, full):
+        known = replace(numbers, names=numbers.names - body.narrow)
+        if (left, alone, known) == (loose, full, numbers):
             break
-        loose, full = left, alone
+        loose, full, numbers = left, alone, known
     strict[definition.name] = foreign - loose
+    if body.returns_exact:
+        exact.add(definition.name)
     if not definition.is_model:
         return replace(definition, body=made)
     first = [converted(i) for i in definition.inputs if i.name in foreign - loose]
@@ -76,8 +84,12 @@ class _Body:
         strict: dict[str, Names],
         loose: Names,
         full: Names,
+        exact: Exact,
     ):
         self.definition, self.strict, self.full = definition, strict, full
+        self.exact = exact
+        self.narrow: set[str] = set()  # of the exact names those that are not float32
+        self.returns_exact = False
         self.given = loose
         self.converted: set[str] = set()
         self.asked: Counter[str] = Counter()
@@ -87,6 +99,7 @@ class _Body:
         states = (i for i in self.variables.values() if i.state)
         self.wide = {i.name for i in states if i.type.dtype == "float"} | loose
         self.once = assigned_once(definition)
+        self.wide |= exact.names - self.once
         self.items: dict[int, tuple[ir.Expr, ir.Expr]] = (
             {}
         )  # values and what became of them
@@ -114,6 +127,11 @@ class _Body:
                 if is_full(made) and not is_full(value):
                     self.wide.add(name)
                 return replace(stmt, value=made)
+            case ir.Assign((name,), value) if name in self.exact.names:
+                made = self.expr(value)
+                if not is_full(made):
+                    self.narrow.add(name)
+                return replace(stmt, value=made)
             case ir.Assign(targets, ir.OpCall() as value) if self.once.issuperset(
                 targets
             ):
@@ -126,6 +144,9 @@ class _Body:
                 return replace(stmt, value=self.meant(value))
             case ir.UpdateState(name, value):
                 return replace(stmt, value=self._kept(name, value))
+            case ir.Return((value,)) if self._returned_exact(value):
+                self.returns_exact = True
+                return replace(stmt, values=(self.expr(value),))
             case ir.Return(values):
                 return replace(stmt, values=tuple(map(self.meant, values)))
             case ir.NewList(items=items):
@@ -143,6 +164,12 @@ class _Body:
                     body=self.statements(stmt.body),
                 )
         return stmt
+
+    def _returned_exact(self, value: ir.Expr) -> bool:
+        """Whether a block returns float32 that is computed of whole numbers alone."""
+        if self.definition.is_model or is_full(value):
+            return False
+        return self.exact.holds(value) and is_full(self.expr(value))
 
     def _kept(self, name: str, value: ir.Expr) -> ir.Expr:
         """The next value of a state, in the dtype in which it is kept."""
@@ -196,6 +223,11 @@ class _Body:
                 return self._operator(value)
             case ir.Cast(inner, type_):
                 return self._cast(self.expr(inner), type_.dtype)
+            case ir.Choose(then=then, orelse=orelse) if self.exact.holds(value):
+                parts = [self.expr(part) for part in operands(value)]
+                if all(map(is_full, parts)):
+                    return typed(rebuilt(value, parts), FULL)
+                return rebuilt(value, [self.meant(part) for part in operands(value)])
             case ir.Choose() | ir.TupleOf():
                 return rebuilt(value, [self.meant(part) for part in operands(value)])
             case ir.Let(_, inner, body):
@@ -227,14 +259,15 @@ class _Body:
             stacked = layer.count is not None or value.method == ir.GRADIENT
             strict = self.strict[layer.callee]
             args = [(n, self._handed(v, stacked or n in strict)) for n, v in value.args]
-            return replace(value, args=tuple(args))
+            given = replace(value, args=tuple(args))
+            return typed(given, FULL) if self.exact.applied(layer, value) else given
         if not value.args or layer.callee.product:
             args = [(name, self.meant(v)) for name, v in value.args]
             return replace(value, args=tuple(args))
-        (first, given), *others = value.args
+        (first, subject), *others = value.args
         more = [(name, self.meant(v)) for name, v in others]
         stays = layer.count is not None or value.method == ir.GRADIENT
-        made = self.meant(given) if stays else self.expr(given)
+        made = self.meant(subject) if stays else self.expr(subject)
         new = replace(value, args=((first, made), *more))
         if layer.callee.origin:
             return self._foreign(new)
