@@ -223,7 +223,7 @@ class _Body:
                 return self._operator(value)
             case ir.Cast(inner, type_):
                 return self._cast(self.expr(inner), type_.dtype)
-            case ir.Choose(then=then, orelse=orelse) if self.exact.holds(value):
+            case ir.Choose() if self.exact.holds(value):
                 parts = [self.expr(part) for part in operands(value)]
                 if all(map(is_full, parts)):
                     return typed(rebuilt(value, parts), FULL)
