@@ -11,12 +11,12 @@ from ..ops.functions.rounding import DIVISIBLE
 from ..record import replace
 from ..stepwise import for_tunix, parts_of, stepwise
 from .calls.gather import stacked
-from .calls.precision import in_precision
 from .calls.versions import folded
 from .constructor.none_parameters import with_absent
 from .generate import generate_view
 from .options import Options
 from .plan import class_view, config_view, output_view, presets_view
+from .precision.in_precision import in_precision
 from .python.docs import module_doc
 from .python.entries import helpers_of
 from .python.imports import imports

@@ -49,9 +49,9 @@ def resolve(dim: Dim, env: Mapping[str, Value]) -> Dim:
     """
     if dim.value is not None or dim.symbols.isdisjoint(env):
         return dim
-    if dim.name is not None:
-        return _whole(env[dim.name], dim.name)
     try:
+        if dim.name is not None:
+            return _whole(env[dim.name], dim.name)
         return sum((_resolve_term(m, c, env) for m, c in dim.terms), const(0))
     except DimError as error:
         raise EvaluationError(str(error)) from None

@@ -13,6 +13,7 @@ from ...ir.fold_static import static_dims
 from ...ops.base import Kind
 from ...record import replace
 from ...shapes import Axis, TensorType
+from ...source import Span
 from ...syntax import tree
 from ...syntax.walk import mentioned, targets
 from ..arguments.flavors import describe
@@ -29,7 +30,7 @@ from .loop_heads import as_scan, changed_in, iterable_of
 from .scalars import as_tensor, counterpart
 from .targets import with_article
 
-PASSES = 4
+PASSES = 6
 
 
 MAX_DEPTH = 4
@@ -101,7 +102,7 @@ def _settle(ctx: Context, loop: Loop) -> None:
         settled = True
         try:
             stmts, end, phis = _run(ctx, loop)
-            settled = not _generalise(ctx, loop, end)
+            settled = not _generalise(ctx, loop, end) and not _learn(ctx, loop, end)
         finally:
             found, ctx.sink = ctx.sink, real
             for diagnostic in found.diagnostics if settled else ():
@@ -137,6 +138,10 @@ def _run(
         ctx.carried.setdefault(name, entry.symbols)
     for name, own in loop.statics.items():
         ctx.carried.setdefault(own, _roots(loop.entry[name].value))
+    for name, roots in loop.roots.items():
+        ctx.carried[name] = frozenset(ctx.carried[name]) | roots
+    ctx.at_call.update(loop.at_call)
+    ctx.temporaries |= loop.at_call.keys()
     phis = _phis(ctx, loop)
     ctx.scope = {**loop.entry, **phis}
     with ctx.inside(), ctx.nested() as stmts:
@@ -260,6 +265,39 @@ def _generalise(ctx: Context, loop: Loop, end: Mapping[str, Binding]) -> bool:
                 loop.starts[name] = Tensor(ir.Var(name, new, first.span))
                 found = True
     return found
+
+
+def _learn(ctx: Context, loop: Loop, end: Mapping[str, Binding]) -> bool:
+    """Note which carried sizes an iteration makes of what is passed at a call, so that nothing
+    is constructed from them; False where nothing is new."""
+    found = False
+    for own, symbols, span in _left(loop, end):
+        roots = ctx.roots(symbols - {own})
+        passed = (roots & ctx.axes.keys()) - ctx.roots({own})
+        if passed:
+            loop.roots[own] = loop.roots.get(own, frozenset()) | passed
+            found = True
+        if roots & ctx.at_call.keys() and own not in ctx.at_call:
+            loop.at_call[own] = span
+            found = True
+    return found
+
+
+def _left(
+    loop: Loop, end: Mapping[str, Binding]
+) -> Iterator[tuple[str, frozenset[str], Span]]:
+    """The carried symbols, each with the names in what an iteration leaves in it."""
+    for name, start in loop.starts.items():
+        last = end.get(name)
+        if last is None:
+            continue
+        if isinstance(start, Tensor) and isinstance(last.value, Tensor):
+            a, b = start.type, last.value.type
+            for one, other in zip(a.sizes, b.sizes, strict=False):
+                if one.name in loop.carried and one != other:
+                    yield str(one.name), frozenset(other.symbols), last.span
+        elif name in loop.statics:
+            yield loop.statics[name], _roots(last.value), last.span
 
 
 def _generalised(

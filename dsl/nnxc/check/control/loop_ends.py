@@ -30,6 +30,10 @@ class Loop:
     symbols: dict[tuple[Dim, Dim], str] = field(default_factory=dict)
     carried: dict[str, Dim] = field(default_factory=dict)  # symbol -> entry
     statics: dict[str, str] = field(default_factory=dict)  # local -> its symbol
+    # What an iteration leaves in a symbol: the names that it is made of, and whether it is
+    # known only when the model is called.
+    roots: dict[str, frozenset[str]] = field(default_factory=dict)
+    at_call: dict[str, Span] = field(default_factory=dict)
 
 
 def left_behind(

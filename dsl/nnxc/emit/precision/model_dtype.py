@@ -17,7 +17,7 @@ from ...ir.fold_tensors import operands, rebuilt, walk
 from ...ops.base import Op
 from ...record import replace
 from ...shapes import TensorType, is_float
-from .exact import Exact, exact_names
+from .exact import Exact
 from .full_precision import (
     ARITHMETIC,
     FULL,
@@ -27,7 +27,6 @@ from .full_precision import (
     computed,
     computes,
     computes_as,
-    converted,
     in_float32,
     is_full,
     summing,
@@ -41,40 +40,7 @@ Names: TypeAlias = frozenset[str]
 _Change: TypeAlias = Callable[[ir.Expr], ir.Expr]
 
 
-def in_precision(program: ir.Program) -> ir.Program:
-    """The program with the dtypes of its definitions made explicit."""
-    strict: dict[str, Names] = {}
-    exact: set[str] = set()
-    made = tuple(_definition(d, strict, exact) for d in program.definitions)
-    return replace(program, definitions=made)
-
-
-def _definition(
-    definition: ir.Definition, strict: dict[str, Names], exact: set[str]
-) -> ir.Definition:
-    """Its inputs that must be of its dtype go to `strict`: a model sees to that, a block's callers
-    do. A block that returns what is computed of whole numbers alone goes to `exact`."""
-    foreign = frozenset(i.name for i in definition.inputs if i.type.dtype == "float")
-    loose, full = foreign, Names()
-    numbers = Exact(exact, exact_names(definition, exact))
-    while True:
-        body = _Body(definition, strict, loose, full, numbers)
-        made = body.statements(definition.body)
-        left, alone = loose - body.converted, full | body.asked_alone()
-        known = replace(numbers, names=numbers.names - body.narrow)
-        if (left, alone, known) == (loose, full, numbers):
-            break
-        loose, full, numbers = left, alone, known
-    strict[definition.name] = foreign - loose
-    if body.returns_exact:
-        exact.add(definition.name)
-    if not definition.is_model:
-        return replace(definition, body=made)
-    first = [converted(i) for i in definition.inputs if i.name in foreign - loose]
-    return replace(definition, body=(*first, *made))
-
-
-class _Body:
+class Body:
     """One definition. `loose` are inputs that may come in another dtype, `full` the layers whose
     results are all asked for in float32."""
 
@@ -122,16 +88,8 @@ class _Body:
         match stmt:
             case ir.Declare(layer) if layer.name in self.full:
                 return replace(stmt, layer=replace(layer, in_full=True))
-            case ir.Assign((name,), value) if name in self.once:
-                made = self.expr(value)
-                if is_full(made) and not is_full(value):
-                    self.wide.add(name)
-                return replace(stmt, value=made)
-            case ir.Assign((name,), value) if name in self.exact.names:
-                made = self.expr(value)
-                if not is_full(made):
-                    self.narrow.add(name)
-                return replace(stmt, value=made)
+            case ir.Assign((name,), value) if name in self.once | self.exact.names:
+                return replace(stmt, value=self._assigned(name, value))
             case ir.Assign(targets, ir.OpCall() as value) if self.once.issuperset(
                 targets
             ):
@@ -164,6 +122,16 @@ class _Body:
                     body=self.statements(stmt.body),
                 )
         return stmt
+
+    def _assigned(self, name: str, value: ir.Expr) -> ir.Expr:
+        """The value of a name that is of one dtype throughout, which its value may decide."""
+        made = self.expr(value)
+        if name not in self.once:
+            if not is_full(made):
+                self.narrow.add(name)
+        elif is_full(made) and not is_full(value):
+            self.wide.add(name)
+        return made
 
     def _returned_exact(self, value: ir.Expr) -> bool:
         """Whether a block returns float32 that is computed of whole numbers alone."""

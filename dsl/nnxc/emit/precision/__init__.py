@@ -1,0 +1,1 @@
+"""Which values are float32, whatever the dtype of the model."""
