@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from ..diagnostics import Fix, Sink, meant, rename, write
+from ..diagnostics import Advice, Fix, Sink, meant, rename, write
 from ..source import Source, Span
 from .grammar import LITERALS, pattern
 from .mistakes.characters import OPERATORS, unknown, updated
@@ -155,6 +155,9 @@ class _Scanner:
                 if _too_large(kind, text):
                     self.fault("N115", "number too large", start, end)
                 return kind
+        if thousands := _thousands(self.source, self.row, text, end):
+            self.fault("N114", "malformed number", start, end, **thousands)
+            return "INT"
         if (
             text[-1] in "xX"
             and text[:-1].isdigit()
@@ -262,6 +265,17 @@ def _too_large(kind: str, text: str) -> bool:
     if kind == "FLOAT":
         return float(text.replace("_", "")) == float("inf")
     return any(len(part.replace("_", "")) > MAX_DIGITS for part in text.split("x"))
+
+
+def _thousands(source: Source, row: Row, text: str, end: int) -> Advice | None:
+    """`1,000`."""
+    *_, number, comma = (None, None, *row.tokens)
+    if number is None or comma is None or not re.fullmatch(r"0\d\d", text):
+        return None
+    joined = number.end == comma.start and comma.end == end - len(text)
+    if number.kind != "INT" or comma.kind != "COMMA" or not joined:
+        return None
+    return write(Span(source, number.start, end), f"{number.text}_{text}")
 
 
 def _product(source: Source, row: Row, text: str) -> str | None:

@@ -219,6 +219,9 @@ class Blocks:
                 self.cursor.skip_deeper(line.indent)
             return entry  # type: ignore[no-any-return]
         if line.tokens[0].kind in _TOP_KINDS and not line.opaque:
+            if [t.text for t in line.tokens[:2]] == ["train", "only"]:
+                self.take(line, "body_line")
+                return None
             self.misplaced_item(line)
             return None
         if self.skips_foreign(line):

@@ -289,13 +289,16 @@ def _shape_first(ctx: Context, op: Op, written: Written) -> None:
     """`full(0.5, [B, d])`: the shape stands first."""
     if len(op.params) < 2 or op.params[0].kind is not Kind.SHAPE:
         return
-    first, second = (written.params.get(p.name) for p in op.params[:2])
-    if isinstance(first, tree.ListOf) or not isinstance(second, tree.ListOf):
+    given = [written.params.get(p.name) for p in op.params]
+    first, *others = given
+    second = next((n for n in others if isinstance(n, tree.ListOf)), None)
+    if isinstance(first, tree.ListOf) or second is None:
         return
     if first is None or first.span.end > second.span.start:
         return
+    before = [n for n in given if n and n.span.end <= second.span.start]
     place = first.span.to(second.span)
-    text = f"{second.span.text}, {first.span.text}"
+    text = ", ".join(n.span.text for n in (second, *before))
     message = f"`{op.params[0].name}` must be a shape such as `[B, d]`"
     advice = write(place, text, "the shape stands first")
     ctx.fail("N207", message, first.span, **advice)

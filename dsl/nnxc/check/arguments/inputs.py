@@ -30,7 +30,8 @@ from ..values import (
 def check_arguments(ctx: Context, args: Iterable[tree.Arg]) -> None:
     """Look for mistakes in the arguments of something unknown."""
     for arg in args:
-        if not isinstance(arg.value, (tree.Name, tree.ListOf)):
+        chain = isinstance(arg.value, tree.Pipe) and arg.span.text[:1].isupper()
+        if not chain and not isinstance(arg.value, (tree.Name, tree.ListOf)):
             ctx.attempt(lambda a=arg: static_or_name(ctx, a.value))  # type: ignore[misc]
 
 

@@ -42,7 +42,7 @@ def dtype_meant(name: str, span: Span) -> Advice:
     known = tables.DTYPES.get(name)
     if name.lower() in ("scalar", "number"):
         return write(place, "[]", "a single number has no axes")
-    if name in ("PRNGKey", "Key", "Rngs", "Generator"):
+    if name in ("PRNGKey", "Key", "Rngs", "Generator", "key"):
         return {
             "help": "random numbers are drawn by a stream, `rng=noise`: leave it out"
         }

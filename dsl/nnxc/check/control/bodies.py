@@ -146,6 +146,24 @@ def return_(ctx: Context, node: tree.Return) -> None:
     ctx.body.append(ir.Return(tuple(exprs), node.span, names))
 
 
+def missing_return(node: tree.Definition) -> Advice:
+    """The value that was made last, returned."""
+    match node.body[-1]:
+        case tree.Assign(targets, "=", span=span):
+            name = targets[-1].id if len(targets) == 1 else "..."
+        case _:
+            return {"help": "end it with `return ...`"}
+    if name == "...":
+        return {"help": "end it with `return ...`"}
+    margin = " " * (span.source.position(span.start)[1] - 1)
+    end = span.whole_line()
+    place = Span(span.source, end.end, end.end)
+    text = f"{margin}return {name}\n"
+    if not end.text.endswith("\n"):
+        text = f"\n{margin}return {name}"
+    return {"help": f"end it with `return {name}`", "fix": Fix(place, text)}
+
+
 def _around(outer: Body, node: tree.Statement) -> list[tree.Statement]:
     """The statements in whose bodies one stands."""
     for item in outer:

@@ -8,7 +8,15 @@ from itertools import takewhile
 from typing import Any, NoReturn
 
 from ... import ir
-from ...diagnostics import Advice, Enough, Label, Sink, closest, did_you_mean, meant
+from ...diagnostics import (
+    Advice,
+    Enough,
+    Label,
+    Sink,
+    closest,
+    did_you_mean,
+    meant,
+)
 from ...dims import DimError
 from ...ir.asked import asked
 from ...ops.base import Kind, Op
@@ -18,6 +26,7 @@ from ...syntax import tree
 from ...syntax.walk import mentioned, targets
 from ..context import Context
 from ..control import lists
+from ..control.bodies import missing_return
 from ..dispatch import DISPATCH
 from ..values import BAD, Binding, Fault, LayerInfo, Obligation, Param, Signature
 from ..weights.weights_slots import TooMany, slots_of
@@ -146,7 +155,7 @@ def _complete(ctx: Context, node: tree.Definition) -> None:
                 "N249",
                 f"`{node.name.id}` returns nothing",
                 node.name.span,
-                help="end it with `return ...`",
+                **missing_return(node),
             )
         ctx.broken = ctx.lost = True
     if not ctx.inputs and not ctx.broken_inputs:

@@ -90,7 +90,10 @@ def _known_activation(ctx: Context, node: tree.Name) -> None:
     known = [name for name, op in ctx.functions.items() if is_activation(op)]
     text = f"there is no name `{node.id}`"
     constant = tables.CONSTANTS.get(node.id.casefold())
-    near = ctx.suggest(node.id, known, node.span)
+    otherwise = "a default is a number, a text, a list or an activation"
+    if own := tables.DTYPES.get(node.id):
+        otherwise = f"a dtype stands in a shape, `{own}[B, d]`, not in a parameter"
+    near = ctx.suggest(node.id, known, node.span, otherwise)
     advice = meant(node.span, constant) if constant else near
     ctx.fail("N200", text, node.span, **advice)
 

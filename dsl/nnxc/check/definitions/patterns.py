@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from ...diagnostics import did_you_mean, meant
+from ...diagnostics import did_you_mean, meant, write
 from ...ops import MODEL_OPS
 from ...record import Record, names_of, replace
 from ...source import Span
@@ -233,6 +233,11 @@ class Patterns:
                 advice = did_you_mean(name.span, name.id, known)
                 if constant := tables.CONSTANTS.get(name.id.casefold()):
                     advice = meant(name.span, constant)
+                if name.id in ("SAME", "VALID", "CAUSAL"):
+                    why = "a text stands in quotes"
+                    advice = write(name.span, f'"{name.id.lower()}"', why)
+                if not advice:
+                    advice = {"help": f"define it: `block {name.id}(...):`"}
                 self.files.sink.error("N200", text, name.span, **advice)
         return fine
 

@@ -90,6 +90,8 @@ def bind_layer(ctx: Context, node: tree.Named, layer: LayerInfo | None) -> None:
         if layer is not None:
             bound = ctx.bind(node.name, Applied(layer), node.name_span, "layer")
             bound.used = bound.gives_way = True
+        elif held is None:  # what flows in was lost, and the layer with it
+            ctx.bind(node.name, BAD, node.name_span, "layer").used = True
     elif held.what not in BESIDE_LAYERS or _may_be_applied(held.value):
         ctx.fail(
             "N202",

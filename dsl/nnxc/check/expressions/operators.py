@@ -142,6 +142,8 @@ def _no_layers(
         if isinstance(value, (OpRef, BlockRef, Applied)):
             message = f"`{side.span.text[:40]}` is not a tensor"
             advice = _applied(op, left, node)
+            if isinstance(value, OpRef) and value.op.group == "function":
+                advice = {"help": f"it is a function: `{value.op.name}(x)`"}
             other = right if value is left else left
             if isinstance(other, Static) and other.flavor == "text":
                 advice = write(side.span, f'"{side.span.text}"', "texts have quotes")

@@ -75,6 +75,7 @@ def stage(ctx: Context, node: tree.Expr, value: Value) -> Value:
             bind_layer(ctx, node, layer)
             return result
         case tree.ListOf(dims):
+            _side_by_side(ctx, node, dims)
             return _reshape(ctx, dims, value, node.span)
         case tree.Branch(arms):
             return _branch(ctx, arms, value, node.span)
@@ -193,6 +194,21 @@ def constructs(ctx: Context, node: tree.Expr) -> bool:
     return head.id[:1].isupper() and head.id not in ctx.scope
 
 
+def _side_by_side(
+    ctx: Context, node: tree.ListOf, items: tuple[tree.Expr, ...]
+) -> None:
+    """`x -> [Linear(d), Linear(d)]`: arms that get the same stand between bars."""
+    if items and all(isinstance(i, tree.Call) and constructs(ctx, i) for i in items):
+        text = f"({' | '.join(i.span.text for i in items)})"
+        why = "arms that get the same stand between bars"
+        ctx.fail(
+            "N313",
+            "these are layers, not sizes",
+            node.span,
+            **write(node.span, text, why),
+        )
+
+
 def _reshape(
     ctx: Context, dims: tuple[tree.Expr, ...], value: Value, span: Span
 ) -> Value:
@@ -267,8 +283,14 @@ def _count(ctx: Context, left: tree.Expr, right: tree.Expr) -> Static:
 
 def stacked(ctx: Context, left: tree.Expr, right: tree.Expr) -> Value:
     """`Block(...) * n`, declared and not applied yet."""
-    count = check_count(ctx, _count(ctx, left, right), right.span)
     layer = ctx.attempt(lambda: _declare_only(ctx, left))
+    if isinstance(layer, Bad):
+        return BAD
+    try:
+        count = check_count(ctx, _count(ctx, left, right), right.span)
+    except Fault:
+        _silence(layer)
+        raise
     if isinstance(layer, Applied):
         if layer.layer.each is not None:
             help = "put the copies into a block, and stack that"

@@ -159,7 +159,10 @@ NAMES: Final = {
     "TransformerEncoderLayer": "a block of `Attention` and `Linear`, stacked: `Block(heads) * n`",
     "DepthwiseConv": "a convolution of each channel: `Conv(d, 3x3, groups=d)`",
     "Residual": "a residual is `x += x -> f`",
-    "residual": "a residual is `x += x -> f`",
+    **dict.fromkeys(
+        ("residual", "skip", "Skip", "SkipConnection", "shortcut"),
+        "a residual is `x += x -> f`",
+    ),
     "SwiGLU": "`((x -> Linear(n) -> silu) * (x -> Linear(n))) -> Linear(d)`",
     "GLU": "`(x -> Linear(n)) * sigmoid(x -> Linear(n))`",
     "dice_loss": "`1 - 2 * sum(p * y) / (sum(p) + sum(y))`",

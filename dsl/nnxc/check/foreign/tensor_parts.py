@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from ...dims import Dim, DimError, floordiv, product
@@ -42,4 +43,6 @@ def axis_size(ctx: Context, value: tree.Expr, item: object) -> str | None:
     kind, at = type_of(ctx, value), whole_number(item)
     if kind is None or at is None or not -kind.rank <= at < kind.rank:
         return None
-    return str(kind.sizes[at])
+    text = str(kind.sizes[at])
+    names = re.findall(r"[A-Za-z_]\w*", text)
+    return text if all(n in ctx.scope or n in ctx.axes for n in names) else None

@@ -100,7 +100,7 @@ def _meant(ctx: Context, node: tree.Name, close: str | None) -> Advice:
         return named
     if found := native.advice(ctx, node, hint):
         return found
-    if node.id in ("SAME", "VALID", "CAUSAL", "CIRCULAR", "REFLECT"):
+    if node.id.upper() in ("SAME", "VALID", "CAUSAL", "CIRCULAR", "REFLECT"):
         return write(node.span, f'"{node.id.lower()}"', "a text stands in quotes")
     if node.id in tables.HINTS:
         return {"help": tables.HINTS[node.id]}

@@ -102,9 +102,13 @@ def unknown(source: Source, row: Row, start: int) -> Diagnostic:
     fix = _line_end(source, row, start) if right is None else _plain(source, start)
     transposed = re.compile(r"\^T\b").match(source.text, start)
     if transposed and row.tokens and row.tokens[-1].kind == "NAME":
-        token = row.tokens[-1]
+        token, before = row.tokens[-1], row.tokens[-2:-1]
         place = Span(source, token.start, start + 2)
-        advice = write(place, f"swapaxes({token.text}, -1, -2)")
+        text = f"swapaxes({token.text}, -1, -2)"
+        if before and before[0].kind == "NAME":  # a product without a sign
+            place = Span(source, before[0].start, place.end)
+            text = f"matmul({before[0].text}, {text})"
+        advice = write(place, text)
         help, fix = advice.get("help"), advice.get("fix")
     begins = {
         "{": _in_weights,

@@ -129,17 +129,22 @@ def required_by_colon(fault: Fault) -> Diagnostic | None:
     return fault.report("N120", "unexpected `:`", advice)
 
 
-_LISTED = re.compile(r"(ignore|optional|rename) *(?:= *)?[\[(](?P<items>.*)[\])]")
+_LISTED = re.compile(
+    r"((?:config +)?ignore|optional|rename) *(?:= *)?[\[(](?P<items>.*)[\])]"
+)
 
 
 def listed(fault: Fault) -> Diagnostic | None:
     """`ignore ["*.inv_freq"]`: they stand side by side."""
     line = fault.rest(fault.first)
     found = _LISTED.fullmatch(line.text.partition("#")[0].rstrip())
-    if found is None or '"' not in found["items"]:
+    if found is None or not found["items"].strip():
         return None
+    items = found["items"].strip(" ,")
+    if '"' not in items:
+        items = ", ".join(f'"{item.strip()}"' for item in items.split(","))
     place = Span(fault.source, line.start, line.start + found.end())
-    advice = write(place, f"{found[1]} {found['items'].strip(' ,')}")
+    advice = write(place, f"{found[1]} {items}")
     message = f"`{found[1]}` takes no list"
     return fault.report("N120", message, advice, at=fault.line.tokens[1])
 

@@ -104,7 +104,10 @@ def defaults(fault: Fault) -> Diagnostic | None:
         entry.strip().rstrip(",") for entry in below.splitlines() if entry.strip()
     ]
     advice: Advice = {"help": "write `defaults Linear(bias=false)`"}
-    if entries:
+    entries = [
+        re.sub(r"([A-Z]\w*) *[:=] *(\w+ *= *.+)", r"\1(\2)", entry) for entry in entries
+    ]
+    if entries and all(entry[:1].isupper() for entry in entries):
         place = Span(fault.source, fault.first.start, fault.body_end)
         advice = write(place, f"defaults {', '.join(entries)}")
     return fault.report("N120", message, advice)

@@ -58,7 +58,33 @@ def arrow_to_nothing(fault: Fault) -> Diagnostic | None:
     if not fault.comes_after("ARROW") or fault.kind not in (*ENDS, "ARROW", "AS"):
         return None
     help = "write what the value flows into: `-> Linear(n)`"
-    return fault.report("N125", "nothing after `->`", help, at=fault.before)
+    advice: Advice = {"help": help}
+    if fault.kind == END and fault.before is not None:
+        below = _below(fault)
+        if below is not None:
+            start = len(fault.source.text[: fault.before.start].rstrip())
+            place = Span(fault.source, start, below.start)
+            fix = Fix(place, f"{_gap(fault, below)}-> ")
+            advice = {"help": "the arrow begins the next line", "fix": fix}
+    return fault.report("N125", "nothing after `->`", advice, at=fault.before)
+
+
+def _below(fault: Fault) -> Span | None:
+    """Where the line below begins, if it goes on with this one."""
+    text, end = fault.source.text, fault.line.tokens[-1].end
+    found = re.compile(r"[ \t]*(?:#[^\n]*)?\n(?P<gap> +)(?=\S)").match(text, end)
+    if found is None:
+        return None
+    more = len(found["gap"]) - fault.line.indent
+    begins = any(t.kind in ("ASSIGN", "RETURN") for t in fault.line.tokens)
+    goes_on = more > 0 if begins else more >= 0
+    return Span(fault.source, found.end(), found.end()) if goes_on else None
+
+
+def _gap(fault: Fault, below: Span) -> str:
+    """The line end and indentation before what stands below."""
+    column = fault.source.position(below.start)[1] - 1
+    return "\n" + " " * column
 
 
 def arrow_from_nothing(fault: Fault) -> Diagnostic | None:

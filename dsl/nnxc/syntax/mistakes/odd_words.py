@@ -111,15 +111,15 @@ def unknown_statement(
     advice = meant(span, near) if near else {}
     if first.text in ("include", "using"):
         advice = {"help": 'write `use Name from "file.nnx"`'}
-    if first.text in _SAID:
-        advice = {"help": _SAID[first.text]}
+    if first.text in SAID:
+        advice = {"help": SAID[first.text]}
     if first.text in _NEEDLESS:
         gap = Span(source, first.start, first.end + 1)
         advice = remove(gap, "a value has no such word before it: leave it out")
     return Diagnostic("N133", message, Label(span), **advice)
 
 
-_SAID = {
+SAID = {
     **dict.fromkeys(
         ("loss", "optimizer", "schedule"),
         "a train says it: `train Net:`, its lines below",

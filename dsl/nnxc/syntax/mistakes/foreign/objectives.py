@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ....diagnostics import Advice, Diagnostic, Fix, write
+from ....diagnostics import Advice, Diagnostic, Fix, remove, write
 from ....source import Span
 from ..fault import Fault
 
@@ -79,3 +79,40 @@ def trained_with(fault: Fault) -> Diagnostic | None:
     return fault.report(
         "N120", f"unexpected `{fault.token.text}`", {"help": help, "fix": fix}
     )
+
+
+def trained_only(fault: Fault) -> Diagnostic | None:
+    """`train only head` in a train."""
+    line = fault.rest(fault.first)
+    found = re.fullmatch(r"train (only|just) ([\w.\[\], ]+)", line.text)
+    if found is None:
+        return None
+    return fault.report(
+        "N120",
+        f"unexpected `{found[1]}`",
+        write(line, f"only {found[2]}"),
+        at=fault.first,
+    )
+
+
+def counted_setting(fault: Fault) -> Diagnostic | None:
+    """`accumulate = 4 steps`."""
+    tokens = fault.line.tokens
+    if fault.kind != "NAME" or fault.after is not tokens[-1] or not fault.before:
+        return None
+    if [t.kind for t in tokens[:2]] != ["NAME", "ASSIGN"] or fault.before.kind != "INT":
+        return None
+    place = Span(fault.source, fault.before.end, fault.token.end)
+    word = fault.token.text
+    return fault.report(
+        "N120", f"unexpected `{word}`", remove(place, f"leave out `{word}`")
+    )
+
+
+def unsigned(fault: Fault) -> Diagnostic | None:
+    """`extern "jax.scipy.special" logsumexp`."""
+    if fault.first.kind != "EXTERN" or not fault.accepts("LPAR") or not fault.before:
+        return None
+    form = f"{fault.before.text}(x: [B, d]) -> [B, d]"
+    help = f"say what it takes and what it gives: `{form}`"
+    return fault.report("N120", "missing `(`", help)

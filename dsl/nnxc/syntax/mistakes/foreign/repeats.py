@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from ....diagnostics import Diagnostic, write
+from ....diagnostics import Advice, Diagnostic, Fix, write
+from ...tokens import END
 from ..fault import Fault
 
 _COUNTS = ("NAME", "INT")
@@ -38,9 +39,10 @@ def product(fault: Fault) -> Diagnostic | None:
         return None
     matrix = re.fullmatch(r"[A-Z]\w{0,2}|[A-Z]_\w+", before.text)
     behind = fault.after.kind if fault.after else ""
-    if not matrix and (
-        fault.inside or behind not in ("SLASH", "PLUS", "MINUS", "POWER")
-    ):
+    kinds = {token.kind for token in fault.line.tokens}
+    ends = behind == END and "ARROW" not in kinds
+    signs = ("SLASH", "PLUS", "MINUS", "POWER")
+    if not matrix and (fault.inside or not (ends or behind in signs)):
         return None
     pair = f"{before.text}, {fault.token.text}"
     help = f"a layer multiplies by its weights, `{fault.token.text} -> Linear(d)`; tensors by `matmul({pair})`"
@@ -64,3 +66,43 @@ def percent(fault: Fault) -> Diagnostic | None:
     place = fault.span(number).to(fault.span(fault.before))
     advice = write(place, f"{float(number.text) / 100:g}")
     return fault.report("N138", "`%` divides", advice, at=fault.before)
+
+
+def dotted(fault: Fault) -> Diagnostic | None:
+    """`a .* b`, as Julia and MATLAB multiply each."""
+    if not fault.comes_after("DOT") or fault.token.text not in (
+        "*",
+        "/",
+        "+",
+        "-",
+        "^",
+        "**",
+    ):
+        return None
+    if fault.before is None or fault.first.kind not in ("NAME", "RETURN"):
+        return None
+    rest = fault.rest(fault.before)
+    plain = re.sub(r" \.([*/+^-]) ", r" \1 ", f" {rest.text}")[1:]
+    help = f"arithmetic is of each element: write `{fault.token.text}`"
+    sign = f".{fault.token.text}"
+    advice: Advice = {"help": help, "fix": Fix(rest, plain)}
+    message = f"`{sign}` is no operator here"
+    return fault.report("N138", message, advice, at=fault.before)
+
+
+_ADDED = re.compile(
+    r"(?P<head>[a-z_]\w* *\+?= *|return )(?P<before>.+?) *-> *\+ *(?P<name>\w+)(?P<rest>.*)"
+)
+
+
+def added(fault: Fault) -> Diagnostic | None:
+    """`x -> Linear(d) -> + x -> relu`."""
+    if fault.kind != "PLUS" or not fault.comes_after("ARROW"):
+        return None
+    line = fault.rest(fault.first)
+    found = _ADDED.fullmatch(line.text)
+    if found is None:
+        return None
+    text = f"{found['head']}({found['before']}) + {found['name']}{found['rest']}"
+    advice = write(line, text, "arithmetic stands outside of arrows")
+    return fault.report("N120", "unexpected `+`", advice)
