@@ -54,6 +54,14 @@ def may_be_none(definition: Definition) -> set[str]:
     return found
 
 
+def may_hold_none(definition: Definition) -> set[str]:
+    """The parameters that are lists in which a value may be none."""
+    lists = [(p.name, p.default) for p in definition.params]
+    return {
+        n for n, d in lists if isinstance(d, StaticList) and Literal(None) in d.items
+    }
+
+
 def _below_1(default: Static | None) -> bool:
     match default:
         case Literal(int(number)):

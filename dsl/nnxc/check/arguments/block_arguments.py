@@ -192,8 +192,12 @@ def _like_element(ctx: Context, param: Param, node: ir.Static, span: Span) -> No
             ctx.fail("N305", text, span, f"one of these {has}")
 
 
+_NUMBERS = (Kind.SIZE, Kind.INT, Kind.NUMBER)
+
+
 def as_entry(param: Param) -> OpParam:
-    """A definition's parameter in the form that entries have."""
+    """A definition's parameter in the form that entries have. Whether a number may be `none` is
+    told where the block is built with it."""
     default = REQUIRED if param.default is None else param.default
     kind = param.kind or Kind.NUMBER
     kind = Kind.LIST if kind in (Kind.SIZES, Kind.INTS) else kind
@@ -201,7 +205,7 @@ def as_entry(param: Param) -> OpParam:
         param.name,
         kind,
         default,
-        optional=param.optional,
+        optional=param.optional or kind in _NUMBERS,
         bounds=None if param.asked and kind is not Kind.NUMBER else param.bounds,
         empty=param.asked,
     )

@@ -21,7 +21,9 @@ def version(ctx: Context, name: str, value: Static, span: Span) -> Static:
     """The next value of a local."""
     hangs = asks_given(value.node)
     if value.flavor == "int" and value.dim is not None and not hangs:
-        return value if value.known else replace(value, node=ir.Size(value.dim))
+        if value.known or value.optional:
+            return value
+        return replace(value, node=ir.Size(value.dim))
     is_size = value.flavor in ("int", "unknown")
     plain = value.dim is not None or not is_size
     if plain and not hangs and parts(value.node) <= PLAIN:
@@ -32,9 +34,10 @@ def version(ctx: Context, name: str, value: Static, span: Span) -> Static:
 
 
 def named(name: str, value: Static) -> Static:
-    """A value by its name; of a whole number, a size."""
+    """A value by its name; of a whole number that is always there, a size."""
     dim = symbol(name) if value.flavor in ("int", "unknown") else None
-    node = ir.Size(symbol(name)) if value.flavor == "int" else ir.Ref(name)
+    is_size = value.flavor == "int" and not value.optional
+    node = ir.Size(symbol(name)) if is_size else ir.Ref(name)
     return Static(
         node, value.flavor, dim, element=value.element, optional=value.optional
     )
@@ -54,7 +57,7 @@ def parts(node: object) -> int:
 
 def written(value: Static) -> ir.Static:
     """A value as an expression, of a size its form."""
-    if value.flavor == "int" and value.dim is not None:
+    if value.flavor == "int" and value.dim is not None and not value.optional:
         return ir.Size(value.dim)
     return value.node
 

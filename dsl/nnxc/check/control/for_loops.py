@@ -248,7 +248,10 @@ def _generalise(ctx: Context, loop: Loop, end: Mapping[str, Binding]) -> bool:
             found = True
         if isinstance(start, Static) and last and isinstance(last.value, Static):
             same = statics.united(start, last.value)
-            if same is not None and same.flavor != start.flavor:
+            if same is not None and (same.flavor, same.optional) != (
+                start.flavor,
+                start.optional,
+            ):
                 loop.starts[name] = changing.named(loop.statics[name], same)
                 found = True
         if last is None or not isinstance(last.value, Tensor):

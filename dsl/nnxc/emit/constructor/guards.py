@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ... import ir
 from ...dims import Dim, const, func, symbol
-from ...ir.asked import elements_in
+from ...ir.asked import elements_in, may_hold_none
 from ...ir.fold_statements import expressions, statements
 from ...ir.fold_static import givens, mentions
 from ...ops.base import Kind, Op, Param
@@ -49,6 +49,7 @@ class _Guards(Needs):
         }
         self.own_lists = signature.sized - {p.name for p in params if p.asked}
         self.elements = elements_in(self.definition)
+        self.gapped = may_hold_none(self.definition)
         least = {p.name: 0.0 if p.asked else 1.0 for p in sizes}
         least |= {n: low for n, (low, _) in rates.own(self.definition).items()} | least
         least |= dict.fromkeys(self.definition.inferred, 1.0)
@@ -220,6 +221,9 @@ class _Guards(Needs):
         """Values that change are at least 1 where they begin so and stay so: these."""
         lets = [s for s in statements(stmt.body) if isinstance(s, ir.StaticLet)]
         names = {c.symbol for c in stmt.carried}
+        values = [(let.name, let.value) for let in lets]
+        values += [(c.symbol, v) for c in stmt.carried for v in (c.entry, c.next)]
+        self.absent |= {name for name, value in values if self.is_optional(value)}
         self.locals |= names & self.definition.spelled.keys()
         kept = {c.symbol for c in stmt.carried if self.bounds.least_of(c.entry) >= 1}
         for name in names:
@@ -249,6 +253,8 @@ class _Guards(Needs):
         elif self.elements.get(name) in self.bounds.sized:
             self.bounds.least[name] = 1.0
         elif isinstance(values, ir.StaticList):
+            if any(map(self.is_optional, values.items)):
+                self.absent.add(name)
             self.bounds.least[name] = min(map(self.bounds.least_of, values.items))
 
     def hoisted(
@@ -313,6 +319,8 @@ class _Guards(Needs):
         if dim.value is None and self.bounds.least_size(dim) < 1:
             if dim.name is not None and dim.name not in self.locals | self.loose:
                 return  # others have checked it, or know it alone
+            if dim.symbols & self.gapped:
+                return  # an element that may be none
             condition = ir.StaticBinary(">=", ir.Size(dim), ir.Size(const(1)))
             if dim.name in self.absent:
                 none = ir.StaticBinary("==", ir.Ref(dim.name), ir.Literal(None))
