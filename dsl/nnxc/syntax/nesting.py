@@ -116,10 +116,14 @@ class Blocks:
             self.statements(line.indent, -1, top=True)
             self.grammar = "body_line"
             help = "indent it into a `block`, `model` or `train`"
-            if [t.kind for t in line.tokens[:2]] == ["NAME", "ASSIGN"]:
+            kinds = [t.kind for t in line.tokens]
+            if kinds[:2] == ["NAME", "ASSIGN"]:
                 self.sink.forget(line_span(self.source, line))
                 name = line.word.lower()
-                help = f"make it a parameter, `model Net({name} = ...)`, or indent it"
+                if "ARROW" not in kinds:
+                    parameter = f"`model Net({name} = ...)`"
+                    help = f"make it a parameter, {parameter}, or indent it"
+                line.broken = False  # told here, whatever stands behind
             if not line.broken:
                 self.error("N134", "statement outside of a block", line, help)
         else:

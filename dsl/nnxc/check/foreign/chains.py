@@ -62,6 +62,10 @@ def inlined(ctx: Context, node: tree.Assign, text: str | None = None) -> Advice 
     stop = below.find("\n", used[0].end())
     rest = below[: stop if stop >= 0 else len(below)]
     value = spell(ctx, node.value, node) if text is None else text
+    if "\n" in value:
+        if "#" in value:
+            return None
+        value = " ".join(value.split())
     begin, end = used[0].span()
     if has_arrow(value) and (given := _GIVEN.match(rest, end)):
         value, end = f"({given[1]} -> {value})", given.end()
