@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import takewhile
 
 from ..source import Source, Span
 from .lines import Line
@@ -56,6 +57,7 @@ class Cursor:
 
     def grammar_of(self, head: Line, at: int) -> str:
         """What a head, or the line at `at` if it is deeper, seem to belong to."""
-        below = [line for line in self.lines[at : at + 1] if line.indent > head.indent]
+        ahead = self.lines[at : at + 8]
+        below = [*takewhile(lambda line: line.indent > head.indent, ahead)]
         weights = any(line.seems_weights for line in (head, *below))
         return "weights_line" if weights else "body_line"

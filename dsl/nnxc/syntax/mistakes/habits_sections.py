@@ -241,7 +241,8 @@ def with_more(fault: Fault) -> Diagnostic | None:
     if fault.first.kind != "CONFIG":
         return None
     message = "unexpected end of line" if fault.kind == END else None
-    if fault.kind == END and fault.accepts("LPAR") and fault.before:
+    if fault.kind == END and fault.accepts("LPAR") and fault.comes_after("NAME"):
+        assert fault.before is not None
         help = f"say what it chooses: `config big = {fault.before.text}(d=16)`"
         return fault.report("N120", str(message), help)
     line = fault.rest(fault.first)

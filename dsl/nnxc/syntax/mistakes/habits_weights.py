@@ -139,6 +139,9 @@ def several_keys(fault: Fault) -> Diagnostic | None:
     """`config vocab = vocab_size, d = hidden_size`, and `config:` with lines below."""
     if fault.first.kind != "CONFIG" or not in_weights(fault.source, fault.first.start):
         return None
+    if fault.kind == END and fault.comes_after("ASSIGN"):
+        key = 'write the key behind it: `config d = "hidden_size"`'
+        return fault.report("N120", "unexpected end of line", key)
     if fault.kind == "COLON" and fault.failure.index == 1:
         text = fault.source.text[fault.token.end : fault.body_end]
         place = Span(fault.source, fault.first.start, fault.body_end)
