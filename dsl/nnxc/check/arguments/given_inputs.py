@@ -21,11 +21,16 @@ def no_input(ctx: Context, op: Op, args: Sequence[tree.Arg], node: tree.Expr) ->
     """Report a tensor that stands first where a layer is constructed: inputs come by arrows."""
     if op.group != "layer" or not args or not isinstance(node, tree.Call):
         return
+    takes = any(p.positional for p in op.params)
+    binary = not takes and len(args) == 1 and isinstance(args[0].value, tree.Binary)
+    given = _is_input(ctx, op, args)
+    if not (given or binary):
+        return
     chain = path_to(ctx.statement, node)
     parent = chain[-2] if len(chain) > 1 else None
-    if isinstance(parent, tree.Stage) and len(args) == 1:
+    if isinstance(parent, tree.Stage) and binary:
         _beside_an_arrow(ctx, op, args[0], chain)
-    if isinstance(parent, (tree.Stage, tree.Call)) or not _is_input(ctx, op, args):
+    if isinstance(parent, (tree.Stage, tree.Call)) or not given:
         return
     first, *rest = args
     if any(type_of(ctx, a.value) and a.span.text != first.span.text for a in rest):
@@ -81,9 +86,8 @@ def _beside_an_arrow(
     ctx: Context, op: Op, arg: tree.Arg, chain: Sequence[Record]
 ) -> None:
     """`x -> LayerNorm(x + y)`: what is given is what flows in."""
-    takes = [p for p in op.params if p.positional]
     pipe = chain[-3] if len(chain) > 2 else None
-    if takes or arg.name is not None or not isinstance(arg.value, tree.Binary):
+    if arg.name is not None:
         return
     if not isinstance(pipe, tree.Pipe) or pipe.stages[0] is not chain[-2]:
         return
