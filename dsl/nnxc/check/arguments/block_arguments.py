@@ -16,6 +16,7 @@ from ..expressions.operands import static_or_name
 from ..foreign import native
 from ..foreign.tensor_parts import type_of
 from ..values import Converted, Fault, Param, Signature, Tensor
+from . import lacking
 from .binding import Written, convert_one, unknown_argument
 from .converters import OpenWindow
 
@@ -120,15 +121,20 @@ def evaluate_block_params(
 ) -> dict[str, Converted]:
     """Convert a block's arguments by the kinds that its body gave them; one whose kind was lost to
     a mistake may be anything."""
+    if missing := [
+        name
+        for name, param in signature.params.items()
+        if param.default is None and name not in written.params
+    ]:
+        if not (written.unknown or signature.lossy):
+            lacking.told(ctx, signature, written.params, missing, span)
+        for given in written.params.values():
+            ctx.attempt(lambda g=given: static_or_name(ctx, g))  # type: ignore[misc]
+        raise Fault
     done: dict[str, Converted] = {}
     broken = False
     for name, param in signature.params.items():
         if name not in written.params:
-            if param.default is None:
-                if not (written.unknown or signature.lossy):
-                    text = f"`{signature.definition.name}` needs `{name}`"
-                    ctx.error("N211", text, span, help=_give(span, name))
-                broken = True
             continue
         if param.kind is None:
             ctx.faulty = True  # a mistake in the block leaves open what it is
@@ -144,14 +150,6 @@ def evaluate_block_params(
     if broken:
         raise Fault
     return done
-
-
-def _give(span: Span, name: str) -> str:
-    """How a call gives what it lacks."""
-    head, _, inside = span.text.partition("(")
-    before = inside.removesuffix(")").strip()
-    more = f"{before}, " if before else ""
-    return f"give it: `{head}({more}{name}=...)`"
 
 
 def _over_axes(
