@@ -173,7 +173,7 @@ def _of_one_name(ctx: Context) -> None:
     seen: dict[str, LayerInfo] = {}
     for layer in ctx.layers.values():
         other = seen.setdefault(layer.name, layer)
-        if other is layer:
+        if other is layer or any(map(_is_broken, (layer, other))):
             continue
         forms = [_forms(i) for i in (layer, other)]
         alike = all(forms[1].get(n, form) == form for n, form in forms[0].items())
@@ -186,6 +186,10 @@ def _of_one_name(ctx: Context) -> None:
                 related=(Label(other.span, "the other"),),
                 help="give one of them another name with `as`",
             )
+
+
+def _is_broken(layer: LayerInfo) -> bool:
+    return isinstance(layer.callee, Signature) and layer.callee.broken
 
 
 _UNREAD = ("axis", "layer", "loop variable")  # may be declared and not used
