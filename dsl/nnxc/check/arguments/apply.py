@@ -26,6 +26,7 @@ from ..values import LayerInfo, Signature, Static, Tensor
 from . import types
 from .binding import Written, dims_of, evaluate_params, missing, with_defaults
 from .block_arguments import evaluate_block_params
+from .channels_first import refuse_channels_first
 from .converters import OpenWindow
 
 AXIS_KINDS = (Kind.AXIS, Kind.AXES)
@@ -160,6 +161,8 @@ def apply_entry(
     _close_windows(info, first)
     if method is None and op.name in ("Linear", "Conv"):
         refuse_input_size(ctx, info, first)
+    if method is None and op.name == "Conv" and inputs:
+        refuse_channels_first(ctx, next(iter(inputs.values())), span)
     args = dims_of(info.args)
     if method is None and any(
         p.kind in AXIS_KINDS and p.name in written.params for p in op.params
