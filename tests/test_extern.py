@@ -157,7 +157,7 @@ train Net:
 """
 
 
-@pytest.mark.parametrize("frozen", [True, False])
+@pytest.mark.parametrize("frozen", [pytest.param(True, marks=pytest.mark.heavy), False])
 def test_modules_take_part_and_train(load: Load, frozen: bool) -> None:
     module = load(GATED if frozen else GATED.replace("    freeze tail\n", ""))
     model = module.create_model()

@@ -51,6 +51,7 @@ def test_each_choice_makes_a_definition() -> None:
     assert program(SPEC).configs[0].model == "BottleneckResNet"
 
 
+@pytest.mark.heavy
 def test_the_classes_run() -> None:
     module = load(text_of(SPEC))
     x = jnp.ones((2, 16, 16, 3))

@@ -88,6 +88,7 @@ SLOW = {
     "convnext",
     "digits_cnn",
     "dqn",
+    "lenet",
     "lstm_classifier",
     "mlp_mixer",
     "resnet18",
