@@ -66,7 +66,9 @@ def has_lines(value: tree.Expr) -> bool:
         return has_lines(value.value)
     if not isinstance(value, tree.Pipe):
         return False
-    return bool(value.comment) or any(s.new_line or s.above or s.comment for s in value.stages)
+    return bool(value.comment) or any(
+        s.new_line or s.above or s.comment for s in value.stages
+    )
 
 
 def bracketed(
