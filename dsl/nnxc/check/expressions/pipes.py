@@ -283,14 +283,12 @@ def _count(ctx: Context, left: tree.Expr, right: tree.Expr) -> Static:
 
 def stacked(ctx: Context, left: tree.Expr, right: tree.Expr) -> Value:
     """`Block(...) * n`, declared and not applied yet."""
-    layer = ctx.attempt(lambda: _declare_only(ctx, left))
-    if isinstance(layer, Bad):
-        return BAD
-    try:
+    try:  # first, for what it computes stands before the layer
         count = check_count(ctx, _count(ctx, left, right), right.span)
     except Fault:
-        _silence(layer)
+        _silence(ctx.attempt(lambda: _declare_only(ctx, left)))
         raise
+    layer = ctx.attempt(lambda: _declare_only(ctx, left))
     if isinstance(layer, Applied):
         if layer.layer.each is not None:
             help = "put the copies into a block, and stack that"
@@ -305,7 +303,6 @@ def _silence(layer: Value) -> None:
 
 
 def _declare_only(ctx: Context, node: tree.Expr) -> Value:
-
     func = ctx.expr(node.func) if isinstance(node, tree.Call) else ctx.expr(node)
     args = node.args if isinstance(node, tree.Call) else ()
     match func:
