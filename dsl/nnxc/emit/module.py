@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from .. import ir
@@ -19,6 +18,7 @@ from .plan import class_view, config_view, output_view, presets_view
 from .precision.in_precision import in_precision
 from .python.docs import module_doc
 from .python.entries import helpers_of
+from .python.free_names import names_of
 from .python.imports import imports
 from .python.kernels import implemented
 from .python.text import quoted
@@ -58,7 +58,7 @@ def module_text(program: ir.Program, options: Options) -> str:
     more = bool(program.weights or program.generates or adapted)
     view = ModuleView(
         module_doc(program),
-        imports("\n".join(texts), more, names.externs),
+        imports(names_of(texts), more, names.externs),
         tuple(texts),
     )
     return render("module", view=view)
@@ -85,7 +85,7 @@ def _parts(program: ir.Program, names: Names, options: Options) -> list[Part]:
         parts += _generation_parts(program, generated, names, options)
     if program.weights:
         parts += weights_parts(program, names, options)
-    if any(f"{DIVISIBLE.name}(" in part.text for part in parts[before:]):
+    if DIVISIBLE.name in names_of(part.text for part in parts[before:]):
         parts.insert(before, Part(DIVISIBLE.source, done=True))
     return parts
 
@@ -165,8 +165,8 @@ def _from_files(names: Names) -> list[str]:
 
 def _with_helpers(parts: list[Part], helpers: list[Helper]) -> list[Part]:
     """Helpers ahead of the parts that name them when the module is imported, else behind."""
-    text = "\n".join(part.text for part in parts)
-    early = [h for h in helpers if re.search(rf"\b{h.name}\b", text)]
+    named = names_of(part.text for part in parts)
+    early = [h for h in helpers if h.name in named]
     late = [h for h in helpers if h not in early]
     first, last = ([Part(h.source, done=True) for h in some] for some in (early, late))
     return [*first, *parts, *last]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from ... import ir
@@ -13,6 +12,7 @@ from ...ops.extern_code import DECLARED, FROM_FILE, TABLE
 from ...ops.functions.activations import ACTIVATION
 from ...ops.stepwise_helpers import STEPWISE
 from ..calls.reads import functions_in
+from .free_names import names_of
 
 
 def helpers_of(program: ir.Program) -> list[Helper]:
@@ -54,12 +54,17 @@ def _names_activation(value: ir.Recorded) -> bool:
 
 def _calls(build: Call | str, helper: Helper) -> bool:
     """Whether a build needs its entry's helper, for arguments may choose another."""
-    text = build if isinstance(build, str) else _of_parts(build)
-    return re.search(rf"(?<![\w.]){helper.name}\b", text) is not None
+    return helper.name in names_of(_templates(build))
 
 
-def _of_parts(build: Call) -> str:
-    return " ".join((build.target, build.around, *build.kwargs.values()))
+def _templates(build: Call | str) -> Iterator[str]:
+    """The Python of a build; what it fills in stands in braces, as in a set of one."""
+    if isinstance(build, str):
+        yield build
+        return
+    yield build.target
+    yield build.around.replace("{}", "_")
+    yield from (v[1:] for v in build.kwargs.values() if v.startswith("="))
 
 
 def ops(program: ir.Program) -> Iterator[tuple[Op, Call | str]]:

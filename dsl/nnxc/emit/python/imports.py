@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 
 from ...ops.base import Origin
 from .suites import WIDTH
 
-_STRINGS = re.compile(
-    r'"""(?:\\.|[^\\])*?"""|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|#[^\n]*', re.S
-)
 # Where names come from that a text may use; `import ...` binds the name itself.
 _STANDARD = {
     "math": "import math",
@@ -58,10 +54,9 @@ Pairs = Iterable[tuple[str, str]]  # where from, and what
 
 
 def imports(
-    code: str, more: bool, externs: Mapping[Origin, str]
+    names: Set[str], more: bool, externs: Mapping[Origin, str]
 ) -> tuple[tuple[str, ...], ...]:
-    """The imports that a text needs, by the names in it outside of strings and comments."""
-    names = set(re.findall(r"(?<![\w.])[A-Za-z_]\w*", _without_strings(code)))
+    """The imports of a module whose parts take these names from around them."""
     standard, others = dict(_STANDARD), dict(_OTHERS)
     if more:
         standard, others = standard | _MORE, others | _MORE_OTHERS
@@ -101,15 +96,3 @@ def _from(origin: str, names: list[str]) -> str:
     if len(line) <= WIDTH:
         return line
     return "\n".join([f"from {origin} import (", *(f"    {n}," for n in names), ")"])
-
-
-def _without_strings(code: str) -> str:
-    """The text without comments and strings; what f-strings interpolate stays."""
-
-    def keep(match: re.Match[str]) -> str:
-        start = match.start()
-        if start and code[start - 1] == "f":
-            return " ".join(re.findall(r"\{([^{}]*)\}", match[0]))
-        return " "
-
-    return _STRINGS.sub(keep, code)
