@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from .. import ir
@@ -16,7 +15,8 @@ from .python.labels import Labels
 from .python.names import fields as fields_of
 from .python.scope import Scope
 from .python.static_text import static
-from .python.suites import Line, flatten
+from .python.suites import Line, all_uses, flatten
+from .python.uses import OwnDtype
 from .signature import Draws, Names, Signature
 from .view import ClassView, ConfigView, FieldView, MethodView, OutputView, PresetsView
 
@@ -32,7 +32,6 @@ _ANNOTATIONS = {
     Kind.FUNCTION: "Callable[[jax.Array], jax.Array]",
 }
 _DTYPE = "jax.typing.DTypeLike"
-_OWN_DTYPE = re.compile(r"\bself\.dtype\b")
 
 
 def class_view(
@@ -46,7 +45,7 @@ def class_view(
     """The class of a definition; `wanted` are parameters that others ask its objects for."""
     signature = names.signatures[definition.name]
     body, stores = call_body(signature, names, options, wanted)
-    if keeps_dtype or any(_OWN_DTYPE.search(line) for line in flatten(body, 2)):
+    if keeps_dtype or OwnDtype() in all_uses(body):
         stores[OWN_DTYPE] = "dtype"
     init = constructor(signature, names, stores, options)
     methods = [MethodView(_call_head(signature, names), tuple(flatten(body, 2)))]

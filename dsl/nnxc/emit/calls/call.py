@@ -8,10 +8,11 @@ from collections.abc import Iterable
 from ...dims_text import grouped
 from ...ops.base import Kind
 from ..options import Options
-from ..python.suites import Line, Written, all_uses
+from ..python.suites import Line, Node, all_uses
+from ..python.uses import Found, Stored, Use
 from ..signature import Names, Signature
 from .call_axes import to_bind, unpack
-from .call_names import FOUND, STORED, CallNames
+from .call_names import CallNames
 from .flow import Flow
 
 OFTEN = 3  # a static value used so often gets a local name
@@ -19,20 +20,20 @@ OFTEN = 3  # a static value used so often gets a local name
 
 def call_body(
     signature: Signature, names: Names, options: Options, wanted: Iterable[str] = ()
-) -> tuple[list[Written], dict[str, str]]:
+) -> tuple[list[Node], dict[str, str]]:
     """The statements of `__call__`, and the static values that they need: name -> attribute."""
     bound: frozenset[str] = frozenset()
     while True:
         known = CallNames(signature, names, bound, options)
         written = Flow(known).body()
         uses = list(all_uses(written))
-        read = {u.removeprefix(FOUND) for u in uses if u.startswith(FOUND)}
+        read = {use.name for use in uses if isinstance(use, Found)}
         more = to_bind(uses, known.sources) | _often(uses, signature) | read | bound
         if more == bound:
             break
         bound = more
     axes = {n: known.bound[n] for n in sorted(bound & known.sources.keys())}
-    asked = [u.removeprefix(STORED) for u in uses if u.startswith(STORED)]
+    asked = [use.name for use in uses if isinstance(use, Stored)]
 
     def told(name: str) -> str:
         if name in known.sources:
@@ -51,9 +52,9 @@ def call_body(
     return [*lines, *written], attributes
 
 
-def _often(uses: Iterable[str], signature: Signature) -> frozenset[str]:
+def _often(uses: Iterable[Use], signature: Signature) -> frozenset[str]:
     """The static values that get a local name."""
-    counts = Counter(u.removeprefix(STORED) for u in uses if u.startswith(STORED))
+    counts = Counter(use.name for use in uses if isinstance(use, Stored))
     params = signature.definition.params
     functions = {p.name for p in params if p.kind is Kind.FUNCTION}
     return frozenset(n for n in counts if counts[n] >= OFTEN and n not in functions)

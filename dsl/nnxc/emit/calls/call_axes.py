@@ -13,8 +13,7 @@ from ...dims_text import grouped
 from ...record import Record, replace
 from ...shapes import TensorType
 from ..python.suites import Line
-
-AXIS, AXIS_LATE = "axis:", "axis!:"  # marks in the uses of lines
+from ..python.uses import Axis, Use
 
 
 class AxisSource(Record):
@@ -117,7 +116,7 @@ def _sources(
                 yield name, AxisSource(tensor, index, *found)
 
 
-def to_bind(uses: Iterable[str], sources: Mapping[str, AxisSource]) -> frozenset[str]:
+def to_bind(uses: Iterable[Use], sources: Mapping[str, AxisSource]) -> frozenset[str]:
     """The axes that get a local name: of inputs whose shape is asked for more than once, or too
     late, when the input's name has another value; and those that one of several tells.
     """
@@ -125,12 +124,12 @@ def to_bind(uses: Iterable[str], sources: Mapping[str, AxisSource]) -> frozenset
     late: set[str] = set()
     asked: set[str] = set()
     for use in uses:
-        mark, _, name = use.partition(":")
-        if mark in ("axis", "axis!") and name in sources:
-            asked.add(name)
-            counts[sources[name].input] += 1
-            if mark == "axis!":
-                late.add(sources[name].input)
+        if isinstance(use, Axis) and use.name in sources:
+            asked.add(use.name)
+            source = sources[use.name].input
+            counts[source] += 1
+            if use.late:
+                late.add(source)
     return frozenset(
         n
         for n in asked

@@ -10,6 +10,7 @@ from ..options import Options
 from ..python.names import ATTRIBUTES, Namespace
 from ..python.scope import Callee, Copies, Scope, of_entry
 from ..python.static_text import size
+from ..python.uses import Axis, Found, Stored
 from ..signature import (
     DTYPES,
     Draws,
@@ -19,15 +20,12 @@ from ..signature import (
     has_state,
     layer_draws,
 )
-from .call_axes import AXIS, AXIS_LATE, AxisSource, axis_sources
+from .call_axes import AxisSource, axis_sources
 from .found_sizes import found_here, unread
 from .locals import Locals
 from .reads import assigned_names
 from .stacks import remat
 from .versions import aliases, local_name
-
-STORED = "attr:"  # marks the static values that a line asks the object for
-FOUND = "size:"  # marks the sizes that a line reads from what a block gives
 
 
 class CallNames:
@@ -63,9 +61,9 @@ class CallNames:
         values, externs = self.locals.text, module.externs
         self.scope = Scope(self.symbol, values, self.callee, externs=externs)
         self.scope.dtype = "self.dtype"
-        for item in items:
-            if isinstance(item, ir.Variable):
-                self.access_variable(item)
+        self.variables = {i.name: i for i in items if isinstance(i, ir.Variable)}
+        for item in self.variables.values():
+            self.access_variable(item)
 
     # --------------------------------------------------------- static values
 
@@ -80,15 +78,15 @@ class CallNames:
             layer, attribute = self.given[name]
             return f"{self.access[layer]}.{attribute}"
         if name in self.found:
-            self.scope.uses.append(FOUND + name)
+            self.scope.uses.append(Found(name))
             return name.lower()
-        self.scope.uses.append(STORED + name)
+        self.scope.uses.append(Stored(name))
         return self.bound.get(name) or f"self.{self.attribute(name)}"
 
     def _axis(self, name: str) -> str:
         found = self.sources[name]
         late = self.loops > 0 or found.input in self.locals.written
-        self.scope.uses.append((AXIS_LATE if late else AXIS) + name)
+        self.scope.uses.append(Axis(name, late))
         if name in self.bound:
             return self.bound[name]
         text = found.text(self.signature.inputs[found.input], self.symbol)
@@ -123,6 +121,7 @@ class CallNames:
         text = f"{self.access[item.name]}[...]"
         if item.type.dtype == "float" and not item.state:
             text += ".astype(self.dtype)"
+            self.scope.cast.add(item.name)
         self.locals.text[item.name] = text
 
     def callee(self, name: str) -> Callee:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import assert_never
 
@@ -12,6 +11,7 @@ from ...ops.base import Op
 from ...shapes import DTYPES, Outputs, TensorType
 from ..constructor import copies
 from ..python import text as t
+from ..python.free_names import names_of
 from ..python.library import call
 from ..python.library_calls import fill
 from ..python.names import fields
@@ -138,8 +138,8 @@ def _invoke(
 
 def _gradient(target: str, args: Sequence[str], keywords: Sequence[str]) -> Text:
     first, *others = args
-    rest = ", ".join((*others, *keywords))
-    name = next(n for n in "xyzuvw" if not re.search(rf"\b{n}\b", rest))
+    rest = (*others, *(f"dict({keyword})" for keyword in keywords))
+    name = next(n for n in "xyzuvw" if n not in names_of(rest))
     call = f"{target}({', '.join((name, *others, *keywords))})"
     return Text(f"jax.grad(lambda {name}: {call}.sum())({first})")
 
@@ -202,10 +202,9 @@ def _is_composite(dim: Dim) -> bool:
 def _cast(expr: ir.Cast, scope: Scope) -> Text:
     assert isinstance(expr.value.type, TensorType)
     value = text(expr.value, scope)
-    dtype = scope.dtype_text(expr.type.dtype)
-    if dtype == scope.dtype_text(expr.value.type.dtype):
+    if scope.same_dtype(expr.type.dtype, expr.value.type.dtype):
         return value
-    return Text(f"{value.at(t.ATOM)}.astype({dtype})")
+    return Text(f"{value.at(t.ATOM)}.astype({scope.dtype_text(expr.type.dtype)})")
 
 
 def declared(made: Text, op: Op, type_: ir.Type, scope: Scope) -> Text:

@@ -14,8 +14,10 @@ from ...ops.base import Op
 from ...shapes import TensorType
 from ..python.labels import Labels
 from ..python.names import fields, singular, snake
+from ..python.prune import prune
 from ..python.static_text import as_size, static
-from ..python.suites import Line, Loop, Node, Suite, Written, otherwise, prune
+from ..python.suites import If, Line, Loop, Node
+from ..python.uses import Use
 from ..signature import has_state, is_scanned, layer_draws
 from .call_names import CallNames
 from .carried import together
@@ -68,7 +70,7 @@ class Flow:
             self._measured,
         )
 
-    def body(self) -> list[Written]:
+    def body(self) -> list[Node]:
         """All statements, pruned."""
         return prune(self._block(self.names.definition.body, NOTHING), set())
 
@@ -168,7 +170,7 @@ class Flow:
             value = value.value
         return isinstance(value, ir.Var) and target in self.growing
 
-    def _copy(self, target: str, text: str, uses: tuple[str, ...] = ()) -> None:
+    def _copy(self, target: str, text: str, uses: tuple[Use, ...] = ()) -> None:
         self.lower.nodes.append(
             Line(f"{self.locals.text[target]} = list({text})", uses)
         )
@@ -251,7 +253,7 @@ class Flow:
     def _elements(self, stmt: ir.For) -> Iterator[list[tuple[str, str]]]:
         """Within, layers declared in the loop are those of one iteration: (name, list)."""
         before, elements = dict(self.names.access), []
-        variables = {n: t for n, t in self.locals.text.items() if t.startswith("self.")}
+        variables = {n: self.locals.text[n] for n in self.names.variables}
         needed = in_use(stmt.body)
         items = {i.name: i for i in declared(stmt.body) if i.name in needed}
         loops = [s for s in statements(stmt.body) if isinstance(s, ir.For)]
@@ -288,8 +290,9 @@ class Flow:
         if orelse and not then:
             test, uses, _ = self.tests.test(opposite(stmt))
             then, orelse = orelse, ()
-        self.lower.nodes.append(Suite(f"if {test}:", then, uses))
-        self.lower.nodes += otherwise(rest, orelse)
+        if rest and orelse:
+            orelse = (If(rest, orelse),)
+        self.lower.nodes.append(If(test, then, orelse, uses))
 
     def _is_stack(self, name: str) -> bool:
         return self.names.layers[name].count is not None

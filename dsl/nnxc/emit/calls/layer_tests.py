@@ -11,6 +11,7 @@ from ...ir.fold_static import givens
 from ...source import Span
 from ..python import text as t
 from ..python.static_text import static
+from ..python.uses import Use
 from .call_names import CallNames
 from .loops import part
 from .reads import in_use, possible, telling
@@ -26,22 +27,22 @@ class LayerTests:
         self.choices = {s.span: s for s in choices}
         self.declarations = Counter(i.name for i in declared(body))
 
-    def test(self, stmt: ir.If) -> tuple[str, tuple[str, ...], str]:
-        """The test of an `if`, and the head of its other side."""
+    def test(self, stmt: ir.If) -> tuple[str, tuple[Use, ...], str | None]:
+        """The test of an `if`, what that uses, and the test of its other side if it has one."""
         then, orelse = self._telling(stmt.then), self._telling(stmt.orelse)
         there, other = self._present(then), self._present(orelse)
         if givens(stmt.condition):
             return self._at_call(stmt.condition, there, other)
         if not (then or orelse):
-            return *part(stmt.condition, self.names.scope), "else:"
+            return *part(stmt.condition, self.names.scope), None
         if not then:
-            rest = f"elif {other}:" if len(orelse) > 1 else "else:"
+            rest = other if len(orelse) > 1 else None
             return f"{self.names.access[orelse[0]]} is None", (), rest
-        return there, (), f"elif {other}:" if orelse else "else:"
+        return there, (), other if orelse else None
 
     def _at_call(
         self, condition: ir.Static, there: str, other: str
-    ) -> tuple[str, tuple[str, ...], str]:
+    ) -> tuple[str, tuple[Use, ...], str | None]:
         """The same where the call decides, and layers are there on one side."""
         first, second = (
             layers if possible(condition, holds) is not None else ""
@@ -50,7 +51,7 @@ class LayerTests:
         with self.names.scope.recording() as uses:
             text = static(condition, self.names.scope)
         test = f"{text.at(t.AND)} and {first}" if first else text.text
-        return test, tuple(uses), f"elif {second}:" if second else "else:"
+        return test, tuple(uses), second or None
 
     def _telling(self, arm: Sequence[ir.Stmt]) -> list[str]:
         return [n for n in telling(arm, self.declarations) if n in in_use(arm)]

@@ -1,4 +1,4 @@
-"""The head of a loop, once it is known what its body uses."""
+"""The clause of a loop, once it is known what its body uses."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from ... import ir
 from ...record import Record
 from ..python.scope import Scope
 from ..python.static_text import iterable
+from ..python.uses import Use
 
-Part = tuple[str, tuple[str, ...]]  # text and uses
+Part = tuple[str, tuple[Use, ...]]  # text and uses
 
 
 class Source(Record):
@@ -42,19 +43,19 @@ def part(value: ir.Static, scope: Scope) -> Part:
     return text, tuple(uses)
 
 
-def head(
+def clause(
     targets: Sequence[str],
     over: Source,
     elements: Sequence[tuple[str, str]],
-    used: set[str],
+    used: set[Use],
 ) -> Part:
-    """The `for` line: `targets` that the body uses, zipped with `elements` (name, list)."""
+    """The `for ... in ...` of `targets` that the body uses, zipped with `elements` (name, list)."""
     needed = [t in used for t in targets]
     columns: list[tuple[str, Part]] = []
     counter = None
     if over.inner is not None and not elements and not needed[1]:
         return (
-            f"for {targets[0] if needed[0] else '_'} in range(len({over.inner[0]})):",
+            f"for {targets[0] if needed[0] else '_'} in range(len({over.inner[0]}))",
             over.inner[1],
         )
     if over.count is not None and elements:
@@ -84,6 +85,6 @@ def _line(counter: str | None, columns: Sequence[tuple[str, Part]]) -> Part:
         name = ", ".join(names)
         over = f"zip({', '.join(text for _, (text, _) in columns)})"
     if counter is None:
-        return f"for {name} in {over}:", uses
+        return f"for {name} in {over}", uses
     inner = f"({name})" if ", " in name else name
-    return f"for {counter}, {inner} in enumerate({over}):", uses
+    return f"for {counter}, {inner} in enumerate({over})", uses

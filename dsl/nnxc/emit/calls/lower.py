@@ -11,7 +11,7 @@ from ...ir.fold_tensors import rebuilt, walk
 from ...record import replace
 from ..python.library_calls import holes
 from ..python.scope import Scope
-from ..python.suites import INDENT, WIDTH, Line, Node, Suite
+from ..python.suites import INDENT, WIDTH, If, Line, Node
 from . import depth as d
 from .expr import asked, render
 from .gather import Iteration
@@ -150,10 +150,15 @@ class Lowering:
     def _choose(self, name: str, value: ir.Choose, avoid: Names) -> None:
         with self.scope.recording() as uses:
             condition = asked(value, self.scope).text
-        for head, arm in ((f"if {condition}:", value.then), ("else:", value.orelse)):
-            with self.block() as body:
-                self.assign(name, arm, avoid)
-            self.nodes.append(Suite(head, tuple(body), tuple(uses)))
+        then, orelse = (
+            self._arm(name, arm, avoid) for arm in (value.then, value.orelse)
+        )
+        self.nodes.append(If(condition, then, orelse, tuple(uses)))
+
+    def _arm(self, name: str, value: ir.Expr, avoid: Names) -> tuple[Node, ...]:
+        with self.block() as body:
+            self.assign(name, value, avoid)
+        return tuple(body)
 
     # -------------------------------------- values that need statements
 

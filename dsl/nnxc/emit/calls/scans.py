@@ -9,6 +9,7 @@ from ...ops.base import Call, Op
 from ...record import Record
 from ...shapes import TensorType
 from ..python.suites import Line, Node
+from ..python.uses import Use
 from ..signature import Draws
 from .loops import Part
 from .stacks import function, keys
@@ -25,7 +26,7 @@ class Steps(Record):
     entries: tuple[str, ...]
     nodes: tuple[Node, ...]
     ends: tuple[tuple[str, ...], tuple[str, ...]]
-    uses: tuple[str, ...]
+    uses: tuple[Use, ...]
     first: tuple[Part, ...]
     inputs: tuple[Part, ...]
     left: tuple[tuple[str, ...], tuple[str, ...]]
@@ -52,7 +53,7 @@ def scan(steps: Steps, free: Free) -> list[Node]:
     carried, collected = steps.ends
     end = Line(f"return {_one(carried)}, {_one(collected) or 'None'}", steps.uses)
     taken = ", ".join([carry, entry or "_", *(f"{n}={n}" for n in steps.kept)])
-    head = f"def {free.step}({taken}):"
+    head = f"def {free.step}({taken})"
     return [
         *function(head, [*lines, *more, *steps.nodes, end]),
         *keys(steps.draws, steps.length, free.keys),
@@ -63,7 +64,7 @@ def scan(steps: Steps, free: Free) -> list[Node]:
 def _run(steps: Steps, free: Free) -> Line:
     """The call. Where there are no inputs, it says how many steps there are."""
     inputs = [text for text, _ in steps.inputs] + ([free.keys] if steps.draws else [])
-    uses = [u for _, part in (*steps.first, *steps.inputs) for u in part]
+    uses: list[Use] = [u for _, part in (*steps.first, *steps.inputs) for u in part]
     arguments = [free.step, _one([text for text, _ in steps.first])]
     if inputs:
         arguments.append(_one(inputs))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...record import Record
-from ..python.suites import Line, Loop, Node, Suite
+from ..python.suites import Function, Line, Loop, Node
 from ..signature import Draws
 from .loops import Part, Source
 
@@ -73,7 +73,7 @@ def scan(stack: Stack, body: str, streams: str, key: str, every: str) -> list[No
     left = every if stack.gathered else "_"
     call = f"{stack.carried}, {left} = jax.lax.scan({run}, {stack.carried}, {over})"
     return [
-        *function(f"def {body}({stack.carried}, {each}):", lines),
+        *function(f"def {body}({stack.carried}, {each})", lines),
         *keys(stack.draws, stack.count, streams),
         Line(call),
         *_extended(stack, every),
@@ -92,7 +92,7 @@ def stateful_scan(
     outs = "(nnx.Carry, 0)" if stack.gathered else "nnx.Carry"
     decorators = [f"@nnx.scan(in_axes=({axes}), out_axes={outs}, graph=False)"]
     decorators += [f"@nnx.remat(graph=False{stack.policy})"] if stack.remat else []
-    head = f"def {body}({', '.join(parameters)}):"
+    head = f"def {body}({', '.join(parameters)})"
     more, end = _ends(stack) if stack.gathered else ([], text)
     left = f"{stack.carried}, {every}" if stack.gathered else stack.carried
     return [
@@ -113,7 +113,7 @@ def function(
 ) -> list[Node]:
     """A local function, set apart by blank lines."""
     above = [Line(text) for text in decorators]
-    return [Line(""), *above, Suite(head, tuple(lines)), Line("")]
+    return [Line(""), *above, Function(head, tuple(lines)), Line("")]
 
 
 def keys(draws: Draws, count: Part, name: str) -> list[Node]:

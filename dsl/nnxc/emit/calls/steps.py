@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ... import ir
 from ...ir.fold_statements import expressions, statements
 from ...ir.fold_tensors import walk
+from ..python.free_names import names_of
 from ..python.static_text import size
-from ..python.suites import Node, texts
+from ..python.suites import Node, names_read
+from ..python.uses import Use
 from ..signature import Draws, layer_draws
 from . import scans
 from .reads import outside, reads
@@ -61,7 +62,7 @@ def write_scan(flow: Flow, stmt: ir.Scan, after: frozenset[str]) -> None:
 
 def _step(
     flow: Flow, stmt: ir.Scan, free: frozenset[str]
-) -> tuple[tuple[Node, ...], tuple[str, ...], tuple[str, ...]]:
+) -> tuple[tuple[Node, ...], tuple[str, ...], tuple[Use, ...]]:
     """The statements of one step, what it returns, and what that uses. It is a function:
     what it reads from the outside, it must not assign."""
     body, collected = scans.divided(stmt)
@@ -92,8 +93,8 @@ def _kept(
         return ()
     tensors = sorted(free & flow.rebound)
     around = [*flow.iterated, *(flow.locals.text[name] for name in tensors)]
-    words = {w for text in (*texts(nodes), *ends) for w in re.findall(r"\w+", text)}
-    return tuple(n for n in dict.fromkeys(around) if n in words)
+    read = names_of(ends).union(names_read(nodes))
+    return tuple(n for n in dict.fromkeys(around) if n in read)
 
 
 def _drawn(flow: Flow, stmt: ir.Scan) -> Draws:

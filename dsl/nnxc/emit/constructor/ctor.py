@@ -17,17 +17,10 @@ from ..calls.reads import not_grown, only_declares, possible
 from ..options import Options
 from ..python import text as t
 from ..python.layer_classes import Kinds
+from ..python.prune import prune
 from ..python.static_text import as_size, static
-from ..python.suites import (
-    Line,
-    Loop,
-    Node,
-    Suite,
-    Written,
-    all_uses,
-    comprehend,
-    prune,
-)
+from ..python.suites import If, Line, Loop, Node, all_uses, comprehend
+from ..python.uses import Field, Use
 from ..signature import DTYPES, Names, Signature
 from .begun import Begun
 from .columns import Columns
@@ -39,7 +32,7 @@ from .needs import Guard
 from .requires import broken, fact, negated, of_length
 from .variables import variable
 
-_LOCAL = 3  # a field of the Config used so often gets a local name
+_LOCAL = 2  # a field of the Config read so often gets a local name; a dtype, once more
 _ROOM = 80
 OWN_DTYPE = (
     "the model's own"  # what a class keeps of its dtype, among the names of a spec
@@ -48,14 +41,15 @@ OWN_DTYPE = (
 
 def constructor(
     signature: Signature, names: Names, stores: Mapping[str, str], options: Options
-) -> list[Written]:
+) -> list[Node]:
     """The body of `__init__`. `stores` are the static values that calls need: name -> attribute."""
     known = ConstructorNames(signature, names, frozenset())
     written = _Constructor(known, stores, options).body()
-    counts = Counter(u for u in all_uses(written) if u.startswith("cfg."))
-    local = "cfg.dtype" if signature.precision else ""
-    often = [u for u, n in counts.most_common() if n >= _LOCAL and u != local]
-    order = [f"cfg.{a}" for a in [*signature.arguments.values(), *DTYPES]]
+    counts = Counter(u.name for u in all_uses(written) if isinstance(u, Field))
+    local = "dtype" if signature.precision else ""
+    common = sorted(counts, key=lambda field: (field in DTYPES, -counts[field]))
+    often = [f for f in common if counts[f] >= _LOCAL + (f in DTYPES) and f != local]
+    order = [*signature.arguments.values(), *DTYPES]
     while len(line := _unpacked([f for f in order if f in often])) > _ROOM:
         often.pop()
     if not often:
@@ -65,8 +59,8 @@ def constructor(
 
 
 def _unpacked(fields: Sequence[str]) -> str:
-    targets = ", ".join(f.removeprefix("cfg.") for f in fields)
-    return f"{targets} = {', '.join(fields)}"
+    values = ", ".join(f"cfg.{field}" for field in fields)
+    return f"{', '.join(fields)} = {values}"
 
 
 class _Constructor:
@@ -88,7 +82,7 @@ class _Constructor:
         self.dtypes = DtypeArguments(names)
         self.layers = LayerCalls(names, self.dtypes, options)
 
-    def body(self) -> list[Written]:
+    def body(self) -> list[Node]:
         """The statements, pruned."""
         body = guarded(self.signature, self.names.module.signatures)
         arguments = self.signature.arguments.keys()
@@ -201,7 +195,7 @@ class _Constructor:
         own = isinstance(stmt, Guard) and mentions(stmt.condition) <= arguments
         # What is only checked needs no shorter name.
         raises = Line(f"raise ValueError({message})", () if own else tuple(uses))
-        return [Suite(f"if {condition}:", (raises,))]
+        return [If(condition, (raises,))]
 
     # -------------------------------------------------------------- layers
 
@@ -212,7 +206,7 @@ class _Constructor:
         return self._keep(item.name, text, (*uses, *begun))
 
     def _keep(
-        self, name: str, text: str, uses: tuple[str, ...], annotation: str = ""
+        self, name: str, text: str, uses: tuple[Use, ...], annotation: str = ""
     ) -> Line:
         if name in self.holders:
             holder = self.holders[name]
@@ -359,8 +353,7 @@ class _Constructor:
         then, orelse = self._branch(stmt.then, names), self._branch(stmt.orelse, names)
         return [
             *annotations,
-            Suite(f"if {condition}:", tuple(then), tuple(uses)),
-            *([Suite("else:", tuple(orelse))] if orelse else []),
+            If(condition, tuple(then), tuple(orelse), tuple(uses)),
         ]
 
     def _annotate(self, name: str, stmt: ir.If) -> Line:

@@ -8,6 +8,7 @@ from ...ir.fold_static import givens, mentions
 from ..calls.versions import aliases, local_name
 from ..python.names import Namespace
 from ..python.scope import Scope
+from ..python.uses import Field
 from ..signature import DTYPES, Names, Signature
 
 
@@ -32,7 +33,7 @@ class ConstructorNames:
             in_config = bool(self.signature.config) and name in params
             text = self.field(self.signature.arguments[name], in_config)
             if in_config:
-                self.scope.uses.append(f"cfg.{self.signature.arguments[name]}")
+                self.scope.uses.append(Field(self.signature.arguments[name]))
         else:
             raise KeyError(f"{name!r} is not known in {self.signature.name}.__init__")
         self.scope.uses.append(text)
@@ -40,8 +41,7 @@ class ConstructorNames:
 
     def field(self, name: str, in_config: bool) -> str:
         """The text of an argument, by way of the Config where it is a field of that."""
-        whole = f"cfg.{name}"
-        return whole if in_config and whole not in self.unpacked else name
+        return f"cfg.{name}" if in_config and name not in self.unpacked else name
 
     def local(self, name: str) -> str:
         """The Python name of a static local or loop variable."""

@@ -8,6 +8,7 @@ from ... import ir
 from ...ir.fold_statements import declared
 from ...ops.base import Call, Op
 from ..python.suites import Line
+from ..python.uses import Field
 from ..signature import DTYPES, Names, Signature
 from .ctor_names import ConstructorNames
 
@@ -42,7 +43,7 @@ class DtypeArguments:
     def given(self, name: str) -> str:
         """The text of a dtype, which is used then."""
         text = self.texts[name]
-        self.scope.uses.append(f"cfg.{name}" if self.signature.config else text)
+        self.scope.uses.append(Field(name) if self.signature.config else text)
         if name == text:
             self.scope.uses.append(text)
         return text

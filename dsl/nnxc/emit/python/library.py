@@ -49,7 +49,7 @@ def call(expr: ir.OpCall, scope: Scope, inputs: Mapping[str, Text]) -> Text:
 
     more = []
     if op.dtype_aware and scope.dtype is not None and "dtype" not in args:
-        more.append(f"dtype={scope.dtype}")
+        more.append(f"dtype={scope.dtype_text('float')}")
     return fill(op.build_for(written), lookup, written, more)
 
 

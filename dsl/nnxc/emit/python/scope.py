@@ -11,6 +11,7 @@ from ...ops.base import Call, Op, Origin
 from ...record import Record, field
 from ...shapes import DTYPES
 from ...source import Span
+from .uses import OwnDtype, Use
 
 
 class Copies(Record):
@@ -84,10 +85,11 @@ class Scope:
         self.presence: Callable[[Span], str | None] = lambda span: None
         self.param_dtype: str | None = None  # the text of the dtype of weights
         self.sizes: dict[Dim, str] = {}
-        self.uses: list[str] = []
+        self.uses: list[Use] = []
+        self.cast: set[str] = set()  # tensors that are read in the model's own dtype
 
     @contextmanager
-    def recording(self) -> Iterator[list[str]]:
+    def recording(self) -> Iterator[list[Use]]:
         """Within, what is rendered notes what it uses in the list that is yielded."""
         before, self.uses = self.uses, []
         try:
@@ -97,6 +99,8 @@ class Scope:
 
     def value(self, name: str) -> str:
         """The Python text of a tensor."""
+        if name in self.cast:
+            self.uses.append(OwnDtype())
         return self.values[name]
 
     def given(self, name: str) -> str:
@@ -105,6 +109,15 @@ class Scope:
 
     def dtype_text(self, name: str) -> str:
         """The Python text of a dtype of the language."""
+        if name == "float" and self.dtype is not None:
+            self.uses.append(OwnDtype())
+        return self._dtype(name)
+
+    def same_dtype(self, one: str, other: str) -> bool:
+        """Whether two dtypes of the language are one in Python."""
+        return self._dtype(one) == self._dtype(other)
+
+    def _dtype(self, name: str) -> str:
         if name == "float" and self.dtype is not None:
             return self.dtype
         return f"jnp.{DTYPES[name]}"

@@ -1,6 +1,6 @@
-"""Lines of Python on their way to text: what they use decides which of them stay.
+"""Lines of Python on their way to text.
 
-Planned nodes (`Line`, `Suite`, `Loop`) become written ones (`Line`, `Block`) in `prune`.
+They are planned with what they use; `prune` keeps what is used, and settles loops.
 """
 
 from __future__ import annotations
@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeAlias
 
-from ...record import Record, replace
-from ..calls.loops import Source, head
+from ...record import Record
+from ..calls.loops import Source
+from .free_names import free_names, names_of
+from .uses import Use
 
 INDENT = "    "
 WIDTH = 88
@@ -21,23 +23,31 @@ class Line(Record):
     """
 
     text: str
-    uses: tuple[str, ...] = ()
+    uses: tuple[Use, ...] = ()
     binds: frozenset[str] = frozenset()
     comment: str = ""
     makes: str | None = None
     append: tuple[str, str] | None = None
 
 
-class Suite(Record):
-    """A compound statement; an `else` is a suite of its own."""
+class If(Record):
+    """A condition with both sides. An `orelse` that is one more `if` is written as `elif`."""
+
+    test: str
+    then: tuple[Node, ...]
+    orelse: tuple[Node, ...] = ()
+    uses: tuple[Use, ...] = ()
+
+
+class Function(Record):
+    """A `def`, up to its colon."""
 
     head: str
     body: tuple[Node, ...]
-    uses: tuple[str, ...] = ()
 
 
 class Loop(Record):
-    """A `for`, its head still open: see `loops.head`."""
+    """A `for`, its clause still open: see `loops.clause`."""
 
     targets: tuple[str, ...]
     over: Source
@@ -45,156 +55,109 @@ class Loop(Record):
     body: tuple[Node, ...]
 
 
-class Block(Record):
-    """A compound statement as it will be written."""
+class For(Record):
+    """A `for` as it will be written, up to its colon."""
 
-    head: str
-    body: tuple[Written, ...]
-    uses: tuple[str, ...] = ()
-
-
-Node: TypeAlias = Line | Suite | Loop
-Written: TypeAlias = Line | Block
+    clause: str
+    body: tuple[Node, ...]
+    uses: tuple[Use, ...] = ()
 
 
-def otherwise(head_: str, body: tuple[Node, ...]) -> list[Node]:
-    """The other side of an `if`; where it is one more `if` and nothing else, as `elif`."""
-    match body:
-        case ():
-            return []
-        case (Suite(head=first), *rest) if (
-            head_ == "else:" and first.startswith("if ") and all(map(_follows, rest))
-        ):
-            return [replace(body[0], head=f"el{first}"), *rest]
-    return [Suite(head_, body)]
+Node: TypeAlias = Line | If | Function | Loop | For
 
 
-def _follows(node: Node) -> bool:
-    return isinstance(node, Suite) and node.head.startswith(("else", "elif"))
-
-
-def prune(nodes: Sequence[Node], needed: set[str]) -> list[Written]:
-    """The nodes without bindings that nothing uses; `needed` gains what the rest uses."""
-    kept: list[Written] = []
-    for node in reversed(nodes):
-        written = _prune(node, needed, bool(kept) and _continues(kept[-1]))
-        if written is not None:
-            kept.append(written)
-            needed.update(written.uses)
-    return _without_alike(kept[::-1])
-
-
-def _without_alike(nodes: Sequence[Written]) -> list[Written]:
-    """An `if` whose sides differ in what they construct alone is none in the call."""
-    out: list[Written] = []
+def all_uses(nodes: Iterable[Node]) -> Iterator[Use]:
+    """Every use in nodes that are pruned, as often as it occurs."""
     for node in nodes:
-        match out[-1:], node:
-            case [Block(head_, body)], Block("else:", other) if head_.startswith("if "):
-                if _plain(body) == _plain(other):
-                    out[-1:] = body
-                    continue
-        out.append(node)
-    return out
+        match node:
+            case Line(uses=uses):
+                yield from uses
+            case If(_, then, orelse, uses):
+                yield from uses
+                yield from all_uses(then)
+                yield from all_uses(orelse)
+            case For(_, body, uses):
+                yield from uses
+                yield from all_uses(body)
+            case Function(_, body):
+                yield from all_uses(body)
 
 
-def _plain(nodes: Iterable[Written]) -> list[str]:
-    """The lines without their comments."""
-    found: list[str] = []
-    for node in nodes:
-        if isinstance(node, Line):
-            found.append(node.text)
-        else:
-            found += [node.head, *(INDENT + line for line in _plain(node.body))]
-    return found
-
-
-def _prune(node: Node, needed: set[str], has_else: bool) -> Written | None:
-    match node:
-        case Line(binds=binds):
-            return None if binds and binds.isdisjoint(needed) else node
-        case Suite(head_, body, uses):
-            inner = prune(body, needed)
-            keep = inner or has_else
-            return Block(head_, tuple(inner), uses) if keep else None
-        case Loop():
-            return _settle(node, needed)
-
-
-def _continues(node: Written) -> bool:
-    return isinstance(node, Block) and node.head.startswith(("else", "elif"))
-
-
-def _settle(loop: Loop, needed: set[str]) -> Block | None:
-    """The loop with its head; what an iteration leaves for the next one counts as used."""
-    body, before = prune(loop.body, needed), -1
-    while len(needed) != before:
-        before = len(needed)
-        body = prune(loop.body, needed)
-    if not body:
-        return None
-    text, uses = head(loop.targets, loop.over, loop.elements, set(all_uses(body)))
-    return Block(text, tuple(body), uses)
-
-
-def all_uses(nodes: Iterable[Written]) -> Iterator[str]:
-    """Every use in the nodes, as often as it occurs."""
-    for node in nodes:
-        yield from node.uses
-        if isinstance(node, Block):
-            yield from all_uses(node.body)
-
-
-def texts(nodes: Iterable[Node]) -> Iterator[str]:
-    """The texts of planned nodes, whatever of a loop's head will be left out."""
+def names_read(nodes: Iterable[Node]) -> Iterator[str]:
+    """The names that planned nodes take, whatever of a loop's clause will be left out."""
     for node in nodes:
         match node:
             case Line(text):
-                yield text
-            case Suite(head_, body):
-                yield head_
-                yield from texts(body)
+                yield from free_names(text)
+            case If(test, then, orelse):
+                yield from free_names(test)
+                yield from names_read((*then, *orelse))
+            case Function(_, body) | For(_, body):
+                yield from names_read(body)
             case Loop(_, over, elements, body):
-                yield over.whole[0]
-                yield from (text for _, text in elements)
-                yield from texts(body)
+                yield from names_of((over.whole[0], *(text for _, text in elements)))
+                yield from names_read(body)
 
 
-def comprehend(nodes: Sequence[Written]) -> list[Written]:
+def comprehend(nodes: Sequence[Node]) -> list[Node]:
     """Loops that only append to one list, as comprehensions."""
-    out: list[Written] = []
+    out: list[Node] = []
     for node in nodes:
-        if isinstance(node, Block):
-            node = Block(node.head, tuple(comprehend(node.body)), node.uses)
-            node = _comprehension(node, out) or node
+        match node:
+            case For(clause, body, uses):
+                inner = For(clause, tuple(comprehend(body)), uses)
+                node = _comprehension(inner, out) or inner
+            case If(test, then, orelse, uses):
+                sides = tuple(comprehend(then)), tuple(comprehend(orelse))
+                node = If(test, *sides, uses)
         out.append(node)
     return out
 
 
-def _comprehension(node: Block, before: list[Written]) -> Line | None:
+def _comprehension(node: For, before: list[Node]) -> Line | None:
     """The loop as one line, in place of the one among `before` that makes the list."""
     match node:
-        case Block(head_, (Line(append=(holder, element), uses=uses),)):
-            if not head_.startswith("for "):
-                return None
+        case For(clause, (Line(append=(holder, element), uses=uses),)):
             for i, other in enumerate(before):
                 if isinstance(other, Line) and other.makes == holder:
                     del before[i]
-                    text = f"{holder} = nnx.List([{element} {head_[:-1]}])"
+                    text = f"{holder} = nnx.List([{element} {clause}])"
                     return Line(text, uses + node.uses)
     return None
 
 
-def flatten(nodes: Iterable[Written], depth: int) -> Iterator[str]:
-    """The nodes as indented lines; a comment that does not fit is left out."""
+def flatten(
+    nodes: Iterable[Node], depth: int, *, comments: bool = True
+) -> Iterator[str]:
+    """Nodes that are pruned as indented lines; a comment that does not fit is left out."""
     pad = INDENT * depth
     for i, node in enumerate(nodes):
-        if isinstance(node, Line) and not node.text:
-            if i:
-                yield ""
-        elif isinstance(node, Line):
-            text = pad + node.text
-            whole = f"{text}  # {node.comment}"
-            yield whole if node.comment and len(whole) <= WIDTH else text
-        else:
-            yield pad + node.head
-            yield from flatten(node.body or (Line("pass"),), depth + 1)
+        match node:
+            case Line(""):
+                yield from [""] if i else []
+            case Line(text, comment=comment):
+                whole = f"{pad}{text}  # {comment}"
+                fits = comments and comment and len(whole) <= WIDTH
+                yield whole if fits else pad + text
+            case If():
+                yield from _branches(node, "if", depth, comments)
+            case For(head, body) | Function(head, body):
+                yield f"{pad}{head}:"
+                yield from flatten(body, depth + 1, comments=comments)
+            case Loop():
+                raise TypeError("a loop is settled first")
+
+
+def _branches(node: If, word: str, depth: int, comments: bool) -> Iterator[str]:
+    pad = INDENT * depth
+    yield f"{pad}{word} {node.test}:"
+    then = node.then or (Line("pass"),)
+    yield from flatten(then, depth + 1, comments=comments)
+    match node.orelse:
+        case ():
+            pass
+        case (If() as other,):
+            yield from _branches(other, "elif", depth, comments)
+        case other:
+            yield f"{pad}else:"
+            yield from flatten(other, depth + 1, comments=comments)
