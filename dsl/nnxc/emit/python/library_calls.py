@@ -10,7 +10,6 @@ from . import text as t
 from .text import Text
 
 Lookup = Callable[[str], Text | None]
-_WHOLE = re.compile(r"\((\w+)\[0\], \1\[1\](?:, \1\[2\])?\)")  # a window, item by item
 _HOLE = re.compile(r"\{(\w+)\}")
 
 
@@ -59,7 +58,7 @@ def _template(template: str, lookup: Lookup) -> str:
         alone = before in ("", "(", "[", ",", "=") and after in ("", ")", "]", ",")
         return text.text if alone else text.at(t.ATOM)
 
-    return _WHOLE.sub(r"\1", _HOLE.sub(put, template))
+    return _HOLE.sub(put, template)
 
 
 def holes(build: Call | str) -> list[str]:

@@ -27,7 +27,7 @@ from ..rules.window import (
     STRIDE,
     per_axis,
     slide,
-    tuple_text,
+    written,
 )
 
 PADDING = Param(
@@ -71,7 +71,7 @@ def _convolve(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
         sizes=_sizes(stride, dilation, args["padding"]),
         flops=const(2) * points * product(kernel.sizes),
         requires=tuple(requires),
-        build=_call(rank, args["padding"]),
+        build=_call(rank, args),
     )
 
 
@@ -106,16 +106,16 @@ def _sizes(
     return found
 
 
-def _call(rank: int, padding: str | Sequence[Dim]) -> Call:
+def _call(rank: int, args: Mapping[str, Any]) -> Call:
     pads = "padding"
-    if not isinstance(padding, str):
+    if not isinstance(args["padding"], str):
         pairs = [f"({{pad_{i}}}, {{pad_{i}}})" for i in range(rank)]
         pads = f"=[{', '.join(pairs)}]"
     return Call(
         "jax.lax.conv_general_dilated",
-        ("x", "kernel", tuple_text([f"stride_{i}" for i in range(rank)]), pads),
+        ("x", "kernel", written("stride", args["stride"], rank), pads),
         {
-            "rhs_dilation": tuple_text([f"dilation_{i}" for i in range(rank)]),
+            "rhs_dilation": written("dilation", args["dilation"], rank),
             "dimension_numbers": f"={LAYOUTS[rank]}",
             "feature_group_count": "groups",
         },

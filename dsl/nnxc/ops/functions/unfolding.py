@@ -17,7 +17,7 @@ from ..rules.window import (
     per_axis,
     slide,
     spatial,
-    tuple_text,
+    written,
 )
 
 HELPER = Helper(
@@ -65,7 +65,7 @@ def _unfold(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
         names["pad"] = per_axis("padding", args["padding"], rank)
         pairs = [f"({{pad_{i}}}, {{pad_{i}}})" for i in range(rank)]
         padding = f"=({', '.join(pairs)}{',' * (rank == 1)})"
-    tuples = [tuple_text([f"{n}_{i}" for i in range(rank)]) for n in list(names)[:3]]
+    tuples = [written(n, args[n], rank) for n in ("window", "stride", "dilation")]
     return Shaped(
         out=out,
         sizes={

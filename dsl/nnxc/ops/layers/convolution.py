@@ -32,7 +32,7 @@ from ..rules.window import (
     per_axis,
     slide,
     spatial,
-    tuple_text,
+    written,
 )
 from .grouped import HELPER as GROUPED_TRANSPOSE
 from .grouped import grouped
@@ -92,7 +92,14 @@ def _conv(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
         *divides(groups, features, "groups", at="groups"),
     ]
     kernel = (*window, x.sizes[-1] // groups, features)
-    return _shaped(x, axes, kernel, args, _call("nnx.Conv", kernel, GROUPED), requires)
+    return _shaped(
+        x,
+        axes,
+        kernel,
+        args,
+        _call("nnx.Conv", args["window"], len(window), GROUPED),
+        requires,
+    )
 
 
 def _conv_transpose(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
@@ -107,7 +114,7 @@ def _conv_transpose(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
         *divides(groups, features, "groups", at="groups"),
     ]
     kernel = (*window, x.sizes[-1] // groups, features)
-    call = _call("nnx.ConvTranspose", kernel, OPTIONS)
+    call = _call("nnx.ConvTranspose", args["window"], len(window), OPTIONS)
 
     def shaped(sizes: Sequence[Dim]) -> Shaped:
         axes = tuple(Axis(n, a.label) for a, n in zip(old, sizes, strict=True))
@@ -206,9 +213,10 @@ def _shaped(
     return weight_normed(shaped, args["weight_norm"])
 
 
-def _call(target: str, kernel: tuple[Dim, ...], options: Mapping[str, str]) -> Call:
-    window = tuple_text([f"window_{i}" for i in range(len(kernel) - 2)])
-    return Call(target, ("d", "features", window), options)
+def _call(
+    target: str, window: Sequence[Dim], rank: int, options: Mapping[str, str]
+) -> Call:
+    return Call(target, ("d", "features", written("window", window, rank)), options)
 
 
 ENTRIES: tuple[Op, ...] = (

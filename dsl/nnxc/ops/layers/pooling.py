@@ -31,7 +31,7 @@ from ..rules.window import (
     per_axis,
     slide,
     spatial,
-    tuple_text,
+    written,
 )
 from ..rules.window import STRIDE as STEP
 
@@ -70,7 +70,8 @@ def _pool(target: str) -> Rule:
         x: TensorType = inputs[0]
         window = spatial("a pool", x, args["window"])
         rank = len(window)
-        stride = per_axis("stride", args["stride"] or window, rank)
+        own = "stride" if args["stride"] else "window"
+        stride = per_axis("stride", args[own], rank)
         old = x.axes[-rank - 1 : -1]
         pads = _paddings(args["padding"], rank, bool(args.get("ceil")))
         sizes = numbered("window", window) | numbered("stride", stride)
@@ -80,7 +81,7 @@ def _pool(target: str) -> Rule:
         else:
             axes = slide(old, window, stride, (const(1),) * rank, args["padding"])
         options = {
-            "strides": tuple_text(numbered_names("stride", rank)),
+            "strides": written(own, args[own], rank),
             "padding": "padding",
         }
         if pads:
@@ -91,9 +92,7 @@ def _pool(target: str) -> Rule:
         return Shaped(
             out=x.with_axes((*x.axes[: -rank - 1], *axes, x.axes[-1])),
             sizes=sizes,
-            build=Call(
-                target, ("x", tuple_text(numbered_names("window", rank))), options
-            ),
+            build=Call(target, ("x", written("window", args["window"], rank)), options),
         )
 
     return rule

@@ -94,6 +94,14 @@ def _slid(size: Dim, window: Dim, stride: Dim, dilation: Dim, pad: Dim | None) -
     return (room + stride) // stride
 
 
+def written(name: str, values: Sequence[Dim], rank: int) -> str:
+    """How a build has the sizes of an argument over several axes: as they are given, where there is one
+    for each."""
+    if len(values) == rank > 1:
+        return name
+    return tuple_text(numbered_names(name, rank))
+
+
 def tuple_text(names: Sequence[str]) -> str:
     """Python text for a tuple of sizes, to be filled in."""
     items = ", ".join(f"{{{name}}}" for name in names)
