@@ -230,6 +230,21 @@ def test_a_folder_is_seen_at_once() -> None:
     assert {str(f): n for f, n in counts.items() if n > 21} == {}
 
 
+# What is matched there: names of specs, templates of entries, a power's operands, names in checkpoints.
+PATTERNS = {"names.py", "library_calls.py", "text.py", "weights.py"}
+
+
+def test_no_pattern_is_looked_for_in_generated_text() -> None:
+    """Names come from Python's own symbol tables, and uses are noted where they are written."""
+    users = {
+        path.name
+        for path in (PACKAGE / "emit").rglob("*.py")
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.Import) and "re" in {a.name for a in node.names}
+    }
+    assert users == PATTERNS
+
+
 MAX_LINES = 400  # of a file
 MAX_BODY = 45  # lines of a function, without its docstring
 

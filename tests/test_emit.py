@@ -9,15 +9,17 @@ from pathlib import Path
 
 import black
 import pytest
-from emitting import class_of, load, run, text_of
+from emitting import class_of, load, program, run, text_of
 from flax import nnx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nnxc
-from nnxc.emit import render
+from nnxc.emit import Options, emit, render
 from nnxc.emit.python import names, text
 from nnxc.emit.python.docs import docstring
+from nnxc.emit.python.free_names import free_names
+from nnxc.emit.signature import assign_names
 from nnxc.ops import MODEL_OPS
 
 ROOT = Path(__file__).parent.parent
@@ -442,6 +444,45 @@ block M(n):
     module = load(text_of(spec))
     with pytest.raises(ValueError, match=r'not \{n\} "but" more: %s \{0\}, got n=1'):
         module.M(3, 1, rngs=nnx.Rngs(0))
+
+
+def attributes(of: ast.ClassDef, context: type[ast.expr_context]) -> set[str]:
+    """The attributes of `self` that a class reads, or gives values."""
+    nodes = (n for n in ast.walk(of) if isinstance(n, ast.Attribute))
+    own = (n for n in nodes if isinstance(n.value, ast.Name) and n.value.id == "self")
+    return {n.attr for n in own if isinstance(n.ctx, context)}
+
+
+@pytest.mark.parametrize("stack", ["loop", "scan"])
+def test_objects_hold_what_their_calls_read(stack):
+    for path in ZOO:
+        spec = program(path.read_text("utf-8"))
+        own = {s.name for s in assign_names(spec).signatures.values()}
+        text = emit(spec, Options(black=False, stack=stack))
+        for item in ast.parse(text).body:
+            if not isinstance(item, ast.ClassDef) or item.name not in own:
+                continue
+            methods = {m.name for m in item.body if isinstance(m, ast.FunctionDef)}
+            fields = {f.target.id for f in item.body if isinstance(f, ast.AnnAssign)}
+            given = attributes(item, ast.Store)
+            read = attributes(item, ast.Load)
+            assert read <= given | methods | fields, (path.stem, item.name)
+
+
+@pytest.mark.parametrize(
+    ("code", "names"),
+    [
+        ("x = partial(f, y=1).replace", {"partial", "f"}),
+        ("def f(a: B) -> C:\n    a.d = [e for e in a if g]\n    return a, h", "BCgh"),
+        ("class A(B):\n    json: int = 3\n    def f(self): return np.abs", "B int np"),
+        ("f'{a} b' + \"c\"  # d", {"a"}),
+        ("return lambda x: x + y", {"y"}),
+        ("{x}.reshape({n}, -1)", {"x", "n"}),
+    ],
+)
+def test_names_are_free_as_in_python(code, names):
+    wanted = {*names.split()} if " " in names else {*names}
+    assert free_names(code) == wanted
 
 
 # -------------------------------------------------------------------- Black

@@ -283,3 +283,21 @@ def test_windows_may_be_absent() -> None:
 @pytest.mark.parametrize("given", ["win=3x3x3", "k=5x5x5", "ws=[3x3x3]", "ws=[3]"])
 def test_a_config_has_windows_like_the_defaults(given: str) -> None:
     assert mistakes(ABSENT.replace("win=3x3, k=5x5", given)) == ["N305"]
+
+
+FIRST_OF_THREE = """
+block Unit(sizes=[3, 3, 5]):
+    input x: [B, H, W, C]
+    return x -> Conv(4, [sizes[0], sizes[1]]) -> max_pool([sizes[0], sizes[1]])
+
+model Net(sizes=[1, 2, 5]):
+    input x: [B, H, W, 4]
+    return x -> Unit(sizes) -> avg_pool([sizes[1], sizes[2]])
+"""
+
+
+def test_sizes_taken_from_a_longer_list_are_just_those() -> None:
+    """`(sizes[0], sizes[1])` is not `sizes`, of which there are more; and a list is no size."""
+    model = maker(FIRST_OF_THREE)[1]()
+    assert model.unit.conv.kernel.shape == (1, 2, 4, 4)
+    assert jax.eval_shape(model, jnp.zeros((1, 12, 20, 4))).shape == (1, 6, 2, 4)

@@ -33,8 +33,9 @@ def train_of(
         s for s in model.body if isinstance(s, tree.Declare) and s.keyword == "input"
     )
     given = [f for f in inputs.fields if f.default is None]
-    if "model" in {*(f.name for f in given), *(p.name for p in model.params)}:
-        return []  # taken, in a train
+    taken = {f.name for f in given}
+    if taken & {"model", "loss"} or "model" in {p.name for p in model.params}:
+        return []  # a train gives these names itself
     fields = [(f.name, f.type, None) for f in given]
     assert case.outputs is not None
     targets = [f"out{i}" for i in range(len(case.outputs))]

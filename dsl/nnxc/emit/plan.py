@@ -12,11 +12,11 @@ from .constructor.ctor import OWN_DTYPE, constructor
 from .options import Options
 from .python.docs import class_doc
 from .python.labels import Labels
+from .python.line_uses import OwnDtype
 from .python.names import fields as fields_of
 from .python.scope import Scope
 from .python.static_text import static
 from .python.suites import Line, all_uses, flatten
-from .python.uses import OwnDtype
 from .signature import Draws, Names, Signature
 from .view import ClassView, ConfigView, FieldView, MethodView, OutputView, PresetsView
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from ...dims_text import grouped
 from ...ops.base import Kind
 from ..options import Options
+from ..python.line_uses import Found, Stored, Use
 from ..python.suites import Line, Node, all_uses
-from ..python.uses import Found, Stored, Use
 from ..signature import Names, Signature
 from .call_axes import to_bind, unpack
 from .call_names import CallNames

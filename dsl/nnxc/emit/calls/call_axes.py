@@ -12,8 +12,8 @@ from ...dims_equation import linear
 from ...dims_text import grouped
 from ...record import Record, replace
 from ...shapes import TensorType
+from ..python.line_uses import Axis, Use
 from ..python.suites import Line
-from ..python.uses import Axis, Use
 
 
 class AxisSource(Record):

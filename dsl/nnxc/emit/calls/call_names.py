@@ -7,10 +7,10 @@ from ...ir.fold_statements import declared, statements
 from ...ops.base import Op
 from ...record import replace
 from ..options import Options
+from ..python.line_uses import Axis, Found, Stored
 from ..python.names import ATTRIBUTES, Namespace
 from ..python.scope import Callee, Copies, Scope, of_entry
 from ..python.static_text import size
-from ..python.uses import Axis, Found, Stored
 from ..signature import (
     DTYPES,
     Draws,

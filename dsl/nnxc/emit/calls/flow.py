@@ -13,11 +13,11 @@ from ...ir.fold_tensors import walk
 from ...ops.base import Op
 from ...shapes import TensorType
 from ..python.labels import Labels
+from ..python.line_uses import Use
 from ..python.names import fields, singular, snake
 from ..python.prune import prune
 from ..python.static_text import as_size, static
 from ..python.suites import If, Line, Loop, Node
-from ..python.uses import Use
 from ..signature import has_state, is_scanned, layer_draws
 from .call_names import CallNames
 from .carried import together
@@ -38,7 +38,7 @@ from .reads import (
     totals,
 )
 from .scans import unstacked
-from .stacks import Stack, loop, rematted, scan, stateful_scan
+from .stacks import Stack, loop, scan, stateful_scan
 from .steps import write_scan
 
 NOTHING: frozenset[str] = frozenset()
@@ -317,7 +317,7 @@ class Flow:
             holder,
             free[0],
             self.locals.text[name],
-            self._rematted(step, layer) if again else self.part(step),
+            self._rematted(step) if again else self.part(step),
             layer_draws(layer, known),
             part(layer.count or ir.Literal(None), self.scope),
             bool(self.names.options.remat),
@@ -339,12 +339,13 @@ class Flow:
             text = render(expr, self.scope)
         return text, tuple(uses)
 
-    def _rematted(self, step: ir.Apply, layer: ir.Layer) -> Part:
+    def _rematted(self, step: ir.Apply) -> Part:
         """One layer, computed again in the backward pass."""
-        element = self.names.access[step.layer]
-        owner = self.names.class_of(layer, element)
-        text, uses = self.part(step)
-        return rematted(text, element, owner, self.names.options.policy), uses
+        before = self.names.rematted
+        self.names.rematted = before | {step.layer}
+        made = self.part(step)
+        self.names.rematted = before
+        return made
 
 
 def _changing_sizes(body: Sequence[ir.Stmt]) -> set[str]:

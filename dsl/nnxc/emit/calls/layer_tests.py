@@ -10,8 +10,8 @@ from ...ir.fold_statements import declared, statements
 from ...ir.fold_static import givens
 from ...source import Span
 from ..python import text as t
+from ..python.line_uses import Use
 from ..python.static_text import static
-from ..python.uses import Use
 from .call_names import CallNames
 from .loops import part
 from .reads import in_use, possible, telling

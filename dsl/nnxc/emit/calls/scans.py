@@ -8,8 +8,8 @@ from ... import ir
 from ...ops.base import Call, Op
 from ...record import Record
 from ...shapes import TensorType
+from ..python.line_uses import Use
 from ..python.suites import Line, Node
-from ..python.uses import Use
 from ..signature import Draws
 from .loops import Part
 from .stacks import function, keys

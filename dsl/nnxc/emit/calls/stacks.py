@@ -52,12 +52,6 @@ def remat(owner: str, policy: str) -> str:
     return f"nnx.remat({owner}.__call__, graph=False{policy})"
 
 
-def rematted(call: str, element: str, owner: str, policy: str) -> str:
-    """The call of one layer, computed again in the backward pass."""
-    arguments = call.removeprefix(f"{element}(")
-    return f"{remat(owner, policy)}({element}, {arguments}"
-
-
 def scan(stack: Stack, body: str, streams: str, key: str, every: str) -> list[Node]:
     """`jax.lax.scan` over the layers; the other arguments are free names. A layer without state
     needs no more."""

@@ -17,10 +17,10 @@ from ..calls.reads import not_grown, only_declares, possible
 from ..options import Options
 from ..python import text as t
 from ..python.layer_classes import Kinds
+from ..python.line_uses import Field, Use
 from ..python.prune import prune
 from ..python.static_text import as_size, static
 from ..python.suites import If, Line, Loop, Node, all_uses, comprehend
-from ..python.uses import Field, Use
 from ..signature import DTYPES, Names, Signature
 from .begun import Begun
 from .columns import Columns

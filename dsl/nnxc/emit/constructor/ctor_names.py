@@ -6,9 +6,9 @@ from ... import ir
 from ...dims import Dim
 from ...ir.fold_static import givens, mentions
 from ..calls.versions import aliases, local_name
+from ..python.line_uses import Field
 from ..python.names import Namespace
 from ..python.scope import Scope
-from ..python.uses import Field
 from ..signature import DTYPES, Names, Signature
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from ... import ir
 from ...ir.fold_statements import declared
 from ...ops.base import Call, Op
+from ..python.line_uses import Field
 from ..python.suites import Line
-from ..python.uses import Field
 from ..signature import DTYPES, Names, Signature
 from .ctor_names import ConstructorNames
 

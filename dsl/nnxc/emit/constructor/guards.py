@@ -22,8 +22,6 @@ from .bounds import Bounds, below_of, size_of
 from .needs import Guard, Needs
 from .positive import sizes_of
 
-_SIZES = (Kind.SIZE, Kind.SIZES)
-
 
 def guarded(
     signature: Signature, known: Mapping[str, Signature]
@@ -287,7 +285,7 @@ class _Guards(Needs):
         for name, value in layer.args:
             self.value(value, layer.span)
             param = params.get(name)
-            size = size_of(value) if param and param.kind in _SIZES else None
+            size = size_of(value) if param and _is_size(param) else None
             asks = isinstance(param, ir.Parameter) and param.asked  # then it checks
             if size is not None and not asks:
                 self.size(size, layer.span)
@@ -340,6 +338,12 @@ class _Guards(Needs):
             case ir.Ref(name):
                 return name in self.absent - there
         return value == ir.Literal(None)
+
+
+def _is_size(param: Param | ir.Parameter) -> bool:
+    """Whether a layer may take one size for it: a block's list of sizes is a list."""
+    one = param.kind is Kind.SIZES and isinstance(param, Param)
+    return one or param.kind is Kind.SIZE
 
 
 def _present(condition: ir.Static, holds: bool) -> set[str]:

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+import ast
+
 from ...record import replace
 from ..render import Part
 
-_CALL = "jax.nn.dot_product_attention("
+_FUNCTION = "jax.nn.dot_product_attention"
 
 
 def implemented(part: Part, name: str | None) -> Part:
     """The part with the implementation named in every call of JAX's attention."""
-    if name is None or _CALL not in part.text:
+    if name is None or _FUNCTION not in part.text:
         return part
-    before, *calls = part.text.split(_CALL)
-    keyword = f'implementation="{name}"'
-    text = before + "".join(f"{_CALL}{_with(call, keyword)}" for call in calls)
-    return replace(part, text=text, done=False, simple=False)
+    lines = part.text.split("\n")
+    for line, column in sorted(map(_end, _calls(part.text)), reverse=True):
+        whole = lines[line - 1].encode()
+        before, after = whole[:column].decode(), whole[column:].decode()
+        lines[line - 1] = f'{before}, implementation="{name}"{after}'
+    return replace(part, text="\n".join(lines), done=False, simple=False)
 
 
-def _with(call: str, keyword: str) -> str:
-    """What follows an opening bracket, with a last argument before its closing one."""
-    depth = 1
-    for at, letter in enumerate(call):
-        depth += (letter in "([{") - (letter in ")]}")
-        if not depth:
-            given = call[:at].rstrip().removesuffix(",")
-            return f"{given}, {keyword}{call[at:]}"
-    return call
+def _calls(text: str) -> list[ast.Call]:
+    nodes = (n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Call))
+    return [call for call in nodes if ast.unparse(call.func) == _FUNCTION]
+
+
+def _end(call: ast.Call) -> tuple[int, int]:
+    """The line and the byte at which the arguments of a call end."""
+    arguments = [*call.args, *(keyword.value for keyword in call.keywords)]
+    return max((a.end_lineno or 0, a.end_col_offset or 0) for a in arguments)

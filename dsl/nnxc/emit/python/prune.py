@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ..calls.loops import clause
+from .line_uses import Use
 from .suites import For, Function, If, Line, Loop, Node, all_uses, flatten
-from .uses import Use
 
 
 def prune(nodes: Sequence[Node], needed: set[Use]) -> list[Node]:

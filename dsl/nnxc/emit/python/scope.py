@@ -11,7 +11,7 @@ from ...ops.base import Call, Op, Origin
 from ...record import Record, field
 from ...shapes import DTYPES
 from ...source import Span
-from .uses import OwnDtype, Use
+from .line_uses import OwnDtype, Use
 
 
 class Copies(Record):

@@ -41,9 +41,8 @@ def static(value: ir.Static, scope: Scope) -> Text:
             return t.ternary(
                 static(condition, scope), static(then, scope), static(orelse, scope)
             )
-        case ir.StaticCall(name, args):
-            given = static if name in ("len", "reversed") else iterable
-            made = static_call(name, [given(a, scope).text for a in args])
+        case ir.StaticCall():
+            made = _called(value, scope)
             return Text(f"tuple({made})") if _iterates(value) else made
         case ir.StaticList(items):
             return t.tuple_of([static(i, scope).text for i in items])
@@ -64,16 +63,19 @@ def static(value: ir.Static, scope: Scope) -> Text:
 
 def iterable(value: ir.Static, scope: Scope) -> Text:
     """A static value where Python goes through it once: what makes a list need not keep it."""
-    text = static(value, scope)
-    if _iterates(value):
-        return Text(text.text.removeprefix("tuple(").removesuffix(")"))
-    return text
+    if isinstance(value, ir.StaticCall):
+        return _called(value, scope)
+    return static(value, scope)
 
 
-def _iterates(value: ir.Static) -> bool:
-    if not isinstance(value, ir.StaticCall):
-        return False
-    function = STATIC_FUNCTIONS.get(value.name)
+def _called(call: ir.StaticCall, scope: Scope) -> Text:
+    given = static if call.name in ("len", "reversed") else iterable
+    return static_call(call.name, [given(a, scope).text for a in call.args])
+
+
+def _iterates(call: ir.StaticCall) -> bool:
+    """Whether Python goes through what the function gives, but once."""
+    function = STATIC_FUNCTIONS.get(call.name)
     return function is not None and function.iterates
 
 

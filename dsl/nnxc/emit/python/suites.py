@@ -11,7 +11,7 @@ from typing import TypeAlias
 from ...record import Record
 from ..calls.loops import Source
 from .free_names import free_names, names_of
-from .uses import Use
+from .line_uses import Use
 
 INDENT = "    "
 WIDTH = 88

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from ... import ir
+from ...dims import Dim
 from ...ir.fold_statements import expressions
 from ...ir.fold_tensors import operands as children
 from ...ir.fold_tensors import placeless, rebuilt, walk
@@ -84,6 +85,7 @@ class _Body:
         self.stored: list[tuple[str, str]] = []
         self.frozen = frozen
         self.calls: list[tuple[ir.Expr, str]] = []
+        self.told: dict[str, list[Dim]] = {}  # tensor -> sizes that are read from it
         self.whole: set[str] = set()  # names of what the model gave, kept as one value
         models = {n: f.callee for n, f in frozen.items()}
         models["model"] = _callee(signature)
@@ -274,10 +276,11 @@ class _Body:
         if name not in self.values:
             self.values[name] = self.taken.give(name)
         known, python = self.scope.sizes, self.values[name]
-        for size in [s for s, text in known.items() if text.startswith(f"{python}.")]:
+        for size in self.told.pop(python, ()):
             del known[size]
-        for size, text in axis_texts(python, type_):
-            known.setdefault(size, text)
+        new = {s: text for s, text in axis_texts(python, type_) if s not in known}
+        known |= new
+        self.told[python] = [*new]
         return python
 
     def _symbol(self, name: str) -> str:
