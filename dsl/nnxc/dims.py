@@ -253,7 +253,8 @@ def _substitute_atom(atom: Atom, env: Env) -> Dim:
         at = atom.args[1].substitute(env).value if atom.name == "index" else None
         if atom.name == "len":
             return const(len(values))
-        if at is not None and -len(values) <= at < len(values):
+        there = at is not None and -len(values) <= at < len(values)
+        if at is not None and there and not isinstance(values[at], tuple):
             return as_dim(values[at])
     return func(atom.name, *(a.substitute(env) for a in atom.args))
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ... import ir
-from ...dims import Dim, symbol
+from ...dims import Dim, Func, symbol
 from ...shapes import OPEN, ListType, TensorType
 from ..context import Context
 from ..values import Found, LayerInfo, Signature
@@ -27,9 +27,21 @@ def found_sizes(ctx: Context) -> dict[Dim, Found]:
     own = {name for size, _ in named for name in size.symbols} - known
     alone = {str(size.name) for size, _ in named if size.name}
     built = {n for n in own if ctx.roots((n,)) & ctx.axes.keys() <= ctx.inferred.keys()}
+    built -= {name for size, _ in named for name in lists_in(size)}
     found = {symbol(n): n for n in sorted(alone | built)}
     found |= {s: name for s, name in named if not s.symbols - known <= alone | built}
     return {s: Found(name, ctx.roots(s.symbols) & known) for s, name in found.items()}
+
+
+def lists_in(size: Dim) -> Iterator[str]:
+    """The names of lists and windows, of which a size takes elements or the length."""
+    for monomial, _ in size.terms:
+        for atom, _ in monomial:
+            if isinstance(atom, Func):
+                if atom.name in ("index", "len") and atom.args[0].name:
+                    yield atom.args[0].name
+                for part in atom.args:
+                    yield from lists_in(part)
 
 
 def tensor_types(kind: ir.Type) -> list[TensorType]:
