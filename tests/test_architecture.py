@@ -150,6 +150,18 @@ def test_lark_is_used_by_its_public_parts_only() -> None:
             assert private <= {"_replace"}, path
 
 
+WRITING = ("python", "calls", "constructor", "training")  # each knows those before it
+
+
+def test_parts_of_the_writer_know_those_below_them_only() -> None:
+    for path in (PACKAGE / "emit").rglob("*.py"):
+        folder = path.parent.name
+        if folder in WRITING:
+            above = WRITING[WRITING.index(folder) + 1 :]
+            used = {other.parent.name for other in modules_of(path)}
+            assert not used.intersection(above), path
+
+
 def test_freshness_imports_next_to_nothing() -> None:
     for name in ("fresh.py", "__main__.py"):
         tree = ast.parse((PACKAGE / name).read_text("utf-8"))

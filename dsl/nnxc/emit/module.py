@@ -12,12 +12,12 @@ from ..stepwise import for_tunix, parts_of, stepwise
 from .calls.gather import stacked
 from .calls.versions import folded
 from .constructor.none_parameters import with_absent
+from .entries import helpers_of
 from .generate import generate_view
 from .options import Options
 from .plan import class_view, config_view, output_view, presets_view
 from .precision.in_precision import in_precision
 from .python.docs import module_doc
-from .python.entries import helpers_of
 from .python.free_names import names_of
 from .python.imports import imports
 from .python.kernels import implemented

@@ -15,9 +15,9 @@ from ..ops.training.optimizers import wants_matrices
 from ..record import Record
 from .calls.found_sizes import asked
 from .constructor.positive import sized
+from .entries import helpers_of
+from .entries import origins as origins_of
 from .options import Options
-from .python.entries import helpers_of
-from .python.entries import origins as origins_of
 from .python.names import (
     ACCUMULATED,
     ADAPTERS,

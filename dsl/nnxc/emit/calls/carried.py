@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ... import ir
+from ..python.loops import part
 from ..python.scope import Scope
 from ..python.suites import Line
-from .loops import part
 
 
 def together(

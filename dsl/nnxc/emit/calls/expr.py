@@ -9,7 +9,6 @@ from ... import ir
 from ...dims import Dim
 from ...ops.base import Op
 from ...shapes import DTYPES, Outputs, TensorType
-from ..constructor import copies
 from ..python import text as t
 from ..python.free_names import names_of
 from ..python.library import call
@@ -18,6 +17,7 @@ from ..python.names import fields
 from ..python.scope import Callee, Scope
 from ..python.static_text import size, slice_of, static
 from ..python.text import Text
+from . import copies
 
 _BITWISE = {"and": "&", "or": "|"}
 

@@ -14,6 +14,7 @@ from ...ops.base import Op
 from ...shapes import TensorType
 from ..python.labels import Labels
 from ..python.line_uses import Use
+from ..python.loops import Part, part, source
 from ..python.names import fields, singular, snake
 from ..python.prune import prune
 from ..python.static_text import as_size, static
@@ -25,7 +26,6 @@ from .expr import render
 from .found_sizes import places
 from .gather import Iteration, iteration
 from .layer_tests import LayerTests
-from .loops import Part, part, source
 from .lower import Lowering
 from .reads import (
     assigned_names,

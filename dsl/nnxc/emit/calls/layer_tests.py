@@ -11,9 +11,9 @@ from ...ir.fold_static import givens
 from ...source import Span
 from ..python import text as t
 from ..python.line_uses import Use
+from ..python.loops import part
 from ..python.static_text import static
 from .call_names import CallNames
-from .loops import part
 from .reads import in_use, possible, telling
 
 

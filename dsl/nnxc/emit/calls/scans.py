@@ -9,9 +9,9 @@ from ...ops.base import Call, Op
 from ...record import Record
 from ...shapes import TensorType
 from ..python.line_uses import Use
+from ..python.loops import Part
 from ..python.suites import Line, Node
 from ..signature import Draws
-from .loops import Part
 from .stacks import function, keys
 
 

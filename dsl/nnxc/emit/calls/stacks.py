@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...record import Record
+from ..python.loops import Part, Source
 from ..python.suites import Function, Line, Loop, Node
 from ..signature import Draws
-from .loops import Part, Source
 
 
 class Stack(Record):

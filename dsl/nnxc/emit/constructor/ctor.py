@@ -12,12 +12,11 @@ from ...ir.fold_statements import declared, statements
 from ...ir.fold_static import givens, mentions
 from ...record import replace
 from ..calls.carried import together
-from ..calls.loops import source
 from ..calls.reads import not_grown, only_declares, possible
 from ..options import Options
 from ..python import text as t
-from ..python.layer_classes import Kinds
 from ..python.line_uses import Field, Use
+from ..python.loops import source
 from ..python.prune import prune
 from ..python.static_text import as_size, static
 from ..python.suites import If, Line, Loop, Node, all_uses, comprehend
@@ -28,6 +27,7 @@ from .ctor_names import ConstructorNames
 from .dtype_arguments import DtypeArguments
 from .guards import guarded
 from .layer_calls import LayerCalls
+from .layer_classes import Kinds
 from .needs import Guard
 from .requires import broken, fact, negated, of_length
 from .variables import variable

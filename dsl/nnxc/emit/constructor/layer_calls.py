@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from ... import ir
 from ...ops.base import Op
+from ..calls import copies
 from ..options import Options
 from ..python.library import construct
 from ..python.static_text import size, static
 from ..signature import DTYPES, Signature, is_scanned, random
-from . import copies
 from .ctor_names import ConstructorNames
 from .dtype_arguments import DtypeArguments
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ..calls.loops import clause
 from .line_uses import Use
+from .loops import clause
 from .suites import For, Function, If, Line, Loop, Node, all_uses, flatten
 
 

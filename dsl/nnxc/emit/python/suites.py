@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeAlias
 
 from ...record import Record
-from ..calls.loops import Source
 from .free_names import free_names, names_of
 from .line_uses import Use
+from .loops import Source
 
 INDENT = "    "
 WIDTH = 88

@@ -9,7 +9,7 @@ from ...ops.training.optimizers import wants_matrices
 from ...record import Record
 from ...shapes import DTYPES
 from .. import plan
-from ..python.entries import helpers_of
+from ..entries import helpers_of
 from ..python.names import TRAIN, Namespace, snake
 from ..python.scope import Scope
 from ..python.static_text import static

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from ... import ir
 from ...record import Record
-from ..python.line_uses import Use
-from ..python.scope import Scope
-from ..python.static_text import iterable
+from .line_uses import Use
+from .scope import Scope
+from .static_text import iterable
 
 Part = tuple[str, tuple[Use, ...]]  # text and uses
 

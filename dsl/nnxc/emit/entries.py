@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from ... import ir
-from ...ir.fold_statements import declared, expressions, statements
-from ...ir.fold_tensors import walk
-from ...ops.base import Call, Helper, Op, Origin
-from ...ops.extern_code import DECLARED, FROM_FILE, TABLE
-from ...ops.functions.activations import ACTIVATION
-from ...ops.stepwise_helpers import STEPWISE
-from ..calls.reads import functions_in
-from .free_names import names_of
+from .. import ir
+from ..ir.fold_statements import declared, expressions, statements
+from ..ir.fold_tensors import walk
+from ..ops.base import Call, Helper, Op, Origin
+from ..ops.extern_code import DECLARED, FROM_FILE, TABLE
+from ..ops.functions.activations import ACTIVATION
+from ..ops.stepwise_helpers import STEPWISE
+from .calls.reads import functions_in
+from .python.free_names import names_of
 
 
 def helpers_of(program: ir.Program) -> list[Helper]:
