@@ -16,7 +16,6 @@ from ...shapes import Axis, TensorType
 from ...source import Span
 from ...syntax import tree
 from ...syntax.walk import mentioned, targets
-from ..arguments.flavors import describe
 from ..construction import build_from_static
 from ..context import Context
 from ..definitions.declarations import check_name
@@ -26,7 +25,7 @@ from ..values import Bad, Binding, Listed, Static, Tensor, Value
 from . import changing, list_types
 from .kept import contained
 from .loop_ends import Loop, left_behind
-from .loop_heads import as_scan, changed_in, iterable_of
+from .loop_heads import as_scan, changed_in, iterable_of, no_list
 from .scalars import as_tensor, counterpart
 from .targets import with_article
 
@@ -64,33 +63,13 @@ def for_statement(ctx: Context, node: tree.For) -> None:
     if iterable.flavor == "unknown" and iterable.param is not None:
         demand(ctx, iterable.param, Kind.LIST, node.iterable.span)
     elif iterable.flavor not in ("list", "window"):
-        advised: Advice = {}
-        if iterable.flavor in ("int", "unknown"):
-            number = node.iterable.span.text
-            advised = {"help": f"write `[{number}]`, or `range({number})` to count"}
-            if isinstance(node.iterable, tree.Number) or _counts(node):
-                advised = write(node.iterable.span, f"range({number})")
-        if isinstance(node.iterable, tree.Name) and node.iterable.id in ctx.axes:
-            axis = node.iterable.id
-            help = f"a scan steps along an axis: `scan xt in x over {axis} with ...`"
-            advised = {"help": help}
-        text = "a loop runs over a list or a range"
-        label = f"this is {describe(iterable)}"
-        ctx.fail("N220", text, node.iterable.span, label, **advised)
+        no_list(ctx, node, iterable)
     what = "the number of iterations"
     advice = as_scan(ctx, node)
     build_from_static(ctx, iterable.node, node.iterable.span, what, advice)
     loop = Loop(node, iterable, dict(ctx.scope))
     with contained(ctx, changed_in(node)):
         _settle(ctx, loop)
-
-
-_COUNTS = frozenset("ijklmn")
-
-
-def _counts(node: tree.For) -> bool:
-    """Whether a loop's variable has a name of those that count."""
-    return all(t.id in _COUNTS or t.id.startswith("_") for t in node.targets)
 
 
 def _settle(ctx: Context, loop: Loop) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from typing import NoReturn
 
 from ...diagnostics import Advice, write
+from ...ops.base import Kind
 from ...source import Span
 from ...syntax import tree
 from ...syntax.walk import names_in, targets
+from ..arguments.flavors import describe
 from ..context import Context
 from ..expressions.operands import static
 from ..values import Applied, Listed, Several, Static
@@ -110,3 +113,43 @@ def as_scan(ctx: Context, node: tree.For) -> Advice | None:
 def changed_in(node: tree.For) -> set[str]:
     """The names that get values, and the lists that grow or shrink."""
     return {t.id for s in node.body for t in targets(s)} | lists.changed(node.body)
+
+
+_COUNTS = frozenset("ijklmn")
+
+
+def no_list(ctx: Context, node: tree.For, value: Static) -> NoReturn:
+    """Report a loop over what is no list."""
+    text, place = "a loop runs over a list or a range", node.iterable.span
+    label = f"this is {describe(value)}"
+    ctx.fail("N220", text, place, label, **_as_list(ctx, node, value))
+
+
+def _as_list(ctx: Context, node: tree.For, value: Static) -> Advice:
+    name = node.iterable.id if isinstance(node.iterable, tree.Name) else ""
+    if name in ctx.axes:
+        help = f"a scan steps along an axis: `scan xt in x over {name} with ...`"
+        return {"help": help}
+    if value.flavor not in ("int", "unknown"):
+        return {}
+    if (param := _list_without_default(ctx, name)) is not None:
+        why = f"a default says what the elements of `{param}` are"
+        return {"help": f"{why}: `{param} = [[1, 2], [3]]`"}
+    number = node.iterable.span.text
+    if isinstance(node.iterable, tree.Number) or _counts(node):
+        return write(node.iterable.span, f"range({number})")
+    return {"help": f"write `[{number}]`, or `range({number})` to count"}
+
+
+def _counts(node: tree.For) -> bool:
+    """Whether a loop's variable has a name of those that count."""
+    return all(t.id in _COUNTS or t.id.startswith("_") for t in node.targets)
+
+
+def _list_without_default(ctx: Context, name: str) -> str | None:
+    """The parameter of whose list a name is an element, where nothing says what those are."""
+    for root in sorted(ctx.roots((name,)) - {name}):
+        param = ctx.params.get(root)
+        if param is not None and param.kind is Kind.LIST and param.default is None:
+            return root
+    return None
