@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ...record import Record
 from ..python.loops import Part, Source
 from ..python.suites import Function, Line, Loop, Node
+from ..python.text import Text
 from ..signature import Draws
 
 
@@ -34,7 +35,7 @@ def loop(stack: Stack) -> list[Node]:
         append = Line(f"{stack.gathered}.append({stack.carried})")
         body.insert(0 if stack.before else 1, append)
     elements = ((stack.element, stack.holder),)
-    return [Loop((), Source((stack.holder, ())), elements, tuple(body))]
+    return [Loop((), Source((Text(stack.holder), ())), elements, tuple(body))]
 
 
 def _ends(stack: Stack) -> tuple[list[Line], str]:

@@ -53,12 +53,18 @@ def _template(template: str, lookup: Lookup) -> str:
         text = lookup(match[1])
         if text is None:
             return "None"
-        before = template[: match.start()].rstrip()[-1:]
-        after = template[match.end() :].lstrip()[:1]
-        alone = before in ("", "(", "[", ",", "=") and after in ("", ")", "]", ",")
+        before, after = template[: match.start()], template[match.end() :]
+        alone = _begins(before.rstrip()) and after.lstrip()[:1] in ("", ")", "]", ",")
         return text.text if alone else text.at(t.ATOM)
 
     return _HOLE.sub(put, template)
+
+
+def _begins(before: str) -> bool:
+    """Whether a whole expression begins here: after a bracket, a comma, or the name of an argument."""
+    if before.endswith("="):
+        return before[-2:-1].isidentifier()  # no comparison
+    return before[-1:] in ("", "(", "[", ",")
 
 
 def holes(build: Call | str) -> list[str]:

@@ -6,40 +6,48 @@ from collections.abc import Sequence
 
 from ... import ir
 from ...record import Record
+from . import text as t
 from .line_uses import Use
 from .scope import Scope
 from .static_text import iterable
+from .text import Text
 
 Part = tuple[str, tuple[Use, ...]]  # text and uses
+Iterated = tuple[Text, tuple[Use, ...]]  # the same with the text's precedence
 
 
 class Source(Record):
     """What a loop goes over. `count` is set for `range(count)`, `inner` for `enumerate(inner)`,
     `zipped` for `zip(...)`."""
 
-    whole: Part
-    count: Part | None = None
-    inner: Part | None = None
-    zipped: tuple[Part, ...] = ()
+    whole: Iterated
+    count: Iterated | None = None
+    inner: Iterated | None = None
+    zipped: tuple[Iterated, ...] = ()
 
 
 def source(iterable: ir.Static, targets: int, scope: Scope) -> Source:
     """The iterable of a loop, taken apart where that lets the head be simpler."""
-    whole = part(iterable, scope)
+    whole = _iterated(iterable, scope)
     match iterable:
         case ir.StaticCall("range", (count,)):
-            return Source(whole, count=part(count, scope))
+            return Source(whole, count=_iterated(count, scope))
         case ir.StaticCall("enumerate", (inner,)) if targets == 2:
-            return Source(whole, inner=part(inner, scope))
+            return Source(whole, inner=_iterated(inner, scope))
         case ir.StaticCall("zip", args) if targets == len(args):
-            return Source(whole, zipped=tuple(part(a, scope) for a in args))
+            return Source(whole, zipped=tuple(_iterated(a, scope) for a in args))
     return Source(whole)
 
 
 def part(value: ir.Static, scope: Scope) -> Part:
     """A static value with what it uses."""
+    text, uses = _iterated(value, scope)
+    return text.text, uses
+
+
+def _iterated(value: ir.Static, scope: Scope) -> Iterated:
     with scope.recording() as uses:
-        text = iterable(value, scope).text
+        text = iterable(value, scope)
     return text, tuple(uses)
 
 
@@ -51,7 +59,7 @@ def clause(
 ) -> Part:
     """The `for ... in ...` of `targets` that the body uses, zipped with `elements` (name, list)."""
     needed = [t in used for t in targets]
-    columns: list[tuple[str, Part]] = []
+    columns: list[tuple[str, Iterated]] = []
     counter = None
     if over.inner is not None and not elements and not needed[1]:
         return (
@@ -72,19 +80,19 @@ def clause(
         columns = [(", ".join(names), over.whole)]
     if not columns and not elements:
         columns = [("_", over.whole)]
-    columns += [(name, (text, ())) for name, text in elements]
+    columns += [(name, (Text(text), ())) for name, text in elements]
     return _line(counter, columns)
 
 
-def _line(counter: str | None, columns: Sequence[tuple[str, Part]]) -> Part:
+def _line(counter: str | None, columns: Sequence[tuple[str, Iterated]]) -> Part:
     uses = tuple(u for _, (_, part_uses) in columns for u in part_uses)
     if len(columns) == 1:
         name, (over, _) = columns[0]
     else:
         names = [f"({n})" if ", " in n else n for n, _ in columns]
         name = ", ".join(names)
-        over = f"zip({', '.join(text for _, (text, _) in columns)})"
+        over = Text(f"zip({', '.join(text.text for _, (text, _) in columns)})")
     if counter is None:
-        return f"for {name} in {over}", uses
+        return f"for {name} in {over.at(t.OR)}", uses
     inner = f"({name})" if ", " in name else name
     return f"for {counter}, {inner} in enumerate({over})", uses

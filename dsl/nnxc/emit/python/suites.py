@@ -95,7 +95,9 @@ def names_read(nodes: Iterable[Node]) -> Iterator[str]:
             case Function(_, body) | For(_, body):
                 yield from names_read(body)
             case Loop(_, over, elements, body):
-                yield from names_of((over.whole[0], *(text for _, text in elements)))
+                yield from names_of(
+                    (over.whole[0].text, *(text for _, text in elements))
+                )
                 yield from names_read(body)
 
 
