@@ -13,14 +13,16 @@ from emitting import class_of, load, program, run, text_of
 from flax import nnx
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from oracle import cases, predict
 
 import nnxc
 from nnxc.emit import Options, emit, render
 from nnxc.emit.python import names, text
 from nnxc.emit.python.docs import docstring
 from nnxc.emit.python.free_names import free_names
+from nnxc.emit.python.library_calls import fill, holes
 from nnxc.emit.signature import assign_names
-from nnxc.ops import MODEL_OPS
+from nnxc.ops import LOSSES, METRICS, MODEL_OPS, OPTIMIZERS, SCHEDULES
 
 ROOT = Path(__file__).parent.parent
 ZOO = sorted((ROOT / "dsl/nnxc/zoo").rglob("*.nnx"))
@@ -483,6 +485,66 @@ def test_objects_hold_what_their_calls_read(stack):
 def test_names_are_free_as_in_python(code, names):
     wanted = {*names.split()} if " " in names else {*names}
     assert free_names(code) == wanted
+
+
+BUILDS = [
+    (op.name, build)
+    for table in (MODEL_OPS, LOSSES, METRICS, OPTIMIZERS, SCHEDULES)
+    for op in table.values()
+    for build in (op.build, *op.variants.values())
+] + [(case.op.name, predict(case).build) for case in cases()]
+LOOSE = {
+    "a if b else c": text.TERNARY,
+    "a or b": text.OR,
+    "not a": text.NOT,
+    "a < b": text.COMPARE,
+    "a | b": text.BITOR,
+    "a + b": text.ADD,
+    "a * b": text.MULTIPLY,
+    "-a": text.UNARY,
+    "a**b": text.POWER,
+}
+
+
+class Filled(ast.NodeTransformer):
+    """Puts an expression in the place of a name."""
+
+    def __init__(self, value: ast.expr):
+        self.value = value
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return self.value if node.id == "HOLE" else node
+
+
+@pytest.mark.parametrize("code", LOOSE)
+def test_what_fills_a_template_stays_one_value(code):
+    value = ast.parse(code, mode="eval").body
+    for name, build in BUILDS:
+        if build is None:
+            continue
+        many = {n[1:] for n in getattr(build, "args", ()) if n.startswith("*")}
+
+        def filled_with(one: text.Text, build=build, many=many) -> str:
+            known = dict.fromkeys(many, text.Text(f"[{one}]"))
+            known |= dict.fromkeys(("rngs", "rng"), text.Text("names"))
+            return fill(build, lambda n: known.get(n, one), {*holes(build)}).text
+
+        plain = filled_with(text.Text("HOLE"))
+        filled = filled_with(text.Text(code, LOOSE[code]))
+        wanted = Filled(value).visit(ast.parse(plain, mode="eval"))
+        assert ast.dump(ast.parse(filled, mode="eval")) == ast.dump(wanted), name
+
+
+def test_loops_over_a_choice_are_comprehensions_too():
+    spec = """
+model Net(ks = [3, 2], wide = false):
+    input x: [B, 4]
+    y = x
+    for k in (ks if wide else [1, 5]):
+        y += mean(x -> Linear(k) as more, axis=-1, keepdims=true)
+    return y
+"""
+    assert "for k in (ks if wide else (1, 5))]" in text_of(spec, black=False)
 
 
 # -------------------------------------------------------------------- Black
