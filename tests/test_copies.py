@@ -85,3 +85,31 @@ def test_mistakes_are_told(old: str, new: str, code: str) -> None:
     output = nnxc.compile(SPEC.replace(old, new).encode(), path="spec.nnx")
     codes = [d.code for d in output.diagnostics]
     assert code in codes and len(codes) <= 2
+
+
+NAMED = """
+block Own(r):
+    input layer: [B, T, d], x: [B, d] = none
+    y = layer -> Linear(r) -> Dropout(0.5) -> Linear(d)
+    if x != none:
+        y += (x -> Linear(d))[:, none]
+    return y
+
+block Row(r):
+    input layer: [B, d], r2: [B, d]
+    return (layer -> Linear(r)) * r2 -> Dropout(0.5)
+
+model Net(r = 4):
+    input x: [B, 3, 4], y: [B, 4]
+    rows = Row(r, each=1)
+    return (x -> Linear(r, each=1)) + rows(x, y) + (x -> Own(r) * 2)
+"""
+
+
+@pytest.mark.parametrize("stack", ["loop", "scan"])
+def test_what_copies_are_called_hides_no_name_of_the_spec(stack: str):
+    module = load(text_of(NAMED, stack=stack))
+    model = module.Net(rngs=nnx.Rngs(0))
+    assert model.linear.kernel.shape == (3, 4, 4)
+    x, y = jnp.ones((2, 3, 4)), jnp.ones((2, 4))
+    assert model(x, y, rngs=nnx.Rngs(1)).shape == (2, 3, 4)

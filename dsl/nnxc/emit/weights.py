@@ -14,6 +14,7 @@ from ..ops.functions.activations import ACTIVATION
 from ..record import Record
 from .options import Options
 from .python import text as t
+from .python.free_names import bound_name
 from .python.names import snake
 from .python.scope import Scope
 from .python.static_text import static, static_call
@@ -139,13 +140,14 @@ def _computed(row: ir.Row, names: str, count: int, root: Signature) -> str:
     """A function of the model and of the positions that gives the names."""
     letters = [letter for letter in "ijklmn" if letter not in row.indices]
     positions = [*row.indices, *letters][: count + (row.join == "stack")]
+    owner = bound_name("model", positions)
     asked: list[str] = []
 
     def symbol(name: str) -> str:
         if name in row.indices:
             return name
         asked.append(name)
-        return f"model.{root.arguments[name]}"
+        return f"{owner}.{root.arguments[name]}"
 
     def number(match: re.Match[str]) -> Text:
         if match[1]:
@@ -159,7 +161,7 @@ def _computed(row: ir.Row, names: str, count: int, root: Signature) -> str:
         parts += [names[end : match.start()], number(match)]
         end = match.end()
     text = t.formatted([*parts, names[end:]])
-    given = ", ".join(["model" if asked else "_", *positions])
+    given = ", ".join([owner if asked else "_", *positions])
     return f"lambda {given}: {text}"
 
 

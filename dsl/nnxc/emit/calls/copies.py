@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..python.free_names import bound_name
 from ..python.names import identifier
 from ..python.scope import Callee, Copies
 from ..signature import Draws
 
 
-def made(construct: str, drawing: bool, count: str) -> str:
-    """The constructor of all copies; `construct` makes one, from the streams `r`."""
-    if drawing:
-        return f"jax.vmap(lambda r: {construct})(rngs.split({count}))"
-    return f"jax.vmap(lambda: {construct}, axis_size={count})()"
+def made(construct: str, streams: str | None, count: str) -> str:
+    """The constructor of all copies; `construct` makes one, from the streams of that name if any."""
+    if streams is None:
+        return f"jax.vmap(lambda: {construct}, axis_size={count})()"
+    return f"jax.vmap(lambda {streams}: {construct})(rngs.split({count}))"
 
 
 def called(
@@ -25,6 +26,7 @@ def called(
 ) -> str:
     """The call of all copies; `args` are name, text, and whether it is passed by keyword."""
     inner = [identifier(name) for name, _, _ in args]
+    layer, streams = (bound_name(name, inner) for name in ("layer", "r"))
     given = [
         f"{name}={i}" if keyword else i
         for i, (name, _, keyword) in zip(inner, args, strict=True)
@@ -32,8 +34,8 @@ def called(
     along = [0, *axes]
     texts = [callee.text, *(text for _, text, _ in args)]
     if callee.draws:
-        inner.append("r")
-        given.append("rngs=r")
+        inner.append(streams)
+        given.append(f"rngs={streams}")
         along.append(0)
         split = f"{rngs}.split({copies.count})"
         lazy = copies.draws is Draws.TRAINING
@@ -44,7 +46,7 @@ def called(
     if copies.stateful:
         more.append("graph=False")
     vmap = "nnx.vmap" if copies.stateful else "jax.vmap"
-    function = f"lambda layer, {', '.join(inner)}: layer({', '.join(given)})"
+    function = f"lambda {', '.join([layer, *inner])}: {layer}({', '.join(given)})"
     return f"{vmap}({', '.join([function, *more])})({', '.join(texts)})"
 
 

@@ -10,7 +10,7 @@ from ...dims import Dim
 from ...ops.base import Op
 from ...shapes import DTYPES, Outputs, TensorType
 from ..python import text as t
-from ..python.free_names import names_of
+from ..python.free_names import bound_name
 from ..python.library import call
 from ..python.library_calls import fill
 from ..python.names import fields
@@ -139,7 +139,7 @@ def _invoke(
 def _gradient(target: str, args: Sequence[str], keywords: Sequence[str]) -> Text:
     first, *others = args
     rest = (*others, *(f"dict({keyword})" for keyword in keywords))
-    name = next(n for n in "xyzuvw" if n not in names_of(rest))
+    name = bound_name("x", rest)
     call = f"{target}({', '.join((name, *others, *keywords))})"
     return Text(f"jax.grad(lambda {name}: {call}.sum())({first})")
 

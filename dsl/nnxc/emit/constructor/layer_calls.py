@@ -6,6 +6,7 @@ from ... import ir
 from ...ops.base import Op
 from ..calls import copies
 from ..options import Options
+from ..python.free_names import bound_name
 from ..python.library import construct
 from ..python.static_text import size, static
 from ..signature import DTYPES, Signature, is_scanned, random
@@ -24,16 +25,22 @@ class LayerCalls:
 
     def text(self, layer: ir.Layer) -> str:
         """The value of what a layer is kept in: one, copies along an axis, or a stack."""
-        drawing = random(layer, self.signatures)
         if layer.copies is not None:
             count = size(layer.copies, self.scope).text
-            return copies.made(self._construct(layer, rngs="r"), drawing, count)
+            return self._copies(layer, count)
         if layer.count is None:
             return self._construct(layer)
         count = static(layer.count, self.scope).text
         if is_scanned(layer, self.signatures, self.options):
-            return copies.made(self._construct(layer, rngs="r"), drawing, count)
+            return self._copies(layer, count)
         return f"nnx.List([{self._construct(layer)} for _ in range({count})])"
+
+    def _copies(self, layer: ir.Layer, count: str) -> str:
+        if not random(layer, self.signatures):
+            return copies.made(self._construct(layer), None, count)
+        with self.scope.recording():  # only to see what names it takes
+            streams = bound_name("r", [self._construct(layer)])
+        return copies.made(self._construct(layer, streams), streams, count)
 
     def _construct(self, layer: ir.Layer, rngs: str = "rngs") -> str:
         if isinstance(layer.callee, Op):

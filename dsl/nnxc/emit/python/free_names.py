@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import count
 from symtable import SymbolTable, symtable
 
 
@@ -27,3 +28,11 @@ def free_names(code: str) -> frozenset[str]:
 def names_of(texts: Iterable[str]) -> frozenset[str]:
     """The names that several texts take from around them."""
     return frozenset().union(*map(free_names, texts))
+
+
+def bound_name(stem: str, texts: Iterable[str]) -> str:
+    """A name for the argument of a function around texts, which none of them takes from elsewhere."""
+    taken = names_of(texts)
+    if stem not in taken:
+        return stem
+    return next(name for i in count(2) if (name := f"{stem}{i}") not in taken)

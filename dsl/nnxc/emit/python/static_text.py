@@ -11,6 +11,7 @@ from ...dims import Dim, DimError, Func, const, symbol
 from ...ir.static_functions import STATIC_FUNCTIONS
 from ...ops.base import REQUIRED, Call, Op, Param
 from . import text as t
+from .free_names import bound_name
 from .library_calls import fill
 from .scope import Scope
 from .text import Text
@@ -94,10 +95,13 @@ def function(op: Op, args: Mapping[str, ir.Static], scope: Scope) -> Text:
     """A function of the library as a value: `nnx.gelu`, `partial(nnx.gelu, approximate=False)`."""
     name = op.inputs[0].name
     build = op.build_for(args)
+    with scope.recording():  # only to see what names they take
+        taken = [static(value, scope).text for value in args.values()]
+    variable = bound_name("x", taken)
 
     def lookup(hole: str) -> Text | None:
         if hole == name:
-            return Text("x")
+            return Text(variable)
         if hole in args:
             return static(args[hole], scope)
         param = op.param(hole)
@@ -111,7 +115,7 @@ def function(op: Op, args: Mapping[str, ir.Static], scope: Scope) -> Text:
             return fill(alone, lookup, args)
         case str() if build.endswith(f"({{{name}}})") and build.count("{") == 1:
             return Text(build.removesuffix(f"({{{name}}})"))
-    return Text(f"lambda x: {fill(build, lookup, args)}", t.TERNARY)
+    return Text(f"lambda {variable}: {fill(build, lookup, args)}", t.TERNARY)
 
 
 def initializer(op: Op, args: Mapping[str, ir.Static], scope: Scope) -> Text:
