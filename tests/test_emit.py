@@ -23,6 +23,7 @@ from nnxc.emit.python.free_names import free_names
 from nnxc.emit.python.library_calls import fill, holes
 from nnxc.emit.signature import assign_names
 from nnxc.ops import LOSSES, METRICS, MODEL_OPS, OPTIMIZERS, SCHEDULES
+from nnxc.ops.base import Call
 
 ROOT = Path(__file__).parent.parent
 ZOO = sorted((ROOT / "dsl/nnxc/zoo").rglob("*.nnx"))
@@ -516,23 +517,22 @@ class Filled(ast.NodeTransformer):
         return self.value if node.id == "HOLE" else node
 
 
+def filled(build: Call | str, one: text.Text) -> str:
+    """The text of a build all of whose holes have one value; streams have names."""
+    several = [n[1:] for n in getattr(build, "args", ()) if n.startswith("*")]
+    known = dict.fromkeys(several, text.Text(f"[{one}]"))
+    known |= dict.fromkeys(("rngs", "rng"), text.Text("names"))
+    return fill(build, lambda hole: known.get(hole, one), {*holes(build)}).text
+
+
 @pytest.mark.parametrize("code", LOOSE)
 def test_what_fills_a_template_stays_one_value(code):
     value = ast.parse(code, mode="eval").body
     for name, build in BUILDS:
-        if build is None:
-            continue
-        many = {n[1:] for n in getattr(build, "args", ()) if n.startswith("*")}
-
-        def filled_with(one: text.Text, build=build, many=many) -> str:
-            known = dict.fromkeys(many, text.Text(f"[{one}]"))
-            known |= dict.fromkeys(("rngs", "rng"), text.Text("names"))
-            return fill(build, lambda n: known.get(n, one), {*holes(build)}).text
-
-        plain = filled_with(text.Text("HOLE"))
-        filled = filled_with(text.Text(code, LOOSE[code]))
-        wanted = Filled(value).visit(ast.parse(plain, mode="eval"))
-        assert ast.dump(ast.parse(filled, mode="eval")) == ast.dump(wanted), name
+        if build is not None:
+            plain = ast.parse(filled(build, text.Text("HOLE")), mode="eval")
+            found = ast.parse(filled(build, text.Text(code, LOOSE[code])), mode="eval")
+            assert ast.dump(found) == ast.dump(Filled(value).visit(plain)), name
 
 
 def test_loops_over_a_choice_are_comprehensions_too():
