@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import subprocess
 import sys
 from pathlib import Path
+from symtable import symtable
 
 import black
 import pytest
@@ -27,6 +29,7 @@ from nnxc.ops.base import Call
 
 ROOT = Path(__file__).parent.parent
 ZOO = sorted((ROOT / "dsl/nnxc/zoo").rglob("*.nnx"))
+HEAVY = pytest.mark.heavy
 
 
 def zoo(name: str) -> str:
@@ -456,20 +459,32 @@ def attributes(of: ast.ClassDef, context: type[ast.expr_context]) -> set[str]:
     return {n.attr for n in own if isinstance(n.ctx, context)}
 
 
-@pytest.mark.parametrize("stack", ["loop", "scan"])
-def test_objects_hold_what_their_calls_read(stack):
+def held(item: ast.ClassDef) -> bool:
+    """Whether an object holds what its methods read."""
+    methods = {m.name for m in item.body if isinstance(m, ast.FunctionDef)}
+    fields = {f.target.id for f in item.body if isinstance(f, ast.AnnAssign)}
+    given = attributes(item, ast.Store)
+    return attributes(item, ast.Load) <= given | methods | fields
+
+
+@pytest.mark.parametrize(
+    "options", [{}, pytest.param({"stack": "scan", "remat": True}, marks=HEAVY)]
+)
+def test_what_modules_and_objects_read_is_there(options):
+    """And nothing is imported that is not read."""
     for path in ZOO:
         spec = program(path.read_text("utf-8"))
+        text = emit(spec, Options(black=False, **options))
+        symbols = symtable(text, path.name, "exec").get_symbols()
+        imported = {s.get_name() for s in symbols if s.is_imported()}
+        bound = {s.get_name() for s in symbols if s.is_assigned()}
+        read, known = free_names(text), imported | bound | {*dir(builtins), "__file__"}
+        assert read <= known, (path.stem, read - known)
+        assert imported <= read, (path.stem, imported - read)
         own = {s.name for s in assign_names(spec).signatures.values()}
-        text = emit(spec, Options(black=False, stack=stack))
         for item in ast.parse(text).body:
-            if not isinstance(item, ast.ClassDef) or item.name not in own:
-                continue
-            methods = {m.name for m in item.body if isinstance(m, ast.FunctionDef)}
-            fields = {f.target.id for f in item.body if isinstance(f, ast.AnnAssign)}
-            given = attributes(item, ast.Store)
-            read = attributes(item, ast.Load)
-            assert read <= given | methods | fields, (path.stem, item.name)
+            if isinstance(item, ast.ClassDef) and item.name in own:
+                assert held(item), (path.stem, item.name)
 
 
 @pytest.mark.parametrize(
