@@ -147,6 +147,16 @@ def check_step(training: Training) -> None:
         holds((loss.shape, loss.dtype.name) == ((), "float32"), "a loss", loss)
 
 
+def stir(model: Any) -> None:
+    """Give weights that are zeros other values: of equal ones, `std` and `norm` have no gradient."""
+    draw = np.random.default_rng(0)
+
+    def moved(x: jax.Array) -> jax.Array:
+        return x + jnp.asarray(0.3 * draw.standard_normal(x.shape), x.dtype)
+
+    nnx.update(model, jax.tree.map(moved, nnx.state(model, nnx.Param)))
+
+
 def created(training: Training) -> list[Any]:
     """What a step is given before the batch, in the order that the pages have."""
     with unfilled():
@@ -179,6 +189,7 @@ def check_compiled(training: Training) -> None:
     step, calls = training.part("train_step"), []
     objects = [*created(training), *map(jnp.asarray, batch.values())]
     assert step is not None
+    stir(objects[0])
     model = type(objects[0])
     plain = model.__call__
 
