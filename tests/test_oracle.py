@@ -85,7 +85,9 @@ def test_arguments_left_out_have_flax_s_defaults(op: Op) -> None:
         param = op.param(source)
         if source.startswith("=") or {keyword, source} & {*build.always}:
             assert keyword in parameters
-        elif param is not None and param.kind not in UNWRITTEN:
+        elif param is None or param.default is REQUIRED:  # given always
+            continue
+        elif param.kind not in UNWRITTEN:
             ours = param.default
             if param.choices and isinstance(ours, str):
                 ours = eval(param.choices[ours], names)
