@@ -138,8 +138,8 @@ def _invoke(
 
 def _gradient(target: str, args: Sequence[str], keywords: Sequence[str]) -> Text:
     first, *others = args
-    rest = (*others, *(f"dict({keyword})" for keyword in keywords))
-    name = bound_name("x", rest)
+    around = (target, *others, *(f"dict({keyword})" for keyword in keywords))
+    name = bound_name("x", around)
     call = f"{target}({', '.join((name, *others, *keywords))})"
     return Text(f"jax.grad(lambda {name}: {call}.sum())({first})")
 
