@@ -5,7 +5,7 @@ carry a comment says so in the info string: `nnx error=N112@3` (line 3), `nnx er
 `nnx file=blocks.nnx` gives the following blocks of its section a file to `use`. A comment
 `# revealed: [B, T, d]` is the type of the value assigned or returned on its line. What no text
 can show is said too: `encoding=latin-1`, `times=50000` (the text repeated), `append=00` (bytes);
-and `interface=tunix`, how the block is built.
+and `interface=tunix` or `target=0.12.4`, how the block is built.
 """
 
 from __future__ import annotations
@@ -59,6 +59,11 @@ class Block:
     def interface(self) -> str | None:
         """The interface that the block is built for."""
         return self.said.get("interface")
+
+    @property
+    def target(self) -> str | None:
+        """The release of Flax that the block is built for."""
+        return self.said.get("target")
 
     @property
     def id(self) -> str:

@@ -28,15 +28,19 @@ ROWS: dict[str, set[str]] = {
     "diagnostics": {"source", "codes"},
     "shapes": {"dims"},
     "ops": {"dims", "shapes"},
+    "targets": set(),
     "syntax": {"source", "diagnostics", "codes", "lark"},
     "ir": {"dims", "shapes", "source", "ops"},
     "instance": {"ir", "ops", "dims", "shapes", "source"},
     "stepwise": {"ir", "ops", "dims", "shapes", "source"},
     "check": {
         *("dims", "shapes", "source", "diagnostics", "codes"),
-        *("ops", "syntax", "ir", "instance", "stepwise"),
+        *("ops", "syntax", "ir", "instance", "stepwise", "targets"),
     },
-    "emit": {"ir", "stepwise", "shapes", "dims", "ops", "source", "jinja2", "black"},
+    "emit": {
+        *("ir", "stepwise", "shapes", "dims", "ops", "source"),
+        *("targets", "jinja2", "black"),
+    },
     "report": {
         *("ir", "ops", "dims", "shapes", "source", "diagnostics", "codes"),
         *("instance", "version"),
@@ -48,7 +52,7 @@ ROWS: dict[str, set[str]] = {
     "specs": {"driver", "files", "fresh", "source", "diagnostics"},
     "make": {"specs", "driver", "files", "fresh", "header", "diagnostics"},
     "cli": {
-        *("make", "specs", "driver", "files", "fresh", "report", "instance"),
+        *("make", "specs", "driver", "files", "fresh", "report", "instance", "targets"),
         *("diagnostics", "codes", "version"),
     },
     "version": {"make", "driver", "diagnostics"},

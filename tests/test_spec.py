@@ -26,7 +26,7 @@ def reader(block: Block):
 
 @EVERY
 def test_a_block_is_accepted_or_refused_as_marked(block: Block) -> None:
-    options = nnxc.Options(interface=block.interface)
+    options = nnxc.Options(interface=block.interface, target=block.target)
     output = nnxc.compile(
         block.data, path="spec.nnx", read=reader(block), options=options
     )

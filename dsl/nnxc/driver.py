@@ -61,7 +61,7 @@ def compile(
     analysis = analyse(source, path=path, read=read)
     if analysis.program is None:
         return Output(MappingProxyType({}), analysis.diagnostics)
-    found = _interface_problems(analysis, options)
+    found = _option_problems(analysis, options)
     if found:
         return Output(MappingProxyType({}), (*analysis.diagnostics, *found))
     from .emit import emit
@@ -82,15 +82,19 @@ def compile(
     return Output(MappingProxyType(files), analysis.diagnostics)
 
 
-def _interface_problems(analysis: Analysis, options: Options) -> tuple[Diagnostic, ...]:
-    """What keeps a spec from the interface that is asked for."""
-    if options.interface != "tunix" or analysis.program is None:
-        return ()
-    from .check.definitions.decodable import tunix_problems
-
+def _option_problems(analysis: Analysis, options: Options) -> tuple[Diagnostic, ...]:
+    """What keeps a sound spec from the interface or the release that is asked for."""
     sink = Sink()
-    assert analysis.source is not None
-    tunix_problems(analysis.program, Span(analysis.source, 0, 0), sink)
+    if options.interface == "tunix":
+        from .check.definitions.decodable import tunix_problems
+
+        assert analysis.program is not None and analysis.source is not None
+        tunix_problems(analysis.program, Span(analysis.source, 0, 0), sink)
+    if options.target is not None:
+        from .check.train.newer import too_new
+
+        assert analysis.file is not None
+        too_new(analysis.file, options.target, sink)
     return sink.diagnostics
 
 

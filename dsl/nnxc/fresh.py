@@ -32,6 +32,7 @@ DEFAULTS: Mapping[str, object] = {
     "interface": None,
     "remat": False,
     "stack": "loop",
+    "target": None,
 }
 SUFFIX = ".nnx"
 LIMIT = 64_000_000  # bytes; no spec and no generated file comes near
@@ -174,6 +175,8 @@ def _parse(
                 options["attention"] = next(rest, None)
             case "--interface":
                 options["interface"] = next(rest, None)
+            case "--target":
+                options["target"] = next(rest, None)
             case "--remat":
                 options["remat"] = options["remat"] or True
             case "--remat-policy":

@@ -8,6 +8,7 @@ import os
 from ..driver import Options
 from ..fresh import DEFAULTS
 from ..make import build
+from ..targets.flax import NEWEST, RELEASES
 from .arguments import add_specs, folder
 from .console import Console
 
@@ -61,6 +62,12 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         help="add what a library for training calls of a language model",
     )
     parser.add_argument(
+        "--target",
+        choices=RELEASES,
+        metavar="RELEASE",
+        help=f"the release of Flax: {RELEASES[0]} to {NEWEST} (default: {NEWEST})",
+    )
+    parser.add_argument(
         "--no-black",
         dest="black",
         action="store_false",
@@ -76,6 +83,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         black=args.black,
         attention=args.attention,
         interface=args.interface,
+        target=args.target,
     )
     result = build(
         args.specs,

@@ -9,6 +9,8 @@ from ..ops.base import Helper
 from ..ops.functions.rounding import DIVISIBLE
 from ..record import replace
 from ..stepwise import for_tunix, parts_of, stepwise
+from ..targets.flax import NEWEST, written_for
+from ..targets.kernels import implemented
 from .calls.gather import stacked
 from .calls.versions import folded
 from .constructor.none_parameters import with_absent
@@ -20,7 +22,6 @@ from .precision.in_precision import in_precision
 from .python.docs import module_doc
 from .python.free_names import names_of
 from .python.imports import imports
-from .python.kernels import implemented
 from .python.text import quoted
 from .render import BETWEEN, Part, render, stable
 from .signature import Names, assign_names
@@ -51,7 +52,7 @@ def module_text(program: ir.Program, options: Options) -> str:
         program = for_tunix(program)
     program = in_precision(folded(with_absent(program)))
     names = assign_names(program)
-    parts = [implemented(p, options.attention) for p in _parts(program, names, options)]
+    parts = [_targeted(p, options) for p in _parts(program, names, options)]
     whole = sum(part.text.count("\n") for part in parts)
     tidy = options.black and whole <= MOST_LINES
     texts = [stable(p) if tidy else p.text.strip("\n") for p in parts]
@@ -62,6 +63,13 @@ def module_text(program: ir.Program, options: Options) -> str:
         tuple(texts),
     )
     return render("module", view=view)
+
+
+def _targeted(part: Part, options: Options) -> Part:
+    """The part, for the release of Flax and the kernels that are asked for."""
+    text = implemented(part.text, options.attention)
+    text = written_for(text, options.target or NEWEST)
+    return part if text == part.text else Part(text)
 
 
 def _by_place(program: ir.Program) -> bool:

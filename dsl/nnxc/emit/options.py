@@ -18,6 +18,7 @@ class Options(Record):
     `POLICIES` saves. `black`: run the text through Black, unless the module has over 2,000 lines.
     `attention`: the implementation that JAX's attention is asked for; None lets JAX choose.
     `interface`: what calls the models that generate, where it asks for more than they have.
+    `target`: the release of Flax, one of `RELEASES`; None is the newest.
     """
 
     stack: Literal["loop", "scan"] = "loop"
@@ -25,6 +26,7 @@ class Options(Record):
     black: bool = True
     attention: Literal["xla", "cudnn"] | None = None
     interface: Literal["tunix"] | None = None
+    target: str | None = None
 
     @property
     def policy(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -22,7 +21,7 @@ from ..definitions.declarations import check_name
 from ..definitions.parameter_kinds import demand
 from ..expressions import statics
 from ..values import Bad, Binding, Listed, Static, Tensor, Value
-from . import changing, list_types
+from . import changing, list_types, trials
 from .kept import contained
 from .loop_ends import Loop, left_behind
 from .loop_heads import as_scan, changed_in, iterable_of, no_list
@@ -33,25 +32,6 @@ PASSES = 6
 
 
 MAX_DEPTH = 4
-
-
-STATE = (
-    "layers",
-    "inferred",
-    "streams",
-    "modes",
-    "carried",
-    "locals",
-    "at_call",
-    "obligations",
-    "bindings",
-    "temporaries",
-    "kept",
-    "broken",
-    "lost",
-    "faulty",
-    "abandoned",
-)
 
 
 def for_statement(ctx: Context, node: tree.For) -> None:
@@ -76,7 +56,7 @@ def _settle(ctx: Context, loop: Loop) -> None:
     """Run the body until it changes nothing that it did not change before."""
     real = ctx.sink
     for _ in range(PASSES):
-        before = _snapshot(ctx)
+        before = trials.snapshot(ctx)
         ctx.sink = Sink()
         settled = True
         try:
@@ -89,24 +69,9 @@ def _settle(ctx: Context, loop: Loop) -> None:
         if settled:
             _finish(ctx, loop, stmts, end, phis)
             return
-        _restore(ctx, before)
+        trials.restore(ctx, before)
         ctx.scope = dict(loop.entry)
     ctx.fail("N252", "the shapes in this loop never settle", loop.node.span)
-
-
-def _snapshot(ctx: Context) -> dict[str, Any]:
-    state = {name: copy.copy(getattr(ctx, name)) for name in STATE}
-    layers = {key: copy.copy(info) for key, info in ctx.layers.items()}
-    return {**state, "infos": layers}
-
-
-def _restore(ctx: Context, before: dict[str, Any]) -> None:
-    for name in STATE:
-        setattr(ctx, name, before[name])
-    for key, info in ctx.layers.items():
-        saved = before["infos"][key]
-        info.bound_at, info.sizes = saved.bound_at, saved.sizes
-        info.weights, info.gives = saved.weights, saved.gives
 
 
 def _run(

@@ -1,0 +1,109 @@
+"""Releases of Flax, and what the earlier ones have otherwise.
+
+Layers, templates and everything else are written for the newest release. What came with one is
+a row here; for an earlier release, the text is edited by its syntax tree.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from ..record import Record
+from .edits import Edit, arguments, calls, edited, end_of, named, start_of
+
+RELEASES = tuple(f"0.12.{n}" for n in range(1, 13))
+NEWEST = RELEASES[-1]
+
+
+class Renamed(Record):
+    """A function that had another name before a release."""
+
+    since: str
+    name: str
+    before: str
+
+    def edits(self, tree: ast.AST) -> Iterator[Edit]:
+        """The name that it had."""
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and named(node) == self.name:
+                yield Edit(start_of(node), end_of(node), self.before)
+
+
+class Argument(Record):
+    """An argument of functions that came with a release; before, they did as it says here."""
+
+    since: str
+    name: str
+    functions: tuple[str, ...]
+
+    def edits(self, tree: ast.AST) -> Iterator[Edit]:
+        """Calls without the argument; a decorator that has no other is the function itself."""
+        for call in calls(tree, self.functions):
+            given = arguments(call)
+            for i, argument in enumerate(given):
+                if not isinstance(argument, ast.keyword) or argument.arg != self.name:
+                    continue
+                if len(given) == 1:
+                    yield Edit(end_of(call.func), end_of(call), "")
+                elif i:
+                    yield Edit(end_of(given[i - 1]), end_of(argument), "")
+                else:
+                    yield Edit(start_of(argument), start_of(given[1]), "")
+
+
+class Method(Record):
+    """A method of one argument that was, before a release, another one's keyword."""
+
+    since: str
+    name: str
+    before: str
+    keyword: str
+
+    def edits(self, tree: ast.AST) -> Iterator[Edit]:
+        """The call as it was. Functions of modules and methods of texts are something else."""
+        for node in ast.walk(tree):
+            match node:
+                case ast.Call(ast.Attribute(ast.Name(owner) as value, attr), [only]):
+                    if attr != self.name or owner in _MODULES:
+                        continue
+                    if not isinstance(only, ast.Constant) or isinstance(only.value, int):
+                        yield Edit(end_of(value), end_of(node.func), f".{self.before}")
+                        yield Edit(start_of(only), start_of(only), f"{self.keyword}=")
+
+
+class Setting(Record):
+    """A setting of a train that needs a release."""
+
+    since: str
+    name: str
+    what: str
+
+
+_MODULES = ("nnx", "jax", "jnp", "np")
+DIFFERENCES: tuple[Renamed | Argument | Method, ...] = (
+    Renamed("0.12.4", "nnx.view", before="nnx.set_mode"),
+    Argument("0.12.5", "graph", ("nnx.scan", "nnx.remat", "nnx.vmap")),
+    Method("0.12.6", "split", before="fork", keyword="split"),
+)
+SETTINGS = (Setting("0.12.8", "ema", "nnx.EMA"),)
+
+
+def lacking(release: str) -> tuple[Setting, ...]:
+    """The settings of trains that a release is too early for. Raises ValueError where it is none."""
+    return tuple(s for s in SETTINGS if _before(release, s.since))
+
+
+def written_for(text: str, release: str) -> str:
+    """The text of a part of a module, as it is for a release. Raises ValueError where it is none."""
+    for difference in DIFFERENCES:
+        if _before(release, difference.since):
+            text = edited(text, difference.edits(ast.parse(text)))
+    return text
+
+
+def _before(release: str, other: str) -> bool:
+    if release not in RELEASES:
+        known = f"{RELEASES[0]} to {NEWEST}"
+        raise ValueError(f"the target is a release of Flax, {known}, not {release!r}")
+    return RELEASES.index(release) < RELEASES.index(other)
