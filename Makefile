@@ -11,7 +11,7 @@ N ?= 500
 NEW_ENOUGH = $(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("nnxc needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + "; name another: make PYTHON=python3.12")'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-lm sentences test heavy parity configs tunix values fuzz fuzz-daily bench generate lint clean
+.PHONY: help demo demo-lm sentences test heavy parity configs tunix values targets fuzz fuzz-daily bench generate lint clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ tunix: $(TUNIX)/.ready ## zoo models through Tunix: tuned, sampled, aligned (mak
 
 values: $(READY) ## every spec against the interpreter, every side of its conditions (make values NAMES=gpt2)
 	@$(RUN) -m tests.interpreter $(NAMES)
+
+targets: $(READY) ## the zoo under each release of Flax that code is generated for (make targets RELEASES=0.12.4)
+	@$(RUN) -m tests.targets $(RELEASES)
 
 fuzz: $(READY) ## N random valid specs and N broken ones (make fuzz N=500)
 	@JAX_PLATFORMS=cpu $(RUN) -m tests.fuzz $(N) --jobs 2

@@ -1,5 +1,6 @@
 """`python -m tests.targets [RELEASE ...]`: install releases of Flax side by side, build the zoo for
-each, and compare what the modules compute with what they do under the Flax of this environment."""
+each, and compare what the modules compute with what they do under the Flax of this environment.
+"""
 
 from __future__ import annotations
 
@@ -96,7 +97,9 @@ def compare(releases: list[str], temporary: Path) -> bool:
             with np.load(first[way]) as want:
                 short = [*differing(found, dict(want), names)]
             good = good and not short
-            print(f"{release:<9} {way:<12} {len(names)} models, {len(short)} numbers differ")
+            print(
+                f"{release:<9} {way:<12} {len(names)} models, {len(short)} numbers differ"
+            )
             print(*(f"    {line}" for line in short), sep="\n", end="", flush=True)
     return good
 

@@ -1,5 +1,6 @@
 """`python -m tests.targets.numbers MODULES NUMBERS [FIRST]`: what generated modules compute, under
-whichever Flax is imported. Models have the weights that are in FIRST, where it is given."""
+whichever Flax is imported. Models have the weights that are in FIRST, where it is given.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +38,9 @@ def weights(model: nnx.Module) -> dict[str, nnx.Variable]:
 
 def numbers(case: Case, given: dict[str, np.ndarray]) -> Iterator[tuple[str, object]]:
     """What the functions of a module compute; before that, the weights that they do it with."""
-    still = {"rate": 0.0} if any(p.name == "rate" for p in case.definition.params) else {}
+    still = (
+        {"rate": 0.0} if any(p.name == "rate" for p in case.definition.params) else {}
+    )
     model = case.create(**still)
     for path, variable in weights(model).items():
         if path in given:
@@ -70,7 +73,9 @@ def main(modules: str, out: str, first: str | None = None) -> None:
         assert program is not None
         case = Case(path.stem, "", program, load(path))
         start = f"{path.stem}: weight "
-        given = {n.removeprefix(start): v for n, v in known.items() if n.startswith(start)}
+        given = {
+            n.removeprefix(start): v for n, v in known.items() if n.startswith(start)
+        }
         for name, value in numbers(case, given):
             found[f"{path.stem}: {name}"] = np.asarray(value, np.float32)
     np.savez(out, **found)  # type: ignore[arg-type]

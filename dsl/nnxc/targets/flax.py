@@ -67,7 +67,9 @@ class Method(Record):
                 case ast.Call(ast.Attribute(ast.Name(owner) as value, attr), [only]):
                     if attr != self.name or owner in _MODULES:
                         continue
-                    if not isinstance(only, ast.Constant) or isinstance(only.value, int):
+                    if not isinstance(only, ast.Constant) or isinstance(
+                        only.value, int
+                    ):
                         yield Edit(end_of(value), end_of(node.func), f".{self.before}")
                         yield Edit(start_of(only), start_of(only), f"{self.keyword}=")
 
