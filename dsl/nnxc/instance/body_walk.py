@@ -11,7 +11,7 @@ from ..dims import Dim, const, symbol
 from ..ir.fold_static import mentions
 from ..ir.fold_tensors import operands
 from ..ir.static_values import Undecided, Value, show
-from ..ops.base import Kind, Op
+from ..ops.base import Kind, Op, Weight
 from ..record import replace
 from ..shapes import TensorType, like
 from ..source import Span
@@ -28,7 +28,7 @@ from .nodes import (
 )
 from .work import Entered, Walk
 
-UNKNOWN: Final = WeightOf("*", (symbol("*"),), "float", state=False)  # of Python code
+UNKNOWN: Final = WeightOf("*", Weight((symbol("*"),)), "float")  # of Python code
 
 
 class _Returned(Exception):
@@ -69,12 +69,11 @@ class Body(Scope):
             self.run(definition.body)
         node = Node(
             "",
-            definition.name,
+            definition,
             (self.output,),
             (*self.weights,),
             (*self.flops,),
             tuple(b.node() for b in self.built),
-            definition.span,
         )
         return Entered(node, self.output, (*self.failures,), self.env)
 
@@ -85,14 +84,12 @@ class Body(Scope):
             raise InstanceError(f"`{param.name}` needs a value", param.span)
         return self.known(param.default, param.span)
 
-    def weight(
-        self, name: str, sizes: tuple[Dim, ...], dtype: str, state: bool, span: Span
-    ) -> WeightOf:
-        found = tuple(self.size(s, span) for s in sizes)
+    def weight(self, name: str, weight: Weight, dtype: str, span: Span) -> WeightOf:
+        found = tuple(self.size(s, span) for s in weight.sizes)
         if any(s.value is not None and s.value < 1 for s in found):
             shape = ", ".join(map(str, found))
             self.fail(Failure(f"a size below 1: `{name}` would be [{shape}]", span))
-        return WeightOf(name, found, dtype, state)
+        return WeightOf(name, replace(weight, sizes=found), dtype)
 
     def fail(self, failure: Failure) -> None:
         self.failures[failure] = None
@@ -110,10 +107,8 @@ class Body(Scope):
             case ir.Variable(name, type, init, state, span):
                 if not isinstance(init, ir.Expr):
                     self.argument(init, span)
-                path = self.indexed(name)
-                self.weights.append(
-                    self.weight(path, type.sizes, type.dtype, state, span)
-                )
+                path, weight = self.indexed(name), Weight.declared(type, state)
+                self.weights.append(self.weight(path, weight, type.dtype, span))
             case ir.StaticLet(name, value, span):
                 self.let(name, value, span)
             case ir.Assign(targets, value):
@@ -250,8 +245,7 @@ class Body(Scope):
             if weight.when is None or self.switched_on(layer, weight.when, built.args)
         }
         built.weights = tuple(
-            self.weight(name, weight.sizes, "float", weight.state, span)
-            for name, weight in weights.items()
+            self.weight(name, weight, "float", span) for name, weight in weights.items()
         )
         if not isinstance(layer.callee, str) and layer.callee.origin:
             built.weights = (UNKNOWN,)

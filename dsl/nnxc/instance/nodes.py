@@ -13,6 +13,7 @@ from typing import TypeAlias
 from .. import ir
 from ..dims import Dim, DimError, as_dim, const
 from ..ir.static_values import Value
+from ..ops.base import Weight
 from ..record import Record
 from ..shapes import Axis, ListType, TensorType, like
 from ..source import NOWHERE, Span
@@ -54,9 +55,18 @@ class WeightOf(Record):
     """One variable; its sizes are numbers unless an axis was left open."""
 
     name: str
-    sizes: tuple[Dim, ...]
+    weight: Weight
     dtype: str
-    state: bool
+
+    @property
+    def sizes(self) -> tuple[Dim, ...]:
+        """The sizes of its axes."""
+        return self.weight.sizes
+
+    @property
+    def state(self) -> bool:
+        """Whether it is not trained."""
+        return self.weight.state
 
     @property
     def count(self) -> int | None:
@@ -70,7 +80,7 @@ class WeightOf(Record):
 
 
 class Node:
-    """A layer, or the whole definition, and the layers inside.
+    """A layer, or the whole definition, and the layers inside; `of` is what declares it.
 
     `outputs` are what its applications gave, one each. `flops` are its own, of all applications,
     without those of `children`; `repeat` is the length of a stack, whose copies share one
@@ -80,17 +90,27 @@ class Node:
     def __init__(
         self,
         name: str,
-        kind: str,
-        outputs: tuple[ir.Type, ...],
-        weights: tuple[WeightOf, ...],
-        flops: tuple[Dim | None, ...],
-        children: tuple[Node, ...],
-        span: Span,
+        of: ir.Layer | ir.Definition | None,
+        outputs: tuple[ir.Type, ...] = (),
+        weights: tuple[WeightOf, ...] = (),
+        flops: tuple[Dim | None, ...] = (),
+        children: tuple[Node, ...] = (),
         repeat: int | None = None,
     ):
-        self.name, self.kind, self.outputs = name, kind, outputs
+        self.name, self.of, self.outputs = name, of, outputs
         self.weights, self.flops, self.children = weights, flops, children
-        self.span, self.repeat = span, repeat
+        self.repeat = repeat
+
+    @property
+    def kind(self) -> str:
+        """The name of its entry or block."""
+        made = self.of.callee if isinstance(self.of, ir.Layer) else self.of
+        return made if isinstance(made, str) else made.name if made else ""
+
+    @property
+    def span(self) -> Span:
+        """Where it is declared."""
+        return self.of.span if self.of else NOWHERE
 
     @property
     def type(self) -> ir.Type | None:
@@ -150,12 +170,11 @@ class Node:
             return self
         return Node(
             self.name,
-            self.kind,
+            self.of,
             self.outputs,
             self.weights,
             tuple(times(f, count) for f in self.flops),
             tuple(c.often(count) for c in self.children),
-            self.span,
             self.repeat,
         )
 
@@ -168,17 +187,16 @@ class Node:
         weights = {w.name: w for w in (*self.weights, *other.weights)}
         return Node(
             self.name,
-            self.kind,
+            self.of,
             self.outputs + other.outputs,
             tuple(weights.values()),
             self.flops + other.flops,
             (*mine.values(), *others.values()),
-            self.span,
             self.repeat,
         )
 
 
-NOTHING_INSIDE = Node("", "", (), (), (), (), NOWHERE)
+NOTHING_INSIDE = Node("", None)
 
 
 class Built:
@@ -200,15 +218,14 @@ class Built:
         self.inside: Node | None = None
 
     def node(self) -> Node:
-        callee, inside = self.layer.callee, self.inside or NOTHING_INSIDE
+        inside = self.inside or NOTHING_INSIDE
         return Node(
             self.path,
-            callee if isinstance(callee, str) else callee.name,
+            self.layer,
             (*self.outputs,),
             self.weights + inside.weights,
             (*self.flops, *inside.flops),
             inside.children,
-            self.layer.span,
             self.repeat,
         )
 

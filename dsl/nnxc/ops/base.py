@@ -146,6 +146,11 @@ class Weight(Record):
     when: str | None = None  # the BOOL parameter that turns it on
     tensor: Tensor | None = None  # its form in a checkpoint; None: as it is
 
+    @classmethod
+    def declared(cls, type: TensorType, state: bool) -> Weight:
+        """What `param` or `state` of a spec makes."""
+        return cls(type.sizes, state)
+
 
 NOTHING: Final = const(0)
 

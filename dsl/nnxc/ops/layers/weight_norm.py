@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...dims import const
 from ...record import replace
-from ..base import Call, Helper, Kind, Param, Shaped, ShapeError, Weight
+from ..base import Call, Helper, Kind, Param, Shaped, ShapeError
 
 WEIGHT_NORM = Param(
     "weight_norm",
@@ -69,6 +69,6 @@ def weight_normed(shaped: Shaped, axis: str | None) -> Shaped:
     )
     return replace(
         shaped,
-        weights={**inner, "scale": Weight(sizes, tensor=kernel.tensor)},
+        weights={**inner, "scale": replace(kernel, sizes=sizes)},
         build=replace(shaped.build, around=around),
     )
