@@ -4,42 +4,46 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Container, Mapping
-from enum import Enum
+from enum import Enum, unique
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 from ..dims import Dim, const
 from ..record import Record, field
-from ..shapes import TensorType
+from ..shapes import DTYPES, TensorType
 
 
+@unique
 class Kind(Enum):
-    """What an argument may be, and in brackets what a shape rule receives for it.
+    """What an argument may be, as messages say it, and in brackets what a shape rule receives.
 
     A rule receives None for an argument that is absent or `none`, and for a NUMBER or BOOL whose
     value is a parameter of the model, hence unknown (unless the parameter is `literal`).
     """
 
-    SIZE = "size"  # [Dim] a positive int: number, parameter, axis, arithmetic
-    SIZES = "sizes"  # [tuple[Dim, ...]] one or several sizes: the rest of the positional arguments, or a list
-    INT = "int"  # [Dim] any int, also zero and negative
-    LIST = "list"  # any list: a parameter of a model only
-    NUMBERS = (
-        "numbers"  # [TensorType] a list of numbers, or of such lists of one length
-    )
-    INTS = "ints"  # [tuple[Dim, ...]] a list of ints, or one int
-    NUMBER = "number"  # [int | float | None]
-    BOOL = "bool"  # [bool | None]
-    TEXT = "text"  # [str] one of `choices`, or free text where there are none
-    WINDOW = "window"  # [tuple[Dim, ...]] `3x3`, or one int for every axis (a 1-tuple)
-    AXIS = "axis"  # [int] position of an axis of the first input, counted from 0 among the known axes
-    AXES = "axes"  # [tuple[int, ...]] one or several positions
-    SHAPE = "shape"  # [tuple[Axis, ...]] `[B, T, d]`
-    DTYPE = "dtype"  # [str] a name in shapes.DTYPES
-    STREAM = "stream"  # [str] an RNG stream
-    INIT = "init"  # an initialiser, called or not: `normal(0.02)`, `zeros`  [not given to rules]
-    FUNCTION = "function"  # an activation by name: `gelu`  [not given to rules]
-    SCHEDULE = "schedule"  # a number or a schedule  [not given to rules]
+    # [Dim] a positive int: number, parameter, axis, arithmetic
+    SIZE = "a size"
+    # [tuple[Dim, ...]] the rest of the positional arguments, or a list
+    SIZES = "one or several sizes"
+    INT = "a whole number"  # [Dim] also zero and negative
+    LIST = "a list"  # any list: a parameter of a model only
+    NUMBERS = "a list of numbers"  # [TensorType] or of such lists of one length
+    INTS = "whole numbers"  # [tuple[Dim, ...]] a list of ints, or one int
+    NUMBER = "a number"  # [int | float | None]
+    BOOL = "true or false"  # [bool | None]
+    TEXT = "a text"  # [str] one of `choices`, or free text where there are none
+    # [tuple[Dim, ...]] or one int for every axis (a 1-tuple)
+    WINDOW = "a window such as `3x3`"
+    # [int] position of an axis of the first input, counted from 0 among the known axes
+    AXIS = "an axis: a name in the shape or a position"
+    AXES = "axes: names in the shape or positions"  # [tuple[int, ...]] one or several
+    SHAPE = "a shape such as `[B, d]`"  # [tuple[Axis, ...]]
+    DTYPE = "a dtype: " + ", ".join(DTYPES)  # [str]
+    STREAM = "the name of a stream"  # [str] an RNG stream
+    # called or not: `normal(0.02)`, `zeros`  [not given to rules]
+    INIT = "an initialiser such as `normal(0.02)`"
+    FUNCTION = "an activation such as `gelu`"  # by name  [not given to rules]
+    SCHEDULE = "a number or a schedule"  # [not given to rules]
 
 
 class Along(Enum):

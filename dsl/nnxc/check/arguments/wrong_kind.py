@@ -8,7 +8,6 @@ from typing import NoReturn
 from ...diagnostics import Advice, write
 from ...ops.base import Kind
 from ...ops.base import Param as OpParam
-from ...shapes import DTYPES
 from ...syntax import tree
 from ...syntax.walk import nodes_in
 from ..context import Context
@@ -56,7 +55,7 @@ def wrong(ctx: Context, param: OpParam, node: tree.Expr, value: Value) -> NoRetu
             advice = {"help": f"a size of it has a name: {such}"}
     if param.kind in (Kind.AXIS, Kind.AXES) and not advice:
         advice = _larger_of(ctx, node)
-    message = f"`{param.name}` must be {EXPECTED[param.kind]}"
+    message = f"`{param.name}` must be {param.kind.value}"
     ctx.fail("N207", message, node.span, label, **advice)
 
 
@@ -71,25 +70,3 @@ def _larger_of(ctx: Context, node: tree.Expr) -> Advice:
             given = ", ".join(v.span.text for v in values)
             return write(call.span, f"{name}imum({given})")
     return {}
-
-
-EXPECTED = {
-    Kind.SIZE: "a size",
-    Kind.SIZES: "one or several sizes",
-    Kind.INT: "a whole number",
-    Kind.INTS: "whole numbers",
-    Kind.NUMBER: "a number",
-    Kind.BOOL: "true or false",
-    Kind.TEXT: "a text",
-    Kind.WINDOW: "a window such as `3x3`",
-    Kind.AXIS: "an axis: a name in the shape or a position",
-    Kind.AXES: "axes: names in the shape or positions",
-    Kind.SHAPE: "a shape such as `[B, d]`",
-    Kind.DTYPE: "a dtype: " + ", ".join(DTYPES),
-    Kind.STREAM: "the name of a stream",
-    Kind.INIT: "an initialiser such as `normal(0.02)`",
-    Kind.FUNCTION: "an activation such as `gelu`",
-    Kind.SCHEDULE: "a number or a schedule",
-    Kind.LIST: "a list",
-    Kind.NUMBERS: "a list of numbers",
-}

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from ... import ir
 from ...ops.base import Param as OpParam
 from ...syntax import tree
-from ..arguments.wrong_kind import EXPECTED
 from ..context import Context
 from ..definitions.parameter_kinds import demand
 from ..values import Converted, Static
@@ -35,7 +34,7 @@ def without_none(
     if other is None:
         ctx.fail(
             "N207",
-            f"`{param.name}` must be {EXPECTED[param.kind]}",
+            f"`{param.name}` must be {param.kind.value}",
             node.span,
             "this may be `none`",
             help="choose what it is then: `8 if n == none else n`",
