@@ -8,6 +8,7 @@ import re
 import stat
 import subprocess
 import sys
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nnxc
-from nnxc import files, make
+from nnxc import driver, files, fresh, make
 from nnxc.header import Owner, module_name, owner, with_header
 from nnxc.specs import MANY
 
@@ -421,6 +422,49 @@ def test_many_specs_by_several_processes_give_the_same(
     written = nnxc.build(tmp_path, out, jobs=2).written
     assert written == tuple(str(out / f"net{n:02}.py") for n in range(MANY + 4))
     assert nnxc.build(tmp_path, out).unchanged == written
+
+
+# ------------------------------------------------------- several files of a spec
+
+
+@pytest.fixture
+def parted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Each spec is made into a second file, too, in a folder of its own."""
+
+    def more(program: object, name: str, options: object) -> Mapping[str, str]:
+        return {f"more/{name}.py": "x = 1\n"}
+
+    monkeypatch.setattr(driver, "PRODUCTS", (*driver.PRODUCTS, more))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.mark.usefixtures("parted")
+def test_all_files_of_a_spec_are_written_or_none(spec: Path, out: Path) -> None:
+    both = (str(out / "net.py"), str(out / "more" / "net.py"))
+    assert nnxc.build(spec, out).written == both
+    assert all(owner(Path(path).read_text()) is Owner.COMPILER for path in both)
+    edited = Path(both[1]).read_text() + "y = 2\n"
+    Path(both[1]).write_text(edited)
+    before = Path(both[0]).read_text()
+    spec.write_text(NET.replace("relu", "gelu"))
+    assert codes(nnxc.build(spec, out).diagnostics) == ["N902"]
+    assert [Path(path).read_text() for path in both] == [before, edited]
+    assert nnxc.build(spec, out, force=True).written == both
+
+
+@pytest.mark.usefixtures("parted")
+@pytest.mark.parametrize("name", ["net.py", "more/net.py"])
+def test_each_file_of_a_spec_is_seen_to_be_fresh(
+    name: str, spec: Path, out: Path
+) -> None:
+    words = ["build", str(spec), "-o", str(out)]
+    written = nnxc.build(spec, out, compiler="this").written
+    assert fresh.is_fresh(words, "this")
+    assert nnxc.build(spec, out, compiler="this").unchanged == written
+    (out / name).unlink()
+    assert not fresh.is_fresh(words, "this")
+    assert nnxc.build(spec, out, compiler="this").written == (str(out / name),)
+    assert fresh.is_fresh(words, "this")
 
 
 # -------------------------------------------------------------- what may fail

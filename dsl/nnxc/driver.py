@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from .ir import Program
     from .syntax import tree
 
+    # What a program is made into: files by their names, without headers. The text names the module.
+    Product = Callable[[Program, str, Options], Mapping[str, str]]
+
 Read = Callable[[str], bytes]
 
 
@@ -64,10 +67,10 @@ def compile(
     found = _option_problems(analysis, options)
     if found:
         return Output(MappingProxyType({}), (*analysis.diagnostics, *found))
-    from .emit import emit
-
+    bodies: dict[str, str] = {}
     try:
-        body = emit(analysis.program, options)
+        for product in PRODUCTS:
+            bodies |= product(analysis.program, module_name(path), options)
     except RecursionError:
         assert analysis.source is not None
         sink = Sink()
@@ -77,9 +80,17 @@ def compile(
     parts = [__version__, options_key(options)]
     for name, text in analysis.texts.items():
         parts += (name, text)
-    text = with_header(body, path, __version__, parts)
-    files = {f"{module_name(path)}.py": text}
+    files = {n: with_header(b, path, __version__, parts) for n, b in bodies.items()}
     return Output(MappingProxyType(files), analysis.diagnostics)
+
+
+def _module(program: Program, name: str, options: Options) -> Mapping[str, str]:
+    from .emit import emit
+
+    return {f"{name}.py": emit(program, options)}
+
+
+PRODUCTS: tuple[Product, ...] = (_module,)
 
 
 def _option_problems(analysis: Analysis, options: Options) -> tuple[Diagnostic, ...]:

@@ -1,8 +1,8 @@
 """Whether a build has nothing to do, found out before anything else is imported.
 
-After a build, a record in the user's cache says, for each output, the digest of all that
-made it: this very compiler, the options, the spec, the files that it uses, and the output
-itself. An output is fresh when the same digest comes out again. The files that a spec
+After a build, a record in the user's cache says, for each spec, the digest of all that
+made its outputs: this very compiler, the options, the spec, the files that it uses, and the
+outputs themselves. They are fresh when the same digest comes out again. The files that a spec
 uses follow from its text, so the recorded list of them is right whenever the digest is.
 
 The compiler is told apart by size and times of its files (a change of content cannot
@@ -38,6 +38,7 @@ SUFFIX = ".nnx"
 LIMIT = 64_000_000  # bytes; no spec and no generated file comes near
 _REGULAR = 0o100000
 _KIND = 0o170000
+_BETWEEN = ":"  # outputs of one spec, whose names come from names of modules
 
 
 def digest(*parts: bytes) -> str:
@@ -107,7 +108,7 @@ def _library_stamp(name: str) -> str:
 class Memo:
     """What is remembered of the outputs in one folder: spec name -> fields.
 
-    The fields are the output's name, its digest, and the files that the spec uses.
+    The fields are the outputs' names, their digest, and the files that the spec uses.
     """
 
     def __init__(self, out: str) -> None:
@@ -126,6 +127,11 @@ class Memo:
             if len(fields) >= 2:
                 yield name, fields
 
+    def remember(self, outputs: list[str], digest: str, inputs: list[str]) -> None:
+        """Note what a spec was made into; the first of the inputs is its own name."""
+        name, *uses = inputs
+        self.entries[name] = [_BETWEEN.join(outputs), digest, *uses]
+
     def write(self) -> None:
         """Keep the record; where that fails, the next build just compiles."""
         text = "\0\0".join("\0".join((k, *v)) for k, v in self.entries.items())
@@ -140,13 +146,16 @@ class Memo:
 
 
 def made(
-    compiler: str, options: str, inputs: Iterable[tuple[str, str]], output: bytes
+    compiler: str,
+    options: str,
+    inputs: Iterable[tuple[str, str]],
+    outputs: Iterable[bytes],
 ) -> str:
-    """The digest of all that made an output; `inputs` are names with their digests."""
+    """The digest of outputs and all that made them; `inputs` are names with their digests."""
     texts = [compiler, options]
     for name, content in inputs:
         texts += (name, content)
-    return digest(*map(os.fsencode, texts), output)
+    return digest(*map(os.fsencode, texts), *outputs)
 
 
 def is_fresh(arguments: Sequence[str], compiler: str) -> bool:
@@ -201,32 +210,32 @@ def _expand(specs: list[str]) -> Iterator[str]:
 
 
 def _all_fresh(specs: Iterable[str], out: str, options: str, compiler: str) -> bool:
-    entries, outputs = Memo(out).entries, set()
+    entries, outputs = Memo(out).entries, set[str]()
     for spec in specs:
         known = recall(entries, spec, out, options, compiler)
-        if known is None or known[0] in outputs:
+        if known is None or not outputs.isdisjoint(known[1]):
             return False
-        outputs.add(known[0])
+        outputs.update(known[1])
     return bool(outputs)
 
 
 def recall(
     entries: Mapping[str, list[str]], spec: str, out: str, options: str, compiler: str
-) -> tuple[str, list[tuple[str, str]], bytes] | None:
-    """The name, inputs and content of a spec's output where it is fresh, else None."""
-    name, remembered, *uses = entries.get(os.path.basename(spec), ("", ""))
-    if not name:
+) -> tuple[list[tuple[str, str]], dict[str, bytes]] | None:
+    """A spec's inputs, and its outputs by their names, where they are fresh, else None."""
+    names, remembered, *uses = entries.get(os.path.basename(spec), ("", ""))
+    if not names:
         return None
     try:
         inputs = [(os.path.basename(spec), digest(_read(spec)))]
         for use in uses:
             content = _read(os.path.join(os.path.dirname(spec), use))
             inputs.append((use, digest(content)))
-        output = _read(os.path.join(out, name))
+        outputs = {n: _read(os.path.join(out, n)) for n in names.split(_BETWEEN)}
     except (OSError, ValueError):
         return None
-    same = made(compiler, options, inputs, output) == remembered
-    return (name, inputs, output) if same else None
+    same = made(compiler, options, inputs, outputs.values()) == remembered
+    return (inputs, outputs) if same else None
 
 
 def _read(path: str) -> bytes:

@@ -50,6 +50,11 @@ def with_header(body: str, spec: str, version: str, parts: Iterable[str]) -> str
     )
 
 
+def body_of(text: str) -> str:
+    """What a generated file holds under its header."""
+    return text.split("\n", 3)[3]
+
+
 def owner(text: str) -> Owner:
     """Whose the file with this text is. Line ends do not count."""
     lines = text.replace("\r\n", "\n").split("\n", 3)

@@ -10,7 +10,7 @@ from functools import partial
 from . import files, fresh
 from .diagnostics import Diagnostic
 from .driver import Options, compile, options_key
-from .header import Owner, owner
+from .header import Owner, body_of, owner
 from .record import Record, replace
 from .specs import (
     Progress,
@@ -87,12 +87,13 @@ def build(
     if _failed(problems):
         return BuildResult(tuple(problems))
     if not check:
-        files.recover(folder)
+        for place in sorted({folder, *(os.path.dirname(m.path) for m in made)}):
+            files.recover(place)
     result = _compare(made, problems, force) if not check else _check(made, problems)
     if result.ok and not check:
         result = _write(made, result)
     if compiler and not result.diagnostics:
-        _remember(made, folder, options, compiler)
+        _remember([known[spec] for spec in specs], folder, options, compiler)
     return result
 
 
@@ -128,13 +129,10 @@ def _compile(
     if output.files and options.stack == "scan":
         plain = replace(options, stack="loop")
         other = compile(source, path=path, read=read, options=plain)
-        if all(_body(t) == _body(other.files[n]) for n, t in output.files.items()):
+        both = ((text, other.files[name]) for name, text in output.files.items())
+        if all(body_of(scanned) == body_of(looped) for scanned, looped in both):
             found.append(_nothing_scanned(spec))
     return made, found
-
-
-def _body(text: str) -> str:
-    return text.split("\n", 3)[3]  # the header names the options
 
 
 def _nothing_scanned(spec: str) -> Diagnostic:
@@ -261,17 +259,22 @@ def _recall(
     for spec in specs:
         known = fresh.recall(entries, spec, out, key, compiler)
         if known is not None:
-            name, inputs, output = known
-            path, text = os.path.join(out, name), output.decode()
-            found[spec] = [_Made(spec, path, text, tuple(inputs))]
+            inputs, outputs = known
+            found[spec] = [
+                _Made(spec, os.path.join(out, name), data.decode(), tuple(inputs))
+                for name, data in outputs.items()
+            ]
     return found
 
 
-def _remember(made: Sequence[_Made], out: str, options: Options, compiler: str) -> None:
+def _remember(
+    made: Iterable[Sequence[_Made]], out: str, options: Options, compiler: str
+) -> None:
+    """Keep what each spec was made into, and from what."""
     memo, key = fresh.Memo(out), options_key(options)
-    for output in made:
-        name, *uses = (name for name, _ in output.inputs)
-        same = fresh.made(compiler, key, output.inputs, output.data)
-        fields = [os.path.basename(output.path), same, *uses]
-        memo.entries[name] = fields
+    for outputs in made:
+        inputs = outputs[0].inputs
+        same = fresh.made(compiler, key, inputs, (output.data for output in outputs))
+        names = [os.path.relpath(output.path, out) for output in outputs]
+        memo.remember(names, same, [name for name, _ in inputs])
     memo.write()
