@@ -8,6 +8,7 @@ from typing import Final, assert_never
 
 from .. import ir
 from ..dims import Dim, const, symbol
+from ..ir.fold_statements import expressions
 from ..ir.fold_static import mentions
 from ..ir.fold_tensors import operands
 from ..ir.static_values import Undecided, Value, show
@@ -114,8 +115,6 @@ class Body(Scope):
             case ir.Assign(targets, value):
                 self.evaluate(value)
                 self.keep(targets, value)
-            case ir.UpdateState(value=value):
-                self.evaluate(value)
             case ir.NewList(name, items=items):
                 self.lists[name] = []
                 for item in items:
@@ -137,6 +136,9 @@ class Body(Scope):
                 self.require(statement)
             case ir.Return(values):
                 self.finish(values)
+            case ir.Computes():
+                for value in expressions(statement):
+                    self.evaluate(value)
             case _:
                 assert_never(statement)
 

@@ -31,6 +31,7 @@ from .statements import Append as Append
 from .statements import Assign as Assign
 from .statements import Carried as Carried
 from .statements import Collected as Collected
+from .statements import Computes as Computes
 from .statements import Declare as Declare
 from .statements import For as For
 from .statements import If as If

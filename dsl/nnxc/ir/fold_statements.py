@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from ..record import Record, replace
 from .statements import (
@@ -70,12 +70,13 @@ def placed(
                 yield from placed(inner, (*around, Side(stmt, taken)))
 
 
-def mapped(body: Body, change: Callable[[Stmt], Stmt]) -> tuple[Stmt, ...]:
-    """The statements changed, those inside others first."""
-    return tuple(
+def mapped(body: Body, change: Callable[[Stmt], Stmt | None]) -> tuple[Stmt, ...]:
+    """The statements changed, those inside others first; without those that become None."""
+    made = (
         change(with_bodies(stmt, [mapped(inner, change) for inner in bodies(stmt)]))
         for stmt in body
     )
+    return tuple(stmt for stmt in made if stmt is not None)
 
 
 def declared(body: Body) -> list[Layer | Variable]:
@@ -128,6 +129,25 @@ def expressions(stmt: Stmt) -> tuple[Expr, ...]:
         case Scan(steps, carries):
             return (*(step.value for step in steps), *(value for _, value in carries))
     return ()
+
+
+def with_expressions(stmt: Stmt, made: Iterable[Expr]) -> Stmt:
+    """The statement over other tensor expressions, in the order of `expressions`."""
+    rest = iter(made)
+    match stmt:
+        case Assign() | UpdateState() | Append():
+            return replace(stmt, value=next(rest))
+        case Return():
+            return replace(stmt, values=tuple(rest))
+        case NewList():
+            return replace(stmt, items=tuple(rest))
+        case Scan(steps, carries):
+            return replace(
+                stmt,
+                steps=tuple(replace(step, value=next(rest)) for step in steps),
+                carries=tuple((name, next(rest)) for name, _ in carries),
+            )
+    return stmt
 
 
 def all_expressions(body: Body) -> Iterator[Expr]:

@@ -62,7 +62,11 @@ class StaticLet(Record):
     span: Span
 
 
-class Assign(Record):
+class Computes(Record):
+    """What is done at each call, and needs nothing of the constructor."""
+
+
+class Assign(Computes):
     """Tensors get names; several targets take a tuple apart."""
 
     targets: tuple[str, ...]
@@ -109,7 +113,7 @@ class Total(Record):
     span: Span
 
 
-class UpdateState(Record):
+class UpdateState(Computes):
     """A `state` gets its next value."""
 
     name: str
@@ -209,7 +213,7 @@ class Require(Record):
     looped: bool = False
 
 
-class Return(Record):
+class Return(Computes):
     """Ends a definition; several values make a tuple, or with `names` a named one."""
 
     values: tuple[Expr, ...]

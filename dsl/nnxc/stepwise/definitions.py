@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .. import ir
-from ..ir.fold_statements import mapped, statements
+from ..ir.fold_statements import expressions, mapped, statements, with_expressions
 from ..ops.base import Op
 from ..record import replace
 from . import stand_ins
@@ -87,25 +87,20 @@ class _Definition(Values):
                 self.fixed(condition, stmt.span)
             case ir.UpdateState(name):
                 self.problem(f"`{name}` changes at each call", stmt.span)
+                return stmt
             case ir.Assign(targets, value):
                 new = self.value(value)
                 self.ends -= {*targets}
                 for target in targets:
                     self.named(target, value)
                 return replace(stmt, value=new)
-            case ir.Append(value=value):
-                return replace(stmt, value=self.value(value))
-            case ir.NewList(items=items):
-                return replace(stmt, items=tuple(map(self.value, items)))
-            case ir.Return(values):
-                return replace(stmt, values=tuple(map(self.value, values)))
             case ir.For():
                 return self._for(stmt)
             case ir.If():
                 return self._if(stmt)
             case ir.Scan():
                 return self._scan(stmt)
-        return stmt
+        return with_expressions(stmt, map(self.value, expressions(stmt)))
 
     def _declare(self, layer: ir.Layer) -> None:
         self.layers[layer.name] = layer

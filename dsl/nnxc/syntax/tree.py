@@ -285,10 +285,11 @@ class Evaluate(Record):
     trivia: Trivia = NO_TRIVIA
 
 
-Statement: TypeAlias = (
-    Rngs | Declare | Assign | For | Scan | Collect | If | Require | Return | Evaluate
-    | Metric | Select | Adapt | Frozen | Optimize
+Simple: TypeAlias = (
+    Rngs | Declare | Assign | Collect | Require | Return | Evaluate
+    | Metric | Select | Adapt | Frozen
 )  # fmt: skip
+Statement: TypeAlias = Simple | For | Scan | If | Optimize
 
 # ------------------------------------------------------------------ top level
 

@@ -31,7 +31,7 @@ from .scan_collects import Along, Inside, bind_collected, collects_in, stacked
 from .targets import bindable, with_article
 
 _OVER = OpParam("over", Kind.AXIS)
-_AT_CALL = (ir.Assign, ir.UpdateState, ir.For, ir.If, ir.Scan)
+_AT_CALL = (ir.Computes, ir.For, ir.If, ir.Scan)
 
 
 class Head(Record):

@@ -230,19 +230,11 @@ def _statement(
             elsewhere(ctx, node, parts.goal)
             suspect_setting(ctx, node, parts.goal)
             statement(ctx, node)
-        case (
-            tree.Declare()
-            | tree.Rngs()
-            | tree.Return()
-            | tree.For()
-            | tree.Scan()
-            | tree.If()
-            | tree.Require()
-        ):
-            _not_here(ctx, node, parts)
-        case _:
+        case tree.Evaluate() | tree.Collect():
             _bare_selection(ctx, node)
             statement(ctx, node)
+        case _:
+            _not_here(ctx, node, parts)
 
 
 def _not_here(ctx: Context, node: tree.Statement, parts: Parts) -> NoReturn:

@@ -6,7 +6,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from ... import ir
-from ...ir.fold_statements import all_expressions, declared, expressions, statements
+from ...ir.fold_statements import (
+    all_expressions,
+    declared,
+    expressions,
+    mapped,
+    statements,
+)
 from ...ir.fold_static import alternatives, givens
 from ...ir.fold_tensors import operands as children
 from ...ir.fold_tensors import rebuilt, walk
@@ -90,23 +96,10 @@ def possible(condition: ir.Static, holds: bool) -> ir.Static | None:
 def not_grown(body: Sequence[ir.Stmt], lists: set[str]) -> tuple[ir.Stmt, ...]:
     """Statements without those that append to these lists, unless they begin them."""
     begun = {s.name for s in statements(body) if isinstance(s, ir.NewList)}
-    return _without_appends(body, lists - begun)
-
-
-def _without_appends(body: Sequence[ir.Stmt], lists: set[str]) -> tuple[ir.Stmt, ...]:
-    found: list[ir.Stmt] = []
-    for stmt in body:
-        match stmt:
-            case ir.Append(name) if name in lists:
-                continue
-            case ir.For():
-                stmt = replace(stmt, body=_without_appends(stmt.body, lists))
-            case ir.If():
-                then = _without_appends(stmt.then, lists)
-                orelse = _without_appends(stmt.orelse, lists)
-                stmt = replace(stmt, then=then, orelse=orelse)
-        found.append(stmt)
-    return tuple(found)
+    left = lists - begun
+    return mapped(
+        body, lambda s: None if isinstance(s, ir.Append) and s.name in left else s
+    )
 
 
 def only_declares(
@@ -120,9 +113,7 @@ def only_declares(
                 found[layer.name] = layer
             case ir.Variable():
                 found[stmt.name] = stmt
-            case ir.Assign() | ir.UpdateState() | ir.Return():
-                continue
-            case ir.Require(call_time=True):
+            case ir.Computes() | ir.Require(call_time=True):
                 continue
             case _:
                 return None
@@ -136,8 +127,6 @@ def live_before(stmt: ir.Stmt, after: frozenset[str]) -> frozenset[str]:
             return after
         case ir.Assign(targets, value):
             return (after - frozenset(targets)) | reads(value)
-        case ir.UpdateState(value=value):
-            return after | reads(value)
         case ir.NewList(name, items=items):
             return (after - {name}).union(*map(reads, items))
         case ir.Append(name, value):
@@ -156,7 +145,7 @@ def live_before(stmt: ir.Stmt, after: frozenset[str]) -> frozenset[str]:
         case ir.If(condition, then, orelse):
             arms = live_through(then, after)[0] | live_through(orelse, after)[0]
             return arms | givens(condition)
-    return after
+    return after.union(*map(reads, expressions(stmt)))
 
 
 def idle(stmt: ir.Assign, after: frozenset[str]) -> bool:

@@ -159,7 +159,7 @@ class _Constructor:
                 return self._if(stmt)
             case ir.NewList() | ir.Append() | ir.Pop() | ir.Total():
                 return self.columns.lines(stmt)
-            case ir.Assign() | ir.UpdateState() | ir.Return():
+            case ir.Computes():
                 return []
             case _:
                 assert_never(stmt)

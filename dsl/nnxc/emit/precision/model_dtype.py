@@ -12,7 +12,14 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
 
 from ... import ir
-from ...ir.fold_statements import declared, expressions, statements
+from ...ir.fold_statements import (
+    bodies,
+    declared,
+    expressions,
+    statements,
+    with_bodies,
+    with_expressions,
+)
 from ...ir.fold_tensors import operands, rebuilt, walk
 from ...ops.base import Op
 from ...record import replace
@@ -98,30 +105,13 @@ class Body:
                 pairs = zip(targets, made.type, value.type, strict=True)
                 self.wide |= {name for name, has, means in pairs if has != means}
                 return replace(stmt, value=made)
-            case ir.Assign(value=value) | ir.Append(value=value):
-                return replace(stmt, value=self.meant(value))
             case ir.UpdateState(name, value):
                 return replace(stmt, value=self._kept(name, value))
             case ir.Return((value,)) if self._returned_exact(value):
                 self.returns_exact = True
                 return replace(stmt, values=(self.expr(value),))
-            case ir.Return(values):
-                return replace(stmt, values=tuple(map(self.meant, values)))
-            case ir.NewList(items=items):
-                return replace(stmt, items=tuple(map(self.meant, items)))
-            case ir.For(body=body):
-                return replace(stmt, body=self.statements(body))
-            case ir.If(then=then, orelse=orelse):
-                then, orelse = self.statements(then), self.statements(orelse)
-                return replace(stmt, then=then, orelse=orelse)
-            case ir.Scan(steps, carries):
-                return replace(
-                    stmt,
-                    steps=tuple(replace(s, value=self.meant(s.value)) for s in steps),
-                    carries=tuple((n, self.meant(value)) for n, value in carries),
-                    body=self.statements(stmt.body),
-                )
-        return stmt
+        stmt = with_expressions(stmt, map(self.meant, expressions(stmt)))
+        return with_bodies(stmt, [self.statements(inner) for inner in bodies(stmt)])
 
     def _assigned(self, name: str, value: ir.Expr) -> ir.Expr:
         """The value of a name that is of one dtype throughout, which its value may decide."""

@@ -192,21 +192,7 @@ def _choice(choice: tree.If, indent: int) -> Iterator[str]:
         return
 
 
-def _simple(
-    statement: (
-        tree.Rngs
-        | tree.Declare
-        | tree.Assign
-        | tree.Require
-        | tree.Return
-        | tree.Collect
-        | tree.Evaluate
-        | tree.Metric
-        | tree.Select
-        | tree.Adapt
-        | tree.Frozen
-    ),
-) -> Doc:
+def _simple(statement: tree.Simple) -> Doc:
     match statement:
         case tree.Rngs(names):
             return f"rngs {_names(names)}"
