@@ -8,13 +8,16 @@ from .. import ir
 from ..dims import Dim
 from ..ir.fold_statements import (
     all_expressions,
+    bodies,
     expressions,
     layers,
     mapped,
     placed,
     repeats,
+    with_expressions,
 )
 from ..ir.fold_tensors import operands, rebuilt, walk
+from ..ir.liveness import assigned_names, live_before, live_through, reads
 from ..ops.base import Call, Helper, Op
 from ..ops.stepwise_helpers import STEPWISE
 from ..ops.tunix_layers import ATTENTION, IN_PLACE_OF, SELF_ATTENTION
@@ -23,6 +26,8 @@ from ..shapes import TensorType
 from ..source import Span
 from .programs import logits_of, time_of
 from .time import carries
+
+_HIDDEN = "x"  # what the head is given
 
 
 class Parts(Record):
@@ -90,25 +95,75 @@ def parts_of(model: ir.Definition) -> Parts | None:
     index = logits_of(model)
     assert index is not None
     time = time_of(model)
-    at = next(
-        (n for n, s in enumerate(model.body) if _heads(s, model, index, time)), None
-    )
+    heads = [_heads(stmt, model, index, time) for stmt in model.body]
+    at = next((n for n, found in enumerate(heads) if found), None)
     if at is None:
         return None
-    found = {id(e): e for s in model.body[at:] for e in _heads(s, model, index, time)}
-    features = [operands(e)[0] for e in found.values()]
-    if any(not _same(f, features[0]) for f in features):
+    first, *others = (operands(head)[0] for found in heads[at:] for head in found)
+    if not all(_same(first, other) for other in others):
         return None
-    value = features[0]
-    before = (*model.body[:at], ir.Return((value,), value.span))
-    given = ir.ModelInput("x", value.type, False, value.span)  # type: ignore[arg-type]
-    taken = ir.Var("x", value.type, value.span)
-    rest = mapped(model.body[at:], lambda s: _headed(s, value, taken, index))
+    rest = _of_hidden(model.body[at:], first, index)
+    if rest is None:
+        return None
+    before = (*model.body[:at], ir.Return((first,), first.span))
+    given = ir.ModelInput(_HIDDEN, first.type, False, first.span)  # type: ignore[arg-type]
     after = (*_made(model.body[:at], _used(rest)), *rest)
     return Parts(
-        replace(model, body=before, outputs=(value.type,)),
+        replace(model, body=before, outputs=(first.type,)),
         replace(model, inputs=(given,), body=after, outputs=(model.outputs[index],)),
     )
+
+
+def _of_hidden(
+    body: Sequence[ir.Stmt], value: ir.Expr, index: int
+) -> tuple[ir.Stmt, ...] | None:
+    """Statements from the head on, with their input in the place of a value; None where they need
+    something else from above."""
+    scored = _needed(mapped(body, lambda stmt: _scored(stmt, index)))
+    apart = _with_input(scored, value, "")
+    lives = live_through(apart, frozenset())
+    if not lives[0] <= {""}:
+        return None
+    hidden = _HIDDEN
+    assigned = [set(assigned_names(apart[:n])) for n in range(len(lives))]
+    if any(
+        "" in live and hidden in known
+        for live, known in zip(lives, assigned, strict=True)
+    ):
+        taken = ir.Var(hidden, value.type, value.span)
+        hidden = next(n for n in ("hidden", "scored_of") if n not in assigned[-1])
+        start = (ir.Assign((hidden,), taken, value.span),)
+        return (*start, *_with_input(scored, value, hidden))
+    return _with_input(scored, value, hidden)
+
+
+def _needed(body: Sequence[ir.Stmt]) -> list[ir.Stmt]:
+    """Statements without those whose values nothing below reads."""
+    found: list[ir.Stmt] = []
+    live: frozenset[str] = frozenset()
+    for stmt in reversed(body):
+        if not isinstance(stmt, ir.Assign) or not live.isdisjoint(stmt.targets):
+            live = live_before(stmt, live)
+            found.insert(0, stmt)
+    return found
+
+
+def _with_input(
+    body: Sequence[ir.Stmt], value: ir.Expr, name: str
+) -> tuple[ir.Stmt, ...]:
+    """Statements with an input in the place of a value, as long as it is the same one."""
+    taken, read = ir.Var(name, value.type, value.span), reads(value)
+    found: list[ir.Stmt] = []
+    for n, stmt in enumerate(body):
+        inside = (s for part in bodies(stmt) for s in part)
+        if read.isdisjoint(assigned_names([*body[:n], *inside])):
+            (stmt,) = mapped((stmt,), lambda s: _replaced(s, value, taken))
+        found.append(stmt)
+    return tuple(found)
+
+
+def _replaced(stmt: ir.Stmt, value: ir.Expr, by: ir.Expr) -> ir.Stmt:
+    return with_expressions(stmt, [_with(e, value, by) for e in expressions(stmt)])
 
 
 def _used(body: Sequence[ir.Stmt]) -> set[str]:
@@ -165,13 +220,11 @@ def _scores(part: ir.Apply, width: Dim, time: str) -> bool:
     )
 
 
-def _headed(stmt: ir.Stmt, value: ir.Expr, by: ir.Expr, index: int) -> ir.Stmt:
+def _scored(stmt: ir.Stmt, index: int) -> ir.Stmt:
     """A statement of the head alone: of the outputs, only the scores are left."""
     match stmt:
-        case ir.Assign():
-            return replace(stmt, value=_with(stmt.value, value, by))
         case ir.Return(values):
-            return ir.Return((_with(values[index], value, by),), stmt.span)
+            return replace(stmt, values=(values[index],))
     return stmt
 
 

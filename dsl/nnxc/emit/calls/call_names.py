@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ... import ir
 from ...ir.fold_statements import declared, statements
+from ...ir.liveness import assigned_names
 from ...ops.base import Op
 from ...record import replace
 from ..options import Options
@@ -23,7 +24,6 @@ from ..signature import (
 from .call_axes import AxisSource, axis_sources
 from .found_sizes import found_here, unread
 from .locals import Locals
-from .reads import assigned_names
 from .stacks import remat
 from .versions import aliases, local_name
 

@@ -10,6 +10,7 @@ from ... import ir
 from ...ir.fold_statements import declared, statements
 from ...ir.fold_static import givens, mentions
 from ...ir.fold_tensors import walk
+from ...ir.liveness import assigned_names, idle, live_through
 from ...ops.base import Op
 from ...shapes import TensorType
 from ..python.labels import Labels
@@ -27,16 +28,7 @@ from .found_sizes import places
 from .gather import Iteration, iteration
 from .layer_tests import LayerTests
 from .lower import Lowering
-from .reads import (
-    assigned_names,
-    idle,
-    in_use,
-    joined,
-    live_through,
-    opposite,
-    popped,
-    totals,
-)
+from .reads import in_use, joined, opposite, popped, totals
 from .scans import unstacked
 from .stacks import Stack, loop, scan, stateful_scan
 from .steps import write_scan

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ... import ir
 from ...dims import Dim
+from ...ir.liveness import reads
 from ...record import Record, names_of, replace
 from ...source import Span
-from .reads import reads
 
 
 def stacked(program: ir.Program) -> ir.Program:

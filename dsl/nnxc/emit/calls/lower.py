@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from ... import ir
 from ...ir.fold_tensors import operands as children
 from ...ir.fold_tensors import rebuilt, walk
+from ...ir.liveness import reads
 from ...record import replace
 from ..python.library_calls import holes
 from ..python.scope import Scope
@@ -16,7 +17,7 @@ from . import depth as d
 from .expr import asked, render
 from .gather import Iteration
 from .locals import Locals
-from .reads import reads, shared, substitute, with_items
+from .reads import shared, substitute, with_items
 
 Names = Set[str]
 

@@ -9,7 +9,6 @@ from ... import ir
 from ...ir.fold_statements import (
     all_expressions,
     declared,
-    expressions,
     mapped,
     statements,
 )
@@ -17,19 +16,6 @@ from ...ir.fold_static import alternatives, givens
 from ...ir.fold_tensors import operands as children
 from ...ir.fold_tensors import rebuilt, walk
 from ...record import replace
-from ...shapes import TensorType
-
-
-def reads(expr: ir.Expr) -> set[str]:
-    """The tensors that an expression reads."""
-    found: set[str] = set()
-    for node in walk(expr):
-        match node:
-            case ir.Var(name):
-                found.add(name)
-            case ir.Choose(condition):
-                found |= givens(condition)
-    return found
 
 
 def substitute(expr: ir.Expr, name: str, by: ir.Expr) -> ir.Expr:
@@ -120,67 +106,6 @@ def only_declares(
     return found
 
 
-def live_before(stmt: ir.Stmt, after: frozenset[str]) -> frozenset[str]:
-    """The tensors whose values are needed before a statement, given those needed after it."""
-    match stmt:
-        case ir.Assign() if idle(stmt, after):
-            return after
-        case ir.Assign(targets, value):
-            return (after - frozenset(targets)) | reads(value)
-        case ir.NewList(name, items=items):
-            return (after - {name}).union(*map(reads, items))
-        case ir.Append(name, value):
-            return after | reads(value) | {name}
-        case ir.Pop(target, name):
-            return (after - {target}) | {name}
-        case ir.Total(name=name):
-            return after | {name}
-        case ir.Return(values):
-            return frozenset().union(*(reads(v) for v in values))
-        case ir.For(body=body):
-            once = live_through(body, after)[0] | after
-            return live_through(body, once)[0] | after
-        case ir.Scan():
-            return (after - {*stmt.outer}) | outside(stmt) | begins(stmt)
-        case ir.If(condition, then, orelse):
-            arms = live_through(then, after)[0] | live_through(orelse, after)[0]
-            return arms | givens(condition)
-    return after.union(*map(reads, expressions(stmt)))
-
-
-def idle(stmt: ir.Assign, after: frozenset[str]) -> bool:
-    """Whether a call can do without an assignment: a tensor that only its constructor needs."""
-    if not after.isdisjoint(stmt.targets) or not isinstance(
-        stmt.value.type, TensorType
-    ):
-        return False
-    return not any(
-        isinstance(part, ir.Apply | ir.Invoke | ir.ModelCall)
-        or (isinstance(part, ir.OpCall) and bool(part.op.streams))
-        for part in walk(stmt.value)
-    )
-
-
-def outside(scan: ir.Scan) -> frozenset[str]:
-    """The tensors that the steps of a scan read as they find them."""
-    return live_through(scan.body, frozenset(scan.ends))[0] - {*scan.inner}
-
-
-def begins(scan: ir.Scan) -> frozenset[str]:
-    """The tensors that a scan reads before its first step."""
-    return frozenset().union(*(reads(value) for value in expressions(scan)))
-
-
-def live_through(
-    body: Sequence[ir.Stmt], after: frozenset[str]
-) -> list[frozenset[str]]:
-    """What is live before each statement of a body, and after the last."""
-    lives = [after]
-    for stmt in reversed(body):
-        lives.append(live_before(stmt, lives[-1]))
-    return lives[::-1]
-
-
 def functions_in(value: ir.Static | None) -> Iterator[ir.Function]:
     """The activations that a static value may be."""
     for found in alternatives(value) if value is not None else ():
@@ -190,22 +115,6 @@ def functions_in(value: ir.Static | None) -> Iterator[ir.Function]:
             case ir.StaticList(items):
                 for item in items:
                     yield from functions_in(item)
-
-
-def assigned_names(body: Sequence[ir.Stmt]) -> list[str]:
-    """The tensors that statements assign."""
-    return list(dict.fromkeys(n for s in statements(body) for n in _targets(s)))
-
-
-def _targets(stmt: ir.Stmt) -> tuple[str, ...]:
-    match stmt:
-        case ir.Assign(targets):
-            return targets
-        case ir.NewList(name) | ir.Pop(name):
-            return (name,)
-        case ir.Scan():
-            return (*stmt.inner, *stmt.outer)
-    return ()
 
 
 def totals(body: Sequence[ir.Stmt]) -> list[ir.Total]:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from ... import ir
 from ...ir.fold_statements import expressions, statements
 from ...ir.fold_tensors import walk
+from ...ir.liveness import outside, reads
 from ..python.free_names import names_of
 from ..python.line_uses import Use
 from ..python.static_text import size
 from ..python.suites import Node, names_read
 from ..signature import Draws, layer_draws
 from . import scans
-from .reads import outside, reads
 
 if TYPE_CHECKING:
     from .flow import Flow

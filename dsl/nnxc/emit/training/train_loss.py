@@ -9,11 +9,11 @@ from ...dims import Dim
 from ...ir.fold_statements import expressions
 from ...ir.fold_tensors import operands as children
 from ...ir.fold_tensors import placeless, rebuilt, walk
+from ...ir.liveness import live_through, reads
 from ...record import Record, replace
 from ...shapes import ListType, TensorType
 from ..calls.call_axes import axis_texts, source_in
 from ..calls.expr import render
-from ..calls.reads import live_through, reads
 from ..python import text as t
 from ..python.names import Namespace
 from ..python.scope import Callee, Scope
