@@ -224,7 +224,7 @@ def _scored(stmt: ir.Stmt, index: int) -> ir.Stmt:
     """A statement of the head alone: of the outputs, only the scores are left."""
     match stmt:
         case ir.Return(values):
-            return replace(stmt, values=(values[index],))
+            return ir.Return((values[index],), stmt.span)  # the one has no name
     return stmt
 
 

@@ -16,7 +16,7 @@ from ..construction import build_from
 from ..context import Context
 from ..definitions.parameter_kinds import demand_sizes
 from ..obligations import must_hold
-from ..values import LayerInfo, Tensor
+from ..values import Fault, LayerInfo, Tensor
 from .binding import convert_one
 
 NAME = "each"
@@ -39,6 +39,8 @@ def apply_each(
 ) -> ir.Expr:
     """Apply the copies along the axis: `one` applies a single copy to what has no such axis."""
     assert info.each is not None
+    if not inputs:
+        raise Fault  # that a block has none was told where it is declared
     names = list(inputs)
     first = inputs[names[0]]
     if first.type.lead:

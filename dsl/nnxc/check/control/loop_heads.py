@@ -67,7 +67,8 @@ def _one_by_one(node: tree.For, value: Listed | Several) -> Advice:
     source, name, held = node.span.source, node.targets[0].id, node.iterable.span.text
     margin = " " * (source.position(node.span.start)[1] - 1)
     count = value.count.value if isinstance(value, Listed) and value.count else None
-    if len(node.targets) > 1 or (isinstance(value, Listed) and count is None):
+    unknown = isinstance(value, Listed) and count is None
+    if len(node.targets) > 1 or unknown or not node.body:
         return {"help": "count: `for i in range(n):`, and take one by `[i]`"}
     if count is not None:
         text = f"for i in range({count}):\n{margin}    {name} = {held}[i]"
