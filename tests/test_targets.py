@@ -19,19 +19,19 @@ SOURCE = """\
 @nnx.remat(graph=False)
 def f(x, rngs):
     é = nnx.view(x, only=nnx.view(x, b=1), deterministic=True)  # nnx.view
-    a, b = nnx.split(é), "a.b".split("."), text.split()
+    a, b = nnx.split(é), "a.b".split("."), text.split(rngs)
     return nnx.vmap(
         f, in_axes=(0, None), graph=False
-    )(a, rngs.split(3)), nnx.scan(graph=False, in_axes=0), keys.split(cfg.n)
+    )(a, rngs.split(3)), nnx.scan(graph=False, in_axes=0), f(x, g(rngs=keys), rngs=keys.split(cfg.n))
 """
 EARLIEST = """\
 @nnx.remat
 def f(x, rngs):
     é = nnx.set_mode(x, only=nnx.set_mode(x, b=1), deterministic=True)  # nnx.view
-    a, b = nnx.split(é), "a.b".split("."), text.split()
+    a, b = nnx.split(é), "a.b".split("."), text.split(rngs)
     return nnx.vmap(
         f, in_axes=(0, None)
-    )(a, rngs.fork(split=3)), nnx.scan(in_axes=0), keys.fork(split=cfg.n)
+    )(a, rngs.fork(split=3)), nnx.scan(in_axes=0), f(x, g(rngs=keys), rngs=keys.fork(split=cfg.n))
 """
 
 

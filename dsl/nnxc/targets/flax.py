@@ -56,22 +56,28 @@ class Method(Record):
     """A method of one argument that was, before a release, another one's keyword."""
 
     since: str
+    owner: str  # what its objects are called where they are arguments
     name: str
     before: str
     keyword: str
 
     def edits(self, tree: ast.AST) -> Iterator[Edit]:
-        """The call as it was. Functions of modules and methods of texts are something else."""
+        """The call as it was."""
+        owners = {self.owner, *_given_as(tree, self.owner)}
         for node in ast.walk(tree):
             match node:
                 case ast.Call(ast.Attribute(ast.Name(owner) as value, attr), [only]):
-                    if attr != self.name or owner in _MODULES:
-                        continue
-                    if not isinstance(only, ast.Constant) or isinstance(
-                        only.value, int
-                    ):
+                    if owner in owners and attr == self.name:
                         yield Edit(end_of(value), end_of(node.func), f".{self.before}")
                         yield Edit(start_of(only), start_of(only), f"{self.keyword}=")
+
+
+def _given_as(tree: ast.AST, argument: str) -> Iterator[str]:
+    """The names that are given to an argument somewhere."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.keyword(arg, ast.Name(name)) if arg == argument:
+                yield name
 
 
 class Setting(Record):
@@ -82,11 +88,10 @@ class Setting(Record):
     what: str
 
 
-_MODULES = ("nnx", "jax", "jnp", "np")
 DIFFERENCES: tuple[Renamed | Argument | Method, ...] = (
     Renamed("0.12.4", "nnx.view", before="nnx.set_mode"),
     Argument("0.12.5", "graph", ("nnx.scan", "nnx.remat", "nnx.vmap")),
-    Method("0.12.6", "split", before="fork", keyword="split"),
+    Method("0.12.6", "rngs", "split", before="fork", keyword="split"),
 )
 SETTINGS = (Setting("0.12.8", "ema", "nnx.EMA"),)
 
