@@ -59,6 +59,7 @@ def sources() -> list[tuple[str | bytes, Any]]:
     return [*pages, *((p.read_text(), beside(p)) for p in ZOO)]
 
 
+@pytest.mark.heavy
 def test_a_pass_that_is_taken_back_leaves_nothing(
     tried_twice: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -93,27 +93,27 @@ CAUSAL = Helper(
             return jax.nn.dot_product_attention(
                 q, k, v, scale=self.scale, is_causal=True, local_window_size=window
             )
-        k, v, queries, keys = self.extended(k, v)
+        k, v, queries, keys = self.update_cache(k, v)
         distance = queries[:, :, None] - keys[:, None]  # (b, t, s)
-        seen = (distance >= 0) & (keys >= 0)[:, None]
+        mask = (distance >= 0) & (keys >= 0)[:, None]
         if self.window is not None:
-            seen &= distance < self.window
+            mask &= distance < self.window
         return jax.nn.dot_product_attention(
-            q, k, v, mask=seen[:, None], scale=self.scale
+            q, k, v, mask=mask[:, None], scale=self.scale
         )
 
-    def extended(
+    def update_cache(
         self, k: jax.Array, v: jax.Array
     ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
         """All keys and values, and where the new queries and all keys stand."""
         assert self.index is not None
         at = (0, 0, self.index[...], 0)
-        for kept, new in ((self.k, k), (self.v, v)):
-            new = new.swapaxes(1, 2).astype(kept[...].dtype)
-            kept[...] = jax.lax.dynamic_update_slice(kept[...], new, at)
+        for cache, new in ((self.k, k), (self.v, v)):
+            new = new.swapaxes(1, 2).astype(cache[...].dtype)
+            cache[...] = jax.lax.dynamic_update_slice(cache[...], new, at)
         queries = self.advance(k.shape[1])
         keys = jnp.arange(self.k.shape[2]) - self.starts[...][:, None]
-        k, v = (kept[...].swapaxes(1, 2).astype(k.dtype) for kept in (self.k, self.v))
+        k, v = (c[...].swapaxes(1, 2).astype(k.dtype) for c in (self.k, self.v))
         return k, v, queries, keys
 ''',
     (CACHE, STEPWISE),
@@ -147,7 +147,7 @@ SCORED = Helper(
     ) -> jax.Array:
         positions = None
         if self.index is not None:
-            k, v, queries, keys = self.extended(k, v)
+            k, v, queries, keys = self.update_cache(k, v)
             positions = queries, keys
         return attend(
             q,
@@ -208,9 +208,9 @@ SELF = Helper(
 ''',
     (CACHE, STEPWISE, CAUSAL),
 )
-PAST = Helper(
-    "Past",
-    '''class Past(Stepwise):
+CONTEXT = Helper(
+    "LeftContext",
+    '''class LeftContext(Stepwise):
     """Keeps the last entries of a sequence (b, t, *shape): `size` of them, zeros at first."""
 
     def __init__(self, size: int, *shape: int):
@@ -220,7 +220,7 @@ PAST = Helper(
         self, starts: jax.Array, size: int, dtype: jax.typing.DTypeLike
     ) -> None:
         super().init_cache(starts, size, dtype)
-        self.past = Cache(jnp.zeros((len(starts), self.size, *self.shape), dtype))
+        self.context = Cache(jnp.zeros((len(starts), self.size, *self.shape), dtype))
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """The sequence with what came before it in front."""
@@ -228,8 +228,8 @@ PAST = Helper(
             return jnp.pad(x, [(0, 0), (self.size, 0), *[(0, 0)] * (x.ndim - 2)])
         valid = self.advance(x.shape[1]) >= 0
         x = jnp.where(valid.reshape(*valid.shape, *[1] * (x.ndim - 2)), x, 0)
-        x = jnp.concatenate([self.past[...].astype(x.dtype), x], axis=1)
-        self.past[...] = x[:, x.shape[1] - self.size :].astype(self.past[...].dtype)
+        x = jnp.concatenate([self.context[...].astype(x.dtype), x], axis=1)
+        self.context[...] = x[:, x.shape[1] - self.size :].astype(self.context[...].dtype)
         return x
 ''',
     (CACHE, STEPWISE),
@@ -252,22 +252,22 @@ CONV = Helper(
         (reach,) = (
             (kernel_dilation,) if isinstance(kernel_dilation, int) else kernel_dilation
         )
-        self.past = Past((steps - 1) * reach, d)
+        self.context = LeftContext((steps - 1) * reach, d)
 
     def __call__(self, inputs: jax.Array, out_sharding: Any = None) -> jax.Array:
-        return super().__call__(self.past(inputs), out_sharding)
+        return super().__call__(self.context(inputs), out_sharding)
 ''',
-    (CACHE, STEPWISE, PAST),
+    (CACHE, STEPWISE, CONTEXT),
 )
 SHIFTED = Helper(
     "Shift",
-    '''class Shift(Past):
+    '''class Shift(LeftContext):
     """What stood n places before, zeros at the start: (b, t, ...) -> (b, t, ...)."""
 
     def __call__(self, x: jax.Array) -> jax.Array:
         return super().__call__(x)[:, : x.shape[1]]
 ''',
-    (CACHE, STEPWISE, PAST),
+    (CACHE, STEPWISE, CONTEXT),
 )
 RECURRENCE = Helper(
     "Recurrence",
@@ -288,26 +288,26 @@ RECURRENCE = Helper(
         if self.index is None:
             return jax.lax.scan(step, carry, xs)
         leaves, structure = jax.tree.flatten(carry)
-        begun = self.index[...] > 0
+        started = self.index[...] > 0
         carry = structure.unflatten(
-            jnp.where(begun, kept[...].astype(c.dtype), c)
-            for kept, c in zip(self.carries, leaves, strict=True)
+            jnp.where(started, cache[...].astype(c.dtype), c)
+            for cache, c in zip(self.carries, leaves, strict=True)
         )
         length = jax.tree.leaves(xs)[0].shape[0]
         valid = self.advance(length).T >= 0  # (t, b)
 
-        def going(carry, entry):
+        def masked_step(carry, entry):
             valid, entry = entry
             new, y = step(carry, entry)
 
-            def chosen(new, old):
+            def select(new, old):
                 return jnp.where(valid.reshape(-1, *[1] * (new.ndim - 1)), new, old)
 
-            return jax.tree.map(chosen, new, carry), y
+            return jax.tree.map(select, new, carry), y
 
-        carry, ys = jax.lax.scan(going, carry, (valid, xs))
-        for kept, c in zip(self.carries, jax.tree.leaves(carry), strict=True):
-            kept[...] = c  # some are float32 whatever the model's dtype
+        carry, ys = jax.lax.scan(masked_step, carry, (valid, xs))
+        for cache, c in zip(self.carries, jax.tree.leaves(carry), strict=True):
+            cache[...] = c  # some are float32 whatever the model's dtype
         return carry, ys
 ''',
     (CACHE, STEPWISE),

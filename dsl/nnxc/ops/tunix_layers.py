@@ -6,10 +6,10 @@ from .base import Helper
 from .functions.attend import ATTEND
 from .stepwise_helpers import CACHE, CAUSAL, POSITIONS, SCORED, SELF, STEPWISE
 
-ASKED = Helper(
-    "Asked",
+CALL = Helper(
+    "TunixCall",
     '''@dataclass(eq=False)
-class Asked:
+class TunixCall:
     """What one call brings: positions (b, t), a mask (b, t, s) and segments (b, t), a cache."""
 
     positions: jax.Array
@@ -17,7 +17,7 @@ class Asked:
     segments: jax.Array | None
     cache: dict[str, jax.Array] | None = None
 
-    def extended(
+    def update_cache(
         self, k: jax.Array, v: jax.Array
     ) -> tuple[jax.Array, jax.Array, jax.Array | int]:
         """All keys and values, and the slot at which the new ones begin."""
@@ -25,9 +25,9 @@ class Asked:
             return k, v, 0
         ends = self.cache["end_index"]
         for name, new in (("k", k), ("v", v)):
-            kept = self.cache[name]
+            cache = self.cache[name]
             at = (0, ends[0], 0, 0)
-            new = jax.lax.dynamic_update_slice(kept, new.astype(kept.dtype), at)
+            new = jax.lax.dynamic_update_slice(cache, new.astype(cache.dtype), at)
             self.cache = self.cache | {name: new}
         self.cache = self.cache | {"end_index": ends + k.shape[1]}
         return self.cache["k"].astype(k.dtype), self.cache["v"].astype(v.dtype), ends[0]
@@ -38,19 +38,19 @@ PLACES = Helper(
     '''class TunixPositions(Positions):
     """Positions that a call brings."""
 
-    asked: Asked | None = None
+    call: TunixCall | None = None
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        return super().__call__(x) if self.asked is None else self.asked.positions
+        return super().__call__(x) if self.call is None else self.call.positions
 ''',
-    (CACHE, STEPWISE, POSITIONS, ASKED),
+    (CACHE, STEPWISE, POSITIONS, CALL),
 )
 ATTENTION = Helper(
     "TunixAttention",
     '''class TunixAttention(ScoredAttention):
     """Attention with the mask and the cache that a call brings."""
 
-    asked: Asked | None = None
+    call: TunixCall | None = None
 
     def __call__(
         self,
@@ -63,13 +63,13 @@ ATTENTION = Helper(
         segments: jax.Array | None = None,
     ) -> jax.Array:
         given = {"slopes": slopes, "sinks": sinks}
-        if self.asked is None:
+        if self.call is None:
             return super().__call__(q, k, v, segments=segments, **given)
         t = q.shape[1]
-        k, v, first = self.asked.extended(k, v)
+        k, v, first = self.call.update_cache(k, v)
         slots = (first + jnp.arange(t))[None], jnp.arange(k.shape[1])[None]
-        mask, at = self.asked.mask, self.asked.positions
-        if self.chunk is not None and self.asked.segments is not None:
+        mask, at = self.call.mask, self.call.positions
+        if self.chunk is not None and self.call.segments is not None:
             slots = at, at
         elif self.chunk is not None:  # chunks begin with the sequence, not with the cache
             begin = first + t - 1 - at[:, -1:]
@@ -80,7 +80,7 @@ ATTENTION = Helper(
             v,
             **given,
             mask=None if mask is None else mask[:, None],
-            segments=self.asked.segments if mask is None else None,
+            segments=self.call.segments if mask is None else None,
             positions=slots,
             causal=True,
             window=self.window,
@@ -89,7 +89,7 @@ ATTENTION = Helper(
             softcap=self.softcap,
         )
 ''',
-    (CACHE, STEPWISE, ATTEND, CAUSAL, SCORED, ASKED),
+    (CACHE, STEPWISE, ATTEND, CAUSAL, SCORED, CALL),
 )
 SELF_ATTENTION = Helper(
     SELF.name,

@@ -24,7 +24,7 @@ CHECKPOINT = (
 )  # fmt: skip
 # What modules that generate refer to besides.
 GENERATE = (
-    "Asked", "TunixConfig", "TunixHead", "TunixSharding", "Decoding", "check_options", "check_prompts", "decode", "generate", "init_cache", "limits", "narrowed", "padded", "prefill", "sample", "upto",
+    "TunixCall", "TunixConfig", "TunixHead", "TunixSharding", "Decoding", "check_options", "check_prompts", "decode", "generate", "init_cache", "limits", "filter_logits", "padded", "prefill", "sample", "up_to_stop",
 )  # fmt: skip
 # What modules with adapters refer to besides.
 ADAPTERS = (

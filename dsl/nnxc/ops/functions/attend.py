@@ -48,19 +48,19 @@ ATTEND = Helper(
     """
     b, t, heads, d = q.shape
     s, kv_heads = k.shape[1:3]
-    queries, keys = positions or (jnp.arange(t)[None], jnp.arange(s)[None])
-    queries, keys = queries[:, :, None], keys[:, None]
-    distance = queries - keys  # (b, t, s)
-    seen = keys >= 0
+    q_positions, k_positions = positions or (jnp.arange(t)[None], jnp.arange(s)[None])
+    q_positions, k_positions = q_positions[:, :, None], k_positions[:, None]
+    distance = q_positions - k_positions  # (b, t, s)
+    allowed = k_positions >= 0
     if causal:
-        seen = seen & (distance >= 0)
+        allowed = allowed & (distance >= 0)
     if window is not None:
-        seen = seen & (jnp.abs(distance) < window)
+        allowed = allowed & (jnp.abs(distance) < window)
     if chunk is not None:
-        seen = seen & (queries // chunk == keys // chunk)
+        allowed = allowed & (q_positions // chunk == k_positions // chunk)
     if segments is not None:
-        seen = seen & (segments[:, :, None] == segments[:, None])
-    seen = seen[:, None] if mask is None else seen[:, None] & mask
+        allowed = allowed & (segments[:, :, None] == segments[:, None])
+    allowed = allowed[:, None] if mask is None else allowed[:, None] & mask
     q = q.reshape(b, t, kv_heads, heads // kv_heads, d)
     scores = jnp.einsum("btkgd,bskd->bkgts", q, k, preferred_element_type=jnp.float32)
     scores = scores.reshape(b, heads, t, s) * (d**-0.5 if scale is None else scale)
@@ -70,10 +70,10 @@ ATTEND = Helper(
         scores -= slopes[:, None, None] * distance[:, None]
     if bias is not None:
         scores += bias
-    scores = jnp.where(seen, scores, jnp.finfo(jnp.float32).min)
+    scores = jnp.where(allowed, scores, jnp.finfo(jnp.float32).min)
     if sinks is not None:
-        rest = jnp.broadcast_to(sinks[:, None, None], (b, heads, t, 1))
-        scores = jnp.concatenate([scores, rest.astype(scores.dtype)], axis=-1)
+        sink_scores = jnp.broadcast_to(sinks[:, None, None], (b, heads, t, 1))
+        scores = jnp.concatenate([scores, sink_scores.astype(scores.dtype)], axis=-1)
     weights = jax.nn.softmax(scores, axis=-1)[..., :s].astype(v.dtype)
     weights = weights.reshape(b, kv_heads, heads // kv_heads, t, s)
     y = jnp.einsum("bkgts,bskd->btkgd", weights, v)

@@ -32,17 +32,17 @@ ROTATE = Helper(
     pairs = angles.shape[-1]
     angles = angles[..., None, :].astype(jnp.float32)  # for every head
     sin, cos = jnp.sin(angles), jnp.cos(angles)
-    turned, rest = jnp.split(x.astype(jnp.float32), [2 * pairs], axis=-1)
+    rotated, unrotated = jnp.split(x.astype(jnp.float32), [2 * pairs], axis=-1)
     if interleaved:
-        left, right = turned[..., ::2], turned[..., 1::2]
+        x1, x2 = rotated[..., ::2], rotated[..., 1::2]
     else:
-        left, right = jnp.split(turned, 2, axis=-1)
-    left, right = left * cos - right * sin, right * cos + left * sin
+        x1, x2 = jnp.split(rotated, 2, axis=-1)
+    x1, x2 = x1 * cos - x2 * sin, x2 * cos + x1 * sin
     if interleaved:
-        turned = jnp.stack([left, right], axis=-1).reshape(turned.shape)
+        rotated = jnp.stack([x1, x2], axis=-1).reshape(rotated.shape)
     else:
-        turned = jnp.concatenate([left, right], axis=-1)
-    return jnp.concatenate([turned, rest], axis=-1).astype(x.dtype)
+        rotated = jnp.concatenate([x1, x2], axis=-1)
+    return jnp.concatenate([rotated, unrotated], axis=-1).astype(x.dtype)
 ''',
 )
 ROPE = Helper(

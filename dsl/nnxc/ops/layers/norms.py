@@ -41,9 +41,9 @@ BATCH_NORM = Helper(
     def __call__(self, x: jax.Array) -> jax.Array:  # type: ignore[override]
         if self.use_running_average:
             return super().__call__(x)
-        kept, n = self.momentum * self.var[...], x.size // x.shape[-1]
+        decayed, n = self.momentum * self.var[...], x.size // x.shape[-1]
         y = super().__call__(x)
-        self.var[...] = kept + (self.var[...] - kept) * n / (n - 1)
+        self.var[...] = decayed + (self.var[...] - decayed) * n / (n - 1)
         return y
 ''',
     (AS_GIVEN,),

@@ -68,8 +68,8 @@ LSTM = Helper(
             h = nnx.sigmoid(o) * nnx.tanh(c)
             if keep is None:
                 return (h, c), h
-            kept = jnp.where(keep, h, carry[0]), jnp.where(keep, c, carry[1])
-            return kept, jnp.where(keep, h, 0)
+            carry = jnp.where(keep, h, carry[0]), jnp.where(keep, c, carry[1])
+            return carry, jnp.where(keep, h, 0)
 
         start = (zeros if h is None else h, zeros if c is None else c)
         last, ys = jax.lax.scan(step, start, (inputs, keep), reverse=self.reverse)

@@ -27,7 +27,7 @@ CHUNKED = Helper(
     No more than one chunk's logits exist at a time, in the backward pass too.
     """
     count, chunk = labels.size, min(chunk, labels.size)
-    seen = jnp.ones(count, bool) if where is None else where.reshape(-1)
+    counted = jnp.ones(count, bool) if where is None else where.reshape(-1)
 
     def chunks(x):
         x = jnp.pad(x, ((0, -count % chunk), *((0, 0),) * (x.ndim - 1)))
@@ -35,16 +35,16 @@ CHUNKED = Helper(
 
     @jax.checkpoint
     def add(total, xs):
-        x, label, seen = xs
+        x, label, counted = xs
         logits = jnp.matmul(x, kernel, preferred_element_type=jnp.float32)
         if softcap is not None:
             logits = softcap * jnp.tanh(logits / softcap)
         losses = optax.softmax_cross_entropy_with_integer_labels(logits, label)
-        return total + losses.sum(where=seen), None
+        return total + losses.sum(where=counted), None
 
-    parts = hidden.reshape(count, -1), labels.reshape(-1), seen
+    parts = hidden.reshape(count, -1), labels.reshape(-1), counted
     total, _ = jax.lax.scan(add, jnp.float32(0), tuple(map(chunks, parts)))
-    return total / seen.sum()
+    return total / counted.sum()
 ''',
 )
 
