@@ -229,7 +229,8 @@ CONTEXT = Helper(
         valid = self.advance(x.shape[1]) >= 0
         x = jnp.where(valid.reshape(*valid.shape, *[1] * (x.ndim - 2)), x, 0)
         x = jnp.concatenate([self.context[...].astype(x.dtype), x], axis=1)
-        self.context[...] = x[:, x.shape[1] - self.size :].astype(self.context[...].dtype)
+        last = x[:, x.shape[1] - self.size :]
+        self.context[...] = last.astype(self.context[...].dtype)
         return x
 ''',
     (CACHE, STEPWISE),

@@ -71,7 +71,8 @@ ATTENTION = Helper(
         mask, at = self.call.mask, self.call.positions
         if self.chunk is not None and self.call.segments is not None:
             slots = at, at
-        elif self.chunk is not None:  # chunks begin with the sequence, not with the cache
+        elif self.chunk is not None:
+            # Chunks begin with the sequence, not with the cache.
             begin = first + t - 1 - at[:, -1:]
             slots = slots[0] - begin, slots[1] - begin
         return attend(
