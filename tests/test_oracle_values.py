@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import math
+import pkgutil
 from functools import partial
 from typing import Any
 
@@ -14,8 +16,9 @@ from flax import nnx
 from oracle import Case, apply, namespace, predict
 from scipy.special import softmax
 
+from nnxc import ops
 from nnxc.ops import MODEL_OPS
-from nnxc.ops.base import Example
+from nnxc.ops.base import Example, Helper
 from tests.fuzz.evaluate import evaluated
 
 RNG = np.random.default_rng(0)
@@ -585,10 +588,12 @@ def test_helpers_stand_alone(name: str) -> None:
 def test_helpers_are_black_stable() -> None:
     import black
 
-    for op in MODEL_OPS.values():
-        for helper in filter(None, (op.helper, *op.other_helpers)):
-            source = helper.source
-            assert black.format_str(source, mode=black.Mode()) == source
+    modules = pkgutil.walk_packages(ops.__path__, f"{ops.__name__}.")
+    held = [vars(importlib.import_module(m.name)).values() for m in modules]
+    helpers = {v.name: v for values in held for v in values if isinstance(v, Helper)}
+    assert len(helpers) > 40
+    for helper in helpers.values():
+        assert black.format_str(helper.source, mode=black.Mode()) == helper.source
 
 
 def test_helpers_take_the_activations_dtype() -> None:
