@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 
+import pytest
+
+from tests.configs.__main__ import main
 from tests.configs.changes import NOTHING, changed, changes
 from tests.configs.tally import Tally
 
@@ -66,3 +70,14 @@ def test_the_readme_says_what_was_found() -> None:
     assert found is not None
     numbers = [int(number.replace(",", "")) for number in found.groups()]
     assert numbers == [*sums, len(RESULTS)]
+
+
+def test_without_references_nothing_is_said_to_be_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PARITY", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["tests.configs"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 2
+    assert "there are no references" in capsys.readouterr().err

@@ -30,11 +30,13 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=min(4, os.cpu_count() or 1))
     parser.add_argument("names", nargs="*", metavar="FAMILY")
     options = parser.parse_args()
+    known = {n: f for n, f in families().items() if f.meta.get("kind") in LIBRARIES}
+    if not known:
+        parser.error("there are no references; `PARITY=folder` says where they are")
     logging.disable(logging.WARNING)
     warnings.simplefilter("ignore")
     os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
-    known = {n: f for n, f in families().items() if f.meta.get("kind") in LIBRARIES}
     wanted = options.names or list(known)
     if unknown := {*wanted} - {*known}:
         parser.error(f"no such family: {', '.join(sorted(unknown))}")
