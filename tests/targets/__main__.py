@@ -78,8 +78,8 @@ def differing(
 
 
 def compare(releases: list[str], temporary: Path) -> bool:
-    """Print what each release comes to; whether all agree."""
-    good = True
+    """Print what each release comes to; whether there was one, and all agree."""
+    good, compared = True, 0
     first = {}
     for way, options in WAYS.items():
         build(temporary / way, None, options)
@@ -90,6 +90,7 @@ def compare(releases: list[str], temporary: Path) -> bool:
         if flax is None:
             print(f"{release:<9} is not there for this Python", flush=True)
             continue
+        compared += 1
         for way, options in WAYS.items():
             folder = temporary / f"{release} {way}"
             names = build(folder, release, options)
@@ -100,8 +101,9 @@ def compare(releases: list[str], temporary: Path) -> bool:
             print(
                 f"{release:<9} {way:<12} {len(names)} models, {len(short)} numbers differ"
             )
-            print(*(f"    {line}" for line in short), sep="\n", end="", flush=True)
-    return good
+            print(*(f"    {line}" for line in short), sep="\n", end="\n" * bool(short))
+    print(f"targets: {compared} of {len(releases)} releases")
+    return good and compared > 0
 
 
 if __name__ == "__main__":
