@@ -80,12 +80,12 @@ def time_rows(results: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         ),
         (
             "GPT-2, cold process, without Black / with",
-            "<= 150 / 300 ms CPU",
+            "<= 190 / 320 ms CPU",
             f"{cold['without_black_cpu_ms']:.0f} / {cold['with_black_cpu_ms']:.0f} ms",
         ),
         (
             "GPT-2, warm, nothing cached / one block edited",
-            "<= 60 / 30 ms CPU",
+            "<= 60 / 20 ms CPU",
             f"{warm['nothing_cached_cpu_ms']:.0f} / "
             f"{warm['one_block_edited_cpu_ms']:.0f} ms",
         ),
