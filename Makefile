@@ -63,9 +63,7 @@ bench: $(READY) ## measure, write benchmarks/results, refresh the README's table
 
 generate: $(READY) ## save the grammar's analysis, rebuild generated/ from the zoo's own specs
 	@$(RUN) -m nnxc.syntax.analyse
-	@for spec in dsl/nnxc/zoo/*.nnx; do \
-	  $(VENV)/bin/nnxc build $$spec -o generated/$$(basename $$spec .nnx) || exit 1; \
-	done
+	@$(VENV)/bin/nnxc build dsl/nnxc/zoo/*.nnx -o generated
 
 lint: $(READY) ## ruff, black, mypy, and the zoo's own formatting
 	@$(RUN) -m ruff check .

@@ -38,7 +38,7 @@ def zoo() -> dict[str, dict[str, int]]:
 
 def _sizes(spec: Path) -> dict[str, int]:
     text = spec.read_text()
-    code = (ROOT / "generated" / spec.stem / f"{spec.stem}.py").read_text()
+    code = (ROOT / "generated" / f"{spec.stem}.py").read_text()
     return {
         "lines": lines(text),
         "model_lines": model_lines(text),

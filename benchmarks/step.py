@@ -79,12 +79,14 @@ def gpt_work(
 
 def generated(name: str) -> ModuleType:
     """A module of `generated/`."""
-    return imported(ROOT / "generated" / name / f"{name}.py")
+    return imported(ROOT / "generated" / f"{name}.py")
 
 
 def imported(path: Path) -> ModuleType:
     """A module by its path."""
     name = path.stem
+    if str(path.parent) not in sys.path:  # where the shared modules are
+        sys.path.append(str(path.parent))
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -95,7 +97,9 @@ def imported(path: Path) -> ModuleType:
 
 def runners(work: Work) -> dict[str, Step]:
     """The ways to take a step, each with a model of its own."""
-    trainer = work.module.Trainer(work.module.train_step, *objects(work))
+    trainer = importlib.import_module("nnx_training").Trainer(
+        work.module.train_step, *objects(work)
+    )
     flax = objects(work)
     return {
         "pure JAX": work.by_hand(work.model()),

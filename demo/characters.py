@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from importlib import import_module
 from pydoc_data.topics import topics
 from types import ModuleType
 
@@ -45,7 +46,9 @@ def train(gpt: ModuleType) -> tuple[nnx.Module, list[float]]:
     """A model trained for about a minute, and the losses of its steps."""
     tokens = encode(prose())
     model = gpt.create_model(gpt.Config(vocab=len(ALPHABET), context=CONTEXT))
-    trainer = gpt.Trainer(gpt.train_step, model, gpt.create_optimizer(model))
+    trainer = import_module("nnx_training").Trainer(
+        gpt.train_step, model, gpt.create_optimizer(model)
+    )
     losses: list[float] = []
     end = time.monotonic() + PATIENCE
     for window in progress(list(batches(tokens)), "character GPT", losses):

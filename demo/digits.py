@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib import import_module
 from types import ModuleType
 
 import numpy as np
@@ -40,7 +41,9 @@ def train(net: ModuleType, label: str) -> tuple[list[float], float]:
     data, (images, labels) = load()
     model = net.create_model()
     optimizer = net.create_optimizer(model)
-    trainer = net.Trainer(net.train_step, model, optimizer, net.create_rngs())
+    trainer = import_module("nnx_training").Trainer(
+        net.train_step, model, optimizer, net.create_rngs()
+    )
     losses: list[float] = []
     for batch in progress(list(batches(data)), label, losses):
         loss, _ = trainer.step(*batch)

@@ -107,7 +107,9 @@ def train(module: Any, model: Any, tokens: np.ndarray, seconds: float) -> Curves
     rng = np.random.default_rng(SEED)
     known, held_out = split(tokens)
     unseen = windows(held_out, 32, rng)
-    trainer = module.Trainer(module.train_step, model, module.create_optimizer(model))
+    trainer = importlib.import_module("nnx_training").Trainer(
+        module.train_step, model, module.create_optimizer(model)
+    )
     curves = Curves([], [])
     end = time.monotonic() + seconds
     with console.status("compiling") as status:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import sys
-import types
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,9 +16,10 @@ from nnxc.driver import analyse
 from nnxc.emit.signature import Draws, assign_names
 from nnxc.instance import instantiate
 from nnxc.shapes import DTYPES, ListType, TensorType, is_int
+from tests.importing import from_text
 
 ZOO = Path(nnxc.__file__).parent / "zoo/pretrained"
-_numbers = itertools.count()
+load = from_text
 
 
 def program(text: str) -> ir.Program:
@@ -44,15 +42,6 @@ def class_of(spec: str, name: str, **options: Any) -> str:
     text = text_of(spec, **options)
     start = text.index(f"\nclass {name}(") + 1
     return text[start:].split("\n\n\n")[0].rstrip() + "\n"
-
-
-def load(text: str) -> types.ModuleType:
-    """Generated text as a module."""
-    module = types.ModuleType(f"generated_{next(_numbers)}")
-    sys.modules[module.__name__] = module
-    code = compile(text, module.__name__, "exec", dont_inherit=True)
-    exec(code, module.__dict__)
-    return module
 
 
 def concrete(type_: TensorType, env: Mapping[str, int]) -> jax.ShapeDtypeStruct:

@@ -216,7 +216,7 @@ model Net(vocab = 20, d = 8, tied = true):
 generate Net
 """
     output = nnxc.compile(spec, options=nnxc.Options(interface="tunix"))
-    (text,) = output.files.values()
+    text = next(iter(output.files.values()))
     start = text.index("def compute_final_logits")
     assert "self.head" in text[start : start + 300]
 

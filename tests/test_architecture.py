@@ -24,7 +24,7 @@ ROWS: dict[str, set[str]] = {
     "codes": set(),
     "fresh": set(),
     "files": {"fresh"},
-    "header": set(),
+    "header": {"fresh"},
     "diagnostics": {"source", "codes"},
     "shapes": {"dims"},
     "ops": {"dims", "shapes"},
@@ -50,10 +50,13 @@ ROWS: dict[str, set[str]] = {
         *("syntax", "check", "ir", "emit"),
     },
     "specs": {"driver", "files", "fresh", "source", "diagnostics"},
-    "make": {"specs", "driver", "files", "fresh", "header", "diagnostics"},
+    "neighbours": {"specs", "files", "fresh", "header", "diagnostics"},
+    "make": {
+        *("specs", "driver", "files", "fresh", "header", "diagnostics", "neighbours")
+    },
     "cli": {
         *("make", "specs", "driver", "files", "fresh", "report", "instance", "targets"),
-        *("diagnostics", "codes", "version"),
+        *("diagnostics", "codes", "version", "neighbours"),
     },
     "version": {"make", "driver", "diagnostics"},
     "main": {"fresh", "cli"},

@@ -141,7 +141,7 @@ def test_what_is_named_of_a_used_file_is_all_that_is_taken() -> None:
     outer = BLOCK.replace("Linear(hidden)", "Inner(hidden)")
     texts = {"lib/block.nnx": f"{other}\n{outer}\n{NET.replace('Net', 'Other')}"}
     output = nnxc.compile(USING, read=lambda name: texts[name].encode())
-    [text] = output.files.values()
+    text = next(iter(output.files.values()))
     assert re.findall(r"class (\w+)\(nnx.Module\)", text) == ["Inner", "Block", "Net"]
 
 
@@ -151,7 +151,7 @@ def test_of_definitions_that_become_classes_no_two_have_one_name() -> None:
     mine = USING.replace("model", inner.replace("Linear", "Block") + "\nmodel")
     mine = mine.replace("-> Block(hidden)\n", "-> Inner(hidden)\n", 1)
     output = nnxc.compile(mine, read=lambda name: texts[name].encode())
-    [text] = output.files.values()
+    text = next(iter(output.files.values()))
     assert re.findall(r"class (\w+)\(nnx.Module\)", text) == ["Block", "Inner", "Net"]
     texts["lib/block.nnx"] = f"{inner}\n{BLOCK.replace('Linear', 'Inner')}"
     output = nnxc.compile(mine, read=lambda name: texts[name].encode())

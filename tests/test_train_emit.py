@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import ModuleType
 from typing import Any
 
 import jax
@@ -17,6 +16,7 @@ from flax import nnx
 
 from nnxc import driver
 from nnxc.ops import OPTIMIZERS
+from tests.importing import from_text
 
 MODES = ("graph", "no graph updates", "tree")
 
@@ -103,14 +103,11 @@ def mode(name: str) -> Iterator[None]:
 def generate(spec: str) -> str:
     output = driver.compile(spec, path="spec.nnx")
     assert output.ok, [f"{d.code} {d.message}" for d in output.diagnostics]
-    (text,) = output.files.values()
-    return text
+    return next(iter(output.files.values()))
 
 
 def load(spec: str) -> Any:
-    module = ModuleType("generated")
-    exec(compile(generate(spec), "generated.py", "exec"), vars(module))
-    return module
+    return from_text(generate(spec))
 
 
 def body(text: str, function: str) -> str:

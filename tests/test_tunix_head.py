@@ -47,7 +47,7 @@ def compiled(tail: str) -> nnxc.Output:
 def test_scores_of_the_features_are_those_of_the_model(tail: str) -> None:
     output = compiled(tail)
     assert output.ok, output.diagnostics
-    (text,) = output.files.values()
+    text = next(iter(output.files.values()))
     module = load(text)
     model = module.TunixNet(module.Config(), rngs=nnx.Rngs(0))
     tokens = jnp.arange(10).reshape(2, 5)

@@ -7,7 +7,6 @@ Those of published models run beside their references: see `test_parity`.
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -25,8 +24,10 @@ import pytest
 from flax import nnx
 
 from nnxc import driver, instance, ir
+from nnxc.fresh import SHARED
 from nnxc.instance.nodes import bind
 from nnxc.shapes import DTYPES, TensorType, is_int
+from tests.importing import from_file
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "dsl/nnxc/zoo"
@@ -168,7 +169,7 @@ def compiled(name: str) -> driver.Output:
 
 
 def generated(name: str) -> Path:
-    return ROOT / "generated" / name / f"{name}.py"
+    return ROOT / "generated" / f"{name}.py"
 
 
 @cache
@@ -176,12 +177,7 @@ def case(name: str) -> Case:
     text = ZOO[name].read_text()
     program = driver.analyse(text, path=f"{name}.nnx").program
     assert program is not None
-    spec = importlib.util.spec_from_file_location(f"zoo_{name}", generated(name))
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return Case(name, text, program, module)
+    return Case(name, text, program, from_file(generated(name)))
 
 
 @pytest.fixture(scope="module", params=sorted(ZOO))
@@ -212,14 +208,15 @@ def test_every_spec_has_small_sizes_and_a_train() -> None:
 def test_compiles(name: str) -> None:
     output = compiled(name)
     assert output.diagnostics == ()
-    assert list(output.files) == [f"{ALL[name].stem}.py"]
-    if name in ZOO:
-        assert output.files[f"{name}.py"] == generated(name).read_text()
+    own, *shared = output.files
+    assert own == f"{ALL[name].stem}.py" and SHARED.issuperset(shared)
+    for file, text in output.files.items() if name in ZOO else ():
+        assert text == (ROOT / "generated" / file).read_text()
 
 
 def test_nothing_else_is_checked_in() -> None:
-    files = {p for p in (ROOT / "generated").rglob("*") if p.is_file()}
-    assert files == {generated(name) for name in ZOO}
+    files = {p.name for p in (ROOT / "generated").rglob("*") if p.is_file()}
+    assert files == {file for name in ZOO for file in compiled(name).files}
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -239,8 +236,10 @@ def test_spec_is_in_its_one_form(name: str) -> None:
 )
 def test_generated_code_is_clean(tool: str, tmp_path: Path) -> None:
     for name in ALL:
-        module = name.replace("/", "_") + ".py"
-        (tmp_path / module).write_text("".join(compiled(name).files.values()))
+        own, *shared = compiled(name).files.items()
+        (tmp_path / (name.replace("/", "_") + ".py")).write_text(own[1])
+        for file, text in shared:
+            (tmp_path / file).write_text(text)
     run = subprocess.run(
         [sys.executable, "-m", *tool.split(), "."],
         cwd=tmp_path,

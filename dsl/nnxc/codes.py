@@ -179,6 +179,8 @@ CODES: dict[str, str] = {
     "N906": "output not up to date",
     "N907": "spec not formatted",
     "N908": "nothing to scan",
+    "N909": "shared module would change",
+    "N910": "folder is not that package",
 }
 
 HELPS: dict[str, str] = {

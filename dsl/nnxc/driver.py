@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from . import __version__, fresh
 from .diagnostics import Diagnostic, Enough, Sink
 from .emit import Options as Options
-from .header import module_name, with_header
+from .header import module_name, with_header, with_shared_header
 from .record import Record, replace
 from .source import Source, Span
 
@@ -80,14 +80,21 @@ def compile(
     parts = [__version__, options_key(options)]
     for name, text in analysis.texts.items():
         parts += (name, text)
-    files = {n: with_header(b, path, __version__, parts) for n, b in bodies.items()}
+    files = {
+        name: (
+            with_shared_header(body, __version__)
+            if name in fresh.SHARED
+            else with_header(body, path, __version__, parts)
+        )
+        for name, body in bodies.items()
+    }
     return Output(MappingProxyType(files), analysis.diagnostics)
 
 
 def _module(program: Program, name: str, options: Options) -> Mapping[str, str]:
-    from .emit import emit
+    from .emit import files
 
-    return {f"{name}.py": emit(program, options)}
+    return files(program, name, options)
 
 
 PRODUCTS: tuple[Product, ...] = (_module,)

@@ -30,11 +30,18 @@ DEFAULTS: Mapping[str, object] = {
     "attention": None,
     "black": True,
     "interface": None,
+    "package": False,
     "remat": False,
+    "single_file": False,
     "stack": "loop",
     "target": None,
 }
 SUFFIX = ".nnx"
+# The modules that several specs share; a test holds them to the templates.
+SHARED = frozenset(
+    f"nnx_{name}.py"
+    for name in ("adapters", "checkpoints", "configs", "decoding", "training")
+)
 LIMIT = 64_000_000  # bytes; no spec and no generated file comes near
 _REGULAR = 0o100000
 _KIND = 0o170000
@@ -149,13 +156,26 @@ def made(
     compiler: str,
     options: str,
     inputs: Iterable[tuple[str, str]],
-    outputs: Iterable[bytes],
+    outputs: Iterable[str],
 ) -> str:
-    """The digest of outputs and all that made them; `inputs` are names with their digests."""
+    """The digest of all that made outputs, and of their digests; `inputs` are names with theirs."""
     texts = [compiler, options]
     for name, content in inputs:
         texts += (name, content)
-    return digest(*map(os.fsencode, texts), *outputs)
+    return digest(*map(os.fsencode, (*texts, *outputs)))
+
+
+def in_package(out: str) -> bool:
+    """Whether a folder is a package."""
+    return os.path.isfile(os.path.join(out, "__init__.py"))
+
+
+def is_package(name: str, out: str) -> bool:
+    """Whether a folder can be the package of that dotted name: its path ends with it."""
+    parts = name.split(".")
+    path = os.path.abspath(out).split(os.sep)
+    fits = path[-len(parts) :] == parts
+    return fits and all(p.isidentifier() for p in parts)
 
 
 def is_fresh(arguments: Sequence[str], compiler: str) -> bool:
@@ -164,6 +184,9 @@ def is_fresh(arguments: Sequence[str], compiler: str) -> bool:
     if request is None:
         return False
     specs, out, options = request
+    if options["package"] and not is_package(str(options["package"]), out):
+        return False
+    options["package"] = bool(options["package"]) or in_package(out)
     return _all_fresh(_expand(specs), out, options_key(options), compiler)
 
 
@@ -186,6 +209,10 @@ def _parse(
                 options["interface"] = next(rest, None)
             case "--target":
                 options["target"] = next(rest, None)
+            case "--package":
+                options["package"] = next(rest, None)
+            case "--single-file":
+                options["single_file"] = True
             case "--remat":
                 options["remat"] = options["remat"] or True
             case "--remat-policy":
@@ -211,18 +238,25 @@ def _expand(specs: list[str]) -> Iterator[str]:
 
 def _all_fresh(specs: Iterable[str], out: str, options: str, compiler: str) -> bool:
     entries, outputs = Memo(out).entries, set[str]()
+    held: dict[str, tuple[bytes, str]] = {}
     for spec in specs:
-        known = recall(entries, spec, out, options, compiler)
-        if known is None or not outputs.isdisjoint(known[1]):
+        known = recall(entries, spec, out, options, compiler, held)
+        if known is None or not outputs.isdisjoint(known[1].keys() - SHARED):
             return False
         outputs.update(known[1])
     return bool(outputs)
 
 
 def recall(
-    entries: Mapping[str, list[str]], spec: str, out: str, options: str, compiler: str
+    entries: Mapping[str, list[str]],
+    spec: str,
+    out: str,
+    options: str,
+    compiler: str,
+    held: dict[str, tuple[bytes, str]],
 ) -> tuple[list[tuple[str, str]], dict[str, bytes]] | None:
-    """A spec's inputs, and its outputs by their names, where they are fresh, else None."""
+    """A spec's inputs, and its outputs by their names, where they are fresh, else None. `held`
+    are outputs that were read before, with their digests."""
     names, remembered, *uses = entries.get(os.path.basename(spec), ("", ""))
     if not names:
         return None
@@ -231,11 +265,17 @@ def recall(
         for use in uses:
             content = _read(os.path.join(os.path.dirname(spec), use))
             inputs.append((use, digest(content)))
-        outputs = {n: _read(os.path.join(out, n)) for n in names.split(_BETWEEN)}
+        for name in names.split(_BETWEEN):
+            if name not in held:
+                content = _read(os.path.join(out, name))
+                held[name] = content, digest(content)
     except (OSError, ValueError):
         return None
-    same = made(compiler, options, inputs, outputs.values()) == remembered
-    return (inputs, outputs) if same else None
+    outputs = {name: held[name] for name in names.split(_BETWEEN)}
+    digests = (known for _, known in outputs.values())
+    if made(compiler, options, inputs, digests) != remembered:
+        return None
+    return inputs, {name: content for name, (content, _) in outputs.items()}
 
 
 def _read(path: str) -> bytes:

@@ -11,6 +11,7 @@ from . import files, fresh
 from .diagnostics import Diagnostic
 from .driver import Options, compile, options_key
 from .header import Owner, body_of, owner
+from .neighbours import changed_under, is_shared
 from .record import Record, replace
 from .specs import (
     Progress,
@@ -74,6 +75,8 @@ def build(
     reported. With `compiler`, its fingerprint, the result is remembered for `is_fresh`.
     """
     options, folder = options or Options(), os.fspath(out)
+    if fresh.in_package(folder):
+        options = replace(options, package=True)
     specs, problems = find_specs(_paths(paths))
     work = partial(_compile, out=folder, options=options)
     known = _recall(specs, folder, options, compiler) if compiler else {}
@@ -84,6 +87,7 @@ def build(
         problems += found
     made = [output for spec in specs for output in known[spec]]
     problems = [*unique(problems), *_clashes(made)]
+    made = list({output.path: output for output in reversed(made)}.values())[::-1]
     if _failed(problems):
         return BuildResult(tuple(problems))
     if not check:
@@ -148,7 +152,7 @@ def _clashes(made: Sequence[_Made]) -> list[Diagnostic]:
     for output in made:
         # Some file systems do not tell case apart.
         other = first.setdefault(output.path.casefold(), output.spec)
-        if other != output.spec:
+        if other != output.spec and not is_shared(output.path):
             message = f"`{output.spec}` and `{other}` both make `{output.path}`"
             help = "rename one of them, or build them into different folders"
             problems.append(file_problem("N904", output.spec, message, help))
@@ -159,16 +163,23 @@ def _compare(
     made: Sequence[_Made], problems: Sequence[Diagnostic], force: bool
 ) -> BuildResult:
     written, unchanged, found = [], [], list(problems)
+    paths = {output.path for output in made}
     for output in made:
         old = _existing(output.path)
         if isinstance(old, Diagnostic):
             found.append(old)
         elif old == output.text:
             unchanged.append(output.path)
-        elif old is None or force or owner(old) is Owner.COMPILER:
+        elif old is None or force:
             written.append(output.path)
-        else:
+        elif owner(old) is not Owner.COMPILER:
             found.append(_not_ours(output.path, old))
+        elif problem := is_shared(output.path) and changed_under(output.path, paths):
+            found.append(problem)
+        else:
+            written.append(output.path)
+    if _failed(found):
+        written = []
     return BuildResult(tuple(found), tuple(written), tuple(unchanged))
 
 
@@ -256,8 +267,9 @@ def _recall(
     """The outputs that need no compiling, by their specs."""
     entries, key = fresh.Memo(out).entries, options_key(options)
     found = {}
+    held: dict[str, tuple[bytes, str]] = {}
     for spec in specs:
-        known = fresh.recall(entries, spec, out, key, compiler)
+        known = fresh.recall(entries, spec, out, key, compiler, held)
         if known is not None:
             inputs, outputs = known
             found[spec] = [
@@ -274,7 +286,8 @@ def _remember(
     memo, key = fresh.Memo(out), options_key(options)
     for outputs in made:
         inputs = outputs[0].inputs
-        same = fresh.made(compiler, key, inputs, (output.data for output in outputs))
+        digests = (fresh.digest(output.data) for output in outputs)
+        same = fresh.made(compiler, key, inputs, digests)
         names = [os.path.relpath(output.path, out) for output in outputs]
         memo.remember(names, same, [name for name, _ in inputs])
     memo.write()

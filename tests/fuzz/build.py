@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import inspect
-import sys
 import types
 import typing
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -16,15 +14,6 @@ import jax.numpy as jnp
 from flax import nnx
 
 from .builder import ModelCase
-
-
-def loaded(text: str) -> types.ModuleType:
-    """Generated text as a module."""
-    module = types.ModuleType("generated_by_fuzz")
-    module.__file__ = str(Path(__file__).with_name("spec.py"))
-    sys.modules[module.__name__] = module
-    exec(compile(text, "spec.py", "exec"), module.__dict__)
-    return module
 
 
 @contextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import sys
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +15,8 @@ import numpy as np
 
 import nnxc
 from nnxc import driver, ir
+from nnxc.header import module_name
+from tests.importing import from_file
 
 ROOT = Path(__file__).parents[2]
 ZOO = ROOT / "dsl/nnxc/zoo/pretrained"
@@ -102,13 +103,7 @@ class Family:
         """The generated module, built in a folder; raises Missing."""
         if not nnxc.build([str(self.spec)], str(out)).ok:
             raise Missing("cannot be built")
-        (path,) = out.glob("*.py")
-        found = importlib.util.spec_from_file_location(f"parity_{self.name}", path)
-        assert found is not None and found.loader is not None
-        module = importlib.util.module_from_spec(found)
-        sys.modules[found.name] = module
-        found.loader.exec_module(module)
-        return module
+        return from_file(out / f"{module_name(self.spec.name)}.py")
 
 
 def reference_folders() -> list[Path]:

@@ -4,30 +4,19 @@ whichever Flax is imported. Models have the weights that are in FIRST, where it 
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 
 import jax
 import numpy as np
 from flax import nnx
 
 from nnxc import driver
+from tests.importing import from_file
 from tests.test_zoo import ZOO, Case
 
 STEPS = 2
-
-
-def load(path: Path) -> ModuleType:
-    """A generated module."""
-    spec = importlib.util.spec_from_file_location(f"built_{path.stem}", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def weights(model: nnx.Module) -> dict[str, nnx.Variable]:
@@ -66,12 +55,12 @@ def numbers(case: Case, given: dict[str, np.ndarray]) -> Iterator[tuple[str, obj
 
 def main(modules: str, out: str, first: str | None = None) -> None:
     """Write the numbers of each module in a folder, by its name and theirs."""
-    known = dict(np.load(first)) if first else {}
+    known = dict(np.from_file(first)) if first else {}
     found: dict[str, np.ndarray] = {}
     for path in sorted(Path(modules).glob("*.py")):
         program = driver.analyse(ZOO[path.stem].read_text()).program
         assert program is not None
-        case = Case(path.stem, "", program, load(path))
+        case = Case(path.stem, "", program, from_file(path))
         start = f"{path.stem}: weight "
         given = {
             n.removeprefix(start): v for n, v in known.items() if n.startswith(start)

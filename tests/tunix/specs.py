@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -12,6 +10,7 @@ from typing import Any
 from flax import nnx
 
 import nnxc
+from tests.importing import from_file
 
 ZOO = Path(nnxc.__file__).parent / "zoo/pretrained"
 SIZES = {
@@ -43,7 +42,7 @@ def maker(family: str, folder: Path) -> Make:
         [ZOO / f"{family}.nnx"], folder, options=nnxc.Options(interface="tunix")
     )
     assert result.ok, result
-    module = _imported(folder / f"{family}.py")
+    module = from_file(folder / f"{family}.py")
     model, config = interface_of(module), module.Config(**TINY[family])
     return lambda seed=0: model(config, rngs=nnx.Rngs(seed))
 
@@ -52,12 +51,3 @@ def interface_of(module: ModuleType) -> Any:
     """The class of a generated module that Tunix calls."""
     (found,) = (v for v in vars(module).values() if hasattr(v, "compute_final_logits"))
     return found
-
-
-def _imported(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"tunix_{path.stem}", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[module.__name__] = module
-    spec.loader.exec_module(module)
-    return module

@@ -6,8 +6,9 @@ import argparse
 import os
 
 from ..driver import Options
-from ..fresh import DEFAULTS
+from ..fresh import DEFAULTS, is_package
 from ..make import build
+from ..neighbours import no_package
 from ..targets.flax import NEWEST, RELEASES
 from .arguments import add_specs, folder
 from .console import Console
@@ -33,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--force", action="store_true", help="replace files that were edited by hand"
     )
     _add_options(parser)
+    _add_layout(parser)
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
@@ -75,6 +77,21 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_layout(parser: argparse.ArgumentParser) -> None:
+    """Declare how the Python files lie beside each other."""
+    parser.add_argument(
+        "--package",
+        metavar="NAME",
+        help="the package that DIR is: modules import each other relatively "
+        "(also where DIR has an `__init__.py`)",
+    )
+    parser.add_argument(
+        "--single-file",
+        action="store_true",
+        help="make one file for each spec that stands alone, for a notebook or a paste",
+    )
+
+
 def run(args: argparse.Namespace, console: Console) -> int:
     """Build, and tell what was written."""
     options = Options(
@@ -84,7 +101,11 @@ def run(args: argparse.Namespace, console: Console) -> int:
         attention=args.attention,
         interface=args.interface,
         target=args.target,
+        package=args.package is not None,
+        single_file=args.single_file,
     )
+    if args.package is not None and not is_package(args.package, args.out):
+        return console.report([no_package(args.out, args.package)])
     result = build(
         args.specs,
         args.out,

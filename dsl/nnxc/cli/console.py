@@ -13,7 +13,7 @@ from ..report.formats import render
 from ..report.render_text import visible
 
 OK, FINDINGS, USAGE = 0, 1, 2
-_ENVIRONMENT = frozenset({"N901", "N903", "N904", "N905"})
+_ENVIRONMENT = frozenset({"N901", "N903", "N904", "N905", "N910"})
 
 
 class Console(Record):

@@ -9,7 +9,7 @@ from .options import Options
 if TYPE_CHECKING:
     from .. import ir
 
-__all__ = ["Options", "emit"]
+__all__ = ["Options", "emit", "files"]
 
 
 def emit(program: ir.Program, options: Options | None = None) -> str:
@@ -17,3 +17,11 @@ def emit(program: ir.Program, options: Options | None = None) -> str:
     from .module import module_text
 
     return module_text(program, options or Options())
+
+
+def files(program: ir.Program, name: str, options: Options) -> dict[str, str]:
+    """The module of a program, called `name`, and those that it shares with others."""
+    from .module import module_text, shared_files
+
+    own = {f"{name}.py": module_text(program, options)}
+    return own | shared_files(program, options)

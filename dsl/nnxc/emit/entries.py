@@ -10,7 +10,6 @@ from ..ir.fold_tensors import walk
 from ..ops.base import Call, Helper, Op, Origin
 from ..ops.extern_code import DECLARED, FROM_FILE, TABLE
 from ..ops.functions.activations import ACTIVATION
-from ..ops.stepwise_helpers import STEPWISE
 from .calls.reads import functions_in
 from .python.free_names import names_of
 
@@ -38,12 +37,9 @@ def _needed(program: ir.Program) -> Iterator[Helper]:
             yield from (FROM_FILE,) if op.origin.file else ()
             yield from (TABLE,) if _calls(build, TABLE) else ()
             yield DECLARED
-    yield from (STEPWISE,) if program.generates else ()  # `init_cache` asks for it
     read = (value for section in program.weights for _, value in section.config)
     if any(map(_names_activation, read)):
         yield ACTIVATION
-    if program.generates:  # `init_cache` asks for it where nothing looks back, too
-        yield STEPWISE
 
 
 def _names_activation(value: ir.Recorded) -> bool:

@@ -24,12 +24,11 @@ from .python.free_names import names_of
 from .python.imports import imports
 from .python.text import quoted
 from .render import BETWEEN, Part, render, stable
+from .shared import imported, inlined, modules_of, shared_text
 from .signature import Names, assign_names
 from .training.train import TrainView, train_view
 from .training.train_adapters import (
     adapted_models,
-    adapted_weights,
-    adapter_parts,
     own_parts,
 )
 from .tunix import tunix_view
@@ -52,17 +51,31 @@ def module_text(program: ir.Program, options: Options) -> str:
         program = for_tunix(program)
     program = in_precision(folded(with_absent(program)))
     names = assign_names(program)
-    parts = [_targeted(p, options) for p in _parts(program, names, options)]
+    parts, modules = _parts(program, names, options), modules_of(program)
+    if options.single_file:
+        parts, modules = inlined(modules, parts), ()
+    parts = [_targeted(p, options) for p in parts]
     whole = sum(part.text.count("\n") for part in parts)
     tidy = options.black and whole <= MOST_LINES
     texts = [stable(p) if tidy else p.text.strip("\n") for p in parts]
     more = bool(program.weights or program.generates or adapted)
     view = ModuleView(
         module_doc(program),
-        imports(names_of(texts), more, names.externs),
+        imports(
+            names_of(texts), more, names.externs, imported(modules, parts, options)
+        ),
         tuple(texts),
     )
     return render("module", view=view)
+
+
+def shared_files(program: ir.Program, options: Options) -> dict[str, str]:
+    """The shared modules that the module of a program imports, as files."""
+    if options.single_file:
+        return {}
+    modules = modules_of(program)
+    texts = {m: Part(shared_text(m, options.package)) for m in modules}
+    return {f"{m}.py": _targeted(part, options).text for m, part in texts.items()}
 
 
 def _targeted(part: Part, options: Options) -> Part:
@@ -81,13 +94,11 @@ def _by_place(program: ir.Program) -> bool:
 def _parts(program: ir.Program, names: Names, options: Options) -> list[Part]:
     """The top-level pieces in order."""
     trains = [train_view(program, train, names) for train in program.trains]
-    parts = _with_helpers(_heads(program, names), helpers_of(program))
+    helpers = [helper for helper in helpers_of(program) if helper.source]
+    parts = _with_helpers(_heads(program, names), helpers)
     before = len(parts)
     for definition in program.definitions:
         parts += _class_parts(program, definition, trains, names, options)
-    if adapted_weights(program):  # whose adapters are named as the weights are
-        parts.append(Part(render("checkpoint"), done=True))
-    parts += adapter_parts(program)
     parts += _train_parts(program, trains)
     for generated in program.generates:
         parts += _generation_parts(program, generated, names, options)
@@ -130,23 +141,13 @@ def _class_parts(
 
 
 def _train_parts(program: ir.Program, trains: Sequence[TrainView]) -> list[Part]:
-    """The functions of all trains, and what they share."""
-    if not trains:
-        return []
+    """The functions of all trains."""
     parts: list[Part] = []
-    if any(goal.weight for train in trains for goal in train.goals):
-        parts += [Part(text) for text in render("accumulate").split(BETWEEN)]
-    if any(train.table for train in trains):
-        parts.append(Part(render("matrix_axes")))
     for train in trains:
         parts += own_parts(train.adapters) if train.adapters else []
         texts = render("train", train=train).split(BETWEEN)
         parts += [Part(text, simple=_is_short(text)) for text in texts]
-    kinds = {"dict[str, jax.Array]" if v.several else "jax.Array" for v in trains}
-    losses = kinds.pop() if len(kinds) == 1 else "Any"
-    frozen = any(train.frozen for train in program.trains)
-    trainer = render("trainer_frozen" if frozen else "trainer", losses=losses)
-    return [*parts, Part(trainer, done=losses == "jax.Array")]
+    return parts
 
 
 def _generation_parts(
@@ -187,12 +188,8 @@ def _is_short(text: str) -> bool:
 
 
 def weights_parts(program: ir.Program, names: Names, options: Options) -> list[Part]:
-    """What reads and writes checkpoints: once what all models share, then each model's own."""
-    first = [] if adapted_weights(program) else [render("checkpoint")]
-    parts = [Part(text, done=True) for text in first]
-    if any(w.reads for w in program.weights):
-        made = ("settings", "settings_known", "settings_unread", "settings_read")
-        parts += [Part(render(name), done=True) for name in made]
+    """What reads and writes the checkpoints of each model."""
+    parts: list[Part] = []
     for section in program.weights:
         adapted = section.model in adapted_models(program)
         several = len(program.weights) > 1

@@ -18,7 +18,9 @@ class Options(Record):
     `POLICIES` saves. `black`: run the text through Black, unless the module has over 2,000 lines.
     `attention`: the implementation that JAX's attention is asked for; None lets JAX choose.
     `interface`: what calls the models that generate, where it asks for more than they have.
-    `target`: the release of Flax, one of `RELEASES`; None is the newest.
+    `target`: the release of Flax, one of `RELEASES`; None is the newest. `package`: the module lies
+    in a package, and imports its neighbours relatively. `single_file`: it stands alone, with all that
+    it uses in it.
     """
 
     stack: Literal["loop", "scan"] = "loop"
@@ -27,6 +29,8 @@ class Options(Record):
     attention: Literal["xla", "cudnn"] | None = None
     interface: Literal["tunix"] | None = None
     target: str | None = None
+    package: bool = False
+    single_file: bool = False
 
     @property
     def policy(self) -> str:

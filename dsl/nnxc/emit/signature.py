@@ -11,7 +11,6 @@ from ..ir.fold_statements import declared, expressions, statements
 from ..ir.fold_tensors import walk
 from ..ops.base import Call, Op, Origin
 from ..ops.stepwise_helpers import STEPWISE
-from ..ops.training.optimizers import wants_matrices
 from ..record import Record
 from .calls.found_sizes import asked
 from .constructor.positive import sized
@@ -19,19 +18,16 @@ from .entries import helpers_of
 from .entries import origins as origins_of
 from .options import Options
 from .python.names import (
-    ACCUMULATED,
-    ADAPTERS,
     ATTRIBUTES,
-    CHECKPOINT,
     EXTERN,
     EXTERN_BUILTINS,
     GENERATE,
-    MATRIX_AXES,
     MORE_MODULES,
     TRAIN,
     WEIGHTS,
     Namespace,
 )
+from .shared import TRAINING, modules_of, names_in
 
 # What every class that has a use for them takes: of activations, of weights.
 DTYPES = ("dtype", "param_dtype")
@@ -130,15 +126,11 @@ def assign_names(program: ir.Program) -> Names:
 
 def _taken(program: ir.Program, with_python: bool) -> tuple[str, ...]:
     """The names of what a module imports, and of its own functions."""
-    goals = [goal for train in program.trains for goal in train.objectives]
-    taken: tuple[str, ...] = (*MORE_MODULES, *CHECKPOINT) if program.weights else ()
-    taken += (*MORE_MODULES, *GENERATE) if program.generates else ()
-    adapted = any(train.adapters for train in program.trains)
-    taken += (*MORE_MODULES, *ADAPTERS) if adapted else ()
-    taken += EXTERN_BUILTINS if with_python else ()
-    taken += ACCUMULATED if any(goal.weight for goal in goals) else ()
-    by_matrix = any(wants_matrices(goal.optimizer.op) for goal in goals)
-    return taken + ((MATRIX_AXES,) if by_matrix else ())
+    modules = modules_of(program)
+    taken = [name for module in modules for name in names_in(module)]
+    taken += MORE_MODULES if {*modules} - {TRAINING} else ()
+    taken += GENERATE if program.generates else ()
+    return (*taken, *(EXTERN_BUILTINS if with_python else ()))
 
 
 def _config_names(program: ir.Program, module: Namespace) -> dict[str, str]:

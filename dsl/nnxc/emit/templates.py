@@ -32,6 +32,14 @@ def environment() -> jinja2.Environment:
     )
 
 
+@cache
+def source_of(name: str) -> str:
+    """The text of a file among the templates, as it stands."""
+    env = environment()
+    assert env.loader is not None
+    return env.loader.get_source(env, name)[0]
+
+
 def _loader() -> jinja2.BaseLoader:
     try:
         return jinja2.PackageLoader("nnxc")

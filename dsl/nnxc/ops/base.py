@@ -213,11 +213,12 @@ class Call(Record):
 class Helper(Record):
     """Python text that the generated module carries once, where an entry needs it.
 
-    `source` is a class or function, Black-stable, that uses `jax`, `jnp`, `nnx`, `optax`, `Any` only.
+    `source` is a class or function, Black-stable, that uses `jax`, `jnp`, `nnx`, `optax`, `Any` only;
+    without one it is in a module that generated ones share.
     """
 
     name: str
-    source: str
+    source: str = ""
     needs: tuple[Helper, ...] = ()  # helpers that the text calls
 
 

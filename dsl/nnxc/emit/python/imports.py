@@ -17,7 +17,11 @@ _STANDARD = {
     "replace": "dataclasses",
     "partial": "functools",
     "Any": "typing",
+    "Generic": "typing",
     "NamedTuple": "typing",
+    "TypeVar": "typing",
+    "TypedDict": "typing",
+    "Unpack": "typing",
 }
 _OTHERS = {
     "jax": "import jax",
@@ -54,9 +58,13 @@ Pairs = Iterable[tuple[str, str]]  # where from, and what
 
 
 def imports(
-    names: Set[str], more: bool, externs: Mapping[Origin, str]
+    names: Set[str],
+    more: bool,
+    externs: Mapping[Origin, str],
+    shared: Iterable[tuple[str, tuple[str, ...]]] = (),
 ) -> tuple[tuple[str, ...], ...]:
-    """The imports of a module whose parts take these names from around them."""
+    """The imports of a module whose parts take these names from around them; `shared` are modules
+    beside it, and what it takes from them."""
     standard, others = dict(_STANDARD), dict(_OTHERS)
     if more:
         standard, others = standard | _MORE, others | _MORE_OTHERS
@@ -68,6 +76,7 @@ def imports(
     used[1] += [
         (o.module, _as(o.name, name)) for o, name in externs.items() if o.module
     ]
+    used.append([(module, name) for module, several in shared for name in several])
     return tuple(tuple(_lines(group)) for group in used if group)
 
 

@@ -14,26 +14,8 @@ MODULES = (
     "optax", "partial",
     "replace",
 )  # fmt: skip
-# What modules that read checkpoints refer to besides.
-CHECKPOINT = (
-    "DTYPES", "Held", "Placement", "Settings", "Stored", "Written", "checkpoint_files", "completed",
-    "file_tensors", "frozen", "has_type", "held_weights", "is_ignored", "load_checkpoint", "misfits",
-    "numbered", "open_checkpoint", "read_json", "read_settings", "read_weights", "row_tensors",
-    "save_checkpoint", "spellings", "whole_file", "write_checkpoint", "write_tensor",
-    "BoundedRngs", "HARMLESS", "RATES", "UNFIT", "covers", "is_called", "is_rate", "misfilled", "unread", "plain_number", "open_files",
-)  # fmt: skip
-# What modules that generate refer to besides.
-GENERATE = (
-    "TunixCall", "TunixConfig", "TunixHead", "TunixSharding", "Decoding", "check_options", "check_prompts", "decode", "generate", "init_cache", "limits", "filter_logits", "padded", "prefill", "sample", "up_to_stop",
-)  # fmt: skip
-# What modules with adapters refer to besides.
-ADAPTERS = (
-    "Adapted", "Int8", "LoRA", "Names", "adapt", "adapted", "adapters_of", "kernel_names", "merge_adapters",
-    "own_names", "put_layer", "read_adapters", "targets", "write_adapters",
-)  # fmt: skip
-# What steps of several batches refer to besides.
-ACCUMULATED = ("Accumulated", "accumulate")
-MATRIX_AXES = "matrix_axes"  # to tell matrices from other weights
+# What modules that generate define besides.
+GENERATE = ("TunixCall", "TunixConfig", "TunixHead", "TunixSharding", "generate")
 # What all of these import.
 MORE_MODULES = (
     "Iterator", "Path", "UnionType", "contextmanager", "fnmatchcase", "get_args", "get_origin",

@@ -96,24 +96,6 @@ def adapted_models(program: ir.Program) -> set[str]:
     return {train.model for train in program.trains if train.adapters}
 
 
-def adapted_weights(program: ir.Program) -> set[str]:
-    """Those of them whose weights have names in a checkpoint."""
-    return adapted_models(program) & {section.model for section in program.weights}
-
-
-def adapter_parts(program: ir.Program) -> list[Part]:
-    """What the adapters of all models share."""
-    if not adapted_models(program):
-        return []
-    made = ["lora_int8", "lora", "lora_model", "lora_names"]
-    stored = adapted_weights(program)
-    made += ["lora_stored"] if stored else []
-    made += ["lora_own"] if adapted_models(program) - stored else []
-    made += [] if program.weights else ["json_file", "whole_file"]
-    made += ["lora_write", "lora_read"]
-    return [Part(render(name), done=True) for name in made]
-
-
 def own_parts(view: AdaptersView) -> list[Part]:
     """The functions of one train's adapters."""
     return [Part(text) for text in render("adapters", adapters=view).split(BETWEEN)]

@@ -7,12 +7,11 @@ from ...ops.base import REQUIRED
 from ...ops.training.optimizers import MATRICES
 from ..python.library import argument
 from ..python.library_calls import fill
-from ..python.names import MATRIX_AXES
 from ..python.scope import Scope
 from ..python.static_text import default, static
 from ..python.text import Text
 
-ACCUMULATE = "accumulate"  # as its template calls it
+ACCUMULATE, MATRIX_AXES = "accumulate", "matrix_axes"  # in the shared module
 
 
 def transformation(goal: ir.Objective, table: str | None) -> str:

@@ -1,0 +1,520 @@
+"""Published weights in and out: tensors of safetensors files, named and laid out as others have them.
+
+A table of `Stored` rows says which tensors hold which weights. Checkpoints are read and written tensor by
+tensor; what does not fit is one error, and nothing is loaded.
+"""
+
+import json
+import math
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from fnmatch import fnmatchcase
+from functools import partial
+from pathlib import Path
+from secrets import token_hex
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+
+class Stored(NamedTuple):
+    """Weights, and the tensors of a checkpoint that hold them.
+
+    `{}` in a path is a position in a list of layers; `{0}` in a name is the first of them. Names
+    may also be computed from the model and its positions.
+    """
+
+    paths: str  # several, with spaces between, share a tensor
+    names: str | Callable[..., str]  # several make one weight
+    axes: tuple[tuple[int, ...], ...] | None = None  # of the weight, for each axis
+    join: str = ""  # how several lie in one
+    axis: int = 0  # of the tensors, along which they do
+    flip: bool = False  # axes from the third on run backwards
+    stacked: int = 0  # leading axes of the weight that are positions too
+
+    def inside(
+        self, model: Any, shapes: list[tuple[int, ...]], positions: tuple[str, ...]
+    ) -> tuple[list[tuple[int, ...]], list[list[str]]]:
+        """The shapes below the leading axes, and the names of the tensors at each position."""
+        names = [
+            self.named(model, *map(int, positions), *at)
+            for at in np.ndindex(shapes[0][: self.stacked])
+        ]
+        return [shape[self.stacked :] for shape in shapes], names
+
+    def named(self, model: Any, *positions: int) -> list[str]:
+        """The names at these positions."""
+        if callable(self.names):
+            return self.names(model, *positions).split()
+        return numbered(self.names, positions).split()
+
+    def layouts(self, shapes: list[tuple[int, ...]]) -> list[list[int]]:
+        """The shapes of weights, laid out as in a tensor."""
+        return [
+            [
+                math.prod(s[a] for a in axes)
+                for axes in self.axes or [(i,) for i in range(len(s))]
+            ]
+            for s in shapes
+        ]
+
+    def groups(self, shapes: list[tuple[int, ...]]) -> int:
+        """How often interleaved weights take turns: by the first axis that they have there."""
+        axis = self.axes[self.axis][0] if self.axes else self.axis
+        return min(shape[axis] for shape in shapes)
+
+    def tensor_shapes(
+        self, shapes: list[tuple[int, ...]], count: int
+    ) -> list[list[int]]:
+        """The shapes of the tensors that weights of these shapes make."""
+        first, *others = self.layouts(shapes)
+        if self.join in ("split", "interleave"):
+            first[self.axis] += sum(layout[self.axis] for layout in others)
+        elif self.join == "concat":
+            first[self.axis] //= count
+        return [first] * count
+
+    def pack(self, weights: list[np.ndarray], count: int) -> list[np.ndarray]:
+        """The tensors of weights."""
+        shapes = [w.shape for w in weights]
+        order = [a for axes in self.axes or () for a in axes]
+        parts = [
+            (w.transpose(order) if order else w).reshape(layout)
+            for w, layout in zip(weights, self.layouts(shapes), strict=True)
+        ]
+        if self.flip:
+            parts = [np.flip(p, tuple(range(2, p.ndim))) for p in parts]
+        match self.join:
+            case "split":
+                return [np.concatenate(parts, self.axis)]
+            case "interleave":
+                turns = self.groups(shapes)
+                split = [np.split(p, turns, self.axis) for p in parts]
+                return [
+                    np.concatenate(
+                        [t for turn in zip(*split, strict=True) for t in turn],
+                        self.axis,
+                    )
+                ]
+            case "concat":
+                return np.split(parts[0], count, self.axis)
+            case "sum":
+                return [parts[0], *[np.zeros_like(parts[0])] * (count - 1)]
+        return parts
+
+    def unpack(
+        self, tensors: list[np.ndarray], shapes: list[tuple[int, ...]]
+    ) -> list[np.ndarray]:
+        """The weights of tensors."""
+        parts = self.taken_apart(tensors, shapes)
+        if self.flip:
+            parts = [np.flip(p, tuple(range(2, p.ndim))) for p in parts]
+        return [self.restored(p, s) for p, s in zip(parts, shapes, strict=True)]
+
+    def taken_apart(
+        self, tensors: list[np.ndarray], shapes: list[tuple[int, ...]]
+    ) -> list[np.ndarray]:
+        """The part of each weight."""
+        match self.join:
+            case "split" | "interleave":
+                turns = self.groups(shapes) if self.join == "interleave" else 1
+                sizes = [layout[self.axis] // turns for layout in self.layouts(shapes)]
+                ends = np.cumsum(sizes * turns)[:-1]
+                pieces = np.split(tensors[0], ends, self.axis)
+                if turns == 1:
+                    return pieces
+                each = len(sizes)
+                return [np.concatenate(pieces[i::each], self.axis) for i in range(each)]
+            case "concat":
+                return [np.concatenate(tensors, self.axis)]
+            case "sum":
+                return [sum(tensors[1:], tensors[0])]
+        return tensors
+
+    def restored(self, part: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+        """A weight from how it is laid out."""
+        order = [a for axes in self.axes or () for a in axes]
+        if not order:
+            return part.reshape(shape)
+        return part.reshape([shape[a] for a in order]).transpose(np.argsort(order))
+
+
+def numbered(name: str, positions: tuple[int, ...]) -> str:
+    """A name with `{0}` and `{1+1}` filled in."""
+    return re.sub(
+        r"\{(\d+)\+?(\d*)\}", lambda m: str(positions[int(m[1])] + int(m[2] or 0)), name
+    )
+
+
+class Held(NamedTuple):
+    """What a model has of a row: keys of its state, and names for each position in a stack."""
+
+    stored: Stored
+    keys: list[tuple[Any, ...]]
+    shapes: list[tuple[int, ...]]
+    names: list[list[str]]
+
+    def tensors(self) -> Iterator[tuple[str, list[int]]]:
+        """The names and shapes of all tensors."""
+        shapes = self.stored.tensor_shapes(self.shapes, len(self.names[0]))
+        for names in self.names:
+            yield from zip(names, shapes, strict=True)
+
+
+def held_weights(
+    model: Any,
+    state: dict[tuple[Any, ...], Any],
+    table: tuple[Stored, ...],
+    most: float = math.inf,
+) -> list[Held]:
+    """The rows of a table as they apply to the variables of a model; `most` are the tensors."""
+    keys = {".".join(map(str, key)): key for key in state}
+    firsts = [re.escape(stored.paths.split()[0]) for stored in table]
+    patterns = [re.compile(text.replace(r"\{\}", r"(\d+)")) for text in firsts]
+    held = []
+    for path in keys:
+        for pattern, stored in zip(patterns, table, strict=True):
+            if match := pattern.fullmatch(path):
+                positions = match.groups()
+                mine = [keys[p.format(*positions)] for p in stored.paths.split()]
+                shapes = [tuple(state[key].shape) for key in mine]
+                if (stack := math.prod(shapes[0][: stored.stacked])) > most:
+                    raise ValueError(f"{path} needs {stack} tensors of {most}")
+                inside = stored.inside(model, shapes, positions)
+                held.append(Held(stored, mine, *inside))
+                break
+    return held
+
+
+DTYPES = {
+    "bool": "BOOL",
+    "int8": "I8",
+    "uint8": "U8",
+    "int16": "I16",
+    "uint16": "U16",
+    "int32": "I32",
+    "uint32": "U32",
+    "int64": "I64",
+    "uint64": "U64",
+    "float16": "F16",
+    "bfloat16": "BF16",
+    "float32": "F32",
+    "float64": "F64",
+}
+Placement = jax.sharding.Sharding | Callable[[str], jax.sharding.Sharding | None] | None
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """The object that a file of JSON holds; of 32 MB at most, as files may come from anywhere."""
+    if not file.is_file() or file.stat().st_size > 2**25:
+        raise ValueError(f"{file} is no file, or too large for one of JSON")
+    try:
+        whole = json.loads(file.read_text(encoding="utf-8"), object_hook=plain_number)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{file} is no JSON: {error}") from None
+    if not isinstance(whole, dict):
+        raise ValueError(f"{file} is no JSON object")
+    return whole
+
+
+def plain_number(entry: dict[str, Any]) -> Any:
+    """An object of JSON; transformers writes Infinity as one."""
+    return float(entry["__float__"]) if entry.keys() == {"__float__"} else entry
+
+
+def checkpoint_files(path: Path) -> list[Path]:
+    """The files of a checkpoint: one, those of an index, or what a folder has of these."""
+    if not path.exists():
+        raise FileNotFoundError(f"there is no checkpoint {path}")
+    if path.is_dir():
+        globs = (
+            "*.safetensors.index.json",
+            "model.safetensors",
+            "*model.safetensors",
+            "*.safetensors",
+        )
+        found = next((f for g in globs if (f := sorted(path.glob(g)))), [])
+        if len(found) != 1:
+            raise FileNotFoundError(f"{path} has {len(found)} checkpoints, not one")
+        path = found[0]
+    if path.suffix != ".json":
+        return [path]
+    index = read_json(path).get("weight_map")
+    names = list(index.values()) if isinstance(index, dict) else [""]
+    if not all(isinstance(n, str) and n and n == Path(n).name for n in names):
+        raise ValueError(f"{path} is no index of files beside it")
+    return [path.parent / name for name in sorted(set(names))]
+
+
+def spellings(name: str, renamed: tuple[tuple[str, str], ...]) -> list[str]:
+    """What a model may call a tensor of this name: old names become new ones, `*` stays."""
+    names = [name]
+    for old, new in renamed:
+        pattern = re.compile(re.escape(old).replace(r"\*", "(.*)"))
+        for matched in [m for n in names if (m := pattern.fullmatch(n))]:
+            parts = zip(new.split("*"), (*matched.groups(), ""), strict=True)
+            names.append("".join(text + match for text, match in parts))
+    return names
+
+
+def open_files(path: Path) -> dict[Path, Any]:
+    """The files of a checkpoint, opened; what cannot be read is one error."""
+    from safetensors import SafetensorError, safe_open
+
+    opened, problems = {}, []
+    for file in checkpoint_files(path):
+        try:
+            if not file.is_file():
+                raise FileNotFoundError("no such file")
+            opened[file] = safe_open(file, "np")
+        except (OSError, SafetensorError) as error:
+            problems.append(f"{file}: {error}")
+    if problems:
+        raise ValueError("\n  ".join([f"{path} cannot be read:", *problems]))
+    return opened
+
+
+def open_checkpoint(
+    path: Path, wanted: set[str], renamed: tuple[tuple[str, str], ...]
+) -> dict[str, Any]:
+    """The file and the name in it of each tensor, by the name that the model has for it."""
+    tensors: dict[str, Any] = {}
+    problems = []
+    for file, opened in open_files(path).items():
+        names = opened.keys()
+        for name in names:
+            known = (s for s in spellings(name, renamed) if s in wanted)
+            meant = next(known, name)
+            if meant in tensors:
+                problems.append(f"{file}: {meant} is there twice")
+            tensors[meant] = opened, name
+    if problems:
+        raise ValueError("\n  ".join([f"{path} cannot be read:", *problems]))
+    return tensors
+
+
+def misfits(
+    held: list[Held],
+    state: dict[tuple[Any, ...], Any],
+    tensors: dict[str, Any],
+    ignored: tuple[str, ...],
+) -> Iterator[str]:
+    """What keeps tensors from being these weights."""
+    left = set(tensors)
+    for row in held:
+        floating = jnp.issubdtype(state[row.keys[0]].dtype, jnp.floating)
+        for name, shape in row.tensors():
+            left.discard(name)
+            if name not in tensors:
+                yield f"{name} is missing"
+                continue
+            file, own = tensors[name]
+            found = file.get_slice(own)
+            if found.get_shape() != shape:
+                yield f"{name} is {found.get_shape()}, the model needs {shape}"
+            dtype = found.get_dtype()
+            known = next((n for n, d in DTYPES.items() if d == dtype), None)
+            if known is None:
+                yield f"{name} is of dtype {dtype}, which is not supported"
+            elif floating != ("float" in known):
+                yield f"{name} is of dtype {dtype}, the model needs another kind"
+    for name in sorted(left):
+        if not is_ignored(name, ignored):
+            yield f"{name} is used by nothing"
+
+
+def is_ignored(name: str, globs: tuple[str, ...]) -> bool:
+    """Whether a tensor is one that no weight takes."""
+    return any(fnmatchcase(name, glob) for glob in globs)
+
+
+def read_weights(
+    row: Held, tensors: dict[str, Any], dtypes: list[Any]
+) -> list[np.ndarray]:
+    """The weights of a row, converted as they are read, tensor by tensor."""
+    weights = [
+        np.empty((len(row.names), *shape), dtype)
+        for shape, dtype in zip(row.shapes, dtypes, strict=True)
+    ]
+
+    def fill(at: int, names: list[str]) -> None:
+        read = [file.get_tensor(own) for file, own in (tensors[n] for n in names)]
+        parts = row.stored.unpack(read, row.shapes)
+        for weight, part in zip(weights, parts, strict=True):
+            weight[at] = part
+
+    for at, names in enumerate(row.names):
+        fill(at, names)
+    return weights
+
+
+class BoundedRngs(nnx.Rngs):
+    """Streams from which a model of more layers than a file can hold draws too often."""
+
+    def __init__(self, left: int):
+        super().__init__(0)
+        self.left = left
+
+    def __getattr__(self, name: str) -> Any:
+        if not name.startswith("_"):
+            self.left -= 1
+            if self.left < 0:
+                raise ValueError("there are too few tensors for so many layers")
+        return super().__getattr__(name)
+
+
+def load_checkpoint(
+    make: Callable[[nnx.Rngs], Any],
+    path: str | Path,
+    table: tuple[Stored, ...],
+    ignored: tuple[str, ...],
+    renamed: tuple[tuple[str, str], ...],
+    sharding: Placement,
+) -> Any:
+    """A model with the weights of a checkpoint, read tensor by tensor."""
+    path = Path(path)
+    names = (file.keys() for file in open_files(path).values())
+    count = sum(map(len, names))
+    try:
+        model = nnx.eval_shape(lambda: make(BoundedRngs(4 * count + 100)))
+    except Exception as error:  # whatever a constructor makes of odd settings
+        raise ValueError(f"{path} does not fit: {error or repr(error)}") from error
+    state = dict(nnx.to_flat_state(nnx.state(model)))
+    held = held_weights(model, state, table, count)
+    wanted = {name for row in held for names in row.names for name in names}
+    tensors = open_checkpoint(path, wanted, renamed)
+    problems = list(misfits(held, state, tensors, ignored))
+    if problems:
+        head = f"{path} does not fit {type(model).__name__}:"
+        raise ValueError("\n  ".join([head, *problems]))
+
+    def placed(key: tuple[Any, ...], value: Any) -> jax.Array:
+        place = sharding(".".join(map(str, key))) if callable(sharding) else sharding
+        return jax.device_put(value.reshape(state[key].shape), place)
+
+    values: dict[tuple[Any, ...], jax.Array] = {}
+    for row in held:
+        weights = read_weights(row, tensors, [state[k].dtype for k in row.keys])
+        values |= zip(row.keys, map(placed, row.keys, weights), strict=True)
+        del weights  # before the next are read
+    return completed(model, lambda: make(nnx.Rngs(0)), values, placed)
+
+
+def completed(
+    model: Any,
+    make: Callable[[], Any],
+    values: dict[tuple[Any, ...], jax.Array],
+    placed: Callable[[tuple[Any, ...], Any], jax.Array],
+) -> Any:
+    """The model with these values; what no checkpoint holds starts as in a new model."""
+    state = dict(nnx.to_flat_state(nnx.state(model)))
+    missing = [key for key in state if key not in values]
+
+    def fresh() -> list[jax.Array]:
+        initial = dict(nnx.to_flat_state(nnx.state(make())))
+        return [initial[key].get_value() for key in missing]
+
+    if missing:
+        values |= zip(missing, map(placed, missing, jax.jit(fresh)()), strict=True)
+    nnx.update(model, nnx.from_flat_state(values.items()))
+    return model
+
+
+def save_checkpoint(
+    model: nnx.Module,
+    path: str | Path,
+    table: tuple[Stored, ...],
+    ignored: tuple[str, ...],
+    like: str | Path | None,
+) -> None:
+    """Write a model's weights, named and laid out as they were published."""
+    path = Path(path)
+    if path.suffix != ".safetensors":
+        path.mkdir(parents=True, exist_ok=True)
+        path /= "model.safetensors"
+    state = dict(nnx.to_flat_state(nnx.state(model)))
+    groups = []
+    for row in held_weights(model, state, table):
+        dtype = DTYPES[state[row.keys[0]].dtype.name]
+        entries = [(name, dtype, shape) for name, shape in row.tensors()]
+        groups.append(Written(entries, partial(row_tensors, row, state)))
+    written = {name for group in groups for name, _, _ in group.entries}
+    found = {} if like is None else open_checkpoint(Path(like), set(), ())
+    for name, (file, _) in found.items():
+        if name not in written and is_ignored(name, ignored):
+            part = file.get_slice(name)
+            entries = [(name, part.get_dtype(), part.get_shape())]
+            groups.append(Written(entries, partial(file_tensors, file, name)))
+    write_checkpoint(path, groups)
+
+
+def row_tensors(row: Held, state: dict[tuple[Any, ...], Any]) -> Iterator[np.ndarray]:
+    """The tensors of a row; the model keeps no copy of what goes to the host."""
+    held = [state[key].get_value() for key in row.keys]
+    weights = [np.asarray(jax.device_put(w, w.sharding, may_alias=False)) for w in held]
+    stacks = [w.reshape(-1, *s) for w, s in zip(weights, row.shapes, strict=True)]
+    for at, names in enumerate(row.names):
+        yield from row.stored.pack([w[at] for w in stacks], len(names))
+
+
+def file_tensors(file: Any, name: str) -> Iterator[np.ndarray]:
+    """One tensor of another file."""
+    yield file.get_tensor(name)
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Any]:
+    """A file to write: at its path once it is whole and on the disk, else nowhere."""
+    unfinished = path.with_name(f".{path.name}.{token_hex(8)}")
+    try:
+        with unfinished.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+class Written(NamedTuple):
+    """Tensors of one dtype that follow each other in a file."""
+
+    entries: list[tuple[str, str, list[int]]]  # name, dtype, shape
+    tensors: Callable[[], Iterator[np.ndarray]]
+
+    @property
+    def itemsize(self) -> int:
+        """The bytes of an element."""
+        return int(re.sub(r"\D", "", self.entries[0][1]) or 8) // 8
+
+
+def write_checkpoint(path: Path, groups: list[Written]) -> None:
+    """Write a file of safetensors, tensor by tensor; it is whole, or not there."""
+    groups = sorted(groups, key=lambda g: -g.itemsize)  # each is aligned
+    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    end = 0
+    for group in groups:
+        for name, dtype, shape in group.entries:
+            place = [end, end := end + math.prod(shape) * group.itemsize]
+            header[name] = {"dtype": dtype, "shape": shape, "data_offsets": place}
+    head = json.dumps(header).encode()
+    head += b" " * (-len(head) % 8)
+    with whole_file(path) as file:
+        file.write(len(head).to_bytes(8, "little") + head)
+        for group in groups:
+            for tensor in group.tensors():
+                write_tensor(file, np.atleast_1d(tensor))
+                del tensor  # before the next is made
+
+
+def write_tensor(file: Any, tensor: np.ndarray) -> None:
+    """Write a tensor in parts, without a copy of the whole."""
+    step = max(1, 2**22 * len(tensor) // max(tensor.nbytes, 1))
+    for start in range(0, len(tensor), step):
+        part = np.ascontiguousarray(tensor[start : start + step])
+        file.write(part.reshape(-1).view(np.uint8))
