@@ -151,6 +151,19 @@ def numbered(name: str, positions: tuple[int, ...]) -> str:
     )
 
 
+def within(path: str, name: str, *rows: Stored) -> tuple[Stored, ...]:
+    """Rows whose paths and whose names of tensors all begin so."""
+
+    def inside(row: Stored) -> Stored:
+        assert isinstance(row.names, str)
+        paths = " ".join(path + part for part in row.paths.split())
+        return row._replace(
+            paths=paths, names=" ".join(name + part for part in row.names.split())
+        )
+
+    return tuple(map(inside, rows))
+
+
 class Held(NamedTuple):
     """What a model has of a row: keys of its state, and names for each position in a stack."""
 
@@ -372,9 +385,9 @@ def load_checkpoint(
     make: Callable[[nnx.Rngs], Any],
     path: str | Path,
     table: tuple[Stored, ...],
-    ignored: tuple[str, ...],
-    renamed: tuple[tuple[str, str], ...],
-    sharding: Placement,
+    ignored: tuple[str, ...] = (),
+    renamed: tuple[tuple[str, str], ...] = (),
+    sharding: Placement = None,
 ) -> Any:
     """A model with the weights of a checkpoint, read tensor by tensor."""
     path = Path(path)
@@ -429,8 +442,8 @@ def save_checkpoint(
     model: nnx.Module,
     path: str | Path,
     table: tuple[Stored, ...],
-    ignored: tuple[str, ...],
-    like: str | Path | None,
+    ignored: tuple[str, ...] = (),
+    like: str | Path | None = None,
 ) -> None:
     """Write a model's weights, named and laid out as they were published."""
     path = Path(path)

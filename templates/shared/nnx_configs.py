@@ -39,6 +39,10 @@ class Settings(dict[str, Any]):
         found = [self[key] for key in keys if key in self]
         return found[0] if found else None if any(map(self.says, keys)) else default
 
+    def first(self, *keys: str) -> Any:
+        """The value of the first key that has one; the last has to be there."""
+        return self[next((key for key in keys if key in self), keys[-1])]
+
     def says(self, key: str) -> bool:
         """Whether a key is there, were it null."""
         return key in self or key in self.single
@@ -61,11 +65,14 @@ class Settings(dict[str, Any]):
     def filling(
         self,
         make: Callable[[], Any],
-        read: tuple[str, ...],
+        read: str | Sequence[str],
         assumed: Callable[[], dict[str, tuple[Any, ...]]] = dict,
         rates: tuple[str, ...] = (),
     ) -> Any:
-        """A Config, of which some are rates. All that does not fit is one error."""
+        """A Config, of which some are rates. All that does not fit is one error.
+
+        `read` are the keys that `make` reads, or that cannot matter; words, or a sequence.
+        """
         cfg = None
         try:
             cfg = make()
@@ -75,13 +82,14 @@ class Settings(dict[str, Any]):
         if self.missing:
             problems = [f"{key} is missing" for key in self.missing]
         else:
-            problems += [*dict.fromkeys(self.odd), *self.unlike(assumed, read)]
+            keys = read.split() if isinstance(read, str) else read
+            problems += [*dict.fromkeys(self.odd), *self.unlike(assumed, keys)]
         if problems:
             raise ValueError("\n  ".join([f"{self.file} does not fit:", *problems]))
         return cfg
 
     def unlike(
-        self, assumed: Callable[[], dict[str, tuple[Any, ...]]], read: tuple[str, ...]
+        self, assumed: Callable[[], dict[str, tuple[Any, ...]]], read: Sequence[str]
     ) -> Iterator[str]:
         """What is other than assumed, or is not read."""
         try:

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import functools
-import re
-from collections.abc import Iterator
+import textwrap
 
 from .. import ir
-from ..ir.fold_statements import declared
 from ..ir.fold_static import mentions
 from ..ops.base import Kind
 from ..ops.functions.activations import ACTIVATION
 from ..record import Record
 from .options import Options
 from .python import text as t
-from .python.free_names import bound_name
 from .python.names import snake
-from .python.scope import Scope
-from .python.static_text import static, static_call
+from .python.static_text import static_call
 from .python.text import Text
-from .signature import Names, Signature, is_scanned
+from .signature import Names, Signature
+from .tables import table_rows
 
-_NUMBER = re.compile(r"\{(=?)(\d+)\+?(\d*)\}")
+_WORDS = 68  # columns of a line of them
 
 
 class WeightsView(Record):
@@ -65,28 +62,45 @@ def weights_view(
         model=signature.name,
         config=signature.config,
         table=give(f"STORED{suffix.upper()}"),
-        rows=tuple(_row(row, signature, names, options) for row in section.rows),
+        rows=table_rows(section.rows, signature, names, options),
         read=give(f"read_config{suffix}"),
         reads=section.reads,
         settings=", ".join(settings),
         assumed=_assumed(section, signature),
         rates=_rates(signature),
-        keys=t.literal(_read(section)).text,
+        keys=_words(_read(section)),
         load=give(f"load_pretrained{suffix}"),
         parameters=_parameters(section, signature, inferred),
         arguments=", ".join([*inferred, "cfg", "rngs=rngs"]),
         dtypes=", ".join(f"{name}=dtype" for name in signature.dtypes),
-        ignored=t.tuple_of([t.quoted(glob) for glob in section.ignored]).text,
-        renamed=_renamed(section).text,
+        ignored=_given("ignored", tuple(section.ignored)),
+        renamed=_given("renamed", _renamed(section)),
         save=give(f"save_pretrained{suffix}"),
         saved="merge_adapters(model)" if adapted else "model",
     )
 
 
-def _renamed(section: ir.Weights) -> Text:
+def _renamed(section: ir.Weights) -> tuple[tuple[str, str], ...]:
     """Names that a file may have, each with the one that is meant."""
     prefix = section.optional
-    return t.literal((*section.renamed, *([("*", f"{prefix}*")] if prefix else [])))
+    return (*section.renamed, *([("*", f"{prefix}*")] if prefix else []))
+
+
+def _given(name: str, values: tuple[object, ...]) -> str:
+    """An argument where there is something to say."""
+    return f"{name}={t.literal(values).text}, " if values else ""
+
+
+def _words(keys: list[str]) -> str:
+    """Keys as one text of words, in lines; a tuple where one is no word."""
+    if any(key.split() != [key] for key in keys):
+        return t.literal(keys).text
+    wrapper = textwrap.TextWrapper(
+        _WORDS, break_long_words=False, break_on_hyphens=False
+    )
+    lines = wrapper.wrap(" ".join(keys)) or [""]
+    texts = [t.quoted(f"{line} ") for line in lines[:-1]]
+    return f"({' '.join((*texts, t.quoted(lines[-1])))})"
 
 
 def _parameters(section: ir.Weights, signature: Signature, inferred: list[str]) -> str:
@@ -104,67 +118,6 @@ def _parameters(section: ir.Weights, signature: Signature, inferred: list[str]) 
     return ", ".join(["path: str | Path", cfg, "*", *keywords])
 
 
-# ------------------------------------------------------------------------- rows
-
-
-def _row(row: ir.Row, root: Signature, names: Names, options: Options) -> str:
-    found = [_Path(path, root, names, options) for path in row.paths]
-    order = found[0].positions
-    tensors = " ".join(_renumbered(name, order) for name in row.names)
-    named = (
-        _computed(row, tensors, len(order), root) if row.holes else t.quoted(tensors)
-    )
-    args = [t.quoted(" ".join(p.text for p in found)), named]
-    if row.tensor:
-        axes = [t.tuple_of([str(a) for a in group]).text for group in row.tensor.axes]
-        args.append(t.tuple_of(axes).text)
-        args += ["flip=True"] if row.tensor.flipped else []
-    join = row.join.replace("stack", "")  # its tensors are positions
-    args += [f'join="{join}"'] if join else []
-    args += [f"axis={row.axis}"] if row.axis and join else []
-    stacked = sum(order) + (row.join == "stack")
-    args += [f"stacked={stacked}"] if stacked else []
-    return f"Stored({', '.join(args)})"
-
-
-def _renumbered(name: str, scanned: list[bool]) -> str:
-    """The positions of lists come first, then those of stacked weights."""
-    if not any(scanned):
-        return name
-    order = sorted(range(len(scanned)), key=lambda i: scanned[i])
-    new = {str(old): str(new) for new, old in enumerate(order)}
-    return re.sub(r"(?<=\{)\d+", lambda m: new.get(m[0], m[0]), name)
-
-
-def _computed(row: ir.Row, names: str, count: int, root: Signature) -> str:
-    """A function of the model and of the positions that gives the names."""
-    letters = [letter for letter in "ijklmn" if letter not in row.indices]
-    positions = [*row.indices, *letters][: count + (row.join == "stack")]
-    owner = bound_name("model", positions)
-    asked: list[str] = []
-
-    def symbol(name: str) -> str:
-        if name in row.indices:
-            return name
-        asked.append(name)
-        return f"{owner}.{root.arguments[name]}"
-
-    def number(match: re.Match[str]) -> Text:
-        if match[1]:
-            return static(row.holes[int(match[2])], Scope(symbol))
-        name = positions[int(match[2])]
-        return Text(f"{name} + {match[3]}" if match[3] else name)
-
-    parts: list[str | Text] = []
-    end = 0
-    for match in _NUMBER.finditer(names):
-        parts += [names[end : match.start()], number(match)]
-        end = match.end()
-    text = t.formatted([*parts, names[end:]])
-    given = ", ".join([owner if asked else "_", *positions])
-    return f"lambda {given}: {text}"
-
-
 def asked_of_model(section: ir.Weights) -> set[str]:
     """The parameters from which names of tensors are computed."""
     return {
@@ -173,41 +126,6 @@ def asked_of_model(section: ir.Weights) -> set[str]:
         for hole in row.holes
         for name in mentions(hole) - {*row.indices}
     }
-
-
-class _Path:
-    """A path as Flax has it. `positions`: for each, whether it is an axis of stacked weights."""
-
-    def __init__(
-        self, path: ir.Path, root: Signature, names: Names, options: Options
-    ) -> None:
-        self.positions: list[bool] = []
-        self.text = ".".join(self._parts(path, root, names, options))
-
-    def _parts(
-        self, path: ir.Path, root: Signature, names: Names, options: Options
-    ) -> Iterator[str]:
-        at: Signature | None = root
-        scanned = False
-        for index, part in enumerate(path):
-            if part is None:
-                last = index + 1 < len(path) and path[index + 1] is None
-                self.positions.append(scanned and not last)
-                if not self.positions[-1]:
-                    yield "{}"
-            elif isinstance(part, int):
-                yield str(part)
-            else:
-                yield at.attributes.get(part, part) if at else part
-                layer = _layer(at, part)
-                scanned = bool(layer and is_scanned(layer, names.signatures, options))
-                callee = layer.callee if layer else None
-                at = names.signatures[callee] if isinstance(callee, str) else None
-
-
-def _layer(at: Signature | None, name: str) -> ir.Layer | None:
-    layers = declared(at.definition.body) if at else []
-    return next((i for i in layers if isinstance(i, ir.Layer) and i.name == name), None)
 
 
 # --------------------------------------------------------------------- settings
@@ -274,6 +192,8 @@ def _computed_from(
             texts[0] = Text(f"given.on({t.quoted(path)})")
     if op == "or" and (said := _said(operands, texts, model, switch)):
         return said
+    if op == "or" and not switch and (several := _only_keys(operands)):
+        return Text(f"given.first({', '.join(map(t.quoted, several))})")
     if op == "or" and (keys := _keys(operands[0])):
         known = [Text(f"{t.quoted(key)} in given", t.COMPARE) for key in keys]
         both = functools.reduce(functools.partial(t.binary, "and"), known)
@@ -322,6 +242,20 @@ def _alternatives(value: ir.Recorded) -> tuple[list[str], ir.Recorded]:
             keys, end = _alternatives(rest)
             return [path, *keys] if keys else [], end
     return [], value
+
+
+def _only_keys(operands: tuple[ir.Recorded, ...]) -> list[str]:
+    """The keys of `"a" or "b" or "c"`; none where there is another value among them."""
+    found: list[str] = []
+    for operand in operands:
+        match operand:
+            case ir.Key(path):
+                found.append(path)
+            case ir.Computed("or", inner) if keys := _only_keys(inner):
+                found += keys
+            case _:
+                return []
+    return found
 
 
 def _either(keys: list[str], default: Text) -> Text:
