@@ -257,11 +257,15 @@ def test_generates_what_the_model_finds_likeliest(mode: bool) -> None:
     """Each prompt as alone; one compilation of each function, streamed or not."""
     module, model = made("slopes")
     want = [greedy(model, prompt, 6) for prompt in PROMPTS]
+    functions = module.prefill, module.decode
+    before = [function._cache_size() for function in functions]
     assert module.generate(model, PROMPTS, max_new_tokens=6) == want
     seen: list[np.ndarray] = []
     got = module.generate(model, PROMPTS, max_new_tokens=6, on_tokens=seen.append)
     assert got == want and np.stack(seen, axis=1).tolist() == want
-    assert module.prefill._cache_size() == module.decode._cache_size() == 1
+    assert [function._cache_size() for function in functions] == [
+        size + 1 for size in before
+    ]
 
 
 @pytest.mark.parametrize("layer", ["slopes", "Conv", "scan"])

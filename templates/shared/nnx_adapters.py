@@ -27,7 +27,8 @@ class Int8(nnx.Module):
         most = jnp.abs(kernel).max(self.ins)
         steps = jnp.where(most > 0, most / 127, 1)
         self.steps = nnx.Variable(steps)
-        layer.kernel = nnx.Variable(jnp.round(kernel / steps).astype(jnp.int8))
+        rounded: Any = nnx.Variable(jnp.round(kernel / steps).astype(jnp.int8))
+        layer.kernel = rounded
 
     @property
     def kernel(self) -> nnx.Variable[jax.Array]:
@@ -108,8 +109,9 @@ def adapt(
     old = [path for path, _ in adapters_of(model)]
     for path, layer in list(nnx.iter_modules(model)):
         name = ".".join(key for key in path if isinstance(key, str))
-        fits = isinstance(layer, nnx.Linear | nnx.LinearGeneral)
-        if fits and name in names and path not in old:
+        if not isinstance(layer, nnx.Linear | nnx.LinearGeneral):
+            continue
+        if name in names and path not in old:
             adapter = LoRA(layer, rank, alpha, rngs=rngs)
             if int8:
                 adapter.base = Int8(layer, adapter.axes)
@@ -168,7 +170,7 @@ def kernel_names(model: nnx.Module, table: tuple[Stored, ...]) -> Names:
     """The tensors that hold one weight each, with the order of its axes there."""
     plain = nnx.eval_shape(lambda: merge_adapters(model))
     state = dict(nnx.to_flat_state(nnx.state(plain)))
-    names = {}
+    names: Names = {}
     for row in held_weights(plain, state, table):
         if len(row.keys) == len(row.names) == len(row.names[0]) == 1:
             order = [axis for axes in row.stored.axes or () for axis in axes]

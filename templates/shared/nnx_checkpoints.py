@@ -408,7 +408,8 @@ def load_checkpoint(
 
     def placed(key: tuple[Any, ...], value: Any) -> jax.Array:
         place = sharding(".".join(map(str, key))) if callable(sharding) else sharding
-        return jax.device_put(value.reshape(state[key].shape), place)
+        array: jax.Array = jax.device_put(value.reshape(state[key].shape), place)
+        return array
 
     values: dict[tuple[Any, ...], jax.Array] = {}
     for row in held:

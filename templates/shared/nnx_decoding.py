@@ -15,7 +15,7 @@ import numpy as np
 from flax import nnx
 
 
-class Cache(nnx.Variable):
+class Cache(nnx.Variable[jax.Array]):
     """What decoding keeps from one call to the next."""
 
 
@@ -141,7 +141,15 @@ class LeftContext(Stepwise):
 class CausalConv(nnx.Conv):
     """A convolution over time that sees no later entries: (b, t, d) -> (b, t, features)."""
 
-    def __init__(self, d: int, features: int, window, *, kernel_dilation=1, **options):
+    def __init__(
+        self,
+        d: int,
+        features: int,
+        window: int | tuple[int, ...],
+        *,
+        kernel_dilation: int | tuple[int, ...] = 1,
+        **options: Any,
+    ):
         super().__init__(
             d,
             features,
@@ -180,23 +188,26 @@ class Recurrence(Stepwise):
         b = len(starts)
         self.carries = nnx.List([Cache(jnp.zeros((b, *s), dtype)) for s in self.shapes])
 
-    def __call__(self, step, carry, xs):
+    def __call__(
+        self, step: Callable[[Any, Any], tuple[Any, Any]], carry: Any, xs: Any
+    ) -> tuple[Any, Any]:
         if self.index is None:
             return jax.lax.scan(step, carry, xs)
         leaves, structure = jax.tree.flatten(carry)
         started = self.index[...] > 0
-        carry = structure.unflatten(
+        held = [
             jnp.where(started, cache[...].astype(c.dtype), c)
             for cache, c in zip(self.carries, leaves, strict=True)
-        )
+        ]
+        carry = jax.tree.unflatten(structure, held)
         length = jax.tree.leaves(xs)[0].shape[0]
         valid = self.advance(length).T >= 0  # (t, b)
 
-        def masked_step(carry, entry):
-            valid, entry = entry
-            new, y = step(carry, entry)
+        def masked_step(carry: Any, entry: tuple[jax.Array, Any]) -> tuple[Any, Any]:
+            valid, x = entry
+            new, y = step(carry, x)
 
-            def select(new, old):
+            def select(new: jax.Array, old: jax.Array) -> jax.Array:
                 return jnp.where(valid.reshape(-1, *[1] * (new.ndim - 1)), new, old)
 
             return jax.tree.map(select, new, carry), y
@@ -232,7 +243,7 @@ def init_cache(model: Any, starts: jax.Array, size: int) -> Any:
 @partial(jax.jit, static_argnames="size")
 def prefill(
     model: Any, starts: jax.Array, tokens: jax.Array, *, size: int
-) -> nnx.State:
+) -> nnx.State[Any, Any]:
     """The cache of `init_cache` with the tokens (b, t) in it; no scores are computed."""
     decoder = init_cache(model, starts, size)
     decoder(tokens)
@@ -255,7 +266,8 @@ def sample(
         filtered = filter_logits(logits / jnp.maximum(temperature, 1e-6), top_p, top_k)
         return jax.random.categorical(key, filtered).astype(jnp.int32)
 
-    return jax.lax.cond(temperature > 0, categorical, greedy)
+    token: jax.Array = jax.lax.cond(temperature > 0, categorical, greedy)
+    return token
 
 
 def filter_logits(
@@ -278,7 +290,7 @@ def filter_logits(
 class Decoding(NamedTuple):
     """Where decoding stands: `length` of the `tokens` (b, n) are there, `last` is next to read."""
 
-    cache: nnx.State
+    cache: nnx.State[Any, Any]
     last: jax.Array
     key: jax.Array
     tokens: jax.Array

@@ -6,6 +6,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from flax import nnx
 
@@ -44,7 +45,7 @@ def accumulate(
         total = state.weight + weight.astype(jnp.float32)
 
         def step() -> tuple[optax.Updates, Accumulated]:
-            share = 1 / jnp.maximum(total, jnp.finfo(jnp.float32).tiny)
+            share = 1 / jnp.maximum(total, np.finfo(np.float32).tiny)
             mean = jax.tree.map(
                 lambda a, g: (a * share).astype(g.dtype), gathered, grads
             )
@@ -56,7 +57,10 @@ def accumulate(
             later = Accumulated(state.mini_step + 1, total, gathered, state.inner)
             return optax.tree.zeros_like(grads), later
 
-        return jax.lax.cond(state.mini_step == every - 1, step, wait)
+        taken: tuple[optax.Updates, Accumulated] = jax.lax.cond(
+            state.mini_step == every - 1, step, wait
+        )
+        return taken
 
     return optax.GradientTransformationExtraArgs(init, update)
 
@@ -114,6 +118,7 @@ class Trainer(Generic[StepResult]):
 
     def step(self, *batch: jax.Array) -> StepResult:
         """Take one step on a batch, and give what `train_step` gives."""
+        result: StepResult
         leaves = [v.get_raw_value() for v in self.variables]
         result, leaves = self.run(leaves, self.frozen, *batch)
         for variable, leaf in zip(self.variables, leaves, strict=True):
