@@ -250,7 +250,7 @@ def test_a_folder_is_seen_at_once() -> None:
 
 
 # What is matched there: names of specs, templates of entries, a power's operands, names in checkpoints.
-PATTERNS = {"names.py", "library_calls.py", "text.py", "weights.py"}
+PATTERNS = {"names.py", "library_calls.py", "text.py", "weights_table.py"}
 
 
 def test_no_pattern_is_looked_for_in_generated_text() -> None:

@@ -16,7 +16,7 @@ from .python.names import snake
 from .python.static_text import static_call
 from .python.text import Text
 from .signature import Names, Signature
-from .tables import table_rows
+from .weights_table import table_rows
 
 _WORDS = 68  # columns of a line of them
 
