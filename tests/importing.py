@@ -15,10 +15,13 @@ TEMPLATES = Path(__file__).parents[1] / "templates/shared"
 _numbers = itertools.count()
 
 
-def from_text(text: str) -> types.ModuleType:
-    """Generated text as a module; what it has not itself, it has of the shared modules."""
+def from_text(text: str, folder: Path = Path(__file__).parent) -> types.ModuleType:
+    """Generated text as a module; what it has not itself, it has of the shared modules.
+
+    `folder` has the Python files that it brings along.
+    """
     module = types.ModuleType(f"generated_{next(_numbers)}")
-    module.__file__ = str(Path(__file__).with_name("spec.py"))
+    module.__file__ = str(folder / "spec.py")
     sys.modules[module.__name__] = module
     vars(module)["__getattr__"] = shared
     code = compile(text, module.__name__, "exec", dont_inherit=True)

@@ -23,11 +23,10 @@ from nnxc.instance.nodes import bind
 from nnxc.shapes import DTYPES, is_int
 from nnxc.syntax import tree
 from nnxc.syntax.walk import nodes_in
-from tests.fuzz.build import renamed, unfilled
+from tests.fuzz.build import loaded, renamed, unfilled
 from tests.fuzz.evaluate import run
 from tests.fuzz.values import plain, stacked
 from tests.fuzz.values import quiet as quiet_functions
-from tests.importing import from_text as loaded
 from tests.interpreter import Program, load
 from tests.interpreter.values import key
 

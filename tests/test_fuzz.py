@@ -14,6 +14,7 @@ from nnxc.syntax import tree
 from nnxc.syntax.parse import parse
 from tests.fuzz import checks, explore
 from tests.fuzz.broken import broken
+from tests.fuzz.build import loaded
 from tests.fuzz.builder import ModelCase, Spec
 from tests.fuzz.checks import Way, check_valid
 from tests.fuzz.invalid import check_any
@@ -22,7 +23,6 @@ from tests.fuzz.reduce import reduced
 from tests.fuzz.run import fuzz, tasks
 from tests.fuzz.safe import check_safe
 from tests.fuzz.valid import specs
-from tests.importing import from_text as loaded
 
 few = settings(
     max_examples=15,

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -298,7 +298,8 @@ QUICK = [
 @pytest.mark.parametrize("zoo", QUICK, indirect=True)
 def test_learns(zoo: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     """On one batch, with one compilation, every weight taking part, and the same each time."""
-    monkeypatch.setattr(zoo.module, "tx", optax.adam(1e-2))
+    quick = partial(nnx.Optimizer, tx=optax.adam(1e-2), wrt=nnx.Param)
+    monkeypatch.setattr(zoo.module, "create_optimizer", quick)
     taking_part = objects(zoo)
     trainer = zoo.module.Trainer(zoo.module.train_step, *taking_part)
     batch = zoo.arrays(zoo.train.batch)

@@ -7,13 +7,20 @@ import types
 import typing
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import jax.numpy as jnp
 from flax import nnx
 
+from ..importing import from_text
 from .builder import ModelCase
+
+
+def loaded(text: str) -> types.ModuleType:
+    """Generated text as a module, beside the Python files of this folder."""
+    return from_text(text, Path(__file__).parent)
 
 
 @contextmanager

@@ -24,8 +24,8 @@ from nnxc.source import Source, Span
 from nnxc.syntax.formatting.format import format_file
 from tests import interpreter
 
-from ..importing import from_text as loaded
 from . import values
+from .build import loaded
 from .builder import ModelCase, Spec
 from .checkpoints import check_stored
 from .decoding import check_decoding, check_tunix

@@ -7,6 +7,8 @@ import builtins
 import re
 from typing import Any
 
+from nnxc.fresh import SHARED
+
 from .laws import Broken, holds
 
 MODULES = {
@@ -52,8 +54,12 @@ def check_safe(text: str, spec: str) -> None:
     defined = {
         n.name for n in tree.body if isinstance(n, (ast.ClassDef, ast.FunctionDef))
     }
+    shared = {name.removesuffix(".py") for name in SHARED}
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and node.module in shared:
+            defined |= {alias.name for alias in node.names}
     for statement in tree.body:
-        check_statement(statement, defined, {*MODULES, *brought})
+        check_statement(statement, defined, {*MODULES, *brought, *shared})
     for node in ast.walk(tree):
         match node:
             case ast.Name(id=name):

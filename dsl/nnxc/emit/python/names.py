@@ -23,7 +23,7 @@ MORE_MODULES = (
 )  # fmt: skip
 # What a train makes, and what weights make, unless there are several of them.
 TRAIN = (
-    "tx", "trainable", "create_model", "create_optimizer", "create_ema", "create_rngs",
+    "trainable", "create_model", "create_optimizer", "create_ema", "create_rngs",
     "loss_fn", "train_step", "eval_step",
 )  # fmt: skip
 WEIGHTS = ("STORED", "load_pretrained", "read_config", "save_pretrained")

@@ -154,7 +154,6 @@ def _called(
     if not goal.name:
         return {name: shared[name] for name in OF_GOAL}
     wanted = {
-        "tx": f"{goal.name}_tx",
         "trainable": f"{goal.name}_trainable",
         "create_optimizer": f"create_{goal.name}_optimizer",
         "loss_fn": f"{goal.name}_loss_fn",

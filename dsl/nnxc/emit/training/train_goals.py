@@ -11,9 +11,9 @@ from ..signature import Names
 from .train_frozen import FrozenView
 from .train_loss import Loss, loss_body, weight_text
 from .train_select import by_model, selection
-from .train_tx import transformation
+from .train_tx import Transformation, transformation
 
-OF_GOAL = ("tx", "trainable", "create_optimizer", "loss_fn")
+OF_GOAL = ("trainable", "create_optimizer", "loss_fn")
 _PARTS = ("params: nnx.State", "rest: list[nnx.State]")
 
 
@@ -39,8 +39,7 @@ class GoalView(Record):
     """One objective, as the templates write it."""
 
     title: str
-    tx: str
-    transformation: str
+    transformation: Transformation
     trainable: str
     selection: str | None  # the filter of the weights that train
     by_model: bool  # whether it depends on how many layers the model has
@@ -54,6 +53,12 @@ class GoalView(Record):
     weight: str | None  # of a batch, where several make a step
     evaluated: str  # the arguments of the loss in evaluation
     adapted: bool = False  # adapters train alone
+
+    @property
+    def parameters(self) -> str:
+        """The parameters of its optimizer's function."""
+        chosen = self.transformation.parameters
+        return listed("", "*", *chosen) if chosen else ""
 
     @property
     def wrt(self) -> str:
@@ -98,7 +103,6 @@ def goal_view(
     local = Namespace([*shared.taken, *batch.values(), *passed])
     return GoalView(
         title=f"the {goal.name}" if goal.name else "a batch",
-        tx=called["tx"],
         transformation=transformation(goal, shared.table),
         trainable=called["trainable"],
         selection=selection(goal, train.model, names),
