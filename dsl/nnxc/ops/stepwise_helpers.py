@@ -78,18 +78,13 @@ SELF = Helper(
     ):
         kv_heads = kv_heads or heads
         head_dim = head_dim or d // heads
-
-        def project(ins, outs, axis=-1):
-            return nnx.LinearGeneral(
-                ins,
-                outs,
-                axis=axis,
-                use_bias=bias,
-                dtype=dtype,
-                param_dtype=param_dtype,
-                rngs=rngs,
-            )
-
+        project = partial(
+            nnx.LinearGeneral,
+            use_bias=bias,
+            dtype=dtype,
+            param_dtype=param_dtype,
+            rngs=rngs,
+        )
         self.query = project(d, (heads, head_dim))
         self.key = project(d, (kv_heads, head_dim))
         self.value = project(d, (kv_heads, head_dim))

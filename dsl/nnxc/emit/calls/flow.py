@@ -283,7 +283,7 @@ class Flow:
             test, uses, _ = self.tests.test(opposite(stmt))
             then, orelse = orelse, ()
         if rest and orelse:
-            orelse = (If(rest, orelse),)
+            orelse = (Line(f"assert {rest}"), *orelse)
         self.lower.nodes.append(If(test, then, orelse, uses))
 
     def _is_stack(self, name: str) -> bool:

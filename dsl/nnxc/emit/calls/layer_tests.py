@@ -28,7 +28,7 @@ class LayerTests:
         self.declarations = Counter(i.name for i in declared(body))
 
     def test(self, stmt: ir.If) -> tuple[str, tuple[Use, ...], str | None]:
-        """The test of an `if`, what that uses, and the test of its other side if it has one."""
+        """The test of an `if`, what that uses, and what is known of its other side."""
         then, orelse = self._telling(stmt.then), self._telling(stmt.orelse)
         there, other = self._present(then), self._present(orelse)
         if givens(stmt.condition):

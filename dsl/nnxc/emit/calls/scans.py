@@ -14,15 +14,24 @@ from ..python.suites import Line, Node
 from ..signature import Draws
 from .stacks import function, keys
 
+_TENSOR = "jax.Array"
+# The types of the streams that each step draws from.
+STREAMS = {
+    Draws.NEVER: (),
+    Draws.TRAINING: ("nnx.Rngs | None",),
+    Draws.ALWAYS: ("nnx.Rngs",),
+}
+
 
 class Steps(Record):
     """The texts of a scan. `kept` are the names of a loop around that a step uses, `carries` and
-    `entries` those that it begins with, `nodes` its statements and `ends` what it returns of
+    `entries` those that it begins with, `types` the annotations of carries, `nodes` its statements and `ends` what it returns of
     each carry, and of what is collected. `first` and `inputs` are what the scan begins with,
     `left` the names of what it leaves."""
 
     kept: tuple[str, ...]
     carries: tuple[str, ...]
+    types: tuple[str, ...]
     entries: tuple[str, ...]
     nodes: tuple[Node, ...]
     ends: tuple[tuple[str, ...], tuple[str, ...]]
@@ -52,8 +61,11 @@ def scan(steps: Steps, free: Free) -> list[Node]:
     entry, more = _taken(entries, free.entries)
     carried, collected = steps.ends
     end = Line(f"return {_one(carried)}, {_one(collected) or 'None'}", steps.uses)
-    taken = ", ".join([carry, entry or "_", *(f"{n}={n}" for n in steps.kept)])
-    head = f"def {free.step}({taken})"
+    kept = (f"{n}={n}" for n in steps.kept)
+    state, stacked = _type(steps.types), _type([_TENSOR] * len(collected))
+    given = _type([*[_TENSOR] * len(steps.entries), *STREAMS[steps.draws]])
+    taken = ", ".join([f"{carry}: {state}", f"{entry or '_'}: {given}", *kept])
+    head = f"def {free.step}({taken}) -> tuple[{state}, {stacked}]"
     return [
         *function(head, [*lines, *more, *steps.nodes, end]),
         *keys(steps.draws, steps.length, free.keys),
@@ -87,6 +99,22 @@ def _taken(names: Sequence[str], whole: str) -> tuple[str, list[Node]]:
 def _one(texts: Sequence[str]) -> str:
     """One value, or a tuple of several."""
     return texts[0] if len(texts) == 1 else f"({', '.join(texts)})" if texts else ""
+
+
+def _type(types: Sequence[str]) -> str:
+    """The type of one value, or of a tuple of several."""
+    if len(types) > 2 and {*types} == {_TENSOR}:
+        return f"tuple[{_TENSOR}, ...]"
+    return (
+        f"tuple[{', '.join(types)}]"
+        if len(types) > 1
+        else types[0] if types else "None"
+    )
+
+
+def carried_type(first: ir.Expr) -> str:
+    """The annotation of a carry that begins so: a number stays weakly typed, and is no tensor yet."""
+    return "Any" if isinstance(first, ir.Scalar) else _TENSOR
 
 
 def _left(names: Sequence[str]) -> str:

@@ -42,6 +42,7 @@ def write_scan(flow: Flow, stmt: ir.Scan, after: frozenset[str]) -> None:
     steps = scans.Steps(
         _kept(flow, nodes, ends, free),
         carries,
+        tuple(map(scans.carried_type, ready[:count])),
         tuple(python[step.name] for step in stmt.steps),
         nodes,
         (ends[:count], ends[count:]),

@@ -20,7 +20,8 @@ class Kinds:
     def of(self, item: ir.Layer | ir.Variable) -> str:
         """The class of a layer or variable; of a stack, that of the whole."""
         if isinstance(item, ir.Variable):
-            return "nnx.BatchStat" if item.state else "nnx.Param"
+            kind = "nnx.BatchStat" if item.state else "nnx.Param"
+            return f"{kind}[jax.Array]"
         name = class_name(item, self._known) or "nnx.Module"
         scanned = is_scanned(item, self._known, self._options)
         return name if item.count is None or scanned else f"nnx.List[{name}]"

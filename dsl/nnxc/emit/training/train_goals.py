@@ -14,7 +14,7 @@ from .train_select import by_model, selection
 from .train_tx import Transformation, transformation
 
 OF_GOAL = ("trainable", "create_optimizer", "loss_fn")
-_PARTS = ("params: nnx.State", "rest: list[nnx.State]")
+_PARTS = ("params: nnx.State[Any, Any]", "rest: list[nnx.State[Any, Any]]")
 
 
 class Function(Record):

@@ -48,18 +48,13 @@ ATTENTION = Helper(
         head_dim = head_dim or d // heads
         context_d = context_d or d
         self.causal = causal
-
-        def project(ins, outs, axis=-1):
-            return nnx.LinearGeneral(
-                ins,
-                outs,
-                axis=axis,
-                use_bias=bias,
-                dtype=dtype,
-                param_dtype=param_dtype,
-                rngs=rngs,
-            )
-
+        project = partial(
+            nnx.LinearGeneral,
+            use_bias=bias,
+            dtype=dtype,
+            param_dtype=param_dtype,
+            rngs=rngs,
+        )
         self.query = project(d, (heads, head_dim))
         self.key = project(context_d, (kv_heads, head_dim))
         self.value = project(context_d, (kv_heads, head_dim))

@@ -61,8 +61,10 @@ LSTM = Helper(
         keep = None if mask is None else jnp.moveaxis(mask, -1, 0)[..., None]
         zeros = jnp.zeros((*inputs.shape[1:-1], self.hidden), inputs.dtype)
 
-        def step(carry, now):
-            (h, c), (u, keep) = carry, now
+        def step(
+            carry: tuple[jax.Array, jax.Array], xs: tuple[jax.Array, jax.Array | None]
+        ) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
+            (h, c), (u, keep) = carry, xs
             i, f, g, o = jnp.split(u + self.recurrent(h), 4, axis=-1)
             c = nnx.sigmoid(f) * c + nnx.sigmoid(i) * nnx.tanh(g)
             h = nnx.sigmoid(o) * nnx.tanh(c)
@@ -120,8 +122,10 @@ GRU = Helper(
         keep = None if mask is None else jnp.moveaxis(mask, -1, 0)[..., None]
         zeros = jnp.zeros((*inputs.shape[1:-1], self.hidden), inputs.dtype)
 
-        def step(h, now):
-            u, keep = now
+        def step(
+            h: jax.Array, xs: tuple[jax.Array, jax.Array | None]
+        ) -> tuple[jax.Array, jax.Array]:
+            u, keep = xs
             ur, uz, un = jnp.split(u, 3, axis=-1)
             vr, vz, vn = jnp.split(self.recurrent(h), 3, axis=-1)
             z = nnx.sigmoid(uz + vz)
