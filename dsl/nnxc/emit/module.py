@@ -111,7 +111,7 @@ def _parts(program: ir.Program, names: Names, options: Options) -> list[Part]:
 
 def _heads(program: ir.Program, names: Names) -> list[Part]:
     """What stands before all classes: code of files, Configs, and what the spec sets them to."""
-    configs = [config_view(s) for s in names.signatures.values() if s.config]
+    configs = [config_view(s, names) for s in names.signatures.values() if s.config]
     parts = [Part(text, simple=True) for text in _from_files(names)]
     parts += [Part(render("config", view=view), simple=True) for view in configs]
     if names.presets:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from .. import ir
-from ..ops.base import Kind
 from ..shapes import ListType, Outputs, TensorType
 from .calls.call import call_body
 from .constructor.ctor import OWN_DTYPE, constructor
@@ -20,17 +19,6 @@ from .python.suites import Line, all_uses, flatten
 from .signature import Draws, Names, Signature
 from .view import ClassView, ConfigView, FieldView, MethodView, OutputView, PresetsView
 
-_ANNOTATIONS = {
-    Kind.SIZE: "int",
-    Kind.INT: "int",
-    Kind.NUMBER: "float",
-    Kind.BOOL: "bool",
-    Kind.TEXT: "str",
-    Kind.WINDOW: "tuple[int, ...]",
-    Kind.SIZES: "tuple[int, ...]",
-    Kind.INTS: "tuple[int, ...]",
-    Kind.FUNCTION: "Callable[[jax.Array], jax.Array]",
-}
 _DTYPE = "jax.typing.DTypeLike"
 
 
@@ -49,7 +37,7 @@ def class_view(
         stores[OWN_DTYPE] = "dtype"
     init = constructor(signature, names, stores, options)
     methods = [MethodView(_call_head(signature, names), tuple(flatten(body, 2)))]
-    arguments = _arguments(signature)
+    arguments = _arguments(signature, names)
     if init or arguments:
         lines = tuple(flatten(init, 2)) or ("        pass",)
         methods.insert(0, MethodView(_init_head(arguments), lines))
@@ -62,14 +50,14 @@ def _init_head(arguments: str) -> str:
     return f"def __init__(self{', ' if arguments else ''}{arguments}):"
 
 
-def _arguments(signature: Signature) -> str:
+def _arguments(signature: Signature, names: Names) -> str:
     definition = signature.definition
     parts = [f"{signature.arguments[n]}: int" for n in definition.inferred]
     keywords = []
     if signature.config:
         parts.append(f"cfg: {signature.config}")
     else:
-        parts += [f.text for f in fields(signature)]
+        parts += [f.text for f in fields(signature, names)]
         keywords = [f.text for f in dtype_fields(signature)]
     keywords += ["rngs: nnx.Rngs"] if signature.takes_rngs else []
     return ", ".join(parts + (["*", *keywords] if keywords else []))
@@ -127,10 +115,11 @@ def _comment(type_: ir.Type, labels: Labels) -> str:
     return ", ".join(labels.types(part) for part in type_)
 
 
-def fields(signature: Signature) -> list[FieldView]:
+def fields(signature: Signature, names: Names) -> list[FieldView]:
     """The parameters of a definition, as arguments or fields of its Config."""
+    owner = signature.definition.name
     return [
-        FieldView(signature.arguments[p.name], annotation(p), _default(p))
+        FieldView(signature.arguments[p.name], names.types[owner, p.name], _default(p))
         for p in signature.definition.params
     ]
 
@@ -142,46 +131,14 @@ def dtype_fields(signature: Signature) -> list[FieldView]:
     return [either if signature.precision and f.name == "dtype" else f for f in given]
 
 
-def annotation(param: ir.Parameter) -> str:
-    """The Python type of a parameter."""
-    text = _ANNOTATIONS.get(param.kind, "tuple")
-    if isinstance(param.default, ir.StaticList) and param.default.items:
-        text = _of_list(param.default.items, "float" if param.fractions else "int")
-    return f"{text} | None" if param.optional else text
-
-
-def _of_list(items: Iterable[ir.Static], whole: str) -> str:
-    """The type of a list with such elements; whole numbers among them are of the type `whole`."""
-    kinds = list(dict.fromkeys(_of_element(item, whole) for item in items))
-    if "float" in kinds and "int" in kinds:
-        kinds.remove("int")
-    kinds.sort(key=lambda kind: kind == "None")
-    return f"tuple[{' | '.join(kinds)}, ...]" if kinds else "tuple"
-
-
-def _of_element(item: ir.Static, whole: str) -> str:
-    match item:
-        case ir.StaticList(items):
-            return _of_list(items, whole)
-        case ir.Literal(None):
-            return "None"
-        case ir.Literal(bool() | str() | float() as value):
-            return type(value).__name__
-        case ir.Literal(tuple()):
-            return "tuple[int, ...]"
-        case ir.Function():
-            return _ANNOTATIONS[Kind.FUNCTION]
-    return whole
-
-
 def _default(param: ir.Parameter) -> str:
     return "" if param.default is None else static(param.default, Scope()).text
 
 
-def config_view(signature: Signature) -> ConfigView:
+def config_view(signature: Signature, names: Names) -> ConfigView:
     """The Config of a model."""
     assert signature.config is not None
-    all_fields = fields(signature) + dtype_fields(signature)
+    all_fields = fields(signature, names) + dtype_fields(signature)
     doc = f"Hyperparameters of {signature.name}."
     return ConfigView(signature.config, doc, tuple(all_fields))
 

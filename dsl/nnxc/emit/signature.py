@@ -17,6 +17,7 @@ from .constructor.positive import sized
 from .entries import helpers_of
 from .entries import origins as origins_of
 from .options import Options
+from .parameter_types import parameter_types
 from .python.names import (
     ATTRIBUTES,
     EXTERN,
@@ -26,6 +27,7 @@ from .python.names import (
     TRAIN,
     WEIGHTS,
     Namespace,
+    axis_names,
 )
 from .shared import TRAINING, modules_of, names_in
 
@@ -82,6 +84,7 @@ class Names(Record):
     module: Namespace
     reserved: frozenset[str]  # what no local name may hide
     externs: Mapping[Origin, str]
+    types: Mapping[tuple[str, str], str]  # of parameters, by definition and name
 
 
 def assign_names(program: ir.Program) -> Names:
@@ -121,7 +124,9 @@ def assign_names(program: ir.Program) -> Names:
             signatures,
             reserved,
         )
-    return Names(signatures, presets, module, reserved, externs)
+    return Names(
+        signatures, presets, module, reserved, externs, parameter_types(program)
+    )
 
 
 def _taken(program: ir.Program, with_python: bool) -> tuple[str, ...]:
@@ -166,7 +171,7 @@ def _signature(
         name,
         config,
         {p: arguments.give(p) for p in params}
-        | {n: arguments.give(n.lower(), n) for n in definition.inferred},
+        | {n: arguments.give(*axis_names(n)) for n in definition.inferred},
         {i.name: inputs.give(i.name) for i in definition.inputs},
         {item.name: attributes.give(item.name) for item in _unique(definition)},
         {size: attributes.give(f"out_{size.name or 'size'}".lower()) for size in sizes},

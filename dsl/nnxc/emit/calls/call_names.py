@@ -9,7 +9,7 @@ from ...ops.base import Op
 from ...record import replace
 from ..options import Options
 from ..python.line_uses import Axis, Found, Stored
-from ..python.names import ATTRIBUTES, Namespace
+from ..python.names import ATTRIBUTES, Namespace, axis_names
 from ..python.scope import Callee, Copies, Scope, of_entry
 from ..python.static_text import size
 from ..signature import (
@@ -52,7 +52,10 @@ class CallNames:
         self.locals = Locals(signature.inputs, assigned, module.reserved)
         self.sources: dict[str, AxisSource] = axis_sources(self.definition)
         give = self.locals.namespace.give
-        self.bound = {n: give(n.lower(), n) for n in sorted(bound)}
+        self.bound = {
+            n: give(*(axis_names(n) if n in self.sources else (n.lower(), n)))
+            for n in sorted(bound)
+        }
         self.found = found_here(self.definition)
         self.given = self._given()
         self.env |= {n: self.bound[n] for n in sorted(self.found & bound)}

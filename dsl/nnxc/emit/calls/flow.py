@@ -20,7 +20,7 @@ from ..python.names import fields, singular, snake
 from ..python.prune import prune
 from ..python.static_text import as_size, static
 from ..python.suites import If, Line, Loop, Node
-from ..signature import has_state, is_scanned, layer_draws
+from ..signature import class_name, has_state, is_scanned, layer_draws
 from .call_names import CallNames
 from .carried import together
 from .expr import render
@@ -308,6 +308,7 @@ class Flow:
         stack = Stack(
             holder,
             free[0],
+            class_name(layer, known) or "Any",
             self.locals.text[name],
             self._rematted(step) if again else self.part(step),
             layer_draws(layer, known),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Set
 
 from ... import ir
-from ..python.names import Namespace, identifier
+from ..python.names import SHADOWED, Namespace, identifier
 from .depth import source
 
 _SPARE = ("x", "y", "h", "z", "u", "v", "w")
@@ -17,7 +17,7 @@ class Locals:
     def __init__(
         self, inputs: Mapping[str, str], assigned: Iterable[str], taken: Iterable[str]
     ):
-        self.namespace = Namespace(["rngs", *inputs.values(), *taken])
+        self.namespace = Namespace([*SHADOWED, "rngs", *inputs.values(), *taken])
         self.text: dict[str, str] = dict(inputs)
         self.inputs = frozenset(inputs)
         self.lists: set[str] = set()

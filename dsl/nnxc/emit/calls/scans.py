@@ -12,22 +12,14 @@ from ..python.line_uses import Use
 from ..python.loops import Part
 from ..python.suites import Line, Node
 from ..signature import Draws
-from .stacks import function, keys
-
-_TENSOR = "jax.Array"
-# The types of the streams that each step draws from.
-STREAMS = {
-    Draws.NEVER: (),
-    Draws.TRAINING: ("nnx.Rngs | None",),
-    Draws.ALWAYS: ("nnx.Rngs",),
-}
+from .stacks import TENSOR, annotation, function, keys, streams
 
 
 class Steps(Record):
-    """The texts of a scan. `kept` are the names of a loop around that a step uses, `carries` and
-    `entries` those that it begins with, `types` the annotations of carries, `nodes` its statements and `ends` what it returns of
-    each carry, and of what is collected. `first` and `inputs` are what the scan begins with,
-    `left` the names of what it leaves."""
+    """The texts of a scan. `kept` are the names of a loop around that a step uses, `carries` (of
+    these `types`) and `entries` those that it begins with, `nodes` its statements and `ends` what
+    it returns of each carry, and of what is collected. `first` and `inputs` are what the scan
+    begins with, `left` the names of what it leaves."""
 
     kept: tuple[str, ...]
     carries: tuple[str, ...]
@@ -62,8 +54,8 @@ def scan(steps: Steps, free: Free) -> list[Node]:
     carried, collected = steps.ends
     end = Line(f"return {_one(carried)}, {_one(collected) or 'None'}", steps.uses)
     kept = (f"{n}={n}" for n in steps.kept)
-    state, stacked = _type(steps.types), _type([_TENSOR] * len(collected))
-    given = _type([*[_TENSOR] * len(steps.entries), *STREAMS[steps.draws]])
+    state, stacked = annotation(steps.types), annotation([TENSOR] * len(collected))
+    given = annotation([*[TENSOR] * len(steps.entries), *streams(steps.draws)])
     taken = ", ".join([f"{carry}: {state}", f"{entry or '_'}: {given}", *kept])
     head = f"def {free.step}({taken}) -> tuple[{state}, {stacked}]"
     return [
@@ -101,20 +93,9 @@ def _one(texts: Sequence[str]) -> str:
     return texts[0] if len(texts) == 1 else f"({', '.join(texts)})" if texts else ""
 
 
-def _type(types: Sequence[str]) -> str:
-    """The type of one value, or of a tuple of several."""
-    if len(types) > 2 and {*types} == {_TENSOR}:
-        return f"tuple[{_TENSOR}, ...]"
-    return (
-        f"tuple[{', '.join(types)}]"
-        if len(types) > 1
-        else types[0] if types else "None"
-    )
-
-
 def carried_type(first: ir.Expr) -> str:
     """The annotation of a carry that begins so: a number stays weakly typed, and is no tensor yet."""
-    return "Any" if isinstance(first, ir.Scalar) else _TENSOR
+    return "Any" if isinstance(first, ir.Scalar) else TENSOR
 
 
 def _left(names: Sequence[str]) -> str:

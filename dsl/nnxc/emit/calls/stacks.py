@@ -10,13 +10,17 @@ from ..python.suites import Function, Line, Loop, Node
 from ..python.text import Text
 from ..signature import Draws
 
+TENSOR = "jax.Array"
+
 
 class Stack(Record):
-    """`call` applies `element`, one layer of `holder`, to `carried` with the streams in `rngs`.
+    """`call` applies `element`, one layer of `holder`, to `carried` with the streams in `rngs`;
+    `kind` is its class.
     What each gives goes to the list `gathered`, or with `before` what each gets."""
 
     holder: str
     element: str
+    kind: str
     carried: str
     call: Part
     draws: Draws
@@ -53,46 +57,51 @@ def remat(owner: str, policy: str) -> str:
     return f"nnx.remat({owner}.__call__, graph=False{policy})"
 
 
-def scan(stack: Stack, body: str, streams: str, key: str, every: str) -> list[Node]:
+def scan(stack: Stack, body: str, rngs: str, key: str, every: str) -> list[Node]:
     """`jax.lax.scan` over the layers; the other arguments are free names. A layer without state
     needs no more."""
     text, uses = stack.call
     each, over = stack.element, stack.holder
+    taken = annotation([stack.kind, *streams(stack.draws)])
     lines: list[Node] = []
     if stack.draws:
         lines.append(Line(f"{each}, {key} = xs"))
-        each, over = "xs", f"({stack.holder}, {streams})"
+        each, over = "xs", f"({stack.holder}, {rngs})"
     more, end = _ends(stack) if stack.gathered else ([], f"{text}, None")
     lines += [*more, Line(f"return {end}", uses)]
     run = f"jax.checkpoint({body}{stack.policy})" if stack.remat else body
     left = every if stack.gathered else "_"
     call = f"{stack.carried}, {left} = jax.lax.scan({run}, {stack.carried}, {over})"
+    head = f"def {body}({stack.carried}: {TENSOR}, {each}: {taken})"
+    returned = f"tuple[{TENSOR}, {TENSOR if stack.gathered else None}]"
     return [
-        *function(f"def {body}({stack.carried}, {each})", lines),
-        *keys(stack.draws, stack.count, streams),
+        *function(f"{head} -> {returned}", lines),
+        *keys(stack.draws, stack.count, rngs),
         Line(call),
         *_extended(stack, every),
     ]
 
 
 def stateful_scan(
-    stack: Stack, body: str, streams: str, key: str, every: str
+    stack: Stack, body: str, rngs: str, key: str, every: str
 ) -> list[Node]:
     """`nnx.scan` over layers whose state changes."""
     text, uses = stack.call
     drawing = bool(stack.draws)
-    parameters = [stack.carried, stack.element, *([key] if drawing else [])]
-    arguments = [stack.carried, stack.holder, *([streams] if drawing else [])]
+    parameters = [f"{stack.carried}: {TENSOR}", f"{stack.element}: {stack.kind}"]
+    parameters += [f"{key}: {kind}" for kind in streams(stack.draws)]
+    arguments = [stack.carried, stack.holder, *([rngs] if drawing else [])]
     axes = ", ".join(["nnx.Carry", *["0"] * (len(arguments) - 1)])
     outs = "(nnx.Carry, 0)" if stack.gathered else "nnx.Carry"
     decorators = [f"@nnx.scan(in_axes=({axes}), out_axes={outs}, graph=False)"]
     decorators += [f"@nnx.remat(graph=False{stack.policy})"] if stack.remat else []
-    head = f"def {body}({', '.join(parameters)})"
+    returned = f"tuple[{TENSOR}, {TENSOR}]" if stack.gathered else TENSOR
+    head = f"def {body}({', '.join(parameters)}) -> {returned}"
     more, end = _ends(stack) if stack.gathered else ([], text)
     left = f"{stack.carried}, {every}" if stack.gathered else stack.carried
     return [
         *function(head, [*more, Line(f"return {end}", uses)], decorators),
-        *keys(stack.draws, stack.count, streams),
+        *keys(stack.draws, stack.count, rngs),
         Line(f"{left} = {body}({', '.join(arguments)})"),
         *_extended(stack, every),
     ]
@@ -109,6 +118,24 @@ def function(
     """A local function, set apart by blank lines."""
     above = [Line(text) for text in decorators]
     return [Line(""), *above, Function(head, tuple(lines)), Line("")]
+
+
+def streams(draws: Draws) -> tuple[str, ...]:
+    """The types of what one layer or step draws from."""
+    match draws:
+        case Draws.TRAINING:
+            return ("nnx.Rngs | None",)
+        case Draws.ALWAYS:
+            return ("nnx.Rngs",)
+    return ()
+
+
+def annotation(types: Sequence[str]) -> str:
+    """The type of one value, or of a tuple of several."""
+    if len(types) < 2:
+        return types[0] if types else "None"
+    several = len(types) > 2 and {*types} == {TENSOR}
+    return f"tuple[{f'{TENSOR}, ...' if several else ', '.join(types)}]"
 
 
 def keys(draws: Draws, count: Part, name: str) -> list[Node]:

@@ -7,7 +7,7 @@ from ...dims import Dim
 from ...ir.fold_static import givens, mentions
 from ..calls.versions import aliases, local_name
 from ..python.line_uses import Field
-from ..python.names import Namespace
+from ..python.names import SHADOWED, Namespace
 from ..python.scope import Scope
 from ..signature import DTYPES, Names, Signature
 
@@ -22,7 +22,7 @@ class ConstructorNames:
         self.env: dict[str, str] = {}
         self.aliases = aliases(signature.definition)
         taken = ["rngs", *DTYPES, "dtypes", "cfg", *signature.arguments.values()]
-        self.namespace = Namespace([*taken, *module.reserved])
+        self.namespace = Namespace([*SHADOWED, *taken, *module.reserved])
         self.scope = Scope(self._symbol, externs=module.externs)
 
     def _symbol(self, name: str) -> str:

@@ -7,7 +7,8 @@ import textwrap
 from ... import ir
 from ...shapes import Outputs, is_int
 from ..signature import Names, Signature
-from .labels import MEANINGS, Labels, axes
+from .labels import Labels, axes
+from .names import MEANINGS
 
 _WIDTH = 88
 

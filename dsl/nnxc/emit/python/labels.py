@@ -7,12 +7,6 @@ from collections.abc import Iterator, Mapping
 from ... import ir
 from ...shapes import ListType, Outputs, TensorType
 
-# Upper-case axes that the field knows by one letter.
-MEANINGS = {
-    "B": "batch", "T": "time", "S": "source time", "H": "height", "W": "width",
-    "C": "channels", "N": "nodes", "L": "length",
-}  # fmt: skip
-
 
 class Labels:
     """How the sizes of one definition are written for readers; `outputs` are classes by owner."""

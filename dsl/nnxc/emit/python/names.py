@@ -42,6 +42,19 @@ BUILTINS = (
     "ValueError", "abs", "bool", "enumerate", "float", "int", "len", "list", "max", "min",
     "range", "reversed", "round", "self", "str", "sum", "super", "tuple", "zip",
 )  # fmt: skip
+# What else Python defines, which no local name hides.
+SHADOWED = (
+    "aiter", "all", "anext", "any", "ascii", "bin", "breakpoint", "bytearray", "bytes", "callable", "chr",
+    "classmethod", "compile", "complex", "delattr", "dict", "dir", "divmod", "eval", "exec", "exit", "filter",
+    "format", "frozenset", "getattr", "globals", "hasattr", "hash", "help", "hex", "id", "input", "isinstance",
+    "issubclass", "iter", "license", "locals", "map", "memoryview", "next", "object", "oct", "open", "ord", "pow",
+    "print", "property", "quit", "repr", "set", "setattr", "slice", "sorted", "staticmethod", "type", "vars",
+)  # fmt: skip
+# Axes that the field knows by one letter.
+MEANINGS = {
+    "B": "batch", "T": "time", "S": "source time", "H": "height", "W": "width",
+    "C": "channels", "N": "nodes", "L": "length",
+}  # fmt: skip
 AMBIGUOUS = ("I", "O", "l")  # as ruff has it
 # What `nnx.Module` defines.
 ATTRIBUTES = (
@@ -100,6 +113,12 @@ def identifier(name: str) -> str:
     if not name.isidentifier() or name.startswith("__"):
         name = f"v_{name.strip('_')}"
     return f"{name}_" if keyword.iskeyword(name) else name
+
+
+def axis_names(axis: str) -> tuple[str, ...]:
+    """What a size may be called, its own name in lower case first."""
+    meaning = MEANINGS.get(axis, f"{axis} size")
+    return axis.lower(), meaning.replace(" ", "_").lower()
 
 
 def singular(name: str) -> str:

@@ -13,7 +13,7 @@ from ..entries import helpers_of
 from ..python.names import TRAIN, Namespace, snake
 from ..python.scope import Scope
 from ..python.static_text import static
-from ..signature import Names, Signature
+from ..signature import Names
 from .train_adapters import AdaptersView, adapters_view
 from .train_frozen import frozen_view
 from .train_goals import (
@@ -81,7 +81,7 @@ def train_view(program: ir.Program, train: ir.Train, names: Names) -> TrainView:
         model=signature.name,
         goals=goals,
         several=several,
-        create_model=_create_model(called["create_model"], signature, train.precision),
+        create_model=_create_model(called["create_model"], train, names),
         adapters=adapters,
         table=shared.table,
         matrices=matrices(program, train.model, names) if shared.table else "",
@@ -221,8 +221,9 @@ def _stepped(train: ir.Train, goals: tuple[GoalView, ...]) -> str | None:
     return tests[0] if len(tests) == 1 else " | ".join(f"({t})" for t in tests)
 
 
-def _create_model(name: str, signature: Signature, precision: str | None) -> Function:
+def _create_model(name: str, train: ir.Train, names: Names) -> Function:
     """Takes what the class takes, and a seed; the precision is the train's to say."""
+    signature, precision = names.signatures[train.model], train.precision
     definition = signature.definition
     inferred = [signature.arguments[n] for n in definition.inferred]
     dtype = f"jnp.{DTYPES[precision]}" if precision and signature.takes_dtype else ""
@@ -234,7 +235,7 @@ def _create_model(name: str, signature: Signature, precision: str | None) -> Fun
         said = f"replace(cfg, dtype=cfg.dtype or {dtype})"
         passed = [said if dtype else "cfg"]
     else:
-        parameters = [f.text for f in plan.fields(signature)]
+        parameters = [f.text for f in plan.fields(signature, names)]
         passed = [signature.arguments[p.name] for p in definition.params]
         if dtype:
             keywords = [f"dtype: jax.typing.DTypeLike = {dtype}"]

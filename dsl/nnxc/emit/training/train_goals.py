@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from ... import ir
 from ...record import Record
-from ..python.names import Namespace
+from ..python.names import SHADOWED, Namespace
 from ..signature import Names
 from .train_frozen import FrozenView
 from .train_loss import Loss, loss_body, weight_text
@@ -100,7 +100,7 @@ def goal_view(
     names, batch = shared.names, shared.batch
     frozen, draws = shared.frozen, shared.draws
     passed = [f.name for f in frozen.values()]
-    local = Namespace([*shared.taken, *batch.values(), *passed])
+    local = Namespace([*SHADOWED, *shared.taken, *batch.values(), *passed])
     return GoalView(
         title=f"the {goal.name}" if goal.name else "a batch",
         transformation=transformation(goal, shared.table),
