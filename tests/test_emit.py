@@ -111,7 +111,9 @@ def test_a_stack_is_a_loop_or_a_scan():
 
 def test_loops_with_layers_zip_over_lists():
     body = class_of(zoo("resnet18"), "ResNet18")
-    assert "        for down, block in zip(self.down, self.block):\n" in body
+    assert (
+        "        for down, block in zip(self.down, self.block, strict=True):\n" in body
+    )
     assert "self.down = nnx.List[BasicBlock]()" in body
     assert "            c = width\n" in body
 

@@ -91,7 +91,8 @@ def _line(counter: str | None, columns: Sequence[tuple[str, Iterated]]) -> Part:
     else:
         names = [f"({n})" if ", " in n else n for n, _ in columns]
         name = ", ".join(names)
-        over = Text(f"zip({', '.join(text.text for _, (text, _) in columns)})")
+        lists = [text.text for _, (text, _) in columns]
+        over = Text(f"zip({', '.join(lists)}, strict=True)")
     if counter is None:
         return f"for {name} in {over.at(t.OR)}", uses
     inner = f"({name})" if ", " in name else name

@@ -143,6 +143,8 @@ def static_call(name: str, args: list[str]) -> Text:
         return Text(f"*{args[0]}")
     function = STATIC_FUNCTIONS.get(name)  # or one that the module defines
     python = name if function is None else function.python
+    if name == "zip":
+        args = [*args, "strict=True"]
     return Text(f"{python}({', '.join(args)})")
 
 
