@@ -39,7 +39,7 @@ COMPLEXITY_OF_OWN, ARGUMENTS_OF_OWN = 10, 10
 KNOWN: Mapping[str, tuple[str, ...]] = {
     # Flax says that `padding` is a text, and takes pairs.
     "reportArgumentType": ("padding=((1, 1), (1, 1))",),
-    "reportPossiblyUnbound": ('d if pooling == "mean" else patch2',),
+    "reportPossiblyUnboundVariable": ('d if pooling == "mean" else patch2',),
     # Of files with tensors, and of decoding.
     "reportDeprecated": ("@contextmanager",),
     "reportMatchNotExhaustive": ("match self.join:",),
