@@ -57,7 +57,8 @@ def pyright(
     arguments += ["--pythonpath", sys.executable]
     run = subprocess.run([command, *arguments], capture_output=True, text=True)
     if run.returncode > 1:
-        raise RuntimeError(run.stderr or run.stdout)
+        told = run.stderr or run.stdout
+        raise RuntimeError(f"pyright ended with {run.returncode}: {told}")
     found: dict[Path, list[Finding]] = {f: [] for f in files}
     for finding in json.loads(run.stdout)["generalDiagnostics"]:
         found[Path(finding["file"])].append(finding)
