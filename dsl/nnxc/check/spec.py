@@ -20,10 +20,11 @@ from .arguments.block_arguments import evaluate_block_params, sort_out_block
 from .context import Context
 from .definitions.decide import decide
 from .definitions.decodable import check_generate, one_each, report_problems
-from .definitions.definition import check_definition, file_doc
+from .definitions.definition import check_definition
 from .definitions.naming import is_camel
 from .definitions.patterns import specialise
 from .dispatch import DISPATCH
+from .documented import doc_of, file_doc
 from .train.frozen import frozen_models
 from .train.train_section import check_train
 from .uses import Files, Known, Loader, gather, one_class_each, unused_uses
@@ -49,7 +50,10 @@ def check_program(file: tree.File, sink: Sink, loader: Loader) -> ir.Program | N
     }
     configs = [c for n in chosen if (c := _config(files, n, by_name))]
     _unique_configs(sink, file)
-    trains = _sound(file, tree.Train, lambda n: _train(files, n, by_name))
+    first = file.items[0] if file.items else None
+    trains = _sound(
+        file, tree.Train, lambda n: _train(files, n, by_name, opens=n is first)
+    )
     _one_train_each(sink, file)
     weights = _sound(file, tree.Weights, lambda n: _weights(files, n, by_name))
     one_section_each(sink, file)
@@ -298,14 +302,15 @@ def _unique_configs(sink: Sink, file: tree.File) -> None:
 
 
 def _train(
-    files: Files, node: tree.Train, signatures: Mapping[str, Signature]
+    files: Files, node: tree.Train, signatures: Mapping[str, Signature], opens: bool
 ) -> ir.Train | None:
     signature = _model(files, node.model, signatures)
     brought, options = files.brought(files.visible[node.span.source.path])
     functions = {**MODEL_OPS, **LOSSES, **METRICS, **brought}
     if signature is None or node.broken or files.missing & frozen_models(node):
         return None
-    return check_train(node, files.sink, signature, functions, options, signatures)
+    doc = doc_of(node.trivia, opens)
+    return check_train(node, files.sink, signature, functions, options, signatures, doc)
 
 
 def _weights(

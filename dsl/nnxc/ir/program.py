@@ -107,6 +107,7 @@ class Objective(Record):
     freeze: tuple[str, ...]
     span: Span
     weight: Expr | None = None  # of a batch where several make a step, if they differ
+    doc: str = ""
 
 
 class Adapters(Record):
@@ -139,6 +140,7 @@ class Train(Record):
     span: Span
     adapters: Adapters | None = None
     frozen: tuple[Frozen, ...] = ()
+    doc: str = ""
 
 
 class Generate(Record):

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from itertools import takewhile
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from ... import ir
@@ -28,6 +27,7 @@ from ..context import Context
 from ..control import lists
 from ..control.bodies import missing_return
 from ..dispatch import DISPATCH
+from ..documented import doc_of
 from ..values import BAD, Binding, Fault, LayerInfo, Obligation, Param, Signature
 from ..weights.weights_slots import TooMany, slots_of
 from .existential_sizes import found_sizes
@@ -302,7 +302,7 @@ def _made(
     return ir.Definition(
         node.name.id,
         node.kind == "model",
-        "" if node is first and node.kind == "block" else doc_of(node.trivia),
+        doc_of(node.trivia, opens=node is first and node.kind == "block"),
         tuple(map(_parameter, ctx.params.values())),
         tuple(a for a in ctx.axes if a in ctx.inferred),
         tuple(ctx.inputs),
@@ -356,24 +356,6 @@ def signatures_of(ctx: Context) -> dict[str, Signature]:
     """The blocks that the definition contains, by name."""
     callees = [i.callee for i in ctx.layers.values()]
     return {c.definition.name: c for c in callees if isinstance(c, Signature)}
-
-
-def doc_of(trivia: tree.Trivia) -> str:
-    """The comment right above a definition is its documentation."""
-    lines = list(takewhile(lambda line: line.startswith("#"), reversed(trivia.above)))
-    return _text(reversed(lines))
-
-
-def file_doc(file: tree.File) -> str:
-    """The comment at the top of a file."""
-    above = file.items[0].trivia.above if file.items else ()
-    return _text(takewhile(lambda line: line.startswith("#"), above))
-
-
-def _text(lines: Iterable[str]) -> str:
-    return "\n".join(
-        line.removeprefix("#").removeprefix(" ").rstrip() for line in lines
-    ).strip()
 
 
 def _checks_first(ctx: Context) -> list[Any]:

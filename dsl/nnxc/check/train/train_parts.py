@@ -25,6 +25,7 @@ class Goal:
 
     name: str
     span: Span
+    doc: str = ""
     loss: ir.Expr | None = None
     metrics: dict[str, ir.Expr] = field(default_factory=dict)
     optimizer: ir.TrainOp | None = None

@@ -19,6 +19,7 @@ from ..control.bodies import abandon, statement
 from ..definitions.declarations import check_name
 from ..definitions.finished import finish
 from ..dispatch import DISPATCH
+from ..documented import doc_of
 from ..expressions import statics
 from ..values import BAD, Binding, Fault, ModelRef, Signature, Tensor
 from .adapted import adapt
@@ -39,15 +40,17 @@ def check_train(
     functions: Mapping[str, Op],
     defaults: Mapping[str, Mapping[str, tree.Arg]],
     models: Mapping[str, Signature],
+    doc: str,
 ) -> ir.Train | None:
-    """Check a train of a sound model; None where it has mistakes."""
+    """Check a train of a sound model; None where it has mistakes. `doc` is what a comment says
+    of it."""
     ctx = Context(
         DISPATCH, sink, "train", signature.definition.name, {}, functions, defaults
     )
     _model_names(ctx, signature)
     ctx.hints = dict.fromkeys(SETTINGS, "a setting is no value; name what goes into it")
     several = any(isinstance(item, tree.Optimize) for item in node.body)
-    parts = Parts(Goal("", node.model.span), several, models=models)
+    parts = Parts(Goal("", node.model.span, doc), several, models=models)
     _has_batch(ctx, node, parts)
     _statements(ctx, node.body, parts, signature)
     if not several:
@@ -68,6 +71,7 @@ def check_train(
         node.span,
         parts.adapters,
         tuple(parts.frozen),
+        doc,
     )
     sound = (
         not parts.broken
@@ -167,6 +171,7 @@ def _objective(ctx: Context, goal: Goal, parts: Parts) -> ir.Objective:
         tuple(goal.freeze),
         goal.span,
         _weight(ctx, goal, parts),
+        goal.doc,
     )
 
 
@@ -295,7 +300,7 @@ def _optimize(
             ctx.error("N202", text, node.name_span, related=first)
             parts.broken = True
     outer, scope = parts.goal, dict(ctx.scope)
-    parts.goal = Goal(node.name, node.name_span)
+    parts.goal = Goal(node.name, node.name_span, doc_of(node.trivia))
     parts.goals.append(parts.goal)
     parts.shared = ctx.body
     with ctx.nested() as body:

@@ -21,49 +21,57 @@ def docstring(text: str) -> str:
 
 
 def class_doc(signature: Signature, program: ir.Program, names: Names) -> str:
-    """`What the spec says: (b, t, d) -> (b, t, d).`, indented from the second line on."""
+    """What the spec says of a definition, and its shapes; indented from the second line on."""
     definition = signature.definition
     labels = Labels(definition, {n: s.output for n, s in names.signatures.items()})
     # A comment that opens a file of several definitions is about the file.
     alone = len(program.definitions) == 1
-    doc = docstring(definition.doc if alone or definition.doc != program.doc else "")
-    if not doc:
-        return _wrapped(_sentence(definition, labels), 4)
-    arrow = _arrow(definition, labels)
-    short = f"{doc.rstrip('.')}: {arrow}."
-    if "\n" not in doc and len(short) + 10 <= _WIDTH:
-        return short
-    if len(doc) + 10 <= _WIDTH and "\n" not in doc:
-        return f"{doc}\n\n    {arrow}.\n    "
-    return f"{_wrapped(doc, 4)}\n\n    {arrow}.\n    "
+    doc = definition.doc if alone or definition.doc != program.doc else ""
+    return described(doc, _sentence(definition, labels))
 
 
-def _wrapped(doc: str, indent: int) -> str:
-    """Lines that fit; a first line of its own where there are several."""
-    pad = " " * indent
-    lines = [
-        line
-        for p in doc.split("\n")
-        for line in textwrap.wrap(p, _WIDTH - indent - 3) or [""]
-    ]
-    return "\n".join(
-        [lines[0], *(f"{pad}{line}" if line else "" for line in lines[1:])]
+def described(comment: str, sentence: str) -> str:
+    """The docstring of a class or function: the spec's comment, then the compiler's sentence."""
+    paragraphs = [*_paragraphs(comment, 4), _wrapped(sentence, 4)]
+    text = "\n\n    ".join(paragraphs)
+    return f"{text}\n    " if len(paragraphs) > 1 else text
+
+
+def _paragraphs(comment: str, indent: int) -> list[str]:
+    """A comment in lines that fit: blank ones part it, indented ones stay as they are."""
+    blocks = (b.strip("\n") for b in docstring(comment).split("\n\n"))
+    return [_filled(block, indent) for block in blocks if block]
+
+
+def _filled(block: str, indent: int) -> str:
+    lines: list[str] = []
+    running = False  # whether the line before may be continued
+    for line in block.split("\n"):
+        if running and not line.startswith(" "):
+            lines[-1] += f" {line}"
+        else:
+            lines.append(line)
+        running = not line.startswith(" ")
+    return ("\n" + " " * indent).join(_wrapped(line, indent) for line in lines)
+
+
+def _wrapped(line: str, indent: int) -> str:
+    """One line as several that fit; words stay whole, so that no escape is parted."""
+    margin = line[: len(line) - len(line.lstrip(" "))]
+    lines = textwrap.wrap(
+        line,
+        _WIDTH - indent - 3,
+        subsequent_indent=margin,
+        break_long_words=False,
+        break_on_hyphens=False,
     )
-
-
-def _inputs(definition: ir.Definition, labels: Labels) -> list[str]:
-    return [labels.shape(i.type) for i in definition.inputs if not i.optional]
+    return ("\n" + " " * indent).join(lines)
 
 
 def _outputs(definition: ir.Definition, labels: Labels) -> str:
     if isinstance(definition.outputs, Outputs):
         return labels.types(definition.outputs)
     return ", ".join(labels.types(o) for o in definition.outputs)
-
-
-def _arrow(definition: ir.Definition, labels: Labels) -> str:
-    inputs = ", ".join(_inputs(definition, labels)) or "()"
-    return f"{inputs} -> {_outputs(definition, labels)}"
 
 
 def _sentence(definition: ir.Definition, labels: Labels) -> str:
@@ -88,12 +96,11 @@ def module_doc(program: ir.Program) -> str:
     models = [d.name for d in program.definitions if d.is_model]
     names = models or [d.name for d in program.definitions]
     title = f"{_listed(names)} in Flax NNX."
-    doc = docstring(program.doc)
-    if doc and len(program.definitions) > 1:
-        first, _, rest = doc.partition("\n")
-        title = f"{first}\n\n{rest}".strip() if rest else first
-    legend = _legend(program)
-    body = "\n\n".join(p for p in (_wrapped(title, 0), legend) if p)
+    own = program.definitions[0].doc if len(program.definitions) == 1 else ""
+    # A comment that opens a file of one definition is said by its class.
+    doc = program.doc if program.doc != own else ""
+    parts = [*_paragraphs(doc or title, 0), *_legend(program)]
+    body = "\n\n".join(parts)
     return f"{body}\n" if "\n" in body else body
 
 
@@ -101,7 +108,7 @@ def _listed(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def _legend(program: ir.Program) -> str:
+def _legend(program: ir.Program) -> list[str]:
     """`Axes: b batch, t time.`, for those whose letter says it."""
     found: dict[str, str] = {}
     for definition in program.definitions:
@@ -112,7 +119,7 @@ def _legend(program: ir.Program) -> str:
             if name in MEANINGS and name in symbols and _is_usual(name, symbols):
                 found.setdefault(labels.name(name), MEANINGS[name])
     legend = ", ".join(f"{name} {meaning}" for name, meaning in found.items())
-    return _wrapped(f"Axes: {legend}.", 0) if legend else ""
+    return [_wrapped(f"Axes: {legend}.", 0)] if legend else []
 
 
 def _is_usual(name: str, symbols: set[str]) -> bool:

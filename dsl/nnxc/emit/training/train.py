@@ -10,6 +10,7 @@ from ...record import Record
 from ...shapes import DTYPES
 from .. import plan
 from ..entries import helpers_of
+from ..python.docs import described
 from ..python.names import TRAIN, Namespace, snake
 from ..python.scope import Scope
 from ..python.static_text import static
@@ -52,6 +53,7 @@ class TrainView(Record):
     create_rngs: str
     streams: str | None  # keywords of `nnx.Rngs`
     train_step: Function
+    step_doc: str
     donated: str | None
     eval_step: Function
     training: tuple[str, ...]  # arguments of `nnx.view`, call by call
@@ -91,6 +93,7 @@ def train_view(program: ir.Program, train: ir.Train, names: Names) -> TrainView:
         create_rngs=called["create_rngs"],
         streams=_streams(train.streams),
         train_step=_train_step(train, called["train_step"], goals, shared),
+        step_doc=_step_doc(train),
         donated=_donated(train, goals, shared.splits),
         eval_step=_eval_step(called["eval_step"], shared),
         training=training(program, train, names),
@@ -183,6 +186,15 @@ def _train_step(
     taken += [] if train.ema is None else ["ema: nnx.EMA"]
     return Function(
         name, listed(*shared.first, *taken, *shared.draws.step, *shared.fields)
+    )
+
+
+def _step_doc(train: ir.Train) -> str:
+    """The comment above a train is about its loss, or about all that its objectives do."""
+    if not train.objectives[0].name:
+        return described("", "Take one step; the objects change in place.")
+    return described(
+        train.doc, "Take a step for each in turn; the objects change in place."
     )
 
 

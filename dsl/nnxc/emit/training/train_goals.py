@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from ... import ir
 from ...record import Record
+from ..python.docs import described
 from ..python.names import SHADOWED, Namespace
 from ..signature import Names
 from .train_frozen import FrozenView
@@ -39,6 +40,7 @@ class GoalView(Record):
     """One objective, as the templates write it."""
 
     title: str
+    doc: str  # of its loss
     transformation: Transformation
     trainable: str
     selection: str | None  # the filter of the weights that train
@@ -101,8 +103,10 @@ def goal_view(
     frozen, draws = shared.frozen, shared.draws
     passed = [f.name for f in frozen.values()]
     local = Namespace([*SHADOWED, *shared.taken, *batch.values(), *passed])
+    title = f"the {goal.name}" if goal.name else "a batch"
     return GoalView(
-        title=f"the {goal.name}" if goal.name else "a batch",
+        title=title,
+        doc=described(goal.doc, f"The loss of {title}, and its metrics."),
         transformation=transformation(goal, shared.table),
         trainable=called["trainable"],
         selection=selection(goal, train.model, names),
