@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from trees import FILES
 
 from nnxc.diagnostics import Sink
+from nnxc.driver import reformat
 from nnxc.source import Source
 from nnxc.syntax import tree
 from nnxc.syntax.formatting.format import WIDTH, format_file, format_source
@@ -197,3 +198,9 @@ def test_mistakes_are_reported_and_nothing_is_formatted() -> None:
     sink = Sink()
     assert format_source(Source("a.nnx", "model M(\n"), sink) is None
     assert [d.code for d in sink.diagnostics] == ["N110"]
+
+
+def test_an_operator_of_other_libraries_is_written_as_it_stands() -> None:
+    """It is refused by the checker, which names what to write instead."""
+    spec = "model Net:\n    input x: [B, d]\n    return x @ (x + x)\n"
+    assert reformat(spec) == (spec, ())

@@ -122,6 +122,9 @@ TRIVIA = st.builds(
     tree.Trivia, comment_lines(), st.booleans(), st.none() | COMMENTS
 ) | st.just(tree.NO_TRIVIA)
 FIELDS = st.builds(tree.Field, LOWER, TYPES, st.none() | EXPRESSIONS)
+STATES = st.builds(
+    tree.Field, LOWER, TYPES, EXPRESSIONS, kind=st.sampled_from(["Buffer", "B2"])
+)
 
 
 def _with_trivia(kind: type, *parts: SearchStrategy) -> SearchStrategy:
@@ -143,6 +146,7 @@ SIMPLE = st.one_of(
         st.sampled_from(["input", "batch", "param", "state"]),
         tuples(FIELDS, least=1),
     ),
+    _with_trivia(tree.Declare, st.just("state"), tuples(FIELDS | STATES, least=1)),
     _with_trivia(tree.Assign, LOWERS, st.sampled_from(["=", "+=", "-=", "*="]), VALUES),
     _with_trivia(tree.Require, EXPRESSIONS, st.none() | STRINGS.map(lambda s: s.value)),
     _with_trivia(tree.Return, tuples(VALUES, least=1, most=2)),

@@ -25,6 +25,7 @@ from .definitions.naming import is_camel
 from .definitions.patterns import specialise
 from .dispatch import DISPATCH
 from .documented import doc_of, file_doc
+from .state_kinds import kinds_apart
 from .train.frozen import frozen_models
 from .train.train_section import check_train
 from .uses import Files, Known, Loader, gather, one_class_each, unused_uses
@@ -62,6 +63,7 @@ def check_program(file: tree.File, sink: Sink, loader: Loader) -> ir.Program | N
     unused_uses(files, file)
     wanted = _reached(files, [*visible.values(), *(c.model for c in configs)])
     one_class_each(files, wanted)
+    kinds_apart(files, wanted)
     if any(d.code not in IDLE for d in sink.diagnostics):
         return None
     definitions = tuple(s.definition for k, s in signatures.items() if k in wanted)

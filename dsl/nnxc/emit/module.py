@@ -14,6 +14,7 @@ from ..targets.kernels import implemented
 from .calls.gather import stacked
 from .calls.versions import folded
 from .constructor.none_parameters import with_absent
+from .constructor.variables import state_classes
 from .entries import helpers_of
 from .generate import generate_view
 from .options import Options
@@ -114,6 +115,7 @@ def _heads(program: ir.Program, names: Names) -> list[Part]:
     configs = [config_view(s, names) for s in names.signatures.values() if s.config]
     parts = [Part(text, simple=True) for text in _from_files(names)]
     parts += [Part(render("config", view=view), simple=True) for view in configs]
+    parts += [Part(text, simple=True) for text in state_classes(program, names)]
     if names.presets:
         presets = render("presets", view=presets_view(program, names))
         parts.append(Part(presets, simple=True))

@@ -9,6 +9,7 @@ from .. import ir
 from ..dims import Dim
 from ..ir.fold_statements import declared, expressions, statements
 from ..ir.fold_tensors import walk
+from ..ir.statements import OF_FLAX
 from ..ops.base import Call, Op, Origin
 from ..ops.stepwise_helpers import STEPWISE
 from ..record import Record
@@ -84,6 +85,7 @@ class Names(Record):
     module: Namespace
     reserved: frozenset[str]  # what no local name may hide
     externs: Mapping[Origin, str]
+    states: Mapping[str, str]  # the class of each kind of state
     types: Mapping[tuple[str, str], str]  # of parameters, by definition and name
 
 
@@ -103,12 +105,13 @@ def assign_names(program: ir.Program) -> Names:
     own = (*TRAIN, *WEIGHTS)
     externs = {o: module.give(o.name + "_" * (o.name in own)) for o in origins}
     configs = _config_names(program, module)
+    states = _state_classes(program, module)
     presets = {
         c.name: module.give(c.name.upper())
         for c in program.configs
         if c.model in configs
     }
-    named = (*classes.values(), *outputs.values(), *configs.values())
+    named = (*classes.values(), *outputs.values(), *configs.values(), *states.values())
     reserved = frozenset([*fixed, *named, *externs.values()])
     sizes = asked(program)
     precisions = {t.model: t.precision for t in program.trains}
@@ -124,9 +127,8 @@ def assign_names(program: ir.Program) -> Names:
             signatures,
             reserved,
         )
-    return Names(
-        signatures, presets, module, reserved, externs, parameter_types(program)
-    )
+    types = parameter_types(program)
+    return Names(signatures, presets, module, reserved, externs, states, types)
 
 
 def _taken(program: ir.Program, with_python: bool) -> tuple[str, ...]:
@@ -136,6 +138,16 @@ def _taken(program: ir.Program, with_python: bool) -> tuple[str, ...]:
     taken += MORE_MODULES if {*modules} - {TRAINING} else ()
     taken += GENERATE if program.generates else ()
     return (*taken, *(EXTERN_BUILTINS if with_python else ()))
+
+
+def _state_classes(program: ir.Program, module: Namespace) -> dict[str, str]:
+    """The class of each kind of state, in the order of the spec."""
+    variables = (v for d in program.definitions for v in declared(d.body))
+    kinds = (v.kind for v in variables if isinstance(v, ir.Variable) and v.state)
+    return {
+        kind: f"nnx.{kind}" if kind in OF_FLAX else module.give(kind)
+        for kind in dict.fromkeys(kinds)
+    }
 
 
 def _config_names(program: ir.Program, module: Namespace) -> dict[str, str]:

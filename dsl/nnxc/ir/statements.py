@@ -41,6 +41,10 @@ class Declare(Record):
     layer: Layer
 
 
+BUFFER = "Buffer"  # the kind of a state that names none
+OF_FLAX = ("BatchStat", "Cache")  # the kinds that Flax has
+
+
 class Variable(Record):
     """`param` (a weight) or `state` (non-trained)."""
 
@@ -51,6 +55,8 @@ class Variable(Record):
     )  # an Initializer, a number, or a tensor computed at construction
     state: bool
     span: Span
+    kind: str = ""  # of a state: its class
+    doc: str = ""  # what a comment says of the kind
 
 
 class StaticLet(Record):

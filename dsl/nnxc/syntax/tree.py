@@ -210,13 +210,16 @@ class Rngs(Record):
 
 
 class Field(Record):
-    """`name: type = default` in an input, a batch, a param or a state."""
+    """`name: type = default` in an input, a batch, a param or a state; a state's may have a
+    kind, `as Codebook`."""
 
     name: str
     type: TypeOf
     default: Expr | None
     span: Span = field(default=NOWHERE, compare=False)
     name_span: Span = field(default=NOWHERE, compare=False)
+    kind: str = ""
+    kind_span: Span = field(default=NOWHERE, compare=False)
 
 
 class Declare(Record):

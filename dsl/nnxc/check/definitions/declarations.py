@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from ... import ir
-from ...diagnostics import Advice, Fix, Label, remove, write
+from ...diagnostics import Advice, Fix, Label, meant, remove, write
+from ...ir.statements import BUFFER
 from ...ops.base import Kind
 from ...shapes import TensorType, is_float
 from ...source import Span
@@ -15,6 +16,7 @@ from ..arguments import types
 from ..construction import build_from, build_from_static, not_asked
 from ..context import Context
 from ..control.targets import with_article
+from ..documented import doc_of
 from ..expressions.operands import static
 from ..values import BAD, Binding, Fault, Tensor
 from .initial import initial
@@ -103,14 +105,15 @@ def variables(ctx: Context, node: tree.Declare) -> None:
     if node.keyword == "batch":
         ctx.broken_inputs = True
         ctx.fail("N242", "`batch` belongs in a train", node.span)
+    doc = doc_of(node.trivia)
     for field in node.fields:
         try:
-            _variable(ctx, field, node.keyword == "state")
+            _variable(ctx, field, node.keyword == "state", doc if field.kind else "")
         except Fault:
             ctx.bind(field.name, BAD, field.name_span, node.keyword)
 
 
-def _variable(ctx: Context, field: tree.Field, state: bool) -> None:
+def _variable(ctx: Context, field: tree.Field, state: bool, doc: str) -> None:
     what = "state" if state else "param"
     check_name(ctx, field.name, field.name_span)
     _not_taken(ctx, field.name, field.name_span)
@@ -132,11 +135,15 @@ def _variable(ctx: Context, field: tree.Field, state: bool) -> None:
             field.span,
             **write(field.span, f"{field.span.text} = zeros"),
         )
+    _check_kind(ctx, field, state)
     init = initial(ctx, field.default, kind, f"the {what} `{field.name}`")
     if not isinstance(init, ir.Expr):
         not_asked(ctx, init, field.default.span, f"the {what} `{field.name}`")
     _initialisable(ctx, init, kind, field.default.span)
-    ctx.body.append(ir.Variable(field.name, kind, init, state, field.name_span))
+    held = (field.kind or BUFFER) if state else ""
+    ctx.body.append(
+        ir.Variable(field.name, kind, init, state, field.name_span, held, doc)
+    )
     ctx.states.update({field.name: kind} if state else {})
     ctx.has_weights = ctx.has_weights or not state
     ctx.bind(
@@ -145,6 +152,20 @@ def _variable(ctx: Context, field: tree.Field, state: bool) -> None:
         field.name_span,
         what,
     )
+
+
+def _check_kind(ctx: Context, field: tree.Field, state: bool) -> None:
+    """`state mean: [d] = 0 as Buffer`: a kind is of a state, and spelt like a class."""
+    begins = field.default
+    if state and isinstance(begins, tree.Named):
+        name, span = begins.name, begins.name_span
+        right = "".join(part.capitalize() for part in name.split("_")) or BUFFER
+        text = f"`{name}` should be CamelCase"
+        ctx.fail("N140", text, span, "names a kind of state", **meant(span, right))
+    if field.kind and not state and begins is not None:
+        behind = Span(field.span.source, begins.span.end, field.kind_span.end)
+        advice = remove(behind, "each weight is an `nnx.Param`: leave it out")
+        ctx.fail("N215", "a state has a kind", field.kind_span, **advice)
 
 
 def _initialisable(ctx: Context, init: object, kind: TensorType, span: Span) -> None:

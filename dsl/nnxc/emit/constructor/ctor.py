@@ -75,7 +75,7 @@ class _Constructor:
         self.begun = Begun(self.scope, names.namespace)
         self.checked: set[object] = set()
         self.annotated: set[str] = set()
-        self.kinds = Kinds(names.module.signatures, options)
+        self.kinds = Kinds(names.module, options)
         self.columns = Columns(
             self.signature.definition, self.scope, names.local, names.knows
         )
@@ -220,7 +220,7 @@ class _Constructor:
         if isinstance(item, ir.Variable):
             if item.type.dtype == "float" and not item.state:
                 self.dtypes.given("param_dtype")
-            return variable(item, self.scope)
+            return variable(item, self.kinds.of(item), self.scope)
         if isinstance(item.callee, str):
             self._learn(item)
         return self.layers.text(item)

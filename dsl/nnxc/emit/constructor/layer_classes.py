@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from ... import ir
 from ...ir.fold_statements import declared, on_every_way
 from ..calls.reads import possible
 from ..options import Options
-from ..signature import Signature, class_name, is_scanned
+from ..signature import Names, class_name, is_scanned
 
 
 class Kinds:
-    """Answers for one program: `known` are the signatures of its blocks."""
+    """Answers for one program."""
 
-    def __init__(self, known: Mapping[str, Signature], options: Options):
-        self._known, self._options = known, options
+    def __init__(self, names: Names, options: Options):
+        self._known, self._states = names.signatures, names.states
+        self._options = options
 
     def of(self, item: ir.Layer | ir.Variable) -> str:
         """The class of a layer or variable; of a stack, that of the whole."""
         if isinstance(item, ir.Variable):
-            kind = "nnx.BatchStat" if item.state else "nnx.Param"
-            return f"{kind}[jax.Array]"
+            kind = self._states[item.kind] if item.state else "nnx.Param"
+            return f"{kind}[jax.Array]" if kind.startswith("nnx.") else kind
         name = class_name(item, self._known) or "nnx.Module"
         scanned = is_scanned(item, self._known, self._options)
         return name if item.count is None or scanned else f"nnx.List[{name}]"

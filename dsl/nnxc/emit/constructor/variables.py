@@ -2,17 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from ... import ir
+from ...ir.fold_statements import declared
+from ...ir.statements import OF_FLAX
 from ..calls.expr import text
 from ..python import text as t
+from ..python.docs import described
 from ..python.scope import Scope
 from ..python.static_text import size, static
 from ..python.text import Text
+from ..signature import Names
 
 
-def variable(var: ir.Variable, scope: Scope) -> str:
-    """The Flax variable of a `param` or `state`."""
-    kind = "nnx.BatchStat" if var.state else "nnx.Param"
+def state_classes(program: ir.Program, names: Names) -> list[str]:
+    """The classes of the kinds of state, each with what is kept in it."""
+    held: dict[str, dict[str, list[ir.Variable]]] = {}
+    for definition in program.definitions:
+        for item in declared(definition.body):
+            if (
+                isinstance(item, ir.Variable)
+                and item.state
+                and item.kind not in OF_FLAX
+            ):
+                owners = held.setdefault(item.kind, {})
+                owners.setdefault(definition.name, []).append(item)
+    return [_state_class(kind, owners, names) for kind, owners in held.items()]
+
+
+def _state_class(
+    kind: str, owners: Mapping[str, Sequence[ir.Variable]], names: Names
+) -> str:
+    kept = []
+    for owner, variables in owners.items():
+        known = names.signatures[owner]
+        attributes = dict.fromkeys(f"`{known.attributes[v.name]}`" for v in variables)
+        kept.append(f"{', '.join(attributes)} of {known.name}")
+    comments = (v.doc for variables in owners.values() for v in variables if v.doc)
+    sentence = f"State that no optimizer trains: {'; '.join(kept)}."
+    doc = described(next(comments, ""), sentence)
+    return f'class {names.states[kind]}(nnx.Variable[jax.Array]):\n    """{doc}"""\n'
+
+
+def variable(var: ir.Variable, kind: str, scope: Scope) -> str:
+    """The Flax variable of a `param` or `state`, whose class is `kind`."""
     dtype = _dtype(var, scope)
     if isinstance(var.init, ir.Expr):
         begun = _computed(var.init, scope)

@@ -23,7 +23,7 @@ _BINARY = {
         ("==", "!=", "<", "<=", ">", ">=", "in"), (_COMPARISON, _SUM, _SUM)
     ),
     **dict.fromkeys(("+", "-"), (_SUM, _SUM, _TERM)),
-    **dict.fromkeys(("*", "/", "//", "%"), (_TERM, _TERM, _UNARY)),
+    **dict.fromkeys(("*", "/", "//", "%", "@"), (_TERM, _TERM, _UNARY)),
     "**": (_POWER, PATH, _UNARY),
 }
 """Operator -> its own level, and those that its left and right sides need."""

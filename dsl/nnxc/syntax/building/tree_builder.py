@@ -19,6 +19,7 @@ from ..lexer import unescape
 from ..lines import NO_BREAK
 from .build_items import ItemBuilder
 from .build_line import Children
+from .kinds import is_kind, with_kind
 
 
 class Else(Record):
@@ -122,7 +123,8 @@ class TreeBuilder(ItemBuilder):
 
     def named(self, children: Children, start: int, end: int) -> tree.Named:
         value, name = children
-        self.lower(name)
+        if self.line.tokens[0].kind not in ("PARAM", "STATE") or not is_kind(name.id):
+            self.lower(name)
         return tree.Named(value, name.id, self.span(start, end), name.span)
 
     def branch(self, children: Children, start: int, end: int) -> tree.Branch:
@@ -176,6 +178,8 @@ class TreeBuilder(ItemBuilder):
     def declare(self, children: Children, start: int, end: int) -> tree.Declare:
         keyword, *fields = children
         span, trivia = self.whole, self.line.trivia
+        if keyword.value in ("param", "state"):
+            fields = [with_kind(field) for field in fields]
         return tree.Declare(keyword.value, tuple(fields), span, trivia)
 
     def metric(self, children: Children, start: int, end: int) -> tree.Metric:

@@ -252,7 +252,8 @@ def _field(field: tree.Field) -> Doc:
     typed = (f"{field.name}: ", type_of(field.type))
     if field.default is None:
         return typed
-    return (typed, " = ", expression(field.default, ARM))
+    begins = tree.Named(field.default, field.kind) if field.kind else field.default
+    return (typed, " = ", expression(begins, ARM))
 
 
 def _names(names: Iterable[tree.Name]) -> str:
