@@ -24,6 +24,7 @@ ROWS: dict[str, set[str]] = {
     "codes": set(),
     "fresh": set(),
     "files": {"fresh"},
+    "shipped": {"fresh"},
     "header": {"fresh"},
     "diagnostics": {"source", "codes"},
     "shapes": {"dims"},
@@ -46,7 +47,7 @@ ROWS: dict[str, set[str]] = {
         *("instance", "version"),
     },
     "driver": {
-        *("version", "source", "diagnostics", "fresh", "header"),
+        *("version", "source", "diagnostics", "fresh", "header", "shipped"),
         *("syntax", "check", "ir", "emit"),
     },
     "specs": {"driver", "files", "fresh", "source", "diagnostics"},
@@ -56,7 +57,7 @@ ROWS: dict[str, set[str]] = {
     },
     "cli": {
         *("make", "specs", "driver", "files", "fresh", "report", "instance", "targets"),
-        *("diagnostics", "codes", "version", "neighbours"),
+        *("diagnostics", "codes", "version", "neighbours", "shipped"),
     },
     "version": {"make", "driver", "diagnostics"},
     "main": {"fresh", "cli"},

@@ -206,7 +206,7 @@ BODIES = tuples(STATEMENTS, least=1)
 PARAMETERS = st.builds(tree.Parameter, LOWER, st.none() | EXPRESSIONS)
 CAMEL = st.sampled_from(["Linear", "MLP", "GPT2", "B"]).map(tree.Name)
 ITEMS = st.one_of(
-    _with_trivia(tree.Use, tuples(NAMES, least=1), STRINGS),
+    _with_trivia(tree.Use, tuples(NAMES, least=1), STRINGS | LOWER.map(tree.Zoo)),
     _with_trivia(tree.Defaults, tuples(CALLS, least=1)),
     _with_trivia(tree.Config, LOWER.map(tree.Name), CALLS),
     _with_trivia(

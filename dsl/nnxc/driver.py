@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from . import __version__, fresh
-from .diagnostics import Diagnostic, Enough, Sink
+from .diagnostics import Diagnostic, Enough, Sink, did_you_mean
 from .emit import Options as Options
 from .header import module_name, with_header, with_shared_header
 from .record import Record, replace
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     Product = Callable[[Program, str, Options], Mapping[str, str]]
 
 Read = Callable[[str], bytes]
+
+ZOO = "zoo."  # begins the names of specs that ship
 
 
 class Output(Record):
@@ -186,7 +188,8 @@ def _as_bytes(source: str | bytes) -> bytes:
 class _Loader:
     """Gives the checker the files that a spec uses, each read and parsed once.
 
-    A file's name is its path relative to the folder of the spec.
+    A file's name is its path relative to the folder of the spec; that of a spec that ships
+    is `zoo.NAME`, and so are those of the files that it uses.
     """
 
     def __init__(self, path: str, read: Read | None, sink: Sink) -> None:
@@ -195,34 +198,41 @@ class _Loader:
         self.files: dict[str, tree.File | None] = {}
         self.names: dict[str, str] = {}  # of sources, by their paths
 
-    def __call__(self, path: str, span: Span) -> tree.File | None:
-        """The file of that path, relative to the one that `span` is in, or None."""
-        if os.path.isabs(path) or not path.isprintable():
-            self._refuse(path, span, "a path is relative to this file")
-            return None
-        if not path.endswith(fresh.SUFFIX):
-            self._refuse(path, span, f"a spec's name ends in `{fresh.SUFFIX}`")
-            return None
-        folder = os.path.dirname(self.names.get(span.source.path, ""))
-        name = os.path.normpath(os.path.join(folder, path))
-        if name not in self.files:
-            self.files[name] = self._load(name, path, span)
-        return self.files[name]
+    def __call__(self, path: tree.String | tree.Zoo) -> tree.File | None:
+        """The file that a `use` names, or None where it cannot be had, which is reported."""
+        name = self._name(path)
+        if name is not None and name not in self.files:
+            self.files[name] = self._load(name, path)
+        return None if name is None else self.files[name]
 
-    def _load(self, name: str, path: str, span: Span) -> tree.File | None:
+    def _name(self, path: tree.String | tree.Zoo) -> str | None:
+        """What a file is called, relative to the one that names it."""
+        from .syntax import tree
+
+        if isinstance(path, tree.Zoo):
+            return path.value
+        if os.path.isabs(path.value) or not path.value.isprintable():
+            self._refuse(path, "a path is relative to this file")
+            return None
+        if not path.value.endswith(fresh.SUFFIX):
+            help = "specs that ship are named without quotes: `zoo.bert`"
+            help = help if path.value.startswith(ZOO) else ""
+            self._refuse(path, f"a spec's name ends in `{fresh.SUFFIX}`", help)
+            return None
+        user = self.names.get(path.span.source.path, "")
+        if _ships(user):
+            return f"{ZOO}{path.value.removesuffix(fresh.SUFFIX)}"
+        return os.path.normpath(os.path.join(os.path.dirname(user), path.value))
+
+    def _load(self, name: str, path: tree.String | tree.Zoo) -> tree.File | None:
         from .syntax.decode import source_from_bytes
         from .syntax.parse import parse
 
-        if self.read is None:
-            self._refuse(path, span, "this spec is compiled alone")
+        data = self._data(name, path)
+        if data is None:
             return None
-        try:
-            data = self.read(name)
-        except (OSError, KeyError) as error:
-            why = getattr(error, "strerror", None) or "no such file"
-            self._refuse(path, span, why.lower())
-            return None
-        target = os.path.normpath(os.path.join(os.path.dirname(self.path), name))
+        beside = os.path.join(os.path.dirname(self.path), name)
+        target = name if _ships(name) else os.path.normpath(beside)
         self.names[target] = name
         source = source_from_bytes(target, data, self.sink)
         if source is None:
@@ -230,11 +240,39 @@ class _Loader:
         self.texts[name] = source.text
         return parse(source, self.sink)
 
-    def _refuse(self, path: str, span: Span, why: str) -> None:
+    def _data(self, name: str, path: tree.String | tree.Zoo) -> bytes | None:
+        if _ships(name):
+            return self._shipped(name, path.span)
+        if self.read is None:
+            self._refuse(path, "this spec is compiled alone")
+            return None
+        try:
+            return self.read(name)
+        except (OSError, KeyError) as error:
+            why = getattr(error, "strerror", None) or "no such file"
+            self._refuse(path, why.lower())
+        return None
+
+    def _shipped(self, name: str, span: Span) -> bytes | None:
+        from .shipped import zoo_names, zoo_spec
+
+        data = zoo_spec(name.removeprefix(ZOO))
+        if data is None:
+            names = (f"{ZOO}{known}" for known in zoo_names())
+            advice = did_you_mean(span, name, names, "`nnxc new --list` shows all")
+            self.sink.error("N901", f"there is no `{name}`", span, **advice)
+        return data
+
+    def _refuse(self, path: tree.String | tree.Zoo, why: str, help: str = "") -> None:
         self.sink.error(
             "N901",
-            f"`{path}` cannot be read",
-            span,
+            f"`{path.value}` cannot be read",
+            path.span,
             why,
-            help="name a spec by its path relative to the file that uses it",
+            help=help or "name a spec by its path relative to the file that uses it",
         )
+
+
+def _ships(name: str) -> bool:
+    """Whether a file is one of the zoo."""
+    return name.startswith(ZOO) and not name.endswith(fresh.SUFFIX)

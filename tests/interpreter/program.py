@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.resources import files
 from typing import Any
 
 import jax.numpy as jnp
@@ -40,7 +41,7 @@ class File:
 
     def __init__(self, program: Program, text: str, path: str):
         sink = Sink()
-        self.program = program
+        self.program, self.path = program, path
         self.items = parse(Source(path, text), sink).items
         if sink.found:
             raise SyntaxError("; ".join(d.message for d in sink.found.values()))
@@ -67,7 +68,7 @@ class File:
     def used(self) -> dict[str, File]:
         """The files that names are used from."""
         return {
-            name.id: self.program.file(use.path.value)
+            name.id: self.program.file(use.path.value, self.path)
             for use in self.of(tree.Use)
             for name in use.names
         }
@@ -118,11 +119,21 @@ class Program:
         self.python: dict[str, Any] = {}
         self.main = File(self, text, "spec.nnx")
 
-    def file(self, path: str) -> File:
+    def file(self, path: str, user: str = "") -> File:
+        if user.startswith("zoo.") or not path.endswith(".nnx"):
+            path = "zoo." + path.removeprefix("zoo.").removesuffix(".nnx")
         if path not in self.files:
-            text = self.read(path).decode("utf-8")
+            text = self.data(path).decode("utf-8")
             self.files[path] = File(self, text, path)
         return self.files[path]
+
+    def data(self, path: str) -> bytes:
+        """The file of that name; published models come first in the zoo."""
+        if not path.startswith("zoo.") or path.endswith(".nnx"):
+            return self.read(path)
+        places = (files("nnxc") / f for f in ("zoo/pretrained", "zoo"))
+        named = (place / f"{path.removeprefix('zoo.')}.nnx" for place in places)
+        return next(place for place in named if place.is_file()).read_bytes()
 
     def files_read(self) -> list[File]:
         """The spec, and the files that it uses."""

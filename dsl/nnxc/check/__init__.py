@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 def check(file: tree.File, sink: Sink, loader: Loader) -> ir.Program | None:
     """Check a parsed spec and what it uses; mistakes go to the sink, and then the result is None.
 
-    `loader(path, span)` gives the parsed file that a `use` at `span` names, or None after
-    reporting why it cannot.
+    `loader(path)` gives the parsed file that a `use` names, or None after reporting why it cannot.
     """
     from .spec import check_program
 

@@ -16,7 +16,7 @@ from ..syntax.walk import mentioned
 from .definitions.externs import defaults_of, extern
 from .foreign import argument_names
 
-Loader = Callable[[str, Span], tree.File | None]
+Loader = Callable[[tree.String | tree.Zoo], tree.File | None]
 
 
 Defaults = dict[str, dict[str, tree.Arg]]
@@ -171,7 +171,7 @@ def _use(
     if not node.names:
         _every_name(files, node)
         return
-    file = files.loader(node.path.value, node.path.span)
+    file = files.loader(node.path)
     loaded = None if file is None else _load(files, node, file)
     for name in node.names:
         if name.id in spans:
@@ -187,10 +187,14 @@ def _use(
         if file is not None and loaded is not None and not file.broken:
             files.sink.error(
                 "N270",
-                f'"{node.path.value}" has no `{name.id}`',
+                f"{_called(node.path)} has no `{name.id}`",
                 name.span,
                 **did_you_mean(name.span, name.id, loaded),
             )
+
+
+def _called(path: tree.String | tree.Zoo) -> str:
+    return f'"{path.value}"' if isinstance(path, tree.String) else f"`{path.value}`"
 
 
 def _every_name(files: Files, node: tree.Use) -> None:

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator
 
 from ..codes import CODES
+from ..shipped import shipped
 from .arguments import suggestion
 from .console import OK, USAGE, Console
-from .shipped import shipped
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from .. import files
 from ..fresh import SUFFIX
 from ..make import unwritable
+from ..shipped import shipped
 from ..specs import file_problem
 from .arguments import Parser, suggestion
 from .console import OK, Console
-from .shipped import shipped
 
 
 def add_arguments(parser: Parser) -> None:

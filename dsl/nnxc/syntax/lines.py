@@ -70,6 +70,7 @@ class Line:
         """At the top level such a word is no name, whatever follows."""
         first = self.tokens[0]
         self.tokens[0] = first._replace(kind=KEYWORDS.get(first.text, first.kind))
+        _settle_inner(self.tokens, WITHIN.get(first.text, ()))
 
     @property
     def word(self) -> str:

@@ -297,11 +297,23 @@ Statement: TypeAlias = Simple | For | Scan | If | Optimize
 # ------------------------------------------------------------------ top level
 
 
+class Zoo(Record):
+    """`zoo.bert`: a spec that ships, by its name."""
+
+    name: str
+    span: Span = field(default=NOWHERE, compare=False)
+
+    @property
+    def value(self) -> str:
+        """As it is written."""
+        return f"zoo.{self.name}"
+
+
 class Use(Record):
-    """`use Name, Name from "path"`."""
+    """`use Name, Name from "path"`, or `from zoo.bert`."""
 
     names: tuple[Name, ...]
-    path: String
+    path: String | Zoo
     span: Span = field(default=NOWHERE, compare=False)
     trivia: Trivia = NO_TRIVIA
 

@@ -22,7 +22,12 @@ HARD = frozenset(
 ) | {"require", "return", "true"}
 """Keywords everywhere; the others only where a line begins."""
 
-WITHIN = {"scan": ("over", "reversed", "with"), "adapt": ("on",), "config": ("ignore",)}
+WITHIN = {
+    "scan": ("over", "reversed", "with"),
+    "adapt": ("on",),
+    "config": ("ignore",),
+    "use": ("zoo",),
+}
 """Keywords in lines that begin with such a word only, outside of brackets."""
 
 KEYWORDS = {text: kind for text, kind in LITERALS.items() if text.isalpha()}

@@ -25,6 +25,10 @@ class ItemBuilder(LineBuilder):
         span, trivia = self.whole, self.line.trivia
         return tree.Extern(place, name, taken, tuple(types), span, trivia)
 
+    def zoo(self, children: Children, start: int, end: int) -> tree.Zoo:
+        _, name = children
+        return tree.Zoo(name.id, self.span(start, end))
+
     def ignore(self, children: Children, start: int, end: int) -> tree_weights.Ignore:
         return tree_weights.Ignore(tuple(children), self.line.trivia, self.whole)
 

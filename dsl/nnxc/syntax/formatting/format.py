@@ -60,9 +60,7 @@ def _item(item: tree.Item) -> Iterator[str]:
     trivia = item.trivia
     match item:
         case tree.Use(names, path):
-            yield from _lines(
-                trivia, 0, f"use {_names(names)} from {quoted(path.value)}"
-            )
+            yield from _lines(trivia, 0, f"use {_names(names)} from {_place(path)}")
         case tree.Extern():
             yield from _lines(trivia, 0, _extern(item))
         case tree.Defaults(calls):
@@ -254,6 +252,10 @@ def _field(field: tree.Field) -> Doc:
         return typed
     begins = tree.Named(field.default, field.kind) if field.kind else field.default
     return (typed, " = ", expression(begins, ARM))
+
+
+def _place(path: tree.String | tree.Zoo) -> str:
+    return quoted(path.value) if isinstance(path, tree.String) else path.value
 
 
 def _names(names: Iterable[tree.Name]) -> str:

@@ -56,8 +56,10 @@ def _use(line: Span) -> Advice | None:
         return {"help": f"Python code is declared: {code}"}
     if not _is_own(path) or not blocks:
         return None
+    place = Span(line.source, line.start, line.start + len(text.rstrip()))
+    if re.fullmatch(r"zoo\.\w+", path):
+        return write(place, f"use {names} from {path}")
     if not found["quote"] and not path.endswith(".nnx"):
         path = path.lstrip(".").replace(".", "/")
     path = path.removesuffix(".py").removesuffix(".nnx")
-    place = Span(line.source, line.start, line.start + len(text.rstrip()))
     return write(place, f'use {names} from "{path}.nnx"')

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from ....diagnostics import Diagnostic, write
+from ....diagnostics import Advice, Diagnostic, write
+from ....source import Span
 from ..fault import Fault
 
 _USES = (
@@ -20,6 +21,8 @@ def used(fault: Fault) -> Diagnostic | None:
     if fault.first.kind != "USE":
         return None
     line = fault.rest(fault.first)
+    if '"' not in line.text and _OF_ZOO.search(line.text):
+        return _from_zoo(fault, line)
     for form, made in _USES:
         found = re.fullmatch(form, line.text)
         if found is None:
@@ -29,6 +32,22 @@ def used(fault: Fault) -> Diagnostic | None:
         advice = write(line, f"use {text}")
         return fault.report("N137", "`use` names what it brings", advice)
     return None
+
+
+_OF_ZOO = re.compile(r"\bzoo\b")
+_NAME_OF_ZOO = re.compile(r"zoo *[./] *(\w+)")
+
+
+def _from_zoo(fault: Fault, line: Span) -> Diagnostic:
+    """`use Bert from zoo`, `use zoo.bert.Bert`, `use Bert from zoo/bert.nnx`."""
+    found = _NAME_OF_ZOO.search(line.text)
+    name = found[1] if found else "name"
+    blocks = re.findall(r"(?<! as )\b[A-Z]\w*", line.text)
+    text = f"use {', '.join(blocks or ['Name'])} from zoo.{name}"
+    advice: Advice = (
+        write(line, text) if found and blocks else {"help": f"write `{text}`"}
+    )
+    return fault.report("N137", "`use` names what it brings, and a spec", advice)
 
 
 def _file(path: str) -> str:
