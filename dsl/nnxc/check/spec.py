@@ -30,6 +30,7 @@ from .train.frozen import frozen_models
 from .train.train_section import check_train
 from .uses import Files, Known, Loader, gather, one_class_each, unused_uses
 from .values import Fault, Signature
+from .weights.weights_brought import brought
 from .weights.weights_section import check_weights, one_section_each
 
 N = TypeVar("N", bound=tree.Item)
@@ -56,7 +57,9 @@ def check_program(file: tree.File, sink: Sink, loader: Loader) -> ir.Program | N
         file, tree.Train, lambda n: _train(files, n, by_name, opens=n is first)
     )
     _one_train_each(sink, file)
-    weights = _sound(file, tree.Weights, lambda n: _weights(files, n, by_name))
+    weights = _sound(
+        file, tree.Weights, lambda n: _weights(files, n, by_name, signatures)
+    )
     one_section_each(sink, file)
     generates = _sound(file, tree.Generate, lambda n: _generate(files, n, by_name))
     one_each(sink, file)
@@ -316,12 +319,19 @@ def _train(
 
 
 def _weights(
-    files: Files, node: tree.Weights, signatures: Mapping[str, Signature]
+    files: Files,
+    node: tree.Weights,
+    by_name: Mapping[str, Signature],
+    signatures: Mapping[str, Signature],
 ) -> ir.Weights | None:
-    signature = _model(files, node.model, signatures)
+    signature = _model(files, node.model, by_name)
     if signature is None or signature.broken or node.broken:
         return None
-    return check_weights(node, files.sink, signature)
+    try:
+        lines = brought(files, node, signature, signatures)
+    except Fault:
+        return None
+    return check_weights(node, files.sink, signature, lines)
 
 
 def _generate(

@@ -55,6 +55,8 @@ class Files:
     missing: set[str] = field(default_factory=set)  # names that a mistake took away
     lossy: bool = False  # the spec itself lacks items that mistakes were found in
     used_names: dict[str, Span] = field(default_factory=dict)
+    uses: dict[str, list[str]] = field(default_factory=dict)  # by path of the file
+    sections: dict[str, list[tree.Weights]] = field(default_factory=dict)  # likewise
 
     def brought(self, visible: dict[str, str]) -> tuple[dict[str, Op], Defaults]:
         """The externs among what names mean, and what their calls may leave out."""
@@ -77,6 +79,8 @@ def gather(files: Files, file: tree.File) -> dict[str, str]:
             _use(files, item, visible, spans)
         elif isinstance(item, tree.Extern):
             _extern(files, item, visible, spans)
+        elif isinstance(item, tree.Weights):
+            files.sections.setdefault(path, []).append(item)
         elif isinstance(item, tree.Definition):
             first = file.items[0]
             _define(files, item, defaults, visible, spans, first, file.broken)
@@ -173,6 +177,9 @@ def _use(
         return
     file = files.loader(node.path)
     loaded = None if file is None else _load(files, node, file)
+    if file is not None:
+        user = node.span.source.path
+        files.uses.setdefault(user, []).append(file.span.source.path)
     for name in node.names:
         if name.id in spans:
             if name.id not in files.missing:

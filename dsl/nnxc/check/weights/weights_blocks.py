@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from ... import ir
 from ...ir.fold_statements import placed_items, repeats
@@ -39,13 +39,23 @@ class Cover(Record):
         return any(isinstance(part, int) for part in self.path)
 
 
+class Brought(Record):
+    """What another file says of a kind of block, or of layers that lie `inside` of blocks."""
+
+    kind: str
+    lines: tuple[tree_weights.Stored, ...]
+    inside: frozenset[str] = frozenset()
+
+
 def written_out(
     ctx: Context,
     lines: Sequence[tree_weights.Stored],
     rule: tree.String | None,
     signature: Signature,
+    brought: Sequence[Brought],
 ) -> list[tree_weights.Stored]:
-    """The lines, those for a kind of block in place of each block. Raises `Fault` after reporting."""
+    """The lines, those for a kind of block in place of each block; what is `brought` says the rest
+    of kinds that they say nothing of. Raises `Fault` after reporting."""
     own: dict[str, list[tree_weights.Stored]] = {}
     plain = []
     for line in lines:
@@ -54,31 +64,53 @@ def written_out(
             plain.append(line)
         else:
             own.setdefault(kind, []).append(line)
-    if not own:
+    if not own and not brought:
         return plain
-    sides = {(path, _name(callee)): callee for path, callee in _owners(signature, ())}
+    sides = {
+        (path, kind_of(callee)): callee for path, callee in owners_of(signature, ())
+    }
     owners = ((path, callee) for (path, _), callee in sides.items())
     found = sorted(owners, key=lambda owner: len(owner[0]))
     for kind, group in own.items():
         _check_kind(ctx, kind, group, found)
     covers = [Cover((), rule.value)] if rule else [Cover((), "{path}")]
-    covers += [cover for line in plain for cover in _covers(ctx, line)]
+    covers += [cover for line in plain for cover in covers_of(ctx, line)]
     said = {shape(cover.path) for cover in covers}
     made: dict[ir.Path, list[tree_weights.Stored]] = {}
     for path, callee in found:
         lines = [
             line
-            for own_line in own.get(_name(callee), ())
+            for own_line in _said_of(path, callee, own, brought, sides)
             for cover in _best(covers, path)
             for line in [_at(ctx, own_line, path, cover)]
-            if said.isdisjoint(shape(_path(ctx, node)) for node in line.paths)
+            if said.isdisjoint(shape(parts_in(ctx, node)) for node in line.paths)
         ]
         new = [line for line in lines if line not in made.get(path, ())]
         made.setdefault(path, []).extend(new)
         plain += new
-        covers += [cover for line in new for cover in _covers(ctx, line)]
+        if kind_of(callee) not in own:  # what is said of an outer block goes before
+            said |= {shape(parts_in(ctx, n)) for line in new for n in line.paths}
+        covers += [cover for line in new for cover in covers_of(ctx, line)]
     _check_sides(ctx, found, own)
     return plain
+
+
+def _said_of(
+    path: ir.Path,
+    owner: Signature | ir.Layer,
+    own: Mapping[str, Sequence[tree_weights.Stored]],
+    brought: Sequence[Brought],
+    owners: Iterable[tuple[ir.Path, str]],
+) -> Sequence[tree_weights.Stored]:
+    """The lines for a block or layer at one path."""
+    kind = kind_of(owner)
+    if kind in own:
+        return own[kind]
+    around = {name for above, name in owners if above == path[: len(above)] != path}
+    for other in brought:
+        if other.kind == kind and (not other.inside or other.inside & around):
+            return other.lines
+    return ()
 
 
 def _check_sides(
@@ -93,24 +125,24 @@ def _check_sides(
         kinds.setdefault(path, []).append(callee)
     for path, callees in kinds.items():
         for one, other in itertools.permutations(callees, 2):
-            said = [(_inside(ctx, x), x.values) for x in own.get(_name(other), ())]
-            for line in own.get(_name(one), ()):
+            said = [(_inside(ctx, x), x.values) for x in own.get(kind_of(other), ())]
+            for line in own.get(kind_of(one), ()):
                 inside = _inside(ctx, line)
                 shared = any(_has(other, rest) for rest in inside)
                 if shared and (inside, line.values) not in said:
                     ctx.fail(
                         "N605",
-                        f"`{_name(one)}` and `{_name(other)}` have this weight in one place",
+                        f"`{kind_of(one)}` and `{kind_of(other)}` have this weight in one place",
                         line.span,
                         f"both are `{shown(path)}`",
-                        help=f"say the same of `{_name(other)}`, or name the two apart",
+                        help=f"say the same of `{kind_of(other)}`, or name the two apart",
                     )
 
 
 def _inside(ctx: Context, line: tree_weights.Stored) -> list[ir.Path]:
     """The paths of a line for a kind of block, in the block."""
     rests = [rest for node in line.paths if (rest := _below(node)) is not None]
-    return [shape(_path(ctx, rest)) for rest in rests]
+    return [shape(parts_in(ctx, rest)) for rest in rests]
 
 
 def _has(owner: Signature | ir.Layer, path: ir.Path) -> bool:
@@ -121,7 +153,7 @@ def _has(owner: Signature | ir.Layer, path: ir.Path) -> bool:
 
 def _kind(ctx: Context, line: tree_weights.Stored) -> str | None:
     """The block or layer that all paths of a line begin with; None for a line of the model."""
-    heads = {str(_path(ctx, node)[0]) for node in line.paths}
+    heads = {str(parts_in(ctx, node)[0]) for node in line.paths}
     kinds = {head for head in heads if head[:1].isupper()}
     if kinds and len(heads) > 1:
         ctx.fail(
@@ -136,7 +168,7 @@ def _kind(ctx: Context, line: tree_weights.Stored) -> str | None:
 Owner = tuple[ir.Path, Signature | ir.Layer]
 
 
-def _owners(signature: Signature, prefix: ir.Path) -> Iterator[Owner]:
+def owners_of(signature: Signature, prefix: ir.Path) -> Iterator[Owner]:
     """Every layer and block of a model with its path, lists counted once."""
     for item, around in placed_items(signature.definition.body):
         if isinstance(item, ir.Variable):
@@ -146,12 +178,12 @@ def _owners(signature: Signature, prefix: ir.Path) -> Iterator[Owner]:
         if isinstance(item.callee, str):
             callee = signature.callees[item.callee]
             yield path, callee
-            yield from _owners(callee, path)
+            yield from owners_of(callee, path)
         else:
             yield path, item
 
 
-def _name(owner: Signature | ir.Layer) -> str:
+def kind_of(owner: Signature | ir.Layer) -> str:
     if isinstance(owner, Signature):
         return owner.definition.name
     assert isinstance(owner.callee, Op)
@@ -165,9 +197,9 @@ def _check_kind(
     found: Sequence[Owner],
 ) -> None:
     """The model has such blocks, and they have such weights."""
-    owner = next((o for _, o in found if _name(o) == kind), None)
+    owner = next((o for _, o in found if kind_of(o) == kind), None)
     if owner is None:
-        names = {_name(o) for _, o in found}
+        names = {kind_of(o) for _, o in found}
         ctx.fail(
             "N602",
             f"`{ctx.name}` has no `{kind}` inside",
@@ -207,14 +239,14 @@ def _below(node: tree.Expr) -> tree.Expr | None:
 # ------------------------------------------------------------------- what covers
 
 
-def _covers(ctx: Context, line: tree_weights.Stored) -> Iterator[Cover]:
+def covers_of(ctx: Context, line: tree_weights.Stored) -> Iterator[Cover]:
     """What its paths are called, each by a name of its own."""
     if len(line.paths) != len(line.values):
         return
     for node, value in zip(line.paths, line.values, strict=True):
         source = value.source if isinstance(value, tree.Pipe) else value
         if isinstance(source, tree.String):
-            yield Cover(_path(ctx, node), source.value, _stack(value))
+            yield Cover(parts_in(ctx, node), source.value, _stack(value))
 
 
 def _stack(value: tree.Expr) -> tree.Stage | None:
@@ -245,7 +277,7 @@ def _best(covers: Sequence[Cover], path: ir.Path) -> list[Cover]:
     return [general, *special]
 
 
-def _path(ctx: Context, node: tree.Expr) -> tuple[Part, ...]:
+def parts_in(ctx: Context, node: tree.Expr) -> tuple[Part, ...]:
     return tuple(part for part, _ in parts_of(ctx, node))
 
 
@@ -264,7 +296,7 @@ def _at(
     have theirs."""
     outer = {part.id for part in cover.path if isinstance(part, tree.Name)}
     inner = {
-        p.id for n in line.paths for p in _path(ctx, n) if isinstance(p, tree.Name)
+        p.id for n in line.paths for p in parts_in(ctx, n) if isinstance(p, tree.Name)
     }
     taken = outer | inner
     count = len(path) + 2 * len(taken)
@@ -274,10 +306,10 @@ def _at(
     for part in path[len(cover.path) :]:
         span = line.paths[0].span
         rest.append(tree.Name(next(free), span) if part is None else part)
-    begin = _called(cover.name, rest)
+    begin = called(cover.name, rest)
     return replace(
         line,
-        paths=tuple(_under((*cover.path, *rest), node) for node in line.paths),
+        paths=tuple(under((*cover.path, *rest), node) for node in line.paths),
         values=tuple(
             _stacked(_prefixed(begin, value), cover.stack) for value in line.values
         ),
@@ -290,18 +322,19 @@ def _renamed(
     """The line with other names for its positions."""
     if not names:
         return line
-    word = re.compile(rf"\b(?:{'|'.join(names)})\b")
-
-    def text(value: str) -> str:
-        return re.sub(
-            r"\{[^{}]*\}", lambda m: word.sub(lambda n: names[n[0]], m[0]), value
-        )
-
     return replace(
         line,
         paths=tuple(_positions(node, names) for node in line.paths),
-        values=tuple(_mapped(value, text) for value in line.values),
+        values=tuple(
+            mapped(value, lambda name: in_holes(name, names)) for value in line.values
+        ),
     )
+
+
+def in_holes(name: str, names: Mapping[str, str]) -> str:
+    """The name of a tensor with other names for positions."""
+    word = re.compile(rf"\b(?:{'|'.join(names)})\b")
+    return re.sub(r"\{[^{}]*\}", lambda m: word.sub(lambda n: names[n[0]], m[0]), name)
 
 
 def _positions(node: tree.Expr, names: Mapping[str, str]) -> tree.Expr:
@@ -316,7 +349,7 @@ def _positions(node: tree.Expr, names: Mapping[str, str]) -> tree.Expr:
     return node
 
 
-def _called(name: str, rest: Sequence[Part]) -> str:
+def called(name: str, rest: Sequence[Part]) -> str:
     """The name for what lies further below."""
     parts = (f"{{{p.id}}}" if isinstance(p, tree.Name) else str(p) for p in rest)
     ending = ".".join(parts)
@@ -325,7 +358,7 @@ def _called(name: str, rest: Sequence[Part]) -> str:
     return name.replace("{path}", ending).strip(".")
 
 
-def _under(path: Sequence[Part], node: tree.Expr) -> tree.Expr:
+def under(path: Sequence[Part], node: tree.Expr) -> tree.Expr:
     """A path with another in place of its first name."""
     match node:
         case tree.Name(span=span):
@@ -343,22 +376,22 @@ def _under(path: Sequence[Part], node: tree.Expr) -> tree.Expr:
                     made = tree.Index(made, (index,), span)
             return made
         case tree.Attribute(value) | tree.Index(value):
-            return replace(node, value=_under(path, value))
+            return replace(node, value=under(path, value))
     raise AssertionError(node)
 
 
 def _prefixed(begin: str, node: tree.Expr) -> tree.Expr:
     """The names on the right, begun as the block's."""
-    return _mapped(node, lambda name: f"{begin}.{name}" if begin else name)
+    return mapped(node, lambda name: f"{begin}.{name}" if begin else name)
 
 
-def _mapped(node: tree.Expr, change: Callable[[str], str]) -> tree.Expr:
+def mapped(node: tree.Expr, change: Callable[[str], str]) -> tree.Expr:
     """The right side with other names."""
     match node:
         case tree.String(value):
             return replace(node, value=change(value))
         case tree.ListOf(items):
-            return replace(node, items=tuple(_mapped(i, change) for i in items))
+            return replace(node, items=tuple(mapped(i, change) for i in items))
         case tree.Pipe(source):
-            return replace(node, source=_mapped(source, change))
+            return replace(node, source=mapped(source, change))
     return node

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -14,7 +14,7 @@ from ...syntax import tree, tree_weights
 from ..context import Context
 from ..dispatch import DISPATCH
 from ..values import Fault, Signature
-from .weights_blocks import written_out
+from .weights_blocks import Brought, written_out
 from .weights_config import assume, read
 from .weights_names import Target, rule_of, targets_of, tensor_name
 from .weights_rows import rows_of
@@ -36,9 +36,10 @@ class Parts:
 
 
 def check_weights(
-    node: tree.Weights, sink: Sink, signature: Signature
+    node: tree.Weights, sink: Sink, signature: Signature, brought: Sequence[Brought]
 ) -> ir.Weights | None:
-    """Check the section of a sound model; None where it has mistakes."""
+    """Check the section of a sound model; None where it has mistakes. `brought` are lines that
+    come with the blocks that it uses."""
     ctx = Context(DISPATCH, sink, "weights", signature.definition.name, {}, {}, {})
     try:
         slots = slots_of(signature)
@@ -48,7 +49,7 @@ def check_weights(
     parts = Parts()
     for line in node.body:
         _attempt(parts, partial(_line, ctx, line, parts, signature))
-    _attempt(parts, partial(_stored, ctx, node, parts, slots, signature))
+    _attempt(parts, partial(_stored, ctx, node, parts, slots, signature, brought))
     try:
         rule = rule_of(ctx, node.rule) if node.rule else None
     except Fault:
@@ -131,10 +132,11 @@ def _stored(
     parts: Parts,
     slots: dict[ir.Path, Slot],
     signature: Signature,
+    brought: Sequence[Brought],
 ) -> None:
     """The lines that name tensors, each with what the ones before it have named."""
     lines = [line for line in node.body if isinstance(line, tree_weights.Stored)]
-    for line in written_out(ctx, lines, node.rule, signature):
+    for line in written_out(ctx, lines, node.rule, signature, brought):
         try:
             parts.targets += targets_of(
                 ctx, line, parts.targets, slots, signature.params
