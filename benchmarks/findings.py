@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from nnxc.fresh import SHARED
+
 from .timing import ROOT
 
 # Names, builtins shadowed, complexity, arguments: the same limits for all that is read.
@@ -29,6 +31,8 @@ OF_LIBRARIES = frozenset(
     ]
 )
 
+# Modules beside those that import them, whatever the folder that ruff begins in.
+BESIDE = [name.removesuffix(".py") for name in sorted(SHARED)]
 Finding = Mapping[str, Any]  # as pyright tells it
 
 
@@ -86,6 +90,7 @@ def ruff(
     limits = [
         f"lint.mccabe.max-complexity={complexity}",
         f"lint.pylint.max-args={arguments}",
+        f"lint.isort.known-first-party={BESIDE}",
     ]
     options = ["--isolated", "--no-cache", "--ignore-noqa", "--exit-zero"]
     options += ["--target-version=py311", "--output-format=json"]

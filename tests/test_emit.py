@@ -252,16 +252,16 @@ SOME = [path for path in ZOO if path not in PUBLISHED] + PUBLISHED[::20]
 @pytest.mark.heavy
 def test_the_zoo_is_black_stable():
     for path in SOME:
-        for name, text in generated(path).items():
-            assert black.format_str(text, mode=black.Mode()) == text, name
+        for name, made in generated(path).items():
+            assert black.format_str(made, mode=black.Mode()) == made, name
 
 
 def test_the_zoo_passes_ruff(tmp_path):
     for path in SOME:
         folder = tmp_path / path.parent.name
         folder.mkdir(exist_ok=True)
-        for name, text in generated(path).items():
-            (folder / name).write_text(text, encoding="utf-8")
+        for name, made in generated(path).items():
+            (folder / name).write_text(made, encoding="utf-8")
     command = [
         sys.executable,
         "-m",

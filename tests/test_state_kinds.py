@@ -64,7 +64,7 @@ def test_each_kind_is_a_class() -> None:
     assert "counts.0.scale" in kind(model, nnx.Param)
     assert not issubclass(module.Counter, nnx.Param | nnx.BatchStat)
     text = text_of(SPEC)
-    assert text.count("class Counter(nnx.Variable)") == 1
+    assert text.count("class Counter(nnx.Variable[jax.Array])") == 1
     doc = "How often it was called.\n\nState that no optimizer trains: `calls` of Count; `seen` of\nNet."
     assert " ".join(module.Counter.__doc__.split()) == " ".join(doc.split())
 
@@ -161,7 +161,7 @@ def test_files_share_a_kind() -> None:
     )
     assert output.ok, output.diagnostics
     text = output.files["net.py"]
-    assert text.count("(nnx.Variable)") == 1
+    assert text.count("(nnx.Variable[jax.Array])") == 1
     assert "`n` of Part; `m` of Net" in text
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import numpy as np
@@ -59,8 +58,8 @@ def names(spec: str, lines: str = LINES, **files: str) -> dict[str, str]:
     """Which tensor is which weight."""
     output = compiled(spec, lines, **files)
     assert output.ok, output.diagnostics
-    table = output.files["net.py"].split("\nSTORED = (")[1].split("\n)\n")[0]
-    return dict(re.findall(r'Stored\(\s*"([^"]*)",\s*"([^"]*)"', table))
+    module = load(output.files["net.py"])
+    return {row.paths: row.names for row in module.STORED}
 
 
 def test_lines_come_with_a_block() -> None:
