@@ -21,6 +21,7 @@ from nnxc.ops.functions.creation import type_of_numbers
 from nnxc.ops.rules.pattern import shape_of
 from nnxc.ops.training.optimizers import MATRICES
 from nnxc.shapes import DTYPES, Axis, TensorType
+from tests.importing import shared
 
 Env = Mapping[str, int]
 NAMESPACE: dict[str, Any] = {
@@ -217,7 +218,10 @@ def namespace(op: Op) -> dict[str, Any]:
     names = dict(NAMESPACE)
     if op.helper is not None:
         for helper in (*op.helper.needs, op.helper, *op.other_helpers):
-            exec(helper.source, names)
+            if helper.source:
+                exec(helper.source, names)
+            else:
+                names[helper.name] = shared(helper.name)
     return names
 
 

@@ -51,7 +51,8 @@ def implementations(text: str) -> list[str | None]:
 
 def test_every_call_names_the_implementation() -> None:
     plain, named = (
-        implementations(text_of(SPEC, attention=a)) for a in (None, "cudnn")
+        implementations(text_of(SPEC, attention=a, single_file=True))
+        for a in (None, "cudnn")
     )
     assert plain == [None] * 3
     assert named == ["cudnn"] * 3
@@ -66,14 +67,14 @@ ATTENDING = [
 
 @pytest.mark.parametrize("path", ATTENDING)
 def test_specs_that_ship_name_it_everywhere(path: Path) -> None:
-    text = text_of(path.read_text(), attention="cudnn")
+    text = text_of(path.read_text(), attention="cudnn", single_file=True)
     assert text.count(f"{CALL}(") == len(implementations(text))
     assert set(implementations(text)) <= {"cudnn"}
 
 
 def outcome(attention: str | None) -> Any:
     """What the model gives, and the gradients of its weights."""
-    module = load(text_of(SPEC, attention=attention))
+    module = load(text_of(SPEC, attention=attention, single_file=True))
     graph, params = nnx.split(module.Net(rngs=nnx.Rngs(0)))
     rng = np.random.default_rng(0)
     x = jnp.array(rng.normal(size=(2, 5, 8)), jnp.float32)

@@ -40,7 +40,9 @@ SUFFIX = ".nnx"
 # The modules that several specs share; a test holds them to the templates.
 SHARED = frozenset(
     f"nnx_{name}.py"
-    for name in ("adapters", "checkpoints", "configs", "decoding", "training")
+    for name in (
+        *("adapters", "attention", "checkpoints", "configs", "decoding", "training"),
+    )
 )
 LIMIT = 64_000_000  # bytes; no spec and no generated file comes near
 _REGULAR = 0o100000

@@ -14,14 +14,11 @@ __all__ = ["Options", "emit", "files"]
 
 def emit(program: ir.Program, options: Options | None = None) -> str:
     """The Python module of a program, from its docstring on."""
-    from .module import module_text
-
-    return module_text(program, options or Options())
+    return next(iter(files(program, "module", options or Options()).values()))
 
 
 def files(program: ir.Program, name: str, options: Options) -> dict[str, str]:
     """The module of a program, called `name`, and those that it shares with others."""
-    from .module import module_text, shared_files
+    from .module import module_files
 
-    own = {f"{name}.py": module_text(program, options)}
-    return own | shared_files(program, options)
+    return module_files(program, name, options)

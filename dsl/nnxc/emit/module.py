@@ -25,7 +25,7 @@ from .python.free_names import names_of
 from .python.imports import imports
 from .python.text import quoted
 from .render import BETWEEN, Part, render, stable
-from .shared import imported, inlined, modules_of, shared_text
+from .shared import TRAINING, imported, inlined, modules_of, shared_text
 from .signature import Names, assign_names
 from .training.train import TrainView, train_view
 from .training.train_adapters import (
@@ -39,8 +39,15 @@ from .weights import asked_of_model, weights_view
 MOST_LINES = 2000  # of a module that Black sees: it takes seconds for so many
 
 
-def module_text(program: ir.Program, options: Options) -> str:
-    """The Python module of a program, from its docstring on."""
+def module_files(program: ir.Program, name: str, options: Options) -> dict[str, str]:
+    """The Python module of a program, called `name`, and those that it shares with others."""
+    program, options = _prepared(program, options)
+    own = {f"{name}.py": _module_text(program, options)}
+    return own | _shared_files(program, options)
+
+
+def _prepared(program: ir.Program, options: Options) -> tuple[ir.Program, Options]:
+    """The program in the form in which it is written, and how it is."""
     adapted = any(train.adapters for train in program.trains)
     if adapted or _by_place(program):  # each layer of a stack has its own
         options = replace(options, stack="loop")
@@ -50,16 +57,20 @@ def module_text(program: ir.Program, options: Options) -> str:
         program = stepwise(program).program
     if options.interface == "tunix":
         program = for_tunix(program)
-    program = in_precision(folded(with_absent(program)))
+    return in_precision(folded(with_absent(program))), options
+
+
+def _module_text(program: ir.Program, options: Options) -> str:
+    """The module of a program, from its docstring on."""
     names = assign_names(program)
     parts, modules = _parts(program, names, options), modules_of(program)
+    more = not {*modules} <= {TRAINING}
     if options.single_file:
         parts, modules = inlined(modules, parts), ()
     parts = [_targeted(p, options) for p in parts]
     whole = sum(part.text.count("\n") for part in parts)
     tidy = options.black and whole <= MOST_LINES
     texts = [stable(p) if tidy else p.text.strip("\n") for p in parts]
-    more = bool(program.weights or program.generates or adapted)
     view = ModuleView(
         module_doc(program),
         imports(
@@ -70,7 +81,7 @@ def module_text(program: ir.Program, options: Options) -> str:
     return render("module", view=view)
 
 
-def shared_files(program: ir.Program, options: Options) -> dict[str, str]:
+def _shared_files(program: ir.Program, options: Options) -> dict[str, str]:
     """The shared modules that the module of a program imports, as files."""
     if options.single_file:
         return {}

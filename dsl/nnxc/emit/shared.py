@@ -11,12 +11,13 @@ from functools import cache
 
 from .. import ir
 from ..record import Record
+from .entries import helpers_of
 from .options import Options
 from .python.free_names import free_names, names_of
 from .render import BETWEEN, Part
 from .templates import source_of
 
-TRAINING, DECODING = "nnx_training", "nnx_decoding"
+ATTENTION, DECODING, TRAINING = "nnx_attention", "nnx_decoding", "nnx_training"
 CHECKPOINTS, CONFIGS, ADAPTERS = "nnx_checkpoints", "nnx_configs", "nnx_adapters"
 # What users call, whatever the module itself does.
 _PUBLIC = {TRAINING: "Trainer", ADAPTERS: "merge_adapters"}
@@ -32,7 +33,9 @@ class Definition(Record):
 def modules_of(program: ir.Program) -> tuple[str, ...]:
     """The shared modules that a program needs, each after those that it imports."""
     adapted = any(train.adapters for train in program.trains)
+    helpers = {helper.name for helper in helpers_of(program)}
     needed = {
+        ATTENTION: not helpers.isdisjoint(names_in(ATTENTION)),
         TRAINING: bool(program.trains),
         DECODING: bool(program.generates),
         CHECKPOINTS: bool(program.weights) or adapted,

@@ -23,63 +23,7 @@ from ..base import (
 )
 from ..rules.pattern import divides, equal, expect_known, expect_rank, ordinal
 
-ATTEND = Helper(
-    "attend",
-    '''def attend(
-    q: jax.Array,
-    k: jax.Array,
-    v: jax.Array,
-    *,
-    bias: jax.Array | None = None,
-    mask: jax.Array | None = None,
-    slopes: jax.Array | None = None,
-    sinks: jax.Array | None = None,
-    segments: jax.Array | None = None,
-    positions: tuple[jax.Array, jax.Array] | None = None,
-    causal: bool = False,
-    window: int | None = None,
-    chunk: int | None = None,
-    scale: float | None = None,
-    softcap: float | None = None,
-) -> jax.Array:
-    """Attention in groups of heads: (b, t, heads, d) over (b, s, kv_heads, d).
-
-    `positions` are those of queries (b, t) and keys (b, s), of padding below 0.
-    """
-    b, t, heads, d = q.shape
-    s, kv_heads = k.shape[1:3]
-    q_positions, k_positions = positions or (jnp.arange(t)[None], jnp.arange(s)[None])
-    q_positions, k_positions = q_positions[:, :, None], k_positions[:, None]
-    distance = q_positions - k_positions  # (b, t, s)
-    allowed = k_positions >= 0
-    if causal:
-        allowed = allowed & (distance >= 0)
-    if window is not None:
-        allowed = allowed & (jnp.abs(distance) < window)
-    if chunk is not None:
-        allowed = allowed & (q_positions // chunk == k_positions // chunk)
-    if segments is not None:
-        allowed = allowed & (segments[:, :, None] == segments[:, None])
-    allowed = allowed[:, None] if mask is None else allowed[:, None] & mask
-    q = q.reshape(b, t, kv_heads, heads // kv_heads, d)
-    scores = jnp.einsum("btkgd,bskd->bkgts", q, k, preferred_element_type=jnp.float32)
-    scores = scores.reshape(b, heads, t, s) * (d**-0.5 if scale is None else scale)
-    if softcap is not None:
-        scores = softcap * jnp.tanh(scores / softcap)
-    if slopes is not None:
-        scores -= slopes[:, None, None] * distance[:, None]
-    if bias is not None:
-        scores += bias
-    scores = jnp.where(allowed, scores, jnp.finfo(jnp.float32).min)
-    if sinks is not None:
-        sink_scores = jnp.broadcast_to(sinks[:, None, None], (b, heads, t, 1))
-        scores = jnp.concatenate([scores, sink_scores.astype(scores.dtype)], axis=-1)
-    weights = jax.nn.softmax(scores, axis=-1)[..., :s].astype(v.dtype)
-    weights = weights.reshape(b, kv_heads, heads // kv_heads, t, s)
-    y = jnp.einsum("bkgts,bskd->btkgd", weights, v)
-    return y.reshape(b, t, heads, v.shape[-1])
-''',
-)
+ATTEND = Helper("attend")
 
 
 def _attend(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:

@@ -25,68 +25,10 @@ from ..rules.pattern import equal, expect_known, expect_rank, multiple
 
 THETA = Param("theta", Kind.NUMBER, 10_000.0, "the longest wavelength over 2 pi")
 
-ROTATE = Helper(
-    "rotate",
-    '''def rotate(x: jax.Array, angles: jax.Array, *, interleaved: bool = False) -> jax.Array:
-    """Rotate the first pairs of features: (b, t, heads, d), angles (..., t, pairs)."""
-    pairs = angles.shape[-1]
-    angles = angles[..., None, :].astype(jnp.float32)  # for every head
-    sin, cos = jnp.sin(angles), jnp.cos(angles)
-    rotated, unrotated = jnp.split(x.astype(jnp.float32), [2 * pairs], axis=-1)
-    if interleaved:
-        x1, x2 = rotated[..., ::2], rotated[..., 1::2]
-    else:
-        x1, x2 = jnp.split(rotated, 2, axis=-1)
-    x1, x2 = x1 * cos - x2 * sin, x2 * cos + x1 * sin
-    if interleaved:
-        rotated = jnp.stack([x1, x2], axis=-1).reshape(rotated.shape)
-    else:
-        rotated = jnp.concatenate([x1, x2], axis=-1)
-    return jnp.concatenate([rotated, unrotated], axis=-1).astype(x.dtype)
-''',
-)
-ROPE = Helper(
-    "rope",
-    '''def rope(
-    x: jax.Array,
-    positions: jax.Array,
-    theta: float = 10_000.0,
-    *,
-    dim: int | None = None,
-    interleaved: bool = False,
-) -> jax.Array:
-    """Rotate pairs of features by position: (b, t, heads, d) -> (b, t, heads, d)."""
-    half = (dim or x.shape[-1]) // 2
-    frequencies = theta ** (-jnp.arange(half) / half)
-    return rotate(x, positions[..., None] * frequencies, interleaved=interleaved)
-''',
-    (ROTATE,),
-)
-SINUSOIDAL = Helper(
-    "sinusoidal",
-    '''def sinusoidal(
-    length: int,
-    d: int,
-    theta: float = 10_000.0,
-    dtype: jax.typing.DTypeLike = jnp.float32,
-) -> jax.Array:
-    """Sines and cosines of positions, interleaved: (length, d)."""
-    frequencies = theta ** (-jnp.arange(0, d, 2) / d)
-    angles = jnp.arange(length)[:, None] * frequencies  # (length, d / 2)
-    pairs = jnp.stack([jnp.sin(angles), jnp.cos(angles)], axis=-1)
-    return pairs.reshape(length, d).astype(dtype)
-''',
-)
-SEGMENT_POSITIONS = Helper(
-    "segment_positions",
-    '''def segment_positions(segments: jax.Array) -> jax.Array:
-    """Positions that begin anew at 0 where another segment begins: (b, t) -> (b, t)."""
-    at = jnp.arange(segments.shape[-1])
-    begins = segments != jnp.roll(segments, 1, axis=-1)
-    first = jax.lax.cummax(jnp.where(begins, at, 0), axis=segments.ndim - 1)
-    return at - first
-''',
-)
+ROTATE = Helper("rotate")
+ROPE = Helper("rope", needs=(ROTATE,))
+SINUSOIDAL = Helper("sinusoidal")
+SEGMENT_POSITIONS = Helper("segment_positions")
 
 
 def _segment_positions(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:

@@ -25,53 +25,7 @@ from ..functions.attend import CAUSAL, stretches
 from ..rules.pattern import divides, equal, expect_rank, weight
 from ..torch_layouts import flat, matrix
 
-ATTENTION = Helper(
-    "Attention",
-    '''class Attention(nnx.Module):
-    """Multi-head attention: (b, t, d) -> (b, t, d), over a context or itself."""
-
-    def __init__(
-        self,
-        d: int,
-        heads: int,
-        *,
-        context_d: int | None = None,
-        kv_heads: int | None = None,
-        head_dim: int | None = None,
-        causal: bool = False,
-        bias: bool = True,
-        dtype: jax.typing.DTypeLike | None = None,
-        param_dtype: jax.typing.DTypeLike = jnp.float32,
-        rngs: nnx.Rngs,
-    ):
-        kv_heads = kv_heads or heads
-        head_dim = head_dim or d // heads
-        context_d = context_d or d
-        self.causal = causal
-        project = partial(
-            nnx.LinearGeneral,
-            use_bias=bias,
-            dtype=dtype,
-            param_dtype=param_dtype,
-            rngs=rngs,
-        )
-        self.query = project(d, (heads, head_dim))
-        self.key = project(context_d, (kv_heads, head_dim))
-        self.value = project(context_d, (kv_heads, head_dim))
-        self.out = project((heads, head_dim), d, axis=(-2, -1))
-
-    def __call__(
-        self,
-        x: jax.Array,
-        context: jax.Array | None = None,
-        mask: jax.Array | None = None,
-    ) -> jax.Array:
-        context = x if context is None else context
-        q, k, v = self.query(x), self.key(context), self.value(context)
-        y = jax.nn.dot_product_attention(q, k, v, mask=mask, is_causal=self.causal)
-        return self.out(y)  # (b, t, heads, head_dim) -> (b, t, d)
-''',
-)
+ATTENTION = Helper("Attention")
 
 
 def _attention(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
