@@ -397,6 +397,7 @@ CURVES: dict[str, Callable[[int], float]] = {
     "warmup_exponential": lambda s: (
         ramp(s, 10, 0, 0.1) if s < 10 else 0.1 * 0.5 ** ((s - 10) / 100)
     ),
+    "warmup_rsqrt": lambda s: 0.1 * min((s + 1) / 10, ((s + 1) / 10) ** -0.5),
     "warmup_stable_decay": lambda s: (
         ramp(s, 10, 0, 0.1) if s < 80 else ramp(s - 80, 20, 0.1, 0)
     ),

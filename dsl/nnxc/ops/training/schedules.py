@@ -223,6 +223,15 @@ ENTRIES: tuple[Op, ...] = (
         rate=0.5,
     ),
     _schedule(
+        "warmup_rsqrt",
+        "A line up to the peak, then down by the inverse square root of the step, as the Transformer's.",
+        "lambda step: {peak} * jnp.minimum((step + 1) / {warmup}, jax.lax.rsqrt((step + 1) / {warmup}))",
+        _PEAK,
+        _WARMUP,
+        peak=0.1,
+        warmup=10,
+    ),
+    _schedule(
         "warmup_stable_decay",
         "A line up to the peak, constant, then a line down to `end` over the last `decay` steps.",
         "optax.join_schedules([optax.warmup_constant_schedule({init}, {peak}, {warmup}), "
