@@ -67,12 +67,13 @@ SMALL = {
         {"classes": 5, "size": 12, "patch": 4, "d": 8, "layers": 2}, {"B": 3}
     ),
     "multi_task": Small({"width": 4, "classes": 5}, {"B": 3, "H": 9, "W": 11}),
-    "resnet18": Small({"classes": 5, "widths": (4, 6)}, IMAGES),
+    "resnet18": Small({"classes": 5, "widths": (4, 6), "depths": (1, 2)}, IMAGES),
     "resnet50": Small({"classes": 5, "width": 4, "depths": (1, 2)}, IMAGES),
     "siamese": Small({"width": 2, "out": 8}, {"B": 4}),
     "simple_mlp": Small({"hidden": 16}, {"B": 8}),
     "transformer": Small(
-        {"vocab": 17, "d": 16, "heads": 2, "layers": 2}, {"B": 3, "S": 5, "T": 7}
+        {"vocab": 17, "d": 16, "hidden": 32, "heads": 2, "layers": 2},
+        {"B": 3, "S": 5, "T": 7},
     ),
     "unet": Small({"width": 2}, {"B": 2, "h": 1, "w": 2}),
     "vae": Small({"hidden": 16, "latent": 4}, {"B": 4}),
@@ -131,13 +132,13 @@ class Case:
             self.program, self.train.model, small.params, small.axes
         )
 
-    def create(self, **changes: Any) -> nnx.Module:
+    def create(self, seed: int = 0, **changes: Any) -> nnx.Module:
         """The model at the small sizes."""
         params = {**self.small.params, **changes}
         config = getattr(self.module, "Config", None)
         if config is None:
-            return self.module.create_model(**params)
-        return self.module.create_model(config(**params))
+            return self.module.create_model(**params, seed=seed)
+        return self.module.create_model(config(**params), seed=seed)
 
     def arrays(self, fields: tuple[ir.ModelInput, ...]) -> list[jax.Array]:
         """Random values for inputs or for a batch."""
@@ -146,6 +147,16 @@ class Case:
         rng = np.random.default_rng(0)
         env = {**values, **self.small.axes}
         return [random_array(rng, bind(field.type, env), high) for field in fields]
+
+    @property
+    def frozen(self) -> list[nnx.Module]:
+        """The further models that a step takes: here, all of the class that trains."""
+        return [self.create(seed=1) for _ in self.train.frozen]
+
+    def trainer(self, model: nnx.Module, *objects: Any) -> Any:
+        """A trainer of a model, with its optimizer and what else the train asks for."""
+        frozen = {"frozen": self.frozen} if self.train.frozen else {}
+        return self.module.Trainer(self.module.train_step, model, *objects, **frozen)
 
     def draws(self, seed: int = 1) -> list[nnx.Rngs]:
         """The random streams of a step, where it has any."""
@@ -284,7 +295,7 @@ def created(name: str) -> nnx.Module:
 
 
 def objects(zoo: Case) -> list[Any]:
-    """What a step takes: a model, its optimizer, and what else the train asks for."""
+    """What a trainer takes: a model, its optimizer, and what else the train asks for."""
     model = nnx.clone(created(zoo.name), arrays=True)
     averages = [zoo.module.create_ema(model)] if zoo.train.ema is not None else []
     return [model, zoo.module.create_optimizer(model), *averages, *zoo.draws()]
@@ -301,7 +312,7 @@ def test_learns(zoo: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     quick = partial(nnx.Optimizer, tx=optax.adam(1e-2), wrt=nnx.Param)
     monkeypatch.setattr(zoo.module, "create_optimizer", quick)
     taking_part = objects(zoo)
-    trainer = zoo.module.Trainer(zoo.module.train_step, *taking_part)
+    trainer = zoo.trainer(*taking_part)
     batch = zoo.arrays(zoo.train.batch)
     losses = [float(trainer.step(*batch)[0]) for _ in range(20)]
     assert np.isfinite(losses).all()
@@ -324,9 +335,10 @@ def assert_every_weight_learnt(before: nnx.Module, after: nnx.Module) -> None:
 def test_steps_with_its_own_optimizer(zoo: Case) -> None:
     """By the plain step and by the trainer, with equal losses."""
     batch = zoo.arrays(zoo.train.batch)
-    plain = objects(zoo)
+    model, *others = objects(zoo)
+    plain = [model, *zoo.frozen, *others]
     losses = [zoo.module.train_step(*plain, *batch)[0] for _ in range(3)]
-    trainer = zoo.module.Trainer(zoo.module.train_step, *objects(zoo))
+    trainer = zoo.trainer(*objects(zoo))
     again = [trainer.step(*batch)[0] for _ in range(3)]
     np.testing.assert_allclose(again, losses, rtol=1e-4)
     assert trainer.run._cache_size() == 1
@@ -339,7 +351,8 @@ def test_evaluation_is_the_same_each_time(zoo: Case) -> None:
     batch = zoo.arrays(zoo.train.batch)
     model = created(zoo.name)
     losses = [
-        zoo.module.eval_step(model, *eval_draws(zoo), *batch)[0] for _ in range(2)
+        zoo.module.eval_step(model, *zoo.frozen, *eval_draws(zoo), *batch)[0]
+        for _ in range(2)
     ]
     assert jnp.isfinite(losses[0])
     assert losses[0] == losses[1]
@@ -347,6 +360,14 @@ def test_evaluation_is_the_same_each_time(zoo: Case) -> None:
 
 def eval_draws(zoo: Case) -> list[nnx.Rngs]:
     return zoo.draws() if zoo.train.eval_streams else []
+
+
+def stirred(model: nnx.Module) -> nnx.Module:
+    """The model with weights that all count: branches and heads may begin as zeros."""
+    draw = np.random.default_rng(0).standard_normal
+    state = nnx.state(model, nnx.Param)
+    nnx.update(model, jax.tree.map(lambda w: w + 0.1 * draw(w.shape), state))
+    return model
 
 
 DROPOUT = [
@@ -360,7 +381,7 @@ DROPOUT = [
 def test_dropout_differs_from_step_to_step(name: str) -> None:
     zoo = case(name)
     batch = zoo.arrays(zoo.train.batch)
-    graphdef, state = nnx.split(created(name))
+    graphdef, state = nnx.split(stirred(zoo.create(rate=0.5)))
 
     @jax.jit
     def loss(state: nnx.State, rngs: nnx.Rngs) -> jax.Array:

@@ -37,7 +37,8 @@ def numbers(case: Case, given: dict[str, np.ndarray]) -> Iterator[tuple[str, obj
         yield f"weight {path}", variable[...]
     batch = case.arrays(case.train.batch)
     streams = case.draws() if case.train.eval_streams else []
-    loss, metrics = case.module.eval_step(model, *streams, *batch)
+    frozen = case.frozen
+    loss, metrics = case.module.eval_step(model, *frozen, *streams, *batch)
     yield "evaluated", loss
     yield from ((f"metric {name}", value) for name, value in metrics.items())
     if case.program.generates:
@@ -47,10 +48,10 @@ def numbers(case: Case, given: dict[str, np.ndarray]) -> Iterator[tuple[str, obj
     taking_part = [model, case.module.create_optimizer(model)]
     if case.train.ema is not None:
         taking_part.append(case.module.create_ema(model))
-    trainer = case.module.Trainer(case.module.train_step, *taking_part, *case.draws())
+    trainer = case.trainer(*taking_part, *case.draws())
     for n in range(STEPS):
         yield f"step {n}", trainer.step(*batch)[0]
-    yield "evaluated after", case.module.eval_step(model, *streams, *batch)[0]
+    yield "evaluated after", case.module.eval_step(model, *frozen, *streams, *batch)[0]
 
 
 def main(modules: str, out: str, first: str | None = None) -> None:
