@@ -1,0 +1,228 @@
+"""How many parameters published models have, by the constants that their configs become.
+
+Of the zoo's own specs ("" is the default), and of vision: as torchvision, timm and papers give them.
+Of published models: those of their checkpoints, of which a comment says what is left out.
+"""
+
+from __future__ import annotations
+
+OWN: dict[str, dict[str, int]] = {
+    "convnext": {
+        "": 28_589_128,
+        "CONVNEXT_SMALL": 50_223_688,
+        "CONVNEXT_BASE": 88_591_464,
+        "CONVNEXT_LARGE": 197_767_336,
+        "CONVNEXT_XLARGE": 350_196_968,
+    },
+    "gpt2": {
+        "": 124_439_808,
+        "GPT2_MEDIUM": 354_823_168,
+        "GPT2_LARGE": 774_030_080,
+        "GPT2_XL": 1_557_611_200,
+    },
+    "lenet": {"": 61_706},
+    "mlp_mixer": {
+        "": 59_880_472,
+        "MIXER_S32": 19_104_624,
+        "MIXER_S16": 18_528_264,
+        "MIXER_B32": 60_293_428,
+        "MIXER_L32": 206_939_264,
+        "MIXER_L16": 208_196_168,
+        "MIXER_H14": 432_350_952,
+    },
+    "resnet18": {"": 11_689_512, "RESNET34": 21_797_672},
+    "resnet50": {"": 25_557_032, "RESNET101": 44_549_160, "RESNET152": 60_192_808},
+    "unet": {"": 31_030_658},
+    "vit": {
+        "": 86_567_656,
+        "VIT_B32": 88_224_232,
+        "VIT_L16": 304_326_632,
+        "VIT_L32": 306_535_400,
+        "VIT_H14": 632_045_800,
+    },
+}
+PRETRAINED: dict[str, dict[str, int]] = {
+    "autoencoder_kl": {"STABLE_DIFFUSION_VAE": 83_653_863},
+    "bart": {"BART_BASE": 139_420_416, "BART_LARGE": 406_291_456},
+    "bert": {
+        "BERT_BASE_UNCASED": 109_514_298,
+        "BERT_BASE_CASED": 108_340_804,
+        "BERT_LARGE_UNCASED": 335_174_458,
+    },
+    "bloom": {
+        "BLOOM_560M": 559_214_592,
+        "BLOOM_1B1": 1_065_314_304,
+        "BLOOM_1B7": 1_722_408_960,
+        "BLOOM_3B": 3_002_557_440,
+        "BLOOM_7B1": 7_069_016_064,
+    },
+    "clip": {
+        "CLIP_VIT_BASE_PATCH32": 151_277_313,
+        "CLIP_VIT_BASE_PATCH16": 149_620_737,
+        "CLIP_VIT_LARGE_PATCH14": 427_616_513,
+    },
+    "cohere": {"COMMAND_R_35B": 34_980_831_232},
+    "convnext": {
+        "CONVNEXT_TINY": 28_589_128,
+        "CONVNEXT_SMALL": 50_223_688,
+        "CONVNEXT_BASE": 88_591_464,
+        "CONVNEXT_LARGE": 197_767_336,
+        "CONVNEXT_XLARGE": 350_196_968,
+    },
+    # Without the biases that balance experts, which are no parameters here.
+    "deepseek_v3": {"DEEPSEEK_V3_671B": 671_026_419_200 - 58 * 256},
+    "densenet": {
+        "DENSENET121": 7_978_856,
+        "DENSENET161": 28_681_000,
+        "DENSENET169": 14_149_480,
+        "DENSENET201": 20_013_928,
+    },
+    "distilbert": {"DISTILBERT_BASE_UNCASED": 66_985_530},
+    "efficientnet": {
+        "EFFICIENTNET_B0": 5_288_548,
+        "EFFICIENTNET_B1": 7_794_184,
+        "EFFICIENTNET_B2": 9_109_994,
+        "EFFICIENTNET_B3": 12_233_232,
+        "EFFICIENTNET_B4": 19_341_616,
+        "EFFICIENTNET_B5": 30_389_784,
+        "EFFICIENTNET_B6": 43_040_704,
+        "EFFICIENTNET_B7": 66_347_960,
+    },
+    "falcon": {"FALCON_40B": 41_303_293_952},
+    "flux_transformer": {
+        "FLUX_1_DEV": 11_901_408_320,
+        "FLUX_1_SCHNELL": 11_891_178_560,
+    },
+    "gemma": {"GEMMA_2B": 2_506_172_416, "GEMMA_7B": 8_537_680_896},
+    "gemma2": {
+        "GEMMA_2_2B": 2_614_341_888,
+        "GEMMA_2_9B": 9_241_705_984,
+        "GEMMA_2_27B": 27_227_128_320,
+    },
+    "gemma3": {
+        "GEMMA_3_270M": 268_098_176,
+        "GEMMA_3_1B": 999_885_952,
+        "GEMMA_3_4B": 3_880_263_168,
+    },
+    "gpt2": {
+        "GPT2": 124_439_808,
+        "GPT2_MEDIUM": 354_823_168,
+        "GPT2_LARGE": 774_030_080,
+        "GPT2_XL": 1_557_611_200,
+    },
+    "gpt_neo": {
+        "GPT_NEO_125M": 125_198_592,
+        "GPT_NEO_1_3B": 1_315_575_808,
+        "GPT_NEO_2_7B": 2_651_307_520,
+    },
+    "gpt_oss": {"GPT_OSS_20B": 20_914_757_184, "GPT_OSS_120B": 116_829_156_672},
+    "gptj": {"GPTJ_6B": 6_050_882_784},
+    "granite": {"GRANITE_3_0_2B": 2_533_531_648},
+    "llama": {
+        "LLAMA_2_7B": 6_738_415_616,
+        "LLAMA_2_13B": 13_015_864_320,
+        "LLAMA_2_70B": 68_976_648_192,
+        "TINY_LLAMA_1_1B": 1_100_048_384,
+    },
+    "llama31": {
+        "LLAMA_3_1_8B": 8_030_261_248,
+        "LLAMA_3_1_70B": 70_553_706_496,
+        "LLAMA_3_1_405B": 405_853_388_800,
+        "LLAMA_3_2_1B": 1_235_814_400,
+        "LLAMA_3_2_3B": 3_212_749_824,
+    },
+    # Without the last norm of the vision tower, which nothing reads.
+    "llava": {"LLAVA_1_5_7B": 7_063_427_072 - 2 * 1024},
+    "mamba": {
+        "MAMBA_130M": 129_135_360,
+        "MAMBA_370M": 371_516_416,
+        "MAMBA_790M": 793_204_224,
+        "MAMBA_1_4B": 1_372_178_432,
+        "MAMBA_2_8B": 2_768_345_600,
+    },
+    "mamba2": {
+        "MAMBA2_130M": 128_989_632,
+        "MAMBA2_370M": 368_346_624,
+        "MAMBA2_780M": 780_161_280,
+        "MAMBA2_1_3B": 1_343_757_312,
+        "MAMBA2_2_7B": 2_702_599_680,
+    },
+    "mistral": {"MISTRAL_7B": 7_241_732_096, "MISTRAL_7B_V0_3": 7_248_023_552},
+    "mixtral": {"MIXTRAL_8X7B": 46_702_792_704},
+    "mlp_mixer": {
+        "MIXER_S32": 19_104_624,
+        "MIXER_S16": 18_528_264,
+        "MIXER_B32": 60_293_428,
+        "MIXER_B16": 59_880_472,
+        "MIXER_L32": 206_939_264,
+        "MIXER_L16": 208_196_168,
+    },
+    "modernbert": {"MODERNBERT_BASE": 149_655_232, "MODERNBERT_LARGE": 395_881_664},
+    "mpt": {"MPT_7B": 6_649_286_656},
+    "olmo2": {"OLMO2_7B": 7_298_617_344, "OLMO2_13B": 13_716_198_400},
+    "phi3": {"PHI_3_MINI_4K": 3_821_079_552},
+    "qwen2": {
+        "QWEN2_5_0_5B": 494_032_768,
+        "QWEN2_5_1_5B": 1_543_714_304,
+        "QWEN2_5_3B": 3_085_938_688,
+        "QWEN2_5_7B": 7_615_616_512,
+    },
+    "qwen3": {
+        "QWEN3_0_6B": 596_049_920,
+        "QWEN3_1_7B": 1_720_574_976,
+        "QWEN3_4B": 4_022_468_096,
+        "QWEN3_8B": 8_190_735_360,
+        "QWEN3_14B": 14_768_307_200,
+        "QWEN3_32B": 32_762_123_264,
+    },
+    "qwen3_moe": {"QWEN3_30B_A3B": 30_532_122_624, "QWEN3_235B_A22B": 235_093_634_560},
+    "resnet": {
+        "RESNET18": 11_689_512,
+        "RESNET34": 21_797_672,
+        "RESNET50": 25_557_032,
+        "RESNET101": 44_549_160,
+        "RESNET152": 60_192_808,
+    },
+    "roberta": {"ROBERTA_BASE": 124_697_433, "ROBERTA_LARGE": 355_412_057},
+    "rwkv": {
+        "RWKV_4_169M": 169_342_464,
+        "RWKV_4_430M": 430_397_440,
+        "RWKV_4_1B5": 1_515_106_304,
+    },
+    "siglip": {"SIGLIP_BASE_PATCH16_224": 203_155_970},
+    "smollm3": {"SMOLLM3_3B": 3_075_098_624},
+    "starcoder2": {"STARCODER2_3B": 3_030_371_328, "STARCODER2_7B": 7_173_923_840},
+    "swin": {
+        "SWIN_TINY": 28_288_354,
+        "SWIN_SMALL": 49_606_258,
+        "SWIN_BASE": 87_768_224,
+        "SWIN_LARGE": 196_532_476,
+    },
+    "t5": {
+        "T5_SMALL": 60_506_624,
+        "T5_BASE": 222_903_552,
+        "T5_LARGE": 737_668_096,
+        "FLAN_T5_SMALL": 76_961_152,
+        "FLAN_T5_BASE": 247_577_856,
+        "FLAN_T5_LARGE": 783_150_080,
+    },
+    "vit": {
+        "VIT_BASE_PATCH16": 86_567_656,
+        "VIT_BASE_PATCH32": 88_224_232,
+        "VIT_LARGE_PATCH16": 304_326_632,
+        "VIT_HUGE_PATCH14": 632_045_800,
+    },
+    # Without the vector that masks in pretraining.
+    "wav2vec2": {
+        "WAV2VEC2_BASE_960H": 94_396_320 - 768,
+        "WAV2VEC2_LARGE_960H": 315_461_792 - 1024,
+    },
+    "whisper": {
+        "WHISPER_TINY": 37_760_640,
+        "WHISPER_BASE": 72_593_920,
+        "WHISPER_SMALL": 241_734_912,
+        "WHISPER_MEDIUM": 763_857_920,
+        "WHISPER_LARGE_V2": 1_543_304_960,
+        "WHISPER_LARGE_V3": 1_543_490_560,
+    },
+}
