@@ -8,6 +8,7 @@ from pathlib import Path
 from .timing import ROOT, ZOO
 
 COMMENT = re.compile(r"#[^\n]*")
+PRESET = re.compile(r"^config \w+ = \w+\([^)]*\)\n", re.M)
 TOKEN = re.compile(
     r'[rbf]*"""(?:.|\n)*?"""|"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\''
     r"|\d+(?:x\d+)+|\d[\w.]*(?:e[+-]?\d+)?|[A-Za-z_]\w*"
@@ -16,8 +17,9 @@ TOKEN = re.compile(
 
 
 def lines(text: str) -> int:
-    """Lines that hold more than a comment."""
-    return sum(bool(line.strip()) for line in COMMENT.sub("", text).splitlines())
+    """Lines that hold more than a comment or the sizes of a preset."""
+    code = PRESET.sub("", COMMENT.sub("", text))
+    return sum(bool(line.strip()) for line in code.splitlines())
 
 
 def model_lines(text: str) -> int:
