@@ -105,7 +105,7 @@ PRETRAINED: dict[str, dict[str, int]] = {
         "GEMMA_3_4B": 3_880_263_168,
     },
     "gpt2": {
-        "GPT2": 124_439_808,
+        "GPT2_SMALL": 124_439_808,
         "GPT2_MEDIUM": 354_823_168,
         "GPT2_LARGE": 774_030_080,
         "GPT2_XL": 1_557_611_200,

@@ -51,6 +51,7 @@ def test_published_sizes(name: str) -> None:
     model = spec.trains[0].model if spec.trains else None
     configs = {config.name.upper(): config for config in spec.configs}
     assert set(SIZES[name]) - {""} == set(configs)
+    assert not {d.name for d in spec.definitions} & set(configs)  # they are constants
     for constant, due in SIZES[name].items():
         config = configs.get(constant)
         summary = summarize(
