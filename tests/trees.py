@@ -127,8 +127,10 @@ STATES = st.builds(
 )
 
 
-def _with_trivia(kind: type, *parts: SearchStrategy) -> SearchStrategy:
-    return st.builds(kind, *parts, trivia=TRIVIA)
+def _with_trivia(
+    kind: type, *parts: SearchStrategy, **more: SearchStrategy
+) -> SearchStrategy:
+    return st.builds(kind, *parts, trivia=TRIVIA, **more)
 
 
 @st.composite
@@ -215,6 +217,7 @@ ITEMS = st.one_of(
         CAMEL,
         tuples(PARAMETERS),
         BODIES,
+        groups=tuples(CAMEL.map(tree.Group)),
     ),
     _with_trivia(tree.Train, CAMEL, BODIES),
 )

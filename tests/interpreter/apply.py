@@ -213,7 +213,11 @@ def construct(
                 origin[name] = value.id
     name = frame.names[id(node)]
     path = (*frame.path, name, *frame.indices)
-    return Layer(kind, given, with_it, path, each, origin)
+    around: dict[str, Any] = {}
+    if isinstance(kind.what, tree.Definition) and kind.what.groups:
+        around = frame.around
+        origin |= {n: n for n in around}
+    return Layer(kind, given, with_it, path, each, origin, around)
 
 
 def input_names(kind: Kind) -> list[str]:

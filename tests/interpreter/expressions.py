@@ -51,6 +51,7 @@ class Expressions:
         self.states: dict[str, tuple[Tensor, tuple[Any, ...]]] = {}
         self.optional: dict[str, tree.Field] = {}
         self.collected: dict[str, list[Any]] = {}
+        self.around: dict[str, Any] = {}  # the parameters of the model
 
     # -------------------------------------------------------------- evaluation
 

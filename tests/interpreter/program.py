@@ -99,7 +99,7 @@ class File:
             self.names[id(definition), blocks] = layer_names(
                 definition.body,
                 lambda name: name in blocks or (name not in env and self.is_kind(name)),
-                {p.name for p in definition.params} - blocks,  # which name their layers
+                {*env} - blocks,  # which name their layers
             )
         return self.names[id(definition), blocks]
 
@@ -282,7 +282,9 @@ class Run:
 
         kind = layer.kind
         frame = Frame(self, kind.file, layer.path, {})
-        frame.env = self.parameters(layer)
+        frame.env = layer.around | self.parameters(layer)
+        frame.around = frame.env if kind.what.kind == "model" else layer.around
+        frame.env = dict(frame.env)
         frame.names = kind.file.names_of(kind.what, frame.env)
         outer = entered(frame, kind.what, layer, given)
         frame.statements(kind.what.body)

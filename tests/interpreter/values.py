@@ -71,7 +71,8 @@ class Kind:
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer that was constructed: its kind, its parameters, inputs given with them, its path."""
+    """A layer that was constructed: its kind, its parameters, inputs given with them, its path;
+    `around` are the parameters of the model that it is part of, where it reads them."""
 
     kind: Kind
     args: dict[str, Any]
@@ -79,6 +80,7 @@ class Layer:
     path: tuple[Any, ...]
     each: Any = None
     origin: dict[str, str] = field(default_factory=dict)
+    around: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

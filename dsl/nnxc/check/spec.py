@@ -25,6 +25,7 @@ from .definitions.naming import is_camel
 from .definitions.patterns import specialise
 from .dispatch import DISPATCH
 from .documented import doc_of, file_doc
+from .groups import hand_on
 from .state_kinds import kinds_apart
 from .train.frozen import frozen_models
 from .train.train_section import check_train
@@ -45,6 +46,7 @@ def check_program(file: tree.File, sink: Sink, loader: Loader) -> ir.Program | N
     files = Files(sink, loader, lossy=file.broken)
     visible = gather(files, file)
     written = [n for n in file.items if isinstance(n, tree.Config)]
+    hand_on(files, written)
     chosen = specialise(files, written, visible)
     signatures = _definitions(files)
     by_name = {
@@ -123,6 +125,7 @@ def _definitions(files: Files) -> dict[str, Signature]:
             forbidden,
             known.node if known.first else None,
             frozenset(files.fractions.get(key, ())),
+            key in files.unsure,
         )
         signatures[key].broken |= key in broken
     return signatures

@@ -53,6 +53,9 @@ class Files:
         default_factory=dict
     )  # by definition: parameters that are given numbers that are not whole
     missing: set[str] = field(default_factory=set)  # names that a mistake took away
+    unsure: set[str] = field(
+        default_factory=set
+    )  # definitions whose names something that was taken away may read
     lossy: bool = False  # the spec itself lacks items that mistakes were found in
     used_names: dict[str, Span] = field(default_factory=dict)
     uses: dict[str, list[str]] = field(default_factory=dict)  # by path of the file

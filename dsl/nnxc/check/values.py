@@ -47,6 +47,7 @@ class Param:
     number: bool = False  # the body computes with it, so it is no window
     bounds: tuple[float, float] | None = None  # between which its uses need it to be
     asked: bool = False  # a size that may be below 1, where nothing is made of it
+    handed: bool = False  # one of the model that the block names: calls do not write it
 
 
 class Static(Record):
@@ -223,6 +224,11 @@ class Signature:
     callees: Mapping[str, Signature] = field(
         default_factory=dict
     )  # blocks that it contains
+
+    @property
+    def written(self) -> list[str]:
+        """The parameters that calls write, in order."""
+        return [name for name, param in self.params.items() if not param.handed]
 
 
 @dataclass(slots=True, eq=False)

@@ -327,17 +327,28 @@ class Defaults(Record):
 
 
 class Parameter(Record):
-    """A parameter of a block or model."""
+    """A parameter of a block or model. `handed`: it is one of the model that the block names, with
+    the default `like` there."""
 
     name: str
     default: Expr | None
     span: Span = field(default=NOWHERE, compare=False)
     name_span: Span = field(default=NOWHERE, compare=False)
+    handed: bool = False
+    like: Expr | None = None
+
+
+class Group(Record):
+    """`*Model` among the parameters of a block: those of that model."""
+
+    model: Name
+    span: Span = field(default=NOWHERE, compare=False)
 
 
 class Definition(Record):
-    """`block Name(params):` or `model Name(params):`. `broken`: a mistake was reported in
-    its body and what it stood in was left out; `lost`: the names that stood there too.
+    """`block Name(*Model, params):` or `model Name(params):`. `broken`: a mistake was reported in
+    its body and what it stood in was left out; `lost`: the names that stood there too; `seen`: those of
+    the parameters of the model that it names.
     """
 
     kind: str
@@ -348,6 +359,8 @@ class Definition(Record):
     trivia: Trivia = NO_TRIVIA
     broken: bool = False
     lost: frozenset[str] = frozenset()
+    groups: tuple[Group, ...] = ()
+    seen: frozenset[str] = frozenset()
 
 
 class Config(Record):

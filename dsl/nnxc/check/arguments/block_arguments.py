@@ -28,7 +28,7 @@ def sort_out_block(
     args = tuple(args)
     written = Written()
     name = signature.definition.name
-    order = list(signature.params)
+    order = signature.written
     inputs = [i.name for i in signature.definition.inputs]
     position = 0
     for arg in args:
@@ -73,9 +73,9 @@ def _no_input(
     span: Span,
 ) -> None:
     """`Mlp(16, x)`, `Encoder(x)`: inputs come by arrows, or by name."""
-    if type_of(ctx, arg.value) is None or not signature.params:
+    if type_of(ctx, arg.value) is None or not signature.written:
         return
-    most = len([a for a in args if a.name is None]) > len(signature.params)
+    most = len([a for a in args if a.name is None]) > len(signature.written)
     if most and arg is args[0] and not _is_stage(ctx, span):
         return  # told of the last
     name = signature.definition.name

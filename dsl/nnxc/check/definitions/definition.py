@@ -51,10 +51,12 @@ def check_definition(
     forbidden: frozenset[str],
     first: tree.Definition | None,
     fractions: frozenset[str] = frozenset(),
+    unsure: bool = False,
 ) -> Signature:
     """Check a block or model whose callees have been checked. The comment above the `first` item
     of a file describes the file; a model there as well, a block not. `fractions` are parameters
-    that a call or a config gives numbers that are not whole.
+    that a call or a config gives numbers that are not whole. `unsure`: what a mistake took away may
+    have read the parameters.
 
     Where a parameter turns out to be more than an earlier use took it for, all is checked again.
     """
@@ -69,6 +71,7 @@ def check_definition(
             functions,
             defaults,
             forbidden=forbidden,
+            lost=unsure,
         )
         try:
             _check(ctx, node, kinds, fractions)
@@ -124,7 +127,7 @@ def _check(
     ctx.later = {t.id: t.span for t in given}
     counts = Counter(t.id for t in given)
     ctx.reassigned = frozenset(n for n, count in counts.items() if count > 1)
-    taken = {p.name for p in node.params} | set(ctx.later)
+    taken = {p.name for p in node.params} | node.seen | set(ctx.later)
     ctx.layer_names = layer_names(node.body, taken)
     numbers = numbers_of(node)
     for param in node.params:

@@ -43,9 +43,18 @@ def parameter(
             node.name_span,
             related=(Label(ctx.params[node.name].span, "the first"),),
         )
-    param = Param(node.name, node.name_span, None, number=node.name in numbers)
+    param = Param(
+        node.name,
+        node.name_span,
+        None,
+        number=node.name in numbers,
+        handed=node.handed,
+    )
     if node.default is not None:
         _default(ctx, param, node.default)
+    if node.like is not None:
+        _default(ctx, param, node.like)
+        param.default = None
     if fraction:
         _of_fractions(param)
     ctx.params[node.name] = param

@@ -142,7 +142,9 @@ class Patterns:
                 text = f"`{left.id}` needs a block"
                 self._error("N211", text, left.span, f"write `{left.id}(...)`")
         params = tuple(p for p in node.params if p.name not in chosen)
-        made = replace(node, name=replace(node.name, id=name), params=params, body=body)
+        seen = node.seen - chosen.keys()
+        given = replace(node.name, id=name)
+        made = replace(node, name=given, params=params, body=body, seen=seen)
         return Known(made, known.defaults, known.visible, known.first, known.lossy)
 
     def _lacks(self, key: str | None) -> bool:
@@ -276,9 +278,10 @@ def bound(
 ) -> Iterator[tuple[tree.Parameter, tree.Arg]]:
     """Which parameter each argument of a call is for; inputs left out."""
     by_name = {p.name: p for p in node.params}
+    order = [p for p in node.params if not p.handed]
     for position, arg in enumerate(call.args):
-        if arg.name is None and position < len(node.params):
-            yield node.params[position], arg
+        if arg.name is None and position < len(order):
+            yield order[position], arg
         elif arg.name in by_name:
             yield by_name[arg.name], arg
 

@@ -1,4 +1,4 @@
-"""Rules to tree: the lines of `extern` and of weights sections."""
+"""Rules to tree: what definitions and externs take, the lines of weights sections."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 import lark
 
+from ...diagnostics import remove
 from .. import tree, tree_weights
 from .build_line import Children, LineBuilder
 
@@ -16,6 +17,21 @@ class ItemBuilder(LineBuilder):
     def option(self, children: Children, start: int, end: int) -> tree.Parameter:
         name, default = children
         return tree.Parameter(name.id, default, self.span(start, end), name.span)
+
+    def group(self, children: Children, start: int, end: int) -> tree.Group | None:
+        name = children[1]
+        if name.id[0].isupper():
+            return tree.Group(name, self.span(start, end))
+        before = self.source.text[:start].rstrip(" ")
+        if before.endswith(","):
+            start = len(before) - 1
+        why = "a definition says all that it takes: leave it out"
+        message = f"`*{name.id}` is Python"
+        advice = remove(self.span(start, end), why)
+        self.sink.error(
+            "N122", message, self.span(children[0].start_pos, end), **advice
+        )
+        return None
 
     def taken(self, children: Children, start: int, end: int) -> tuple[Any, ...]:
         return tuple(children[1:-1])

@@ -313,7 +313,7 @@ class TreeBuilder(ItemBuilder):
 
     def parameters(
         self, children: Children, start: int, end: int
-    ) -> tuple[tree.Parameter, ...]:
+    ) -> tuple[tree.Parameter | tree.Group, ...]:
         return tuple(children[1:-1])
 
     def definition_head(
@@ -321,8 +321,11 @@ class TreeBuilder(ItemBuilder):
     ) -> tree.Definition:
         keyword, name, params = children
         span, trivia = self.whole, self.line.trivia
-        name = self.camel(name)
-        return tree.Definition(keyword.value, name, params or (), (), span, trivia)
+        params = params or ()
+        own = tuple(p for p in params if isinstance(p, tree.Parameter))
+        groups = tuple(p for p in params if isinstance(p, tree.Group))
+        name, kind = self.camel(name), keyword.value
+        return tree.Definition(kind, name, own, (), span, trivia, groups=groups)
 
     def generate(self, children: Children, start: int, end: int) -> tree.Generate:
         return tree.Generate(children[0], self.line.trivia, self.whole)

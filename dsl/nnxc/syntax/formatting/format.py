@@ -70,8 +70,8 @@ def _item(item: tree.Item) -> Iterator[str]:
             yield from _lines(trivia, 0, doc)
         case tree.Generate(model):
             yield from _lines(trivia, 0, f"generate {model.id}")
-        case tree.Definition(kind, name, params, body):
-            given = _parameters(params) if params else ""
+        case tree.Definition(kind, name, params, body, groups=groups):
+            given = _parameters((*groups, *params)) if groups or params else ""
             yield from _lines(trivia, 0, (f"{kind} {name.id}", given, ":"))
             yield from _body(body, STEP)
         case tree.Train(model, body):
@@ -124,12 +124,14 @@ def _weights_line(line: tree_weights.WeightsLine) -> Doc:
             assert_never(line)
 
 
-def _parameters(parameters: tuple[tree.Parameter, ...]) -> Doc:
+def _parameters(parameters: tuple[tree.Group | tree.Parameter, ...]) -> Doc:
     """As many on a line as there is room for."""
     return bracketed("(", [_parameter(p) for p in parameters], ")", Fill())
 
 
-def _parameter(parameter: tree.Parameter) -> Doc:
+def _parameter(parameter: tree.Group | tree.Parameter) -> Doc:
+    if isinstance(parameter, tree.Group):
+        return f"*{parameter.model.id}"
     if parameter.default is None:
         return parameter.name
     return (f"{parameter.name} = ", expression(parameter.default, ARM, inside=True))
