@@ -56,9 +56,12 @@ def _arguments(signature: Signature, names: Names) -> str:
     keywords = []
     if signature.config:
         parts.append(f"cfg: {signature.config}")
+    elif signature.cfg:
+        parts = [f"cfg: {signature.cfg}", *parts]
     else:
-        parts += [f.text for f in fields(signature, names)]
         keywords = [f.text for f in dtype_fields(signature)]
+    params = [p for p in definition.params if p.name not in signature.fields]
+    parts += [_field(signature, p, names).text for p in params]
     keywords += ["rngs: nnx.Rngs"] if signature.takes_rngs else []
     return ", ".join(parts + (["*", *keywords] if keywords else []))
 
@@ -117,11 +120,12 @@ def _comment(type_: ir.Type, labels: Labels) -> str:
 
 def fields(signature: Signature, names: Names) -> list[FieldView]:
     """The parameters of a definition, as arguments or fields of its Config."""
-    owner = signature.definition.name
-    return [
-        FieldView(signature.arguments[p.name], names.types[owner, p.name], _default(p))
-        for p in signature.definition.params
-    ]
+    return [_field(signature, p, names) for p in signature.definition.params]
+
+
+def _field(signature: Signature, param: ir.Parameter, names: Names) -> FieldView:
+    kind = names.types[signature.definition.name, param.name]
+    return FieldView(signature.arguments[param.name], kind, _default(param))
 
 
 def dtype_fields(signature: Signature) -> list[FieldView]:

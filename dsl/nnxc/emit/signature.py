@@ -31,6 +31,7 @@ from .python.names import (
     axis_names,
 )
 from .shared import TRAINING, modules_of, names_in
+from .shared_config import shared_configs
 
 # What every class that has a use for them takes: of activations, of weights.
 DTYPES = ("dtype", "param_dtype")
@@ -50,6 +51,9 @@ class Signature(Record):
     definition: ir.Definition
     name: str
     config: str | None  # its Config class, where it has one
+    cfg: (
+        str | None
+    )  # the Config that its constructor takes: its own, or that of its model
     arguments: Mapping[str, str]
     inputs: Mapping[str, str]
     attributes: Mapping[str, str]  # layers and variables
@@ -64,6 +68,17 @@ class Signature(Record):
     has_cache: bool  # layers inside keep what they have seen of a sequence
     sized: frozenset[str]  # parameters that are lists of sizes
     output: str | None = None  # the class of its outputs, where they have names
+
+    @property
+    def shares(self) -> bool:
+        """Whether its constructor takes the Config of the model that it is part of."""
+        return self.cfg is not None and self.config is None
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """The parameters that its constructor reads from a Config."""
+        params = self.definition.params if self.cfg else ()
+        return frozenset(p.name for p in params if self.config or p.handed)
 
     @property
     def dtypes(self) -> tuple[str, ...]:
@@ -104,7 +119,8 @@ def assign_names(program: ir.Program) -> Names:
     }
     own = (*TRAIN, *WEIGHTS)
     externs = {o: module.give(o.name + "_" * (o.name in own)) for o in origins}
-    configs = _config_names(program, module)
+    shared = shared_configs(program)
+    configs = _config_names(program, module, {*shared.values()})
     states = _state_classes(program, module)
     presets = {
         c.name: module.give(c.name.upper())
@@ -117,13 +133,15 @@ def assign_names(program: ir.Program) -> Names:
     precisions = {t.model: t.precision for t in program.trains}
     signatures: dict[str, Signature] = {}
     for definition in program.definitions:
+        model = shared.get(definition.name, definition.name)
         signatures[definition.name] = _signature(
             definition,
+            program.definition(model),
             classes[definition.name],
-            configs.get(definition.name),
+            configs.get(model),
             outputs.get(definition.name),
             sizes[definition.name],
-            precisions.get(definition.name),
+            precisions.get(model),
             signatures,
             reserved,
         )
@@ -150,10 +168,13 @@ def _state_classes(program: ir.Program, module: Namespace) -> dict[str, str]:
     }
 
 
-def _config_names(program: ir.Program, module: Namespace) -> dict[str, str]:
-    """A Config for each model with more than three parameters, with configs or weights."""
+def _config_names(
+    program: ir.Program, module: Namespace, shared: set[str]
+) -> dict[str, str]:
+    """A Config for each model with more than three parameters, with configs or weights; for
+    those whose blocks share it."""
     named = {c.model for c in program.configs} | {w.model for w in program.weights}
-    named |= {g.model for g in program.generates}
+    named |= {g.model for g in program.generates} | shared
     wanted = [
         d.name
         for d in program.definitions
@@ -166,24 +187,23 @@ def _config_names(program: ir.Program, module: Namespace) -> dict[str, str]:
 
 def _signature(
     definition: ir.Definition,
+    model: ir.Definition,
     name: str,
-    config: str | None,
+    cfg: str | None,
     output: str | None,
     sizes: Sequence[Dim],
     precision: str | None,
     known: Mapping[str, Signature],
     reserved: frozenset[str],
 ) -> Signature:
-    arguments = Namespace(["rngs", *DTYPES, "dtypes", "cfg", *reserved])
     inputs = Namespace(["rngs", *reserved])
     attributes = Namespace([*ATTRIBUTES, *DTYPES])
-    params = [p.name for p in definition.params]
     return Signature(
         definition,
         name,
-        config,
-        {p: arguments.give(p) for p in params}
-        | {n: arguments.give(*axis_names(n)) for n in definition.inferred},
+        cfg if model is definition else None,
+        cfg,
+        _arguments(definition, model, reserved),
         {i.name: inputs.give(i.name) for i in definition.inputs},
         {item.name: attributes.give(item.name) for item in _unique(definition)},
         {size: attributes.give(f"out_{size.name or 'size'}".lower()) for size in sizes},
@@ -191,7 +211,7 @@ def _signature(
         definition.is_model or any(random(i, known) for i in _unique(definition)),
         _has_dtype(definition, known),
         any(_has_param_dtype(i, known) for i in _unique(definition)),
-        precision if config and _has_dtype(definition, known) else None,
+        precision if cfg and _has_dtype(definition, known) else None,
         any(_stateful(i, known) for i in _unique(definition)),
         any(_weighs(stmt, known) for stmt in definition.body),
         any(has_cache(i, known) for i in _unique(definition)),
@@ -202,6 +222,18 @@ def _signature(
         ),
         output,
     )
+
+
+def _arguments(
+    definition: ir.Definition, model: ir.Definition, reserved: frozenset[str]
+) -> dict[str, str]:
+    """What parameters and inferred sizes are called; those of the model's Config as it has them."""
+    names = Namespace(["rngs", *DTYPES, "dtypes", "cfg", *reserved])
+    known = {p.name: names.give(p.name) for p in model.params}
+    own = [p.name for p in definition.params if p.name not in known]
+    known |= {name: names.give(name) for name in own}
+    inferred = {n: names.give(*axis_names(n)) for n in definition.inferred}
+    return {p.name: known[p.name] for p in definition.params} | inferred
 
 
 def _unique(definition: ir.Definition) -> list[ir.Layer | ir.Variable]:

@@ -295,6 +295,7 @@ def _parameter(param: Param) -> ir.Parameter:
         param.fractions,
         param.bounds,
         window=_axes_of(param),
+        handed=param.handed,
     )
 
 

@@ -29,8 +29,7 @@ class ConstructorNames:
         if name in self.env:
             text = self.env[name]
         elif name in self.signature.arguments:
-            params = {p.name for p in self.signature.definition.params}
-            in_config = bool(self.signature.config) and name in params
+            in_config = name in self.signature.fields
             text = self.field(self.signature.arguments[name], in_config)
             if in_config:
                 self.scope.uses.append(Field(self.signature.arguments[name]))

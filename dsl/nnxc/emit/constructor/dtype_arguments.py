@@ -22,7 +22,7 @@ class DtypeArguments:
     def __init__(self, names: ConstructorNames):
         self.signature, self.scope = names.signature, names.scope
         self.together = _hands_on_often(names.signature, names.module)
-        in_config = bool(self.signature.config)
+        in_config = bool(self.signature.cfg)
         self.texts = {n: names.field(n, in_config) for n in self.signature.dtypes}
         if "dtype" in self.texts and self.signature.precision:
             self.texts["dtype"] = "dtype"
@@ -43,7 +43,7 @@ class DtypeArguments:
     def given(self, name: str) -> str:
         """The text of a dtype, which is used then."""
         text = self.texts[name]
-        self.scope.uses.append(Field(name) if self.signature.config else text)
+        self.scope.uses.append(Field(name) if self.signature.cfg else text)
         if name == text:
             self.scope.uses.append(text)
         return text
@@ -66,11 +66,12 @@ def _hands_on_often(signature: Signature, names: Names) -> bool:
     """Whether several layers take the dtypes."""
     items = (declared(signature.definition.body)) if len(signature.dtypes) > 1 else []
     callees = [item.callee for item in items if isinstance(item, ir.Layer)]
-    taking = [
-        c
-        for c in callees
-        if (
-            c.dtype_aware if isinstance(c, Op) else names.signatures[c].dtypes == DTYPES
-        )
-    ]
+    taking = [c for c in callees if _takes(c, names)]
     return len(taking) > 1
+
+
+def _takes(callee: Op | str, names: Names) -> bool:
+    if isinstance(callee, Op):
+        return callee.dtype_aware
+    signature = names.signatures[callee]
+    return signature.dtypes == DTYPES and not signature.shares

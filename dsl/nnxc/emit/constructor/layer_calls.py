@@ -52,17 +52,22 @@ class LayerCalls:
         return self._block(self.signatures[layer.callee], layer, rngs)
 
     def _block(self, callee: Signature, layer: ir.Layer, rngs: str) -> str:
-        definition = callee.definition
-        texts = {n: static(v, self.scope).text for n, v in layer.args}
-        required = [p.name for p in definition.params if p.default is None]
-        parts = [size(layer.sizes[n], self.scope).text for n in definition.inferred]
-        more = self.dtypes.keywords(callee.dtypes)
+        params = callee.definition.params
+        read = callee.fields if callee.shares else frozenset()
+        texts = {n: static(v, self.scope).text for n, v in layer.args if n not in read}
+        parts = [
+            size(layer.sizes[n], self.scope).text for n in callee.definition.inferred
+        ]
+        more = [] if callee.shares else self.dtypes.keywords(callee.dtypes)
         if callee.config is None:
-            parts += [texts.pop(name) for name in required]
+            own = [p.name for p in params if p.default is None and p.name not in read]
+            parts += [texts.pop(name) for name in own]
         fields = [f"{callee.arguments[n]}={text}" for n, text in texts.items()]
         if callee.config is None:
             parts += fields + more
         else:
             parts.append(f"{callee.config}({', '.join(fields + more)})")
+        if callee.shares:
+            parts.insert(0, "cfg")
         parts += [f"rngs={rngs}"] if callee.takes_rngs else []
         return f"{callee.name}({', '.join(parts)})"
