@@ -157,6 +157,10 @@ def made_of(
 
     for node in nodes_in(own, tree.Assign):
         yield from (((text, t.id), names(node.value)) for t in node.targets)
+    for group in nodes_in(own, tree.Group):
+        model = group.model.id
+        for param in (p.name for body in bodies.get(model, ()) for p in body.params):
+            yield (text, param), {(model, param)}
     for loop in nodes_in(own, tree.For):
         yield from (((text, t.id), names(loop.iterable)) for t in loop.targets)
     for call in nodes_in(own, tree.Call):

@@ -169,7 +169,7 @@ def outlined(
     part = body[start:stop]
     before = known(program.definition(item.name.id), part[0].span.start)
     after = known(program.definition(item.name.id), part[-1].span.end)
-    params = {p.name for p in item.params}
+    params = {p.name for p in program.definition(item.name.id).params}
     named = [n for n in dict.fromkeys(mentioned(part)) if n in before or n in params]
     tensors = [n for n in named if isinstance(before.get(n), TensorType)]
     numbers = [n for n in named if n not in tensors]

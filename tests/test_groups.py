@@ -298,6 +298,12 @@ def test_python_stays_python() -> None:
     assert refused("*Net", "*args")[0] == ("N122", "`*args` is Python", "*args")
 
 
+@pytest.mark.parametrize("line", ["x -> Linear(zz9)", "x -> Linear(3, 4, -)", "x ->"])
+def test_after_a_mistake_the_model_may_use_more(line: str) -> None:
+    found = refused("x -> Linear(hidden)", line)
+    assert len(found) == 1 and found[0][0] != "N260", found
+
+
 def test_a_mistake_in_such_a_block_is_one() -> None:
     mistake = ("N200", "there is no name `hiden`", "hiden")
     assert refused("Linear(hidden)\n", "Linear(hidden) -> Linear(hiden)\n") == [mistake]

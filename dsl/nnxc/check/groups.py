@@ -39,7 +39,9 @@ def hand_on(files: Files, configs: Iterable[tree.Config]) -> None:
     needs = _needed(files, groups)
     nodes = {k: _Calls(files, k, groups, needs).done() for k in files.known}
     for key, group in groups.items():
-        if not (needs[key] or nodes[key].broken):
+        if nodes[key].broken:
+            files.unsure.add(group.key)
+        elif not needs[key]:
             text = f"no parameter of `{group.model}` is read"
             files.sink.error("N260", text, group.place, help="leave it out")
         own = {p.name for p in nodes[key].params}

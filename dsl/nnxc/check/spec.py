@@ -116,6 +116,7 @@ def _definitions(files: Files) -> dict[str, Signature]:
             )
             - brought.keys()
         )
+        before = len(files.sink.found)
         signatures[key] = check_definition(
             known.node,
             files.sink,
@@ -128,6 +129,8 @@ def _definitions(files: Files) -> dict[str, Signature]:
             key in files.unsure,
         )
         signatures[key].broken |= key in broken
+        if known.node.groups and len(files.sink.found) > before:
+            files.unsure.update(known.visible.values())  # of the model's parameters
     return signatures
 
 
