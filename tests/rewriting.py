@@ -163,6 +163,39 @@ def outlined(
     program: ir.Program,
 ) -> tree.File | None:
     """The spec with a run as a block of its own; None where a block cannot have it."""
+    return apart(file, index, place, run, program, None)
+
+
+def of_model(
+    file: tree.File,
+    index: int,
+    place: Place,
+    run: tuple[int, int],
+    program: ir.Program,
+) -> tree.File | None:
+    """The same with a block that reads the parameters of the model that it is part of."""
+    item = file.items[index]
+    assert isinstance(item, tree.Definition)
+    names = [item.name] if item.kind == "model" else [g.model for g in item.groups]
+    models = [
+        i
+        for i in file.items
+        if isinstance(i, tree.Definition) and i.name.id in {n.id for n in names}
+    ]
+    if not models:
+        return None
+    return apart(file, index, place, run, program, models[0])
+
+
+def apart(
+    file: tree.File,
+    index: int,
+    place: Place,
+    run: tuple[int, int],
+    program: ir.Program,
+    model: tree.Definition | None,
+) -> tree.File | None:
+    """The spec with a run as a block, which reads the parameters of a model if one is given."""
     item, (start, stop) = file.items[index], run
     assert isinstance(item, tree.Definition)
     body = dict(bodies(item.body))[place]
@@ -182,13 +215,16 @@ def outlined(
     outs = sorted(n for n in given if n in read_later or n in before)
     if not outs or not all(isinstance(after.get(n), TensorType) for n in outs):
         return None
-    fields = [f"{n}: {written(before[n], numbers, at)}" for at, n in enumerate(tensors)]
+    seen = [p.name for p in model.params] if model else []
+    known_ = [*numbers, *seen]
+    fields = [f"{n}: {written(before[n], known_, at)}" for at, n in enumerate(tensors)]
+    numbers = [n for n in numbers if n not in seen]
     head = f"({', '.join(numbers)})" if numbers else ""
     inner = statements(f"input {', '.join(fields)}\nreturn {', '.join(outs)}")
     apart = f"own = Own{head}\n{', '.join(outs)} = own({', '.join(tensors)})"
     block = tree.Definition(
         "block", tree.Name("Own"), parameters(", ".join(numbers)) if numbers else (),
-        (inner[0], *part, inner[1]),
+        (inner[0], *part, inner[1]), groups=(tree.Group(model.name),) if model else (),
     )  # fmt: skip
     whole = put(item.body, place, (*body[:start], *statements(apart), *body[stop:]))
     items = list(file.items)
@@ -240,4 +276,5 @@ def written(kind: TensorType, numbers: list[str], place: int) -> str:
 WAYS: dict[str, Any] = {
     **{w: partial(nested, w) for w in NESTED},
     "block": outlined,
+    "part": of_model,
 }

@@ -294,6 +294,17 @@ def test_a_kind_that_does_not_fit_is_told_where_it_is_used() -> None:
     assert found == [("N206", text, "hidden")]
 
 
+def test_a_name_in_another_spelling() -> None:
+    mistake = ("N140", "`net` should be CamelCase", "net")
+    assert refused("*Net", "*net") == [mistake]
+
+
+@pytest.mark.parametrize("group", ["*", "**Net", "*Net = 3", "*Net.d"])
+def test_a_malformed_group(group: str) -> None:
+    found = refused("*Net", group)
+    assert len(found) == 1 and found[0][0] in ("N120", "N122"), found
+
+
 def test_python_stays_python() -> None:
     assert refused("*Net", "*args")[0] == ("N122", "`*args` is Python", "*args")
 

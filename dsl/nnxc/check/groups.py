@@ -7,6 +7,7 @@ block is like any other.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from ..diagnostics import Label, did_you_mean
@@ -16,6 +17,8 @@ from ..syntax import tree
 from ..syntax.walk import mentioned, names_in, nodes_in, targets
 from .definitions.patterns import axes_of, bound, changed, is_block
 from .uses import Files
+
+_STARRED = re.compile(r"(?m)^block \w+\([^)\n]*\*")
 
 
 class Group(Record):
@@ -32,6 +35,9 @@ Groups = dict[str, Group]  # by the keys of the blocks
 
 def hand_on(files: Files, configs: Iterable[tree.Config]) -> None:
     """Give each block with a group the parameters that it needs, and each call of it their values."""
+    for key, known in files.known.items():
+        if known.lossy and _STARRED.search(known.node.span.source.text):
+            files.unsure.add(key)  # a block that is lost may read its parameters
     groups = {k: g for k in [*files.known] if (g := _group(files, k))}
     if not groups:
         return

@@ -6,9 +6,10 @@ from typing import Any
 
 import lark
 
-from ...diagnostics import remove
+from ...diagnostics import remove, write
+from ...record import replace
 from .. import tree, tree_weights
-from .build_line import Children, LineBuilder
+from .build_line import Children, LineBuilder, to_camel
 
 
 class ItemBuilder(LineBuilder):
@@ -19,18 +20,20 @@ class ItemBuilder(LineBuilder):
         return tree.Parameter(name.id, default, self.span(start, end), name.span)
 
     def group(self, children: Children, start: int, end: int) -> tree.Group | None:
-        name = children[1]
+        name, span = children[1], self.span(start, end)
         if name.id[0].isupper():
-            return tree.Group(name, self.span(start, end))
+            return tree.Group(name, span)
+        meant = to_camel(name.id)
+        if f"model {meant}" in self.source.text:
+            text, label = f"`{name.id}` should be CamelCase", "names a model"
+            self.sink.error("N140", text, name.span, label, **write(name.span, meant))
+            return tree.Group(replace(name, id=meant), span)
         before = self.source.text[:start].rstrip(" ")
         if before.endswith(","):
             start = len(before) - 1
         why = "a definition says all that it takes: leave it out"
-        message = f"`*{name.id}` is Python"
         advice = remove(self.span(start, end), why)
-        self.sink.error(
-            "N122", message, self.span(children[0].start_pos, end), **advice
-        )
+        self.sink.error("N122", f"`*{name.id}` is Python", span, **advice)
         return None
 
     def taken(self, children: Children, start: int, end: int) -> tuple[Any, ...]:

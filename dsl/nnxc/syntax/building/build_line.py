@@ -77,7 +77,7 @@ class LineBuilder:
         if not _CAMEL.fullmatch(name.id):
             message = f"`{name.id}` should be CamelCase"
             label = "names a block or a model"
-            advice = self.spelt(name, _to_camel(name.id))
+            advice = self.spelt(name, to_camel(name.id))
             self.sink.error("N140", message, name.span, label, **advice)
         return name
 
@@ -99,6 +99,6 @@ def _to_lower(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
-def _to_camel(name: str) -> str:
+def to_camel(name: str) -> str:
     parts = [part for part in name.split("_") if part]
     return "".join(part[0].upper() + part[1:] for part in parts) or "Name"

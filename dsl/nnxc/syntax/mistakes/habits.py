@@ -242,6 +242,9 @@ def starred(fault: Fault) -> Diagnostic | None:
             f"`{fault.token.text}` before {what} is Python",
             help if assigned else "write each argument",
         )
+    if fault.kind == "POWER" and after.text[:1].isupper():
+        advice = write(fault.span(fault.token), "*", "one star reads a model's")
+        return fault.report("N122", f"`**{after.text}` is Python", advice)
     begin = before.start if before.kind == "COMMA" else before.end
     place = Span(fault.source, begin, after.end)
     advice = remove(place, "a definition says all that it takes: leave it out")
