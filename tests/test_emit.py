@@ -112,7 +112,8 @@ def test_a_stack_is_a_loop_or_a_scan():
 def test_loops_with_layers_zip_over_lists():
     body = class_of(zoo("resnet18"), "ResNet18")
     assert (
-        "        for first, blocks in zip(self.first, self.blocks, strict=True):\n" in body
+        "        for first, blocks in zip(self.first, self.blocks, strict=True):\n"
+        in body
     )
     assert "self.first = nnx.List[BasicBlock]()" in body
     assert "            c = width\n" in body

@@ -28,7 +28,9 @@ class Parameter(Record):
     bounds: tuple[float, float] | None = None  # of a number, both included
     asked: bool = False  # a size that may be below 1, where nothing is made of it
     window: int | None = None  # over how many axes a window slides
-    handed: bool = False  # of a block: the parameter of that name of the model around it
+    handed: bool = (
+        False  # of a block: the parameter of that name of the model around it
+    )
 
 
 class ModelInput(Record):
