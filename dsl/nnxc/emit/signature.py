@@ -30,7 +30,7 @@ from .python.names import (
     Namespace,
     axis_names,
 )
-from .shared import TRAINING, modules_of, names_in
+from .shared import ATTENTION, TRAINING, modules_of, names_in
 from .shared_config import shared_configs
 
 # What every class that has a use for them takes: of activations, of weights.
@@ -152,7 +152,9 @@ def assign_names(program: ir.Program) -> Names:
 def _taken(program: ir.Program, with_python: bool) -> tuple[str, ...]:
     """The names of what a module imports, and of its own functions."""
     modules = modules_of(program)
-    taken = [name for module in modules for name in names_in(module)]
+    # Of attention's the helpers alone, which are reserved anyhow: `Attention` is what specs call it, too.
+    whole = [module for module in modules if module != ATTENTION]
+    taken = [name for module in whole for name in names_in(module)]
     taken += MORE_MODULES if {*modules} - {TRAINING} else ()
     taken += GENERATE if program.generates else ()
     return (*taken, *(EXTERN_BUILTINS if with_python else ()))
