@@ -236,8 +236,17 @@ def test_transformer_predicts_the_next_token_from_those_before() -> None:
 
 def test_transformer_rate(monkeypatch: pytest.MonkeyPatch) -> None:
     """Equation 3 of the paper, steps counted from 1."""
-    monkeypatch.setattr(optax, "adam", lambda rate, **settings: (rate, settings))
-    rate, settings = load(compiled("transformer").files["transformer.py"]).tx
+    made: list[Any] = []
+    adam = optax.adam
+
+    def watched(rate: Any, **settings: Any) -> Any:
+        made.append((rate, settings))
+        return adam(rate, **settings)
+
+    monkeypatch.setattr(optax, "adam", watched)
+    module = load(compiled("transformer").files["transformer.py"])
+    module.create_optimizer(create("transformer", **SMALL_TRANSFORMER))
+    [(rate, settings)] = made
     assert settings == {"b2": 0.98, "eps": 1e-9}
     for step in (1, 2, 100, 3999, 4000, 4001, 100_000):
         due = 512**-0.5 * min(step**-0.5, step * 4000**-1.5)

@@ -48,8 +48,7 @@ def hand_on(files: Files, configs: Iterable[tree.Config]) -> None:
         if nodes[key].broken:
             files.unsure.add(group.key)
         elif not needs[key]:
-            text = f"no parameter of `{group.model}` is read"
-            files.sink.error("N260", text, group.place, help="leave it out")
+            files.unread[key] = group.place, group.model
         own = {p.name for p in nodes[key].params}
         handed = (
             replace(p, default=None, handed=True, like=p.default)
@@ -62,6 +61,18 @@ def hand_on(files: Files, configs: Iterable[tree.Config]) -> None:
         nodes[key] = replace(nodes[key], params=params, seen=seen)
     for key, node in nodes.items():
         files.known[key].node = node
+
+
+def tell_unread(files: Files) -> None:
+    """Tell of groups that nothing is read of; a block with a mistake may mean to."""
+    told = [d.primary.span for d in files.sink.diagnostics]
+    for key, (place, model) in files.unread.items():
+        body = files.known[key].node.body if key in files.known else ()
+        end = max((stmt.span.end for stmt in body), default=place.end)
+        inside = (s.source is place.source and place.end <= s.start < end for s in told)
+        if not any(inside):
+            text = f"no parameter of `{model}` is read"
+            files.sink.error("N260", text, place, help="leave it out")
 
 
 def _refuse(files: Files, message: str, span: Span, label: str, help: str) -> None:

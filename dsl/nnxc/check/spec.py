@@ -25,7 +25,7 @@ from .definitions.naming import is_camel
 from .definitions.patterns import specialise
 from .dispatch import DISPATCH
 from .documented import doc_of, file_doc
-from .groups import hand_on
+from .groups import hand_on, tell_unread
 from .state_kinds import kinds_apart
 from .train.frozen import frozen_models
 from .train.train_section import check_train
@@ -49,6 +49,7 @@ def check_program(file: tree.File, sink: Sink, loader: Loader) -> ir.Program | N
     hand_on(files, written)
     chosen = specialise(files, written, visible)
     signatures = _definitions(files)
+    tell_unread(files)
     by_name = {
         name: signatures[key] for name, key in visible.items() if key in signatures
     }

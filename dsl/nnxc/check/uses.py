@@ -56,6 +56,9 @@ class Files:
     unsure: set[str] = field(
         default_factory=set
     )  # definitions whose names something that was taken away may read
+    unread: dict[str, tuple[Span, str]] = field(
+        default_factory=dict
+    )  # by definition: where it names a model, and which, of which it reads nothing
     lossy: bool = False  # the spec itself lacks items that mistakes were found in
     used_names: dict[str, Span] = field(default_factory=dict)
     uses: dict[str, list[str]] = field(default_factory=dict)  # by path of the file
