@@ -240,6 +240,32 @@ def plain_number(entry: dict[str, Any]) -> Any:
     return float(entry["__float__"]) if entry.keys() == {"__float__"} else entry
 
 
+def local_path(path: str | Path, revision: str | None = None) -> Path:
+    """Where a checkpoint lies; a name `owner/name` that is no path is fetched from the Hugging Face Hub.
+
+    What was fetched is kept by `huggingface_hub`, and what was begun is taken up again.
+    """
+    is_name = isinstance(path, str) and re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", path)
+    if not is_name or Path(path).exists():
+        return Path(path)
+    try:
+        from huggingface_hub import snapshot_download
+    except ImportError:
+        hint = "to fetch it from the Hugging Face Hub, install huggingface_hub"
+        raise ImportError(f"there is no checkpoint {path}; {hint}") from None
+    fetch = partial(snapshot_download, str(path), ignore_patterns="*/*")
+    names = ["config.json", "generation_config.json", "*.safetensors.index.json"]
+    try:
+        folder = Path(fetch(revision=revision, allow_patterns=names))
+        indexed = [f.name for i in folder.glob(names[-1]) for f in checkpoint_files(i)]
+        # Of the same commit: its hash is the name of the folder.
+        return Path(
+            fetch(revision=folder.name, allow_patterns=indexed or "*.safetensors")
+        )
+    except OSError as error:
+        raise FileNotFoundError(f"there is no checkpoint {path}: {error}") from error
+
+
 def checkpoint_files(path: Path) -> list[Path]:
     """The files of a checkpoint: one, those of an index, or what a folder has of these."""
     if not path.exists():
@@ -390,7 +416,7 @@ def load_checkpoint(
     sharding: Placement = None,
 ) -> Any:
     """A model with the weights of a checkpoint, read tensor by tensor."""
-    path = Path(path)
+    path = local_path(path)
     names = (file.keys() for file in open_files(path).values())
     count = sum(map(len, names))
     try:
@@ -445,8 +471,9 @@ def save_checkpoint(
     table: tuple[Stored, ...],
     ignored: tuple[str, ...] = (),
     like: str | Path | None = None,
+    config: dict[str, Any] | None = None,
 ) -> None:
-    """Write a model's weights, named and laid out as they were published."""
+    """Write a model's weights, named and laid out as they were published, and a `config.json`."""
     path = Path(path)
     if path.suffix != ".safetensors":
         path.mkdir(parents=True, exist_ok=True)
@@ -458,13 +485,32 @@ def save_checkpoint(
         entries = [(name, dtype, shape) for name, shape in row.tensors()]
         groups.append(Written(entries, partial(row_tensors, row, state)))
     written = {name for group in groups for name, _, _ in group.entries}
-    found = {} if like is None else open_checkpoint(Path(like), set(), ())
+    like = None if like is None else local_path(like)
+    found = {} if like is None else open_checkpoint(like, set(), ())
     for name, (file, _) in found.items():
         if name not in written and is_ignored(name, ignored):
             part = file.get_slice(name)
             entries = [(name, part.get_dtype(), part.get_shape())]
             groups.append(Written(entries, partial(file_tensors, file, name)))
     write_checkpoint(path, groups)
+    if config is not None:
+        write_json(path.with_name("config.json"), config)
+        if (
+            like is not None
+            and (sampling := beside(like, "generation_config.json")).exists()
+        ):
+            write_json(path.with_name(sampling.name), read_json(sampling))
+
+
+def beside(path: str | Path, name: str) -> Path:
+    """A file of a checkpoint, which is a folder or a file."""
+    return (Path(path) if Path(path).is_dir() else Path(path).parent) / name
+
+
+def write_json(path: Path, whole: dict[str, Any]) -> None:
+    """Write an object of JSON."""
+    with whole_file(path) as file:
+        file.write(f"{json.dumps(whole, indent=2)}\n".encode())
 
 
 def row_tensors(row: Held, state: dict[tuple[Any, ...], Any]) -> Iterator[np.ndarray]:

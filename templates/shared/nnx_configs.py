@@ -1,20 +1,27 @@
-"""A Config from the `config.json` beside a published checkpoint: all that matters of it is read, or told."""
+"""A Config and the `config.json` beside a published checkpoint: all that matters of it is read, or told."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 from types import UnionType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
-from nnx_checkpoints import read_json
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from nnx_checkpoints import beside, local_path, read_json
 
 
 class Settings(dict[str, Any]):
     """What a `config.json` says, by dotted keys; a position in a list is a key too."""
 
     def __init__(self, file: Path, whole: Any):
-        self.file = file
+        self.file, self.whole = file, whole
         self.single: dict[str, Any] = {}  # no dict, no list of some
         self.missing: list[str] = []
         self.odd: list[str] = []  # no switches where some are asked for
@@ -62,46 +69,171 @@ class Settings(dict[str, Any]):
             return f"{whole}.{len(values) + int(at)}"
         return key
 
-    def filling(
-        self,
-        make: Callable[[], Any],
-        read: str | Sequence[str],
-        assumed: Callable[[], dict[str, tuple[Any, ...]]] = dict,
-        rates: tuple[str, ...] = (),
-    ) -> Any:
-        """A Config, of which some are rates. All that does not fit is one error.
+    def put(self, entries: dict[str, Any]) -> None:
+        """Write values into the whole, by their dotted keys."""
+        for key, value in entries.items():
+            *outer, last = key.split(".")
+            place = self.whole
+            for part in outer:
+                inner = inside(place, part)
+                if not isinstance(inner, dict | list):
+                    inner = {}
+                    put_at(place, part, inner)
+                place = inner
+            put_at(place, last, value)
 
-        `read` are the keys that `make` reads, or that cannot matter; words, or a sequence.
-        """
-        cfg = None
-        try:
-            cfg = make()
-            problems = list(misfilled(cfg, rates))
-        except UNFIT as error:
-            problems = [f"it cannot be read: {error}"]
-        if self.missing:
-            problems = [f"{key} is missing" for key in self.missing]
-        else:
-            keys = read.split() if isinstance(read, str) else read
-            problems += [*dict.fromkeys(self.odd), *self.unlike(assumed, keys)]
+    def again(self) -> "Settings":
+        """Settings of the whole as it is now."""
+        return Settings(self.file, listed(self.whole))
+
+
+class Setting(NamedTuple):
+    """What a field of a Config is in a `config.json`: the value of the first of some keys.
+
+    Where there is none, it is `default`, or `otherwise` computes it; else the last has to be there.
+    """
+
+    keys: str | Sequence[str] = ()  # words, or a sequence
+    default: Any = ...
+    otherwise: Callable[[Settings], Any] | None = None
+    write: Callable[[Any], dict[str, Any]] | None = None  # keys from the value
+
+    def read(self, given: Settings, kind: Any) -> Any:
+        """The value for a field of this type."""
+        keys = words(self.keys)
+        required = self.default is ... and self.otherwise is None
+        named = is_among(kind, Callable)
+        null_counts = is_among(kind, bool) or (named and not required)
+        known = given.says if null_counts else given.__contains__
+        key = next(filter(known, keys[:-1] if required else keys), None)
+        if key is None and self.otherwise is not None:
+            return self.otherwise(given)
+        if key is None and not required:
+            return None if any(map(given.says, keys)) else self.default
+        value = given[keys[-1]] if key is None else given.get(key)
+        return activation_named(value) if named else value
+
+    def written(self, value: Any) -> dict[str, Any]:
+        """What says a value, by key; nothing where it has no inverse."""
+        if self.write is not None:
+            return self.write(value)
+        keys = words(self.keys)
+        whole = [k for k in keys if any(other.startswith(f"{k}.") for other in keys)]
+        named = activation_name(value) if callable(value) else value
+        return dict.fromkeys([*whole, *keys][:1], named)
+
+
+class ConfigFile(NamedTuple):
+    """How a Config stands in a `config.json`: one table to read it by, and to write it."""
+
+    config: Any
+    fields: Mapping[str, str | Sequence[str] | Setting]
+    optional: Mapping[str, str | Sequence[str]] = {}  # else as the Config has it
+    required: Mapping[str | tuple[str, ...], Any] = {}  # what keys may be
+    known: str | Sequence[str] = ()  # keys that are read besides, or cannot matter
+    rates: Sequence[str] = ()  # fields from 0 to 1
+
+    def settings(self) -> dict[str, Setting]:
+        """By field, how it is read."""
+        found = {
+            name: entry if isinstance(entry, Setting) else Setting(entry)
+            for name, entry in self.fields.items()
+        }
+        for name, keys in self.optional.items():
+            found[name] = Setting(keys, getattr(self.config, name))
+        return found
+
+    def read(self, path: str | Path) -> Any:
+        """The Config beside a checkpoint. All that does not fit is one error."""
+        given = read_settings(path)
+        cfg, problems = self.filled(given)
         if problems:
-            raise ValueError("\n  ".join([f"{self.file} does not fit:", *problems]))
+            raise ValueError("\n  ".join([f"{given.file} does not fit:", *problems]))
         return cfg
 
-    def unlike(
-        self, assumed: Callable[[], dict[str, tuple[Any, ...]]], read: Sequence[str]
-    ) -> Iterator[str]:
-        """What is other than assumed, or is not read."""
+    def filled(self, given: Settings) -> tuple[Any, list[str]]:
+        """A Config from settings, and what of them does not fit."""
+        values, problems = {}, []
+        kinds = get_type_hints(self.config)
+        for name, setting in self.settings().items():
+            try:
+                values[name] = setting.read(given, kinds[name])
+            except UNFIT as error:
+                problems.append(f"it cannot be read: {error}")
+        if given.missing:
+            return None, [f"{key} is missing" for key in given.missing]
+        cfg = None if problems else self.config(**values)
+        if cfg is not None:
+            problems = list(misfilled(cfg, self.rates))
+        return cfg, [*problems, *dict.fromkeys(given.odd), *self.unlike(given)]
+
+    def allowed(self, given: Settings) -> Iterator[tuple[Sequence[str], Any]]:
+        """Keys of one meaning, and the values that they may have."""
+        for keys, values in self.required.items():
+            yield words(keys), values(given) if callable(values) else values
+
+    def unlike(self, given: Settings) -> Iterator[str]:
+        """What is other than required, or is not read."""
         try:
-            held = assumed()
+            allowed = list(self.allowed(given))
         except UNFIT as error:
             yield f"it cannot be compared: {error}"
             return
-        for key, allowed in held.items():
-            if self.says(key) and self.get(key) not in allowed:
-                meant = " or ".join(map(repr, allowed))
-                yield f"{key} is {self.get(key)!r}, the model assumes {meant}"
-        yield from unread(self.single, {*held, *map(self.place, read)})
+        for keys, values in allowed:
+            for key in keys:
+                if given.says(key) and given.get(key) not in values:
+                    meant = " or ".join(map(repr, values))
+                    yield f"{key} is {given.get(key)!r}, the model assumes {meant}"
+        known = [*words(self.known), *(key for keys, _ in allowed for key in keys)]
+        for setting in self.settings().values():
+            keys = words(setting.keys)  # an entry of a list is not the others
+            lists = [key.rpartition(".")[0] for key in keys if key[-1:].isdigit()]
+            known += [key for key in keys if key not in lists]
+        yield from unread(given.single, set(map(given.place, known)))
+
+    def written(self, cfg: Any, like: str | Path | None = None) -> Any:
+        """The `config.json` of a Config, over that of the checkpoint `like`; None without a Config.
+
+        What the Config has and it cannot say is one error.
+        """
+        if cfg is None:
+            return None
+        given = Settings(Path("config.json"), {})
+        if like is not None and beside(local_path(like), "config.json").exists():
+            given = read_settings(like)
+        known = self.settings()
+        names = [n for n, s in known.items() if not given and s.write is None]
+        for _ in "as it is", "as it is then":  # what a field is may be up to another
+            for name in dict.fromkeys([*names, *self.differing(cfg, given)]):
+                with suppress(*UNFIT):
+                    given.put(known[name].written(getattr(cfg, name)))
+            given, names = given.again(), []
+        for keys, values in self.allowed(given):
+            places = [key for key in keys if given.says(key)] or keys[:1]
+            if not given.missing:  # else it is of what is not there
+                wrong = [key for key in places if given.get(key) not in values]
+                given.put(dict.fromkeys(wrong, values[0]))
+            given.missing.clear()
+        given = given.again()
+        wrong = [f"{n} is {getattr(cfg, n)!r}" for n in self.differing(cfg, given)]
+        if problems := wrong or self.filled(given)[1]:
+            raise ValueError("\n  ".join(["config.json cannot say this:", *problems]))
+        return given.whole
+
+    def differing(self, cfg: Any, given: Settings) -> list[str]:
+        """The fields of a Config that settings do not say."""
+        names, known = [], self.settings()
+        for name, kind in get_type_hints(self.config).items():
+            value, given.missing = getattr(cfg, name), []
+            try:
+                default = getattr(self.config, name, None)
+                said = known[name].read(given, kind) if name in known else default
+                if given.missing or not is_same(said, value):
+                    names.append(name)
+            except UNFIT:
+                names.append(name)
+        given.missing = []
+        return [name for name in names if name not in OF_CONFIG_ALONE]
 
 
 # Keys that change no output, wherever they stand.
@@ -132,6 +264,7 @@ HARMLESS = (
 ).split()
 # What settings of other kinds than expected raise in arithmetic.
 UNFIT = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+OF_CONFIG_ALONE = ("dtype", "param_dtype")  # no file says these
 RATES = ("*dropout*", "*_pdrop", "*layerdrop", "*drop_path*")  # of training alone
 
 
@@ -165,15 +298,104 @@ def is_rate(value: Any) -> bool:
     return isinstance(value, int | float) and 0 <= value <= 1
 
 
-def misfilled(cfg: Any, rates: tuple[str, ...]) -> Iterator[str]:
+def misfilled(cfg: Any, rates: Sequence[str]) -> Iterator[str]:
     """The fields of a Config that have not their type, or are no rate."""
     for name, kind in get_type_hints(type(cfg)).items():
         value = getattr(cfg, name)
-        if name not in ("dtype", "param_dtype") and not has_type(value, kind):
+        if name not in OF_CONFIG_ALONE and not has_type(value, kind):
             expected = kind.__name__ if isinstance(kind, type) else kind
             yield f"{name} would be {value!r}, not {expected}"
         elif name in rates and not is_rate(value):
             yield f"{name} would be {value!r}, not from 0 to 1"
+
+
+def words(keys: str | Sequence[str]) -> Sequence[str]:
+    """Keys, which may be written as words."""
+    return keys.split() if isinstance(keys, str) else keys
+
+
+def put_at(place: Any, part: str, value: Any) -> None:
+    """Set an entry of an object, or of a list by its position."""
+    if isinstance(place, dict):
+        place[part] = value
+    elif part.isdigit() and int(part) < len(place):
+        place[int(part)] = value
+
+
+def inside(place: Any, part: str) -> Any:
+    """An entry of an object, or of a list by its position."""
+    if isinstance(place, dict):
+        return place.get(part)
+    return place[int(part)] if part.isdigit() and int(part) < len(place) else None
+
+
+def listed(value: Any) -> Any:
+    """The same with lists for objects whose keys count from 0."""
+    if isinstance(value, list):
+        return list(map(listed, value))
+    if not isinstance(value, dict):
+        return value
+    entries = {key: listed(entry) for key, entry in value.items()}
+    counted = entries and [*entries] == [str(i) for i in range(len(entries))]
+    return list(entries.values()) if counted else entries
+
+
+def activations() -> dict[str, Callable[[jax.Array], jax.Array]]:
+    """What a `config.json` calls activations; of several names, the first is written."""
+    return {
+        "relu": nnx.relu,
+        "gelu": partial(nnx.gelu, approximate=False),
+        "gelu_new": nnx.gelu,
+        "quick_gelu": lambda x: x * nnx.sigmoid(1.702 * x),
+        "silu": nnx.silu,
+        "elu": nnx.elu,
+        "hardswish": nnx.hard_silu,
+        "leaky_relu": nnx.leaky_relu,
+        "linear": lambda x: x,
+        "mish": jax.nn.mish,
+        "relu2": lambda x: jnp.square(nnx.relu(x)),
+        "relu6": jax.nn.relu6,
+        "selu": nnx.selu,
+        "sigmoid": nnx.sigmoid,
+        "tanh": nnx.tanh,
+        # other names of the same
+        "gated-gelu": nnx.gelu,
+        "gelu_accurate": nnx.gelu,
+        "gelu_fast": nnx.gelu,
+        "gelu_python": partial(nnx.gelu, approximate=False),
+        "gelu_pytorch_tanh": nnx.gelu,
+        "swish": nnx.silu,
+    }
+
+
+def activation_named(name: Any) -> Callable[[jax.Array], jax.Array]:
+    """The activation that a `config.json` names."""
+    known = activations()
+    if name not in known:
+        raise ValueError(f"config.json names an unknown activation, {name}")
+    return known[name]
+
+
+def activation_name(function: Callable[[jax.Array], jax.Array]) -> str:
+    """What a `config.json` calls an activation."""
+    known = activations()
+    if name := next((n for n, known in known.items() if known is function), ""):
+        return name
+    x = jnp.linspace(-9, 9, 145)
+    y = function(x)
+    for name, other in known.items():
+        if np.allclose(other(x), y, 1e-5, 1e-6):
+            return name
+    raise ValueError(f"{function} has no name")
+
+
+def is_same(one: Any, other: Any) -> bool:
+    """Whether values of a field are the same; activations are if they compute the same."""
+    if callable(one) and callable(other):
+        return one is other or activation_name(one) == activation_name(other)
+    if isinstance(one, float) and isinstance(other, int | float):
+        return math.isclose(one, other, rel_tol=1e-12)  # 1 - (1 - x) is nearly x
+    return bool(frozen(one) == frozen(other))
 
 
 def frozen(value: Any) -> Any:
@@ -197,9 +419,15 @@ def has_type(value: Any, kind: Any) -> bool:
     return isinstance(value, int | float if plain is float else plain)
 
 
-def read_settings(path: Path) -> Settings:
+def is_among(kind: Any, plain: Any) -> bool:
+    """Whether a field may be of a type."""
+    choices = get_args(kind) if isinstance(kind, UnionType) else (kind,)
+    return any((get_origin(choice) or choice) is plain for choice in choices)
+
+
+def read_settings(path: str | Path) -> Settings:
     """The settings beside a checkpoint."""
-    file = (path if path.is_dir() else path.parent) / "config.json"
+    file = beside(local_path(path), "config.json")
     if not file.exists():
         raise FileNotFoundError(f"{file} is not there: pass a Config")
     try:

@@ -5,6 +5,7 @@ Needs a Python with torch and the libraries, named by REFERENCE_PYTHON; the one 
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -35,9 +36,9 @@ def shortfall(family: Family) -> str | None:
     with tempfile.TemporaryDirectory() as out:
         folder = Path(out) / "saved"
         folder.mkdir()
-        saved(family, folder / f"{NAMES[kind]}.safetensors")
-        for name in ("config.json", "ref.npz", "meta.json"):
+        for name in ("ref.npz", "meta.json"):
             shutil.copy(family.folder / name, folder)
+        saved(family, folder / f"{NAMES[kind]}.safetensors")
         command = [PYTHON, str(THEIRS), str(folder)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
@@ -63,13 +64,16 @@ def difference(family: Family) -> str | None:
 
 
 def saved(family: Family, path: Path) -> None:
-    """Load the reference's checkpoint and save it; raises Missing."""
+    """Load the reference's checkpoint and save it, with a `config.json` of ours; raises Missing."""
     with tempfile.TemporaryDirectory() as out:
         module = family.module(Path(out))
         config = config_of(family, module)
         given = () if config is None else (config,)
         model = module.load_pretrained(family.checkpoint, *given)
         module.save_pretrained(model, path, like=family.checkpoint)
+        if hasattr(module, "SETTINGS"):
+            whole = module.SETTINGS.written(config)  # of the Config alone
+            path.with_name("config.json").write_text(json.dumps(whole))
 
 
 def worst(family: Family, got: dict[str, np.ndarray]) -> str | None:

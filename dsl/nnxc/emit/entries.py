@@ -9,7 +9,6 @@ from ..ir.fold_statements import declared, expressions, statements
 from ..ir.fold_tensors import walk
 from ..ops.base import Call, Helper, Op, Origin
 from ..ops.extern_code import DECLARED, FROM_FILE, TABLE
-from ..ops.functions.activations import ACTIVATION
 from .calls.reads import functions_in
 from .python.free_names import names_of
 
@@ -37,15 +36,6 @@ def _needed(program: ir.Program) -> Iterator[Helper]:
             yield from (FROM_FILE,) if op.origin.file else ()
             yield from (TABLE,) if _calls(build, TABLE) else ()
             yield DECLARED
-    read = (value for section in program.weights for _, value in section.config)
-    if any(map(_names_activation, read)):
-        yield ACTIVATION
-
-
-def _names_activation(value: ir.Recorded) -> bool:
-    if not isinstance(value, ir.Computed):
-        return False
-    return value.op == ACTIVATION.name or any(map(_names_activation, value.operands))
 
 
 def _calls(build: Call | str, helper: Helper) -> bool:

@@ -74,7 +74,8 @@ class Weights(Record):
     optional: str
     renamed: tuple[tuple[str, str], ...]
     config: tuple[tuple[str, Recorded], ...]  # by parameter
-    assumed: tuple[tuple[str, tuple[Recorded, ...]], ...]  # by key, what it may be
+    # by the places of one fact, what it may be
+    assumed: tuple[tuple[tuple[str, ...], tuple[Recorded, ...]], ...]
     immaterial: tuple[str, ...]  # keys
     loose: bool  # the model has state that no row names
     span: Span

@@ -170,7 +170,9 @@ _SINGLE = (Kind.SIZE, Kind.INT, Kind.NUMBER, Kind.BOOL, Kind.FUNCTION, Kind.TEXT
 
 
 def assume(
-    ctx: Context, node: tree.Expr, assumed: dict[str, tuple[ir.Recorded, ...]]
+    ctx: Context,
+    node: tree.Expr,
+    assumed: dict[tuple[str, ...], tuple[ir.Recorded, ...]],
 ) -> None:
     """`config require "hidden_act" == "silu"`: what a key may be that no parameter is read from."""
     match node:
@@ -181,10 +183,12 @@ def assume(
         case _:
             _no_assumption(ctx, node)
     allowed = tuple(_allowed(ctx, value) for value in values)
-    for key in _keys(ctx, left):
-        if key in assumed:
+    keys = _keys(ctx, left)
+    known = [key for several in assumed for key in several]
+    for at, key in enumerate(keys):
+        if key in (*known, *keys[:at]):
             ctx.fail("N603", f'"{key}" is held to values twice', left.span)
-        assumed[key] = allowed
+    assumed[keys] = allowed
 
 
 def _keys(ctx: Context, node: tree.Expr) -> tuple[str, ...]:

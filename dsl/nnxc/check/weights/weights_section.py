@@ -30,7 +30,9 @@ class Parts:
     optional: str = ""
     renamed: dict[str, str] = field(default_factory=dict)
     config: dict[str, ir.Recorded] = field(default_factory=dict)
-    assumed: dict[str, tuple[ir.Recorded, ...]] = field(default_factory=dict)
+    assumed: dict[tuple[str, ...], tuple[ir.Recorded, ...]] = field(
+        default_factory=dict
+    )
     immaterial: list[str] = field(default_factory=list)
     broken: bool = False
 

@@ -36,6 +36,7 @@ _MORE = {
     "re": "import re",
     "Iterator": "collections.abc",
     "contextmanager": "contextlib",
+    "suppress": "contextlib",
     "fnmatchcase": "fnmatch",
     "Path": "pathlib",
     "token_hex": "secrets",

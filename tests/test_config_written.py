@@ -1,0 +1,194 @@
+"""A `config.json` that is written is read as the same Config, or refused by name."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from emitting import ZOO, load, text_of
+from flax import nnx
+
+pytest.importorskip("safetensors")
+
+SPEC = """
+model Net(
+    d = 4, widths = [4, 4], rate = 0.1, act = gelu, bias = true, kind = false,
+    theta = 2.0, window = none, heads = [1, 2], scale = 0.25, plain = 7, size = 2, share = 0.75,
+):
+    input x: [B, d]
+    for width in widths:
+        x = x -> Linear(width, bias=bias) as layer -> act -> Dropout(rate)
+    x = x * theta * scale * plain * size * (1 if kind else 2) * (1 if window == none else window)
+    return x * heads[0] * share
+
+weights Net from "{path}":
+    config d, widths, rate = "text.hidden_size", "widths", "rate" or rate
+    config act, bias, kind = "hidden_act", not "no_bias", "kind" == "deep"
+    config theta = "rope.theta" or "rope_theta" or theta
+    config window, heads = "window" or none, ["encoder_heads", "decoder_heads"]
+    config scale, size = 1 / sqrt("head_dim"), "size"[0] or "size" or len("sizes")
+    config share = "rope.share" if ("rope.type" or none) == "part" else 1.0
+    config require "model_type" in ["net", "older"], "kind" in ["deep", "flat"], "mlp_bias" == false
+    config require ("rope.type" or "rope_scaling.type") in ["default", "part"]
+    config require "size"[1] == "size"[0], "kinds" == ["a"] * len("widths")
+    config ignore "eos_token_id"
+"""
+WRITTEN = {
+    "text": {"hidden_size": 4},
+    "widths": [4, 4],
+    "rate": 0.1,
+    "hidden_act": "gelu_new",
+    "no_bias": False,
+    "kind": "flat",
+    "rope": {"theta": 2.0, "share": 0.75, "type": "part"},
+    "window": None,
+    "encoder_heads": 1,
+    "decoder_heads": 2,
+    "head_dim": 16,
+    "size": 2,
+    "model_type": "net",
+    "mlp_bias": False,
+    "kinds": ["a", "a"],
+}
+
+
+@pytest.fixture(scope="module")
+def net() -> ModuleType:
+    return load(text_of(SPEC, black=False))
+
+
+def config_of(net: ModuleType, cfg: Any, folder: Path, **more: Any) -> Any:
+    """What is in the folder once a small model is saved with a Config."""
+    small = net.Net(net.Config(), rngs=nnx.Rngs(0))
+    net.save_pretrained(small, folder, cfg, **more)
+    return json.loads((folder / "config.json").read_text())
+
+
+def test_what_is_written(net: ModuleType, tmp_path: Path) -> None:
+    assert config_of(net, net.Config(), tmp_path) == WRITTEN
+    assert sorted(f.name for f in tmp_path.iterdir()) == [
+        "config.json",
+        "model.safetensors",
+    ]
+    assert net.read_config(tmp_path) == net.Config()
+
+
+def test_without_a_config_there_is_none(net: ModuleType, tmp_path: Path) -> None:
+    net.save_pretrained(net.Net(net.Config(), rngs=nnx.Rngs(0)), tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == ["model.safetensors"]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"d": 5, "widths": (1, 2, 3), "rate": 0.0, "size": 3},
+        {"bias": False, "kind": True, "window": 3, "heads": (5, 6)},
+        {"act": nnx.relu, "scale": 0.5, "theta": 1e4},
+        {"share": 1.0},
+        {"act": nnx.silu},
+    ],
+)
+def test_a_changed_config(net: ModuleType, tmp_path: Path, more: Any) -> None:
+    cfg = net.Config(**more)
+    config_of(net, cfg, tmp_path)
+    again = net.read_config(tmp_path)
+    assert dataclasses.replace(again, act=cfg.act) == cfg
+    assert net.SETTINGS.differing(cfg, net.read_settings(tmp_path)) == []
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"plain": 8}, "plain is 8"),  # which no line reads
+        ({"scale": 0.3}, "scale is 0.3"),  # of no whole number
+        ({"heads": (1, 2, 3)}, r"heads is \(1, 2, 3\)"),
+        ({"act": lambda x: x + 1}, "act is <function"),
+        ({"rate": 2.0}, "rate would be 2.0, not from 0 to 1"),
+        ({"d": "4"}, "d would be '4', not int"),
+    ],
+)
+def test_what_cannot_be_written(
+    net: ModuleType, tmp_path: Path, more: Any, message: str
+) -> None:
+    with pytest.raises(ValueError, match=f"^config.json cannot say this:\n  {message}"):
+        config_of(net, net.Config(**more), tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_over_the_file_of_another(net: ModuleType, tmp_path: Path) -> None:
+    """What that file says besides stays, as do the places where it says it."""
+    base = WRITTEN | {"architectures": ["Net"], "eos_token_id": 3, "size": [2, 2]}
+    base |= {"rope": {"share": 0.75, "type": "part"}, "rope_theta": 2.0}
+    config_of(net, net.Config(), tmp_path / "base")
+    (tmp_path / "base/config.json").write_text(json.dumps(base))
+    (tmp_path / "base/generation_config.json").write_text('{"eos_token_id": 3}')
+    place = tmp_path / "same"
+    assert config_of(net, net.Config(), place, like=tmp_path / "base") == base
+    cfg = net.Config(widths=(4, 4), theta=3.0, kind=True, window=5)
+    found = config_of(net, cfg, tmp_path / "new", like=tmp_path / "base")
+    rope = {"share": 0.75, "type": "part", "theta": 3.0}
+    assert found == base | {"kind": "deep", "window": 5, "rope": rope}
+    sampling = (tmp_path / "new/generation_config.json").read_text()
+    assert json.loads(sampling) == {"eos_token_id": 3}
+
+
+def changed(value: Any) -> Any:
+    """Another value of the same type; None where there is none."""
+    match value:
+        case bool():
+            return not value
+        case int():
+            return value + 1
+        case float():
+            return value / 2
+        case (first, *_):
+            return (*value, first)
+    return None
+
+
+# Fields whose values the keys of a file cannot say, or not all of them.
+UNSAID = {
+    "detr": {"heads", "hidden", "depth"},  # one of the encoder, one of the decoder
+    "gemma2": {"scale"},
+    "gemma3": {"scale"},
+}
+SOME = ("bert", "gemma3", "gpt2", "llama31", "resnet", "t5", "vit", "whisper")
+FAMILIES = [
+    pytest.param(p.stem, marks=() if p.stem in SOME else (pytest.mark.heavy,))
+    for p in sorted(ZOO.glob("*.nnx"))
+    if "\nweights " in p.read_text()
+]
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_every_published_model(name: str, tmp_path: Path) -> None:
+    """Its default Config, and every field of it changed, is read as it was written."""
+    module = load(text_of((ZOO / f"{name}.nnx").read_text(), black=False))
+    if not hasattr(module, "SETTINGS") or name == "encodec":
+        return  # what its codebooks are follows from much else
+    table = module.SETTINGS
+    cfg = table.config()
+    read = {*table.settings()} - UNSAID.get(name, set())
+    others = {n: changed(getattr(cfg, n)) for n in read}
+    several = [{n: v} for n, v in others.items() if v is not None]
+    for more in [{}, *several]:
+        wanted = dataclasses.replace(cfg, **more)
+        try:
+            whole = table.written(wanted)
+        except ValueError as error:
+            # Fields that are read from one key, or are to be rates.
+            assert any(n not in more for n in named(error)) or "rate" in str(error)
+            continue
+        (tmp_path / "config.json").write_text(json.dumps(whole))
+        assert table.read(tmp_path)
+        given = module.read_settings(tmp_path)
+        assert table.differing(wanted, given) == [], more
+
+
+def named(error: ValueError) -> list[str]:
+    """The fields that an error names."""
+    return [line.split()[0] for line in str(error).splitlines()[1:]]
