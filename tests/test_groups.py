@@ -288,6 +288,12 @@ def test_nothing_read() -> None:
     assert found[0] == ("N260", "no parameter of `Net` is read", "*Net")
 
 
+def test_what_is_misspelt_was_meant_to_be_read() -> None:
+    block = "\nblock Half(*Net):\n    input x: [B, e]\n    return x * zz9\n"
+    text = UP + block + NET.replace("-> Up", "-> Half -> Up")
+    assert told(text) == [("N200", "there is no name `zz9`", "zz9")]
+
+
 def test_a_kind_that_does_not_fit_is_told_where_it_is_used() -> None:
     found = refused("hidden = 8", "hidden = 0.5")
     text = "`hidden` cannot be both a number and a size"
