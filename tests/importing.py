@@ -20,6 +20,7 @@ def from_text(text: str, folder: Path = Path(__file__).parent) -> types.ModuleTy
 
     `folder` has the Python files that it brings along.
     """
+    _reach(TEMPLATES)
     module = types.ModuleType(f"generated_{next(_numbers)}")
     module.__file__ = str(folder / "spec.py")
     sys.modules[module.__name__] = module
