@@ -26,7 +26,8 @@ def check_any(data: bytes) -> bool:
     for diagnostic in output.diagnostics:
         check_diagnostic(diagnostic)
     holds(bool(output.files) == output.ok, "files exactly where there are no errors")
-    for text in output.files.values():
+    # Shared modules are the same for all specs, and tested by themselves.
+    for text in list(output.files.values())[:1]:
         check_safe(text, data.decode("utf-8", "replace"))
     return not output.ok
 
