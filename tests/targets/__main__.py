@@ -51,7 +51,7 @@ def build(folder: Path, target: str | None, options: Mapping[str, object]) -> li
         output = nnxc.compile(path.read_text(), path=path.name, options=chosen)
         for file, text in output.files.items():
             (folder / file).write_text(text)
-            made.append(name)
+        made += [name] if output.ok else []
         assert output.ok or {d.code for d in output.diagnostics} == {"N521"}, name
     return made
 
