@@ -12,7 +12,7 @@ N ?= 500
 NEW_ENOUGH = $(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("nnxc needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + "; name another: make PYTHON=python3.12")'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-lm sentences test heavy parity configs tunix values targets fuzz fuzz-daily bench reading generate lint clean
+.PHONY: help demo demo-lm sentences test heavy parity configs tunix values targets fuzz fuzz-daily bench reading beside generate lint clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,6 +64,11 @@ bench: $(READY) ## measure, write benchmarks/results, refresh the README's table
 
 reading: $(READY) $(READING)/.ready ## our output beside code by hand (make reading BY_HAND=jax-ml/bonsai=folder)
 	@PYRIGHT=$(READING)/bin/pyright $(RUN) -m benchmarks.reading $(BY_HAND)
+
+beside: $(READING)/.ready ## the same checkpoints in Bonsai's models and ours (make beside BONSAI=folder PARITY=folder)
+	@test -n "$(BONSAI)" && test -n "$(PARITY)" \
+	  || { echo "say where they are: make beside BONSAI=checkout-of-jax-ml/bonsai PARITY=reference-models"; exit 1; }
+	@JAX_PLATFORMS=cpu PYTHONPATH=$(BONSAI) $(READING)/bin/python -m benchmarks.beside $(PARITY)
 
 generate: $(READY) ## save the grammar's analysis, rebuild generated/ from the zoo's own specs
 	@$(RUN) -m nnxc.syntax.analyse

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from test_zoo import ALL, ZOO
 
+from benchmarks import beside_page
 from benchmarks.findings import OF_LIBRARIES, find_pyright, own, pyright, ruff
 from benchmarks.reading import BY_HAND, OURS, compiled
 from benchmarks.reading_page import PAGE, page
@@ -137,3 +138,10 @@ def test_the_page_has_the_measured_figures() -> None:
     results = json.loads((RESULTS / "reading.json").read_text())
     assert PAGE.read_text() == page(results, [*OURS], BY_HAND)
     assert all(model in results["ours"]["models"] for model in OURS)
+
+
+def test_the_page_of_the_same_checkpoints_has_the_measured_figures() -> None:
+    results = json.loads((RESULTS / "beside.json").read_text())
+    assert beside_page.PAGE.read_text() == beside_page.page(results)
+    # What is told as within what is tolerated, is.
+    assert all(float(row["ours"]) <= 1 for row in results["followed"].values())
