@@ -134,3 +134,40 @@ def test_stages_are_scanned_one_by_one() -> None:
     scanned = class_of(NESTED, "Stages", stack="scan")
     assert "jax.lax.scan(body, x, layers)" in scanned
     assert "for layer in layers:" in class_of(NESTED, "Stages")
+
+
+HANDED = """
+block Layer(k):
+    input x: [B, d], one: [B, d], other: [B, d]
+    param own: [d] = ones
+    return own * (k * x + 2.0 * one - other)
+
+model Net(d = 3, layers = 3):
+    input x: [B, d]
+    LOOP
+    return x
+"""
+HANDS = {
+    "stack": "x = x -> Layer(1.0, one=x + 1.0, other=x * 3.0) * layers as layer",
+    "loop": "z = x + 1.0\n    for i in range(layers):\n"
+    "        x = x -> Layer(1.0, one=z + 1.0, other=z * 3.0) as layer",
+}
+
+
+@pytest.mark.parametrize("way", HANDS)
+@pytest.mark.parametrize("stack", ["loop", "scan"])
+def test_what_layers_are_handed_is_told_apart(way: str, stack: str) -> None:
+    """Each further input has a name of its own, and is computed once."""
+    module = load(text_of(HANDED.replace("LOOP", HANDS[way]), stack=stack))
+    x = jnp.linspace(-1, 1, 6).reshape(2, 3)
+    z = x if way == "stack" else x + 1
+    due = x + 3 * (2 * (z + 1) - 3 * z)
+    found = module.Net(rngs=nnx.Rngs(0))(x)
+    np.testing.assert_allclose(found, due, rtol=1e-5, atol=1e-5)
+
+
+def test_what_a_loop_draws_anew_is_not_drawn_once() -> None:
+    line = "x = x -> Layer(0.0, one=normal([B, d], rng=noise)) as layer"
+    text = HANDED.replace(", other: [B, d]", "").replace(" - other", "")
+    text = text.replace("LOOP", f"for i in range(layers):\n        {line}")
+    assert "scan" not in class_of(text, "Net", stack="scan")

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ... import ir
 from ...dims import Dim
+from ...ir.fold_tensors import walk
 from ...ir.liveness import reads
 from ...record import Record, names_of, replace
 from ...source import Span
@@ -45,11 +46,20 @@ def iteration(body: Sequence[ir.Stmt]) -> Iteration | None:
 
 
 def _passes_on(target: str, call: ir.Apply) -> bool:
-    """Whether the first input is what changes, and the only one that does."""
+    """Whether the first input is what changes, and the only one that does: the others are
+    computed once."""
     (_, first), *others = call.args
-    others_read = set().union(*(reads(value) for _, value in others))
     own = isinstance(first, ir.Var) and first.name == target
-    return own and target not in others_read and not call.each
+    same = (target not in reads(v) and _is_same_again(v) for _, v in others)
+    return own and all(same) and not call.each
+
+
+def _is_same_again(value: ir.Expr) -> bool:
+    """Whether a value draws nothing and keeps nothing."""
+    return not any(
+        isinstance(e, ir.Apply) or (isinstance(e, ir.OpCall) and e.stream is not None)
+        for e in walk(value)
+    )
 
 
 def _statements(body: Sequence[ir.Stmt]) -> Iterator[ir.Stmt]:

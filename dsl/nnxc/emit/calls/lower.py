@@ -263,9 +263,7 @@ class Lowering:
     def _through(self, expr: ir.Apply, avoid: Names, hint: str | None) -> ir.Var:
         """The loop over a stack, which passes its first input on."""
         (first, value), *others = expr.args
-        extra: list[tuple[str, ir.Expr]] = []
-        for name, other in others:
-            extra.append((name, self._bind(other, avoid | reads(value), None)))
+        extra = self._further(others, avoid | reads(value))
         taken = avoid | set().union(*(reads(other) for _, other in extra))
         name = value.name if isinstance(value, ir.Var) else ""
         if not name or name in taken:
@@ -278,11 +276,21 @@ class Lowering:
         self.locals.written.add(name)
         return carried
 
+    def _further(
+        self, args: Sequence[tuple[str, ir.Expr]], avoid: Names
+    ) -> list[tuple[str, ir.Var]]:
+        """The further inputs of a stack, which all its layers get: each computed once."""
+        found: list[tuple[str, ir.Var]] = []
+        for i, (name, value) in enumerate(args):
+            rest = (reads(other) for _, other in args[i + 1 :])
+            taken = set(avoid).union(*rest, (var.name for _, var in found))
+            found.append((name, self._bind(value, taken, None)))
+        return found
+
     def over(self, made: Iteration, after: Names) -> None:
         """A loop over a stack whose iterations are all alike."""
         first, *others = made.call.args
-        taken = after | {made.target}
-        extra = [(name, self._bind(other, taken, None)) for name, other in others]
+        extra = self._further(others, after | {made.target})
         step = replace(made.call, args=(first, *extra))
         self.nodes.extend(self.stack(step, made.target, made))
         self.locals.written.add(made.target)
