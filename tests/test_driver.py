@@ -577,16 +577,47 @@ def _fail_at(
     monkeypatch.setattr(files.os, function, failing)
 
 
-@pytest.mark.parametrize("stacked", [True, False])
-def test_a_scan_of_nothing_is_told(tmp_path: Path, stacked: bool) -> None:
-    spec = tmp_path / "net.nnx"
-    end = "-> Layer * 3" if stacked else "-> Layer"
-    spec.write_text(
-        "block Layer:\n    input x: [B, d]\n    return x -> Linear(d) -> relu\n\n"
-        f"model Net(d = 4):\n    input x: [B, d]\n    return x {end}\n"
-    )
-    options = nnxc.Options(stack="scan")
-    result = nnxc.build(spec, tmp_path / "out", options=options)
-    assert result.ok and len(result.written) == 1
-    notes = [] if stacked else [("N908", "note")]
-    assert [(d.code, d.severity) for d in result.diagnostics] == notes
+NO_SCAN = {
+    "x -> Layer * 3": None,
+    "x -> Layer": "this spec has no stack of layers",
+    "x -> Idle * n": "a scan needs weights to run over, and these layers may have none",
+}
+IN_LOOPS = {
+    "for i in range(n):\n        x = x -> Layer": None,
+    "for i in range(n):\n        x = x -> Layer(i)": "its iterations differ by `i`",
+    "for k in [1, 2]:\n        x = x -> Layer": "it goes along a list",
+    "for i in range(n):\n        x = x -> Linear(d)": "its layer is no block",
+    "for i in range(n):\n        x = 2 * x -> Layer": "an iteration does more than hand a tensor through one block",
+}
+BLOCKS = """
+block Layer(k = 1):
+    input x: [B, d]
+    return k * relu(x -> Linear(d))
+
+block Idle(deep = false):
+    input x: [B, d]
+    if deep:
+        x = x -> Linear(d)
+    return x
+
+model Net(d = 4, n = 3):
+    input x: [B, d]
+    x = n * x
+"""
+
+
+@pytest.mark.parametrize(
+    "body, why",
+    [
+        *((f"    return {text}\n", why) for text, why in NO_SCAN.items()),
+        *((f"    {text}\n    return x\n", why) for text, why in IN_LOOPS.items()),
+    ],
+)
+def test_what_no_scan_runs_is_told(body: str, why: str | None) -> None:
+    output = nnxc.compile(BLOCKS + body, options=nnxc.Options(stack="scan"))
+    told = [(d.code, d.severity, d.primary.text) for d in output.diagnostics]
+    assert output.ok and told == ([] if why is None else [("N908", "note", why)])
+    (text,) = output.files.values()
+    assert ("scan(" in text) == (why is None)
+    plain = nnxc.compile(BLOCKS + body)
+    assert plain.ok and not plain.diagnostics

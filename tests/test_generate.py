@@ -215,9 +215,9 @@ def test_with_a_cache_equals_without_in_tree_mode(layer: str) -> None:
         check_pieces(layer)
 
 
-def check_pieces(layer: str) -> None:
+def check_pieces(layer: str, **options: Any) -> None:
     """Two sequences of 7 and 10 tokens, in pieces of 4 and 7 (padded to 7), 2 and 1."""
-    module, model = made(layer)
+    module, model = made(layer, **options)
     tokens = np.random.default_rng(0).integers(0, 23, (2, 10))
     pieces = [
         np.stack([np.r_[0, 0, 0, tokens[0, :4]], tokens[1, :7]]),
@@ -430,11 +430,66 @@ generate Net
     assert known.positions == TABLES[value]
 
 
-def test_a_stack_with_a_cache_is_a_loop() -> None:
-    module, model = made("window", stack="scan")
-    assert module.generate(model, [[1, 2]], max_new_tokens=3) == [
-        greedy(model, [1, 2], 3)
-    ]
+SCANNED = ("window", "Conv", "scan", "LSTM", "a scan without weights")
+
+
+@pytest.mark.parametrize("layer", SCANNED)
+def test_a_scanned_stack_has_a_stacked_cache(layer: str) -> None:
+    check_pieces(layer, stack="scan")
+
+
+@pytest.mark.parametrize("graph", [True, False])
+def test_a_scanned_stack_generates_and_learns_as_the_loop(graph: bool) -> None:
+    with nnx.set_graph_mode(graph):
+        _, loop = made("window")
+        module, model = made("window", stack="scan", remat=True)
+        assert nnx.state(model.h).query.kernel.shape == (2, 8, 4, 6)
+        for name in ("wte", "wpe", "head"):
+            nnx.update(getattr(model, name), nnx.state(getattr(loop, name)))
+        layers = [nnx.state(layer) for layer in loop.h]
+        nnx.update(model.h, jax.tree.map(lambda *xs: jnp.stack(xs), *layers))
+        want = [greedy(loop, prompt, 4) for prompt in PROMPTS]
+        assert module.generate(model, PROMPTS, max_new_tokens=4) == want
+        tokens = jnp.arange(14).reshape(2, 7)
+        sizes = [size_of_gradients(m, tokens) for m in (loop, model)]
+        np.testing.assert_allclose(*sizes, rtol=1e-4)
+
+
+def size_of_gradients(model: nnx.Module, tokens: jax.Array) -> jax.Array:
+    """The sum of the squares of all gradients of some loss."""
+    graphdef, params = nnx.split(model)
+
+    def size(params: nnx.State) -> jax.Array:
+        grads = jax.grad(lambda p: (nnx.merge(graphdef, p)(tokens) ** 2).sum())(params)
+        return sum(jnp.sum(g**2) for g in jax.tree.leaves(grads))
+
+    return evaluated(size, params)
+
+
+NESTED = """
+block Layer:
+    input x: [B, T, d]
+    return x + (x -> Attention(2, causal=true) as attn)
+
+block Group:
+    input x: [B, T, d]
+    return x + (x -> Layer * 3 as inner)
+
+model Net(vocab = 23, d = 8, groups = 2):
+    input tokens: int[B, T]
+    return tokens -> Embed(vocab, d) -> Group * groups as h -> Linear(vocab) as head
+
+generate Net
+"""
+
+
+def test_a_stack_in_a_stack_has_a_cache_of_both() -> None:
+    module = load(text_of(NESTED, black=False, stack="scan"))
+    model = module.Net(module.Config(), rngs=nnx.Rngs(3))
+    want = [greedy(model, prompt, 3) for prompt in PROMPTS]
+    assert module.generate(model, PROMPTS, max_new_tokens=3) == want
+    decoder = module.init_cache(model, jnp.array([0, 1]), 5)
+    assert decoder.h.inner.attn.attend.k.shape[:3] == (2, 3, 2)
 
 
 def test_dropout_is_off_while_decoding() -> None:

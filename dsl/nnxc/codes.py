@@ -179,7 +179,7 @@ CODES: dict[str, str] = {
     "N905": "folder without specs",
     "N906": "output not up to date",
     "N907": "spec not formatted",
-    "N908": "nothing to scan",
+    "N908": "layers that no scan runs",
     "N909": "shared module would change",
     "N910": "folder is not that package",
 }

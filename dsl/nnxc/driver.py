@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from . import __version__, fresh
-from .diagnostics import Diagnostic, Enough, Sink, did_you_mean
+from .diagnostics import Diagnostic, Enough, Label, Sink, did_you_mean
 from .emit import Options as Options
 from .header import module_name, with_header, with_shared_header
 from .record import Record, replace
@@ -90,7 +90,26 @@ def compile(
         )
         for name, body in bodies.items()
     }
-    return Output(MappingProxyType(files), analysis.diagnostics)
+    notes = _not_scanned(analysis, options) if options.stack == "scan" else ()
+    return Output(MappingProxyType(files), (*analysis.diagnostics, *notes))
+
+
+def _not_scanned(analysis: Analysis, options: Options) -> tuple[Diagnostic, ...]:
+    """Notes of the layers that stay in a loop, though a scan is asked for."""
+    from .emit.scanned import looped
+
+    assert analysis.program is not None and analysis.source is not None
+    found = looped(analysis.program, options)
+    if found is None:
+        found = [(Span(analysis.source, 0, 0), "this spec has no stack of layers")]
+    help = "a scan runs `Block(...) * n`, and a loop of which each iteration is such a block"
+    notes = (
+        Diagnostic(
+            "N908", "no scan runs this", Label(span, why), help=help, severity="note"
+        )
+        for span, why in found
+    )
+    return tuple(sorted(notes, key=lambda note: note.sort_key))
 
 
 def _module(program: Program, name: str, options: Options) -> Mapping[str, str]:

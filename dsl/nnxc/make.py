@@ -10,7 +10,7 @@ from functools import partial
 from . import files, fresh
 from .diagnostics import Diagnostic
 from .driver import Options, compile, options_key
-from .header import Owner, body_of, owner
+from .header import Owner, owner
 from .neighbours import changed_under, is_shared
 from .record import Record, replace
 from .specs import (
@@ -129,21 +129,7 @@ def _compile(
         _Made(path, os.path.join(out, name), text, tuple(inputs))
         for name, text in output.files.items()
     ]
-    found = list(output.diagnostics)
-    if output.files and options.stack == "scan":
-        plain = replace(options, stack="loop")
-        other = compile(source, path=path, read=read, options=plain)
-        both = ((text, other.files[name]) for name, text in output.files.items())
-        if all(body_of(scanned) == body_of(looped) for scanned, looped in both):
-            found.append(_nothing_scanned(spec))
-    return made, found
-
-
-def _nothing_scanned(spec: str) -> Diagnostic:
-    message = f"nothing of `{display(spec)}` is scanned"
-    help = "a stack `Block(...) * n` is, and a loop whose layers are all alike"
-    problem = file_problem("N908", spec, message, help)
-    return replace(problem, severity="note")
+    return made, list(output.diagnostics)
 
 
 def _clashes(made: Sequence[_Made]) -> list[Diagnostic]:

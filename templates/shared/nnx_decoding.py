@@ -33,9 +33,13 @@ class Limits(nnx.Module):
 
 
 class Stepwise(nnx.Module):
-    """A layer that, once it has a cache, goes on where its last call ended."""
+    """A layer that, once it has a cache, goes on where its last call ended.
+
+    Where a scan runs over layers with stacked weights, `stack` says how many there are.
+    """
 
     index: Cache | None = None
+    stack: tuple[int, ...] = ()
 
     def init_cache(
         self, starts: jax.Array, size: int, dtype: jax.typing.DTypeLike
@@ -50,6 +54,24 @@ class Stepwise(nnx.Module):
         slots = self.index[...] + jnp.arange(length)
         self.index[...] += length
         return slots - self.starts[...][:, None]
+
+    def repeat_cache(self) -> None:
+        """Give each layer of a stack a cache like this one."""
+        nnx.update(
+            self,
+            jax.tree.map(
+                lambda cache: jnp.broadcast_to(cache, (*self.stack, *cache.shape)),
+                nnx.state(self, Cache),
+            ),
+        )
+
+    @staticmethod
+    def stacked(layers: Any, count: int) -> Any:
+        """The layers, of which the caches will be stacked as the weights are."""
+        for _, layer in nnx.iter_modules(layers):
+            if isinstance(layer, Stepwise):
+                layer.stack = count, *layer.stack
+        return layers
 
 
 class Positions(Stepwise):
@@ -237,6 +259,7 @@ def init_cache(model: Any, starts: jax.Array, size: int) -> Any:
     for _, layer in nnx.iter_modules(decoder):
         if isinstance(layer, Stepwise):
             layer.init_cache(starts, size, model.dtype)
+            layer.repeat_cache()
     return decoder
 
 

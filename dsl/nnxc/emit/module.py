@@ -41,15 +41,14 @@ MOST_LINES = 2000  # of a module that Black sees: it takes seconds for so many
 
 def module_files(program: ir.Program, name: str, options: Options) -> dict[str, str]:
     """The Python module of a program, called `name`, and those that it shares with others."""
-    program, options = _prepared(program, options)
+    program, options = prepared(program, options)
     own = {f"{name}.py": _module_text(program, options)}
     return own | _shared_files(program, options)
 
 
-def _prepared(program: ir.Program, options: Options) -> tuple[ir.Program, Options]:
+def prepared(program: ir.Program, options: Options) -> tuple[ir.Program, Options]:
     """The program in the form in which it is written, and how it is."""
-    adapted = any(train.adapters for train in program.trains)
-    if adapted or _by_place(program):  # each layer of a stack has its own
+    if by_layer(program):
         options = replace(options, stack="loop")
     if options.stack == "scan":
         program = stacked(program)
@@ -97,10 +96,14 @@ def _targeted(part: Part, options: Options) -> Part:
     return part if text == part.text else Part(text)
 
 
-def _by_place(program: ir.Program) -> bool:
-    """Whether some layers of a list train, and others do not."""
+def by_layer(program: ir.Program) -> str | None:
+    """Why each layer of a stack is one of its own; None where it need not be."""
+    if any(train.adapters for train in program.trains):
+        return "adapters are put into each layer"
     goals = [goal for train in program.trains for goal in train.objectives]
-    return any("[" in path for goal in goals for path in (*goal.only, *goal.freeze))
+    if any("[" in path for goal in goals for path in (*goal.only, *goal.freeze)):
+        return "some layers of a list train, and others do not"
+    return None
 
 
 def _parts(program: ir.Program, names: Names, options: Options) -> list[Part]:

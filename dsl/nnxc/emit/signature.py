@@ -297,13 +297,31 @@ def always_weighs(layer: ir.Layer, known: Mapping[str, Signature]) -> bool:
     return any(w.when is None for w in layer.weights.values())
 
 
+def may_weigh(layer: ir.Layer, known: Mapping[str, Signature]) -> bool:
+    """Whether a layer has variables for some arguments."""
+    if isinstance(layer.callee, str):
+        return known[layer.callee].takes_param_dtype or known[layer.callee].has_weights
+    return bool(layer.weights)
+
+
 def is_scanned(
     layer: ir.Layer, known: Mapping[str, Signature], options: Options
 ) -> bool:
-    """Whether a stack has stacked weights; what may have none leaves a scan nothing to run over,
-    and caches are kept layer by layer."""
-    stacked = layer.count is not None and options.stack == "scan"
-    return stacked and always_weighs(layer, known) and not has_cache(layer, known)
+    """Whether a stack has stacked weights."""
+    return options.stack == "scan" and not unscanned(layer, known, options)
+
+
+def unscanned(
+    layer: ir.Layer, known: Mapping[str, Signature], options: Options
+) -> str | None:
+    """Why a layer is no stack that a scan can run; None where it is."""
+    if layer.count is None:
+        return "it is no stack"
+    if not always_weighs(layer, known):
+        return "a scan needs weights to run over, and these layers may have none"
+    if options.interface == "tunix" and has_cache(layer, known):
+        return "Tunix keeps the caches of layers by their names"
+    return None
 
 
 def class_name(layer: ir.Layer, known: Mapping[str, Signature]) -> str | None:

@@ -20,7 +20,7 @@ from ..python.names import fields, singular, snake
 from ..python.prune import prune
 from ..python.static_text import as_size, static
 from ..python.suites import If, Line, Loop, Node
-from ..signature import class_name, has_state, is_scanned, layer_draws
+from ..signature import class_name, has_cache, has_state, is_scanned, layer_draws
 from .call_names import CallNames
 from .carried import together
 from .expr import render
@@ -323,7 +323,8 @@ class Flow:
             self.locals.namespace.release(lent)
         if not scanned:
             return loop(stack)
-        run = stateful_scan if has_state(layer, known) else scan
+        changes = has_state(layer, known) or has_cache(layer, known)
+        run = stateful_scan if changes else scan
         return run(stack, *free[1:])
 
     def part(self, expr: ir.Expr) -> Part:

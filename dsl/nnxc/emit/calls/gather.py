@@ -75,24 +75,40 @@ def _statements(body: Sequence[ir.Stmt]) -> Iterator[ir.Stmt]:
 
 
 def _loop(stmt: ir.For) -> Iterator[ir.Stmt]:
-    declares = [s for s in stmt.body if isinstance(s, ir.Declare)]
-    rest = tuple(s for s in stmt.body if not isinstance(s, ir.Declare))
-    match stmt.iterable, declares:
-        case ir.StaticCall("range", (count,)), [ir.Declare(layer)] if iteration(
-            rest
-        ) is not None and _alike(stmt, layer):
-            yield ir.Declare(replace(layer, count=count))
-            yield replace(stmt, body=rest, over=layer.name)
+    if obstacle(stmt):
+        yield replace(stmt, body=tuple(_statements(stmt.body)))
+        return
+    assert isinstance(stmt.iterable, ir.StaticCall)
+    (layer,), rest = _parts(stmt)
+    yield ir.Declare(replace(layer, count=stmt.iterable.args[0]))
+    yield replace(stmt, body=rest, over=layer.name)
+
+
+def _parts(loop: ir.For) -> tuple[list[ir.Layer], tuple[ir.Stmt, ...]]:
+    """The layers that an iteration declares, and what else it does."""
+    layers = [s.layer for s in loop.body if isinstance(s, ir.Declare)]
+    return layers, tuple(s for s in loop.body if not isinstance(s, ir.Declare))
+
+
+def obstacle(loop: ir.For) -> str | None:
+    """Why a loop is none over a stack; None where its iterations differ in the weights of their
+    one layer alone."""
+    layers, rest = _parts(loop)
+    changing = [*loop.targets, *(c.symbol for c in loop.carried)]
+    differ = next((name for name in changing if _mentions(loop.body, name)), None)
+    match loop.iterable:
+        case ir.StaticCall("range", (_,)):
+            pass
         case _:
-            yield replace(stmt, body=tuple(_statements(stmt.body)))
-
-
-def _alike(loop: ir.For, layer: ir.Layer) -> bool:
-    """Whether the iterations of a loop differ in their layer's weights alone."""
-    plain = (
-        layer.count is None and layer.copies is None and isinstance(layer.callee, str)
-    )
-    return plain and not loop.carried and not _mentions(loop.body, loop.targets[0])
+            return "it goes along a list"
+    if differ or loop.carried:
+        return f"its iterations differ by `{differ or changing[-1]}`"
+    if len(layers) != 1 or iteration(rest) is None:
+        return "an iteration does more than hand a tensor through one block"
+    layer = layers[0]
+    if layer.count or layer.copies or not isinstance(layer.callee, str):
+        return "its layer is no block"
+    return None
 
 
 def _mentions(node: object, name: str) -> bool:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from ... import ir
 from ...ops.base import Op
+from ...ops.stepwise_helpers import STEPWISE
 from ..calls import copies
 from ..options import Options
 from ..python.free_names import bound_name
 from ..python.library import construct
 from ..python.static_text import size, static
-from ..signature import DTYPES, Signature, is_scanned, random
+from ..signature import DTYPES, Signature, has_cache, is_scanned, random
 from .ctor_names import ConstructorNames
 from .dtype_arguments import DtypeArguments
 
@@ -32,7 +33,10 @@ class LayerCalls:
             return self._construct(layer)
         count = static(layer.count, self.scope).text
         if is_scanned(layer, self.signatures, self.options):
-            return self._copies(layer, count)
+            copied = self._copies(layer, count)
+            if not has_cache(layer, self.signatures):
+                return copied
+            return f"{STEPWISE.name}.stacked({copied}, {count})"
         return f"nnx.List([{self._construct(layer)} for _ in range({count})])"
 
     def _copies(self, layer: ir.Layer, count: str) -> str:
