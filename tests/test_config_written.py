@@ -36,6 +36,8 @@ weights Net from "{path}":
     config require ("rope.type" or "rope_scaling.type") in ["default", "part"]
     config require "size"[1] == "size"[0], "kinds" == ["a"] * len("widths")
     config ignore "eos_token_id"
+    config write "architectures" = ["Net"], "total" = len(widths) * "text.hidden_size"
+    config write "later" = 2 * "total"
 """
 WRITTEN = {
     "text": {"hidden_size": 4},
@@ -53,6 +55,9 @@ WRITTEN = {
     "model_type": "net",
     "mlp_bias": False,
     "kinds": ["a", "a"],
+    "architectures": ["Net"],
+    "total": 8,
+    "later": 16,
 }
 
 
@@ -62,9 +67,8 @@ def net() -> ModuleType:
 
 
 def config_of(net: ModuleType, cfg: Any, folder: Path, **more: Any) -> Any:
-    """What is in the folder once a small model is saved with a Config."""
-    small = net.Net(net.Config(), rngs=nnx.Rngs(0))
-    net.save_pretrained(small, folder, cfg, **more)
+    """What is in the folder once a model of a Config is saved with it."""
+    net.save_pretrained(net.Net(cfg, rngs=nnx.Rngs(0)), folder, cfg, **more)
     return json.loads((folder / "config.json").read_text())
 
 
@@ -115,13 +119,49 @@ def test_what_cannot_be_written(
     net: ModuleType, tmp_path: Path, more: Any, message: str
 ) -> None:
     with pytest.raises(ValueError, match=f"^config.json cannot say this:\n  {message}"):
-        config_of(net, net.Config(**more), tmp_path)
+        small = net.Net(net.Config(), rngs=nnx.Rngs(0))
+        net.save_pretrained(small, tmp_path, net.Config(**more))
     assert not list(tmp_path.iterdir())
+
+
+def test_a_config_of_another_model(net: ModuleType, tmp_path: Path) -> None:
+    """Its shapes tell: what the file says has to be what the weights beside it are."""
+    small = net.Net(net.Config(), rngs=nnx.Rngs(0))
+    told = r"^this is not the model's Config:\n  layer.1.bias is \(4,\), with it \(5,\)\n  layer"
+    with pytest.raises(ValueError, match=told):
+        net.save_pretrained(small, tmp_path, net.Config(widths=(4, 5)))
+    with pytest.raises(ValueError, match=r"layer.1.kernel is .*, with it not there$"):
+        net.save_pretrained(small, tmp_path, net.Config(widths=(4,)))
+    many = net.Config(widths=(4,) * 40)
+    with pytest.raises(ValueError, match=r"\.\.\.$") as error:
+        net.save_pretrained(small, tmp_path, many)
+    assert str(error.value).count("\n") == net.SHOWN + 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_config_of_a_model_with_adapters(tmp_path: Path) -> None:
+    """It is that of the model that is saved, with the adapters in its weights."""
+    adapted = SPEC + """
+train Net:
+    batch x: [B, d]
+    loss = mse(model(x), x)
+    adapt lora(rank=1) on layer
+    optimizer = adam(1e-3)
+"""
+    module = load(text_of(adapted, black=False))
+    cfg = module.Config()
+    model = module.create_model(cfg)
+    module.create_optimizer(model)
+    module.save_pretrained(model, tmp_path, cfg)
+    assert json.loads((tmp_path / "config.json").read_text()) == WRITTEN
+    with pytest.raises(ValueError, match="this is not the model's Config"):
+        module.save_pretrained(model, tmp_path, module.Config(widths=(4, 5)))
 
 
 def test_over_the_file_of_another(net: ModuleType, tmp_path: Path) -> None:
     """What that file says besides stays, as do the places where it says it."""
-    base = WRITTEN | {"architectures": ["Net"], "eos_token_id": 3, "size": [2, 2]}
+    base = WRITTEN | {"architectures": ["Mine"], "eos_token_id": 3, "size": [2, 2]}
+    base |= {"total": 9}  # what the file says is changed with the Config
     base |= {"rope": {"share": 0.75, "type": "part"}, "rope_theta": 2.0}
     config_of(net, net.Config(), tmp_path / "base")
     (tmp_path / "base/config.json").write_text(json.dumps(base))
@@ -131,6 +171,7 @@ def test_over_the_file_of_another(net: ModuleType, tmp_path: Path) -> None:
     cfg = net.Config(widths=(4, 4), theta=3.0, kind=True, window=5)
     found = config_of(net, cfg, tmp_path / "new", like=tmp_path / "base")
     rope = {"share": 0.75, "type": "part", "theta": 3.0}
+    base |= {"total": 8, "later": 16}
     assert found == base | {"kind": "deep", "window": 5, "rope": rope}
     sampling = (tmp_path / "new/generation_config.json").read_text()
     assert json.loads(sampling) == {"eos_token_id": 3}
@@ -156,7 +197,17 @@ UNSAID = {
     "gemma2": {"scale"},
     "gemma3": {"scale"},
 }
-SOME = ("bert", "gemma3", "gpt2", "llama31", "resnet", "t5", "vit", "whisper")
+SOME = (
+    "bert",
+    "encodec",
+    "gemma3",
+    "gpt2",
+    "llama31",
+    "resnet",
+    "t5",
+    "vit",
+    "whisper",
+)
 FAMILIES = [
     pytest.param(p.stem, marks=() if p.stem in SOME else (pytest.mark.heavy,))
     for p in sorted(ZOO.glob("*.nnx"))
@@ -168,8 +219,8 @@ FAMILIES = [
 def test_every_published_model(name: str, tmp_path: Path) -> None:
     """Its default Config, and every field of it changed, is read as it was written."""
     module = load(text_of((ZOO / f"{name}.nnx").read_text(), black=False))
-    if not hasattr(module, "SETTINGS") or name == "encodec":
-        return  # what its codebooks are follows from much else
+    if not hasattr(module, "SETTINGS"):
+        return
     table = module.SETTINGS
     cfg = table.config()
     read = {*table.settings()} - UNSAID.get(name, set())

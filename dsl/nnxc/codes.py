@@ -167,6 +167,7 @@ CODES: dict[str, str] = {
     "N607": "parameter that `config.json` cannot fill",
     "N608": "tensor of several weights",
     "N609": "nothing that a `config.json` can be held to",
+    "N610": "value that no `config.json` can be given",
     # N90x: files and folders
     # N7xx: generation
     "N700": "model that does not generate",

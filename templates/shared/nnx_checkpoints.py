@@ -472,8 +472,10 @@ def save_checkpoint(
     ignored: tuple[str, ...] = (),
     like: str | Path | None = None,
     config: dict[str, Any] | None = None,
+    generation: dict[str, Any] | None = None,
 ) -> None:
-    """Write a model's weights, named and laid out as they were published, and a `config.json`."""
+    """Write a model's weights, named and laid out as they were published, and what stands beside them:
+    a `config.json`, and a `generation_config.json`, else that of `like`."""
     path = Path(path)
     if path.suffix != ".safetensors":
         path.mkdir(parents=True, exist_ok=True)
@@ -495,11 +497,11 @@ def save_checkpoint(
     write_checkpoint(path, groups)
     if config is not None:
         write_json(path.with_name("config.json"), config)
-        if (
-            like is not None
-            and (sampling := beside(like, "generation_config.json")).exists()
-        ):
-            write_json(path.with_name(sampling.name), read_json(sampling))
+        if generation is None and like is not None:
+            file = beside(like, "generation_config.json")
+            generation = read_json(file) if file.exists() else None
+    if generation is not None:
+        write_json(path.with_name("generation_config.json"), generation)
 
 
 def beside(path: str | Path, name: str) -> Path:

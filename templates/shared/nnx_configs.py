@@ -130,6 +130,7 @@ class ConfigFile(NamedTuple):
     fields: Mapping[str, str | Sequence[str] | Setting]
     optional: Mapping[str, str | Sequence[str]] = {}  # else as the Config has it
     required: Mapping[str | tuple[str, ...], Any] = {}  # what keys may be
+    added: Mapping[str, Any] = {}  # keys that are written besides
     known: str | Sequence[str] = ()  # keys that are read besides, or cannot matter
     rates: Sequence[str] = ()  # fields from 0 to 1
 
@@ -184,24 +185,31 @@ class ConfigFile(NamedTuple):
                 if given.says(key) and given.get(key) not in values:
                     meant = " or ".join(map(repr, values))
                     yield f"{key} is {given.get(key)!r}, the model assumes {meant}"
-        known = [*words(self.known), *(key for keys, _ in allowed for key in keys)]
+        known = [
+            *words(self.known),
+            *self.added,
+            *(key for keys, _ in allowed for key in keys),
+        ]
         for setting in self.settings().values():
             keys = words(setting.keys)  # an entry of a list is not the others
             lists = [key.rpartition(".")[0] for key in keys if key[-1:].isdigit()]
             known += [key for key in keys if key not in lists]
         yield from unread(given.single, set(map(given.place, known)))
 
-    def written(self, cfg: Any, like: str | Path | None = None) -> Any:
+    def written(
+        self, cfg: Any, like: str | Path | None = None, model: Any = None
+    ) -> Any:
         """The `config.json` of a Config, over that of the checkpoint `like`; None without a Config.
 
-        What the Config has and it cannot say is one error.
+        What the Config has and it cannot say is one error; so is what the `model`, where it is
+        given, has of another shape.
         """
         if cfg is None:
             return None
         given = Settings(Path("config.json"), {})
         if like is not None and beside(local_path(like), "config.json").exists():
             given = read_settings(like)
-        known = self.settings()
+        known, other = self.settings(), bool(self.differing(cfg, given))
         names = [n for n, s in known.items() if not given and s.write is None]
         for _ in "as it is", "as it is then":  # what a field is may be up to another
             for name in dict.fromkeys([*names, *self.differing(cfg, given)]):
@@ -214,10 +222,18 @@ class ConfigFile(NamedTuple):
                 wrong = [key for key in places if given.get(key) not in values]
                 given.put(dict.fromkeys(wrong, values[0]))
             given.missing.clear()
-        given = given.again()
+        for key, value in self.added.items():
+            if (other and callable(value)) or not given.says(key):
+                with suppress(*UNFIT):
+                    said = value(given, cfg) if callable(value) else value
+                    given.put({} if given.missing else {key: said})
+                given = given.again()
         wrong = [f"{n} is {getattr(cfg, n)!r}" for n in self.differing(cfg, given)]
         if problems := wrong or self.filled(given)[1]:
             raise ValueError("\n  ".join(["config.json cannot say this:", *problems]))
+        if model is not None and (problems := list(misshapen(model, cfg))):
+            shown = [*problems[:SHOWN], *(["..."] if problems[SHOWN:] else [])]
+            raise ValueError("\n  ".join(["this is not the model's Config:", *shown]))
         return given.whole
 
     def differing(self, cfg: Any, given: Settings) -> list[str]:
@@ -264,6 +280,7 @@ HARMLESS = (
 ).split()
 # What settings of other kinds than expected raise in arithmetic.
 UNFIT = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+SHOWN = 10  # of weights that do not fit, since layers are alike
 OF_CONFIG_ALONE = ("dtype", "param_dtype")  # no file says these
 RATES = ("*dropout*", "*_pdrop", "*layerdrop", "*drop_path*")  # of training alone
 
@@ -291,6 +308,19 @@ def unread(single: dict[str, Any], known: set[str]) -> Iterator[str]:
                 yield f"{key} is {value!r}, not from 0 to 1"
         elif not is_called(key, HARMLESS) and not covers(known, key):
             yield f"{key} is {value!r}, the model does not read it"
+
+
+def misshapen(model: Any, cfg: Any) -> Iterator[str]:
+    """The weights that a model would have otherwise, were this its Config."""
+    made = nnx.eval_shape(lambda: type(model)(cfg, rngs=nnx.Rngs(0)))
+    own, wanted = (
+        {key: value.shape for key, value in nnx.to_flat_state(nnx.state(m, nnx.Param))}
+        for m in (model, made)
+    )
+    for key in dict.fromkeys([*wanted, *own]):
+        found, meant = (shapes.get(key, "not there") for shapes in (own, wanted))
+        if found != meant:
+            yield f"{'.'.join(map(str, key))} is {found}, with it {meant}"
 
 
 def is_rate(value: Any) -> bool:
@@ -434,3 +464,106 @@ def read_settings(path: str | Path) -> Settings:
         return Settings(file, read_json(file))
     except RecursionError:
         raise ValueError(f"{file} is nested too deeply") from None
+
+
+# Keys of a `generation_config.json` that change no token of those that are drawn.
+UNSAMPLED = (
+    "_* transformers_version bos_token_id pad_token_id decoder_start_token_id "
+    "max_length use_cache cache_* max_cache_len return_dict_in_generate output_* "
+    "renormalize_logits remove_invalid_values early_stopping length_penalty "
+    "*assistant* *_lookbehind prompt_lookup_num_tokens max_matching_ngram_size "
+    "compile_config disable_compile low_memory"
+).split()
+# Keys that change none where they are 1; others where they are 0, false or null.
+FACTORS = (
+    "num_beams num_beam_groups num_return_sequences typical_p repetition_penalty "
+    "encoder_repetition_penalty guidance_scale"
+).split()
+SAMPLED = {
+    "max_new_tokens",
+    "temperature",
+    "top_k",
+    "top_p",
+    "stop",
+    "seed",
+    "on_tokens",
+}
+FOLLOWED = {
+    "do_sample": bool | None,
+    "temperature": float | None,
+    "top_k": int | None,
+    "top_p": float | None,
+    "max_new_tokens": int | None,
+    "eos_token_id": int | tuple[int, ...] | None,
+}
+
+
+def read_generation_config(path: str | Path) -> Any:
+    """The options of `generate` that a checkpoint says; what it says besides is one error.
+
+    Where it has no `generation_config.json`, its `config.json` has the tokens that end a text.
+    """
+    folder = local_path(path)
+    file = beside(folder, "generation_config.json")
+    given = read_json(file if file.exists() else beside(folder, "config.json"))
+    said = {k: frozen(v) for k, v in given.items() if file.exists() or k[:4] == "eos_"}
+    if problems := list(unsampled(said)):
+        raise ValueError("\n  ".join([f"{file} does not fit:", *problems]))
+    stop = said.get("eos_token_id")
+    options: dict[str, Any] = {
+        "stop": stop if isinstance(stop, tuple) else () if stop is None else (stop,)
+    }
+    if said.get("max_new_tokens") is not None:
+        options["max_new_tokens"] = said["max_new_tokens"]
+    if said.get("do_sample"):  # with what transformers has where the file says nothing
+        defaults = {"temperature": 1.0, "top_k": 50, "top_p": 1.0}
+        drawn = {k: d if said.get(k) is None else said[k] for k, d in defaults.items()}
+        options["temperature"] = float(drawn["temperature"])
+        options["top_k"] = drawn["top_k"] or None
+        options["top_p"] = drawn["top_p"] if drawn["top_p"] < 1 else None
+    return options
+
+
+def unsampled(said: Mapping[str, Any]) -> Iterator[str]:
+    """The settings that `generate` does not follow."""
+    for key, value in said.items():
+        if key in FOLLOWED:
+            if not has_type(value, FOLLOWED[key]):
+                yield f"{key} is {value!r}"
+            continue
+        neutral = not value or (key in FACTORS and value == 1)
+        if not neutral and not is_called(key, UNSAMPLED):
+            yield f"{key} is {value!r}, which `generate` does not do"
+
+
+def generation_config(
+    sampling: Mapping[str, Any] | None, cfg: Any, like: str | Path | None = None
+) -> dict[str, Any] | None:
+    """What says these options of `generate` to transformers, over what the checkpoint `like` says.
+
+    Where there are none, it is what `generate` does by default; None where there is no Config
+    either, or where that of `like` says it.
+    """
+    if sampling is None and (cfg is None or like is not None):
+        return None
+    options, base = {**(sampling or {})}, {}
+    if unknown := options.keys() - SAMPLED:
+        raise ValueError(f"`generate` has no option {min(unknown)}")
+    if (
+        like is not None
+        and (file := beside(local_path(like), "generation_config.json")).exists()
+    ):
+        base = {k: v for k, v in read_json(file).items() if k not in FOLLOWED}
+    drawn = options.get("temperature", 0) > 0
+    stop = [*options.get("stop", ())]
+    said = {
+        "do_sample": drawn,
+        "eos_token_id": stop[0] if len(stop) == 1 else stop or None,
+    }
+    if drawn:
+        said["temperature"] = options["temperature"]
+        said["top_k"] = options.get("top_k") or 0
+        said["top_p"] = options.get("top_p") or 1.0
+    if "max_new_tokens" in options:
+        said["max_new_tokens"] = options["max_new_tokens"]
+    return base | said

@@ -28,7 +28,8 @@ def settings_table(section: ir.Weights, model: Signature) -> tuple[str, ...]:
         else:
             fields.append(f"{own}: {_setting(value, section, model, name in switches)}")
     required = [_requirement(keys, values, model) for keys, values in section.assumed]
-    groups = {"": fields, "optional=": optional, "required=": required}
+    added = [f"{t.quoted(k)}: {_added(v, model)}" for k, v in section.written]
+    groups = {"": fields, "optional=": optional, "required=": required, "added=": added}
     known = _words(_known(section)) if _known(section) else ""
     arguments = {"known": known, "rates": _rates(model)}
     return (
@@ -129,13 +130,31 @@ def _requirement(
     return f"{_words(list(keys))}: {given}{allowed}"
 
 
+def _added(value: ir.Recorded, model: Signature) -> str:
+    """What is written at a key that nothing is read from."""
+    text = _recorded(value, model).text
+    return f"lambda given, cfg: {text}" if _is_computed(value) else text
+
+
+def _is_computed(value: ir.Recorded) -> bool:
+    """Whether a value follows from parameters, or from other keys."""
+    match value:
+        case ir.Key() | ir.Own():
+            return True
+        case ir.Computed(_, operands):
+            return any(map(_is_computed, operands))
+    return False
+
+
 def _known(section: ir.Weights) -> list[str]:
     """The keys that are read where something is computed, or do not matter."""
     values = [value for _, value in section.config]
     values += [value for _, several in section.assumed for value in several]
+    values += [value for _, value in section.written]
     read = [key for value in values for key in _mentioned(value)]
     told = {key for _, value in section.config for key in _told(value)}
     own = {key for keys, _ in section.assumed for key in keys}
+    own |= {key for key, _ in section.written}
     known = dict.fromkeys((*read, *section.immaterial))
     return [key for key in known if key not in told | own]
 
@@ -161,6 +180,8 @@ def _recorded(value: ir.Recorded, model: Signature, switch: bool = False) -> Tex
             return t.literal(inner)
         case ir.Default(name):
             return Text(f"{model.config}.{model.arguments[name]}")
+        case ir.Own(name):
+            return Text(f"cfg.{model.arguments[name]}")
         case ir.Computed(op, operands):
             return _computed_from(op, operands, model, switch)
 

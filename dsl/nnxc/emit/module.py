@@ -209,6 +209,8 @@ def weights_parts(program: ir.Program, names: Names, options: Options) -> list[P
     for section in program.weights:
         adapted = section.model in adapted_models(program)
         several = len(program.weights) > 1
-        view = weights_view(section, names, options, several, adapted)
+        generates = any(g.model == section.model for g in program.generates)
+        samples = generates and section.reads
+        view = weights_view(section, names, options, several, adapted, samples)
         parts += [Part(t) for t in render("weights", weights=view).split(BETWEEN)]
     return parts

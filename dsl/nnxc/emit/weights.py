@@ -31,12 +31,21 @@ class WeightsView(Record):
     ignored: str
     renamed: str
     save: str
+    adapted: bool
     saved: str  # a model that has the weights alone
+    samples: bool  # whether options of `generate` are read and written too
+    sampling: str
+    checked: str  # the model whose Config is written, where its class takes no more
     written: str  # what stands beside them
 
 
 def weights_view(
-    section: ir.Weights, names: Names, options: Options, several: bool, adapted: bool
+    section: ir.Weights,
+    names: Names,
+    options: Options,
+    several: bool,
+    adapted: bool,
+    samples: bool,
 ) -> WeightsView:
     """Decide everything about one section that the template writes."""
     signature = names.signatures[section.model]
@@ -44,6 +53,7 @@ def weights_view(
     give = names.module.give
     inferred = [signature.arguments[n] for n in signature.definition.inferred]
     assert signature.config is not None
+    saved = "plain" if adapted else "model"
     return WeightsView(
         model=signature.name,
         config=signature.config,
@@ -60,9 +70,19 @@ def weights_view(
         ignored=_given("ignored", tuple(section.ignored)),
         renamed=_given("renamed", _renamed(section)),
         save=give(f"save_pretrained{suffix}"),
-        saved="merge_adapters(model)" if adapted else "model",
-        written=", config=config" if section.reads else "",
+        adapted=adapted,
+        saved=saved,
+        samples=samples,
+        sampling=give(f"read_sampling{suffix}") if samples else "",
+        checked="" if inferred else f", {saved}",
+        written=_beside(section, samples),
     )
+
+
+def _beside(section: ir.Weights, samples: bool) -> str:
+    """Arguments: the files beside the weights."""
+    config = ", config=config" if section.reads else ""
+    return f"{config}, generation=generation" if samples else config
 
 
 def _renamed(section: ir.Weights) -> tuple[tuple[str, str], ...]:

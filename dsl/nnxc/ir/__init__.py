@@ -11,6 +11,7 @@ from __future__ import annotations
 from .checkpoint import Computed as Computed
 from .checkpoint import Default as Default
 from .checkpoint import Key as Key
+from .checkpoint import Own as Own
 from .checkpoint import Path as Path
 from .checkpoint import Recorded as Recorded
 from .checkpoint import Row as Row

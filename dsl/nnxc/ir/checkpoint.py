@@ -50,6 +50,12 @@ class Default(Record):
     name: str
 
 
+class Own(Record):
+    """What the parameter is in the model that is saved."""
+
+    name: str
+
+
 class Computed(Record):
     """`left op right`; with `or`, the first that the file has; with a function's name, its call; with
     `if`, of three operands the second where the first holds, else the third; with `,`, the list of
@@ -60,7 +66,7 @@ class Computed(Record):
     operands: tuple[Recorded, ...]
 
 
-Recorded: TypeAlias = Key | Value | Default | Computed
+Recorded: TypeAlias = Key | Value | Default | Own | Computed
 
 
 class Weights(Record):
@@ -76,6 +82,7 @@ class Weights(Record):
     config: tuple[tuple[str, Recorded], ...]  # by parameter
     # by the places of one fact, what it may be
     assumed: tuple[tuple[tuple[str, ...], tuple[Recorded, ...]], ...]
+    written: tuple[tuple[str, Recorded], ...]  # by key
     immaterial: tuple[str, ...]  # keys
     loose: bool  # the model has state that no row names
     span: Span
@@ -83,4 +90,4 @@ class Weights(Record):
     @property
     def reads(self) -> bool:
         """Whether it says anything of `config.json`."""
-        return bool(self.config or self.assumed or self.immaterial)
+        return bool(self.config or self.assumed or self.written or self.immaterial)

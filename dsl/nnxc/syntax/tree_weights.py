@@ -52,6 +52,14 @@ class Assume(Record):
     span: Span = field(default=NOWHERE, compare=False)
 
 
+class Write(Record):
+    """`config write "architectures" = ["NetForCausalLM"]`: keys that a file is given, and values."""
+
+    entries: tuple[tuple[String, Expr], ...]
+    trivia: Trivia
+    span: Span = field(default=NOWHERE, compare=False)
+
+
 class PassOver(Record):
     """`config ignore "key", "key"`: what cannot matter."""
 
@@ -69,7 +77,9 @@ class Stored(Record):
     span: Span = field(default=NOWHERE, compare=False)
 
 
-WeightsLine: TypeAlias = Ignore | Lacking | Rename | Read | Assume | PassOver | Stored
+WeightsLine: TypeAlias = (
+    Ignore | Lacking | Rename | Read | Assume | Write | PassOver | Stored
+)
 
 
 class Weights(Record):

@@ -25,7 +25,7 @@ HARD = frozenset(
 WITHIN = {
     "scan": ("over", "reversed", "with"),
     "adapt": ("on",),
-    "config": ("ignore",),
+    "config": ("ignore", "write"),
     "use": ("zoo",),
 }
 """Keywords in lines that begin with such a word only, outside of brackets."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import re
 from collections.abc import Mapping
@@ -96,6 +97,8 @@ def _recorded(ctx: Context, node: tree.Expr, own: ir.Parameter) -> ir.Recorded:
             return ir.Value(value)
         case tree.Name(own.name) if own.default is not None:
             return ir.Default(own.name)
+        case tree.Name(name) if name in ctx.params:
+            return ir.Own(name)
         case tree.Binary("or", left, right):
             return ir.Computed(
                 "or", tuple(_recorded(ctx, s, own) for s in (left, right))
@@ -133,6 +136,8 @@ def _recorded(ctx: Context, node: tree.Expr, own: ir.Parameter) -> ir.Recorded:
 def _unreadable(ctx: Context, node: tree.Expr) -> NoReturn:
     help = 'write keys in quotes, numbers, and arithmetic: `"hidden_size" // "heads"`, `len("id2label")`'
     advice: Advice = {"help": help}
+    if ctx.params:
+        _unwritable(ctx, node)
     match node:
         case tree.Name() | tree.Attribute():
             advice = write(node.span, f'"{_key(node)}"', "keys stand in quotes")
@@ -230,3 +235,46 @@ def _no_assumption(ctx: Context, node: tree.Expr) -> NoReturn:
         node.span,
         help='such as `"hidden_act" == "silu"`, or `"hidden_act" in ["gelu", "gelu_new"]`',
     )
+
+
+# --------------------------------------------------------------- what is written
+
+
+def _unwritable(ctx: Context, node: tree.Expr) -> NoReturn:
+    help = "write a text, numbers, keys in quotes, parameters, and arithmetic on these"
+    advice: Advice = {"help": help}
+    if isinstance(node, tree.Name):
+        advice = ctx.suggest(node.id, ctx.params, node.span, help)
+    ctx.fail("N610", "no `config.json` can be given this", node.span, **advice)
+
+
+def write_key(
+    ctx: Context,
+    key: tree.String,
+    value: tree.Expr,
+    written: dict[str, ir.Recorded],
+    signature: Signature,
+) -> None:
+    """`config write "architectures" = ["NetForCausalLM"]`: what a file that is saved says besides."""
+    if key.value in written:
+        ctx.fail("N603", f'"{key.value}" is written twice', key.span)
+    params = signature.definition.params
+    plain = [p.name for p in params if p.kind is not Kind.FUNCTION]
+    known = {name: signature.params[name] for name in plain}
+    written[key.value] = _allowed(dataclasses.replace(ctx, params=known), value)
+
+
+def required_once(
+    ctx: Context,
+    node: tree.Weights,
+    assumed: Mapping[tuple[str, ...], object],
+    written: Mapping[str, object],
+) -> None:
+    """What a key has to be is written as it is: no other line says it."""
+    required = {key for keys in assumed for key in keys}
+    for line in node.body:
+        if isinstance(line, tree_weights.Write):
+            for key, _ in line.entries:
+                if key.value in required and key.value in written:
+                    text = f'"{key.value}" is required, and so written'
+                    ctx.fail("N603", text, key.span)

@@ -15,7 +15,7 @@ from ..context import Context
 from ..dispatch import DISPATCH
 from ..values import Fault, Signature
 from .weights_blocks import Brought, written_out
-from .weights_config import assume, read
+from .weights_config import assume, read, required_once, write_key
 from .weights_names import Target, rule_of, targets_of, tensor_name
 from .weights_rows import rows_of
 from .weights_slots import Slot, TooMany, slots_of
@@ -33,6 +33,7 @@ class Parts:
     assumed: dict[tuple[str, ...], tuple[ir.Recorded, ...]] = field(
         default_factory=dict
     )
+    written: dict[str, ir.Recorded] = field(default_factory=dict)
     immaterial: list[str] = field(default_factory=list)
     broken: bool = False
 
@@ -51,6 +52,7 @@ def check_weights(
     parts = Parts()
     for line in node.body:
         _attempt(parts, partial(_line, ctx, line, parts, signature))
+    _attempt(parts, partial(required_once, ctx, node, parts.assumed, parts.written))
     _attempt(parts, partial(_stored, ctx, node, parts, slots, signature, brought))
     try:
         rule = rule_of(ctx, node.rule) if node.rule else None
@@ -72,6 +74,7 @@ def check_weights(
         tuple((_older(slots.values()) | parts.renamed).items()),
         tuple(parts.config.items()),
         tuple(parts.assumed.items()),
+        tuple(parts.written.items()),
         tuple(parts.immaterial),
         any(slot.spare and slot.path not in taken for slot in slots.values()),
         node.span,
@@ -103,6 +106,9 @@ def _line(
         case tree_weights.Assume(conditions):
             for condition in conditions:
                 assume(ctx, condition, parts.assumed)
+        case tree_weights.Write(entries):
+            for key, value in entries:
+                write_key(ctx, key, value, parts.written, signature)
         case tree_weights.PassOver(keys):
             parts.immaterial += [key.value for key in keys]
 
@@ -158,7 +164,7 @@ def _parameters(
     ctx: Context, node: tree.Weights, parts: Parts, signature: Signature
 ) -> None:
     """Where `config.json` is read, it gives every parameter that has no default."""
-    if not (parts.config or parts.assumed or parts.immaterial):
+    if not (parts.config or parts.assumed or parts.written or parts.immaterial):
         return
     for param in signature.definition.params:
         if param.default is None and param.name not in parts.config:

@@ -72,6 +72,13 @@ class ItemBuilder(LineBuilder):
         span = self.whole
         return tree_weights.Assume(tuple(children), self.line.trivia, span)
 
+    def written(self, children: Children, start: int, end: int) -> tuple[Any, ...]:
+        key, _, value = children
+        return key, value
+
+    def write(self, children: Children, start: int, end: int) -> tree_weights.Write:
+        return tree_weights.Write(tuple(children), self.line.trivia, self.whole)
+
     def pass_over(
         self, children: Children, start: int, end: int
     ) -> tree_weights.PassOver:

@@ -116,6 +116,12 @@ def _weights_line(line: tree_weights.WeightsLine) -> Doc:
             return (f"config {_names(names)} = ", _listed(values, CONDITION))
         case tree_weights.Assume(conditions):
             return ("config require ", _listed(conditions, CONDITION))
+        case tree_weights.Write(entries):
+            written = (
+                (f"{quoted(key.value)} = ", expression(value, CONDITION))
+                for key, value in entries
+            )
+            return ("config write ", _comma(written))
         case tree_weights.PassOver(keys):
             return f"config ignore {', '.join(quoted(key.value) for key in keys)}"
         case tree_weights.Stored(paths, values):
