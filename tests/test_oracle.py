@@ -59,7 +59,7 @@ def test_entries_are_consistent(op: Op) -> None:
     assert bool(streams) == bool(op.streams) and len(streams) <= 1
     for param in op.params:
         if param.kind is Kind.INIT:
-            assert param.default in INITIALIZERS
+            assert param.default is None or param.default in INITIALIZERS
         if param.choices and isinstance(param.default, str):
             assert param.default in param.choices
     if op.helper is not None:

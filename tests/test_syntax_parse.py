@@ -151,6 +151,9 @@ STATEMENTS = {
         (tree.Evaluate(B),),
         (tree.If(C, (tree.Evaluate(D),), (tree.Evaluate(A),)),),
     ),
+    "init a.b = c, d = a(b)": tree.Init(
+        (tree.Initial(("a", "b"), C), tree.Initial(("d",), call("a", B)))
+    ),
     "require a == b": tree.Require(Binary("==", A, B), None),
     "require a, 'why'": tree.Require(A, "why"),
     "return a, b -> c": tree.Return((A, Pipe(B, (Stage(C),)))),

@@ -150,6 +150,10 @@ SIMPLE = st.one_of(
     ),
     _with_trivia(tree.Declare, st.just("state"), tuples(FIELDS | STATES, least=1)),
     _with_trivia(tree.Assign, LOWERS, st.sampled_from(["=", "+=", "-=", "*="]), VALUES),
+    _with_trivia(
+        tree.Init,
+        tuples(st.builds(tree.Initial, tuples(LOWER, least=1), EXPRESSIONS), least=1),
+    ),
     _with_trivia(tree.Require, EXPRESSIONS, st.none() | STRINGS.map(lambda s: s.value)),
     _with_trivia(tree.Return, tuples(VALUES, least=1, most=2)),
     _named_returns(),

@@ -106,6 +106,8 @@ CODES: dict[str, str] = {
     "N274": "block where a model is needed",
     "N275": "entry out of place",
     "N276": "parameters of a model out of place",
+    "N277": "`init` of no weight",
+    "N278": "`init` out of place",
     # N3xx: shapes and dtypes
     "N301": "shapes do not match",
     "N302": "wrong dtype",

@@ -60,7 +60,7 @@ class Frame(Expressions):
             case tree.Declare(keyword="state", fields=fields):
                 for field in fields:
                     self.declare(field, state=True)
-            case tree.Declare(keyword="input") | tree.Rngs():
+            case tree.Declare(keyword="input") | tree.Rngs() | tree.Init():
                 pass
             case _:
                 raise NotImplementedError(type(node).__name__)

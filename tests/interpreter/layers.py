@@ -63,7 +63,7 @@ def embed_attend(w, x, /, **params):
 
 def Attention(
     w, x, context=None, mask=None, /, heads=REQUIRED, *, kv_heads=None, head_dim=None,
-    causal=False, bias=True,
+    causal=False, bias=True, **inits,
 ):  # fmt: skip
     context = x if context is None else context
     size = x.shape[-1] // heads if head_dim is None else head_dim

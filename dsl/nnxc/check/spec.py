@@ -26,6 +26,7 @@ from .definitions.patterns import specialise
 from .dispatch import DISPATCH
 from .documented import doc_of, file_doc
 from .groups import hand_on, tell_unread
+from .init_lines import write_out
 from .state_kinds import kinds_apart
 from .train.frozen import frozen_models
 from .train.train_section import check_train
@@ -48,6 +49,7 @@ def check_program(file: tree.File, sink: Sink, loader: Loader) -> ir.Program | N
     written = [n for n in file.items if isinstance(n, tree.Config)]
     hand_on(files, written)
     chosen = specialise(files, written, visible)
+    write_out(files)
     signatures = _definitions(files)
     tell_unread(files)
     by_name = {

@@ -11,6 +11,8 @@ from .formatting.trivia import Trivia as Trivia
 from .tree_extern import Extern as Extern
 from .tree_scan import Carry as Carry
 from .tree_scan import Collect as Collect
+from .tree_scan import Init as Init
+from .tree_scan import Initial as Initial
 from .tree_scan import Scan as Scan
 from .tree_train import Adapt as Adapt
 from .tree_train import Frozen as Frozen
@@ -289,7 +291,7 @@ class Evaluate(Record):
 
 
 Simple: TypeAlias = (
-    Rngs | Declare | Assign | Collect | Require | Return | Evaluate
+    Rngs | Declare | Init | Assign | Collect | Require | Return | Evaluate
     | Metric | Select | Adapt | Frozen
 )  # fmt: skip
 Statement: TypeAlias = Simple | For | Scan | If | Optimize

@@ -1,4 +1,4 @@
-"""The nodes of `scan`; see `tree`."""
+"""The nodes of `scan` and `init`; `tree` names them too."""
 
 from __future__ import annotations
 
@@ -42,4 +42,21 @@ class Collect(Record):
     value: tree.Expr
     span: Span = field(default=NOWHERE, compare=False)
     name_span: Span = field(default=NOWHERE, compare=False)
+    trivia: Trivia = NO_TRIVIA
+
+
+class Initial(Record):
+    """`path = value` after `init`; `c_proj.kernel` is a path of two names, none of them a value."""
+
+    path: tuple[str, ...]
+    value: tree.Expr
+    span: Span = field(default=NOWHERE, compare=False)
+    path_span: Span = field(default=NOWHERE, compare=False)
+
+
+class Init(Record):
+    """`init path = value, path = value`: what weights of a model begin as."""
+
+    initials: tuple[Initial, ...]
+    span: Span = field(default=NOWHERE, compare=False)
     trivia: Trivia = NO_TRIVIA

@@ -66,6 +66,10 @@ def statement(ctx: Context, node: tree.Statement) -> None:
             return
         case tree.Evaluate(value):
             _goes_nowhere(ctx, value)
+        case tree.Init():
+            text = "`init` stands in a model, outside of `if` and loops"
+            help = "it names weights of blocks too: `init c_proj.kernel = ...`"
+            ctx.fail("N278", text, node.span, help=help)
         case (
             tree.Metric()
             | tree.Select()

@@ -24,6 +24,7 @@ from ..base import (
 from ..functions.attend import CAUSAL, stretches
 from ..rules.pattern import divides, equal, expect_rank, weight
 from ..torch_layouts import flat, matrix
+from .linear import BIAS_INIT, KERNEL_INIT
 
 ATTENTION = Helper("Attention")
 
@@ -79,6 +80,9 @@ _HEADS = {
     "head_dim": "head_dim",
     "causal": "causal",
     "bias": "bias",
+    "kernel_init": "kernel_init",
+    "out_kernel_init": "out_kernel_init",
+    "bias_init": "bias_init",
 }
 _CROSS = Call(
     "Attention", ("d", "heads"), {"context_d": "context_d"} | _HEADS, ("context_d",)
@@ -114,6 +118,15 @@ ENTRIES: tuple[Op, ...] = (
             ),
             CAUSAL,
             BIAS,
+            KERNEL_INIT,
+            Param(
+                "out_kernel_init",
+                Kind.INIT,
+                None,
+                "initializer of the last projection's kernel; `kernel_init` if absent",
+                positional=False,
+            ),
+            BIAS_INIT,
         ),
         inputs=(
             Input("x", "float", scalar=False),

@@ -1,4 +1,4 @@
-"""Rules to tree: what definitions and externs take, the lines of weights sections."""
+"""Rules to tree: what definitions and externs take, `init`, the lines of weights sections."""
 
 from __future__ import annotations
 
@@ -47,6 +47,15 @@ class ItemBuilder(LineBuilder):
     def zoo(self, children: Children, start: int, end: int) -> tree.Zoo:
         _, name = children
         return tree.Zoo(name.id, self.span(start, end))
+
+    def initial(self, children: Children, start: int, end: int) -> tree.Initial:
+        *names, value = children
+        path = tuple(name.id for name in names)
+        whole = self.span(start, end)
+        return tree.Initial(path, value, whole, names[0].span.to(names[-1].span))
+
+    def init(self, children: Children, start: int, end: int) -> tree.Init:
+        return tree.Init(tuple(children), self.whole, self.line.trivia)
 
     def ignore(self, children: Children, start: int, end: int) -> tree_weights.Ignore:
         return tree_weights.Ignore(tuple(children), self.line.trivia, self.whole)

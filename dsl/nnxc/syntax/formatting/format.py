@@ -204,6 +204,8 @@ def _simple(statement: tree.Simple) -> Doc:
             return f"rngs {_names(names)}"
         case tree.Declare(keyword, fields):
             return (f"{keyword} ", _comma(_field(field) for field in fields))
+        case tree.Init(initials):
+            return ("init ", _comma(_initial(initial) for initial in initials))
         case tree.Assign(targets, op, value):
             return (f"{_names(targets)} {op} ", expression(value, VALUE))
         case tree.Require(condition, message):
@@ -260,6 +262,10 @@ def _field(field: tree.Field) -> Doc:
         return typed
     begins = tree.Named(field.default, field.kind) if field.kind else field.default
     return (typed, " = ", expression(begins, ARM))
+
+
+def _initial(initial: tree.Initial) -> Doc:
+    return (f"{'.'.join(initial.path)} = ", expression(initial.value, ARM))
 
 
 def _place(path: tree.String | tree.Zoo) -> str:
