@@ -21,7 +21,7 @@ class Attention(nnx.Module):
         head_dim: int | None = None,
         causal: bool = False,
         bias: bool = True,
-        kernel_init: nnx.Initializer = nnx.initializers.lecun_normal(),
+        kernel_init: nnx.Initializer | None = None,
         out_kernel_init: nnx.Initializer | None = None,
         bias_init: nnx.Initializer = nnx.initializers.zeros,
         dtype: jax.typing.DTypeLike | None = None,
@@ -31,6 +31,7 @@ class Attention(nnx.Module):
         kv_heads = kv_heads or heads
         head_dim = head_dim or d // heads
         context_d = context_d or d
+        kernel_init = kernel_init or nnx.initializers.lecun_normal()
         self.causal = causal
         project = partial(
             nnx.LinearGeneral,
