@@ -16,7 +16,7 @@ ACCUMULATE, MATRIX_AXES = "accumulate", "matrix_axes"  # in the shared module
 
 
 # The numbers that a run chooses anew, by the names of their arguments.
-_CHOSEN = ("learning_rate", "peak", "warmup", "steps", "weight_decay")
+CHOSEN = ("learning_rate", "peak", "warmup", "steps", "weight_decay")
 
 
 class Transformation(Record):
@@ -52,6 +52,7 @@ def train_op(
 ) -> Text:
     """An optimizer or schedule with its arguments; `parameters` gains those that a run chooses."""
     args = dict(made.args)
+    chosen: set[str] = set()  # by a run: a template may say each several times
 
     def lookup(name: str) -> Text | None:
         if name == MATRICES:
@@ -63,9 +64,12 @@ def train_op(
         value = args[name]
         if isinstance(value, ir.TrainOp):
             return train_op(value, scope, parameters)
+        if name in chosen:
+            return Text(name)
         text = argument(param, value, scope)
-        if name not in _CHOSEN or name in parameters:
+        if name not in CHOSEN or name in parameters:
             return text
+        chosen.add(name)
         kind = "int" if param.kind is Kind.SIZE else "float"
         parameters[name] = f"{name}: {kind} = {text}"
         return Text(name)
