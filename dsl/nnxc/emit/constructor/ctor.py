@@ -74,6 +74,7 @@ class _Constructor:
         self.holders: dict[str, str] = {}
         self.begun = Begun(self.scope, names.namespace)
         self.checked: set[object] = set()
+        self.depth = 1  # of regions: the class, the constructor, and what stands in it
         self.annotated: set[str] = set()
         self.kinds = Kinds(names.module, options)
         self.columns = Columns(
@@ -137,8 +138,11 @@ class _Constructor:
         return Line(start + text, tuple(uses))
 
     def _all(self, body: Iterable[ir.Stmt]) -> list[Node]:
+        self.depth += 1
         with self.begun.inside():
-            return [node for stmt in body for node in self._statement(stmt)]
+            nodes = [node for stmt in body for node in self._statement(stmt)]
+        self.depth -= 1
+        return nodes
 
     def _statement(self, stmt: ir.Stmt) -> list[Node]:
         match stmt:
@@ -191,7 +195,7 @@ class _Constructor:
             self.checked.add(what)
         with self.scope.recording() as uses:
             condition = negated(stmt.condition, self.scope)
-            message = broken(stmt, self.scope)
+            message = broken(stmt, self.scope, self.depth)
         own = isinstance(stmt, Guard) and mentions(stmt.condition) <= arguments
         # What is only checked needs no shorter name.
         raises = Line(f"raise ValueError({message})", () if own else tuple(uses))

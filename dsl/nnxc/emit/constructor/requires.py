@@ -11,6 +11,7 @@ from ...ir.fold_static import mentions
 from ..python import text as t
 from ..python.scope import Scope
 from ..python.static_text import size, static
+from ..python.suites import WIDTH
 from .needs import Guard
 
 _LONG = 80
@@ -49,18 +50,33 @@ def _reduced(difference: Dim, op: str) -> Dim:
     return Dim(tuple((m, c // factor) for m, c in difference.terms))
 
 
-def broken(stmt: ir.Require, scope: Scope) -> str:
+def broken(stmt: ir.Require, scope: Scope, depth: int) -> str:
     """The message of the error: what must hold, and the values for which it does not."""
+    room = WIDTH - 4 * (depth + 2) - len('f""')  # in parentheses, under an `if`
     said = stmt.message
     if len(said) > _LONG and not isinstance(stmt, Guard):
         test = negated(ir.StaticUnary("not", stmt.condition), scope)
         said = f"needs {test}".replace("cfg.", "")
     shows = stmt.shows if isinstance(stmt, Guard) else _names(stmt.condition)
     if not shows:
-        return t.quoted(said)
+        return " ".join(t.quoted(line) for line in _lines(said, room))
     shown = ", ".join(f"{name}={{{scope.symbol(own)}}}" for own, name in shows)
     said = said.replace("{", "{{").replace("}", "}}")
-    return f"f{t.quoted(f'{said}, got {shown}')}"
+    lines = _lines(f"{said}, got {shown}", room)
+    return " ".join("f" * ("{" in line) + t.quoted(line) for line in lines)
+
+
+def _lines(text: str, room: int) -> list[str]:
+    """A text in parts that fit on a line, between words; whole where it does."""
+    if len(text) <= room:
+        return [text]
+    lines, line = [], ""
+    for word in text.split(" "):
+        if len(line) + len(word) >= room and line.count("{") == line.count("}"):
+            lines.append(line)
+            line = ""
+        line += f"{word} "
+    return [*lines, line[:-1]]
 
 
 def _names(condition: ir.Static) -> list[tuple[str, str]]:

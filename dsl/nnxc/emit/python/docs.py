@@ -11,6 +11,7 @@ from .labels import Labels, axes
 from .names import MEANINGS
 
 _WIDTH = 88
+_QUOTES = '"""'
 
 
 def docstring(text: str) -> str:
@@ -32,9 +33,10 @@ def class_doc(signature: Signature, program: ir.Program, names: Names) -> str:
 
 def described(comment: str, sentence: str) -> str:
     """The docstring of a class or function: the spec's comment, then the compiler's sentence."""
-    paragraphs = [*_paragraphs(comment, 4), _wrapped(sentence, 4)]
-    text = "\n\n    ".join(paragraphs)
-    return f"{text}\n    " if len(paragraphs) > 1 else text
+    about = _paragraphs(comment, 4)
+    if not about:
+        return _wrapped(sentence, 4, closing=len(_QUOTES))
+    return "\n\n    ".join([*about, _wrapped(sentence, 4)]) + "\n    "
 
 
 def _paragraphs(comment: str, indent: int) -> list[str]:
@@ -55,12 +57,12 @@ def _filled(block: str, indent: int) -> str:
     return ("\n" + " " * indent).join(_wrapped(line, indent) for line in lines)
 
 
-def _wrapped(line: str, indent: int) -> str:
-    """One line as several that fit; words stay whole, so that no escape is parted."""
+def _wrapped(line: str, indent: int, closing: int = 0) -> str:
+    """One line as several that fit between quotes; words stay whole, so that no escape is parted."""
     margin = line[: len(line) - len(line.lstrip(" "))]
     lines = textwrap.wrap(
         line,
-        _WIDTH - indent - 3,
+        _WIDTH - indent - len(_QUOTES) - closing,
         subsequent_indent=margin,
         break_long_words=False,
         break_on_hyphens=False,
