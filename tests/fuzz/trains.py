@@ -170,6 +170,9 @@ def weights_of(draw: Draw, model: tree.Definition) -> list[tree.Item]:
             if getattr(param.default, "value", 0) is None or draw(st.booleans()):
                 key = tree.Binary("or", key, name(text))
             lines.append(tree_weights.Read((name(text),), (key,), tree.NO_TRIVIA))
+        if plain and draw(st.booleans()):
+            said = tree.String(f"{param.name}_said"), name(param.name)
+            lines.append(tree_weights.Write((said,), tree.NO_TRIVIA))
     for text in dict.fromkeys(n.name for n in layers_of(model) if n.name):
         if draw(st.booleans()):
             stored = tree.String(f"stored.{text}")
