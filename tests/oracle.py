@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -26,6 +27,7 @@ from tests.importing import shared
 Env = Mapping[str, int]
 NAMESPACE: dict[str, Any] = {
     "Any": Any,
+    "partial": partial,
     "jax": jax,
     "jnp": jnp,
     "nnx": nnx,

@@ -190,3 +190,47 @@ def test_init_stands_in_a_model(place: str) -> None:
     }[place]  # fmt: skip
     code = {"train": "N501"}.get(place, "N278")
     assert [c for c, _ in told("", text=text)] == [code]
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU"])
+def test_recurrent_layers(kind: str) -> None:
+    text = f"""\
+model Net(d = 64):
+    input x: [B, T, d]
+    INIT
+    return x -> {kind}(d) as rnn
+"""
+    found, _ = built(text=text)
+    assert found["rnn.input.kernel"] == pytest.approx(1 / 8, rel=0.1)
+    assert found["rnn.input.bias"] == found["rnn.recurrent.bias"] == 0
+    lines = (
+        "init kernel = normal(2.0), recurrent.kernel = normal(0.5), bias = normal(3.0)"
+    )
+    found, _ = built(lines, text=text)
+    assert found["rnn.input.kernel"] == pytest.approx(2, rel=0.1)
+    assert found["rnn.recurrent.kernel"] == pytest.approx(0.5, rel=0.1)
+    assert min(found["rnn.input.bias"], found["rnn.recurrent.bias"]) > 2
+
+
+@pytest.mark.parametrize("interface", [None, "tunix"])
+@pytest.mark.parametrize("layer", ["Attention(4, causal=true)", "LSTM(64)", "GRU(64)"])
+def test_what_keeps_its_past_begins_alike(layer: str, interface: str | None) -> None:
+    """Layers that `generate` puts in the place of others draw what these do."""
+    text = f"""\
+model Net(vocab = 20, d = 64):
+    input tokens: int[B, T]
+    init kernel = normal(0.5)
+    return tokens -> Embed(vocab, d) -> {layer} as mix -> Linear(vocab) as head
+
+generate Net
+"""
+    output = nnxc.compile(text, options=nnxc.Options(interface=interface))
+    if interface and "Attention" not in layer:
+        assert output.diagnostics
+        return
+    assert not output.diagnostics
+    module = load(next(t for n, t in output.files.items() if "class Net" in t))
+    model = module.Net(module.Config(), rngs=nnx.Rngs(0))
+    for path, param in nnx.to_flat_state(nnx.state(model, nnx.Param)):
+        if path[-1] == "kernel":
+            assert float(np.std(param[...])) == pytest.approx(0.5, rel=0.1), path

@@ -246,11 +246,11 @@ def _gru(w: Any, x: Any, h: Any) -> tuple[Any]:
     return ((1 - z) * n + z * h,)
 
 
-def LSTMCell(w, x, h, c, /, hidden=REQUIRED):
+def LSTMCell(w, x, h, c, /, hidden=REQUIRED, **inits):
     return _lstm(w, x.array, h.array, c.array)
 
 
-def GRUCell(w, x, h, /, hidden=REQUIRED):
+def GRUCell(w, x, h, /, hidden=REQUIRED, **inits):
     return _gru(w, x.array, h.array)[0]
 
 
@@ -278,19 +278,19 @@ def _run(
     return Tensor(jnp.stack(out, -2), [*x.names[:-1], None]), *state
 
 
-def LSTM(w, x, h=None, c=None, mask=None, /, hidden=REQUIRED, *, reverse=False):
+def LSTM(w, x, h=None, c=None, mask=None, /, hidden=REQUIRED, *, reverse=False, **inits):
     return lstm_run(w, x, h, c, mask, hidden, reverse=reverse)[0]
 
 
-def lstm_run(w, x, h=None, c=None, mask=None, /, hidden=REQUIRED, *, reverse=False):
+def lstm_run(w, x, h=None, c=None, mask=None, /, hidden=REQUIRED, *, reverse=False, **inits):
     return _run(_lstm, w, x, [h, c], mask, hidden, reverse)
 
 
-def GRU(w, x, h=None, mask=None, /, hidden=REQUIRED, *, reverse=False):
+def GRU(w, x, h=None, mask=None, /, hidden=REQUIRED, *, reverse=False, **inits):
     return gru_run(w, x, h, mask, hidden, reverse=reverse)[0]
 
 
-def gru_run(w, x, h=None, mask=None, /, hidden=REQUIRED, *, reverse=False):
+def gru_run(w, x, h=None, mask=None, /, hidden=REQUIRED, *, reverse=False, **inits):
     return _run(_gru, w, x, [h], mask, hidden, reverse)
 
 

@@ -213,7 +213,7 @@ class Call(Record):
 class Helper(Record):
     """Python text that the generated module carries once, where an entry needs it.
 
-    `source` is a class or function, Black-stable, that uses `jax`, `jnp`, `nnx`, `optax`, `Any` only;
+    `source` is a class or function, Black-stable, that uses `jax`, `jnp`, `nnx`, `optax`, `partial`, `Any` only;
     without one it is in a module that generated ones share.
     """
 

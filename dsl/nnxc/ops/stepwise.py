@@ -13,6 +13,7 @@ from .layers.attention import ENTRIES as _ATTENTION
 from .layers.convolution import ENTRIES as _CONVOLUTIONS
 from .layers.convolution import GROUPED
 from .layers.recurrent import ENTRIES as _RECURRENT
+from .layers.recurrent import OPTIONS as _RECURRENT_OPTIONS
 from .stepwise_helpers import (
     CAUSAL,
     CONV,
@@ -55,7 +56,13 @@ ATTEND_SCORED = _layer(
         ("value_dim",),
     ),
 )
-_HEADS = {"kv_heads": "kv_heads", "head_dim": "head_dim", "bias": "bias"}
+_HEADS = {
+    name: name
+    for name in (
+        *("kv_heads", "head_dim", "bias"),
+        *("kernel_init", "out_kernel_init", "bias_init"),
+    )
+}
 ATTENTION = _layer(
     "Attention",
     SELF,
@@ -76,7 +83,7 @@ CAUSAL_CONV = _layer(
     takes_rngs=True,
     dtype_aware=True,
 )
-_OVER_TIME = Call("", ("d", "hidden"))
+_OVER_TIME = Call("", ("d", "hidden"), _RECURRENT_OPTIONS)
 RECURRENT: Mapping[str, Op] = MappingProxyType(
     {
         name: _layer(

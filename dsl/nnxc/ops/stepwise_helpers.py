@@ -72,6 +72,9 @@ SELF = Helper(
         kv_heads: int | None = None,
         head_dim: int | None = None,
         bias: bool = True,
+        kernel_init: nnx.Initializer = nnx.initializers.lecun_normal(),
+        out_kernel_init: nnx.Initializer | None = None,
+        bias_init: nnx.Initializer = nnx.initializers.zeros,
         dtype: jax.typing.DTypeLike | None = None,
         param_dtype: jax.typing.DTypeLike = jnp.float32,
         rngs: nnx.Rngs,
@@ -81,14 +84,17 @@ SELF = Helper(
         project = partial(
             nnx.LinearGeneral,
             use_bias=bias,
+            bias_init=bias_init,
             dtype=dtype,
             param_dtype=param_dtype,
             rngs=rngs,
         )
-        self.query = project(d, (heads, head_dim))
-        self.key = project(d, (kv_heads, head_dim))
-        self.value = project(d, (kv_heads, head_dim))
-        self.out = project((heads, head_dim), d, axis=(-2, -1))
+        inner, groups = (heads, head_dim), (kv_heads, head_dim)
+        self.query = project(d, inner, kernel_init=kernel_init)
+        self.key = project(d, groups, kernel_init=kernel_init)
+        self.value = project(d, groups, kernel_init=kernel_init)
+        out_init = out_kernel_init or kernel_init
+        self.out = project(inner, d, axis=(-2, -1), kernel_init=out_init)
         self.attend = CausalAttention(kv_heads, head_dim)
 
     def __call__(self, x: jax.Array) -> jax.Array:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from ...dims import Dim
 from ...record import replace
 from ..base import Along, Call, Example, Helper, Input, Kind, Op, Param
+from .linear import BIAS_INIT, KERNEL_INIT
 
 ORTHOGONAL = Helper(
     "orthogonal",
@@ -29,21 +30,24 @@ LSTM = Helper(
         hidden: int,
         *,
         reverse: bool = False,
+        kernel_init: nnx.Initializer = nnx.initializers.lecun_normal(),
+        recurrent_kernel_init: nnx.Initializer = orthogonal,
+        bias_init: nnx.Initializer = nnx.initializers.zeros,
         dtype: jax.typing.DTypeLike | None = None,
         param_dtype: jax.typing.DTypeLike = jnp.float32,
         rngs: nnx.Rngs,
     ):
         self.hidden, self.reverse = hidden, reverse
-        self.input = nnx.Linear(
-            d, 4 * hidden, dtype=dtype, param_dtype=param_dtype, rngs=rngs
-        )
-        self.recurrent = nnx.Linear(
-            hidden,
-            4 * hidden,
-            kernel_init=orthogonal,
+        linear = partial(
+            nnx.Linear,
+            bias_init=bias_init,
             dtype=dtype,
             param_dtype=param_dtype,
             rngs=rngs,
+        )
+        self.input = linear(d, 4 * hidden, kernel_init=kernel_init)
+        self.recurrent = linear(
+            hidden, 4 * hidden, kernel_init=recurrent_kernel_init
         )
 
     def __call__(self, x: jax.Array, **more: jax.Array) -> jax.Array:
@@ -91,21 +95,24 @@ GRU = Helper(
         hidden: int,
         *,
         reverse: bool = False,
+        kernel_init: nnx.Initializer = nnx.initializers.lecun_normal(),
+        recurrent_kernel_init: nnx.Initializer = orthogonal,
+        bias_init: nnx.Initializer = nnx.initializers.zeros,
         dtype: jax.typing.DTypeLike | None = None,
         param_dtype: jax.typing.DTypeLike = jnp.float32,
         rngs: nnx.Rngs,
     ):
         self.hidden, self.reverse = hidden, reverse
-        self.input = nnx.Linear(
-            d, 3 * hidden, dtype=dtype, param_dtype=param_dtype, rngs=rngs
-        )
-        self.recurrent = nnx.Linear(
-            hidden,
-            3 * hidden,
-            kernel_init=orthogonal,
+        linear = partial(
+            nnx.Linear,
+            bias_init=bias_init,
             dtype=dtype,
             param_dtype=param_dtype,
             rngs=rngs,
+        )
+        self.input = linear(d, 3 * hidden, kernel_init=kernel_init)
+        self.recurrent = linear(
+            hidden, 3 * hidden, kernel_init=recurrent_kernel_init
         )
 
     def __call__(self, x: jax.Array, **more: jax.Array) -> jax.Array:
@@ -152,20 +159,23 @@ LSTM_CELL = Helper(
         d: int,
         hidden: int,
         *,
+        kernel_init: nnx.Initializer = nnx.initializers.lecun_normal(),
+        recurrent_kernel_init: nnx.Initializer = orthogonal,
+        bias_init: nnx.Initializer = nnx.initializers.zeros,
         dtype: jax.typing.DTypeLike | None = None,
         param_dtype: jax.typing.DTypeLike = jnp.float32,
         rngs: nnx.Rngs,
     ):
-        self.input = nnx.Linear(
-            d, 4 * hidden, dtype=dtype, param_dtype=param_dtype, rngs=rngs
-        )
-        self.recurrent = nnx.Linear(
-            hidden,
-            4 * hidden,
-            kernel_init=orthogonal,
+        linear = partial(
+            nnx.Linear,
+            bias_init=bias_init,
             dtype=dtype,
             param_dtype=param_dtype,
             rngs=rngs,
+        )
+        self.input = linear(d, 4 * hidden, kernel_init=kernel_init)
+        self.recurrent = linear(
+            hidden, 4 * hidden, kernel_init=recurrent_kernel_init
         )
 
     def __call__(
@@ -188,20 +198,23 @@ GRU_CELL = Helper(
         d: int,
         hidden: int,
         *,
+        kernel_init: nnx.Initializer = nnx.initializers.lecun_normal(),
+        recurrent_kernel_init: nnx.Initializer = orthogonal,
+        bias_init: nnx.Initializer = nnx.initializers.zeros,
         dtype: jax.typing.DTypeLike | None = None,
         param_dtype: jax.typing.DTypeLike = jnp.float32,
         rngs: nnx.Rngs,
     ):
-        self.input = nnx.Linear(
-            d, 3 * hidden, dtype=dtype, param_dtype=param_dtype, rngs=rngs
-        )
-        self.recurrent = nnx.Linear(
-            hidden,
-            3 * hidden,
-            kernel_init=orthogonal,
+        linear = partial(
+            nnx.Linear,
+            bias_init=bias_init,
             dtype=dtype,
             param_dtype=param_dtype,
             rngs=rngs,
+        )
+        self.input = linear(d, 3 * hidden, kernel_init=kernel_init)
+        self.recurrent = linear(
+            hidden, 3 * hidden, kernel_init=recurrent_kernel_init
         )
 
     def __call__(self, x: jax.Array, h: jax.Array) -> jax.Array:
@@ -218,6 +231,18 @@ HIDDEN = Param("hidden", Kind.SIZE, doc="the size of the state")
 REVERSE = Param(
     "reverse", Kind.BOOL, False, "whether to go from the end", positional=False
 )
+INITS = (
+    KERNEL_INIT,
+    Param(
+        "recurrent_kernel_init",
+        Kind.INIT,
+        "orthogonal",
+        "initializer of the kernel that takes the state",
+        positional=False,
+    ),
+    replace(BIAS_INIT, doc="initializer of both biases"),
+)
+OPTIONS = {param.name: param.name for param in INITS}
 TENSORS = {
     "input.kernel": "weight_ih",
     "input.bias": "bias_ih",
@@ -265,8 +290,8 @@ def _over_time(
         helper.name,
         "layer",
         doc,
-        Call(helper.name, ("d", "hidden"), {"reverse": "reverse"}),
-        params=(HIDDEN, REVERSE),
+        Call(helper.name, ("d", "hidden"), {"reverse": "reverse"} | OPTIONS),
+        params=(HIDDEN, REVERSE, *INITS),
         inputs=inputs,
         shape=taken,
         dtype="float",
@@ -308,8 +333,8 @@ def _cell(helper: Helper, doc: str, states: tuple[str, ...], source: str) -> Op:
         helper.name,
         "layer",
         doc,
-        Call(helper.name, ("d", "hidden")),
-        params=(HIDDEN,),
+        Call(helper.name, ("d", "hidden"), OPTIONS),
+        params=(HIDDEN, *INITS),
         inputs=(_tensor("x"), *(_tensor(name) for name in states)),
         shape="... d"
         + ", ... hidden" * len(states)
