@@ -31,9 +31,9 @@ model Net(d = 4, widths = [4, 4], rate = 0.1, size = 2, act = relu, tied = true,
     return (x if tied else -x) * size * scale
 
 weights Net from "{path}":
-    config d, widths, rate = "hidden_size", "widths", "rate" or rate
-    config size, act = "size"[0] or "size" or size, "act" or act
-    config tied, scale = "share" or "tied" or true, "first_scale" or "scale" or scale
+    config d, widths, rate = "rate" or rate
+    config size = "size"[0] or "size" or size, act = "act" or act
+    config tied = "share" or "tied" or true, scale = "first_scale" or "scale" or scale
     config require "hidden_act" in ["silu", "swish"], "mlp_bias" == false, "size"[1] == "size"[0]
     config require ("rope.type" or "rope_scaling.type") == "default", "head_dim" == "hidden_size" // 2
     config require "kinds" == ["a"] * len("widths"), "window" in [none, 8], "limit" == inf

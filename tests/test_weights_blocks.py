@@ -73,6 +73,12 @@ def test_lines_of_the_model_go_before() -> None:
     assert "other.weight" in found and "net.stem.2.weight" not in found
 
 
+def test_a_line_may_be_about_several_kinds() -> None:
+    apart = DOUBLE, 'LayerNorm.scale = "gamma"', 'Stage.units[i] = "{i}"', 'stem = "s"'
+    paths = "Double.one, LayerNorm.scale, stem, Stage.units[i], Double.two"
+    assert names(f'{paths} = "0", "gamma", "s", "{{i}}", "2"') == names(*apart)
+
+
 def test_conversions_hold_in_every_block() -> None:
     line = 'Double.one.kernel, Double.two.kernel = "both" -> split'
     found = names(line, 'Double.one.bias = "bias"')
@@ -89,7 +95,7 @@ def test_conversions_hold_in_every_block() -> None:
         ('Double.won = "0"', "N602", "`Double` has no weights `won`"),
         ('Double = "0"', "N602", "`Double` is a kind of block, not a path"),
         ('Double.one, Double.one = "0", "1"', "N603", "this is named twice"),
-        ('Double.one, Stage.units[i] = "0", "{i}"', "N605", "one kind of block"),
+        ('Double.one, Stage.units[i] = "0" -> split', "N605", "one kind of block"),
         ('Stage.units[i] = "unit"', "N604", "`{i}` is missing"),
     ],
 )

@@ -166,9 +166,11 @@ def weights_of(draw: Draw, model: tree.Definition) -> list[tree.Item]:
         plain = isinstance(param.default, (tree.Number, tree.Constant, tree.String))
         if plain and draw(st.booleans()):
             text = param.name
-            key: tree.Expr = tree.String(f"{text}_key")
+            key: tree.Expr | None = tree.String(f"{text}_key")
             if getattr(param.default, "value", 0) is None or draw(st.booleans()):
-                key = tree.Binary("or", key, name(text))
+                key = tree.Binary("or", tree.String(f"{text}_key"), name(text))
+            elif draw(st.booleans()):
+                key = None
             lines.append(tree_weights.Read((name(text),), (key,), tree.NO_TRIVIA))
         if plain and draw(st.booleans()):
             said = tree.String(f"{param.name}_said"), name(param.name)

@@ -36,10 +36,10 @@ class Rename(Record):
 
 
 class Read(Record):
-    """`config d, heads = "n_embd", "n_head"`."""
+    """`config vocab, d = "n_embd"`: None where a name stands alone, for its usual key."""
 
     names: tuple[Name, ...]
-    values: tuple[Expr, ...]
+    values: tuple[Expr | None, ...]
     trivia: Trivia
     span: Span = field(default=NOWHERE, compare=False)
 

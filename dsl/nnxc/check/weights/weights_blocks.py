@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from ... import ir
@@ -13,6 +12,7 @@ from ...record import Record, replace
 from ...syntax import tree, tree_weights
 from ..context import Context
 from ..values import Signature
+from .weights_holes import in_holes
 from .weights_names import parts_of, path_of
 from .weights_slots import layer_slots, shown, slots_of
 
@@ -57,13 +57,10 @@ def written_out(
     """The lines, those for a kind of block in place of each block; what is `brought` says the rest
     of kinds that they say nothing of. Raises `Fault` after reporting."""
     own: dict[str, list[tree_weights.Stored]] = {}
-    plain = []
     for line in lines:
-        kind = _kind(ctx, line)
-        if kind is None:
-            plain.append(line)
-        else:
-            own.setdefault(kind, []).append(line)
+        for kind, part in _by_kind(ctx, line):
+            own.setdefault(kind, []).append(part)
+    plain = own.pop("", [])
     if not own and not brought:
         return plain
     sides = {
@@ -151,18 +148,19 @@ def _has(owner: Signature | ir.Layer, path: ir.Path) -> bool:
     return any(slot[: len(path)] == path for slot in slots)
 
 
-def _kind(ctx: Context, line: tree_weights.Stored) -> str | None:
-    """The block or layer that all paths of a line begin with; None for a line of the model."""
-    heads = {str(parts_in(ctx, node)[0]) for node in line.paths}
-    kinds = {head for head in heads if head[:1].isupper()}
-    if kinds and len(heads) > 1:
-        ctx.fail(
-            "N605",
-            "a line is for one kind of block",
-            line.span,
-            help="write a line for each",
-        )
-    return kinds.pop() if kinds else None
+def _by_kind(
+    ctx: Context, line: tree_weights.Stored
+) -> list[tuple[str, tree_weights.Stored]]:
+    """The block or layer that paths begin with, "" for those of the model; of several, one by one."""
+    heads = [str(parts_in(ctx, node)[0]) for node in line.paths]
+    kinds = [head if head[:1].isupper() else "" for head in heads]
+    if len({*kinds}) == 1:
+        return [(kinds[0], line)]
+    if len(line.paths) != len(line.values):
+        text, help = "a line is for one kind of block", "write a line for each"
+        ctx.fail("N605", text, line.span, help=help)
+    pairs = zip(kinds, line.paths, line.values, strict=True)
+    return [(kind, replace(line, paths=(p,), values=(v,))) for kind, p, v in pairs]
 
 
 Owner = tuple[ir.Path, Signature | ir.Layer]
@@ -329,12 +327,6 @@ def _renamed(
             mapped(value, lambda name: in_holes(name, names)) for value in line.values
         ),
     )
-
-
-def in_holes(name: str, names: Mapping[str, str]) -> str:
-    """The name of a tensor with other names for positions."""
-    word = re.compile(rf"\b(?:{'|'.join(names)})\b")
-    return re.sub(r"\{[^{}]*\}", lambda m: word.sub(lambda n: names[n[0]], m[0]), name)
 
 
 def _positions(node: tree.Expr, names: Mapping[str, str]) -> tree.Expr:

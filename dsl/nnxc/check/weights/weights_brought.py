@@ -20,14 +20,13 @@ from .weights_blocks import (
     Part,
     called,
     covers_of,
-    in_holes,
     mapped,
     owners_of,
     parts_in,
     shape,
     under,
 )
-from .weights_holes import HOLE, WHOLE
+from .weights_holes import HOLE, WHOLE, in_holes
 from .weights_slots import TooMany, slots_of
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NoReturn
 
 from ... import ir
@@ -18,6 +18,7 @@ from ...source import NOWHERE, Span
 from ...syntax import tree, tree_weights
 from ..context import Context
 from ..values import Fault, Signature
+from .usual_keys import places, usual, usual_text
 
 _NO_PARAMETER = ir.Parameter("", Kind.TEXT, None, NOWHERE)
 
@@ -34,18 +35,12 @@ def read(
     config: dict[str, ir.Recorded],
     signature: Signature,
 ) -> None:
-    """`config d, heads = "n_embd", "n_head"`: parameters of the model, each from its key."""
-    if len(line.names) != len(line.values):
-        ctx.fail(
-            "N607",
-            f"{len(line.names)} parameters, but {len(line.values)} values",
-            line.span,
-            help="give each parameter one value",
-        )
+    """`config vocab, d = "n_embd"`: parameters of the model, each from its key."""
     failed = False
     for name, value in zip(line.names, line.values, strict=True):
         try:
             own = _parameter(ctx, name, config, signature)
+            value = value or usual(name.id, own.default is not None)
             _one_value(ctx, value, own)
             config[name.id] = _recorded(ctx, value, own)
         except Fault:
@@ -76,12 +71,15 @@ def _parameter(
 def _turned(
     ctx: Context, name: tree.Name, params: Mapping[str, ir.Parameter]
 ) -> Advice:
-    """`config hidden_size = d`: the parameter stands first, the key behind it in quotes."""
+    """`config hidden_size = d`, `config hidden_size`: a parameter is meant by its key."""
     line = name.span.whole_line()
     found = re.match(r" *config +(\w+) *= *(\w+)", line.text)
     if found and found[1] == name.id and found[2] in params:
         place = Span(line.source, line.start + found.start(1), line.start + found.end())
         return write(place, f'{found[2]} = "{name.id}"', "the parameter stands first")
+    for param in params:
+        if usual_text(param, False) == f'"{name.id}"':
+            return write(name.span, param, "that is its key")
     return ctx.suggest(name.id, params, name.span)
 
 
@@ -92,7 +90,7 @@ def _recorded(ctx: Context, node: tree.Expr, own: ir.Parameter) -> ir.Recorded:
         case tree.String(key) if own.kind is Kind.FUNCTION:
             return ir.Computed(ACTIVATION.name, (ir.Key(key),))
         case tree.String(key):
-            return ir.Key(key)
+            return _first(map(ir.Key, places(key)))
         case tree.Number(value) | tree.Constant(value):
             return ir.Value(value)
         case tree.Name(own.name) if own.default is not None:
@@ -100,9 +98,7 @@ def _recorded(ctx: Context, node: tree.Expr, own: ir.Parameter) -> ir.Recorded:
         case tree.Name(name) if name in ctx.params:
             return ir.Own(name)
         case tree.Binary("or", left, right):
-            return ir.Computed(
-                "or", tuple(_recorded(ctx, s, own) for s in (left, right))
-            )
+            return _first(_recorded(ctx, side, own) for side in (left, right))
         case tree.Binary("==" | "!=" as op, left, tree.String(text)):
             return ir.Computed(op, (_recorded(ctx, left, plain), ir.Value(text)))
         case tree.Binary(op, left, right) if op in _OPERATORS:
@@ -131,6 +127,22 @@ def _recorded(ctx: Context, node: tree.Expr, own: ir.Parameter) -> ir.Recorded:
             pair = (_recorded(ctx, part, plain) for part in (inner, place))
             return ir.Computed("[]", tuple(pair))
     _unreadable(ctx, node)
+
+
+def _first(values: Iterable[ir.Recorded]) -> ir.Recorded:
+    """The first that a file has; what is there already counts once."""
+    first, *others = values
+    for other in others:
+        if other not in _alternatives(first):
+            first = ir.Computed("or", (first, other))
+    return first
+
+
+def _alternatives(value: ir.Recorded) -> tuple[ir.Recorded, ...]:
+    match value:
+        case ir.Computed("or", (left, right)):
+            return (*_alternatives(left), *_alternatives(right))
+    return (value,)
 
 
 def _unreadable(ctx: Context, node: tree.Expr) -> NoReturn:
@@ -193,7 +205,7 @@ def assume(
     for at, key in enumerate(keys):
         if key in (*known, *keys[:at]):
             ctx.fail("N603", f'"{key}" is held to values twice', left.span)
-    assumed[keys] = allowed
+    assumed[tuple(dict.fromkeys(k for key in keys for k in places(key)))] = allowed
 
 
 def _keys(ctx: Context, node: tree.Expr) -> tuple[str, ...]:

@@ -72,3 +72,9 @@ def _expression(text: str, sink: Sink) -> tree.Expr:
         case (tree.Defaults((tree.Call(_, (tree.Arg("x", value),)),)),):
             return value
     raise Fault
+
+
+def in_holes(name: str, names: Mapping[str, str]) -> str:
+    """The name of a tensor with other names for positions."""
+    word = re.compile(rf"\b(?:{'|'.join(names)})\b")
+    return re.sub(r"\{[^{}]*\}", lambda m: word.sub(lambda n: names[n[0]], m[0]), name)

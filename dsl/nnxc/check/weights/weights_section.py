@@ -14,6 +14,7 @@ from ...syntax import tree, tree_weights
 from ..context import Context
 from ..dispatch import DISPATCH
 from ..values import Fault, Signature
+from .usual_keys import places
 from .weights_blocks import Brought, written_out
 from .weights_config import assume, read, required_once, write_key
 from .weights_names import Target, rule_of, targets_of, tensor_name
@@ -110,7 +111,7 @@ def _line(
             for key, value in entries:
                 write_key(ctx, key, value, parts.written, signature)
         case tree_weights.PassOver(keys):
-            parts.immaterial += [key.value for key in keys]
+            parts.immaterial += [place for key in keys for place in places(key.value)]
 
 
 def _rename(ctx: Context, old: tree.String, new: tree.String, parts: Parts) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import lark
 
-from ...diagnostics import remove, write
+from ...diagnostics import Advice, remove, write
 from ...record import replace
 from .. import tree, tree_weights
 from .build_line import Children, LineBuilder, to_camel
@@ -72,10 +72,33 @@ class ItemBuilder(LineBuilder):
         span = self.whole
         return tree_weights.Rename(tuple(children), self.line.trivia, span)
 
+    def reading(self, children: Children, start: int, end: int) -> tuple[Any, ...]:
+        return tuple(children)
+
     def read(self, children: Children, start: int, end: int) -> tree_weights.Read:
-        names, *values = children
+        """`config vocab, d = "n_embd"`; values may also stand behind all names."""
         span, trivia = self.whole, self.line.trivia
-        return tree_weights.Read(names, tuple(values), trivia, span)
+        lone = [n is None and not isinstance(v, tree.Name) for n, v in children]
+        if not any(lone):
+            names, values = zip(*map(_own, children), strict=True)
+            return tree_weights.Read(names, values, trivia, span)
+        named = [at for at, (name, _) in enumerate(children) if name is not None]
+        if len(named) != 1 or any(lone[: named[0]]):
+            value = children[lone.index(True)][1]
+            self.fault(
+                "N120",
+                f"unexpected `{value.span.text}`",
+                value.span,
+                **_nameless(value),
+            )
+            return tree_weights.Read((), (), trivia, span)
+        names = tuple(_own(child)[0] for child in children[: named[0] + 1])
+        values = tuple(value for _, value in children[named[0] :])
+        if len(names) != len(values):
+            message = "not as many values as parameters"
+            help = 'each stands behind its parameter: `config d = "hidden_size", heads`'
+            self.fault("N607", message, span, help=help)
+        return tree_weights.Read(names, values, trivia, span)
 
     def assume(self, children: Children, start: int, end: int) -> tree_weights.Assume:
         span = self.whole
@@ -106,3 +129,17 @@ class ItemBuilder(LineBuilder):
 
     def weights_rule(self, children: Children, start: int, end: int) -> tree.Weights:
         return self.weights_head(children, start, end)
+
+
+def _own(reading: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A parameter and its value; a name that stands alone is one without."""
+    name, value = reading
+    return (value, None) if name is None else reading
+
+
+def _nameless(value: tree.Expr) -> Advice:
+    """What is meant by a value of no parameter."""
+    match value:
+        case tree.Binary("==", tree.Name(name), key):
+            return write(value.span, f"{name} = {key.span.text}", "`==` compares")
+    return {"help": 'a parameter stands before its key: `config d = "hidden_size"`'}

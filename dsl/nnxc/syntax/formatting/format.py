@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import assert_never
 
 from ...diagnostics import Sink
+from ...record import replace
 from ...source import Source
 from .. import tree, tree_weights
 from ..building.expression import (
@@ -100,34 +101,63 @@ def _weights_body(body: tuple[tree_weights.WeightsLine, ...]) -> Iterator[str]:
     for index, line in enumerate(body):
         if index and line.trivia.blank:
             yield ""
-        yield from _lines(line.trivia, STEP, _weights_line(line))
+        above, after = line.trivia.above, line.trivia.after
+        *first, last = _weights_line(line)
+        for doc in first:
+            yield from _lines(replace(line.trivia, above=above, after=None), STEP, doc)
+            above = ()
+        yield from _lines(replace(line.trivia, above=above, after=after), STEP, last)
 
 
-def _weights_line(line: tree_weights.WeightsLine) -> Doc:
+def _weights_line(line: tree_weights.WeightsLine) -> list[Doc]:
+    """As many lines as its entries need."""
     match line:
         case tree_weights.Ignore(globs):
-            return f"ignore {', '.join(quoted(glob.value) for glob in globs)}"
+            return _filled("ignore ", [quoted(glob.value) for glob in globs])
         case tree_weights.Lacking(prefix):
-            return f"optional {quoted(prefix.value)}"
+            return [f"optional {quoted(prefix.value)}"]
         case tree_weights.Rename(pairs):
-            renamed = (f"{quoted(a.value)} as {quoted(b.value)}" for a, b in pairs)
-            return f"rename {', '.join(renamed)}"
+            renamed = [f"{quoted(a.value)} as {quoted(b.value)}" for a, b in pairs]
+            return _filled("rename ", renamed)
         case tree_weights.Read(names, values):
-            return (f"config {_names(names)} = ", _listed(values, CONDITION))
+            return _filled("config ", map(_reading, names, values))
         case tree_weights.Assume(conditions):
-            return ("config require ", _listed(conditions, CONDITION))
+            docs = [expression(condition, CONDITION) for condition in conditions]
+            return _filled("config require ", docs)
         case tree_weights.Write(entries):
-            written = (
+            written = [
                 (f"{quoted(key.value)} = ", expression(value, CONDITION))
                 for key, value in entries
-            )
-            return ("config write ", _comma(written))
+            ]
+            return _filled("config write ", written)
         case tree_weights.PassOver(keys):
-            return f"config ignore {', '.join(quoted(key.value) for key in keys)}"
+            return _filled("config ignore ", [quoted(key.value) for key in keys])
         case tree_weights.Stored(paths, values):
-            return (_listed(paths, PATH), " = ", _listed(values, ARM))
+            return [(_listed(paths, PATH), " = ", _listed(values, ARM))]
         case _:
             assert_never(line)
+
+
+def _reading(name: tree.Name, value: tree.Expr | None) -> Doc:
+    if value is None:
+        return name.id
+    return (f"{name.id} = ", expression(value, CONDITION))
+
+
+def _filled(word: str, docs: Iterable[Doc]) -> list[Doc]:
+    """Statements of one word, each with as many entries as there is room for."""
+    lines: list[list[Doc]] = []
+    for doc in docs:
+        longer = [*lines[-1], doc] if lines else []
+        if longer and _is_line(render((word, _comma(longer)), STEP, WIDTH)):
+            lines[-1] = longer
+        else:
+            lines.append([doc])
+    return [(word, _comma(line)) for line in lines]
+
+
+def _is_line(text: str) -> bool:
+    return "\n" not in text and len(text) <= WIDTH - STEP
 
 
 def _parameters(parameters: tuple[tree.Group | tree.Parameter, ...]) -> Doc:

@@ -34,6 +34,8 @@ def nested_config(fault: Fault) -> Diagnostic | None:
     """`config big = Net(d=64):`, with lines below."""
     if fault.first.kind != "CONFIG" or fault.kind != "COLON" or not fault.accepts(END):
         return None
+    if in_weights(fault.source, fault.first.start):
+        return None
     help = "all of it stands on the line: `config big = Net(d=16, layers=4)`"
     return fault.report("N120", "unexpected `:`", help)
 
@@ -135,27 +137,39 @@ def in_weights(source: Source, at: int) -> bool:
     return heads[-1:] == ["weights"]
 
 
+def key_first(fault: Fault) -> Diagnostic | None:
+    """`config "hidden_size" = d`, `config "d": "hidden_size"`: the parameter stands first."""
+    before, after = fault.before, fault.after
+    if fault.first.kind != "CONFIG" or before is None or after is None:
+        return None
+    if before.kind != "STRING" or fault.kind not in ("ASSIGN", "COLON", "ARROW"):
+        return None
+    if not fault.accepts("PLUS") or not in_weights(fault.source, fault.first.start):
+        return None
+    text = f"{after.text} = {before.text}"
+    if after.kind == "STRING":
+        text = f"{before.text[1:-1]} = {after.text}"
+    place = fault.span(before).to(fault.span(after))
+    advice = write(place, text, "the parameter stands first")
+    return fault.report("N120", f"unexpected `{fault.token.text}`", advice)
+
+
 def several_keys(fault: Fault) -> Diagnostic | None:
-    """`config vocab = vocab_size, d = hidden_size`, and `config:` with lines below."""
+    """`config:` with lines below."""
     if fault.first.kind != "CONFIG" or not in_weights(fault.source, fault.first.start):
         return None
     if fault.kind == END and fault.comes_after("ASSIGN"):
         key = 'write the key behind it: `config d = "hidden_size"`'
         return fault.report("N120", "unexpected end of line", key)
-    if fault.kind == "COLON" and fault.failure.index == 1:
-        text = fault.source.text[fault.token.end : fault.body_end]
-        place = Span(fault.source, fault.first.start, fault.body_end)
-    elif fault.kind == "ASSIGN" and fault.accepts("EQ"):
-        place = fault.rest(fault.first)
-        text = place.text.removeprefix("config ").replace(",", "\n")
-    else:
+    if fault.kind != "COLON" or fault.failure.index != 1:
         return None
+    text = fault.source.text[fault.token.end : fault.body_end]
+    place = Span(fault.source, fault.first.start, fault.body_end)
     pairs = re.findall(r"(?m)^ *(\w+) *(?:=|:|<-) *\"?([\w.]+)\"?,? *$", text)
     if len(pairs) != len([row for row in text.splitlines() if row.strip()]):
         return None
-    margin = "\n" + " " * fault.line.indent
-    rows = [f'config {name} = "{key}"' for name, key in pairs]
-    advice = write(place, margin.join(rows), "each stands on a line of its own")
+    rows = [f'{name} = "{key}"' for name, key in pairs]
+    advice = write(place, f"config {', '.join(rows)}", "all of them stand on the line")
     return fault.report("N120", f"unexpected `{fault.token.text}`", advice)
 
 
@@ -166,7 +180,7 @@ def arrow_for_equals(fault: Fault) -> Diagnostic | None:
         return None
     if after.kind != "STRING" or fault.first.kind not in ("NAME", "RENAME", "CONFIG"):
         return None
-    if fault.accepts("PLUS"):
+    if fault.accepts("PLUS") and fault.first.kind != "CONFIG":
         return None
     sign = "as" if fault.first.text == "rename" else "="
     if sign == fault.token.text or not (fault.accepts("AS") or fault.accepts("ASSIGN")):

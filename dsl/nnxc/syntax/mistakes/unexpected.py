@@ -106,6 +106,7 @@ _EXPLANATIONS: tuple[Explanation, ...] = (
     used.used,
     used.external,
     habits_weights.several_keys,
+    habits_weights.key_first,
     word_before.target,
     word_before.spaced_name,
     word_before.typed_before,

@@ -1,0 +1,173 @@
+"""Parameters that a section only names, keys under older names, and lines that are filled."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from emitting import text_of
+
+from nnxc import driver
+from nnxc.check.weights.usual_keys import USUAL
+from nnxc.diagnostics import Sink
+from nnxc.source import Source
+from nnxc.syntax.formatting.format import format_source
+
+PAGE = Path(__file__).parent / "spec/weights.md"
+ACTIVATIONS = ("act",)
+SWITCHES = ("attention_bias", "mlp_bias", "tied")
+
+
+def spec(lines: str, default: str = "3", name: str = "d") -> str:
+    """A model of one parameter, and what its section says."""
+    uses = {"relu": f"x -> {name}", "false": f"x if {name} else -x"}
+    return f"""
+model Net({name} = {default}):
+    input x: [B, 4]
+    return {uses.get(default, f"x * {name}")}
+
+weights Net from "{{path}}":
+    {lines}
+"""
+
+
+def default_of(name: str) -> str:
+    return "relu" if name in ACTIVATIONS else "false" if name in SWITCHES else "3"
+
+
+def test_the_page_has_the_table() -> None:
+    text = PAGE.read_text(encoding="utf-8").partition("## Usual keys")[2]
+    rows = re.findall(r"^\| `(\w+)` \| `(.*)` \|$", text.partition("\n## ")[0], re.M)
+    assert dict(rows) == USUAL and len(rows) == len(USUAL)
+
+
+@pytest.mark.parametrize("name", USUAL)
+def test_a_name_alone_is_read_by_its_usual_key(name: str) -> None:
+    default = default_of(name)
+    short = text_of(spec(f"config {name}", default, name), black=False)
+    whole = spec(f"config {name} = {USUAL[name]}", default, name)
+    assert short == text_of(whole, black=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("conv_bias", '"conv_bias"'),
+        ("depth", '"depth"'),
+        ("text_d", '"text_config.hidden_size"'),
+        ("text_odd", '"text_odd"'),
+        ("vision_layers", '"vision_config.num_hidden_layers"'),
+        ("audio_d", '"audio_d"'),
+        ("text_theta", '"text_config.rope_parameters.rope_theta" or text_theta'),
+    ],
+)
+def test_other_names(name: str, meant: str) -> None:
+    short = text_of(spec(f"config {name}", name=name), black=False)
+    assert short == text_of(spec(f"config {name} = {meant}", name=name), black=False)
+
+
+def test_what_has_no_default_is_none() -> None:
+    text = spec("config theta", name="theta").replace("theta = 3", "theta")
+    text = text.replace("x * theta", "x -> Linear(theta) as up")
+    ((_, value),) = driver.analyse(text).program.weights[0].config
+    assert "Default" not in repr(value) and "rope_scaling" not in repr(value)
+
+
+@pytest.mark.parametrize(
+    ("short", "whole"),
+    [
+        (
+            'config d = "rope_parameters.factor" or d',
+            'config d = "rope_parameters.factor" or "rope_scaling.factor" or d',
+        ),
+        (
+            'config d = "a.rope_parameters.rope_theta"',
+            'config d = "a.rope_parameters.rope_theta" or "a.rope_theta"',
+        ),
+        (
+            'config require "rope_parameters.rope_type" == "default"',
+            'config require ("rope_parameters.rope_type" or "rope_scaling.rope_type" or '
+            '"rope_scaling.type") == "default"',
+        ),
+        (
+            'config ignore "rope_parameters.partial_rotary_factor"',
+            'config ignore "rope_parameters.partial_rotary_factor", "partial_rotary_factor"',
+        ),
+    ],
+)
+def test_keys_have_their_older_names(short: str, whole: str) -> None:
+    assert text_of(spec(short), black=False) == text_of(spec(whole), black=False)
+
+
+@pytest.mark.parametrize(
+    "key", ["my_rope_parameters.factor", "rope_parameters.a.factor"]
+)
+def test_other_keys_have_none(key: str) -> None:
+    assert "rope_scaling" not in text_of(spec(f'config d = "{key}"'), black=False)
+
+
+def test_a_renamed_key_is_held_to_values_once() -> None:
+    line = 'config require "rope_parameters.factor" == 1, "rope_scaling.factor" == 2'
+    assert [d.code for d in driver.analyse(spec(line)).diagnostics] == ["N603"]
+
+
+TWO = """
+model Net(d = 4, heads = 2, rate = 0.5):
+    input x: [B, d]
+    return x * heads * rate
+
+weights Net from "{path}":
+    """
+
+
+@pytest.mark.parametrize(
+    ("line", "form"),
+    [
+        ('config d, heads = "a", "b"', 'config d = "a", heads = "b"'),
+        ('config d, heads = "a", "b" or heads', 'config d = "a", heads = "b" or heads'),
+        ('config d = "a", heads = "b"', 'config d = "a", heads = "b"'),
+        ('config rate, d, heads = "b"', 'config rate, d, heads = "b"'),
+    ],
+)
+def test_each_value_stands_behind_its_parameter(line: str, form: str) -> None:
+    text = format_source(Source("a.nnx", TWO.lstrip() + line + "\n"), Sink())
+    assert text is not None and text.splitlines()[-1] == f"    {form}"
+    assert text_of(text, black=False) == text_of(TWO + line, black=False)
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "help"),
+    [
+        ('config d = "a", "b"', "N607", "each stands behind its parameter"),
+        ('config d, heads = "a", "b", "c"', "N607", "each stands behind its parameter"),
+        (
+            'config d = "a", heads = "b", "c"',
+            "N120",
+            "a parameter stands before its key",
+        ),
+        ('config "hidden_size"', "N120", "a parameter stands before its key"),
+        ('config "x", d = "y"', "N120", "a parameter stands before its key"),
+        ("config d[0]", "N120", "a parameter stands before its key"),
+        ('config d == "hidden_size"', "N120", 'write `d = "hidden_size"`'),
+        ('config "hidden_size" = d', "N120", 'write `d = "hidden_size"`'),
+        ('config "d": "hidden_size"', "N120", 'write `d = "hidden_size"`'),
+        ('config d -> "hidden_size"', "N120", "write `=`"),
+        ("config hidden_size", "N607", "write `d`"),
+        ("config d, heads, d", "N603", "leave one of them out"),
+    ],
+)
+def test_mistakes(line: str, code: str, help: str) -> None:
+    (found,) = driver.analyse(f"{TWO}{line}\n").diagnostics
+    assert found.code == code and help in (found.help or "")
+
+
+def test_long_lines_are_divided() -> None:
+    keys = [f'"a_key_that_is_long_{i}"' for i in range(9)]
+    line = f"config ignore {', '.join(keys)}  # why"
+    text = format_source(Source("a.nnx", TWO.lstrip() + line + "\n"), Sink())
+    assert text is not None and max(map(len, text.splitlines())) <= 110
+    *first, last = [row for row in text.splitlines() if "config ignore" in row]
+    assert len(first) == 2 and last.endswith("  # why") and "#" not in "".join(first)
+    assert format_source(Source("a.nnx", text), Sink()) == text
+    assert text_of(text, black=False) == text_of(TWO + line, black=False)
