@@ -278,11 +278,15 @@ def _run(
     return Tensor(jnp.stack(out, -2), [*x.names[:-1], None]), *state
 
 
-def LSTM(w, x, h=None, c=None, mask=None, /, hidden=REQUIRED, *, reverse=False, **inits):
+def LSTM(
+    w, x, h=None, c=None, mask=None, /, hidden=REQUIRED, *, reverse=False, **inits
+):
     return lstm_run(w, x, h, c, mask, hidden, reverse=reverse)[0]
 
 
-def lstm_run(w, x, h=None, c=None, mask=None, /, hidden=REQUIRED, *, reverse=False, **inits):
+def lstm_run(
+    w, x, h=None, c=None, mask=None, /, hidden=REQUIRED, *, reverse=False, **inits
+):
     return _run(_lstm, w, x, [h, c], mask, hidden, reverse)
 
 
