@@ -64,7 +64,7 @@ def codes(result: nnxc.BuildResult) -> list[str]:
 def test_the_list_is_that_of_the_files() -> None:
     assert {p.name for p in TEMPLATES.glob("*.py")} == fresh.SHARED
     parts = [{shared.TRAINING, shared.DECODING, shared.CHECKPOINTS}]
-    parts.append({shared.CONFIGS, shared.ADAPTERS, shared.ATTENTION})
+    parts.append({shared.CONFIGS, shared.ADAPTERS, shared.ATTENTION, shared.EXPERTS})
     assert {f"{name}.py" for name in set().union(*parts)} == fresh.SHARED
 
 

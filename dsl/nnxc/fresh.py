@@ -41,7 +41,8 @@ SUFFIX = ".nnx"
 SHARED = frozenset(
     f"nnx_{name}.py"
     for name in (
-        *("adapters", "attention", "checkpoints", "configs", "decoding", "training"),
+        *("adapters", "attention", "checkpoints", "configs", "decoding", "experts"),
+        "training",
     )
 )
 LIMIT = 64_000_000  # bytes; no spec and no generated file comes near

@@ -335,6 +335,11 @@ def _take_along_axis(x, indices, axis=-1):
     return jnp.take_along_axis(x, indices, axis)
 
 
+def _expert_dot(x, kernels, chosen):
+    x = x if x.ndim > chosen.ndim else x[..., None, :]
+    return jnp.squeeze(x[..., None, :] @ kernels[chosen], -2)
+
+
 def _tile(x, times):
     return jnp.tile(x, tuple(times) if isinstance(times, list) else times)
 
@@ -346,7 +351,7 @@ FUNCTIONS = {
     "adaptive_avg_pool": _adaptive, "arange": _arange, "argsort": _argsort, "astype": _astype,
     "attend": attention, "avg_pool": _avg_pool, "categorical": _categorical, "celu": _celu,
     "clip": _clip, "convolve": _convolve, "cumprod": _cumprod, "cumsum": _cumsum, "elu": _elu,
-    "eye": _eye, "fft": _fft, "flip": _flip, "gelu": _gelu, "glu": _glu, "ifft": _ifft,
+    "expert_dot": _expert_dot, "eye": _eye, "fft": _fft, "flip": _flip, "gelu": _gelu, "glu": _glu, "ifft": _ifft,
     "irfft": _irfft, "leaky_relu": _leaky_relu, "linspace": _linspace, "tensor": _tensor,
     "log_softmax": _log_softmax, "max_pool": _max_pool, "one_hot": _one_hot, "pad": _pad,
     "positions": _positions, "repeat": _repeat, "resize": _resize, "rfft": _rfft,

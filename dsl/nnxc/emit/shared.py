@@ -19,6 +19,7 @@ from .templates import source_of
 
 ATTENTION, DECODING, TRAINING = "nnx_attention", "nnx_decoding", "nnx_training"
 CHECKPOINTS, CONFIGS, ADAPTERS = "nnx_checkpoints", "nnx_configs", "nnx_adapters"
+EXPERTS = "nnx_experts"
 # What users call, whatever the module itself does.
 _PUBLIC = {TRAINING: "Trainer", ADAPTERS: "merge_adapters"}
 
@@ -36,6 +37,7 @@ def modules_of(program: ir.Program) -> tuple[str, ...]:
     helpers = {helper.name for helper in helpers_of(program)}
     needed = {
         ATTENTION: not helpers.isdisjoint(names_in(ATTENTION)),
+        EXPERTS: not helpers.isdisjoint(names_in(EXPERTS)),
         TRAINING: bool(program.trains),
         DECODING: bool(program.generates),
         CHECKPOINTS: bool(program.weights) or adapted,
