@@ -72,7 +72,7 @@ SELF = Helper(
         kv_heads: int | None = None,
         head_dim: int | None = None,
         bias: bool = True,
-        kernel_init: nnx.Initializer = nnx.initializers.lecun_normal(),
+        kernel_init: nnx.Initializer | None = None,
         out_kernel_init: nnx.Initializer | None = None,
         bias_init: nnx.Initializer = nnx.initializers.zeros,
         dtype: jax.typing.DTypeLike | None = None,
@@ -81,6 +81,7 @@ SELF = Helper(
     ):
         kv_heads = kv_heads or heads
         head_dim = head_dim or d // heads
+        kernel_init = kernel_init or nnx.initializers.lecun_normal()
         project = partial(
             nnx.LinearGeneral,
             use_bias=bias,

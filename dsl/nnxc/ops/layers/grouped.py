@@ -26,13 +26,14 @@ HELPER = Helper(
         padding: str | tuple[tuple[int, int], ...] = "SAME",
         kernel_dilation: tuple[int, ...] = (),
         use_bias: bool = True,
-        kernel_init: nnx.Initializer = nnx.initializers.lecun_normal(),
-        bias_init: nnx.Initializer = nnx.initializers.zeros_init(),
+        kernel_init: nnx.Initializer | None = None,
+        bias_init: nnx.Initializer = nnx.initializers.zeros,
         dtype: jax.typing.DTypeLike | None = None,
         param_dtype: jax.typing.DTypeLike = jnp.float32,
         rngs: nnx.Rngs,
     ):
         shape = (*kernel_size, in_features // groups, out_features)
+        kernel_init = kernel_init or nnx.initializers.lecun_normal()
         kernel = kernel_init(rngs.params(), shape, param_dtype)
         self.kernel = nnx.Param(kernel.reshape(*shape[:-1], groups, -1))
         bias = bias_init(rngs.params(), (out_features,), param_dtype)

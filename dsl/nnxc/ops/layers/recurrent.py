@@ -30,7 +30,7 @@ LSTM = Helper(
         hidden: int,
         *,
         reverse: bool = False,
-        kernel_init: nnx.Initializer = nnx.initializers.lecun_normal(),
+        kernel_init: nnx.Initializer | None = None,
         recurrent_kernel_init: nnx.Initializer = orthogonal,
         bias_init: nnx.Initializer = nnx.initializers.zeros,
         dtype: jax.typing.DTypeLike | None = None,
@@ -38,6 +38,7 @@ LSTM = Helper(
         rngs: nnx.Rngs,
     ):
         self.hidden, self.reverse = hidden, reverse
+        kernel_init = kernel_init or nnx.initializers.lecun_normal()
         linear = partial(
             nnx.Linear,
             bias_init=bias_init,
@@ -46,9 +47,7 @@ LSTM = Helper(
             rngs=rngs,
         )
         self.input = linear(d, 4 * hidden, kernel_init=kernel_init)
-        self.recurrent = linear(
-            hidden, 4 * hidden, kernel_init=recurrent_kernel_init
-        )
+        self.recurrent = linear(hidden, 4 * hidden, kernel_init=recurrent_kernel_init)
 
     def __call__(self, x: jax.Array, **more: jax.Array) -> jax.Array:
         return self.run(x, **more)[0]
@@ -95,7 +94,7 @@ GRU = Helper(
         hidden: int,
         *,
         reverse: bool = False,
-        kernel_init: nnx.Initializer = nnx.initializers.lecun_normal(),
+        kernel_init: nnx.Initializer | None = None,
         recurrent_kernel_init: nnx.Initializer = orthogonal,
         bias_init: nnx.Initializer = nnx.initializers.zeros,
         dtype: jax.typing.DTypeLike | None = None,
@@ -103,6 +102,7 @@ GRU = Helper(
         rngs: nnx.Rngs,
     ):
         self.hidden, self.reverse = hidden, reverse
+        kernel_init = kernel_init or nnx.initializers.lecun_normal()
         linear = partial(
             nnx.Linear,
             bias_init=bias_init,
@@ -111,9 +111,7 @@ GRU = Helper(
             rngs=rngs,
         )
         self.input = linear(d, 3 * hidden, kernel_init=kernel_init)
-        self.recurrent = linear(
-            hidden, 3 * hidden, kernel_init=recurrent_kernel_init
-        )
+        self.recurrent = linear(hidden, 3 * hidden, kernel_init=recurrent_kernel_init)
 
     def __call__(self, x: jax.Array, **more: jax.Array) -> jax.Array:
         return self.run(x, **more)[0]
@@ -159,13 +157,14 @@ LSTM_CELL = Helper(
         d: int,
         hidden: int,
         *,
-        kernel_init: nnx.Initializer = nnx.initializers.lecun_normal(),
+        kernel_init: nnx.Initializer | None = None,
         recurrent_kernel_init: nnx.Initializer = orthogonal,
         bias_init: nnx.Initializer = nnx.initializers.zeros,
         dtype: jax.typing.DTypeLike | None = None,
         param_dtype: jax.typing.DTypeLike = jnp.float32,
         rngs: nnx.Rngs,
     ):
+        kernel_init = kernel_init or nnx.initializers.lecun_normal()
         linear = partial(
             nnx.Linear,
             bias_init=bias_init,
@@ -174,9 +173,7 @@ LSTM_CELL = Helper(
             rngs=rngs,
         )
         self.input = linear(d, 4 * hidden, kernel_init=kernel_init)
-        self.recurrent = linear(
-            hidden, 4 * hidden, kernel_init=recurrent_kernel_init
-        )
+        self.recurrent = linear(hidden, 4 * hidden, kernel_init=recurrent_kernel_init)
 
     def __call__(
         self, x: jax.Array, h: jax.Array, c: jax.Array
@@ -198,13 +195,14 @@ GRU_CELL = Helper(
         d: int,
         hidden: int,
         *,
-        kernel_init: nnx.Initializer = nnx.initializers.lecun_normal(),
+        kernel_init: nnx.Initializer | None = None,
         recurrent_kernel_init: nnx.Initializer = orthogonal,
         bias_init: nnx.Initializer = nnx.initializers.zeros,
         dtype: jax.typing.DTypeLike | None = None,
         param_dtype: jax.typing.DTypeLike = jnp.float32,
         rngs: nnx.Rngs,
     ):
+        kernel_init = kernel_init or nnx.initializers.lecun_normal()
         linear = partial(
             nnx.Linear,
             bias_init=bias_init,
@@ -213,9 +211,7 @@ GRU_CELL = Helper(
             rngs=rngs,
         )
         self.input = linear(d, 3 * hidden, kernel_init=kernel_init)
-        self.recurrent = linear(
-            hidden, 3 * hidden, kernel_init=recurrent_kernel_init
-        )
+        self.recurrent = linear(hidden, 3 * hidden, kernel_init=recurrent_kernel_init)
 
     def __call__(self, x: jax.Array, h: jax.Array) -> jax.Array:
         ur, uz, un = jnp.split(self.input(x), 3, axis=-1)

@@ -142,6 +142,8 @@ def key_first(fault: Fault) -> Diagnostic | None:
     before, after = fault.before, fault.after
     if fault.first.kind != "CONFIG" or before is None or after is None:
         return None
+    if fault.line.tokens[1].kind in ("REQUIRE", "WRITE"):
+        return None
     if before.kind != "STRING" or fault.kind not in ("ASSIGN", "COLON", "ARROW"):
         return None
     if not fault.accepts("PLUS") or not in_weights(fault.source, fault.first.start):
