@@ -182,6 +182,9 @@ CALLS = {
         "take_along_axis({x}, argsort({x}, axis=-1))",
         "take_along_axis({x}, argsort({x}, axis=1), axis=1)",
     ),
+    "expert_dot": (
+        "expert_dot({x}, ones([3, d, 5]) * arange(3)[:, none, none], top_k({x}[..., :3], 2)[1])",
+    ),
     "one_hot": (
         "one_hot(tokens, 13)",
         "one_hot(positions(x), longest)",
