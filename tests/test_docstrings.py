@@ -59,7 +59,7 @@ def test_a_blank_line_parts_a_comment_from_what_follows() -> None:
     found = docs(
         f"# File.\n\n# Part.\n\n{BLOCK}\n# Model.\n\n{MODEL}\n# Loss.\n\n{TRAIN}"
     )
-    assert (found["Part"], found["Net"]) == (OF_BLOCK, OF_MODEL)
+    assert (found["Part"], found["Net"]) == (OF_BLOCK, f"File.\n\n{OF_MODEL}")
     assert found["loss_fn"] == OF_LOSS
     nearest = docs(f"{BLOCK}\n# Far.\n\n# Near.\n{MODEL}")
     assert nearest["Net"] == f"Near.\n\n{OF_MODEL}"
@@ -74,6 +74,13 @@ def test_the_comment_at_the_top_is_about_the_file() -> None:
     # A train first: likewise.
     first = docs(f"# File.\n{TRAIN}\n{BLOCK}\n{MODEL}")
     assert first[""].startswith("File.") and first["loss_fn"] == OF_LOSS
+
+
+def test_a_file_is_about_its_one_model() -> None:
+    found = docs(f"# File.\n\n{BLOCK}\n{MODEL}")
+    assert (found["Part"], found["Net"]) == (OF_BLOCK, f"File.\n\n{OF_MODEL}")
+    two = docs(f"# File.\n\n{BLOCK}\n{MODEL}\n{MODEL.replace('Net', 'Other')}")
+    assert (two["Net"], two["Other"]) == (OF_MODEL, OF_MODEL)
 
 
 def test_a_model_alone_says_what_its_file_is() -> None:

@@ -23,14 +23,13 @@ def expert_dot(
     rows = x.reshape(-1, x.shape[-1])
     rows = rows[order // (ids.size // rows.shape[0])]
     sizes = jnp.bincount(ids, length=kernels.shape[0])
-    options = {"preferred_element_type": preferred_element_type}
     # Only on a TPU is JAX's own no product of all rows with all kernels.
     y: jax.Array = jax.lax.platform_dependent(
         rows,
         kernels,
         sizes,
-        tpu=partial(jax.lax.ragged_dot, **options),
-        default=partial(grouped_dot, **options),
+        tpu=partial(jax.lax.ragged_dot, preferred_element_type=preferred_element_type),
+        default=partial(grouped_dot, preferred_element_type=preferred_element_type),
     )
     return y[jnp.argsort(order)].reshape(*experts.shape, kernels.shape[-1])
 

@@ -25,10 +25,12 @@ def class_doc(signature: Signature, program: ir.Program, names: Names) -> str:
     """What the spec says of a definition, and its shapes; indented from the second line on."""
     definition = signature.definition
     labels = Labels(definition, {n: s.output for n, s in names.signatures.items()})
-    # A comment that opens a file of several definitions is about the file.
+    # A comment that opens a file of several definitions is about the file, and its one model.
     alone = len(program.definitions) == 1
-    doc = definition.doc if alone or definition.doc != program.doc else ""
-    return described(doc, _sentence(definition, labels))
+    own = definition.doc if alone or definition.doc != program.doc else ""
+    models = [d for d in program.definitions if d.is_model]
+    comment = own or (program.doc if models == [definition] else "")
+    return described(comment, _sentence(definition, labels))
 
 
 def described(comment: str, sentence: str) -> str:
