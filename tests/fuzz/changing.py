@@ -82,17 +82,30 @@ def width(b: Builder, x: Value) -> None:
 
 
 def collected(b: Builder, x: Value) -> None:
-    """A list of tensors that a loop appends to, and what becomes of it."""
+    """A list of tensors that a loop appends to or that flow through a stack, and what becomes of it."""
     text, index = b.fresh("hs"), b.fresh("i")
+    last, rounds = x.sizes[-1], literal(b.one(1, 2, 3))
+    if b.flip():
+        stack = tree.Binary("*", call("Linear", last), rounds)
+        flow = pipe(x.tree, stack)
+        b.add(tree.Assign((name(x.name),), "=", flow, gathers=name(text)))
+        return _used(b, x, text)
     b.add(assign(text, literal([x.tree]) if b.flip() else literal([])))
-    last = x.sizes[-1]
     step = assign(x.name, pipe(x.tree, call("Linear", last)), b.one("=", "+="))
     append = tree.Evaluate(call_of(text, "append", x.tree))
     body: list[tree.Statement] = [step, append, indexed(x, index)]
     if b.flip():
         body[0], body[2] = body[2], body[0]
-    rounds = literal(b.one(1, 2, 3))
     b.add(tree.For((name(index),), call("range", rounds), tuple(body)))
+    _used(b, x, text)
+
+
+def _used(b: Builder, x: Value, text: str) -> None:
+    """What becomes of a list of tensors."""
+    whole: tree.Expr = name(text)
+    if b.flip():
+        whole = tree.ListOf((tree.Starred(name(text)), x.tree))
+    last = x.sizes[-1]
     match b.one("first", "last", "concat", "stack", "pop"):
         case "first":
             found = tree.Index(name(text), (literal(0),))
@@ -101,10 +114,10 @@ def collected(b: Builder, x: Value) -> None:
             found = tree.Index(name(text), (literal(-1),))
             b.add(assign(x.name, found, "+="))
         case "concat":
-            joined = call("concat", name(text), axis=-1)
+            joined = call("concat", whole, axis=-1)
             b.add(assign(x.name, pipe(joined, call("Linear", last)), "+="))
         case "stack":
-            joined = call("stack", name(text), axis=0)
+            joined = call("stack", whole, axis=0)
             b.add(assign(x.name, call("mean", joined, axis=0), "+="))
         case "pop":
             b.add(assign(x.name, call_of(text, "pop"), "+="))

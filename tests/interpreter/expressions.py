@@ -66,7 +66,7 @@ class Expressions:
             case tree.Name(id=name):
                 return self.lookup(name)
             case tree.ListOf(items=items):
-                return [self.value(i) for i in items]
+                return [v for i in items for v in self.in_list(i)]
             case tree.Unary(op=op, operand=operand):
                 return self.unary(op, self.value(operand))
             case tree.Binary():
@@ -91,6 +91,12 @@ class Expressions:
                 self.keep_layer(name, value)
                 return found
         raise NotImplementedError(type(node).__name__)
+
+    def in_list(self, node: tree.Expr) -> list[Any]:
+        """What an item puts into a list: itself, or behind `*` all that is in another."""
+        if isinstance(node, tree.Starred):
+            return list(self.value(node.value))
+        return [self.value(node)]
 
     def lookup(self, name: str) -> Any:
         if name in self.env:

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 
 from nnxc.syntax import tree
 
+from .apply import apply
 from .expressions import Expressions
 from .values import (
     DTYPES,
@@ -37,6 +38,8 @@ class Frame(Expressions):
 
     def statement(self, node: tree.Statement) -> None:
         match node:
+            case tree.Assign(gathers=tree.Name()):
+                self.gather(node)
             case tree.Assign(targets=targets, op=op, value=value):
                 self.assign([t.id for t in targets], op, value)
             case tree.For():
@@ -81,6 +84,20 @@ class Frame(Expressions):
             raise ValueError(f"{len(parts)} values for {targets}")
         for name, part in zip(targets, parts, strict=True):
             self.put(name, part)
+
+    def gather(self, node: tree.Assign) -> None:
+        """`*states, x = x -> Layer * n`: what goes into each layer, and what the last gives."""
+        assert isinstance(node.value, tree.Pipe) and node.gathers is not None
+        value = self.value(node.value.source)
+        *before, last = (stage.value for stage in node.value.stages)
+        for stage in before:
+            value = self.stage(stage, value)
+        states = []
+        for layer in self.value(last).layers:
+            states.append(value)
+            value = apply(self, layer, [value], ())
+        self.put(node.gathers.id, states)
+        self.put(node.targets[0].id, value)
 
     def put(self, name: str, value: Any) -> None:
         """A name has a value from here on; a `state` keeps it."""

@@ -43,8 +43,9 @@ def _values(body: tuple[tree.Statement, ...]) -> Iterator[str]:
     """The names that statements give values to."""
     for statement in body:
         match statement:
-            case tree.Assign(targets=targets):
+            case tree.Assign(targets=targets, gathers=first):
                 yield from (t.id for t in targets)
+                yield from (t.id for t in [first] if t)
             case tree.Declare(fields=fields):
                 yield from (f.name for f in fields)
             case tree.For(body=inner):

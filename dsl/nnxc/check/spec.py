@@ -25,6 +25,7 @@ from .definitions.naming import is_camel
 from .definitions.patterns import specialise
 from .dispatch import DISPATCH
 from .documented import doc_of, file_doc
+from .gathering import write_out
 from .groups import hand_on, tell_unread
 from .init_lines import write_out
 from .state_kinds import kinds_apart
@@ -47,6 +48,7 @@ def check_program(file: tree.File, sink: Sink, loader: Loader) -> ir.Program | N
     files = Files(sink, loader, lossy=file.broken)
     visible = gather(files, file)
     written = [n for n in file.items if isinstance(n, tree.Config)]
+    write_out(files)
     hand_on(files, written)
     chosen = specialise(files, written, visible)
     write_out(files)

@@ -118,6 +118,8 @@ class Scope:
                 return part(self.type_of(value), index)
             case ir.ListPart(value):
                 return self._part(expr, self.type_of(value))
+            case ir.ListOf(items):
+                return self._listed(expr, [self.type_of(item) for item in items])
         return self.type(expr.type, expr.span)
 
     def _part(self, expr: ir.ListPart, whole: ir.Type) -> ListType:
@@ -131,6 +133,19 @@ class Scope:
         ]
         items = whole.items[slice(*bounds)]
         return replace(whole, count=const(len(items)), items=items)
+
+    def _listed(self, expr: ir.ListOf, types: list[ir.Type]) -> ListType:
+        """A list of tensors, and of those of other lists."""
+        found: list[TensorType] = []
+        element = self.tensor(expr.type.element, expr.span)
+        for kind in types:
+            if isinstance(kind, TensorType):
+                found.append(kind)
+            elif isinstance(kind, ListType) and kind.items is not None:
+                found += kind.items
+            else:
+                return ListType(element)
+        return ListType(element, const(len(found)), tuple(found))
 
     def _list(self, expr: ir.Var) -> ListType:
         items = tuple(self.lists[expr.name])

@@ -71,6 +71,7 @@ from .tensors import Expr as Expr
 from .tensors import Invoke as Invoke
 from .tensors import Item as Item
 from .tensors import Let as Let
+from .tensors import ListOf as ListOf
 from .tensors import ListPart as ListPart
 from .tensors import ModelCall as ModelCall
 from .tensors import NewAxis as NewAxis

@@ -18,6 +18,7 @@ from .tensors import (
     Invoke,
     Item,
     Let,
+    ListOf,
     ListPart,
     ModelCall,
     NewAxis,
@@ -45,7 +46,7 @@ def operands(expr: Expr) -> tuple[Expr, ...]:
                 for _, value in inputs
                 for part in (value if isinstance(value, tuple) else (value,))
             )
-        case Operator(operands=parts) | TupleOf(items=parts):
+        case Operator(operands=parts) | TupleOf(items=parts) | ListOf(items=parts):
             return parts
         case Subscript(value, items):
             return (value, *(i for i in items if isinstance(i, _EXPR)))
@@ -103,7 +104,7 @@ def rebuilt(expr: Expr, parts: Sequence[Expr]) -> Expr:
             return replace(expr, value=value, items=tuple(new_items))
         case Invoke() | Reshape() | Cast() | Item() | Element() | ListPart():
             return replace(expr, value=next(rest))
-        case TupleOf():
+        case TupleOf() | ListOf():
             return replace(expr, items=tuple(rest))
         case Choose():
             return replace(expr, then=next(rest), orelse=next(rest))
@@ -127,6 +128,7 @@ _EXPR = (
     Item,
     Element,
     ListPart,
+    ListOf,
     Choose,
     Let,
     ModelCall,

@@ -164,6 +164,14 @@ class ListPart(Record):
     span: Span
 
 
+class ListOf(Record):
+    """`[*values, x]`: tensors in a list; those of items that are lists themselves stand in it."""
+
+    items: tuple[Expr, ...]
+    type: ListType
+    span: Span
+
+
 class Choose(Record):
     """`then if condition else orelse` over tensors, the condition being static."""
 
@@ -196,5 +204,5 @@ class ModelCall(Record):
 
 Expr: TypeAlias = (
     Var | Scalar | Apply | OpCall | Invoke | Operator | Subscript | Reshape | Cast
-    | TupleOf | Item | Element | ListPart | Choose | Let | ModelCall
+    | TupleOf | Item | Element | ListPart | ListOf | Choose | Let | ModelCall
 )  # fmt: skip

@@ -9,6 +9,7 @@ from ..source import NOWHERE, Span
 from .formatting.trivia import NO_TRIVIA as NO_TRIVIA
 from .formatting.trivia import Trivia as Trivia
 from .tree_extern import Extern as Extern
+from .tree_extern import Zoo as Zoo
 from .tree_scan import Carry as Carry
 from .tree_scan import Collect as Collect
 from .tree_scan import Init as Init
@@ -73,6 +74,13 @@ class ListOf(Record):
     items: tuple[Expr, ...]
     span: Span = field(default=NOWHERE, compare=False)
     round: bool = False
+
+
+class Starred(Record):
+    """`*states` in a list: what is in another."""
+
+    value: Expr
+    span: Span = field(default=NOWHERE, compare=False)
 
 
 class Arg(Record):
@@ -196,7 +204,7 @@ class Assertion(Record):
 
 
 Expr: TypeAlias = (
-    Name | Number | String | Constant | Window | Dots | ListOf | Call | Attribute | Index
+    Name | Number | String | Constant | Window | Dots | ListOf | Starred | Call | Attribute | Index
     | Unary | Binary | IfElse | Named | Pipe | Branch | Assertion
 )  # fmt: skip
 
@@ -234,13 +242,15 @@ class Declare(Record):
 
 
 class Assign(Record):
-    """`targets op value`, op being `=`, `+=`, `-=` or `*=`."""
+    """`targets op value`, op being `=`, `+=`, `-=` or `*=`; `*gathers, target = value` gathers what
+    flows through a stack."""
 
     targets: tuple[Name, ...]
     op: str
     value: Expr
     span: Span = field(default=NOWHERE, compare=False)
     trivia: Trivia = NO_TRIVIA
+    gathers: Name | None = None
 
 
 class For(Record):
@@ -297,18 +307,6 @@ Simple: TypeAlias = (
 Statement: TypeAlias = Simple | For | Scan | If | Optimize
 
 # ------------------------------------------------------------------ top level
-
-
-class Zoo(Record):
-    """`zoo.bert`: a spec that ships, by its name."""
-
-    name: str
-    span: Span = field(default=NOWHERE, compare=False)
-
-    @property
-    def value(self) -> str:
-        """As it is written."""
-        return f"zoo.{self.name}"
 
 
 class Use(Record):

@@ -1,4 +1,4 @@
-"""The node of `extern`; `tree` names it too."""
+"""The nodes of what a spec brings from elsewhere; `tree` names them too."""
 
 from __future__ import annotations
 
@@ -10,6 +10,18 @@ from .formatting.trivia import NO_TRIVIA, Trivia
 
 if TYPE_CHECKING:
     from .tree import Field, Name, Parameter, String, TypeOf
+
+
+class Zoo(Record):
+    """`zoo.bert`: a spec that ships, by its name."""
+
+    name: str
+    span: Span = field(default=NOWHERE, compare=False)
+
+    @property
+    def value(self) -> str:
+        """As it is written."""
+        return f"zoo.{self.name}"
 
 
 class Extern(Record):

@@ -47,8 +47,8 @@ def bodies(node: tree.Statement) -> tuple[Body, ...]:
 def targets(node: tree.Statement) -> list[tree.Name]:
     """The names that a statement gives values to."""
     match node:
-        case tree.Assign(names):
-            return list(names)
+        case tree.Assign(names, gathers=first):
+            return [*([first] if first else ()), *names]
         case tree.Declare(_, fields):
             return [tree.Name(f.name, f.name_span) for f in fields]
         case tree.Evaluate(tree.Call(tree.Attribute(tree.Name() as name, "append"))):

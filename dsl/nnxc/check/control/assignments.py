@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 from ... import ir
 from ...diagnostics import Advice, Label, write
 from ...dims import Dim, const
@@ -42,6 +44,8 @@ def assign(ctx: Context, node: tree.Assign) -> None:
     """`targets op value`."""
     for target in node.targets:
         check_name(ctx, target.id, target.span)
+    if node.gathers is not None:
+        _no_stack(ctx, node, node.gathers)
     if lists.assign(ctx, node):
         return
     value = ctx.attempt(lambda: _assigned(ctx, node))
@@ -53,6 +57,17 @@ def assign(ctx: Context, node: tree.Assign) -> None:
     target = node.targets[0]
     bindable(ctx, target)
     store(ctx, target, value, node.span)
+
+
+def _no_stack(ctx: Context, node: tree.Assign, name: tree.Name) -> NoReturn:
+    """`*states, x = ...` of anything but a stack, which is written out before this."""
+    text, star = f"`*{name.id}` gathers what flows through a stack", name.span
+    help = (
+        f"`*{name.id}, x = x -> Block(...) * n`: the stack stands last, and `x` alone"
+    )
+    if ctx.kind == "train":
+        ctx.fail("N255", "lists are made in blocks and models only", star)
+    ctx.fail("N234", text, star, "here is none", help=help)
 
 
 def _assigned(ctx: Context, node: tree.Assign) -> Value:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ... import ir
+from ...diagnostics import Advice
 from ...dims import Dim, const
 from ...ops.base import Kind
 from ...record import replace
@@ -12,10 +13,10 @@ from ...syntax import tree
 from ..arguments.flavors import describe
 from ..context import Context
 from ..definitions.parameter_kinds import demand
-from ..expressions.operands import static
-from ..values import Listed, Static, Tensor
-from .list_types import uniform, whole
-from .lists import taken
+from ..expressions.operands import static, tensor
+from ..values import Bad, Fault, Listed, Static, Tensor
+from .list_types import merged, uniform, whole
+from .lists import of_another_kind, taken
 
 
 def item(ctx: Context, value: Listed, node: tree.Index) -> Tensor | Listed:
@@ -74,6 +75,62 @@ def _part(ctx: Context, value: Listed, node: tree.Slice, span: Span) -> Listed:
     type = ListType(type.element, count, items)
     expr = ir.ListPart(value.expr, start, stop, step, type, span)
     return Listed(expr, value.element, items, count, given=True)
+
+
+def joined(ctx: Context, items: tuple[tree.Expr, ...]) -> Listed:
+    """`[*states, x]`: the tensors of lists, and others, in one list."""
+    values = [ctx.attempt(lambda i=i: _entry(ctx, i)) for i in items]  # type: ignore[misc]
+    held = Listed(ir.TupleOf((), (), items[0].span), None, (), const(0))
+    name = ctx.unused_name("joined")
+    for value, node in zip(values, items, strict=True):
+        if isinstance(value, Bad):
+            raise Fault
+        assert isinstance(value, (Tensor, Listed))
+        held = _longer(ctx, name, held, value, node.span)
+    span = items[0].span.to(items[-1].span)
+    kind = whole(ctx, held, span)
+    parts = tuple(v.expr for v in values if isinstance(v, (Tensor, Listed)))
+    return replace(held, expr=ir.ListOf(parts, kind, span), given=True)
+
+
+def _entry(ctx: Context, node: tree.Expr) -> Tensor | Listed:
+    """What stands in a list: a tensor, or behind `*` a list of them."""
+    if not isinstance(node, tree.Starred):
+        return tensor(ctx, node, "what a list of tensors holds")
+    value = ctx.expr(node.value)
+    if isinstance(value, Listed):
+        kind = whole(ctx, value, node.span)
+        return replace(value, expr=replace(value.expr, type=kind))
+    if isinstance(value, Bad):
+        raise Fault
+    text = "`*` stands before a list of tensors"
+    advice: Advice = {}
+    if isinstance(value, Static) and value.flavor == "list":
+        advice = {
+            "help": f"lists of numbers are joined by `+`: `{node.value.span.text} + [n]`"
+        }
+    ctx.fail("N255", text, node.span, **advice)
+
+
+def _longer(
+    ctx: Context, name: str, held: Listed, value: Tensor | Listed, span: Span
+) -> Listed:
+    """A list with one more tensor, or with those of another."""
+    more = value if isinstance(value, Listed) else _alone(value)
+    assert more.element is not None
+    element = merged(ctx, name, held, more.element)
+    if element is None:
+        of_another_kind(ctx, "the list", held, more.element, span)
+    known = held.items is not None and more.items is not None
+    items = (*(held.items or ()), *(more.items or ())) if known else None
+    count = None
+    if held.count is not None and more.count is not None:
+        count = held.count + more.count
+    return replace(held, element=element, items=items, count=count)
+
+
+def _alone(value: Tensor) -> Listed:
+    return Listed(value.expr, value.type, (value.type,), const(1))
 
 
 def bounds_of(ctx: Context, node: tree.Slice) -> list[Static | None]:

@@ -44,7 +44,9 @@ def assign(ctx: Context, node: tree.Assign) -> bool:
     if node.op != "=" or len(node.targets) > 1:
         return False
     if isinstance(node.value, tree.ListOf):
-        if node.value.items and target.id not in ctx.growing:
+        items = node.value.items
+        starred = any(isinstance(i, tree.Starred) for i in items)
+        if starred or (items and target.id not in ctx.growing):
             return False
         bindable(ctx, target)
         _in_model(ctx, node.span)
@@ -103,17 +105,24 @@ def _entry(ctx: Context, node: tree.Expr) -> Tensor:
     return as_tensor(ctx, value, node, "what a list holds")
 
 
+def of_another_kind(
+    ctx: Context, what: str, held: Listed, kind: TensorType, span: Span
+) -> NoReturn:
+    """Report a tensor that does not go with those of a list."""
+    ctx.fail(
+        "N257",
+        f"{what} holds tensors of another kind",
+        span,
+        f"this is {kind}",
+        help=f"its tensors are like {held.element}: the same dtype, as many axes",
+    )
+
+
 def _with(ctx: Context, name: str, held: Listed, value: Tensor) -> Listed:
     """The list with one more tensor."""
     element = merged(ctx, name, held, value.type)
     if element is None:
-        ctx.fail(
-            "N257",
-            f"`{name}` holds tensors of another kind",
-            value.expr.span,
-            f"this is {value.type}",
-            help=f"its tensors are like {held.element}: the same dtype, as many axes",
-        )
+        of_another_kind(ctx, f"`{name}`", held, value.type, value.expr.span)
     items = None if held.items is None else (*held.items, value.type)
     count = None if held.count is None else held.count + 1
     return replace(held, element=element, items=items, count=count)

@@ -16,6 +16,7 @@ from ..arguments import activation_values, types
 from ..arguments.inputs import wrap
 from ..context import Context
 from ..control import lists
+from ..control.listed import joined
 from ..definitions.known_axes import known_here
 from ..foreign import native, tables, tables_of_others
 from ..foreign.tree_parts import last_name
@@ -69,6 +70,9 @@ def expr(ctx: Context, node: tree.Expr) -> Value:
         case tree.ListOf(items):
             no_tuple(ctx, node)
             return list_value(ctx, items)
+        case tree.Starred(_, span):
+            text = "`*` puts the tensors of a list into another"
+            ctx.fail("N255", text, span, help="it stands in a list: `[*states, x]`")
         case tree.Assertion():
             return assertion(ctx, node)
         case tree.Branch(_, span):
@@ -233,6 +237,8 @@ def _has(methods: Mapping[str, object]) -> str:
 
 def list_value(ctx: Context, items: tuple[tree.Expr, ...]) -> Value:
     """`[a, b]`: a list of static values, or several tensors."""
+    if any(isinstance(i, tree.Starred) for i in items):
+        return joined(ctx, items)
     values = [ctx.attempt(lambda i=i: ctx.expr(i)) for i in items]  # type: ignore[misc]
     if any(isinstance(v, Bad) for v in values):
         raise Fault

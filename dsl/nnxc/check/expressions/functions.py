@@ -221,7 +221,7 @@ def _whole(ctx: Context, given: Value | tree.Expr) -> Listed | None:
             return None
         held.use()
         return replace(held.value, expr=replace(held.value.expr, span=given.span))
-    if _is_path(given) or _is_part(ctx, given):
+    if _is_path(given) or _is_part(ctx, given) or _is_joined(given):
 
         given = ctx.expr(given)  # type: ignore[arg-type]
     return given if isinstance(given, Listed) else None
@@ -233,6 +233,12 @@ def _is_part(ctx: Context, node: object) -> bool:
         case tree.Index(value, (tree.Slice(),)):
             return _whole(ctx, value) is not None
     return False
+
+
+def _is_joined(node: object) -> bool:
+    """Whether an expression is `[*states, x]`."""
+    items = node.items if isinstance(node, tree.ListOf) else ()
+    return any(isinstance(item, tree.Starred) for item in items)
 
 
 def _is_path(node: object) -> bool:

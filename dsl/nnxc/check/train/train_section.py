@@ -226,7 +226,7 @@ def _statement(
             adapt(ctx, node, parts, signature)
         case tree.Frozen():
             freeze(ctx, node, parts, signature, parts.models)
-        case tree.Assign(targets, "=") if (
+        case tree.Assign(targets, "=", gathers=None) if (
             len(targets) == 1 and targets[0].id in SETTINGS
         ):
             assign_setting(ctx, targets[0].id, node, parts)

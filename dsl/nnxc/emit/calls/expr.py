@@ -8,7 +8,7 @@ from typing import assert_never
 from ... import ir
 from ...dims import Dim
 from ...ops.base import Op
-from ...shapes import DTYPES, Outputs, TensorType
+from ...shapes import DTYPES, ListType, Outputs, TensorType
 from ..python import text as t
 from ..python.free_names import bound_name
 from ..python.library import call
@@ -53,8 +53,8 @@ def text(expr: ir.Expr, scope: Scope) -> Text:
             return _reshape(value, type_, scope)
         case ir.Cast():
             return _cast(expr, scope)
-        case ir.TupleOf(items):
-            return t.tuple_of([text(i, scope).text for i in items])
+        case ir.TupleOf() | ir.ListOf():
+            return _display(expr, scope)
         case ir.Item(ir.TupleOf(items), index):
             return text(items[index], scope)
         case ir.Element(value, index):
@@ -75,6 +75,21 @@ def text(expr: ir.Expr, scope: Scope) -> Text:
             raise TypeError("a value used twice needs a statement")
         case _:
             assert_never(expr)
+
+
+def _display(expr: ir.TupleOf | ir.ListOf, scope: Scope) -> Text:
+    """Several values, or a list; what is in another list is unpacked."""
+    if isinstance(expr, ir.TupleOf):
+        return t.tuple_of([text(item, scope).text for item in expr.items])
+    items = (
+        (
+            f"*{text(item, scope).at(t.ATOM)}"
+            if isinstance(item.type, ListType)
+            else text(item, scope).text
+        )
+        for item in expr.items
+    )
+    return Text(f"[{', '.join(items)}]")
 
 
 def asked(choice: ir.Choose, scope: Scope) -> Text:

@@ -186,7 +186,7 @@ class Body:
                 if all(map(is_full, parts)):
                     return typed(rebuilt(value, parts), FULL)
                 return rebuilt(value, [self.meant(part) for part in operands(value)])
-            case ir.Choose() | ir.TupleOf():
+            case ir.Choose() | ir.TupleOf() | ir.ListOf():
                 return rebuilt(value, [self.meant(part) for part in operands(value)])
             case ir.Let(_, inner, body):
                 made = self.expr(body)

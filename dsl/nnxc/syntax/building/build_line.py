@@ -91,6 +91,12 @@ class LineBuilder:
     def name(self, children: Children, start: int, end: int) -> tree.Name:
         return tree.Name(children[0].value, self.span(start, end))
 
+    def starred(self, children: Children, start: int, end: int) -> tree.Starred:
+        return tree.Starred(children[1], self.span(start, end))
+
+    def gathers(self, children: Children, start: int, end: int) -> tree.Name:
+        return self.lower(children[1])
+
     def names(self, children: Children, start: int, end: int) -> tuple[tree.Name, ...]:
         return tuple(children)
 

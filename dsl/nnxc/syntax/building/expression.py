@@ -139,6 +139,8 @@ def _bare(value: tree.Expr, inside: bool) -> Doc:
             docs = [expression(item, ARM, True) for item in items]
             opening, closing = "()" if round else "[]"
             return bracketed(opening, docs, closing, Fill())
+        case tree.Starred(part):
+            return ("*", expression(part, PATH, True))
         case tree.Call(func, args):
             return (expression(func, PATH, inside), arguments(args))
         case tree.Attribute(base, name):

@@ -235,7 +235,7 @@ class TreeBuilder(ItemBuilder):
         return tuple(children)
 
     def assign(self, children: Children, start: int, end: int) -> tree.Assign:
-        targets, op, value = children
+        gathers, targets, op, value = children
         for target in targets:
             if isinstance(target, tree.Name):
                 self.lower(target)
@@ -243,7 +243,7 @@ class TreeBuilder(ItemBuilder):
                 message = f"cannot assign to {_describe(target)}"
                 self.fault("N132", message, target.span, **_named(target))
         span, trivia = self.whole, self.line.trivia
-        return tree.Assign(targets, op.value, value, span, trivia)
+        return tree.Assign(targets, op.value, value, span, trivia, gathers)
 
     def evaluate(self, children: Children, start: int, end: int) -> tree.Evaluate:
         return tree.Evaluate(children[0], self.whole, self.line.trivia)

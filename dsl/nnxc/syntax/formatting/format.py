@@ -236,8 +236,9 @@ def _simple(statement: tree.Simple) -> Doc:
             return (f"{keyword} ", _comma(_field(field) for field in fields))
         case tree.Init(initials):
             return ("init ", _comma(_initial(initial) for initial in initials))
-        case tree.Assign(targets, op, value):
-            return (f"{_names(targets)} {op} ", expression(value, VALUE))
+        case tree.Assign(targets, op, value, gathers=name):
+            first = f"*{name.id}, " if name else ""
+            return (f"{first}{_names(targets)} {op} ", expression(value, VALUE))
         case tree.Require(condition, message):
             note = f", {quoted(message)}" if message is not None else ""
             return ("require ", expression(condition, CONDITION), note)
