@@ -16,6 +16,7 @@ from ..ops import LOSSES, METRICS, MODEL_OPS
 from ..source import Span
 from ..syntax import tree
 from ..syntax.walk import mentioned, names_in, nodes_in
+from . import gathering, init_lines
 from .arguments.block_arguments import evaluate_block_params, sort_out_block
 from .context import Context
 from .definitions.decide import decide
@@ -25,9 +26,7 @@ from .definitions.naming import is_camel
 from .definitions.patterns import specialise
 from .dispatch import DISPATCH
 from .documented import doc_of, file_doc
-from .gathering import write_out
 from .groups import hand_on, tell_unread
-from .init_lines import write_out
 from .state_kinds import kinds_apart
 from .train.frozen import frozen_models
 from .train.train_section import check_train
@@ -48,10 +47,10 @@ def check_program(file: tree.File, sink: Sink, loader: Loader) -> ir.Program | N
     files = Files(sink, loader, lossy=file.broken)
     visible = gather(files, file)
     written = [n for n in file.items if isinstance(n, tree.Config)]
-    write_out(files)
+    gathering.write_out(files)
     hand_on(files, written)
     chosen = specialise(files, written, visible)
-    write_out(files)
+    init_lines.write_out(files)
     signatures = _definitions(files)
     tell_unread(files)
     by_name = {
