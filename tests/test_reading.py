@@ -40,13 +40,6 @@ COMPLEXITY_OF_OWN, ARGUMENTS_OF_OWN = 10, 14  # of `attend`
 KNOWN: Mapping[str, tuple[str, ...]] = {
     # Flax says that `padding` is a text, and takes pairs.
     "reportArgumentType": ("padding=((1, 1), (1, 1))",),
-    "reportPossiblyUnboundVariable": ('d if pooling == "mean" else patch2',),
-    # Of files with tensors, and of decoding.
-    "reportDeprecated": ("@contextmanager",),
-    "reportMatchNotExhaustive": ("match self.join:",),
-    "reportMissingTypeArgument": ("-> nnx.State:", "cache: nnx.State"),
-    "reportUnknownLambdaType": ("lambda model",),
-    "reportUnknownParameterType": ("def prefill(",),
 }
 EXAMPLE = '''"""A module."""
 
@@ -66,15 +59,15 @@ class Some:
 
 
 def written(specs: Iterable[Path], folder: Path) -> list[Path]:
-    """The outputs of specs in a folder, each in one of its own."""
-    paths = []
-    for number, spec in enumerate(specs):
-        place = folder / f"of_{number}"
-        place.mkdir()
+    """The outputs of specs in a folder, beside each other as the specs are."""
+    paths: dict[Path, None] = {}
+    for spec in specs:
+        place = folder / f"of_{spec.parent.name}"
+        place.mkdir(exist_ok=True)
         for name, text in compiled(spec).items():
             (place / name).write_text(text)
-            paths.append(place / name)
-    return paths
+            paths[place / name] = None
+    return list(paths)
 
 
 def problems(files: Iterable[Path], complexity: int, arguments: int) -> list[str]:

@@ -144,3 +144,38 @@ def test_copies_are_one_tensor_or_one_each(
     spec = COPIES.replace("LINE", line).replace("SIZE", str(size))
     got = exchanged(spec, given, tmp_path)
     np.testing.assert_array_equal(got["up.kernel"], move(given))  # type: ignore[operator]
+
+
+NUMBERED = """
+model Net(units = 2, d = 3):
+    input x: [B, d]
+    for i in range(2):
+        for j in range(units):
+            x = x -> Linear(d) as body -> LayerNorm as norm
+    return x -> Linear(1) as head
+
+weights Net:
+    body[i][j] = "h.{(units + 1) * i + j}.body"
+    norm[i][j] = "h.{(units + 1) * i + j}.norm"
+    head = "h.{(units + 1) * 2}.out"
+"""
+
+
+@pytest.mark.parametrize("stack", ["loop", "scan"])
+def test_numbers_that_are_alike_are_computed_in_one_place(
+    tmp_path: Path, stack: str
+) -> None:
+    """Once for the weights of a layer, and for those that share their positions."""
+    text = driver.compile(NUMBERED).files["spec.py"]
+    assert text.count("lambda model, i, j: ") == 2  # of each layer
+    assert text.count("lambda model: ") == 1  # of the head's kernel and bias
+    tensors = {}
+    for i in range(2):
+        for j in range(2):
+            start = f"h.{3 * i + j}"
+            tensors |= {f"{start}.body.weight": i + j + random((3, 3))}
+            rest = ("body.bias", "norm.weight", "norm.bias")
+            tensors |= {f"{start}.{name}": i - j + random((3,)) for name in rest}
+    tensors |= {"h.6.out.weight": random((1, 3)), "h.6.out.bias": random((1,))}
+    got = exchanged(NUMBERED, tensors, tmp_path, stack=stack)
+    np.testing.assert_array_equal(got["norm.1.0.bias"], tensors["h.3.norm.bias"])

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from nnx_checkpoints import Stored, held_weights, read_json, whole_file
+from nnx_checkpoints import Stored, held_weights, read_json, write_whole
 
 
 class Int8(nnx.Module):
@@ -201,10 +201,9 @@ def write_adapters(
             tensors[name] = np.ascontiguousarray(part)
     modules = targets([one.name for one in found], names)
     text = json.dumps({**settings, "target_modules": modules}, indent=2)
-    with whole_file(path / "adapter_model.safetensors") as file:
-        file.write(save(tensors, {"format": "pt"}))
-    with whole_file(path / "adapter_config.json") as file:
-        file.write(text.encode())
+    packed = save(tensors, {"format": "pt"})
+    write_whole(path / "adapter_model.safetensors", [packed])
+    write_whole(path / "adapter_config.json", [text.encode()])
 
 
 def read_adapters(

@@ -8,13 +8,14 @@ import json
 import math
 import os
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from secrets import token_hex
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -22,7 +23,26 @@ import numpy as np
 from flax import nnx
 
 
-class Stored(NamedTuple):
+def numbered(name: str, positions: tuple[int, ...]) -> str:
+    """A name with `{0}` and `{1+1}` filled in."""
+    return re.sub(
+        r"\{(\d+)\+?(\d*)\}", lambda m: str(positions[int(m[1])] + int(m[2] or 0)), name
+    )
+
+
+Joined = Literal["", "split", "interleave", "concat", "sum"]
+# Names of tensors, from the model and positions in lists of layers.
+Computed = (
+    Callable[[Any], str]
+    | Callable[[Any, int], str]
+    | Callable[[Any, int, int], str]
+    | Callable[[Any, int, int, int], str]
+    | Callable[[Any, int, int, int, int], str]
+)
+
+
+@dataclass(frozen=True)
+class Stored:
     """Weights, and the tensors of a checkpoint that hold them.
 
     `{}` in a path is a position in a list of layers; `{0}` in a name is the first of them. Names
@@ -30,9 +50,9 @@ class Stored(NamedTuple):
     """
 
     paths: str  # several, with spaces between, share a tensor
-    names: str | Callable[..., str]  # several make one weight
+    names: str | Computed  # several make one weight
     axes: tuple[tuple[int, ...], ...] | None = None  # of the weight, for each axis
-    join: str = ""  # how several lie in one
+    join: Joined = ""  # how several lie in one
     axis: int = 0  # of the tensors, along which they do
     flip: bool = False  # axes from the third on run backwards
     stacked: int = 0  # leading axes of the weight that are positions too
@@ -105,7 +125,8 @@ class Stored(NamedTuple):
                 return np.split(parts[0], count, self.axis)
             case "sum":
                 return [parts[0], *[np.zeros_like(parts[0])] * (count - 1)]
-        return parts
+            case "":
+                return parts
 
     def unpack(
         self, tensors: list[np.ndarray], shapes: list[tuple[int, ...]]
@@ -134,7 +155,8 @@ class Stored(NamedTuple):
                 return [np.concatenate(tensors, self.axis)]
             case "sum":
                 return [sum(tensors[1:], tensors[0])]
-        return tensors
+            case "":
+                return tensors
 
     def restored(self, part: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
         """A weight from how it is laid out."""
@@ -144,24 +166,27 @@ class Stored(NamedTuple):
         return part.reshape([shape[a] for a in order]).transpose(np.argsort(order))
 
 
-def numbered(name: str, positions: tuple[int, ...]) -> str:
-    """A name with `{0}` and `{1+1}` filled in."""
-    return re.sub(
-        r"\{(\d+)\+?(\d*)\}", lambda m: str(positions[int(m[1])] + int(m[2] or 0)), name
-    )
-
-
-def within(path: str, name: str, *rows: Stored) -> tuple[Stored, ...]:
+def within(path: str, name: str | Computed, *rows: Stored) -> tuple[Stored, ...]:
     """Rows whose paths and whose names of tensors all begin so."""
 
     def inside(row: Stored) -> Stored:
         assert isinstance(row.names, str)
         paths = " ".join(path + part for part in row.paths.split())
-        return row._replace(
-            paths=paths, names=" ".join(name + part for part in row.names.split())
-        )
+        return replace(row, paths=paths, names=prefixed(name, row.names.split()))
 
     return tuple(map(inside, rows))
+
+
+def prefixed(name: str | Computed, ends: list[str]) -> str | Computed:
+    """Names that all begin so."""
+    if isinstance(name, str):
+        return " ".join(name + end for end in ends)
+
+    def computed(model: Any, *positions: int) -> str:
+        first = name(model, *positions)
+        return " ".join(first + numbered(end, positions) for end in ends)
+
+    return computed
 
 
 class Held(NamedTuple):
@@ -511,8 +536,7 @@ def beside(path: str | Path, name: str) -> Path:
 
 def write_json(path: Path, whole: dict[str, Any]) -> None:
     """Write an object of JSON."""
-    with whole_file(path) as file:
-        file.write(f"{json.dumps(whole, indent=2)}\n".encode())
+    write_whole(path, [f"{json.dumps(whole, indent=2)}\n".encode()])
 
 
 def row_tensors(row: Held, state: dict[tuple[Any, ...], Any]) -> Iterator[np.ndarray]:
@@ -529,13 +553,12 @@ def file_tensors(file: Any, name: str) -> Iterator[np.ndarray]:
     yield file.get_tensor(name)
 
 
-@contextmanager
-def whole_file(path: Path) -> Iterator[Any]:
-    """A file to write: at its path once it is whole and on the disk, else nowhere."""
+def write_whole(path: Path, parts: Iterable[Any]) -> None:
+    """Write a file: it is at its path once it is whole and on the disk, else nowhere."""
     unfinished = path.with_name(f".{path.name}.{token_hex(8)}")
     try:
         with unfinished.open("xb") as file:
-            yield file
+            file.writelines(parts)
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(path)
@@ -566,17 +589,22 @@ def write_checkpoint(path: Path, groups: list[Written]) -> None:
             header[name] = {"dtype": dtype, "shape": shape, "data_offsets": place}
     head = json.dumps(header).encode()
     head += b" " * (-len(head) % 8)
-    with whole_file(path) as file:
-        file.write(len(head).to_bytes(8, "little") + head)
-        for group in groups:
-            for tensor in group.tensors():
-                write_tensor(file, np.atleast_1d(tensor))
-                del tensor  # before the next is made
+    write_whole(
+        path, chain([len(head).to_bytes(8, "little"), head], tensor_bytes(groups))
+    )
 
 
-def write_tensor(file: Any, tensor: np.ndarray) -> None:
-    """Write a tensor in parts, without a copy of the whole."""
+def tensor_bytes(groups: Iterable[Written]) -> Iterator[np.ndarray]:
+    """The bytes of tensors, one tensor at a time."""
+    for group in groups:
+        for tensor in group.tensors():
+            yield from in_parts(np.atleast_1d(tensor))
+            del tensor  # before the next is made
+
+
+def in_parts(tensor: np.ndarray) -> Iterator[np.ndarray]:
+    """The bytes of a tensor, without a copy of the whole."""
     step = max(1, 2**22 * len(tensor) // max(tensor.nbytes, 1))
     for start in range(0, len(tensor), step):
         part = np.ascontiguousarray(tensor[start : start + step])
-        file.write(part.reshape(-1).view(np.uint8))
+        yield part.reshape(-1).view(np.uint8)

@@ -3,11 +3,12 @@
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 from types import UnionType
-from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 import jax
 import jax.numpy as jnp
@@ -87,7 +88,8 @@ class Settings(dict[str, Any]):
         return Settings(self.file, listed(self.whole))
 
 
-class Setting(NamedTuple):
+@dataclass(frozen=True)
+class Setting:
     """What a field of a Config is in a `config.json`: the value of the first of some keys.
 
     Where there is none, it is `default`, or `otherwise` computes it; else the last has to be there.
@@ -123,14 +125,18 @@ class Setting(NamedTuple):
         return dict.fromkeys([*whole, *keys][:1], named)
 
 
-class ConfigFile(NamedTuple):
+Allowed = tuple[Any, ...] | Callable[[Settings], tuple[Any, ...]]
+
+
+@dataclass(frozen=True)
+class ConfigFile:
     """How a Config stands in a `config.json`: one table to read it by, and to write it."""
 
     config: Any
     fields: Mapping[str, str | Sequence[str] | Setting]
-    optional: Mapping[str, str | Sequence[str]] = {}  # else as the Config has it
-    required: Mapping[str | tuple[str, ...], Any] = {}  # what keys may be
-    added: Mapping[str, Any] = {}  # keys that are written besides
+    optional: Mapping[str, str | Sequence[str]] | None = None  # or as the Config has it
+    required: Mapping[str | tuple[str, ...], Allowed] | None = None  # what keys may be
+    added: Mapping[str, Any] | None = None  # keys that are written besides
     known: str | Sequence[str] = ()  # keys that are read besides, or cannot matter
     rates: Sequence[str] = ()  # fields from 0 to 1
 
@@ -140,7 +146,7 @@ class ConfigFile(NamedTuple):
             name: entry if isinstance(entry, Setting) else Setting(entry)
             for name, entry in self.fields.items()
         }
-        for name, keys in self.optional.items():
+        for name, keys in (self.optional or {}).items():
             found[name] = Setting(keys, getattr(self.config, name))
         return found
 
@@ -170,7 +176,7 @@ class ConfigFile(NamedTuple):
 
     def allowed(self, given: Settings) -> Iterator[tuple[Sequence[str], Any]]:
         """Keys of one meaning, and the values that they may have."""
-        for keys, values in self.required.items():
+        for keys, values in (self.required or {}).items():
             yield words(keys), values(given) if callable(values) else values
 
     def unlike(self, given: Settings) -> Iterator[str]:
@@ -187,7 +193,7 @@ class ConfigFile(NamedTuple):
                     yield f"{key} is {given.get(key)!r}, the model assumes {meant}"
         known = [
             *words(self.known),
-            *self.added,
+            *(self.added or ()),
             *(key for keys, _ in allowed for key in keys),
         ]
         for setting in self.settings().values():
@@ -222,7 +228,7 @@ class ConfigFile(NamedTuple):
                 wrong = [key for key in places if given.get(key) not in values]
                 given.put(dict.fromkeys(wrong, values[0]))
             given.missing.clear()
-        for key, value in self.added.items():
+        for key, value in (self.added or {}).items():
             if (other and callable(value)) or not given.says(key):
                 with suppress(*UNFIT):
                     said = value(given, cfg) if callable(value) else value
@@ -406,7 +412,7 @@ def activation_named(name: Any) -> Callable[[jax.Array], jax.Array]:
     return known[name]
 
 
-def activation_name(function: Callable[[jax.Array], jax.Array]) -> str:
+def activation_name(function: Callable[..., Any]) -> str:
     """What a `config.json` calls an activation."""
     known = activations()
     if name := next((n for n, known in known.items() if known is function), ""):

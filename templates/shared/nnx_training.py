@@ -31,31 +31,35 @@ def accumulate(
         return Accumulated(jnp.int32(0), jnp.float32(0), zeros, tx.init(params))
 
     def update(
-        grads: optax.Updates,
-        state: Accumulated,
+        updates: optax.Updates,
+        state: optax.OptState,
         params: optax.Params | None = None,
         *,
-        weight: jax.Array,
+        weight: jax.Array | float = 1.0,
     ) -> tuple[optax.Updates, Accumulated]:
+        assert isinstance(state, Accumulated)
+        share = jnp.float32(weight)
+
         def add(total: jax.Array, grad: jax.Array) -> jax.Array:
             # Where nothing counts there is no mean, and no gradient.
-            return total + jnp.where(weight > 0, weight * grad.astype(jnp.float32), 0)
+            return total + jnp.where(share > 0, share * grad.astype(jnp.float32), 0)
 
-        gathered = jax.tree.map(add, state.gradients, grads)
-        total = state.weight + weight.astype(jnp.float32)
+        gathered = jax.tree.map(add, state.gradients, updates)
+        total = state.weight + share
+
+        def mean(gathered: jax.Array, grad: jax.Array) -> jax.Array:
+            most = jnp.maximum(total, np.finfo(np.float32).tiny)
+            return (gathered / most).astype(grad.dtype)
 
         def step() -> tuple[optax.Updates, Accumulated]:
-            share = 1 / jnp.maximum(total, np.finfo(np.float32).tiny)
-            mean = jax.tree.map(
-                lambda a, g: (a * share).astype(g.dtype), gathered, grads
-            )
-            updates, inner = tx.update(mean, state.inner, params)
+            means = jax.tree.map(mean, gathered, updates)
+            taken, inner = tx.update(means, state.inner, params)
             zeros = optax.tree.zeros_like(gathered)
-            return updates, Accumulated(jnp.int32(0), jnp.float32(0), zeros, inner)
+            return taken, Accumulated(jnp.int32(0), jnp.float32(0), zeros, inner)
 
         def wait() -> tuple[optax.Updates, Accumulated]:
             later = Accumulated(state.mini_step + 1, total, gathered, state.inner)
-            return optax.tree.zeros_like(grads), later
+            return optax.tree.zeros_like(updates), later
 
         taken: tuple[optax.Updates, Accumulated] = jax.lax.cond(
             state.mini_step == every - 1, step, wait

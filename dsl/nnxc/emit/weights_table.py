@@ -8,7 +8,7 @@ from itertools import groupby
 
 from .. import ir
 from ..ir.fold_statements import declared
-from ..record import Record
+from ..record import Record, replace
 from .options import Options
 from .python import text as t
 from .python.free_names import bound_name
@@ -28,19 +28,22 @@ def _beginning(texts: Sequence[str]) -> str:
 
 
 class Row(Record):
-    """A row before it is written: paths of weights, names of tensors or what computes them."""
+    """A row before it is written: paths of weights, names of tensors."""
 
     paths: tuple[str, ...]
     names: tuple[str, ...]
-    computed: str
     more: tuple[str, ...]
+    computed: str = ""  # a function that gives the names
+    head: str = ""  # one that gives how the name begins
+    tail: str = ""  # how it ends then
 
     @property
-    def around(self) -> str:
-        """What all paths have before them, up to the last position in a list."""
+    def around(self) -> tuple[str, str]:
+        """What all paths have before them, up to the last position in a list; the head."""
+        if self.computed and not self.head:
+            return "", ""
         common = _beginning(self.paths)
-        at = -1 if self.computed else common.rfind("{}.")
-        return common[: at + 3] if at >= 0 else ""
+        return common[: common.rfind("{}.") + 3] if "{}." in common else "", self.head
 
     def text(self, path: str = "", name: str = "") -> str:
         """The row as Python, but for how its paths and names begin."""
@@ -56,27 +59,33 @@ def table_rows(
     made = [_row(row, root, names, options) for row in rows]
     return tuple(
         text
-        for path, group in groupby(made, key=lambda row: row.around)
-        for text in _together(path, list(group))
+        for (path, head), group in groupby(made, key=lambda row: row.around)
+        for text in _together(path, head, list(group))
     )
 
 
-def _together(path: str, rows: list[Row]) -> Iterator[str]:
-    """Rows whose paths begin alike."""
-    if not path or len(rows) < 2:
+def _together(path: str, head: str, rows: list[Row]) -> Iterator[str]:
+    """Rows whose paths, or what computes their names, begin alike."""
+    if len(rows) < 2 or (not path and not head):
         yield from (row.text() for row in rows)
         return
+    common = _beginning([path for row in rows for path in row.paths])
+    path = path or common[: common.rfind(".") + 1]
+    if head:
+        rows = [replace(row, names=(row.tail,), computed="") for row in rows]
     common = _beginning([name for row in rows for name in row.names])
-    name = common[: common.rfind(".") + 1]
+    name = "" if head else common[: common.rfind(".") + 1]
     inner = ", ".join(row.text(path, name) for row in rows)
-    yield f"*within({t.quoted(path)}, {t.quoted(name)}, {inner})"
+    yield f"*within({t.quoted(path)}, {head or t.quoted(name)}, {inner})"
 
 
 def _row(row: ir.Row, root: Signature, names: Names, options: Options) -> Row:
     found = [_Path(path, root, names, options) for path in row.paths]
     order = found[0].positions
     tensors = " ".join(_renumbered(name, order) for name in row.names)
-    computed = _computed(row, tensors, len(order), root) if row.holes else ""
+    count = len(order) + (row.join == "stack")
+    computed = _computed(row, tensors, count, root) if row.holes else ""
+    head, tail = _parted(tensors) if computed else ("", "")
     args = []
     if row.tensor:
         axes = [t.tuple_of([str(a) for a in group]).text for group in row.tensor.axes]
@@ -88,7 +97,15 @@ def _row(row: ir.Row, root: Signature, names: Names, options: Options) -> Row:
     stacked = sum(order) + (row.join == "stack")
     args += [f"stacked={stacked}"] if stacked else []
     paths = tuple(p.text for p in found)
-    return Row(paths, tuple(tensors.split()), computed, tuple(args))
+    begun = _computed(row, head, count, root) if head else ""
+    return Row(paths, tuple(tensors.split()), tuple(args), computed, begun, tail)
+
+
+def _parted(names: str) -> tuple[str, str]:
+    """One name after the part in which the last number is computed; nothing of several."""
+    last = names.rfind("{=")
+    end = names.find(".", names.find("}", last)) + 1
+    return ("", "") if " " in names or not end else (names[:end], names[end:])
 
 
 def _renumbered(name: str, scanned: list[bool]) -> str:
@@ -103,7 +120,7 @@ def _renumbered(name: str, scanned: list[bool]) -> str:
 def _computed(row: ir.Row, names: str, count: int, root: Signature) -> str:
     """A function of the model and of the positions that gives the names."""
     letters = [letter for letter in "ijklmn" if letter not in row.indices]
-    positions = [*row.indices, *letters][: count + (row.join == "stack")]
+    positions = [*row.indices, *letters][:count]
     owner = bound_name("model", positions)
     asked: list[str] = []
 

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from ... import ir
 from ...diagnostics import Advice, Label, write
+from ...dims import Dim
 from ...ir.fold_static import asks_given, static_dims
 from ...ops.base import Kind
 from ...record import Record
@@ -270,10 +271,20 @@ def _chosen(
                 if a.label
                 else "features" if i == x.rank - 1 else f"size_{i}"
             )
-            value = ir.StaticIf(choice.condition, ir.Size(a.size), ir.Size(b.size))
+            sides = zip(choice.sides, (a.size, b.size), strict=True)
+            value = ir.StaticIf(choice.condition, *(_size(*side) for side in sides))
             size = ctx.local_size(ctx.unused_name(base), value, choice.node.span)
         axes.append(Axis(size, a.label or b.label))
     return x.with_axes(tuple(axes))
+
+
+def _size(side: Iterable[Any], size: Dim) -> ir.Static:
+    """A size of one side, which does not name there what is chosen: `a if p else b if q else c`."""
+    for stmt in side:
+        match stmt:
+            case ir.StaticLet(name, ir.StaticIf() as value) if name == size.name:
+                return value
+    return ir.Size(size)
 
 
 def _differ(

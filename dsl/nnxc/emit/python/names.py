@@ -18,8 +18,8 @@ MODULES = (
 GENERATE = ("TunixCall", "TunixConfig", "TunixHead", "TunixSharding", "generate")
 # What all of these import.
 MORE_MODULES = (
-    "Iterator", "Path", "UnionType", "contextmanager", "fnmatchcase", "get_args", "get_origin",
-    "get_type_hints", "json", "np", "os", "re", "token_hex",
+    "Iterable", "Iterator", "Literal", "Path", "UnionType", "chain", "fnmatchcase", "get_args",
+    "get_origin", "get_type_hints", "json", "np", "os", "re", "token_hex",
 )  # fmt: skip
 # What a train makes, and what weights make, unless there are several of them.
 TRAIN = (
