@@ -126,6 +126,7 @@ class Setting:
 
 
 Allowed = tuple[Any, ...] | Callable[[Settings], tuple[Any, ...]]
+Written = str | float | tuple[Any, ...] | Callable[[Settings, Any], Any] | None
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ class ConfigFile:
     fields: Mapping[str, str | Sequence[str] | Setting]
     optional: Mapping[str, str | Sequence[str]] | None = None  # or as the Config has it
     required: Mapping[str | tuple[str, ...], Allowed] | None = None  # what keys may be
-    added: Mapping[str, Any] | None = None  # keys that are written besides
+    added: Mapping[str, Written] | None = None  # keys that are written besides
     known: str | Sequence[str] = ()  # keys that are read besides, or cannot matter
     rates: Sequence[str] = ()  # fields from 0 to 1
 

@@ -57,13 +57,11 @@ class Stepwise(nnx.Module):
 
     def repeat_cache(self) -> None:
         """Give each layer of a stack a cache like this one."""
-        nnx.update(
-            self,
-            jax.tree.map(
-                lambda cache: jnp.broadcast_to(cache, (*self.stack, *cache.shape)),
-                nnx.state(self, Cache),
-            ),
-        )
+
+        def repeated(cache: jax.Array) -> jax.Array:
+            return jnp.broadcast_to(cache, (*self.stack, *cache.shape))
+
+        nnx.update(self, jax.tree.map(repeated, nnx.state(self, Cache)))
 
     @staticmethod
     def stacked(layers: Any, count: int) -> Any:
