@@ -39,7 +39,7 @@ ROWS: dict[str, set[str]] = {
         *("ops", "syntax", "ir", "instance", "stepwise", "targets"),
     },
     "emit": {
-        *("ir", "stepwise", "shapes", "dims", "ops", "source"),
+        *("ir", "stepwise", "instance", "shapes", "dims", "ops", "source"),
         *("targets", "jinja2", "black"),
     },
     "report": {

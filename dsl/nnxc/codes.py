@@ -185,6 +185,7 @@ CODES: dict[str, str] = {
     "N908": "layers that no scan runs",
     "N909": "shared module would change",
     "N910": "folder is not that package",
+    "N911": "no card to write",
 }
 
 HELPS: dict[str, str] = {

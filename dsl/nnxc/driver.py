@@ -118,7 +118,13 @@ def _module(program: Program, name: str, options: Options) -> Mapping[str, str]:
     return files(program, name, options)
 
 
-PRODUCTS: tuple[Product, ...] = (_module,)
+def _card(program: Program, name: str, options: Options) -> Mapping[str, str]:
+    from .emit import card
+
+    return card(program, name, options) if options.card else {}
+
+
+PRODUCTS: tuple[Product, ...] = (_module, _card)
 
 
 def _option_problems(analysis: Analysis, options: Options) -> tuple[Diagnostic, ...]:

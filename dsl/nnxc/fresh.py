@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 DEFAULTS: Mapping[str, object] = {
     "attention": None,
     "black": True,
+    "card": False,
     "interface": None,
     "package": False,
     "remat": False,
@@ -216,6 +217,8 @@ def _parse(
                 options["package"] = next(rest, None)
             case "--single-file":
                 options["single_file"] = True
+            case "--card":
+                options["card"] = True
             case "--remat":
                 options["remat"] = options["remat"] or True
             case "--remat-policy":

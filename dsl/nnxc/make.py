@@ -90,6 +90,8 @@ def build(
     made = list({output.path: output for output in reversed(made)}.values())[::-1]
     if _failed(problems):
         return BuildResult(tuple(problems))
+    if options.card and not any(output.path.endswith(".md") for output in made):
+        problems += map(_no_card, specs[:1])
     if not check:
         for place in sorted({folder, *(os.path.dirname(m.path) for m in made)}):
             files.recover(place)
@@ -130,6 +132,12 @@ def _compile(
         for name, text in output.files.items()
     ]
     return made, list(output.diagnostics)
+
+
+def _no_card(spec: str) -> Diagnostic:
+    message = "no model was published, so that there is no card"
+    help = "a card is about the models of `weights` sections"
+    return replace(file_problem("N911", spec, message, help), severity="note")
 
 
 def _clashes(made: Sequence[_Made]) -> list[Diagnostic]:

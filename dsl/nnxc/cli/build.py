@@ -90,6 +90,12 @@ def _add_layout(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="make one file for each spec that stands alone, for a notebook or a paste",
     )
+    parser.add_argument(
+        "--card",
+        action="store_true",
+        help="write a card beside the module of each published model (a spec with `weights`), "
+        "NAME.md: what it is, its sizes, how it is used",
+    )
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
@@ -103,6 +109,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         target=args.target,
         package=args.package is not None,
         single_file=args.single_file,
+        card=args.card,
     )
     if args.package is not None and not is_package(args.package, args.out):
         return console.report([no_package(args.out, args.package)])

@@ -9,7 +9,7 @@ from .options import Options
 if TYPE_CHECKING:
     from .. import ir
 
-__all__ = ["Options", "emit", "files"]
+__all__ = ["Options", "card", "emit", "files"]
 
 
 def emit(program: ir.Program, options: Options | None = None) -> str:
@@ -22,3 +22,10 @@ def files(program: ir.Program, name: str, options: Options) -> dict[str, str]:
     from .module import module_files
 
     return module_files(program, name, options)
+
+
+def card(program: ir.Program, name: str, options: Options) -> dict[str, str]:
+    """The card of a program's published models."""
+    from .cards.card import card_files
+
+    return card_files(program, name, options)

@@ -126,7 +126,7 @@ def _requirement(
 ) -> str:
     """What may stand in any of some places."""
     allowed = t.tuple_of([_recorded(v, model).text for v in values]).text
-    given = "lambda given: " if any(map(_mentioned, values)) else ""
+    given = "lambda given: " if any(map(mentioned_keys, values)) else ""
     return f"{_words(list(keys))}: {given}{allowed}"
 
 
@@ -151,7 +151,7 @@ def _known(section: ir.Weights) -> list[str]:
     values = [value for _, value in section.config]
     values += [value for _, several in section.assumed for value in several]
     values += [value for _, value in section.written]
-    read = [key for value in values for key in _mentioned(value)]
+    read = [key for value in values for key in mentioned_keys(value)]
     told = {key for _, value in section.config for key in _told(value)}
     own = {key for keys, _ in section.assumed for key in keys}
     own |= {key for key, _ in section.written}
@@ -192,7 +192,8 @@ def _told(value: ir.Recorded) -> list[str]:
     return [key for key in keys if not any(_holds(key, other) for other in keys)]
 
 
-def _mentioned(value: ir.Recorded) -> list[str]:
+def mentioned_keys(value: ir.Recorded) -> list[str]:
+    """The keys from which a value follows."""
     match value:
         case ir.Key(path):
             return [path]
@@ -201,7 +202,7 @@ def _mentioned(value: ir.Recorded) -> list[str]:
         case ir.Computed("[]", (ir.Key(path), ir.Value(int() as at))):
             return [f"{path}.{at}"]  # from the end
         case ir.Computed(_, operands):
-            return [key for operand in operands for key in _mentioned(operand)]
+            return [key for operand in operands for key in mentioned_keys(operand)]
     return []
 
 

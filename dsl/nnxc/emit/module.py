@@ -34,7 +34,7 @@ from .training.train_adapters import (
 )
 from .tunix import tunix_view
 from .view import ModuleView
-from .weights import asked_of_model, weights_view
+from .weights import WeightsView, asked_of_model, weights_view
 
 MOST_LINES = 2000  # of a module that Black sees: it takes seconds for so many
 
@@ -206,11 +206,20 @@ def _is_short(text: str) -> bool:
 def weights_parts(program: ir.Program, names: Names, options: Options) -> list[Part]:
     """What reads and writes the checkpoints of each model."""
     parts: list[Part] = []
+    for view in weights_views(program, names, options):
+        parts += [Part(t) for t in render("weights", weights=view).split(BETWEEN)]
+    return parts
+
+
+def weights_views(
+    program: ir.Program, names: Names, options: Options
+) -> list[WeightsView]:
+    """All sections of weights, as they are written."""
+    views: list[WeightsView] = []
     for section in program.weights:
         adapted = section.model in adapted_models(program)
         several = len(program.weights) > 1
         generates = any(g.model == section.model for g in program.generates)
         samples = generates and section.reads
-        view = weights_view(section, names, options, several, adapted, samples)
-        parts += [Part(t) for t in render("weights", weights=view).split(BETWEEN)]
-    return parts
+        views.append(weights_view(section, names, options, several, adapted, samples))
+    return views

@@ -20,7 +20,7 @@ class Options(Record):
     `interface`: what calls the models that generate, where it asks for more than they have.
     `target`: the release of Flax, one of `RELEASES`; None is the newest. `package`: the module lies
     in a package, and imports its neighbours relatively. `single_file`: it stands alone, with all that
-    it uses in it.
+    it uses in it. `card`: beside a module that reads published weights lies a page about its models.
     """
 
     stack: Literal["loop", "scan"] = "loop"
@@ -31,6 +31,7 @@ class Options(Record):
     target: str | None = None
     package: bool = False
     single_file: bool = False
+    card: bool = False
 
     @property
     def policy(self) -> str:

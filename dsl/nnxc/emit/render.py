@@ -30,6 +30,11 @@ def render(template: str, /, **variables: object) -> str:
     return environment().get_template(f"{template}.py.j2").render(variables)
 
 
+def markdown(template: str, /, **variables: object) -> str:
+    """The text of a template of Markdown."""
+    return environment().get_template(f"{template}.md.j2").render(variables)
+
+
 def stable(part: Part) -> str:
     """The text as Black has it. Black is imported for what needs it only."""
     text = part.text.strip("\n")

@@ -103,7 +103,9 @@ def module_doc(program: ir.Program) -> str:
     own = program.definitions[0].doc if len(program.definitions) == 1 else ""
     # A comment that opens a file of one definition is said by its class.
     doc = program.doc if program.doc != own else ""
-    parts = [*_paragraphs(doc or title, 0), *_legend(program)]
+    axes_said = legend(program)
+    parts = _paragraphs(doc or title, 0)
+    parts += [_wrapped(axes_said, 0)] if axes_said else []
     body = "\n\n".join(parts)
     return f"{body}\n" if "\n" in body else body
 
@@ -112,7 +114,7 @@ def _listed(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def _legend(program: ir.Program) -> list[str]:
+def legend(program: ir.Program) -> str:
     """`Axes: b batch, t time.`, for those whose letter says it."""
     found: dict[str, str] = {}
     for definition in program.definitions:
@@ -122,8 +124,8 @@ def _legend(program: ir.Program) -> list[str]:
         for name in axes(definition):
             if name in MEANINGS and name in symbols and _is_usual(name, symbols):
                 found.setdefault(labels.name(name), MEANINGS[name])
-    legend = ", ".join(f"{name} {meaning}" for name, meaning in found.items())
-    return [_wrapped(f"Axes: {legend}.", 0)] if legend else []
+    axes_said = ", ".join(f"{name} {meaning}" for name, meaning in found.items())
+    return f"Axes: {axes_said}." if axes_said else ""
 
 
 def _is_usual(name: str, symbols: set[str]) -> bool:

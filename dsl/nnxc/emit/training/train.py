@@ -41,6 +41,7 @@ class TrainView(Record):
     """One train, as the templates write it."""
 
     model: str  # its class
+    batch: Mapping[str, str]  # what its fields are called
     goals: tuple[GoalView, ...]
     several: bool
     create_model: Function
@@ -81,6 +82,7 @@ def train_view(program: ir.Program, train: ir.Train, names: Names) -> TrainView:
     losses, metrics = gathered(train.objectives)
     return TrainView(
         model=signature.name,
+        batch=shared.batch,
         goals=goals,
         several=several,
         create_model=_create_model(called["create_model"], train, names),

@@ -1,0 +1,1 @@
+"""Model cards: what a published model is and how it is used, as Markdown."""
