@@ -162,6 +162,49 @@ def test_mistakes(line: str, code: str, help: str) -> None:
     assert found.code == code and help in (found.help or "")
 
 
+NAMED = TWO.replace('Net from "{path}"', 'Net as "net", "NetModel" from "{path}"')
+
+
+def test_what_a_library_calls_the_model() -> None:
+    apart = (
+        'config require "model_type" == "net"',
+        'config write "architectures" = ["NetModel"]',
+    )
+    whole = TWO + "\n    ".join(["config d", *apart])
+    assert text_of(f"{NAMED}config d", black=False) == text_of(whole, black=False)
+    alone = NAMED.replace(', "NetModel"', "") + "config d"
+    assert text_of(alone, black=False) == text_of(
+        f"{TWO}config d\n    {apart[0]}", black=False
+    )
+    text = f"{NAMED}config d\n".lstrip()
+    assert format_source(Source("a.nnx", text), Sink()) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "help"),
+    [
+        (
+            f'{NAMED}config require "model_type" == "net"',
+            "N603",
+            "leave one of them out",
+        ),
+        (
+            f'{NAMED}config write "architectures" = ["N"]',
+            "N603",
+            "leave one of them out",
+        ),
+        (
+            f"{TWO}config d".replace('from "{path}"', 'from "{path}" as "net", "N"'),
+            "N120",
+            'write `weights Net as "net", "N" from "{path}"`',
+        ),
+    ],
+)
+def test_mistakes_of_the_head(text: str, code: str, help: str) -> None:
+    (found,) = driver.analyse(f"{text}\n").diagnostics
+    assert found.code == code and help in (found.help or "")
+
+
 def test_long_lines_are_divided() -> None:
     keys = [f'"a_key_that_is_long_{i}"' for i in range(9)]
     line = f"config ignore {', '.join(keys)}  # why"

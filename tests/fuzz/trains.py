@@ -179,4 +179,6 @@ def weights_of(draw: Draw, model: tree.Definition) -> list[tree.Item]:
         if draw(st.booleans()):
             stored = tree.String(f"stored.{text}")
             lines.append(tree_weights.Stored((name(text),), (stored,), tree.NO_TRIVIA))
-    return [tree.Weights(model.name, rule, tuple(lines), tree.NO_TRIVIA)]
+    names = [tree.String(text) for text in ("net", "NetForCausalLM")]
+    known = tuple(names[: draw(st.integers(0, 2))])
+    return [tree.Weights(model.name, known, rule, tuple(lines), tree.NO_TRIVIA)]

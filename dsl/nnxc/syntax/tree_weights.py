@@ -83,10 +83,11 @@ WeightsLine: TypeAlias = (
 
 
 class Weights(Record):
-    """`weights Model from "model.{path}":`, without the rule or the lines too. `broken` and
-    `lost` as in a `tree.Definition`."""
+    """`weights Model as "net", "NetForCausalLM" from "model.{path}":`, of which only the model has
+    to be there. `broken` and `lost` as in a `tree.Definition`."""
 
     model: Name
+    known: tuple[String, ...]  # the type of the model in `config.json`, its class
     rule: String | None
     body: tuple[WeightsLine, ...]
     trivia: Trivia

@@ -276,6 +276,18 @@ def write_key(
     written[key.value] = _allowed(dataclasses.replace(ctx, params=known), value)
 
 
+def known(
+    node: tree.Weights,
+    assumed: dict[tuple[str, ...], tuple[ir.Recorded, ...]],
+    written: dict[str, ir.Recorded],
+) -> None:
+    """`as "net", "NetForCausalLM"`: the type that a file has to be of, the class that loads it."""
+    for name in node.known[:1]:
+        assumed["model_type",] = (ir.Value(name.value),)
+    for name in node.known[1:]:
+        written["architectures"] = ir.Computed(",", (ir.Value(name.value),))
+
+
 def required_once(
     ctx: Context,
     node: tree.Weights,

@@ -123,9 +123,10 @@ class ItemBuilder(LineBuilder):
         return tree_weights.Stored(paths, values, self.line.trivia, self.whole)
 
     def weights_head(self, children: Children, start: int, end: int) -> tree.Weights:
-        model, rule = children
+        model, kind, library, rule = children
+        known = tuple(name for name in (kind, library) if name is not None)
         span, trivia = self.whole, self.line.trivia
-        return tree.Weights(model, rule, (), trivia, span)
+        return tree.Weights(model, known, rule, (), trivia, span)
 
     def weights_rule(self, children: Children, start: int, end: int) -> tree.Weights:
         return self.weights_head(children, start, end)

@@ -78,11 +78,8 @@ def _item(item: tree.Item) -> Iterator[str]:
         case tree.Train(model, body):
             yield from _lines(trivia, 0, f"train {model.id}:")
             yield from _body(body, STEP)
-        case tree.Weights(model, rule, body):
-            given = f" from {quoted(rule.value)}" if rule else ""
-            yield from _lines(
-                trivia, 0, f"weights {model.id}{given}{':' if body else ''}"
-            )
+        case tree.Weights(body=body):
+            yield from _lines(trivia, 0, _weights_head(item))
             yield from _weights_body(body)
         case _:
             assert_never(item)
@@ -95,6 +92,13 @@ def _extern(item: tree.Extern) -> Doc:
     head = f"extern {quoted(item.place.value)} {item.name.id}"
     types = _comma(type_of(written) for written in item.types)
     return (head, bracketed("(", [*taken], ")"), " -> ", types)
+
+
+def _weights_head(item: tree.Weights) -> str:
+    known = ", ".join(quoted(name.value) for name in item.known)
+    called = f" as {known}" if known else ""
+    rule = f" from {quoted(item.rule.value)}" if item.rule else ""
+    return f"weights {item.model.id}{called}{rule}{':' if item.body else ''}"
 
 
 def _weights_body(body: tuple[tree_weights.WeightsLine, ...]) -> Iterator[str]:

@@ -65,6 +65,21 @@ def rule_without_from(fault: Fault) -> Diagnostic | None:
     return fault.report("N120", "missing `from`", advice)
 
 
+def rule_first(fault: Fault) -> Diagnostic | None:
+    """`weights Net from "{path}" as "net":`."""
+    if fault.first.kind != "WEIGHTS" or fault.kind != "AS":
+        return None
+    line = fault.rest(fault.first)
+    found = re.match(
+        r'(weights \w+)( from "[^"]*")( as "[^"]*"(?:, *"[^"]*")?)', line.text
+    )
+    if found is None:
+        return None
+    place = Span(fault.source, line.start, line.start + found.end())
+    advice = write(place, found[1] + found[3] + found[2], "the rule stands last")
+    return fault.report("N120", "unexpected `as`", advice)
+
+
 def numbered(fault: Fault) -> Diagnostic | None:
     """`h.0 = "layers.0"`, `freeze h.0`."""
     number = re.fullmatch(r"\.(\d+)(\.?)", fault.token.text)

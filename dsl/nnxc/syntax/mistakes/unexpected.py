@@ -105,6 +105,7 @@ _EXPLANATIONS: tuple[Explanation, ...] = (
     configs.section,
     used.used,
     used.external,
+    habits_sections.rule_first,
     habits_weights.several_keys,
     habits_weights.key_first,
     word_before.target,
