@@ -51,7 +51,7 @@ def exact_names(definition: ir.Definition, blocks: AbstractSet[str]) -> frozense
         if isinstance(i, ir.Layer) and _is_one(i, blocks)
     }
     assigns = [s for s in statements(definition.body) if isinstance(s, ir.Assign)]
-    found = frozenset(n for s in assigns for n in s.targets) - _otherwise(definition)
+    found = frozenset(n for s in assigns for n in s.targets) - otherwise(definition)
     while True:
         known = Exact(blocks, found | layers)
         left = found - {
@@ -69,7 +69,7 @@ def _is_one(layer: ir.Layer, blocks: AbstractSet[str]) -> bool:
     return isinstance(layer.callee, str) and layer.callee in blocks
 
 
-def _otherwise(definition: ir.Definition) -> frozenset[str]:
+def otherwise(definition: ir.Definition) -> frozenset[str]:
     """Names that get values by other statements too."""
     names = {i.name for i in definition.inputs}
     for stmt in statements(definition.body):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 
 from ... import ir
-from ...ir.fold_statements import statements
-from ...ir.fold_tensors import operands
+from ...ir.fold_statements import expressions, statements
+from ...ir.fold_tensors import operands, walk
 from ...ops.base import Call, Op
 from ...record import replace
 from ...shapes import TensorType
+from .exact import otherwise
 
 FULL = "f32"
 
@@ -26,17 +28,67 @@ def converted(item: ir.ModelInput) -> ir.Stmt:
 
 
 def assigned_once(definition: ir.Definition) -> set[str]:
-    """The tensors that have one meaning; what a scan takes or gives is of the spec's dtype."""
-    counts = Counter(
-        name
-        for stmt in statements(definition.body)
-        if isinstance(stmt, ir.Assign)
-        for name in stmt.targets
+    """The tensors that have one meaning, and `_`, which nothing reads; what a scan takes or gives
+    is of the spec's dtype."""
+    counts = Counter(_targets(definition.body))
+    once = {n for n, times in counts.items() if times == 1 or n == "_"}
+    return once - otherwise(definition)
+
+
+def assigned_again(definition: ir.Definition) -> set[str]:
+    """The tensors that get other values outside of loops: in arms, or one after another."""
+    counts = Counter(_targets(definition.body))
+    again = {n for n, times in counts.items() if times > 1 and n != "_"}
+    loops = [s for s in statements(definition.body) if isinstance(s, ir.For)]
+    return again - {*_targets(loops)} - otherwise(definition)
+
+
+def assigned_alone(definition: ir.Definition) -> set[str]:
+    """The tensors that get their values outside of loops, each by an assignment of its own."""
+    body = definition.body
+    loops = [s for s in statements(body) if isinstance(s, ir.For)]
+    several = (s for s in statements(body) if isinstance(s, ir.Assign))
+    shared = {n for s in several if len(s.targets) > 1 for n in s.targets}
+    return {*_targets(body)} - {*_targets(loops)} - shared - otherwise(definition)
+
+
+def _targets(body: Sequence[ir.Stmt]) -> Iterator[str]:
+    """The names that assignments of a body give values, as often as they do."""
+    for stmt in statements(body):
+        if isinstance(stmt, ir.Assign):
+            yield from stmt.targets
+
+
+def uses(body: Sequence[ir.Stmt]) -> Counter[str]:
+    """How often each tensor is read, and each layer applied."""
+    tops = (e for s in statements(body) for e in expressions(s))
+    found = (e for top in tops for e in walk(top))
+    return Counter(
+        e.layer if isinstance(e, ir.Apply) else e.name
+        for e in found
+        if isinstance(e, ir.Apply | ir.Var)
     )
-    scans = [s for s in statements(definition.body) if isinstance(s, ir.Scan)]
-    fixed = {n for s in scans for n in (*s.inner, *s.ends, *s.outer)}
-    fixed |= {i.name for i in definition.inputs}
-    return {n for n, times in counts.items() if times == 1} - fixed
+
+
+def passes(layer: ir.Layer, method: str | None) -> bool:
+    """Whether a layer gives the dtype that it is given."""
+    return (
+        isinstance(layer.callee, Op)
+        and layer.count is None
+        and method is None
+        and not (layer.callee.dtype_aware or layer.callee.product)
+        and not (layer.callee.origin or layer.callee.helper)
+    )
+
+
+def gives_full(layer: ir.Layer, method: str | None) -> bool:
+    """Whether a layer can be asked for float32."""
+    if not isinstance(layer.callee, Op) or layer.count or layer.copies:
+        return False
+    if method:
+        known = layer.callee.methods.get(method)
+        return known is not None and known.in_full is not None
+    return layer.callee.dtype_aware and not layer.callee.methods
 
 
 def summing(op: Op, whole: Call) -> Op:

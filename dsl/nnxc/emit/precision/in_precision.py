@@ -5,7 +5,7 @@ from __future__ import annotations
 from ... import ir
 from ...record import replace
 from .exact import Exact, exact_names
-from .full_precision import converted
+from .full_precision import assigned_again, converted
 from .model_dtype import Body, Names
 
 
@@ -23,16 +23,18 @@ def _definition(
     """Its inputs that must be of its dtype go to `strict`: a model sees to that, a block's callers
     do. A block that returns what is computed of whole numbers alone goes to `exact`."""
     foreign = frozenset(i.name for i in definition.inputs if i.type.dtype == "float")
-    loose, full = foreign, Names()
+    loose, full, again = foreign, Names(), frozenset(assigned_again(definition))
     numbers = Exact(exact, exact_names(definition, exact))
+    again -= numbers.names
     while True:
-        body = Body(definition, strict, loose, full, numbers)
+        body = Body(definition, strict, loose, full, again, numbers)
         made = body.statements(definition.body)
         left, alone = loose - body.converted, full | body.asked_alone()
         known = replace(numbers, names=numbers.names - body.narrow)
-        if (left, alone, known) == (loose, full, numbers):
+        same = again - body.mixed
+        if (left, alone, same, known) == (loose, full, again, numbers):
             break
-        loose, full, numbers = left, alone, known
+        loose, full, again, numbers = left, alone, same, known
     strict[definition.name] = foreign - loose
     if body.returns_exact:
         exact.add(definition.name)

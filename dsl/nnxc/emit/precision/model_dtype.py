@@ -16,11 +16,10 @@ from ...ir.fold_statements import (
     bodies,
     declared,
     expressions,
-    statements,
     with_bodies,
     with_expressions,
 )
-from ...ir.fold_tensors import operands, rebuilt, walk
+from ...ir.fold_tensors import operands, rebuilt
 from ...ops.base import Op
 from ...record import replace
 from ...shapes import TensorType, is_float
@@ -30,14 +29,18 @@ from .full_precision import (
     FULL,
     as_any,
     as_first,
+    assigned_alone,
     assigned_once,
     computed,
     computes,
     computes_as,
+    gives_full,
     in_float32,
     is_full,
+    passes,
     summing,
     typed,
+    uses,
     widened,
 )
 
@@ -48,8 +51,9 @@ _Change: TypeAlias = Callable[[ir.Expr], ir.Expr]
 
 
 class Body:
-    """One definition. `loose` are inputs that may come in another dtype, `full` the layers whose
-    results are all asked for in float32."""
+    """One definition. `loose` are inputs that may come in another dtype, `full` the layers and
+    tensors that are asked for in float32 wherever they are used, `again` the tensors all of whose
+    values are float32, though they get several."""
 
     def __init__(
         self,
@@ -57,10 +61,12 @@ class Body:
         strict: dict[str, Names],
         loose: Names,
         full: Names,
+        again: Names,
         exact: Exact,
     ):
         self.definition, self.strict, self.full = definition, strict, full
-        self.exact = exact
+        self.again, self.exact = again, exact
+        self.mixed: set[str] = set()  # of `again` those that have another dtype too
         self.narrow: set[str] = set()  # of the exact names those that are not float32
         self.returns_exact = False
         self.given = loose
@@ -72,18 +78,16 @@ class Body:
         states = (i for i in self.variables.values() if i.state)
         self.wide = {i.name for i in states if i.type.dtype == "float"} | loose
         self.once = assigned_once(definition)
-        self.wide |= exact.names - self.once
+        self.wide |= (exact.names - self.once) | again | full
+        self.plain = assigned_alone(definition)
         self.items: dict[int, tuple[ir.Expr, ir.Expr]] = (
             {}
         )  # values and what became of them
 
     def asked_alone(self) -> frozenset[str]:
-        """The layers whose results are asked for in float32 wherever they are applied."""
-        tops = (e for s in statements(self.definition.body) for e in expressions(s))
-        applied = Counter(
-            e.layer for top in tops for e in walk(top) if isinstance(e, ir.Apply)
-        )
-        return frozenset(n for n, times in self.asked.items() if applied[n] == times)
+        """The layers and tensors that are asked for in float32 wherever they are used."""
+        used = uses(self.definition.body)
+        return frozenset(n for n, times in self.asked.items() if used[n] == times)
 
     # ---------------------------------------------------------- statements
 
@@ -95,16 +99,16 @@ class Body:
         match stmt:
             case ir.Declare(layer) if layer.name in self.full:
                 return replace(stmt, layer=replace(layer, in_full=True))
-            case ir.Assign((name,), value) if name in self.once | self.exact.names:
+            case ir.Assign((name,), value) if name in self.full:
+                return replace(stmt, value=self._in_full_of(value))
+            case ir.Assign((name,), value) if name in self._open:
                 return replace(stmt, value=self._assigned(name, value))
-            case ir.Assign(targets, ir.OpCall() as value) if self.once.issuperset(
+            case ir.Assign(targets, ir.OpCall() as value) if self._open.issuperset(
                 targets
             ):
-                made = self._parts(value)
-                assert isinstance(made.type, tuple) and isinstance(value.type, tuple)
-                pairs = zip(targets, made.type, value.type, strict=True)
-                self.wide |= {name for name, has, means in pairs if has != means}
-                return replace(stmt, value=made)
+                return replace(stmt, value=self._unpacked(targets, value))
+            case ir.Assign(targets):
+                self.mixed |= self.again.intersection(targets)
             case ir.UpdateState(name, value):
                 return replace(stmt, value=self._kept(name, value))
             case ir.Return((value,)) if self._returned_exact(value):
@@ -113,10 +117,27 @@ class Body:
         stmt = with_expressions(stmt, map(self.meant, expressions(stmt)))
         return with_bodies(stmt, [self.statements(inner) for inner in bodies(stmt)])
 
+    @property
+    def _open(self) -> Names:
+        """The tensors whose values decide their dtype."""
+        return self.again.union(self.once, self.exact.names)
+
+    def _unpacked(self, targets: Sequence[str], value: ir.OpCall) -> ir.OpCall:
+        """What gives several names their values."""
+        made = self._parts(value)
+        assert isinstance(made.type, tuple) and isinstance(value.type, tuple)
+        pairs = zip(targets, made.type, value.type, strict=True)
+        wide = {name for name, has, means in pairs if has != means}
+        self.wide |= wide
+        self.mixed |= self.again.intersection(targets) - wide
+        return made
+
     def _assigned(self, name: str, value: ir.Expr) -> ir.Expr:
         """The value of a name that is of one dtype throughout, which its value may decide."""
         made = self.expr(value)
-        if name not in self.once:
+        if name in self.again:
+            self.mixed |= set() if is_full(made) else {name}
+        elif name not in self.once:
             if not is_full(made):
                 self.narrow.add(name)
         elif is_full(made) and not is_full(value):
@@ -214,9 +235,13 @@ class Body:
     def _apply(self, value: ir.Apply) -> ir.Expr:
         layer = self.layers[value.layer]
         if isinstance(layer.callee, str):
-            stacked = layer.count is not None or value.method == ir.GRADIENT
             strict = self.strict[layer.callee]
-            args = [(n, self._handed(v, stacked or n in strict)) for n, v in value.args]
+            if layer.count is not None:  # what each layer hands on to the next
+                strict = strict | {value.args[0][0]}
+            all_strict = value.method == ir.GRADIENT
+            args = [
+                (n, self._handed(v, all_strict or n in strict)) for n, v in value.args
+            ]
             given = replace(value, args=tuple(args))
             return typed(given, FULL) if self.exact.applied(layer, value) else given
         if not value.args or layer.callee.product:
@@ -320,6 +345,8 @@ class Body:
         match value:
             case ir.Cast(inner, type_) if type_.dtype == "float" and is_full(inner):
                 return inner
+            case ir.Var(name) if name in self.plain:
+                self.asked[name] += 1
             case ir.Operator(op) if op in ARITHMETIC:
                 return self._first_in_full(value)
             case ir.Reshape() | ir.Subscript():
@@ -333,9 +360,9 @@ class Body:
                 return typed(replace(value, op=summing(op, op.in_full)), FULL)
             case ir.OpCall() if computes_as(value.op):
                 return self._first_in_full(value)
-            case ir.Apply() if self._passes(value):
+            case ir.Apply(layer) if passes(self.layers[layer], value.method):
                 return self._first_in_full(value)
-            case ir.Apply(layer) if self._gives_full(value):
+            case ir.Apply(layer) if gives_full(self.layers[layer], value.method):
                 self.asked[layer] += 1
                 if layer in self.full or value.method:
                     return typed(value, FULL)
@@ -358,27 +385,6 @@ class Body:
                 parts[at:] = [self.in_full(part), *rest]
                 return typed(rebuilt(value, parts), FULL)
         return ir.Cast(value, value.type.with_dtype(FULL), value.span)  # type: ignore[union-attr]
-
-    def _passes(self, value: ir.Apply) -> bool:
-        """Whether a layer gives the dtype that it is given."""
-        layer = self.layers[value.layer]
-        return (
-            isinstance(layer.callee, Op)
-            and layer.count is None
-            and value.method is None
-            and not (layer.callee.dtype_aware or layer.callee.product)
-            and not (layer.callee.origin or layer.callee.helper)
-        )
-
-    def _gives_full(self, value: ir.Apply) -> bool:
-        """Whether a layer can be asked for float32."""
-        layer = self.layers[value.layer]
-        if not isinstance(layer.callee, Op) or layer.count or layer.copies:
-            return False
-        if value.method:
-            method = layer.callee.methods.get(value.method)
-            return method is not None and method.in_full is not None
-        return layer.callee.dtype_aware and not layer.callee.methods
 
 
 def _each(
