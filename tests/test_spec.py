@@ -87,7 +87,18 @@ def test_there_are_pages() -> None:
 
 
 # Of these, which are about outputs, folders and options, no spec is an example.
-OF_FILES = {"N902", "N903", "N904", "N905", "N906", "N907", "N908", "N909", "N910", "N911"}
+OF_FILES = {
+    "N902",
+    "N903",
+    "N904",
+    "N905",
+    "N906",
+    "N907",
+    "N908",
+    "N909",
+    "N910",
+    "N911",
+}
 
 
 @pytest.mark.parametrize("code", sorted(CODES.keys() - OF_FILES))
