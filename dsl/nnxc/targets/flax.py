@@ -7,7 +7,7 @@ a row here; for an earlier release, the text is edited by its syntax tree.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ..record import Record
 from .edits import Edit, arguments, calls, edited, end_of, named, start_of
@@ -52,6 +52,34 @@ class Argument(Record):
                     yield Edit(start_of(argument), start_of(given[1]), "")
 
 
+class Keywords(Record):
+    """A transform whose functions took, before a release, no keyword that is not positional too."""
+
+    since: str
+    transform: str
+
+    def edits(self, tree: ast.AST) -> Iterator[Edit]:
+        """Keywords ahead of the other arguments, of a function that hands them on by their names."""
+        for node in ast.walk(tree):
+            match node:
+                case ast.Call(
+                    ast.Call(args=[function]) as made, keywords=[*named_ones]
+                ):
+                    if named(made.func) == self.transform and named_ones:
+                        yield from _first(node, function, named_ones)
+
+
+def _first(
+    call: ast.Call, function: ast.expr, keywords: Sequence[ast.keyword]
+) -> Iterator[Edit]:
+    names = ", ".join(str(keyword.arg) for keyword in keywords)
+    same = ", ".join(f"{keyword.arg}={keyword.arg}" for keyword in keywords)
+    wrapped = f"lambda {names}, *args: {ast.unparse(function)}(*args, {same})"
+    yield Edit(start_of(function), end_of(function), wrapped)
+    given = [*(ast.unparse(k.value) for k in keywords), *map(ast.unparse, call.args)]
+    yield Edit(end_of(call.func), end_of(call), f"({', '.join(given)})")
+
+
 class Method(Record):
     """A method of one argument that was, before a release, another one's keyword."""
 
@@ -88,9 +116,12 @@ class Setting(Record):
     what: str
 
 
-DIFFERENCES: tuple[Renamed | Argument | Method, ...] = (
+DIFFERENCES: tuple[Renamed | Keywords | Argument | Method, ...] = (
     Renamed("0.12.4", "nnx.view", before="nnx.set_mode"),
-    Argument("0.12.5", "graph", ("nnx.scan", "nnx.remat", "nnx.vmap")),
+    # With `graph=False`, 0.12.6 takes no None.
+    Keywords("0.12.7", "nnx.remat"),
+    Argument("0.12.7", "graph", ("nnx.remat",)),
+    Argument("0.12.5", "graph", ("nnx.scan", "nnx.vmap")),
     Method("0.12.6", "rngs", "split", before="fork", keyword="split"),
 )
 SETTINGS = (Setting("0.12.8", "ema", "nnx.EMA"),)
