@@ -20,7 +20,7 @@ from nnxc.ops import MODEL_OPS
 from nnxc.ops.base import Example, Kind, Op, Shaped
 from nnxc.ops.functions.creation import type_of_numbers
 from nnxc.ops.rules.pattern import shape_of
-from nnxc.ops.training.optimizers import MATRICES
+from nnxc.ops.training.optimizers import DECAYING, MATRICES
 from nnxc.shapes import DTYPES, Axis, TensorType
 from tests.importing import shared
 
@@ -162,8 +162,8 @@ def python(case: Case, shaped: Shaped, env: Env) -> str:
             return None
         if name == "rngs":
             return Text("rngs")
-        if name == MATRICES:
-            return None  # there is no model whose they would be
+        if name in (MATRICES, DECAYING):
+            return None  # there is no model that they would be of
         param = op.param(name)
         if param and param.kind is Kind.STREAM:
             return _stream(op, args.get(name, op.streams[0] if op.streams else name))

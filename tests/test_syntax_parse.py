@@ -162,6 +162,7 @@ STATEMENTS = {
     "model(a)": tree.Evaluate(call("model", A)),
     "metric error = a": tree.Metric("error", A),
     "freeze a.b, c[1]": tree.Select("freeze", (Attribute(A, "b"), Index(C, (ONE,)))),
+    "decays a, b.c": tree.Select("decays", (A, Attribute(B, "c"))),
     "only a": tree.Select("only", (A,)),
     "frozen a = a(b)": tree.Frozen(
         "a", tree.Call(A, (tree.Arg(None, tree.Name("b")),))

@@ -161,7 +161,9 @@ SIMPLE = st.one_of(
     _with_trivia(tree.Collect, LOWER, VALUES),
     _with_trivia(tree.Metric, LOWER, VALUES),
     _with_trivia(
-        tree.Select, st.sampled_from(["freeze", "only"]), tuples(PATHS, least=1)
+        tree.Select,
+        st.sampled_from(["freeze", "only", "decays"]),
+        tuples(PATHS, least=1),
     ),
     _with_trivia(
         tree.Adapt,

@@ -87,6 +87,17 @@ def matrix_axes(matrices: Mapping[str, tuple[int, int]], params: Any) -> Any:
     return jax.tree.map_with_path(axes, params)
 
 
+def weights_named(*ends: str) -> Callable[[Any], Any]:
+    """A mask for Optax: the weights whose names end so, such as `kernel` or `head.kernel`."""
+
+    def named(path: tuple[Any, ...], _: Any) -> bool:
+        keys = (getattr(part, "key", None) for part in path)
+        name = "".join(f".{key}" for key in keys if isinstance(key, str))
+        return name.endswith(tuple(f".{end}" for end in ends))
+
+    return partial(jax.tree.map_with_path, named)
+
+
 StepResult = TypeVar("StepResult")
 
 

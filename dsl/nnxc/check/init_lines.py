@@ -267,19 +267,28 @@ class _Layers:
         assert isinstance(call.func, tree.Name)
         name = self.names[call.span]
         called = {call.func.id, call.func.span.text, name or call.func.id}
-        args = [*call.args]
         written = {a.name: a.value for a in call.args if a.name}
         options = self.home.defaults.get(op.name, {})
         given = {n: a.value for n, a in options.items()} | written
-        for param in op.params:
-            if param.name.endswith(_SUFFIX) and not _is_off(op, param.name, given):
-                line = self._line(param.name, called, name or op.name)
-                if line is not None and param.name not in written:
-                    self.found[[*map(id, self.lines)].index(id(line))].applied = True
-                    read = self.model.reads_of(line)
-                    self.model.reads.setdefault(self.key, set()).update(read)
-                    args.append(tree.Arg(param.name, line.value, line.path_span))
+        lines = {
+            param.name: self._line(param.name, called, name or op.name)
+            for param in op.params
+            if param.name.endswith(_SUFFIX) and not _is_off(op, param.name, given)
+        }
+        args = [*call.args]
+        for argument, line in lines.items():
+            param = op.param(argument)
+            # What has no value of its own begins as the other kernels of the layer do.
+            follows = param and param.default is None and line is lines["kernel_init"]
+            if line is not None and argument not in written and not follows:
+                self._reads(line)
+                args.append(tree.Arg(argument, line.value, line.path_span))
         return replace(call, args=tuple(args))
+
+    def _reads(self, line: tree.Initial) -> None:
+        self.found[[*map(id, self.lines)].index(id(line))].applied = True
+        read = self.model.reads_of(line)
+        self.model.reads.setdefault(self.key, set()).update(read)
 
     def _line(self, argument: str, called: set[str], name: str) -> tree.Initial | None:
         """The last line that names the weight of an argument of a layer."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import TypeAlias
 
 from ..ops.base import Op
 from ..record import Record
@@ -11,6 +12,7 @@ from .program import Definition, Objective, Train
 from .statements import Layer, Variable
 
 UNKNOWN = "*"  # the weights of Python code
+Weight: TypeAlias = tuple[str, ...]  # its path; the name of a layer's may have dots
 
 
 class Part(Record):
@@ -79,6 +81,11 @@ def _learns(goal: Objective, weight: tuple[str, ...]) -> bool:
     inside = [place for path, place in named if weight[: len(path)] == path]
     # Of some layers in a list, others learn or do not.
     return bool(inside) if goal.only else all(inside)
+
+
+def ends_so(weight: Weight, path: str) -> bool:
+    """Whether the path of a weight ends with these names: `c_proj.kernel`."""
+    return f".{'.'.join(weight)}".endswith(f".{path}")
 
 
 def place_in(path: str) -> tuple[tuple[str, ...], str]:

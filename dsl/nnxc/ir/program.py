@@ -109,6 +109,7 @@ class Objective(Record):
     ]  # dotted attribute paths of the weights that train; empty means all
     freeze: tuple[str, ...]
     span: Span
+    decay: tuple[str, ...] = ()  # the ends of paths of weights that decay; all if empty
     weight: Expr | None = None  # of a batch where several make a step, if they differ
     doc: str = ""
 

@@ -201,7 +201,7 @@ class Call(Record):
     `many` input one by one. A keyword whose parameter the spec does not write is left
     out: our defaults are those of Flax, unless the name stands in `always`. `target` may be a
     template: `Call("jnp.square({x} - {y}).mean", kwargs={"where": "where"})`. `around` is Python
-    text with the call in the place of `{}`."""
+    text with the call in the place of `{}`, and a template too."""
 
     target: str
     args: tuple[str, ...] = ()

@@ -34,7 +34,7 @@ class Metric(Record):
 
 
 class Select(Record):
-    """`freeze paths` or `only paths` in a train; a path is dotted: `encoder.wte`."""
+    """`freeze paths`, `only paths` or `decays paths` in a train; a path is dotted: `encoder.wte`."""
 
     keyword: str
     paths: tuple[Expr, ...]

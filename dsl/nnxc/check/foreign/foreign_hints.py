@@ -61,7 +61,7 @@ ARGUMENTS: Final[dict[str, dict[str, str]]] = {
         "use_ema": "a line of the train says it: `ema = 0.999`",
         "momentum": "`sgd` has one; what Adam keeps of its gradients is `b1`",
         "weight_decay": "of its kind, `adamw` and `lion` have one",
-        "mask": "`freeze` and `only` say what trains",
+        "mask": "a line of the train says it: `decays kernel, embedding`; `freeze` and `only` say what trains",
         "model": "`optimizer` is about the model of the train: leave it out",
     },
     "adapter": {

@@ -54,6 +54,7 @@ def _alone(ctx: Context, node: tree.Adapt, parts: Parts) -> None:
     given = {
         "only": bool(goal.only),
         "freeze": bool(goal.freeze),
+        "decays": bool(goal.decay),
         "adapt": parts.adapters is not None,
         "optimize": parts.several,
     }

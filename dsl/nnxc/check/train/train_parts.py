@@ -33,6 +33,7 @@ class Goal:
     accumulate: ir.Static | None = None
     only: list[str] = field(default_factory=list)
     freeze: list[str] = field(default_factory=list)
+    decay: dict[str, Span] = field(default_factory=dict)
     seen: dict[str, Span] = field(default_factory=dict)
     body: tuple[ir.Stmt, ...] = ()
 

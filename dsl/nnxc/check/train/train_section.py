@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from ... import ir
 from ...diagnostics import Advice, Label, Sink, write
-from ...ir.outline import learns, outline
+from ...ir.outline import learns
 from ...ops.base import Op
 from ...record import replace
 from ...source import Span
@@ -24,6 +24,7 @@ from ..expressions import statics
 from ..values import BAD, Binding, Fault, ModelRef, Signature, Tensor
 from .adapted import adapt
 from .completeness import complete
+from .decaying import decay, decays, definitions_of, weights_of
 from .elsewhere import elsewhere
 from .frozen import freeze, undecided
 from .held import unadapted
@@ -76,6 +77,7 @@ def check_train(
     sound = (
         not parts.broken
         and _something_trains(ctx, node, made, signature)
+        and decays(ctx, parts, made, signature)
         and unadapted(ctx, made)
     )
     return made if sound else None
@@ -85,8 +87,7 @@ def _something_trains(
     ctx: Context, node: tree.Train, made: ir.Train, signature: Signature
 ) -> bool:
     """Whether a weight learns by each objective; reports N518."""
-    model = outline(signature.definition, _definitions(signature).__getitem__)
-    weights = list(model.paths())
+    weights = weights_of(signature)
     if not weights:
         text = f"`{made.model}` has no weights that could train"
         ctx.error("N518", text, node.model.span, help="give it a layer or a `param`")
@@ -106,16 +107,12 @@ def _selects(body: tuple[tree.Statement, ...], goal: ir.Objective) -> Span:
     inner = [
         s.body for s in body if isinstance(s, tree.Optimize) and s.name == goal.name
     ]
-    spans = [s.span for s in (inner or [body])[0] if isinstance(s, tree.Select)]
+    spans = [
+        s.span
+        for s in (inner or [body])[0]
+        if isinstance(s, tree.Select) and s.keyword != "decays"
+    ]
     return spans[0] if spans else goal.span
-
-
-def _definitions(signature: Signature) -> dict[str, ir.Definition]:
-    """What it defines, and the blocks that are somewhere inside, by name."""
-    found = {signature.definition.name: signature.definition}
-    for inner in signature.callees.values():
-        found |= _definitions(inner)
-    return found
 
 
 def _statements(
@@ -141,7 +138,7 @@ def _weight(ctx: Context, goal: Goal, parts: Parts) -> ir.Expr | None:
     known = {
         name: definition
         for model in models.values()
-        for name, definition in _definitions(parts.models[model]).items()
+        for name, definition in definitions_of(parts.models[model]).items()
     }
     mean, mixed = weight_of(goal.loss, body, parts.batch, models, known)
     if mean is not None:
@@ -170,6 +167,7 @@ def _objective(ctx: Context, goal: Goal, parts: Parts) -> ir.Objective:
         tuple(goal.only),
         tuple(goal.freeze),
         goal.span,
+        tuple(goal.decay),
         _weight(ctx, goal, parts),
         goal.doc,
     )
@@ -220,6 +218,8 @@ def _statement(
             _optimize(ctx, node, parts, signature)
         case tree.Metric():
             _metric(ctx, node, parts)
+        case tree.Select("decays"):
+            decay(ctx, node, parts)
         case tree.Select():
             select(ctx, node, parts, signature)
         case tree.Adapt():

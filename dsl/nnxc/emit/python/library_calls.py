@@ -31,7 +31,8 @@ def fill(
                 args.append(f"{keyword}={text}")
     args.extend(more)
     call = f"{_template(build.target, lookup)}({', '.join(args)})"
-    return Text(build.around.replace("{}", call))
+    before, _, after = build.around.partition("{}")
+    return Text(f"{_template(before, lookup)}{call}{_template(after, lookup)}")
 
 
 def _always(build: Call, keyword: str, name: str) -> bool:

@@ -16,6 +16,7 @@ from ..python.scope import Scope
 from ..python.static_text import static
 from ..signature import Names
 from .train_adapters import AdaptersView, adapters_view
+from .train_decay import decaying
 from .train_frozen import frozen_view
 from .train_goals import (
     OF_GOAL,
@@ -138,6 +139,7 @@ def _shared(
         _draws(train),
         splits,
         _table(train, names, suffix),
+        {g.name: decaying(program, train.model, g, names) for g in train.objectives},
     )
 
 

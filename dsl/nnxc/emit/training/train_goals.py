@@ -83,6 +83,7 @@ class Shared(Record):
     draws: Draws
     splits: bool  # whether weights must be told from the rest
     table: str | None  # of the model's matrices
+    decays: Mapping[str, Sequence[str]]  # by objective: the ends of paths that decay
 
     @property
     def first(self) -> tuple[str, ...]:
@@ -107,7 +108,7 @@ def goal_view(
     return GoalView(
         title=title,
         doc=described(goal.doc, f"The loss of {title}, and its metrics."),
-        transformation=transformation(goal, shared.table),
+        transformation=transformation(goal, shared.table, shared.decays[goal.name]),
         trainable=called["trainable"],
         selection=selection(goal, train.model, names),
         by_model=by_model(goal),

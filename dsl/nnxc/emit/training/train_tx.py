@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
 from ... import ir
-from ...ops.base import REQUIRED, Kind
-from ...ops.training.optimizers import MATRICES
+from ...ops.base import REQUIRED, Call, Kind
+from ...ops.training.optimizers import DECAYING, MATRICES
 from ...record import Record
 from ..python.library import argument
 from ..python.library_calls import fill
 from ..python.scope import Scope
 from ..python.static_text import default, static
-from ..python.text import Text
+from ..python.text import Text, quoted
 
-ACCUMULATE, MATRIX_AXES = "accumulate", "matrix_axes"  # in the shared module
+# In the shared module.
+ACCUMULATE, MATRIX_AXES, MASK = "accumulate", "matrix_axes", "weights_named"
 
 
 # The numbers that a run chooses anew, by the names of their arguments.
@@ -26,15 +30,24 @@ class Transformation(Record):
     parameters: tuple[str, ...]
 
 
-def transformation(goal: ir.Objective, table: str | None) -> Transformation:
+def transformation(
+    goal: ir.Objective, table: str | None, decay: Sequence[str]
+) -> Transformation:
     """Clipping, optimizer and accumulation in one expression. `table` is the name of the model's
-    matrices, where the optimizer wants them."""
+    matrices, where the optimizer wants them; `decay`, the ends of paths of weights that decay.
+    """
     scope = Scope()
     parameters: dict[str, str] = {}
-    text = train_op(goal.optimizer, scope, parameters, table).text
+    found = {MATRICES: f"partial({MATRIX_AXES}, {table})"} if table else {}
+    if decay:
+        found[DECAYING] = f"{MASK}({', '.join(map(quoted, decay))})"
+    text = train_op(goal.optimizer, scope, parameters, found).text
+    build = _build(goal.optimizer, found)
+    chained = isinstance(build, Call) and build.around != "{}"
     if goal.clip is not None:
-        limit = static(goal.clip, scope)
-        text = f"optax.chain(optax.clip_by_global_norm({limit}), {text})"
+        text = f"optax.clip_by_global_norm({static(goal.clip, scope)}), {text}"
+    if chained or goal.clip is not None:
+        text = f"optax.chain({text})"
     if goal.accumulate is not None:
         count = static(goal.accumulate, scope)
         if goal.weight is not None:
@@ -48,15 +61,16 @@ def train_op(
     made: ir.TrainOp,
     scope: Scope,
     parameters: dict[str, str],
-    table: str | None = None,
+    found: Mapping[str, str] = MappingProxyType({}),
 ) -> Text:
-    """An optimizer or schedule with its arguments; `parameters` gains those that a run chooses."""
+    """An optimizer or schedule with its arguments; `parameters` gains those that a run chooses.
+    `found` is what the model says besides."""
     args = dict(made.args)
     chosen: set[str] = set()  # by a run: a template may say each several times
 
     def lookup(name: str) -> Text | None:
-        if name == MATRICES:
-            return Text(f"partial({MATRIX_AXES}, {table})") if table else None
+        if name in (MATRICES, DECAYING):
+            return Text(found[name]) if name in found else None
         param = made.op.param(name)
         assert param is not None, f"{made.op.name} has nothing called {name!r}"
         if name not in args:
@@ -74,4 +88,8 @@ def train_op(
         parameters[name] = f"{name}: {kind} = {text}"
         return Text(name)
 
-    return fill(made.op.build_for(args), lookup, args)
+    return fill(_build(made, found), lookup, args)
+
+
+def _build(made: ir.TrainOp, found: Mapping[str, str]) -> Call | str:
+    return made.op.build_for({*dict(made.args), *found})

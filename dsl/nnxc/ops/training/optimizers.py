@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from ...record import replace
 from ..base import Call, Example, Kind, Op, Param
 
 MATRICES = "matrices"  # of a call: what tells the model's matrices apart
+DECAYING = "decaying"  # likewise, the weights that decay
 _RATE = Param("learning_rate", Kind.SCHEDULE, doc="a number or a schedule")
 _DECAY_DOC = "decay of the weights, times the learning rate"
 
@@ -44,6 +46,14 @@ def wants_matrices(op: Op) -> bool:
     return isinstance(op.build, Call) and MATRICES in op.build.kwargs.values()
 
 
+def decay_of(op: Op) -> Param | None:
+    """How much weights decay, of an optimizer that can be told which do."""
+    masked = isinstance(op.build, Call) and DECAYING in op.build.kwargs.values()
+    amounts = (op.param(name) for name in ("weight_decay", "weight_decay_rate"))
+    found = next((amount for amount in amounts if amount), None)
+    return found if masked or DECAYING in op.variants else None
+
+
 def _betas(b1: float, b2: float, eps: float) -> tuple[Param, ...]:
     return _numbers(b1=b1, b2=b2, eps=eps, eps_root=0.0)
 
@@ -63,9 +73,11 @@ def _optimizer(
     module: str = "optax",
     constants: Mapping[str, str] | None = None,
     matrices: str | None = None,
+    mask: str | None = None,
 ) -> Op:
     """`constants` are what its state holds and no step replaces: name -> sizes. `matrices` is the
-    keyword that takes what tells the model's matrices from its other weights."""
+    keyword that takes what tells the model's matrices from its other weights, `mask` the one that
+    takes what tells the weights that decay."""
     return Op(
         name,
         "optimizer",
@@ -74,8 +86,9 @@ def _optimizer(
             f"{module}.{name}",
             ("learning_rate",),
             {p.name: p.name for p in params}
-            | ({matrices: MATRICES} if matrices else {}),
-            always=(MATRICES,),
+            | ({matrices: MATRICES} if matrices else {})
+            | ({mask: DECAYING} if mask else {}),
+            always=(MATRICES, DECAYING),
         ),
         params=(_RATE, *params),
         state=constants or {},
@@ -88,14 +101,45 @@ _ADAM = _betas(0.9, 0.999, 1e-8)
 _NESTEROV = _flag("nesterov")
 _NO_MOMENTUM = _numbers(momentum=None)
 
+
+def _decayed_before(op: Op) -> Op:
+    """An optimizer of Optax that has no decay, with one before it: of the loss, that is, by L2."""
+    assert isinstance(op.build, Call)
+    added = "optax.add_decayed_weights({weight_decay}%s), {}"  # links of a chain
+    doc = "decay of the weights, added to their gradients (L2)"
+    amount = Param("weight_decay", Kind.NUMBER, 0.0, doc, bounds=(0, math.inf))
+    variants = {
+        DECAYING: replace(op.build, around=added % f", {{{DECAYING}}}"),
+        amount.name: replace(op.build, around=added % ""),
+    }
+    return replace(op, params=(*op.params, amount), variants=variants)
+
+
+_SGD = _decayed_before(
+    _optimizer(
+        "sgd",
+        "Stochastic gradient descent, with momentum where given.",
+        *_NO_MOMENTUM,
+        _NESTEROV,
+    )
+)
 ENTRIES: tuple[Op, ...] = (
     _optimizer("adam", "Adam.", *_ADAM, _NESTEROV),
     _optimizer(
-        "adamw", "Adam with decoupled weight decay.", *_ADAM, _decay(1e-4), _NESTEROV
+        "adamw",
+        "Adam with decoupled weight decay.",
+        *_ADAM,
+        _decay(1e-4),
+        _NESTEROV,
+        mask="mask",
     ),
     _optimizer("nadam", "Adam with Nesterov momentum.", *_ADAM),
     _optimizer(
-        "nadamw", "Adam with Nesterov momentum and weight decay.", *_ADAM, _decay(1e-4)
+        "nadamw",
+        "Adam with Nesterov momentum and weight decay.",
+        *_ADAM,
+        _decay(1e-4),
+        mask="mask",
     ),
     _optimizer("amsgrad", "Adam whose second moment never shrinks.", *_ADAM),
     _optimizer(
@@ -108,6 +152,7 @@ ENTRIES: tuple[Op, ...] = (
         "Adam with the infinity norm and weight decay.",
         *_numbers(b1=0.9, b2=0.999, eps=1e-8),
         _decay(1e-4),
+        mask="mask",
     ),
     _optimizer(
         "radam",
@@ -127,6 +172,7 @@ ENTRIES: tuple[Op, ...] = (
         "Adaptive Nesterov momentum.",
         *_numbers(b1=0.98, b2=0.92, b3=0.99, eps=1e-8, eps_root=1e-8),
         _decay(0.0),
+        mask="mask",
     ),
     _optimizer(
         "yogi",
@@ -139,12 +185,7 @@ ENTRIES: tuple[Op, ...] = (
         *_betas(0.9, 0.25, 1e-6),
         _decay(0.0),
     ),
-    _optimizer(
-        "sgd",
-        "Stochastic gradient descent, with momentum where given.",
-        *_NO_MOMENTUM,
-        _NESTEROV,
-    ),
+    _SGD,
     _optimizer(
         "rmsprop",
         "Steps divided by a running root mean square of the gradients.",
@@ -165,6 +206,7 @@ ENTRIES: tuple[Op, ...] = (
         "Steps scaled by running averages of gradients and of updates.",
         *_numbers(rho=0.9, eps=1e-6),
         _decay(0.0),
+        mask="weight_decay_mask",
     ),
     _optimizer(
         "adafactor",
@@ -178,18 +220,21 @@ ENTRIES: tuple[Op, ...] = (
         Param("weight_decay_rate", Kind.NUMBER, None, optional=True),
         *_numbers(eps=1e-30),
         _flag("factored", True),
+        mask="weight_decay_mask",
     ),
     _optimizer(
         "lion",
         "Sign of a momentum.",
         *_numbers(b1=0.9, b2=0.99),
         _decay(1e-3),
+        mask="mask",
     ),
     _optimizer(
         "lamb",
         "Adam with a trust ratio per layer, for large batches.",
         *_betas(0.9, 0.999, 1e-6),
         _decay(0.0),
+        mask="mask",
     ),
     _optimizer(
         "lars",
@@ -197,6 +242,7 @@ ENTRIES: tuple[Op, ...] = (
         _decay(0.0),
         *_numbers(trust_coefficient=0.001, eps=0.0, momentum=0.9),
         _NESTEROV,
+        mask="weight_decay_mask",
     ),
     _optimizer(
         "muon",
@@ -208,6 +254,7 @@ ENTRIES: tuple[Op, ...] = (
         module="optax.contrib",
         constants={"ns_coeffs": "3"},
         matrices="muon_weight_dimension_numbers",
+        mask="weight_decay_mask",
     ),
     _optimizer("signum", "Sign of a momentum (Signum).", *_numbers(beta=0.9)),
     _optimizer("sign_sgd", "Sign of the gradient."),
@@ -220,3 +267,6 @@ ENTRIES: tuple[Op, ...] = (
         "fromage", "Steps relative to each layer's norm.", *_numbers(min_norm=1e-6)
     ),
 )
+
+DECAYS = tuple(op.name for op in ENTRIES if decay_of(op))
+"""The optimizers that can be told which weights decay."""
