@@ -42,7 +42,7 @@ model Net(d = 4, act = relu, layers = 2, rate = 0.1):
 config net_large = Net(d=8, layers=3)
 
 weights Net from "{path}":
-    config d, act = "hidden" or "d_model", "hidden_act" or act
+    config d = "hidden" or "d_model", act = "hidden_act" or act
     config layers = "depth"[0] or len("blocks") * "each"
     config require "kind" in ["a", none], "width" == 2 * "hidden"
     config ignore "n_ctx"

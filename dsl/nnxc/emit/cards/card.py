@@ -21,6 +21,8 @@ from .card_sizes import example_of, parameter_counts
 from .markdown import code, prose, table
 from .snippets import Snippet, Snippets
 
+_SIZES = ("Config", "Parameters", "Settings")
+
 
 class CardView(Record):
     """The card of one model, as the template lays it out: every table and snippet is text."""
@@ -71,16 +73,12 @@ def _card(
     example = example_of(program, definition)
     own = ((t, v) for t, v in trains if t.model == section.model and _is_simple(t))
     generates = any(g.model == section.model for g in program.generates)
-    sizes, heads = _sizes(program, signature, names), (
-        "Config",
-        "Parameters",
-        "Settings",
-    )
+    sizes = _sizes(program, signature, names)
     snippet = Snippet(module, signature, names, example, options.package)
     return CardView(
         signature.name,
         _doc(program, definition),
-        table(heads, [(code(made), *rest) for made, *rest in sizes]),
+        table(_SIZES, [(code(made), *rest) for made, *rest in sizes]),
         snippet.made(next(iter(sizes), ("Config(...)",))[0]),
         _inputs(signature),
         _outputs(signature, names),
