@@ -14,9 +14,10 @@ from nnxc.diagnostics import Sink
 from nnxc.source import Source
 from nnxc.syntax.formatting.format import format_source
 
+UNSCALED = 'config require "rope_parameters.rope_type" == "default"'
 PAGE = Path(__file__).parent / "spec/weights.md"
 ACTIVATIONS = ("act",)
-SWITCHES = ("attention_bias", "mlp_bias", "tied")
+SWITCHES = ("bias", "attention_bias", "mlp_bias", "tied")
 
 
 def spec(lines: str, default: str = "3", name: str = "d") -> str:
@@ -47,6 +48,8 @@ def test_a_name_alone_is_read_by_its_usual_key(name: str) -> None:
     default = default_of(name)
     short = text_of(spec(f"config {name}", default, name), black=False)
     whole = spec(f"config {name} = {USUAL[name]}", default, name)
+    if name == "theta":
+        whole += f"    {UNSCALED}\n"
     assert short == text_of(whole, black=False)
 
 
@@ -72,6 +75,25 @@ def test_what_has_no_default_is_none() -> None:
     text = text.replace("x * theta", "x -> Linear(theta) as up")
     ((_, value),) = driver.analyse(text).program.weights[0].config
     assert "Default" not in repr(value) and "rope_scaling" not in repr(value)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'config require "rope_parameters.rope_type" in ["default", "linear"]',
+        'config require "rope_scaling.type" == "linear"',
+        'config ignore "rope_parameters.rope_type"',
+        'config d = 4 if "rope_parameters.rope_type" == "linear" else d',
+    ],
+)
+def test_a_section_may_say_itself_how_positions_are_scaled(line: str) -> None:
+    text = spec(f"config theta\n    {line}", name="theta")
+    text = text.replace("theta = 3", "theta = 3, d = 2").replace(
+        "x * theta", "x * theta * d"
+    )
+    (section,) = driver.analyse(text).program.weights
+    found = [keys for keys, values in section.assumed if "default" in repr(values)]
+    assert len(found) == ("default" in line)
 
 
 @pytest.mark.parametrize(

@@ -22,10 +22,14 @@ USUAL = {
     "act": '"hidden_act"',
     "eps": '"layer_norm_eps"',
     "rate": '"hidden_dropout_prob"',
+    "pad": '"pad_token_id" or none',
+    "window": '"sliding_window" or none',
     "theta": '"rope_parameters.rope_theta" or theta',
+    "bias": '"attention_bias" or bias',
     "attention_bias": '"attention_bias" or attention_bias',
     "mlp_bias": '"mlp_bias" or mlp_bias',
     "tied": '"tie_word_embeddings" or tied',
+    "experts": '"num_local_experts"',
     "k": '"num_experts_per_tok"',
     "encoder_heads": '"encoder_attention_heads"',
     "decoder_heads": '"decoder_attention_heads"',
@@ -40,6 +44,7 @@ USUAL = {
 
 _PARTS = ("text", "vision")
 _ROPE = "rope_parameters."
+ROPE_TYPE = f"{_ROPE}rope_type"
 _OLDER = {
     "rope_theta": ("rope_theta",),
     "rope_type": ("rope_scaling.rope_type", "rope_scaling.type"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NoReturn
 
 from ... import ir
@@ -18,7 +18,7 @@ from ...source import NOWHERE, Span
 from ...syntax import tree, tree_weights
 from ..context import Context
 from ..values import Fault, Signature
-from .usual_keys import places, usual, usual_text
+from .usual_keys import ROPE_TYPE, places, usual, usual_text
 
 _NO_PARAMETER = ir.Parameter("", Kind.TEXT, None, NOWHERE)
 
@@ -286,6 +286,35 @@ def known(
         assumed["model_type",] = (ir.Value(name.value),)
     for name in node.known[1:]:
         written["architectures"] = ir.Computed(",", (ir.Value(name.value),))
+
+
+def unscaled(
+    node: tree.Weights,
+    config: Mapping[str, ir.Recorded],
+    assumed: dict[tuple[str, ...], tuple[ir.Recorded, ...]],
+    immaterial: Iterable[str],
+) -> None:
+    """Rotary positions of which a section only names `theta` are not scaled."""
+    reads = [line for line in node.body if isinstance(line, tree_weights.Read)]
+    pairs = [
+        pair for line in reads for pair in zip(line.names, line.values, strict=True)
+    ]
+    alone = any(name.id == "theta" and value is None for name, value in pairs)
+    kinds = places(ROPE_TYPE)
+    said = {key for keys in assumed for key in keys} | {*immaterial}
+    said |= {key for value in config.values() for key in _read_in(value)}
+    if alone and said.isdisjoint(kinds):
+        assumed[kinds] = (ir.Value("default"),)
+
+
+def _read_in(value: ir.Recorded) -> Iterator[str]:
+    """The keys of which a value is made."""
+    match value:
+        case ir.Key(path):
+            yield path
+        case ir.Computed(_, operands):
+            for operand in operands:
+                yield from _read_in(operand)
 
 
 def required_once(
