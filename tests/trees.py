@@ -226,5 +226,6 @@ ITEMS = st.one_of(
         groups=tuples(CAMEL.map(tree.Group)),
     ),
     _with_trivia(tree.Train, CAMEL, BODIES),
+    _with_trivia(tree.Train, CAMEL, st.just(()), path=STRINGS | LOWER.map(tree.Zoo)),
 )
 FILES = st.builds(tree.File, tuples(ITEMS, least=1), comment_lines(last_blank=False))

@@ -162,6 +162,8 @@ def others(
 def section_of(program: Program, name: str) -> tree.Train:
     """The train of a model."""
     (section,) = [t for t in program.main.of(tree.Train) if t.model.id == name]
+    if section.path:
+        (section,) = program.file(section.path.value, program.main.path).of(tree.Train)
     return section
 
 

@@ -28,6 +28,7 @@ from .dispatch import DISPATCH
 from .documented import doc_of, file_doc
 from .groups import hand_on, tell_unread
 from .state_kinds import kinds_apart
+from .train.brought_trains import with_trains
 from .train.frozen import frozen_models
 from .train.train_section import check_train
 from .uses import Files, Known, Loader, gather, one_class_each, unused_uses
@@ -46,6 +47,7 @@ def check_program(file: tree.File, sink: Sink, loader: Loader) -> ir.Program | N
     """Check a parsed spec. None where it, or something it uses, has mistakes."""
     files = Files(sink, loader, lossy=file.broken)
     visible = gather(files, file)
+    file = with_trains(files, file)
     written = [n for n in file.items if isinstance(n, tree.Config)]
     gathering.write_out(files)
     hand_on(files, written)
@@ -53,9 +55,7 @@ def check_program(file: tree.File, sink: Sink, loader: Loader) -> ir.Program | N
     init_lines.write_out(files)
     signatures = _definitions(files)
     tell_unread(files)
-    by_name = {
-        name: signatures[key] for name, key in visible.items() if key in signatures
-    }
+    by_name = {n: signatures[k] for n, k in visible.items() if k in signatures}
     configs = [c for n in chosen if (c := _config(files, n, by_name))]
     _unique_configs(sink, file)
     first = file.items[0] if file.items else None

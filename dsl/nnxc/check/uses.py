@@ -182,7 +182,7 @@ def _use(
         _every_name(files, node)
         return
     file = files.loader(node.path)
-    loaded = None if file is None else _load(files, node, file)
+    loaded = None if file is None else load(files, node.path, file)
     if file is not None:
         user = node.span.source.path
         files.uses.setdefault(user, []).append(file.span.source.path)
@@ -200,13 +200,14 @@ def _use(
         if file is not None and loaded is not None and not file.broken:
             files.sink.error(
                 "N270",
-                f"{_called(node.path)} has no `{name.id}`",
+                f"{called(node.path)} has no `{name.id}`",
                 name.span,
                 **did_you_mean(name.span, name.id, loaded),
             )
 
 
-def _called(path: tree.String | tree.Zoo) -> str:
+def called(path: tree.String | tree.Zoo) -> str:
+    """A file, in a message."""
     return f'"{path.value}"' if isinstance(path, tree.String) else f"`{path.value}`"
 
 
@@ -221,20 +222,21 @@ def _every_name(files: Files, node: tree.Use) -> None:
     files.sink.error("N137", "`use` names what it brings", star, **advice)
 
 
-def _load(files: Files, node: tree.Use, file: tree.File) -> dict[str, str] | None:
+def load(
+    files: Files, place: tree.String | tree.Zoo, file: tree.File
+) -> dict[str, str] | None:
+    """What the names of a file mean that another one uses; None where it cannot."""
     path = file.span.source.path
     if path in files.loading:
         circle = " uses ".join([*files.loading[files.loading.index(path) :], path])
         files.sink.error(
-            "N271", "these files use each other in a circle", node.path.span, circle
+            "N271", "these files use each other in a circle", place.span, circle
         )
         return None
     if path in files.visible:
         return files.visible[path]
     if len(files.visible) >= MAX_FILES:
-        files.sink.error(
-            "N251", f"a spec uses at most {MAX_FILES} files", node.path.span
-        )
+        files.sink.error("N251", f"a spec uses at most {MAX_FILES} files", place.span)
         return None
     return gather(files, file)
 

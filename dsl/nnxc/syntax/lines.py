@@ -54,8 +54,10 @@ class Line:
 
     @property
     def opens(self) -> bool:
-        """Whether a body belongs below; a rule for weights ends with its string instead."""
-        return self.tokens[-2].kind != "STRING"
+        """Whether a body belongs below; a rule for weights ends with its string instead, a train
+        that is as another names a file."""
+        from_file = self.word == "train" and any(t.kind == "FROM" for t in self.tokens)
+        return self.tokens[-2].kind != "STRING" and not from_file
 
     @property
     def seems_weights(self) -> bool:

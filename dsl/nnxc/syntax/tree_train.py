@@ -9,11 +9,12 @@ from ..source import NOWHERE, Span
 from .formatting.trivia import NO_TRIVIA, Trivia
 
 if TYPE_CHECKING:
-    from .tree import Call, Expr, Name, Statement
+    from .tree import Call, Expr, Name, Statement, String, Zoo
 
 
 class Train(Record):
-    """`train Model:`. `broken` and `lost` as in a `Definition`."""
+    """`train Model:`, or `train Model from "path"`, as the model of that file is trained. `broken`
+    and `lost` as in a `Definition`."""
 
     model: Name
     body: tuple[Statement, ...]
@@ -21,6 +22,7 @@ class Train(Record):
     trivia: Trivia = NO_TRIVIA
     broken: bool = False
     lost: frozenset[str] = frozenset()
+    path: String | Zoo | None = None
 
 
 class Metric(Record):

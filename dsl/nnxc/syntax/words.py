@@ -27,6 +27,7 @@ WITHIN = {
     "adapt": ("on",),
     "config": ("ignore", "write"),
     "use": ("zoo",),
+    "train": ("zoo",),
 }
 """Keywords in lines that begin with such a word only, outside of brackets."""
 

@@ -333,6 +333,9 @@ class TreeBuilder(ItemBuilder):
     def train_head(self, children: Children, start: int, end: int) -> tree.Train:
         return tree.Train(children[0], (), self.whole, self.line.trivia)
 
+    def train_rule(self, children: Children, start: int, end: int) -> tree.Train:
+        return replace(self.train_head(children, start, end), path=children[1])
+
 
 def _named(target: tree.Expr) -> Advice:
     """What is assigned to instead of what is no name."""

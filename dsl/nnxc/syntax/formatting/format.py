@@ -54,7 +54,8 @@ def format_file(file: tree.File) -> str:
 
 
 def _is_tall(item: tree.Item) -> bool:
-    return isinstance(item, tree.Definition | tree.Train | tree.Weights)
+    tall = tree.Definition | tree.Train | tree.Weights
+    return isinstance(item, tall) and not getattr(item, "path", None)
 
 
 def _item(item: tree.Item) -> Iterator[str]:
@@ -75,6 +76,8 @@ def _item(item: tree.Item) -> Iterator[str]:
             given = _parameters((*groups, *params)) if groups or params else ""
             yield from _lines(trivia, 0, (f"{kind} {name.id}", given, ":"))
             yield from _body(body, STEP)
+        case tree.Train(model, path=tree.String() | tree.Zoo() as path):
+            yield from _lines(trivia, 0, f"train {model.id} from {_place(path)}")
         case tree.Train(model, body):
             yield from _lines(trivia, 0, f"train {model.id}:")
             yield from _body(body, STEP)
