@@ -143,7 +143,7 @@ INITIAL: dict[str, tuple[dict[str, Any], dict[str, Rule]]] = {
             "positions": 0.02,
             r"embed\.kernel": lecun,
             "kernel": glorot(64),
-            r"mlp.*bias": 1e-6,
+            r"(up|down).bias": 1e-6,
         },
     ),
 }
