@@ -49,7 +49,9 @@ def test_what_a_shipped_spec_uses_ships_too() -> None:
 def test_shipped_specs_use_their_neighbours(folder: str) -> None:
     """So that a name is enough to find a file that one of them uses."""
     for path in sorted((FOLDER / folder).glob("*.nnx")):
-        for name in re.findall(r'(?m)^(?:use|train) .* from "(.*)\.nnx"$', path.read_text()):
+        for name in re.findall(
+            r'(?m)^(?:use|train) .* from "(.*)\.nnx"$', path.read_text()
+        ):
             assert zoo_spec(name) == (path.parent / f"{name}.nnx").read_bytes()
 
 
