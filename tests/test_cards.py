@@ -149,6 +149,14 @@ def test_what_it_says() -> None:
     assert body == EXPECTED
 
 
+def test_a_comment_opens_nothing() -> None:
+    said = "# Nets: <!--\n# ```python\n# ~~~ of\n"
+    text = card_of(SPEC.replace("# Nets (Someone, 2020): <b>bold</b> & plain.\n", said))
+    about = text.partition("# Net\n")[2].partition("| Config |")[0]
+    assert "```" not in about and "~~~" not in about and "<" not in about
+    assert r"\`\`\`" in about
+
+
 def test_its_front_matter_is_yaml() -> None:
     yaml = pytest.importorskip("yaml")
     text = card_of((ZOO / "llama31.nnx").read_text(), "llama31")
