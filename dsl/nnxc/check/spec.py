@@ -57,7 +57,7 @@ def check_program(file: tree.File, sink: Sink, loader: Loader) -> ir.Program | N
     tell_unread(files)
     by_name = {n: signatures[k] for n, k in visible.items() if k in signatures}
     configs = [c for n in chosen if (c := _config(files, n, by_name))]
-    _unique_configs(sink, file)
+    _unique_configs(sink, file, {k.node.name.id for k in files.known.values()})
     first = file.items[0] if file.items else None
     trains = _sound(
         file, tree.Train, lambda n: _train(files, n, by_name, opens=n is first)
@@ -302,10 +302,16 @@ def _model(
     return signature
 
 
-def _unique_configs(sink: Sink, file: tree.File) -> None:
+def _unique_configs(sink: Sink, file: tree.File, classes: set[str]) -> None:
+    """Configs become constants, `large` LARGE: no two of one name, and none that is a class's."""
     seen: dict[str, Span] = {}
     for item in file.items:
         if isinstance(item, tree.Config):
+            constant = item.name.id.upper()
+            if constant in classes:
+                text = f"`{item.name.id}` becomes the constant `{constant}`, as a class is called"
+                help = f"choose another, such as `{item.name.id}_base`"
+                sink.error("N203", text, item.name.span, help=help)
             if item.name.id in seen:
                 sink.error(
                     "N202",
