@@ -267,3 +267,12 @@ def test_messages_have_the_names_of_the_spec(wrong: Any, message: str) -> None:
     with pytest.raises(ValueError) as told:
         made(SPELLED, {"cfg": module(SPELLED).Config(**wrong)})
     assert str(told.value) == message
+
+
+def test_pi_is_told_by_its_name() -> None:
+    text = text_of("""
+model Net(n = 2.0):
+    input x: [B, 4]
+    return x / sqrt(pi - n) -> Linear(3)
+""")
+    assert "`sqrt` of pi - n needs a number of 0 or more" in text

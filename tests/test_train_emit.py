@@ -492,3 +492,28 @@ def test_the_text_is_as_black_has_it() -> None:
     for spec in (*SPECS.values(), NET + LINE):
         text = generate(spec)
         assert black.format_str(text, mode=mode) == text
+
+
+def test_repeated_calls_of_models_are_named_by_what_they_are_given() -> None:
+    spec = """
+model Net(actions = 3):
+    input x: [B, 4]
+    return x -> Linear(actions)
+
+train Net:
+    frozen target = Net(actions=actions)
+    batch x: [B, 4], later: [B, 4], action: int[B]
+    best = one_hot(argmax(model(later), axis=-1), actions)
+    returns = sum(target(later) * best, axis=-1)
+    value = sum(model(x) * one_hot(action, actions), axis=-1)
+    loss = huber(value, returns)
+    optimizer = adam(1e-3)
+    precision = bf16
+"""
+    text = driver.compile(spec, path="net.nnx").files["net.py"]
+    for line in (
+        "    outputs = model(later).astype(jnp.float32)\n",
+        "    target_outputs = target(later).astype(jnp.float32)\n",
+        "    x_outputs = model(x).astype(jnp.float32)\n",
+    ):
+        assert line in text

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from ... import ir
 from ...dims import Dim
 from ...ir.fold_statements import statements
@@ -43,6 +45,8 @@ class Words:
                 return str(inner).lower()
             case ir.Literal(str() as text):
                 return f'"{text}"'
+            case ir.Literal(math.pi):
+                return "pi"
             case ir.Literal(inner):
                 return str(inner)
             case ir.StaticIndex(values, index):

@@ -197,7 +197,7 @@ class _Body:
     def _bind_call(self, call: ir.ModelCall, role: str) -> None:
         if self._bound(call) is None:
             name = f"<{len(self.calls)}>"
-            self.values[name] = self.taken.give(role)
+            self.values[name] = self.taken.give(*_names(call, role))
             self._call_model((name,), call)
             self.calls.append((placeless(call), name))
 
@@ -357,6 +357,21 @@ def _occurs(call: ir.ModelCall, values: Iterable[ir.Expr]) -> bool:
     return any(placeless(c) == key for value in values for c in _model_calls(value))
 
 
+_ROLE = "outputs"  # of what has no other
+
+
+def _names(call: ir.ModelCall, role: str) -> Iterator[str]:
+    """What a call of a model may be called: `logits`, `target_outputs`, `next_frames_outputs`."""
+    frozen = call.model != "model"
+    if not frozen or role != _ROLE:
+        yield role
+    if frozen:
+        yield f"{call.model}_{role}"
+    for _, given in call.args:
+        if isinstance(given, ir.Var):
+            yield f"{given.name}_{role}"
+
+
 def _role(value: ir.Expr, call: ir.ModelCall) -> str:
     """What the library calls the input that a call of the model is passed to: `logits`."""
     for node in walk(value):
@@ -364,4 +379,4 @@ def _role(value: ir.Expr, call: ir.ModelCall) -> str:
             for name, given in node.inputs:
                 if given == call:
                     return name
-    return "outputs"
+    return _ROLE
