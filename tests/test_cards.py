@@ -159,7 +159,7 @@ def test_a_comment_opens_nothing() -> None:
 
 def test_its_front_matter_is_yaml() -> None:
     yaml = pytest.importorskip("yaml")
-    text = card_of((ZOO / "llama31.nnx").read_text(), "llama31")
+    text = card_of((ZOO / "llama.nnx").read_text(), "llama")
     found = yaml.safe_load(text.split("---\n")[1])
     assert found == {
         "library_name": "flax",
@@ -170,7 +170,7 @@ def test_its_front_matter_is_yaml() -> None:
 
 TINY = {
     "bert": {"vocab": 20, "d": 8, "layers": 2, "heads": 2, "hidden": 12},
-    "llama31": {
+    "llama": {
         "vocab": 20,
         "d": 8,
         "layers": 2,
@@ -258,7 +258,7 @@ def test_its_code_runs(
     pairs = (jax.tree.leaves(nnx.state(m, nnx.Param)) for m in (saved, found["model"]))
     for a, b in zip(*pairs, strict=True):
         np.testing.assert_array_equal(a, b)
-    if name == "llama31":
+    if name == "llama":
         assert len(found["tokens"][0]) == 64
         assert Path("saved/generation_config.json").exists()
 
@@ -294,7 +294,7 @@ def test_its_code_runs_whatever_the_spec(
     assert ("loss" in found) == ("train " in spec)
 
 
-COUNTED = ("bert", "bart", "clip", "llama31", "resnet", "t5", "vit", "whisper")
+COUNTED = ("bert", "bart", "clip", "llama", "resnet", "t5", "vit", "whisper")
 
 
 @pytest.mark.parametrize("name", [n for n in COUNTED if n in PRETRAINED])

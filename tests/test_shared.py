@@ -21,7 +21,7 @@ from tests.importing import TEMPLATES, from_text
 from tests.test_zoo import ALL
 
 ROOT = Path(__file__).parents[1]
-LLAMA = ALL["pretrained/llama31"]
+LLAMA = ALL["pretrained/llama"]
 NET = "model Net(out = 2):\n    input x: [B, 3]\n    return x -> Linear(out)\n"
 TRAINED = NET + """
 train Net:

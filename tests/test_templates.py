@@ -109,7 +109,8 @@ def test_each_template_is_used_and_given_what_it_names(
 
     monkeypatch.setattr(jinja2.Template, "render", recording)
     for text, interface in SPECS:
-        options = nnxc.Options(black=False, interface=interface)  # type: ignore[arg-type]
+        card = "\nweights " in text
+        options = nnxc.Options(black=False, interface=interface, card=card)  # type: ignore[arg-type]
         output = nnxc.compile(text, options=options)
         assert output.ok, output.diagnostics
     assert given == {name: {frozenset(variables(name))} for name in given}

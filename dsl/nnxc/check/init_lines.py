@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..diagnostics import Label, did_you_mean
+from ..diagnostics import Diagnostic, Label, did_you_mean
 from ..ir.static_functions import STATIC_FUNCTIONS
 from ..ops import INITIALIZERS, MODEL_OPS
 from ..ops.base import REQUIRED, Kind, Op
@@ -36,6 +36,18 @@ def write_out(files: Files) -> None:
             body = tuple(s for s in known.node.body if not isinstance(s, tree.Init))
             known.node = replace(known.node, body=body)
             _Model(files, key).write([i for line in lines for i in line.initials])
+
+
+def tell_unmet(files: Files) -> None:
+    """Tell of lines that no weight follows; a definition with a mistake may have such a weight."""
+    wrong = [d.primary.span for d in files.sink.diagnostics]
+    for told, bodies in files.unmet:
+        if not any(_within(place, body) for place in wrong for body in bodies):
+            files.sink.add(told)
+
+
+def _within(place: Span, body: Span) -> bool:
+    return place.source is body.source and body.start <= place.start < body.end
 
 
 class _Site(Record):
@@ -96,15 +108,18 @@ class _Model:
         self.files.unsure.add(self.key)
 
     def _told(self, line: tree.Initial, found: _Found) -> None:
-        nodes = (self.files.known[key] for key in self.parts)
+        nodes = [self.files.known[key] for key in self.parts]
         unsure = self.files.lossy or self.files.missing or found.refused
         if found.applied or unsure or any(k.lossy or k.node.broken for k in nodes):
             return
         path = ".".join(line.path)
+        self.files.unsure.add(self.key)
+        bodies = tuple(s.span for k in nodes for s in k.node.body)
         if found.named:
             text = f"no weight begins as `{path}` says"
             help = "each says so itself, or a later line does: leave it out"
-            self.refuse("N277", text, line.path_span, help=help)
+            told = Diagnostic("N277", text, Label(line.path_span), help=help)
+            self.files.unmet.append((told, bodies))
             return
         model = self.files.known[self.key].node.name.id
         advice = did_you_mean(line.path_span, path, self.known)
@@ -113,7 +128,8 @@ class _Model:
                 "help": "it has " + ", ".join(f"`{n}`" for n in [*self.known][:6])
             }
         text = f"`{model}` has no weight `{path}` that a layer draws"
-        self.refuse("N277", text, line.path_span, **advice)
+        told = Diagnostic("N277", text, Label(line.path_span), **advice)
+        self.files.unmet.append((told, bodies))
 
     # ------------------------------------------------------- blocks of a model
 

@@ -55,6 +55,7 @@ def check_program(file: tree.File, sink: Sink, loader: Loader) -> ir.Program | N
     init_lines.write_out(files)
     signatures = _definitions(files)
     tell_unread(files)
+    init_lines.tell_unmet(files)
     by_name = {n: signatures[k] for n, k in visible.items() if k in signatures}
     configs = [c for n in chosen if (c := _config(files, n, by_name))]
     _unique_configs(sink, file, {k.node.name.id for k in files.known.values()})

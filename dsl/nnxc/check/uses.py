@@ -7,7 +7,16 @@ import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
-from ..diagnostics import Advice, Fix, Label, Sink, did_you_mean, meant, write
+from ..diagnostics import (
+    Advice,
+    Diagnostic,
+    Fix,
+    Label,
+    Sink,
+    did_you_mean,
+    meant,
+    write,
+)
 from ..ops import MODEL_OPS
 from ..ops.base import Op
 from ..source import Span
@@ -59,6 +68,9 @@ class Files:
     unread: dict[str, tuple[Span, str]] = field(
         default_factory=dict
     )  # by definition: where it names a model, and which, of which it reads nothing
+    unmet: list[tuple[Diagnostic, tuple[Span, ...]]] = field(
+        default_factory=list
+    )  # lines `init` that no weight follows, with the definitions that may have one
     lossy: bool = False  # the spec itself lacks items that mistakes were found in
     used_names: dict[str, Span] = field(default_factory=dict)
     uses: dict[str, list[str]] = field(default_factory=dict)  # by path of the file
