@@ -349,3 +349,62 @@ def test_the_zoo_computes_in_bfloat16(name: str) -> None:
         assert out.dtype == (jnp.bfloat16 if type_.dtype == "float" else jnp.float32)
     found = {*products(equations(call, state, args))}
     assert found - MEANT.get(name, set()) == {("bfloat16", "bfloat16")}
+
+
+HEADS = """
+block Layer:
+    input x: [B, T, d], angles: [B, T, half]
+    q = x -> Linear(2, 4) -> rotate(angles)
+    return x + (q -> Linear(d, over=[2, 3]) as out)
+
+model Net(vocab = 12, d = 8, layers = 2, tied = true, normed = true):
+    input ids: int[B, T]
+    embed = Embed(vocab, d)
+    angles = positions(ids)[..., none] * 0.5 ** arange(2)
+    x = ids -> embed -> Layer(angles=angles) * layers as h
+    gates, chosen = x -> Linear(6) as router -> softmax -> top_k(2)
+    if normed:
+        gates = gates / sum(gates, axis=-1, keepdims=true)
+    _, near = gates -> top_k(1)
+    for i in range(2):
+        x = x + mean(gates, axis=-1, keepdims=true)
+    if tied:
+        logits = x -> embed.attend
+    else:
+        logits = x -> Linear(vocab) as head
+    return logits=logits : f32[B, T, vocab], chosen=chosen, near=near, hidden=x
+"""
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_what_is_read_in_float32_alone_is_computed_in_it(tied: bool) -> None:
+    """Logits of both arms come out of their products; what routes is never rounded."""
+    _, make = maker(HEADS, params={"dtype": jnp.bfloat16, "tied": tied})
+    graphdef, state = nnx.split(make())
+    call = lambda s, ids: nnx.merge(graphdef, s)(ids)  # noqa: E731
+    ids = jnp.zeros((2, 3), jnp.int32)
+    found = list(equations(call, state, ids))
+    assert call(state, ids).logits.dtype == jnp.float32
+    assert call(state, ids).hidden.dtype == jnp.bfloat16, "a loop keeps one dtype"
+    vocab = [
+        e
+        for e in found
+        if e.primitive.name == "dot_general" and e.outvars[0].aval.shape[-1] == 12
+    ]
+    assert vocab and not any(map(half, vocab))
+    top = [e for e in found if e.primitive.name == "top_k"]
+    assert len(top) == 2 and not any(map(half, top))
+
+
+@pytest.mark.parametrize("stack", ["loop", "scan"])
+def test_angles_are_exact_in_every_layer(stack: str) -> None:
+    _, make = maker(HEADS, params={"dtype": jnp.bfloat16}, stack=stack)
+    graphdef, state = nnx.split(make())
+    ids = jnp.zeros((1, 3), jnp.int32)
+    found = list(equations(lambda s: nnx.merge(graphdef, s)(ids), state))
+    waves = [e for e in found if e.primitive.name in ("sin", "cos")]
+    assert waves and not any(map(half, waves))
+    widened = [
+        e.invars[0].aval for e in found if e.primitive.name == "convert_element_type"
+    ]
+    assert all(v.shape[-1:] != (2,) or v.dtype != jnp.bfloat16 for v in widened)
