@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from emitting import text_of
 from test_weights import exchanged, random
 
 from nnxc import driver
@@ -179,3 +180,22 @@ def test_numbers_that_are_alike_are_computed_in_one_place(
     tensors |= {"h.6.out.weight": random((1, 3)), "h.6.out.bias": random((1,))}
     got = exchanged(NUMBERED, tensors, tmp_path, stack=stack)
     np.testing.assert_array_equal(got["norm.1.0.bias"], tensors["h.3.norm.bias"])
+
+
+def test_layers_of_a_scan_are_told_together() -> None:
+    spec = """
+block Layer:
+    input x: [B, d]
+    return x -> Linear(d) as near -> Linear(d) as far
+
+model Net(d = 4):
+    input x: [B, d]
+    return x -> Layer * 3 as h
+
+weights Net from "{path}"
+"""
+    text = text_of(spec, stack="scan")
+    assert (
+        '"h.",\n        "h.{0}.",\n        Stored("near.kernel", "near.weight"' in text
+    )
+    assert text.count("stacked=1") == 1

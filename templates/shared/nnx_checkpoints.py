@@ -166,13 +166,19 @@ class Stored:
         return part.reshape([shape[a] for a in order]).transpose(np.argsort(order))
 
 
-def within(path: str, name: str | Computed, *rows: Stored) -> tuple[Stored, ...]:
-    """Rows whose paths and whose names of tensors all begin so."""
+def within(
+    path: str, name: str | Computed, *rows: Stored, stacked: int = 0
+) -> tuple[Stored, ...]:
+    """Rows whose paths and whose names of tensors all begin so, below so many stacked axes."""
 
     def inside(row: Stored) -> Stored:
         assert isinstance(row.names, str)
-        paths = " ".join(path + part for part in row.paths.split())
-        return replace(row, paths=paths, names=prefixed(name, row.names.split()))
+        return replace(
+            row,
+            paths=" ".join(path + part for part in row.paths.split()),
+            names=prefixed(name, row.names.split()),
+            stacked=stacked + row.stacked,
+        )
 
     return tuple(map(inside, rows))
 

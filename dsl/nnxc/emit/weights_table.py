@@ -33,23 +33,29 @@ class Row(Record):
     paths: tuple[str, ...]
     names: tuple[str, ...]
     more: tuple[str, ...]
+    stacked: int  # leading axes of the weight that are positions
+    begins: (
+        str  # the paths up to the last position in a list or stack, where they share it
+    )
+    layers: int  # of the leading axes those of stacks of layers
     computed: str = ""  # a function that gives the names
     head: str = ""  # one that gives how the name begins
     tail: str = ""  # how it ends then
 
     @property
-    def around(self) -> tuple[str, str]:
-        """What all paths have before them, up to the last position in a list; the head."""
-        if self.computed and not self.head:
-            return "", ""
-        common = _beginning(self.paths)
-        return common[: common.rfind("{}.") + 3] if "{}." in common else "", self.head
+    def around(self) -> tuple[str, int, str]:
+        """What rows that are told together have in common: how their paths begin, the axes of
+        the layers there, the head of their names."""
+        if not self.begins or (self.computed and not self.head):
+            return "", 0, self.head
+        return self.begins, self.layers, self.head
 
-    def text(self, path: str = "", name: str = "") -> str:
-        """The row as Python, but for how its paths and names begin."""
+    def text(self, path: str = "", layers: int = 0, name: str = "") -> str:
+        """The row as Python, but for how its paths, axes and names begin."""
         names = t.quoted(" ".join(n.removeprefix(name) for n in self.names))
         paths = t.quoted(" ".join(p.removeprefix(path) for p in self.paths))
-        return f"Stored({', '.join((paths, self.computed or names, *self.more))})"
+        more = [*self.more, *_stacked(self.stacked - layers)]
+        return f"Stored({', '.join((paths, self.computed or names, *more))})"
 
 
 def table_rows(
@@ -59,12 +65,16 @@ def table_rows(
     made = [_row(row, root, names, options) for row in rows]
     return tuple(
         text
-        for (path, head), group in groupby(made, key=lambda row: row.around)
-        for text in _together(path, head, list(group))
+        for (path, layers, head), group in groupby(made, key=lambda row: row.around)
+        for text in _together(path, layers, head, list(group))
     )
 
 
-def _together(path: str, head: str, rows: list[Row]) -> Iterator[str]:
+def _stacked(axes: int) -> list[str]:
+    return [f"stacked={axes}"] if axes else []
+
+
+def _together(path: str, layers: int, head: str, rows: list[Row]) -> Iterator[str]:
     """Rows whose paths, or what computes their names, begin alike."""
     if len(rows) < 2 or (not path and not head):
         yield from (row.text() for row in rows)
@@ -75,8 +85,8 @@ def _together(path: str, head: str, rows: list[Row]) -> Iterator[str]:
         rows = [replace(row, names=(row.tail,), computed="") for row in rows]
     common = _beginning([name for row in rows for name in row.names])
     name = "" if head else common[: common.rfind(".") + 1]
-    inner = ", ".join(row.text(path, name) for row in rows)
-    yield f"*within({t.quoted(path)}, {head or t.quoted(name)}, {inner})"
+    inner = [row.text(path, layers, name) for row in rows] + _stacked(layers)
+    yield f"*within({t.quoted(path)}, {head or t.quoted(name)}, {', '.join(inner)})"
 
 
 def _row(row: ir.Row, root: Signature, names: Names, options: Options) -> Row:
@@ -94,11 +104,19 @@ def _row(row: ir.Row, root: Signature, names: Names, options: Options) -> Row:
     join = row.join.replace("stack", "")  # its tensors are positions
     args += [f'join="{join}"'] if join else []
     args += [f"axis={row.axis}"] if row.axis and join else []
-    stacked = sum(order) + (row.join == "stack")
-    args += [f"stacked={stacked}"] if stacked else []
-    paths = tuple(p.text for p in found)
     begun = _computed(row, head, count, root) if head else ""
-    return Row(paths, tuple(tensors.split()), tuple(args), computed, begun, tail)
+    begins = {p.begins for p in found}
+    return Row(
+        tuple(p.text for p in found),
+        tuple(tensors.split()),
+        tuple(args),
+        sum(order) + (row.join == "stack"),
+        begins.pop() if len(begins) == 1 else "",
+        sum(order),
+        computed,
+        begun,
+        tail,
+    )
 
 
 def _parted(names: str) -> tuple[str, str]:
@@ -147,13 +165,18 @@ def _computed(row: ir.Row, names: str, count: int, root: Signature) -> str:
 
 
 class _Path:
-    """A path as Flax has it. `positions`: for each, whether it is an axis of stacked weights."""
+    """A path as Flax has it. `positions`: for each, whether it is an axis of stacked weights;
+    `begins` is the path up to the last of them."""
 
     def __init__(
         self, path: ir.Path, root: Signature, names: Names, options: Options
     ) -> None:
         self.positions: list[bool] = []
-        self.text = ".".join(self._parts(path, root, names, options))
+        parts = list(self._parts(path, root, names, options))
+        self.text = ".".join(part for part in parts if part)
+        inner = enumerate(parts[:-1])
+        last = max((i for i, part in inner if part in ("", "{}")), default=-1)
+        self.begins = "".join(f"{part}." for part in parts[: last + 1] if part)
 
     def _parts(
         self, path: ir.Path, root: Signature, names: Names, options: Options
@@ -164,8 +187,7 @@ class _Path:
             if part is None:
                 last = index + 1 < len(path) and path[index + 1] is None
                 self.positions.append(scanned and not last)
-                if not self.positions[-1]:
-                    yield "{}"
+                yield "" if self.positions[-1] else "{}"
             elif isinstance(part, int):
                 yield str(part)
             else:
