@@ -64,6 +64,12 @@ def written(path: Path, config: Any) -> Path:
         {"first_scale": None, "scale": 2.0},
         {"size": 3, "limit": {"__float__": "Infinity"}},
         {"pad_token_id": 1, "vision": {"x": {"y": [1]}}, "odd": None, "none": {}},
+        {
+            "ctc_zero_infinity": True,
+            "mask_loss_coefficient": 2,
+            "init_config": {"x": 1},
+        },
+        {"attention_softmax_in_fp32": True, "sparse_pred_ignore_index": -1},
         {"use_cache": True, "text": {"attention_dropout": 0.5}, "id2label": {"0": "a"}},
     ],
 )

@@ -398,9 +398,13 @@ def misfits(
             yield f"{name} is used by nothing"
 
 
+# Counters, and what modules compute from their settings and keep beside their weights.
+BUFFERS = ("*.num_batches_tracked", "*.position_ids", "*.inv_freq")
+
+
 def is_ignored(name: str, globs: tuple[str, ...]) -> bool:
     """Whether a tensor is one that no weight takes."""
-    return any(fnmatchcase(name, glob) for glob in globs)
+    return any(fnmatchcase(name, glob) for glob in (*globs, *BUFFERS))
 
 
 def read_weights(

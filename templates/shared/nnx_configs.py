@@ -269,19 +269,28 @@ HARMLESS = (
     "output_attentions output_hidden_states output_router_logits is_encoder_decoder "
     "return_dict use_return_dict chunk_size_feed_forward gradient_checkpointing "
     "output_past output_scores return_dict_in_generate use_bfloat16 "
-    "cache_implementation "
+    "cache_implementation *softmax_in_fp32 residual_in_fp32 masked_softmax_fusion "
+    "skip_bias_add skip_bias_add_qkv slow_but_exact fused_add_norm use_mambapy "
+    "use_associative_scan deterministic_flash_attn init_device verbose "
     # training alone: initial values, which the file replaces, rates, losses
     "initializer_range initializer_factor initializer_std init_std mask_time_* "
     "mask_feature_* mask_channel_* freeze_feat_extract_train label_smoothing "
-    "router_aux_loss_coef router_z_loss_coef router_jitter_noise ignore_index "
+    "router_aux_loss_coef router_z_loss_coef router_jitter_noise *ignore_index "
+    "aux_loss_alpha seq_aux *_loss_coefficient bbox_cost class_cost giou_cost "
+    "eos_coefficient apply_spec_augment ctc_loss_reduction ctc_zero_infinity "
+    "contrastive_logits_temperature diversity_loss_weight num_negatives init_config "
+    "init_xavier_std initializer_cutoff_factor *w_init_variance_scale "
+    "rescale_prenorm_residual time_step_init_scheme "
     # labels, and what comes before and after the model
     "id2label label2id _num_labels problem_type finetuning_task task_specific_params "
-    "tokenizer_class bos_token_id sep_token_id cls_token_id unk_token_id prefix "
+    "tokenizer_class tokenizer_name timm_version "
+    "bos_token_id sep_token_id cls_token_id unk_token_id prefix "
     # how sequences are sampled, which older files say as well
     "decoder_start_token_id forced_*_token_id forced_decoder_ids max_length min_length "
     "do_sample early_stopping num_beams num_beam_groups num_return_sequences "
     "diversity_penalty length_penalty repetition_penalty *no_repeat_ngram_size "
     "bad_words_ids *suppress_tokens remove_invalid_values typical_p "
+    "num_parallel_samples "
     # summaries of sequences, heads apart from the model's
     "summary_*"
 ).split()
