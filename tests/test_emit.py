@@ -278,14 +278,6 @@ def test_the_zoo_passes_ruff(tmp_path):
         assert done.returncode == 0, done.stdout
 
 
-def test_helpers_are_black_stable():
-    for op in MODEL_OPS.values():
-        if op.helper is not None:
-            source = op.helper.source.strip("\n")
-            part = render.Part(source)
-            assert render.stable(part) == source, op.name
-
-
 # --------------------------------------------------------------------- names
 
 

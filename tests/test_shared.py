@@ -13,14 +13,17 @@ import black
 import pytest
 
 import nnxc
-from nnxc import fresh
+from nnxc import driver, fresh
 from nnxc.cli.app import run
 from nnxc.emit import shared
+from nnxc.emit.python.names import GENERATE, TRAIN, WEIGHTS
 from nnxc.header import Owner, module_name, owner
 from tests.importing import TEMPLATES, from_text
 from tests.test_zoo import ALL
 
 ROOT = Path(__file__).parents[1]
+QUICK = nnxc.Options(black=False)
+DEFINING = (ast.ClassDef, ast.FunctionDef)
 LLAMA = ALL["pretrained/llama"]
 NET = "model Net(out = 2):\n    input x: [B, 3]\n    return x -> Linear(out)\n"
 TRAINED = NET + """
@@ -63,9 +66,9 @@ def codes(result: nnxc.BuildResult) -> list[str]:
 
 def test_the_list_is_that_of_the_files() -> None:
     assert {p.name for p in TEMPLATES.glob("*.py")} == fresh.SHARED
-    parts = [{shared.TRAINING, shared.DECODING, shared.CHECKPOINTS}]
-    parts.append({shared.CONFIGS, shared.ADAPTERS, shared.ATTENTION, shared.EXPERTS})
-    assert {f"{name}.py" for name in set().union(*parts)} == fresh.SHARED
+    parts = [*shared.LIBRARY, shared.TRAINING, shared.DECODING, shared.CHECKPOINTS]
+    parts += [shared.CONFIGS, shared.ADAPTERS]
+    assert {f"{name}.py" for name in parts} == fresh.SHARED
 
 
 @pytest.mark.parametrize("name", sorted(fresh.SHARED))
@@ -96,6 +99,72 @@ def test_only_those_that_are_needed() -> None:
     assert made(ADAPTED) == [
         *("net.py", "nnx_training.py", "nnx_checkpoints.py", "nnx_adapters.py")
     ]
+
+
+def test_those_of_layers_functions_and_losses() -> None:
+    """Each where a spec uses what it has, also where sizes alone do."""
+    spec = """
+model Net(out = 8):
+    input x: [B, 3]
+    return x -> {layer} -> Linear({size})
+
+train Net:
+    batch x: [B, 3], y: [B, {size}]
+    loss = {loss}(model(x), y)
+    optimizer = adam(1e-2)
+"""
+
+    def made(**words: str) -> list[str]:
+        plain = {"layer": "relu", "size": "out", "loss": "mse"}
+        return list(nnxc.compile(spec.format_map(plain | words)).files)[1:]
+
+    assert made() == ["nnx_training.py"]
+    assert made(layer="BatchNorm") == ["nnx_layers.py", "nnx_training.py"]
+    functions = ["nnx_functions.py", "nnx_training.py"]
+    assert made(layer="quick_gelu") == made(size="divisible(out, 8)") == functions
+    assert made(loss="poisson_nll") == ["nnx_losses.py", "nnx_training.py"]
+
+
+def brought(name: str) -> list[ast.stmt]:
+    """The classes and functions of an output that are no part of its spec."""
+    spec = ALL[name]
+
+    def read(used: str) -> bytes:
+        return (spec.parent / used).read_bytes()
+
+    program = driver.analyse(spec.read_text(), read=read).program
+    output = nnxc.compile(spec.read_text(), read=read, options=QUICK)
+    assert program is not None
+    own = {d.name for d in program.definitions}
+    own |= {*TRAIN, *WEIGHTS, *GENERATE, "Config", *(f"{name}Output" for name in own)}
+    (_, text), *_ = output.files.items()
+    made = [n for n in ast.parse(text).body if isinstance(n, DEFINING)]
+    return [node for node in made if node.name.removesuffix("_") not in own]
+
+
+def test_no_helper_stands_in_two_outputs() -> None:
+    """What two outputs have in common comes from the text of their specs."""
+    found: dict[str, list[str]] = {}
+    for name in ALL:
+        for node in brought(name):
+            found.setdefault(ast.unparse(node), []).append(name)
+    assert not [names for names in found.values() if len(names) > 1]
+
+
+def test_an_extern_keeps_its_name_beside_shared_modules() -> None:
+    spec = """
+extern "my.signals" rfft(x: [B, T]) -> [B, T]
+
+model Net(d = 4):
+    input x: [B, 8]
+    return rfft(x) -> shift -> Linear(d) -> quick_gelu
+"""
+    spec = spec.replace(" -> shift", "")
+    several = nnxc.compile(spec).files["spec.py"]
+    assert "from my.signals import rfft" in several
+    assert "from nnx_functions import quick_gelu" in several
+    alone = nnxc.compile(spec, options=nnxc.Options(single_file=True)).files["spec.py"]
+    assert "def quick_gelu(" in alone and "def rfft(" not in alone
 
 
 def test_the_same_bytes_whatever_is_built_with_them() -> None:

@@ -14,6 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from nnx_attention import attend
+
 
 class Cache(nnx.Variable[jax.Array]):
     """What decoding keeps from one call to the next."""
@@ -132,6 +134,92 @@ class CausalAttention(Stepwise):
         keys = jnp.arange(self.k.shape[2]) - self.starts[...][:, None]
         k, v = (c[...].swapaxes(1, 2).astype(k.dtype) for c in (self.k, self.v))
         return k, v, queries, keys
+
+
+class ScoredAttention(CausalAttention):
+    """Attention to what came before, by scores of its own kind: see `attend`."""
+
+    def __init__(
+        self,
+        kv_heads: int,
+        head_dim: int,
+        *,
+        chunk: int | None = None,
+        softcap: float | None = None,
+        **options: Any,
+    ):
+        super().__init__(kv_heads, head_dim, **options)
+        self.chunk, self.softcap = chunk, softcap
+
+    def __call__(
+        self,
+        q: jax.Array,
+        k: jax.Array,
+        v: jax.Array,
+        *,
+        slopes: jax.Array | None = None,
+        sinks: jax.Array | None = None,
+        segments: jax.Array | None = None,
+    ) -> jax.Array:
+        positions = None
+        if self.index is not None:
+            k, v, queries, keys = self.update_cache(k, v)
+            positions = queries, keys
+        return attend(
+            q,
+            k,
+            v,
+            slopes=slopes,
+            sinks=sinks,
+            segments=segments,
+            positions=positions,
+            causal=True,
+            window=self.window,
+            chunk=self.chunk,
+            scale=self.scale,
+            softcap=self.softcap,
+        )
+
+
+class SelfAttention(nnx.Module):
+    """Multi-head attention to what came before: (b, t, d) -> (b, t, d)."""
+
+    def __init__(
+        self,
+        d: int,
+        heads: int,
+        *,
+        kv_heads: int | None = None,
+        head_dim: int | None = None,
+        bias: bool = True,
+        kernel_init: nnx.Initializer | None = None,
+        out_kernel_init: nnx.Initializer | None = None,
+        bias_init: nnx.Initializer = nnx.initializers.zeros,
+        dtype: jax.typing.DTypeLike | None = None,
+        param_dtype: jax.typing.DTypeLike = jnp.float32,
+        rngs: nnx.Rngs,
+    ):
+        kv_heads = kv_heads or heads
+        head_dim = head_dim or d // heads
+        kernel_init = kernel_init or nnx.initializers.lecun_normal()
+        project = partial(
+            nnx.LinearGeneral,
+            use_bias=bias,
+            bias_init=bias_init,
+            dtype=dtype,
+            param_dtype=param_dtype,
+            rngs=rngs,
+        )
+        inner, groups = (heads, head_dim), (kv_heads, head_dim)
+        self.query = project(d, inner, kernel_init=kernel_init)
+        self.key = project(d, groups, kernel_init=kernel_init)
+        self.value = project(d, groups, kernel_init=kernel_init)
+        out_init = out_kernel_init or kernel_init
+        self.out = project(inner, d, axis=(-2, -1), kernel_init=out_init)
+        self.attend = CausalAttention(kv_heads, head_dim)
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return self.out(self.attend(self.query(x), self.key(x), self.value(x)))
 
 
 class LeftContext(Stepwise):

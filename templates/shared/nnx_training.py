@@ -6,7 +6,6 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from flax import nnx
 
@@ -48,7 +47,7 @@ def accumulate(
         total = state.weight + share
 
         def mean(gathered: jax.Array, grad: jax.Array) -> jax.Array:
-            most = jnp.maximum(total, np.finfo(np.float32).tiny)
+            most = jnp.maximum(total, jnp.finfo(jnp.float32).tiny)
             return (gathered / most).astype(grad.dtype)
 
         def step() -> tuple[optax.Updates, Accumulated]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from .. import ir
 from ..ops.base import Helper
@@ -25,7 +25,7 @@ from .python.free_names import names_of
 from .python.imports import imports
 from .python.text import quoted
 from .render import BETWEEN, Part, render, stable
-from .shared import TRAINING, imported, inlined, modules_of, shared_text
+from .shared import FUNCTIONS, PLAIN, imported, inlined, modules_of, shared_text
 from .signature import Names, assign_names
 from .training.train import TrainView, train_view
 from .training.train_adapters import (
@@ -42,8 +42,12 @@ MOST_LINES = 2000  # of a module that Black sees: it takes seconds for so many
 def module_files(program: ir.Program, name: str, options: Options) -> dict[str, str]:
     """The Python module of a program, called `name`, and those that it shares with others."""
     program, options = prepared(program, options)
-    own = {f"{name}.py": _module_text(program, options)}
-    return own | _shared_files(program, options)
+    names = assign_names(program)
+    parts, modules = _parts(program, names, options), modules_of(program)
+    if DIVISIBLE.name in names_of(part.text for part in parts):
+        modules = tuple(dict.fromkeys((FUNCTIONS, *modules)))
+    own = {f"{name}.py": _module_text(program, names, parts, modules, options)}
+    return own if options.single_file else own | _shared_files(modules, options)
 
 
 def prepared(program: ir.Program, options: Options) -> tuple[ir.Program, Options]:
@@ -59,13 +63,17 @@ def prepared(program: ir.Program, options: Options) -> tuple[ir.Program, Options
     return in_precision(folded(with_absent(program))), options
 
 
-def _module_text(program: ir.Program, options: Options) -> str:
+def _module_text(
+    program: ir.Program,
+    names: Names,
+    parts: list[Part],
+    modules: tuple[str, ...],
+    options: Options,
+) -> str:
     """The module of a program, from its docstring on."""
-    names = assign_names(program)
-    parts, modules = _parts(program, names, options), modules_of(program)
-    more = not {*modules} <= {TRAINING}
+    more, others = not PLAIN.issuperset(modules), frozenset(names.externs.values())
     if options.single_file:
-        parts, modules = inlined(modules, parts), ()
+        parts, modules = inlined(modules, parts, others), ()
     parts = [_targeted(p, options) for p in parts]
     whole = sum(part.text.count("\n") for part in parts)
     tidy = options.black and whole <= MOST_LINES
@@ -73,18 +81,18 @@ def _module_text(program: ir.Program, options: Options) -> str:
     view = ModuleView(
         module_doc(program),
         imports(
-            names_of(texts), more, names.externs, imported(modules, parts, options)
+            names_of(texts),
+            more,
+            names.externs,
+            imported(modules, parts, others, options),
         ),
         tuple(texts),
     )
     return render("module", view=view)
 
 
-def _shared_files(program: ir.Program, options: Options) -> dict[str, str]:
+def _shared_files(modules: Iterable[str], options: Options) -> dict[str, str]:
     """The shared modules that the module of a program imports, as files."""
-    if options.single_file:
-        return {}
-    modules = modules_of(program)
     texts = {m: Part(shared_text(m, options.package)) for m in modules}
     return {f"{m}.py": _targeted(part, options).text for m, part in texts.items()}
 
@@ -111,7 +119,6 @@ def _parts(program: ir.Program, names: Names, options: Options) -> list[Part]:
     trains = [train_view(program, train, names) for train in program.trains]
     helpers = [helper for helper in helpers_of(program) if helper.source]
     parts = _with_helpers(_heads(program, names), helpers)
-    before = len(parts)
     for definition in program.definitions:
         parts += _class_parts(program, definition, trains, names, options)
     parts += _train_parts(program, trains)
@@ -119,8 +126,6 @@ def _parts(program: ir.Program, names: Names, options: Options) -> list[Part]:
         parts += _generation_parts(program, generated, names, options)
     if program.weights:
         parts += weights_parts(program, names, options)
-    if DIVISIBLE.name in names_of(part.text for part in parts[before:]):
-        parts.insert(before, Part(DIVISIBLE.source, done=True))
     return parts
 
 

@@ -6,7 +6,7 @@ imports what it uses of them; a single file that stands alone has those definiti
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from functools import cache
 
 from .. import ir
@@ -17,9 +17,14 @@ from .python.free_names import free_names, names_of
 from .render import BETWEEN, Part
 from .templates import source_of
 
+LAYERS, FUNCTIONS, LOSSES = "nnx_layers", "nnx_functions", "nnx_losses"
 ATTENTION, DECODING, TRAINING = "nnx_attention", "nnx_decoding", "nnx_training"
 CHECKPOINTS, CONFIGS, ADAPTERS = "nnx_checkpoints", "nnx_configs", "nnx_adapters"
 EXPERTS = "nnx_experts"
+# Those of helpers: of their names, a module has those that it uses.
+LIBRARY = (LAYERS, FUNCTIONS, LOSSES, ATTENTION, EXPERTS)
+# Those that import no more than models do.
+PLAIN = frozenset([LAYERS, FUNCTIONS, LOSSES, TRAINING])
 # What users call, whatever the module itself does.
 _PUBLIC = {TRAINING: "Trainer", ADAPTERS: "merge_adapters"}
 
@@ -35,15 +40,16 @@ def modules_of(program: ir.Program) -> tuple[str, ...]:
     """The shared modules that a program needs, each after those that it imports."""
     adapted = any(train.adapters for train in program.trains)
     helpers = {helper.name for helper in helpers_of(program)}
+    decodes = bool(program.generates)
     needed = {
-        ATTENTION: not helpers.isdisjoint(names_in(ATTENTION)),
-        EXPERTS: not helpers.isdisjoint(names_in(EXPERTS)),
+        **{name: not helpers.isdisjoint(names_in(name)) for name in LIBRARY},
         TRAINING: bool(program.trains),
-        DECODING: bool(program.generates),
+        DECODING: decodes,
         CHECKPOINTS: bool(program.weights) or adapted,
         CONFIGS: any(section.reads for section in program.weights),
         ADAPTERS: adapted,
     }
+    needed[ATTENTION] |= decodes
     return tuple(name for name, is_needed in needed.items() if is_needed)
 
 
@@ -59,22 +65,25 @@ def shared_text(module: str, package: bool) -> str:
 
 
 def imported(
-    modules: Sequence[str], parts: Iterable[Part], options: Options
+    modules: Sequence[str], parts: Iterable[Part], others: Set[str], options: Options
 ) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """What parts of a module import from shared ones: where from, and the names."""
+    """What parts of a module import from shared ones: where from, and the names. `others` come
+    from elsewhere."""
     texts = [part.text for part in parts]
-    used = names_of(texts) - frozenset().union(*map(_defined, texts))
+    used = names_of(texts).difference(others, *map(_defined, texts))
     for module in sorted(modules):
         if names := used & names_in(module):
             yield f".{module}" if options.package else module, tuple(names)
 
 
-def inlined(modules: Sequence[str], parts: Sequence[Part]) -> list[Part]:
+def inlined(
+    modules: Sequence[str], parts: Sequence[Part], others: Set[str]
+) -> list[Part]:
     """Parts that stand alone: what they use of shared modules is put before its first use."""
     whole = list(parts)
     for module in reversed(modules):
         texts = [part.text for part in whole]
-        own = frozenset().union(*map(_defined, texts))
+        own = frozenset(others).union(*map(_defined, texts))
         wanted = {*(names_of(texts) - own), _PUBLIC.get(module, "")}
         chosen = _needed(_definitions(module), wanted)
         names = frozenset().union(*(d.names for d in chosen)) - own

@@ -11,7 +11,7 @@ from ..ir.fold_statements import declared, expressions, statements
 from ..ir.fold_tensors import walk
 from ..ir.statements import OF_FLAX
 from ..ops.base import Call, Op, Origin
-from ..ops.stepwise_helpers import STEPWISE
+from ..ops.stepwise_helpers import SELF, STEPWISE
 from ..record import Record
 from .calls.found_sizes import asked
 from .constructor.positive import sized
@@ -30,7 +30,7 @@ from .python.names import (
     Namespace,
     axis_names,
 )
-from .shared import ATTENTION, TRAINING, modules_of, names_in
+from .shared import LIBRARY, PLAIN, modules_of, names_in
 from .shared_config import shared_configs
 
 # What every class that has a use for them takes: of activations, of weights.
@@ -152,10 +152,10 @@ def assign_names(program: ir.Program) -> Names:
 def _taken(program: ir.Program, with_python: bool) -> tuple[str, ...]:
     """The names of what a module imports, and of its own functions."""
     modules = modules_of(program)
-    # Of attention's the helpers alone, which are reserved anyhow: `Attention` is what specs call it, too.
-    whole = [module for module in modules if module != ATTENTION]
-    taken = [name for module in whole for name in names_in(module)]
-    taken += MORE_MODULES if {*modules} - {TRAINING} else ()
+    # Of helpers, those that are used are reserved anyhow: `Attention` is what specs call it, too.
+    whole = [module for module in modules if module not in LIBRARY]
+    taken = [n for module in whole for n in names_in(module) if n != SELF.name]
+    taken += MORE_MODULES if {*modules} - PLAIN else ()
     taken += GENERATE if program.generates else ()
     return (*taken, *(EXTERN_BUILTINS if with_python else ()))
 

@@ -211,10 +211,10 @@ class Call(Record):
 
 
 class Helper(Record):
-    """Python text that the generated module carries once, where an entry needs it.
+    """A class or function that an entry needs, in a module that generated ones share.
 
-    `source` is a class or function, Black-stable, that uses `jax`, `jnp`, `nnx`, `optax`, `partial`, `Any` only;
-    without one it is in a module that generated ones share.
+    What has a `source` is carried by the generated module itself: Black-stable text, which uses
+    `jax`, `jnp`, `nnx`, `optax`, `Any` and what it `needs` only.
     """
 
     name: str

@@ -93,9 +93,23 @@ ATTENTION = Helper(
     (CACHE, STEPWISE, ATTEND, CAUSAL, SCORED, CALL),
 )
 SELF_ATTENTION = Helper(
-    SELF.name,
-    SELF.source.replace("CausalAttention(", "TunixAttention("),
-    (*ATTENTION.needs, ATTENTION),
+    "TunixSelfAttention",
+    '''class TunixSelfAttention(SelfAttention):
+    """Multi-head attention with the mask and the cache that a call brings."""
+
+    def __init__(
+        self,
+        d: int,
+        heads: int,
+        *,
+        kv_heads: int | None = None,
+        head_dim: int | None = None,
+        **options: Any,
+    ):
+        super().__init__(d, heads, kv_heads=kv_heads, head_dim=head_dim, **options)
+        self.attend = TunixAttention(kv_heads or heads, head_dim or d // heads)
+''',
+    (*ATTENTION.needs, SELF, ATTENTION),
 )
 IN_PLACE_OF = {
     POSITIONS.name: PLACES,

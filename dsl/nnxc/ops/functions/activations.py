@@ -50,47 +50,9 @@ def _glu(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
     return Shaped(out=x.with_axes(tuple(axes)), requires=tuple(rest))
 
 
-QUICK_GELU = Helper(
-    "quick_gelu",
-    '''def quick_gelu(x: jax.Array) -> jax.Array:
-    """The approximation of GELU by a sigmoid."""
-    return x * nnx.sigmoid(1.702 * x)
-''',
-)
+QUICK_GELU = Helper("quick_gelu")
 # What a `config.json` calls activations.
-ACTIVATION = Helper(
-    "activation_named",
-    '''def activation_named(name: str) -> Callable[[jax.Array], jax.Array]:
-    """The activation that a `config.json` names."""
-    known: dict[str, Callable[[jax.Array], jax.Array]] = {
-        "elu": nnx.elu,
-        "gated-gelu": nnx.gelu,
-        "gelu": partial(nnx.gelu, approximate=False),
-        "gelu_accurate": nnx.gelu,
-        "gelu_fast": nnx.gelu,
-        "gelu_new": nnx.gelu,
-        "gelu_python": partial(nnx.gelu, approximate=False),
-        "gelu_pytorch_tanh": nnx.gelu,
-        "hardswish": nnx.hard_silu,
-        "leaky_relu": nnx.leaky_relu,
-        "linear": lambda x: x,
-        "mish": jax.nn.mish,
-        "quick_gelu": quick_gelu,
-        "relu": nnx.relu,
-        "relu2": lambda x: jnp.square(nnx.relu(x)),
-        "relu6": jax.nn.relu6,
-        "selu": nnx.selu,
-        "sigmoid": nnx.sigmoid,
-        "silu": nnx.silu,
-        "swish": nnx.silu,
-        "tanh": nnx.tanh,
-    }
-    if name not in known:
-        raise ValueError(f"config.json names an unknown activation, {name}")
-    return known[name]
-''',
-    needs=(QUICK_GELU,),
-)
+ACTIVATION = Helper("activation_named")
 
 
 def _alpha(default: float) -> Param:

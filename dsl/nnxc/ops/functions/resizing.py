@@ -56,47 +56,8 @@ CORNERS = Param(
     literal=True,
     positional=False,
 )
-RESIZE_CORNERS = Helper(
-    "resize_corners",
-    '''def resize_corners(x: jax.Array, shape: tuple[int, ...], method: str) -> jax.Array:
-    """Interpolated to another shape; the outermost entries stay where they are."""
-    axes = [i for i, size in enumerate(shape) if size != x.shape[i]]
-    scale = [max(shape[i] - 1, 1) / max(x.shape[i] - 1, 1) for i in axes]
-    scales = jnp.array(scale, jnp.float32)
-    return jax.image.scale_and_translate(
-        x, shape, axes, scales, (1 - scales) / 2, method, antialias=False
-    )
-''',
-)
-RESIZE_BICUBIC = Helper(
-    "resize_bicubic",
-    '''def resize_bicubic(
-    x: jax.Array, shape: tuple[int, ...], corners: bool = False
-) -> jax.Array:
-    """Interpolated as PyTorch does: by cubic convolution of a = -0.75, edges repeated."""
-    for axis, new in enumerate(shape):
-        old = x.shape[axis]
-        if new == old:
-            continue
-        steps = jnp.arange(new, dtype=jnp.float32)
-        if corners:
-            at = steps * ((old - 1) / max(new - 1, 1))
-        else:
-            at = (steps + 0.5) * (old / new) - 0.5
-        first = jnp.floor(at)
-        total = 0.0
-        for tap in range(-1, 3):
-            index = jnp.clip(first.astype(int) + tap, 0, old - 1)
-            t = jnp.abs(at - first - tap)
-            near = (1.25 * t - 2.25) * t * t + 1
-            far = ((-0.75 * t + 3.75) * t - 6) * t + 3
-            weight = jnp.where(t <= 1, near, far).astype(x.dtype)
-            weight = weight.reshape(-1, *[1] * (x.ndim - 1 - axis))
-            total = total + jnp.take(x, index, axis=axis) * weight
-        x = total
-    return x
-''',
-)
+RESIZE_CORNERS = Helper("resize_corners")
+RESIZE_BICUBIC = Helper("resize_bicubic")
 
 
 def _resize(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:

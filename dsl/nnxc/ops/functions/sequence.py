@@ -21,13 +21,7 @@ from ..base import (
 )
 from ..rules.pattern import expect_known, expect_rank
 
-SHIFT = Helper(
-    "shift",
-    '''def shift(x: jax.Array, n: int = 1) -> jax.Array:
-    """What stood n places before, zeros at the start: (b, t, ...) -> (b, t, ...)."""
-    return jnp.concatenate([jnp.zeros_like(x[:, :n]), x[:, :-n]], axis=1)
-''',
-)
+SHIFT = Helper("shift")
 
 
 def _positions(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:

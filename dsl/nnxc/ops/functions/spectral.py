@@ -34,62 +34,15 @@ NORM = Param(
 RE, IM = (Input(name, "float", scalar=False) for name in ("re", "im"))
 SETTINGS = {"axis": "axis", "norm": "norm"}
 
-PARTS = Helper(
-    "parts",
-    '''def parts(z: jax.Array, dtype: jax.typing.DTypeLike) -> tuple[jax.Array, jax.Array]:
-    """The real and the imaginary part."""
-    return z.real.astype(dtype), z.imag.astype(dtype)
-''',
-)
-COMPLEX = Helper(
-    "complex_of",
-    '''def complex_of(re: jax.Array, im: jax.Array | None = None) -> jax.Array:
-    """A complex tensor from its parts, in at least single precision."""
-    re = re.astype(jnp.promote_types(re.dtype, jnp.float32))
-    im = jnp.zeros_like(re) if im is None else im.astype(re.dtype)
-    return jax.lax.complex(re, im)
-''',
-)
-RFFT = Helper(
-    "rfft",
-    '''def rfft(
-    x: jax.Array, axis: int = -1, norm: str = "backward"
-) -> tuple[jax.Array, jax.Array]:
-    """The Fourier transform of real values, frequencies below 0 left out."""
-    wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-    return parts(jnp.fft.rfft(wide, axis=axis, norm=norm), x.dtype)
-''',
-    (PARTS,),
-)
-IRFFT = Helper(
-    "irfft",
-    '''def irfft(
-    re: jax.Array,
-    im: jax.Array,
-    n: int | None = None,
-    axis: int = -1,
-    norm: str = "backward",
-) -> jax.Array:
-    """The real values that have this Fourier transform, frequencies below 0 left out."""
-    x = jnp.fft.irfft(complex_of(re, im), n, axis=axis, norm=norm)
-    return x.astype(re.dtype)
-''',
-    (COMPLEX,),
-)
+PARTS = Helper("parts")
+COMPLEX = Helper("complex_of")
+RFFT = Helper("rfft", needs=(PARTS,))
+IRFFT = Helper("irfft", needs=(COMPLEX,))
 
 
 def _both_ways(name: str, doc: str) -> Op:
     """`fft` and `ifft`."""
-    helper = Helper(
-        name,
-        f'''def {name}(
-    re: jax.Array, im: jax.Array | None = None, axis: int = -1, norm: str = "backward"
-) -> tuple[jax.Array, jax.Array]:
-    """{doc}"""
-    return parts(jnp.fft.{name}(complex_of(re, im), axis=axis, norm=norm), re.dtype)
-''',
-        (PARTS, COMPLEX),
-    )
+    helper = Helper(name, needs=(PARTS, COMPLEX))
     return Op(
         name,
         "function",

@@ -20,32 +20,7 @@ from ..rules.window import (
     written,
 )
 
-HELPER = Helper(
-    "unfold",
-    '''def unfold(
-    x: jax.Array,
-    window: tuple[int, ...],
-    strides: tuple[int, ...],
-    dilation: tuple[int, ...],
-    padding: str | tuple[tuple[int, int], ...],
-) -> jax.Array:
-    """Sliding windows: (..., space, channels) -> (..., space, window, channels)."""
-    rank = len(window)
-    reach = [(k - 1) * e + 1 for k, e in zip(window, dilation)]
-    if isinstance(padding, str):
-        space = x.shape[-rank - 1 : -1]
-        padding = jax.lax.padtype_to_pads(space, reach, strides, padding)
-    x = jnp.pad(x, [(0, 0)] * (x.ndim - rank - 1) + [*padding, (0, 0)])
-    places = []
-    for i in range(rank):
-        firsts = jnp.arange(0, x.shape[i - rank - 1] - reach[i] + 1, strides[i])
-        steps = jnp.arange(window[i]) * dilation[i]
-        shape = [1] * (2 * rank)
-        shape[i], shape[rank + i] = len(firsts), len(steps)
-        places.append((firsts[:, None] + steps).reshape(shape))
-    return x[(..., *places, slice(None))]
-''',
-)
+HELPER = Helper("unfold")
 
 
 def _unfold(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:

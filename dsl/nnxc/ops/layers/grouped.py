@@ -10,56 +10,7 @@ from ...record import replace
 from ..base import Call, Helper, Shaped, ShapeError, Tensor
 from ..rules.window import tuple_text
 
-HELPER = Helper(
-    "GroupedConvTranspose",
-    '''class GroupedConvTranspose(nnx.Module):
-    """Transposed convolution in groups of channels that do not mix."""
-
-    def __init__(
-        self,
-        in_features: int,
-        out_features: int,
-        kernel_size: tuple[int, ...],
-        groups: int,
-        *,
-        strides: tuple[int, ...] = (),
-        padding: str | tuple[tuple[int, int], ...] = "SAME",
-        kernel_dilation: tuple[int, ...] = (),
-        use_bias: bool = True,
-        kernel_init: nnx.Initializer | None = None,
-        bias_init: nnx.Initializer = nnx.initializers.zeros,
-        dtype: jax.typing.DTypeLike | None = None,
-        param_dtype: jax.typing.DTypeLike = jnp.float32,
-        rngs: nnx.Rngs,
-    ):
-        shape = (*kernel_size, in_features // groups, out_features)
-        kernel_init = kernel_init or nnx.initializers.lecun_normal()
-        kernel = kernel_init(rngs.params(), shape, param_dtype)
-        self.kernel = nnx.Param(kernel.reshape(*shape[:-1], groups, -1))
-        bias = bias_init(rngs.params(), (out_features,), param_dtype)
-        self.bias = nnx.data(nnx.Param(bias) if use_bias else None)
-        self.strides = strides or (1,) * len(kernel_size)
-        self.dilation = kernel_dilation or (1,) * len(kernel_size)
-        self.padding, self.dtype = padding, dtype
-
-    def __call__(self, x: jax.Array) -> jax.Array:
-        bias = None if self.bias is None else self.bias[...]
-        x, kernel, bias = nnx.nn.dtypes.promote_dtype(
-            (x, self.kernel[...], bias), dtype=self.dtype
-        )
-        lead, space = x.shape[: 2 - kernel.ndim], x.shape[2 - kernel.ndim : -1]
-        groups = x.reshape(-1, *space, kernel.shape[-2], kernel.shape[-3])
-
-        def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
-            return jax.lax.conv_transpose(
-                x, kernel, self.strides, self.padding, rhs_dilation=self.dilation
-            )
-
-        y = jax.vmap(convolve, in_axes=-2, out_axes=-2)(groups, kernel)
-        y = y.reshape(*lead, *y.shape[1:-2], -1)
-        return y if bias is None else y + bias
-''',
-)
+HELPER = Helper("GroupedConvTranspose")
 
 
 def grouped(

@@ -107,23 +107,7 @@ ATTEND = Op(
     ),
 )
 
-PADDED = Helper(
-    "PaddedEmbed",
-    '''class PaddedEmbed(nnx.Embed):
-    """An embedding in which the vector for padding does not learn where it is looked up."""
-
-    def __init__(self, vocab: int, d: int, padding: int | None, **options: Any):
-        super().__init__(vocab, d, **options)
-        self.padding = padding
-
-    def __call__(self, inputs: jax.Array, out_sharding: Any = None) -> jax.Array:
-        x = super().__call__(inputs, out_sharding)
-        if self.padding is None:
-            return x
-        padding = inputs == self.padding
-        return jnp.where(padding[..., None], jax.lax.stop_gradient(x), x)
-''',
-)
+PADDED = Helper("PaddedEmbed")
 
 ENTRIES: tuple[Op, ...] = (
     Op(

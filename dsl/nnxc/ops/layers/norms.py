@@ -21,33 +21,13 @@ OPTIONS = {"epsilon": "eps", "use_scale": "scale", "scale_init": "scale_init"}
 AFFINE_OPTIONS = {**OPTIONS, "use_bias": "bias", "bias_init": "bias_init"}
 AFFINE = {"scale": "d if scale", "bias": "d if bias"}
 INPUT = (Input("x", "float"),)
-AS_GIVEN = Helper(
-    "as_given",
-    '''def as_given(arrays: Any, /, *, dtype: Any = None, inexact: bool = True) -> Any:
-    """Nothing is cast: running statistics stay in float32, whatever `dtype` is."""
-    return arrays
-''',
-)
+AS_GIVEN = Helper("as_given")
 BATCH_OPTIONS = {
     "momentum": "momentum",
     **AFFINE_OPTIONS,
     "promote_dtype": f"={AS_GIVEN.name}",
 }
-BATCH_NORM = Helper(
-    "BatchNorm",
-    '''class BatchNorm(nnx.BatchNorm):
-    """Batch normalization whose running variance is the unbiased one, as in PyTorch."""
-
-    def __call__(self, x: jax.Array) -> jax.Array:  # type: ignore[override]
-        if self.use_running_average:
-            return super().__call__(x)
-        decayed, n = self.momentum * self.var[...], x.size // x.shape[-1]
-        y = super().__call__(x)
-        self.var[...] = decayed + (self.var[...] - decayed) * n / (n - 1)
-        return y
-''',
-    (AS_GIVEN,),
-)
+BATCH_NORM = Helper("BatchNorm", needs=(AS_GIVEN,))
 
 
 def _eps(default: float) -> Param:

@@ -25,26 +25,7 @@ OLDER = {
     "parametrizations.weight.original1": "weight_v",
     "parametrizations.weight.original0": "weight_g",
 }
-HELPER = Helper(
-    "WeightNorm",
-    '''class WeightNorm(nnx.Module):
-    """A layer whose kernel has directions and, along one axis, learned lengths."""
-
-    def __init__(self, layer: nnx.Conv | nnx.ConvTranspose, axis: int = -1):
-        self.layer, self.axis = layer, axis
-        self.scale = nnx.Param(self.lengths())
-
-    def lengths(self) -> jax.Array:
-        kernel = self.layer.kernel[...]
-        others = [i for i in range(kernel.ndim) if i != self.axis % kernel.ndim]
-        return jnp.sqrt(jnp.sum(jnp.square(kernel), others, keepdims=True))
-
-    def __call__(self, x: jax.Array) -> jax.Array:
-        layer = nnx.clone(self.layer)
-        layer.kernel[...] *= self.scale[...] / self.lengths()
-        return layer(x)
-''',
-)
+HELPER = Helper("WeightNorm")
 
 
 def weight_normed(shaped: Shaped, axis: str | None) -> Shaped:

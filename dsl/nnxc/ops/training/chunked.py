@@ -11,42 +11,7 @@ from ..base import Call, Example, Helper, Inputs, Kind, Op, Param, Shaped
 from ..rules.agree import WHERE, averaged, over_classes, tensor_input
 from ..rules.pattern import equal, expect_known, expect_rank
 
-CHUNKED = Helper(
-    "chunked_cross_entropy",
-    '''def chunked_cross_entropy(
-    hidden: jax.Array,
-    kernel: jax.Array,
-    labels: jax.Array,
-    *,
-    where: jax.Array | None = None,
-    chunk: int = 1024,
-    softcap: float | None = None,
-) -> jax.Array:
-    """The mean cross-entropy of the logits `hidden @ kernel`, by chunks of positions.
-
-    No more than one chunk's logits exist at a time, in the backward pass too.
-    """
-    count, chunk = labels.size, min(chunk, labels.size)
-    counted = jnp.ones(count, bool) if where is None else where.reshape(-1)
-
-    def chunks(x):
-        x = jnp.pad(x, ((0, -count % chunk), *((0, 0),) * (x.ndim - 1)))
-        return x.reshape(-1, chunk, *x.shape[1:])
-
-    @jax.checkpoint
-    def add(total, xs):
-        x, label, counted = xs
-        logits = jnp.matmul(x, kernel, preferred_element_type=jnp.float32)
-        if softcap is not None:
-            logits = softcap * jnp.tanh(logits / softcap)
-        losses = optax.softmax_cross_entropy_with_integer_labels(logits, label)
-        return total + losses.sum(where=counted), None
-
-    parts = hidden.reshape(count, -1), labels.reshape(-1), counted
-    total, _ = jax.lax.scan(add, jnp.float32(0), tuple(map(chunks, parts)))
-    return total / counted.sum()
-''',
-)
+CHUNKED = Helper("chunked_cross_entropy")
 
 
 def _chunked(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:

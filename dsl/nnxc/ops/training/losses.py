@@ -126,15 +126,7 @@ _REGRESSION = (
         "Quantile loss; its minimum is the `quantile` of the targets.",
         "pinball({predictions}, {targets}, {quantile})",
         params=(Param("quantile", Kind.NUMBER),),
-        helper=Helper(
-            "pinball",
-            "def pinball(\n"
-            "    predictions: jax.Array, targets: jax.Array, quantile: float\n"
-            ") -> jax.Array:\n"
-            '    """Quantile loss of each element."""\n'
-            "    error = targets - predictions\n"
-            "    return jnp.maximum(quantile * error, (quantile - 1) * error)\n",
-        ),
+        helper=Helper("pinball"),
         source="Koenker, Bassett: Regression quantiles, 1978",
     ),
     mean_of(
@@ -145,12 +137,7 @@ _REGRESSION = (
         over_equal(("log_rates", "targets")),
         floats("log_rates", "targets", second="number"),
         _EXAMPLES,
-        helper=Helper(
-            "poisson_nll",
-            "def poisson_nll(log_rates: jax.Array, targets: jax.Array) -> jax.Array:\n"
-            '    """Poisson negative log-likelihood of each element, less a constant."""\n'
-            "    return jnp.exp(log_rates) - targets * log_rates\n",
-        ),
+        helper=Helper("poisson_nll"),
     ),
     mean_of(
         "gaussian_nll",
@@ -160,15 +147,7 @@ _REGRESSION = (
         over_equal(("means", "log_variances", "targets")),
         floats("means", "log_variances", "targets"),
         (Example({}, ("B 5", "B 5", "B 5")),),
-        helper=Helper(
-            "gaussian_nll",
-            "def gaussian_nll(\n"
-            "    means: jax.Array, log_variances: jax.Array, targets: jax.Array\n"
-            ") -> jax.Array:\n"
-            '    """Gaussian negative log-likelihood of each element, less a constant."""\n'
-            "    error = jnp.square(targets - means)\n"
-            "    return (log_variances + error * jnp.exp(-log_variances)) / 2\n",
-        ),
+        helper=Helper("gaussian_nll"),
     ),
     mean_of(
         "gaussian_kl",
@@ -177,13 +156,7 @@ _REGRESSION = (
         over_equal(("means", "log_variances"), reduced=1),
         floats("means", "log_variances"),
         ROWS,
-        helper=Helper(
-            "gaussian_kl",
-            "def gaussian_kl(means: jax.Array, log_variances: jax.Array) -> jax.Array:\n"
-            '    """KL(N(mean, variance) || N(0, 1)), summed over the last axis."""\n'
-            "    variances = jnp.exp(log_variances)\n"
-            "    return (variances + means**2 - 1 - log_variances).sum(-1) / 2\n",
-        ),
+        helper=Helper("gaussian_kl"),
         source="Kingma, Welling: Auto-encoding variational Bayes, 2013, appendix B",
     ),
 )

@@ -59,14 +59,7 @@ def _top_k(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
     return shaped
 
 
-def _binary(name: str, doc: str, summary: str, body: str) -> Op:
-    source = (
-        f"def {name}(logits: jax.Array, labels: jax.Array) -> jax.Array:\n"
-        f'    """{summary}"""\n'
-        f"    chosen, true = logits > 0, labels > 0.5\n"
-        f"    hits = (chosen & true).sum()\n"
-        f"    return {body}\n"
-    )
+def _binary(name: str, doc: str) -> Op:
     return Op(
         name,
         "metric",
@@ -74,7 +67,7 @@ def _binary(name: str, doc: str, summary: str, body: str) -> Op:
         Call(name, ("logits", "labels")),
         inputs=_BINARY,
         shape=whole(over_equal(("logits", "labels"))),
-        helper=Helper(name, source),
+        helper=Helper(name),
         examples=(*_EQUAL, Example({}, ("B", "bool: B"))),
     )
 
@@ -141,30 +134,9 @@ ENTRIES: tuple[Op, ...] = (
         "r2",
         "Coefficient of determination: 1 is exact, 0 no better than the mean over the first axis.",
         Call("r2", ("predictions", "targets")),
-        helper=Helper(
-            "r2",
-            "def r2(predictions: jax.Array, targets: jax.Array) -> jax.Array:\n"
-            '    """Coefficient of determination over the first axis."""\n'
-            "    residual = jnp.square(targets - predictions).sum()\n"
-            "    return 1 - residual / jnp.square(targets - targets.mean(axis=0)).sum()\n",
-        ),
+        helper=Helper("r2"),
     ),
-    _binary(
-        "precision",
-        "Share of true among those predicted positive.",
-        "Share of true positives among all that the logits call positive.",
-        "hits / jnp.maximum(chosen.sum(), 1)",
-    ),
-    _binary(
-        "recall",
-        "Share of the positives that are found.",
-        "Share of true positives among all positives.",
-        "hits / jnp.maximum(true.sum(), 1)",
-    ),
-    _binary(
-        "f1",
-        "Harmonic mean of precision and recall.",
-        "Harmonic mean of precision and recall.",
-        "2 * hits / jnp.maximum(chosen.sum() + true.sum(), 1)",
-    ),
+    _binary("precision", "Share of true among those predicted positive."),
+    _binary("recall", "Share of the positives that are found."),
+    _binary("f1", "Harmonic mean of precision and recall."),
 )

@@ -17,13 +17,7 @@ ENTRIES: tuple[Op, ...] = (
         inputs=floats("logits", "labels", second="int"),
         shape=over_classes(),
         examples=(Example({}, ("B T V", "int: B T")),),
-        helper=Helper(
-            "log_prob",
-            "def log_prob(logits: jax.Array, labels: jax.Array) -> jax.Array:\n"
-            '    """Log-probability of each label."""\n'
-            "    scores = jax.nn.log_softmax(logits.astype(jnp.float32))\n"
-            "    return jnp.take_along_axis(scores, labels[..., None], -1)[..., 0]\n",
-        ),
+        helper=Helper("log_prob"),
     ),
     mean_of(
         "dpo",
@@ -39,19 +33,7 @@ ENTRIES: tuple[Op, ...] = (
         params=(
             Param("beta", Kind.NUMBER, 0.1, "how much leaving the reference costs"),
         ),
-        helper=Helper(
-            "dpo",
-            "def dpo(\n"
-            "    chosen: jax.Array,\n"
-            "    rejected: jax.Array,\n"
-            "    reference_chosen: jax.Array,\n"
-            "    reference_rejected: jax.Array,\n"
-            "    beta: float,\n"
-            ") -> jax.Array:\n"
-            '    """Loss of each pair of answers, given the log-probabilities of both."""\n'
-            "    margin = (chosen - reference_chosen) - (rejected - reference_rejected)\n"
-            "    return -jax.nn.log_sigmoid(beta * margin)\n",
-        ),
+        helper=Helper("dpo"),
         source="Rafailov et al.: Direct preference optimization, 2023, equation 7",
     ),
     mean_of(
@@ -63,16 +45,7 @@ ENTRIES: tuple[Op, ...] = (
         floats("logits", "teacher_logits"),
         (*ROWS, Example({"temperature": 1.0}, ("B T 5", "B T 5"))),
         params=(Param("temperature", Kind.NUMBER, 1.0),),
-        helper=Helper(
-            "distillation",
-            "def distillation(\n"
-            "    logits: jax.Array, teacher_logits: jax.Array, temperature: float\n"
-            ") -> jax.Array:\n"
-            '    """Divergence of each row from the teacher\'s, times the squared temperature."""\n'
-            "    student = jax.nn.log_softmax(logits.astype(jnp.float32) / temperature)\n"
-            "    teacher = jax.nn.log_softmax(teacher_logits.astype(jnp.float32) / temperature)\n"
-            "    return temperature**2 * (jnp.exp(teacher) * (teacher - student)).sum(-1)\n",
-        ),
+        helper=Helper("distillation"),
         source="Hinton, Vinyals, Dean: Distilling the knowledge in a neural network, 2015",
     ),
 )
