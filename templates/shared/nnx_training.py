@@ -47,8 +47,7 @@ def accumulate(
         total = state.weight + share
 
         def mean(gathered: jax.Array, grad: jax.Array) -> jax.Array:
-            most = jnp.maximum(total, jnp.finfo(jnp.float32).tiny)
-            return (gathered / most).astype(grad.dtype)
+            return (gathered / jnp.where(total > 0, total, 1)).astype(grad.dtype)
 
         def step() -> tuple[optax.Updates, Accumulated]:
             means = jax.tree.map(mean, gathered, updates)
