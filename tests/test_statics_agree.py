@@ -15,7 +15,7 @@ from nnxc.emit.python.static_text import size, static
 from nnxc.instance.evaluate import evaluate, resolve
 from nnxc.ir.fold_tensors import walk
 from nnxc.ir.static_values import EvaluationError
-from nnxc.ops.functions.rounding import DIVISIBLE
+from tests.importing import shared
 
 SPEC = """
 model Net(a = 3, b = 0, c = 5, r = 0.25, s = 2.0, flag = true, ws = [4, 2, 7]):
@@ -80,7 +80,7 @@ def _python(text: str, env: dict[str, Any]) -> Any:
         n: getattr(math, n) for n in ("sqrt", "ceil", "floor", "prod", "log", "log2")
     }
     held: dict[str, Any] = {**names, "math": math, "pi": math.pi}
-    exec(DIVISIBLE.source, held)
+    held["divisible"] = shared("divisible")
     return eval(text, held, env)
 
 

@@ -26,7 +26,9 @@ TRAIN = (
     "trainable", "create_model", "create_optimizer", "create_ema", "create_rngs",
     "loss_fn", "train_step", "eval_step",
 )  # fmt: skip
-WEIGHTS = ("STORED", "load_pretrained", "read_config", "save_pretrained")
+WEIGHTS = (
+    *("STORED", "load_pretrained", "read_config", "read_sampling", "save_pretrained"),
+)
 # What modules that bring Python code along refer to besides.
 EXTERN_BUILTINS = (
     "ImportError",
