@@ -1,6 +1,8 @@
-"""Low-rank adapters (LoRA, Hu et al., 2021) in place of linear layers, read and written as PEFT does.
+"""Low-rank adapters (LoRA, Hu et al., 2021) in place of linear layers, read and written
+as PEFT does.
 
-y = base(x) + alpha / rank x A B, where B starts as zeros, so that a new adapter changes nothing.
+y = base(x) + alpha / rank x A B, where B starts as zeros, so that a new adapter changes
+nothing.
 """
 
 import json
@@ -18,7 +20,8 @@ from nnx_checkpoints import Stored, held_weights, read_json, write_whole
 
 
 class Int8(nnx.Module):
-    """A linear layer that does not train: its kernel as int8, with a step for each output."""
+    """A linear layer that does not train: its kernel as int8, a step for each
+    output."""
 
     def __init__(self, layer: nnx.Linear | nnx.LinearGeneral, axes: tuple[int, ...]):
         self.layer, self.axes, self.ins = layer, axes, tuple(range(len(axes)))
@@ -49,7 +52,7 @@ class Int8(nnx.Module):
 
 
 class LoRA(nnx.Module):
-    """A linear layer and its adapter: base(x) + scale x A B, where B starts as zeros."""
+    """A linear layer and its adapter: base(x) + scale x A B, where B starts at 0."""
 
     def __init__(
         self,
@@ -131,7 +134,7 @@ Names = dict[tuple[Any, ...], tuple[str, list[int] | None]]
 
 
 class Adapted(NamedTuple):
-    """An adapter as PEFT has it: its name, and how the axes of A and B follow each other."""
+    """An adapter as PEFT has it: its name, and the order of the axes of A and B."""
 
     name: str
     layer: LoRA
@@ -159,7 +162,7 @@ def adapted(model: nnx.Module, names: Names) -> Iterator[Adapted]:
 
 
 def targets(mine: list[str], names: Names) -> list[str]:
-    """What PEFT finds these layers by: the last of their names, where no other has it."""
+    """What PEFT finds these layers by: their last names, where no other has them."""
     last = {name.split(".")[-1] for name in mine}
     others = {name.split(".")[-1] for name, _ in names.values() if name not in mine}
     shared = last & others or any(name.isdigit() for name in last)
@@ -209,7 +212,7 @@ def write_adapters(
 def read_adapters(
     model: nnx.Module, path: str | Path, names: Names, settings: dict[str, Any]
 ) -> list[jax.Array]:
-    """What PEFT has written, for A and B of each adapter; what does not fit is one error."""
+    """What PEFT wrote for A and B of each adapter; what does not fit is one error."""
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 

@@ -1,4 +1,5 @@
-"""Attention and positions: heads in groups, masks of many kinds, rotary and sinusoidal positions."""
+"""Attention with heads in groups and masks of many kinds; rotary and other
+positions."""
 
 from functools import partial
 

@@ -1,7 +1,8 @@
-"""Published weights in and out: tensors of safetensors files, named and laid out as others have them.
+"""Published weights in and out: tensors of safetensors files, named and laid out as
+others have them.
 
-A table of `Stored` rows says which tensors hold which weights. Checkpoints are read and written tensor by
-tensor; what does not fit is one error, and nothing is loaded.
+A table of `Stored` rows says which tensors hold which weights. Checkpoints are read and
+written tensor by tensor; what does not fit is one error, and nothing is loaded.
 """
 
 import json
@@ -45,8 +46,8 @@ Computed = (
 class Stored:
     """Weights, and the tensors of a checkpoint that hold them.
 
-    `{}` in a path is a position in a list of layers; `{0}` in a name is the first of them. Names
-    may also be computed from the model and its positions.
+    `{}` in a path is a position in a list of layers; `{0}` in a name is the first of
+    them. Names may also be computed from the model and its positions.
     """
 
     paths: str  # several, with spaces between, share a tensor
@@ -60,7 +61,8 @@ class Stored:
     def inside(
         self, model: Any, shapes: list[tuple[int, ...]], positions: tuple[str, ...]
     ) -> tuple[list[tuple[int, ...]], list[list[str]]]:
-        """The shapes below the leading axes, and the names of the tensors at each position."""
+        """The shapes below the leading axes, and the tensors' names at each
+        position."""
         names = [
             self.named(model, *map(int, positions), *at)
             for at in np.ndindex(shapes[0][: self.stacked])
@@ -84,7 +86,7 @@ class Stored:
         ]
 
     def groups(self, shapes: list[tuple[int, ...]]) -> int:
-        """How often interleaved weights take turns: by the first axis that they have there."""
+        """How often interleaved weights take turns: by their first axis there."""
         axis = self.axes[self.axis][0] if self.axes else self.axis
         return min(shape[axis] for shape in shapes)
 
@@ -169,7 +171,7 @@ class Stored:
 def within(
     path: str, name: str | Computed, *rows: Stored, stacked: int = 0
 ) -> tuple[Stored, ...]:
-    """Rows whose paths and whose names of tensors all begin so, below so many stacked axes."""
+    """Rows whose paths and names of tensors begin so, below so many stacked axes."""
 
     def inside(row: Stored) -> Stored:
         assert isinstance(row.names, str)
@@ -196,7 +198,8 @@ def prefixed(name: str | Computed, ends: list[str]) -> str | Computed:
 
 
 class Held(NamedTuple):
-    """What a model has of a row: keys of its state, and names for each position in a stack."""
+    """What a model has of a row: keys of its state, and names by position in a
+    stack."""
 
     stored: Stored
     keys: list[tuple[Any, ...]]
@@ -216,7 +219,8 @@ def held_weights(
     table: tuple[Stored, ...],
     most: float = math.inf,
 ) -> list[Held]:
-    """The rows of a table as they apply to the variables of a model; `most` are the tensors."""
+    """The rows of a table as they apply to a model's variables; `most` are the
+    tensors."""
     keys = {".".join(map(str, key)): key for key in state}
     firsts = [re.escape(stored.paths.split()[0]) for stored in table]
     patterns = [re.compile(text.replace(r"\{\}", r"(\d+)")) for text in firsts]
@@ -254,7 +258,7 @@ Placement = jax.sharding.Sharding | Callable[[str], jax.sharding.Sharding | None
 
 
 def read_json(file: Path) -> dict[str, Any]:
-    """The object that a file of JSON holds; of 32 MB at most, as files may come from anywhere."""
+    """The object in a file of JSON; of 32 MB at most, as it may come from anywhere."""
     if not file.is_file() or file.stat().st_size > 2**25:
         raise ValueError(f"{file} is no file, or too large for one of JSON")
     try:
@@ -272,7 +276,8 @@ def plain_number(entry: dict[str, Any]) -> Any:
 
 
 def local_path(path: str | Path, revision: str | None = None) -> Path:
-    """Where a checkpoint lies; a name `owner/name` that is no path is fetched from the Hugging Face Hub.
+    """Where a checkpoint lies; a name `owner/name` that is no path is fetched from the
+    Hugging Face Hub.
 
     What was fetched is kept by `huggingface_hub`, and what was begun is taken up again.
     """
@@ -298,7 +303,7 @@ def local_path(path: str | Path, revision: str | None = None) -> Path:
 
 
 def checkpoint_files(path: Path) -> list[Path]:
-    """The files of a checkpoint: one, those of an index, or what a folder has of these."""
+    """The files of a checkpoint: one, those of an index, or a folder's."""
     if not path.exists():
         raise FileNotFoundError(f"there is no checkpoint {path}")
     if path.is_dir():
@@ -322,7 +327,7 @@ def checkpoint_files(path: Path) -> list[Path]:
 
 
 def spellings(name: str, renamed: tuple[tuple[str, str], ...]) -> list[str]:
-    """What a model may call a tensor of this name: old names become new ones, `*` stays."""
+    """What a model may call this tensor: old names become new ones, `*` stays."""
     names = [name]
     for old, new in renamed:
         pattern = re.compile(re.escape(old).replace(r"\*", "(.*)"))
@@ -352,7 +357,7 @@ def open_files(path: Path) -> dict[Path, Any]:
 def open_checkpoint(
     path: Path, wanted: set[str], renamed: tuple[tuple[str, str], ...]
 ) -> dict[str, Any]:
-    """The file and the name in it of each tensor, by the name that the model has for it."""
+    """Each tensor's file and its name there, by the name that the model has for it."""
     tensors: dict[str, Any] = {}
     problems = []
     for file, opened in open_files(path).items():
@@ -428,7 +433,7 @@ def read_weights(
 
 
 class BoundedRngs(nnx.Rngs):
-    """Streams from which a model of more layers than a file can hold draws too often."""
+    """Streams that a model of more layers than a file can hold draws from too often."""
 
     def __init__(self, left: int):
         super().__init__(0)
@@ -486,7 +491,7 @@ def completed(
     values: dict[tuple[Any, ...], jax.Array],
     placed: Callable[[tuple[Any, ...], Any], jax.Array],
 ) -> Any:
-    """The model with these values; what no checkpoint holds starts as in a new model."""
+    """The model with these values; what no checkpoint holds is as in a new one."""
     state = dict(nnx.to_flat_state(nnx.state(model)))
     missing = [key for key in state if key not in values]
 
@@ -509,8 +514,9 @@ def save_checkpoint(
     config: dict[str, Any] | None = None,
     generation: dict[str, Any] | None = None,
 ) -> None:
-    """Write a model's weights, named and laid out as they were published, and what stands beside them:
-    a `config.json`, and a `generation_config.json`, else that of `like`."""
+    """Write a model's weights, named and laid out as they were published, and what
+    stands beside them: a `config.json`, and a `generation_config.json`, else that of
+    `like`."""
     path = Path(path)
     if path.suffix != ".safetensors":
         path.mkdir(parents=True, exist_ok=True)
@@ -564,7 +570,7 @@ def file_tensors(file: Any, name: str) -> Iterator[np.ndarray]:
 
 
 def write_whole(path: Path, parts: Iterable[Any]) -> None:
-    """Write a file: it is at its path once it is whole and on the disk, else nowhere."""
+    """Write a file: at its path once it is whole and on the disk, else nowhere."""
     unfinished = path.with_name(f".{path.name}.{token_hex(8)}")
     try:
         with unfinished.open("xb") as file:

@@ -1,4 +1,5 @@
-"""A Config and the `config.json` beside a published checkpoint: all that matters of it is read, or told."""
+"""A Config and the `config.json` of a checkpoint: what matters of it is read, or
+told."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -43,7 +44,7 @@ class Settings(dict[str, Any]):
         return 1  # so that all that is missing is found
 
     def either(self, *keys: str, default: Any) -> Any:
-        """The first value; None where all that is there is null, whatever the default."""
+        """The first value; None where all that is there is null."""
         found = [self[key] for key in keys if key in self]
         return found[0] if found else None if any(map(self.says, keys)) else default
 
@@ -90,9 +91,11 @@ class Settings(dict[str, Any]):
 
 @dataclass(frozen=True)
 class Setting:
-    """What a field of a Config is in a `config.json`: the value of the first of some keys.
+    """What a field of a Config is in a `config.json`: the value of the first of some
+    keys.
 
-    Where there is none, it is `default`, or `otherwise` computes it; else the last has to be there.
+    Where there is none, it is `default`, or `otherwise` computes it; else the last has
+    to be there.
     """
 
     keys: str | Sequence[str] = ()  # words, or a sequence
@@ -131,7 +134,7 @@ Written = str | float | tuple[Any, ...] | Callable[[Settings, Any], Any] | None
 
 @dataclass(frozen=True)
 class ConfigFile:
-    """How a Config stands in a `config.json`: one table to read it by, and to write it."""
+    """How a Config stands in a `config.json`: one table to read and to write it by."""
 
     config: Any
     fields: Mapping[str, str | Sequence[str] | Setting]
@@ -206,10 +209,11 @@ class ConfigFile:
     def written(
         self, cfg: Any, like: str | Path | None = None, model: Any = None
     ) -> Any:
-        """The `config.json` of a Config, over that of the checkpoint `like`; None without a Config.
+        """The `config.json` of a Config, over that of the checkpoint `like`; None
+        without a Config.
 
-        What the Config has and it cannot say is one error; so is what the `model`, where it is
-        given, has of another shape.
+        What the Config has and it cannot say is one error; so is what the `model`,
+        where it is given, has of another shape.
         """
         if cfg is None:
             return None
@@ -308,7 +312,7 @@ def is_called(key: str, globs: Sequence[str]) -> bool:
 
 
 def covers(known: set[str], key: str) -> bool:
-    """Whether a key is known, lies in one that is, or is single where a first entry is."""
+    """Whether a key is known, lies in one that is, or is the single one of a list."""
     parts = key.split(".")
     around = {".".join(parts[:n]) for n in range(1, len(parts) + 1)}
     return not known.isdisjoint({*around, f"{key}.0"})
@@ -387,7 +391,7 @@ def listed(value: Any) -> Any:
 
 
 def activations() -> dict[str, Callable[[jax.Array], jax.Array]]:
-    """What a `config.json` calls activations; of several names, the first is written."""
+    """What a `config.json` calls activations; of several names, it gets the first."""
     return {
         "relu": nnx.relu,
         "gelu": partial(nnx.gelu, approximate=False),
@@ -436,7 +440,7 @@ def activation_name(function: Callable[..., Any]) -> str:
 
 
 def is_same(one: Any, other: Any) -> bool:
-    """Whether values of a field are the same; activations are if they compute the same."""
+    """Whether values of a field are the same; activations, if they compute the same."""
     if callable(one) and callable(other):
         return one is other or activation_name(one) == activation_name(other)
     if isinstance(one, float) and isinstance(other, int | float):
@@ -515,9 +519,11 @@ FOLLOWED = {
 
 
 def read_generation_config(path: str | Path) -> Any:
-    """The options of `generate` that a checkpoint says; what it says besides is one error.
+    """The options of `generate` that a checkpoint says; what it says besides is one
+    error.
 
-    Where it has no `generation_config.json`, its `config.json` has the tokens that end a text.
+    Where it has no `generation_config.json`, its `config.json` has the tokens that end
+    a text.
     """
     folder = local_path(path)
     file = beside(folder, "generation_config.json")
@@ -555,10 +561,11 @@ def unsampled(said: Mapping[str, Any]) -> Iterator[str]:
 def generation_config(
     sampling: Mapping[str, Any] | None, cfg: Any, like: str | Path | None = None
 ) -> dict[str, Any] | None:
-    """What says these options of `generate` to transformers, over what the checkpoint `like` says.
+    """What says these options of `generate` to transformers, over what the checkpoint
+    `like` says.
 
-    Where there are none, it is what `generate` does by default; None where there is no Config
-    either, or where that of `like` says it.
+    Where there are none, it is what `generate` does by default; None where there is no
+    Config either, or where that of `like` says it.
     """
     if sampling is None and (cfg is None or like is not None):
         return None

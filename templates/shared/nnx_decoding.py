@@ -1,8 +1,9 @@
-"""Text from language models: layers that keep what they have seen of a sequence, and sampling with them.
+"""Text from language models: layers that keep what they have seen of a sequence, and
+sampling with them.
 
-A layer that looks back is `Stepwise`: given a cache by `init_cache`, a model goes on where its last call
-ended. `generate_tokens` pads prompts, takes them in at once, and samples one token a step under one
-`jax.jit`.
+A layer that looks back is `Stepwise`: given a cache by `init_cache`, a model goes on
+where its last call ended. `generate_tokens` pads prompts, takes them in at once, and
+samples one token a step under one `jax.jit`.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,7 +23,7 @@ class Cache(nnx.Variable[jax.Array]):
 
 
 class Limits(nnx.Module):
-    """What tables around know: so many token ids and positions; and how many tokens get scores."""
+    """How many token ids and positions there are, and how many tokens get scores."""
 
     def __init__(
         self,
@@ -46,7 +47,7 @@ class Stepwise(nnx.Module):
     def init_cache(
         self, starts: jax.Array, size: int, dtype: jax.typing.DTypeLike
     ) -> None:
-        """Begin sequences of up to `size` entries; those before `starts` are padding."""
+        """Begin sequences of up to `size` entries, padding before `starts`."""
         self.index = Cache(jnp.zeros((), jnp.int32))
         self.starts = Cache(jnp.array(starts))
 
@@ -223,7 +224,7 @@ class SelfAttention(nnx.Module):
 
 
 class LeftContext(Stepwise):
-    """Keeps the last entries of a sequence (b, t, *shape): `size` of them, zeros at first."""
+    """Keeps the last `size` entries of a sequence (b, t, *shape), zeros at first."""
 
     def __init__(self, size: int, *shape: int):
         self.size, self.shape = size, shape
@@ -247,7 +248,7 @@ class LeftContext(Stepwise):
 
 
 class CausalConv(nnx.Conv):
-    """A convolution over time that sees no later entries: (b, t, d) -> (b, t, features)."""
+    """A convolution over time without later entries: (b, t, d) -> (b, t, features)."""
 
     def __init__(
         self,
@@ -327,7 +328,7 @@ class Recurrence(Stepwise):
 
 
 def init_cache(model: Any, starts: jax.Array, size: int) -> Any:
-    """The model at the start of sequences of up to `size` tokens; it shares its weights.
+    """The model at the start of sequences of up to `size` tokens, its weights shared.
 
     Sequences begin at `starts` (b,): what stands before is padding, on the left. Raises
     ValueError where the model has not so many positions.
@@ -353,7 +354,7 @@ def init_cache(model: Any, starts: jax.Array, size: int) -> Any:
 def prefill(
     model: Any, starts: jax.Array, tokens: jax.Array, *, size: int
 ) -> nnx.State[Any, Any]:
-    """The cache of `init_cache` with the tokens (b, t) in it; no scores are computed."""
+    """The cache of `init_cache` with the tokens (b, t) in it, without scores."""
     decoder = init_cache(model, starts, size)
     decoder(tokens)
     return nnx.state(decoder, Cache)
@@ -397,7 +398,8 @@ def filter_logits(
 
 
 class Decoding(NamedTuple):
-    """Where decoding stands: `length` of the `tokens` (b, n) are there, `last` is next to read."""
+    """Where decoding stands: `length` of `tokens` (b, n) are there, `last` is next
+    to read."""
 
     cache: nnx.State[Any, Any]
     last: jax.Array
@@ -472,11 +474,11 @@ def generate_tokens(
 ) -> list[list[int]]:
     """What follows each prompt, a token of `stop` included.
 
-    Temperature 0 takes the likeliest token; `top_k` and `top_p` leave the likeliest to draw from.
-    `on_tokens` gets the tokens (b,) of each step. Prompts are padded, for few compilations.
-    `logits` is the place of the scores among several outputs of the model. Raises ValueError
-    for tokens that the model does not know, more of them than it has positions for, and
-    options out of range.
+    Temperature 0 takes the likeliest token; `top_k` and `top_p` leave the likeliest to
+    draw from. `on_tokens` gets the tokens (b,) of each step. Prompts are padded, for
+    few compilations. `logits` is the place of the scores among several outputs of the
+    model. Raises ValueError for tokens that the model does not know, more of them than
+    it has positions for, and options out of range.
     """
     known = limits(model)
     check_options(known, max_new_tokens, temperature, top_k, top_p, stop)
@@ -504,7 +506,7 @@ def generate_tokens(
 def padded(
     prompts: Sequence[Sequence[int]], most: int | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Where the prompts start (b,) and their tokens (b, t), up to `most`, padded on the left."""
+    """Where prompts start (b,), and up to `most` tokens (b, t), padded on the left."""
     lengths = np.array([len(prompt) for prompt in prompts])
     width = 1 + (1 << int(max(lengths.max() - 2, 0)).bit_length())
     width = width if most is None else min(width, most)
@@ -534,7 +536,7 @@ def limits(model: Any) -> Limits:
 
 
 def check_prompts(prompts: Sequence[Sequence[int]], new: int, known: Limits) -> None:
-    """A ValueError where there is no token, one that is not known, or no place for `new` ones."""
+    """A ValueError for no token, one that is not known, or no place for `new` ones."""
     ids, most = known.ids, known.positions
     for prompt in prompts:
         tokens = np.asarray(prompt)

@@ -1,4 +1,4 @@
-"""Mixtures of experts: each token meets the kernels of its own experts, and no others."""
+"""Mixtures of experts: each token meets the kernels of its own experts alone."""
 
 from functools import partial
 
@@ -13,8 +13,8 @@ def expert_dot(
     *,
     preferred_element_type: jax.typing.DTypeLike | None = None,
 ) -> jax.Array:
-    """Tokens times the kernels of their experts: (..., d) by (n, d, f) and int (..., k) give
-    (..., k, f); so do (..., k, d), where each expert gets its own.
+    """Tokens times the kernels of their experts: (..., d) by (n, d, f) and int (..., k)
+    give (..., k, f); so do (..., k, d), where each expert gets its own.
 
     Sorted by expert, a token costs what its k experts cost, however many there are.
     """
@@ -41,9 +41,9 @@ def grouped_dot(
     *,
     preferred_element_type: jax.typing.DTypeLike | None = None,
 ) -> jax.Array:
-    """`jax.lax.ragged_dot` of consecutive groups of rows, (m, d) by (n, d, f), as one batched
-    product of blocks of rows that meet one kernel each; a third of it at most is for nothing.
-    """
+    """`jax.lax.ragged_dot` of consecutive groups of rows, (m, d) by (n, d, f), as
+    one batched product of blocks of rows that meet one kernel each; a third of it at
+    most is for nothing."""
     m, n = rows.shape[0], kernels.shape[0]
     block = max(m // (2 * n), 1)
     total = (m + min(m, n) * (block - 1)) // block  # blocks, if all groups are ragged

@@ -23,7 +23,7 @@ def resize_corners(x: jax.Array, shape: tuple[int, ...], method: str) -> jax.Arr
 def resize_bicubic(
     x: jax.Array, shape: tuple[int, ...], corners: bool = False
 ) -> jax.Array:
-    """Interpolated as PyTorch does: by cubic convolution of a = -0.75, edges repeated."""
+    """Interpolated as in PyTorch: cubic convolution of a = -0.75, edges repeated."""
     for axis, new in enumerate(shape):
         old = x.shape[axis]
         if new == old:
@@ -105,7 +105,7 @@ def irfft(
     axis: int = -1,
     norm: str = "backward",
 ) -> jax.Array:
-    """The real values that have this Fourier transform, frequencies below 0 left out."""
+    """The real values of a Fourier transform without the frequencies below 0."""
     x = jnp.fft.irfft(complex_of(re, im), n, axis=axis, norm=norm)
     return x.astype(re.dtype)
 
@@ -125,6 +125,6 @@ def ifft(
 
 
 def divisible(value: float, by: int, least: int | None = None) -> int:
-    """The nearest multiple, at least `least` and no less than nine tenths of the value."""
+    """The nearest multiple, at least `least` and nine tenths of the value."""
     near = max(by if least is None else least, int(value + by / 2) // by * by)
     return near if near >= 0.9 * value else near + by

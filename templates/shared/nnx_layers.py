@@ -1,4 +1,4 @@
-"""Layers beyond those of Flax, or otherwise than Flax has them: recurrent ones, norms, convolutions."""
+"""Layers that Flax has not, or otherwise: recurrent ones, norms, convolutions."""
 
 from functools import partial
 from typing import Any
@@ -36,7 +36,7 @@ class BatchNorm(nnx.BatchNorm):
 
 
 class PaddedEmbed(nnx.Embed):
-    """An embedding in which the vector for padding does not learn where it is looked up."""
+    """An embedding whose vector for padding does not learn where it is looked up."""
 
     def __init__(self, vocab: int, d: int, padding: int | None, **options: Any):
         super().__init__(vocab, d, **options)

@@ -1,4 +1,4 @@
-"""What training steps share: steps without Flax's cost per call, steps of several batches."""
+"""What training steps share: no cost of Flax per call, steps of several batches."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -11,7 +11,7 @@ from flax import nnx
 
 
 class Accumulated(NamedTuple):
-    """What batches gave since the last step: gradients times weights, and the sum of weights."""
+    """What batches gave since the last step: weighted gradients, the sum of weights."""
 
     mini_step: jax.Array
     weight: jax.Array
@@ -22,8 +22,8 @@ class Accumulated(NamedTuple):
 def accumulate(
     tx: optax.GradientTransformation, every: int
 ) -> optax.GradientTransformationExtraArgs:
-    """A step of `tx` each so many batches, by the gradient of all of them together: a batch in
-    which more counts, its `weight`, has a greater share."""
+    """A step of `tx` each so many batches, by the gradient of all of them together:
+    a batch in which more counts, its `weight`, has a greater share."""
 
     def init(params: optax.Params) -> Accumulated:
         zeros = optax.tree.zeros_like(params, dtype=jnp.float32)
@@ -68,9 +68,11 @@ def accumulate(
 
 
 def matrix_axes(matrices: Mapping[str, tuple[int, int]], params: Any) -> Any:
-    """The kernels among weights, for Muon: the axes that each sums over and those that it makes.
+    """The kernels among weights, for Muon: the axes that each sums over and those that
+    it makes.
 
-    `matrices` says by name how many these are, the last ones of the kernel. Adam steps the rest.
+    `matrices` says by name how many these are, the last ones of the kernel. Adam steps
+    the rest.
     """
 
     def axes(path: tuple[Any, ...], x: jax.Array) -> Any:
@@ -86,7 +88,7 @@ def matrix_axes(matrices: Mapping[str, tuple[int, int]], params: Any) -> Any:
 
 
 def weights_named(*ends: str) -> Callable[[Any], Any]:
-    """A mask for Optax: the weights whose names end so, such as `kernel` or `head.kernel`."""
+    """A mask for Optax: weights whose names end so, such as `kernel`, `head.kernel`."""
 
     def named(path: tuple[Any, ...], _: Any) -> bool:
         keys = (getattr(part, "key", None) for part in path)
@@ -100,10 +102,12 @@ StepResult = TypeVar("StepResult")
 
 
 class Trainer(Generic[StepResult]):
-    """Takes steps without Flax's cost per call: `Trainer(train_step, model, optimizer, ...)`.
+    """Takes steps without Flax's cost per call: `Trainer(train_step, model, optimizer,
+    ...)`.
 
-    A step reads the objects as they are and leaves them up to date; it donates their arrays.
-    Frozen models, in the order of `train_step`, are given by `frozen`, and stay as they are.
+    A step reads the objects as they are and leaves them up to date; it donates their
+    arrays. Frozen models, in the order of `train_step`, are given by `frozen`, and stay
+    as they are.
     """
 
     def __init__(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import textwrap
 
 from .. import ir
 from ..ops.base import Kind
@@ -12,8 +11,6 @@ from .python import text as t
 from .python.static_text import static_call
 from .python.text import Text
 from .signature import Signature
-
-_WORDS = 68  # columns of a line of them
 
 
 def settings_table(section: ir.Weights, model: Signature) -> tuple[str, ...]:
@@ -24,13 +21,13 @@ def settings_table(section: ir.Weights, model: Signature) -> tuple[str, ...]:
         keys, rest = _leading(value)
         own = t.quoted(model.arguments[name])
         if isinstance(rest, ir.Default) and keys:
-            optional.append(f"{own}: {_words(keys)}")
+            optional.append(f"{own}: {t.words(keys)}")
         else:
             fields.append(f"{own}: {_setting(value, section, model, name in switches)}")
     required = [_requirement(keys, values, model) for keys, values in section.assumed]
     added = [f"{t.quoted(k)}: {_added(v, model)}" for k, v in section.written]
     groups = {"": fields, "optional=": optional, "required=": required, "added=": added}
-    known = _words(_known(section)) if _known(section) else ""
+    known = t.words(_known(section)) if _known(section) else ""
     arguments = {"known": known, "rates": _rates(model)}
     return (
         *(f"{name}{{{', '.join(g)}}}" for name, g in groups.items() if g or not name),
@@ -66,11 +63,11 @@ def _setting(
     keys, rest = _leading(value)
     match rest:
         case None:
-            return _words(keys)
+            return t.words(keys)
         case ir.Value() if keys:
-            return f"Setting({_words(keys)}, {_recorded(rest, model)})"
+            return f"Setting({t.words(keys)}, {_recorded(rest, model)})"
     otherwise = f"otherwise=lambda given: {_recorded(rest, model, switch)}"
-    parts = [_words(keys)] if keys else []
+    parts = [t.words(keys)] if keys else []
     inverse = "" if keys else _inverse(rest, section, model)
     written = [f"write=lambda value: {inverse}"] if inverse else []
     return f"Setting({', '.join([*parts, otherwise, *written])})"
@@ -127,7 +124,7 @@ def _requirement(
     """What may stand in any of some places."""
     allowed = t.tuple_of([_recorded(v, model).text for v in values]).text
     given = "lambda given: " if any(map(mentioned_keys, values)) else ""
-    return f"{_words(list(keys))}: {given}{allowed}"
+    return f"{t.words(list(keys))}: {given}{allowed}"
 
 
 def _added(value: ir.Recorded, model: Signature) -> str:
@@ -157,19 +154,6 @@ def _known(section: ir.Weights) -> list[str]:
     own |= {key for key, _ in section.written}
     known = dict.fromkeys((*read, *section.immaterial))
     return [key for key in known if key not in told | own]
-
-
-def _words(keys: list[str]) -> str:
-    """Keys as one text of words, in lines; a tuple where one is no word."""
-    if any(key.split() != [key] for key in keys):
-        return t.literal(tuple(keys)).text
-    wrapper = textwrap.TextWrapper(
-        _WORDS, break_long_words=False, break_on_hyphens=False
-    )
-    lines = wrapper.wrap(" ".join(keys)) or [""]
-    texts = [t.quoted(f"{line} ") for line in lines[:-1]]
-    texts.append(t.quoted(lines[-1]))
-    return f"({' '.join(texts)})" if len(texts) > 1 else texts[0]
 
 
 def _recorded(value: ir.Recorded, model: Signature, switch: bool = False) -> Text:

@@ -52,8 +52,8 @@ class Row(Record):
 
     def text(self, path: str = "", layers: int = 0, name: str = "") -> str:
         """The row as Python, but for how its paths, axes and names begin."""
-        names = t.quoted(" ".join(n.removeprefix(name) for n in self.names))
-        paths = t.quoted(" ".join(p.removeprefix(path) for p in self.paths))
+        names = t.words([n.removeprefix(name) for n in self.names])
+        paths = t.words([p.removeprefix(path) for p in self.paths])
         more = [*self.more, *_stacked(self.stacked - layers)]
         return f"Stored({', '.join((paths, self.computed or names, *more))})"
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+import textwrap
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ...record import Record
@@ -12,6 +13,7 @@ from ...record import Record
 TERNARY, OR, AND, NOT, COMPARE, BITOR, BITAND, ADD, MULTIPLY, UNARY, POWER, ATOM = (
     range(12)
 )
+_WORDS = 62  # columns of a line of words
 _SIMPLE_POWER = re.compile(r"-?[A-Za-z_][\w.]*|-?\d[\d_.]*")
 
 
@@ -141,3 +143,16 @@ def _formatted(part: str | Text, quote: str) -> str:
 def tuple_of(items: list[str]) -> Text:
     """`(a, b)`, `(a,)`, `()`."""
     return Text(f"({items[0]},)" if len(items) == 1 else f"({', '.join(items)})")
+
+
+def words(keys: Sequence[str]) -> str:
+    """Keys as one text of words, in lines; a tuple where one is no word."""
+    if any(key.split() != [key] for key in keys):
+        return literal(tuple(keys)).text
+    wrapper = textwrap.TextWrapper(
+        _WORDS, break_long_words=False, break_on_hyphens=False
+    )
+    lines = wrapper.wrap(" ".join(keys)) or [""]
+    texts = [quoted(f"{line} ") for line in lines[:-1]]
+    texts.append(quoted(lines[-1]))
+    return f"({' '.join(texts)})" if len(texts) > 1 else texts[0]
