@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -69,6 +70,11 @@ def test_the_list_is_that_of_the_files() -> None:
     parts = [*shared.LIBRARY, shared.TRAINING, shared.DECODING, shared.CHECKPOINTS]
     parts += [shared.CONFIGS, shared.ADAPTERS]
     assert {f"{name}.py" for name in parts} == fresh.SHARED
+
+
+def test_the_page_names_them_all() -> None:
+    page = (ROOT / "tests/spec/files.md").read_text()
+    assert {*re.findall(r"^\| `(nnx_\w+\.py)` \|", page, re.M)} == fresh.SHARED
 
 
 @pytest.mark.parametrize("name", sorted(fresh.SHARED))
