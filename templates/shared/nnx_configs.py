@@ -539,10 +539,12 @@ def read_generation_config(path: str | Path) -> Any:
         options["max_new_tokens"] = said["max_new_tokens"]
     if said.get("do_sample"):  # with what transformers has where the file says nothing
         defaults = {"temperature": 1.0, "top_k": 50, "top_p": 1.0}
-        drawn = {k: d if said.get(k) is None else said[k] for k, d in defaults.items()}
-        options["temperature"] = float(drawn["temperature"])
-        options["top_k"] = drawn["top_k"] or None
-        options["top_p"] = drawn["top_p"] if drawn["top_p"] < 1 else None
+        sampled = {
+            k: d if said.get(k) is None else said[k] for k, d in defaults.items()
+        }
+        options["temperature"] = float(sampled["temperature"])
+        options["top_k"] = sampled["top_k"] or None
+        options["top_p"] = sampled["top_p"] if sampled["top_p"] < 1 else None
     return options
 
 
@@ -577,13 +579,13 @@ def generation_config(
         and (file := beside(local_path(like), "generation_config.json")).exists()
     ):
         base = {k: v for k, v in read_json(file).items() if k not in FOLLOWED}
-    drawn = options.get("temperature", 0) > 0
+    samples = options.get("temperature", 0) > 0
     stop = [*options.get("stop", ())]
     said = {
-        "do_sample": drawn,
+        "do_sample": samples,
         "eos_token_id": stop[0] if len(stop) == 1 else stop or None,
     }
-    if drawn:
+    if samples:
         said["temperature"] = options["temperature"]
         said["top_k"] = options.get("top_k") or 0
         said["top_p"] = options.get("top_p") or 1.0
