@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from nnxc.emit.config_file import mentioned_keys
 from nnxc.ir import Weights
 
 from .build import renamed
@@ -48,8 +49,15 @@ def check_stored(
 
 def write_config(path: Path, cfg: Any, section: Weights) -> None:
     """What the section reads, as it is in this config."""
-    values = {}
-    for text, _ in section.config:
+    said = {keys[0]: one.value for keys, (one, *_) in section.assumed}
+    for text, value in section.config:
         own = f"{text}_" if hasattr(cfg, f"{text}_") else text
-        values[f"{text}_key"] = getattr(cfg, own)
+        said[mentioned_keys(value)[0]] = getattr(cfg, own)
+    values: dict[str, Any] = {}
+    for key, value in said.items():
+        *groups, last = key.split(".")
+        place = values
+        for group in groups:
+            place = place.setdefault(group, {})
+        place[last] = value
     path.write_text(json.dumps(values))
