@@ -21,6 +21,8 @@ from nnxc.dims import (
     symbol,
 )
 from nnxc.dims_compare import Comparison, compare
+from nnxc.emit.python.scope import Scope
+from nnxc.emit.python.static_text import size
 
 NAMES = ("a", "b", "c")
 A, B, C, H = (symbol(n) for n in "abcH")
@@ -102,6 +104,33 @@ def test_substitution_commutes(x: Dim, env: dict[str, int], y: Dim) -> None:
 @given(DIMS, NUMBERS)
 def test_rendering_evaluates_to_the_same(x: Dim, env: dict[str, int]) -> None:
     assert eval(str(x), {}, env) == at(x, env)
+
+
+@given(DIMS, st.lists(DIMS, max_size=3), NUMBERS)
+def test_names_for_parts_of_a_size_stand_for_them(
+    x: Dim, parts: list[Dim], env: dict[str, int]
+) -> None:
+    """Static locals in place of what they were made of change no size."""
+    scope = Scope(lambda name: name)
+    scope.sizes = {
+        part: f"part{i}"
+        for i, part in enumerate(parts)
+        if part.value is None and part.name is None
+    }
+    known = env | {name: at(part, env) for part, name in scope.sizes.items()}
+    assert eval(size(x, scope).text, {}, known) == at(x, env)
+
+
+def test_a_sum_is_told_by_its_parts() -> None:
+    """As Mamba 2 has it: names, not products, where the definition has names."""
+    heads, head_dim, state = map(symbol, ("heads", "head_dim", "state"))
+    scope = Scope(lambda name: name)
+    scope.sizes = {
+        heads * head_dim: "inner",
+        symbol("inner") + 2 * state: "wide",
+    }
+    whole = 2 * heads * head_dim + 2 * state + heads
+    assert size(whole, scope).text == "heads + inner + wide"
 
 
 @given(DIMS)

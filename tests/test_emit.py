@@ -116,7 +116,7 @@ def test_loops_with_layers_zip_over_lists():
         in body
     )
     assert "self.first = nnx.List[BasicBlock]()" in body
-    assert "            c = width\n" in body
+    assert "            features = width\n" in body
 
 
 def test_a_layer_under_a_condition_is_optional():

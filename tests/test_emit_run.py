@@ -198,15 +198,24 @@ model Growing(layers = 2, head_dim = none):
         (SHRINKING, {"axes": {"B": 2, "d": 5}}),
         (CUT, {"axes": {"B": 2, "d": 5}}),
         (CUT, {"axes": {"B": 2, "d": 5}, "params": {"depths": (1, 2)}}),
-        (BRANCHES, {"axes": {"B": 2, "T": 3, "d": 4, "d2": 4}}),
+        (BRANCHES, {"axes": {"B": 2, "T": 3, "d": 4, "out_features": 4}}),
         (
             BRANCHES,
-            {"axes": {"B": 2, "T": 3, "d": 4, "d2": 4}, "params": {"kind": "b"}},
+            {
+                "axes": {"B": 2, "T": 3, "d": 4, "out_features": 4},
+                "params": {"kind": "b"},
+            },
         ),
-        (BRANCHES, {"axes": {"B": 2, "T": 3, "d": 4, "d2": 4}, "given": ("mask",)}),
         (
             BRANCHES,
-            {"axes": {"B": 2, "T": 3, "d": 4, "d2": 4}, "params": {"act": jnp.sin}},
+            {"axes": {"B": 2, "T": 3, "d": 4, "out_features": 4}, "given": ("mask",)},
+        ),
+        (
+            BRANCHES,
+            {
+                "axes": {"B": 2, "T": 3, "d": 4, "out_features": 4},
+                "params": {"act": jnp.sin},
+            },
         ),
         (NESTED, {"axes": {"B": 2, "d": 3}}),
         (NESTED, {"axes": {"B": 2, "d": 3}, "stack": "scan"}),

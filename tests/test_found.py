@@ -116,8 +116,8 @@ def test_callers_build_and_compute_with_them(case: str) -> None:
 
 def test_a_constructor_reads_the_attribute() -> None:
     spec = spec_of(*CASES["a head"])
-    assert "self.out_d2 = d2" in class_of(spec, "Trunk")
-    head = "self.head = nnx.Linear(self.trunk.out_d2, 3, **dtypes, rngs=rngs)"
+    assert "self.out_features = features" in class_of(spec, "Trunk")
+    head = "self.head = nnx.Linear(self.trunk.out_features, 3, **dtypes, rngs=rngs)"
     assert head in class_of(spec, "Net")
 
 

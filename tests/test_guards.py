@@ -79,8 +79,8 @@ model Net(d = 8, n = 2, k = 2, w = [4, 8, 9], wide = false, extra = 2):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"n": 3}, "w must have n + 1 values or more, got n=3, w=(4, 8, 9)"),
-        ({"k": 5}, "n + 3 - k must not be 0, got k=5, n=2"),
+        ({"n": 3}, "w must have n + 1 values or more, got w=(4, 8, 9), n=3"),
+        ({"k": 5}, "n + 3 - k must not be 0, got n=2, k=5"),
         ({"k": 0}, "k must not be 0, got k=0"),
         ({"d": 2}, "d - 2 must be at least 1, got d=2"),
         ({"d": 3}, "hidden // k must be at least 1, got hidden=1, k=2"),
@@ -168,9 +168,9 @@ model Net(d = 8, rate = 0.1, drop = 0.2, n = 2, more = none, rates = [0.1, 0.2],
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"rate": 1.5}, "rates must be between 0 and 1, got drop=0.2, rate=1.5"),
-        ({"drop": -0.1}, "rates must be between 0 and 1, got drop=-0.1, rate=0.1"),
-        ({"drop": 0.8, "n": -2}, "the rate of Dropout must be between 0 and 1, got n=-2, rate=0.8"),
+        ({"rate": 1.5}, "rates must be between 0 and 1, got rate=1.5, drop=0.2"),
+        ({"drop": -0.1}, "rates must be between 0 and 1, got rate=0.1, drop=-0.1"),
+        ({"drop": 0.8, "n": -2}, "the rate of Dropout must be between 0 and 1, got rate=0.8, n=-2"),
         ({"more": 2}, "more must be between 0 and 1, got more=2"),
         ({"rates": (0.5, 7.0)}, "p must be between 0 and 1, got p=7.0"),
         ({"deep": 5}, "last must be at least 1, got last=0"),
@@ -260,7 +260,7 @@ model Net(d = 8, n = 3, window = 4, rate = 0.5):
         ({"n": 4}, "reach must be at least 1, got reach=0"),
         ({"window": 3, "n": 1, "d": 5}, "int(d * 0.5) - 2 must be at least 1, got d=5"),
         ({"window": 3, "n": 1, "d": 6}, "4 if d > 6 else window - 3 must be at least 1, got d=6, window=3"),
-        ({"d": 24}, "the rate of Dropout must be between 0 and 1, got d=24, rate=0.5"),
+        ({"d": 24}, "the rate of Dropout must be between 0 and 1, got rate=0.5, d=24"),
     ],
 )  # fmt: skip
 def test_messages_have_the_names_of_the_spec(wrong: Any, message: str) -> None:

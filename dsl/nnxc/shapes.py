@@ -75,6 +75,12 @@ class Axis(Record):
     def __str__(self) -> str:
         return str(self.size)
 
+    def names(self, index: int, rank: int, *features: str) -> tuple[str, ...]:
+        """What a size of this axis may be called, by where it is; the last has features."""
+        if index == rank - 1:
+            return features
+        return (self.label.lower() if self.label else f"size_{index}",)
+
 
 class TensorType(Record):
     """dtype and axes; with `lead` there are any number of further axes in front (`...`)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain, count
 from typing import Any, NoReturn, Protocol, TypeVar
 
 from .. import ir
@@ -210,8 +211,8 @@ class Context:
         """All names that may stand in an expression here."""
         return [*self.scope, *self.functions, *self.signatures]
 
-    def unused_name(self, base: str) -> str:
-        """A name that nothing here has."""
+    def unused_name(self, *bases: str) -> str:
+        """A name that nothing here has: one of these, or the last of them with a number."""
         taken = {
             *self.scope,
             *self.later,
@@ -221,9 +222,8 @@ class Context:
             *self.written,
             *(axis.lower() for axis in self.axes),
         }
-        name, n = base, 2
-        while name in taken:
-            name, n = f"{base}{n}", n + 1
+        numbered = (f"{bases[-1]}{n}" for n in count(2))
+        name = next(name for name in chain(bases, numbered) if name not in taken)
         self.temporaries.add(name)
         return name
 

@@ -208,7 +208,7 @@ def _signature(
         _arguments(definition, model, reserved),
         {i.name: inputs.give(i.name) for i in definition.inputs},
         {item.name: attributes.give(item.name) for item in _unique(definition)},
-        {size: attributes.give(f"out_{size.name or 'size'}".lower()) for size in sizes},
+        {size: attributes.give(_found(size)) for size in sizes},
         _draws(definition, known),
         definition.is_model or any(random(i, known) for i in _unique(definition)),
         _has_dtype(definition, known),
@@ -332,6 +332,11 @@ def class_name(layer: ir.Layer, known: Mapping[str, Signature]) -> str | None:
         case Call(target, around=around) if "{" not in target:
             return target if around == "{}" else around.split("(")[0]
     return None
+
+
+def _found(size: Dim) -> str:
+    """The attribute that holds a size which follows from what was built."""
+    return f"out_{(size.name or 'size').lower().removeprefix('out_')}"
 
 
 def _draws(definition: ir.Definition, known: Mapping[str, Signature]) -> Draws:

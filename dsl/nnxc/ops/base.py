@@ -292,6 +292,7 @@ class Op(Record):
     other_helpers: tuple[Helper, ...] = ()  # that a rule's build may call instead
     methods: Mapping[str, Op] = field(default_factory=dict)  # wte.attend
     examples: tuple[Example, ...] = ()
+    result: str = ""  # what its value is called where a spec gives it no name
     source: str = ""  # for a formula: where it comes from
     tensors: Mapping[str, str] = field(
         default_factory=dict

@@ -266,14 +266,10 @@ def _chosen(
     for i, (a, b) in enumerate(zip(x.axes, y.axes, strict=True)):
         size = join_sizes(ctx, a.size, b.size, choice.when, choice.unless)
         if size is None:
-            base = (
-                a.label.lower()
-                if a.label
-                else "features" if i == x.rank - 1 else f"size_{i}"
-            )
             sides = zip(choice.sides, (a.size, b.size), strict=True)
+            names = a.names(i, x.rank, "out_features")
             value = ir.StaticIf(choice.condition, *(_size(*side) for side in sides))
-            size = ctx.local_size(ctx.unused_name(base), value, choice.node.span)
+            size = ctx.local_size(ctx.unused_name(*names), value, choice.node.span)
         axes.append(Axis(size, a.label or b.label))
     return x.with_axes(tuple(axes))
 

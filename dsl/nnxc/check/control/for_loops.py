@@ -268,10 +268,7 @@ def _symbol(ctx: Context, loop: Loop, i: int, rank: int, a: Axis, b: Axis) -> st
     """The name of a carried size; values that change alike share it."""
     key = (a.size, b.size)
     if key not in loop.symbols:
-        label = (
-            a.label.lower() if a.label else "features" if i == rank - 1 else f"size_{i}"
-        )
-        chosen = ctx.unused_name(label)
+        chosen = ctx.unused_name(*a.names(i, rank, "features", "in_features"))
         loop.symbols[key] = chosen
         loop.carried[chosen] = a.size
     return loop.symbols[key]

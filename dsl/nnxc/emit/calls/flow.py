@@ -111,7 +111,8 @@ class Flow:
         self, body: Sequence[ir.Stmt], after: frozenset[str]
     ) -> tuple[Node, ...]:
         self.lower.indent += 1
-        nodes = self._block(body, after)
+        with self.scope.region():
+            nodes = self._block(body, after)
         self.lower.indent -= 1
         return tuple(nodes)
 

@@ -9,6 +9,7 @@ from ..python.names import SHADOWED, Namespace, identifier
 from .depth import source
 
 _SPARE = ("x", "y", "h", "z", "u", "v", "w")
+_OTHER = (ir.Apply, ir.Invoke, ir.ModelCall)  # give something else than flows in
 
 
 class Locals:
@@ -43,11 +44,15 @@ class Locals:
         return name
 
     def _candidates(self, value: ir.Expr, hint: str | None) -> Iterable[str]:
-        if hint is not None:
-            yield hint
+        if isinstance(value, ir.OpCall) and value.op.result:
+            yield value.op.result
         origin = source(value)
-        if origin is not None and (
-            origin.name == "x" or origin.name not in self.inputs | self.lists
-        ):
-            yield origin.name
+        free = origin is not None and origin.name not in self.inputs | self.lists
+        flows = [origin.name] if origin and (free or origin.name == "x") else []
+        named = [hint] if hint is not None else []
+        # What flows on keeps its name where that says nothing of what it is.
+        yield from (name for name in (*named, *flows) if name in _SPARE)
+        yield from named
+        if not isinstance(value, _OTHER):
+            yield from flows
         yield from _SPARE

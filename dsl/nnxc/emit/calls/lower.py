@@ -39,6 +39,7 @@ class Lowering:
         self.scope, self.locals = scope, locals
         self.is_stack, self.stack, self.comment = is_stack, stack, comment
         self.measured = measured
+        self.shape = ""  # of the value assigned last
         self.depth = d.Depth()
         self.indent = 2
         self.nodes: list[Node] = []
@@ -65,7 +66,10 @@ class Lowering:
         if isinstance(value, ir.Var) and value.name == name:
             return
         value = self._cut(value, avoid - {name}, name, len(self.locals.text[name]) + 3)
-        self.write(f"{self.locals.text[name]} = ", value, self.comment(value))
+        # Values of one shape in a row need it said once.
+        before, self.shape = self.shape, self.comment(value)
+        comment = "" if self.shape == before else self.shape
+        self.write(f"{self.locals.text[name]} = ", value, comment)
         self.locals.written.add(name)
 
     def unpack(self, names: tuple[str, ...], value: ir.Expr, avoid: Names) -> None:

@@ -59,7 +59,17 @@ def aliases(definition: ir.Definition) -> dict[str, str]:
     found: dict[str, str] = {}
     if _loops(definition):
         _aliases(definition.body, frozenset(), (), found)
-    return found
+    return _shortest(found)
+
+
+def _shortest(found: Mapping[str, str]) -> dict[str, str]:
+    """The same, by the shortest of the names that stand for one value."""
+    groups: dict[str, list[str]] = {}
+    for name, first in found.items():
+        groups.setdefault(first, [first]).append(name)
+    shortest = {first: min(names, key=len) for first, names in groups.items()}
+    known = {**{first: first for first in groups}, **found}
+    return {n: shortest[f] for n, f in known.items() if n != shortest[f]}
 
 
 def _aliases(

@@ -195,7 +195,8 @@ class _Constructor:
             self.checked.add(what)
         with self.scope.recording() as uses:
             condition = negated(stmt.condition, self.scope)
-            message = broken(stmt, self.scope, self.depth)
+            spelled = self.signature.definition.spelled
+            message = broken(stmt, self.scope, spelled, self.depth)
         own = isinstance(stmt, Guard) and mentions(stmt.condition) <= arguments
         # What is only checked needs no shorter name.
         raises = Line(f"raise ValueError({message})", () if own else tuple(uses))
@@ -247,12 +248,12 @@ class _Constructor:
         carried = [c for c in stmt.carried if self.names.constructible(c.entry)]
         start = self._carry([(c.symbol, c.entry) for c in carried])
         targets = tuple(self.names.local(name) for name in stmt.targets)
-        with self._lists(stmt) as (makes, keeps):
+        with self._lists(stmt) as (makes, keeps), self.scope.region():
             body = self._all(stmt.body)
-        followed = self._followed(carried)
+            followed = self._followed(carried)
+            body += self._carry([(c.symbol, c.next) for c in followed])
         if len(followed) < len(carried):
             start = self._carry([(c.symbol, c.entry) for c in followed])
-        body += self._carry([(c.symbol, c.next) for c in followed])
         loop = Loop(targets, over, (), tuple(body))
         return [*start, *makes, loop, *keeps]
 
@@ -339,14 +340,18 @@ class _Constructor:
                 second = (
                     self._text(orelse[name]) if positive and name in orelse else "None"
                 )
-                choice = t.ternary(
-                    static(condition, self.scope), t.Text(first), t.Text(second)
-                )
+                choice = self._choice(condition, first, second)
             kinds = self.kinds.possible(name, (stmt,))
             new = len(kinds) > 1 and "None" not in kinds and name not in self.annotated
             annotation = f": {' | '.join(kinds)}" if new else ""
             nodes.append(self._keep(name, choice.text, tuple(uses), annotation))
         return nodes
+
+    def _choice(self, condition: ir.Static, first: str, second: str) -> t.Text:
+        match condition:
+            case ir.StaticUnary("not", inner) if second == "None":
+                condition, first, second = inner, second, first
+        return t.ternary(static(condition, self.scope), t.Text(first), t.Text(second))
 
     def _branches(self, stmt: ir.If) -> list[Node]:
         with self.scope.recording() as uses:
@@ -369,6 +374,7 @@ class _Constructor:
         here = {item.name for item in declared(body)}
         missing = [self._keep(n, "None", ()) for n in names if n not in here]
         before = set(self.checked)
-        nodes = [*self._all(body), *missing]
+        with self.scope.region():
+            nodes = [*self._all(body), *missing]
         self.checked = before  # what one side checks, the other may need to
         return nodes

@@ -15,6 +15,7 @@ from ..python.suites import WIDTH
 from .needs import Guard
 
 _LONG = 80
+_AROUND = "(),[]"
 _NEGATED = {
     "==": "!=",
     "!=": "==",
@@ -50,8 +51,11 @@ def _reduced(difference: Dim, op: str) -> Dim:
     return Dim(tuple((m, c // factor) for m, c in difference.terms))
 
 
-def broken(stmt: ir.Require, scope: Scope, depth: int) -> str:
-    """The message of the error: what must hold, and the values for which it does not."""
+def broken(
+    stmt: ir.Require, scope: Scope, spelled: Mapping[str, str], depth: int
+) -> str:
+    """The message of the error: what must hold, and the values for which it does not; `spelled`
+    are the names that the spec gives."""
     room = WIDTH - 4 * (depth + 2) - len('f""')  # in parentheses, under an `if`
     said = stmt.message
     if len(said) > _LONG and not isinstance(stmt, Guard):
@@ -60,10 +64,34 @@ def broken(stmt: ir.Require, scope: Scope, depth: int) -> str:
     shows = stmt.shows if isinstance(stmt, Guard) else _names(stmt.condition)
     if not shows:
         return " ".join(t.quoted(line) for line in _lines(said, room))
-    shown = ", ".join(f"{name}={{{scope.symbol(own)}}}" for own, name in shows)
     said = said.replace("{", "{{").replace("}", "}}")
+    texts = {name: scope.symbol(own) for own, name in shows}
+    # What the spec gives no name is told by the one that it has here.
+    told = {n: _local(texts[n]) or n for own, n in shows if own not in spelled}
+    said = " ".join(_renamed(word, told) for word in said.split(" "))
+    values = {told.get(name, name): text for name, text in texts.items()}
+    order = sorted(values, key=lambda name: _place(name, said))
+    shown = ", ".join(f"{name}={{{values[name]}}}" for name in order)
     lines = _lines(f"{said}, got {shown}", room)
     return " ".join("f" * ("{" in line) + t.quoted(line) for line in lines)
+
+
+def _local(text: str) -> str:
+    """The name of a local or a field of the Config."""
+    name = text.rpartition(".")[2]
+    return name if name.isidentifier() else ""
+
+
+def _renamed(word: str, names: Mapping[str, str]) -> str:
+    """A word by its name, whatever brackets and commas stand around it."""
+    bare = word.strip(_AROUND)
+    return word.replace(bare, names[bare]) if bare in names else word
+
+
+def _place(name: str, said: str) -> int:
+    """Where a name stands in a text, if it does."""
+    words = [word.strip(_AROUND) for word in said.split()]
+    return words.index(name) if name in words else len(words)
 
 
 def _lines(text: str, room: int) -> list[str]:

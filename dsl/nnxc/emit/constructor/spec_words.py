@@ -17,9 +17,12 @@ class Words:
 
     def __init__(self, definition: ir.Definition):
         self.spelled = definition.spelled
+        self.order = {p.name: i for i, p in enumerate(definition.params)}
         lets = (s for s in statements(definition.body) if isinstance(s, ir.StaticLet))
         # Values to which the spec gives no name are told as what they are.
-        self.unnamed = {s.name: s.value for s in lets if s.name not in self.spelled}
+        self.unnamed = {
+            s.name: s.value for s in lets if s.name not in definition.spelled
+        }
 
     def of(self, value: ir.Static) -> str:
         """A value as the spec might write it."""
@@ -67,14 +70,19 @@ class Words:
     def names_in(self, value: ir.Static) -> tuple[tuple[str, str], ...]:
         """The names that a value is told by, and how the spec spells them."""
         found: dict[str, str] = {}
-        rest = sorted(mentions(value))
+        rest = self._sorted(value)
         while rest:
             name = rest.pop(0)
             if name in self.unnamed:
-                rest += sorted(mentions(self.unnamed[name]))
+                rest += self._sorted(self.unnamed[name])
             else:
                 found[name] = self.spelled.get(name, name)
         return tuple(found.items())
+
+    def _sorted(self, value: ir.Static) -> list[str]:
+        """The names in a value, parameters in their order first."""
+        last = len(self.order)
+        return sorted(mentions(value), key=lambda n: (self.order.get(n, last), n))
 
 
 def _grouped(text: str) -> str:

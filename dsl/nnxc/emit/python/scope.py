@@ -97,6 +97,15 @@ class Scope:
         finally:
             self.uses = before
 
+    @contextmanager
+    def region(self) -> Iterator[None]:
+        """What gets a name within has none after it."""
+        before, self.sizes = self.sizes, dict(self.sizes)
+        try:
+            yield
+        finally:
+            self.sizes = before
+
     def value(self, name: str) -> str:
         """The Python text of a tensor."""
         if name in self.cast:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import assert_never
 
 from ... import ir
-from ...dims import Dim, DimError, Func, const, symbol
+from ...dims import Dim, DimError, Func, Monomial, const, symbol
 from ...ir.static_functions import STATIC_FUNCTIONS
 from ...ops.base import REQUIRED, Call, Op, Param
 from . import text as t
@@ -183,10 +183,38 @@ def size(dim: Dim, scope: Scope) -> Text:
     return Text(dim.render(scope.symbol), level(dim))
 
 
+def _with_parts(dim: Dim, names: Mapping[Dim, str]) -> Dim:
+    """The size with static locals in place of sums and products that are part of it."""
+    for known in names:
+        if len(known.terms) > 1:
+            dim = dim - (known - symbol(names[known])) * _times(dim, known)
+        elif known.terms[0][1] == 1:
+            dim = _with_product(dim, known.terms[0][0], names[known])
+    return dim
+
+
+def _times(dim: Dim, part: Dim) -> int:
+    """How often all terms of a part are among those of a size."""
+    terms = dict(dim.terms)
+    return max(0, min(terms.get(m, 0) // c if c > 0 else 0 for m, c in part.terms))
+
+
+def _with_product(dim: Dim, factors: Monomial, name: str) -> Dim:
+    total = const(0)
+    for monomial, coefficient in dim.terms:
+        powers, term = dict(monomial), const(coefficient)
+        if all(powers.get(atom, 0) >= power for atom, power in factors):
+            term = term * symbol(name)
+            powers |= {atom: powers[atom] - power for atom, power in factors}
+        total = total + term * Dim(((tuple(p for p in powers.items() if p[1]), 1),))
+    return total
+
+
 def _with_names(dim: Dim, names: Mapping[Dim, str]) -> Dim:
     """The size with static locals in place of what they stand for."""
     if dim in names:
         return symbol(names[dim])
+    dim = _with_parts(dim, names)
     if not any(isinstance(a, Func) for m, _ in dim.terms for a, _ in m):
         return dim
     total = const(0)

@@ -179,6 +179,7 @@ ENTRIES: tuple[Op, ...] = (
         helper=ATTEND,
         variants=dict.fromkeys(_MORE, IN_FULL),
         along=Along.LOOKS_BACK,
+        result="attended",
         examples=(
             Example({}, ("B T h d", "B S h d", "B S h d")),
             Example({"causal": True}, ("B T 4 d", "B T 2 d", "B T 2 d")),

@@ -20,6 +20,7 @@ def _unary(
     *,
     accepts: str = "float",
     dtype: str | None = None,
+    result: str = "",
 ) -> Op:
     example = _EXAMPLES[accepts]
     return Op(
@@ -31,6 +32,7 @@ def _unary(
         dtype=dtype,
         along=Along.EACH,
         examples=(Example({}, (example,)),),
+        result=result,
     )
 
 
@@ -90,7 +92,7 @@ ENTRIES: tuple[Op, ...] = (
     _unary("log1p", "log(1 + x), exact near 0"),
     _unary("log2", "logarithm to base 2"),
     _unary("sqrt", "square root"),
-    _unary("rsqrt", "1 / sqrt(x)", "jax.lax.rsqrt"),
+    _unary("rsqrt", "1 / sqrt(x)", "jax.lax.rsqrt", result="scale"),
     _unary("sin", "sine"),
     _unary("cos", "cosine"),
     _unary("tan", "tangent"),

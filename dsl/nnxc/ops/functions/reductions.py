@@ -173,6 +173,7 @@ ENTRIES: tuple[Op, ...] = (
         inputs=(Input("x", "float"),),
         shape=_norm,
         along=Along.NAMED,
+        result="norm",
         examples=(
             Example({"axis": -1, "keepdims": True}, ("B T d",)),
             Example({"axis": (1, 2)}, ("B H W C",)),
