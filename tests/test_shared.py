@@ -68,7 +68,7 @@ def codes(result: nnxc.BuildResult) -> list[str]:
 def test_the_list_is_that_of_the_files() -> None:
     assert {p.name for p in TEMPLATES.glob("*.py")} == fresh.SHARED
     parts = [*shared.LIBRARY, shared.TRAINING, shared.DECODING, shared.CHECKPOINTS]
-    parts += [shared.CONFIGS, shared.ADAPTERS]
+    parts += [shared.CONFIGS, shared.GENERATION, shared.ADAPTERS]
     assert {f"{name}.py" for name in parts} == fresh.SHARED
 
 

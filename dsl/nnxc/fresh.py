@@ -43,7 +43,7 @@ SHARED = frozenset(
     f"nnx_{name}.py"
     for name in (
         *("adapters", "attention", "checkpoints", "configs", "decoding", "experts"),
-        *("functions", "layers", "losses", "training"),
+        *("functions", "generation", "layers", "losses", "training"),
     )
 )
 LIMIT = 64_000_000  # bytes; no spec and no generated file comes near

@@ -9,14 +9,14 @@ import json
 import math
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import partial
 from itertools import chain
 from pathlib import Path
 from secrets import token_hex
-from typing import Any, Literal, NamedTuple
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -58,36 +58,32 @@ class Stored:
     flip: bool = False  # axes from the third on run backwards
     stacked: int = 0  # leading axes of the weight that are positions too
 
-    def inside(
-        self, model: Any, shapes: list[tuple[int, ...]], positions: tuple[str, ...]
-    ) -> tuple[list[tuple[int, ...]], list[list[str]]]:
-        """The shapes below the leading axes, and the tensors' names at each
-        position."""
-        names = [
-            self.named(model, *map(int, positions), *at)
-            for at in np.ndindex(shapes[0][: self.stacked])
-        ]
-        return [shape[self.stacked :] for shape in shapes], names
-
     def named(self, model: Any, *positions: int) -> list[str]:
         """The names at these positions."""
         if callable(self.names):
             return self.names(model, *positions).split()
         return numbered(self.names, positions).split()
 
+    def axes_of(self, rank: int) -> tuple[tuple[int, ...], ...]:
+        """For each axis of a tensor, those of a weight."""
+        return self.axes or tuple((axis,) for axis in range(rank))
+
+    def order(self, rank: int) -> list[int]:
+        """The axes of a weight as they follow each other in a tensor."""
+        return [axis for axes in self.axes_of(rank) for axis in axes]
+
     def layouts(self, shapes: list[tuple[int, ...]]) -> list[list[int]]:
         """The shapes of weights, laid out as in a tensor."""
         return [
-            [
-                math.prod(s[a] for a in axes)
-                for axes in self.axes or [(i,) for i in range(len(s))]
-            ]
-            for s in shapes
+            [math.prod(shape[a] for a in axes) for axes in self.axes_of(len(shape))]
+            for shape in shapes
         ]
 
-    def groups(self, shapes: list[tuple[int, ...]]) -> int:
-        """How often interleaved weights take turns: by their first axis there."""
-        axis = self.axes[self.axis][0] if self.axes else self.axis
+    def turns(self, shapes: list[tuple[int, ...]]) -> int:
+        """How often weights take turns in a tensor: by their first axis there."""
+        if self.join == "split":
+            return 1
+        axis = self.axes_of(len(shapes[0]))[self.axis][0]
         return min(shape[axis] for shape in shapes)
 
     def tensor_shapes(
@@ -103,26 +99,17 @@ class Stored:
 
     def pack(self, weights: list[np.ndarray], count: int) -> list[np.ndarray]:
         """The tensors of weights."""
-        shapes = [w.shape for w in weights]
-        order = [a for axes in self.axes or () for a in axes]
+        shapes = [weight.shape for weight in weights]
         parts = [
-            (w.transpose(order) if order else w).reshape(layout)
-            for w, layout in zip(weights, self.layouts(shapes), strict=True)
+            self.flipped(weight.transpose(self.order(weight.ndim)).reshape(layout))
+            for weight, layout in zip(weights, self.layouts(shapes), strict=True)
         ]
-        if self.flip:
-            parts = [np.flip(p, tuple(range(2, p.ndim))) for p in parts]
         match self.join:
-            case "split":
-                return [np.concatenate(parts, self.axis)]
-            case "interleave":
-                turns = self.groups(shapes)
-                split = [np.split(p, turns, self.axis) for p in parts]
-                return [
-                    np.concatenate(
-                        [t for turn in zip(*split, strict=True) for t in turn],
-                        self.axis,
-                    )
-                ]
+            case "split" | "interleave":
+                axis, turns = self.axis, self.turns(shapes)
+                turned = [in_turns(part, axis, turns) for part in parts]
+                (shape,) = self.tensor_shapes(shapes, count)
+                return [np.concatenate(turned, axis + 1).reshape(shape)]
             case "concat":
                 return np.split(parts[0], count, self.axis)
             case "sum":
@@ -134,10 +121,13 @@ class Stored:
         self, tensors: list[np.ndarray], shapes: list[tuple[int, ...]]
     ) -> list[np.ndarray]:
         """The weights of tensors."""
-        parts = self.taken_apart(tensors, shapes)
-        if self.flip:
-            parts = [np.flip(p, tuple(range(2, p.ndim))) for p in parts]
-        return [self.restored(p, s) for p, s in zip(parts, shapes, strict=True)]
+
+        def restored(part: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+            order = self.order(len(shape))
+            whole = self.flipped(part).reshape([shape[axis] for axis in order])
+            return whole.transpose(np.argsort(order))
+
+        return list(map(restored, self.taken_apart(tensors, shapes), shapes))
 
     def taken_apart(
         self, tensors: list[np.ndarray], shapes: list[tuple[int, ...]]
@@ -145,14 +135,11 @@ class Stored:
         """The part of each weight."""
         match self.join:
             case "split" | "interleave":
-                turns = self.groups(shapes) if self.join == "interleave" else 1
-                sizes = [layout[self.axis] // turns for layout in self.layouts(shapes)]
-                ends = np.cumsum(sizes * turns)[:-1]
-                pieces = np.split(tensors[0], ends, self.axis)
-                if turns == 1:
-                    return pieces
-                each = len(sizes)
-                return [np.concatenate(pieces[i::each], self.axis) for i in range(each)]
+                layouts, turns = self.layouts(shapes), self.turns(shapes)
+                sizes = [layout[self.axis] // turns for layout in layouts]
+                turned = in_turns(tensors[0], self.axis, turns)
+                parts = np.split(turned, np.cumsum(sizes)[:-1], self.axis + 1)
+                return [p.reshape(s) for p, s in zip(parts, layouts, strict=True)]
             case "concat":
                 return [np.concatenate(tensors, self.axis)]
             case "sum":
@@ -160,12 +147,15 @@ class Stored:
             case "":
                 return tensors
 
-    def restored(self, part: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-        """A weight from how it is laid out."""
-        order = [a for axes in self.axes or () for a in axes]
-        if not order:
-            return part.reshape(shape)
-        return part.reshape([shape[a] for a in order]).transpose(np.argsort(order))
+    def flipped(self, part: np.ndarray) -> np.ndarray:
+        """A kernel mirrored, where it is another way round in a tensor."""
+        return np.flip(part, tuple(range(2, part.ndim))) if self.flip else part
+
+
+def in_turns(tensor: np.ndarray, axis: int, turns: int) -> np.ndarray:
+    """A tensor with an axis of so many turns ahead of one."""
+    shape = tensor.shape
+    return tensor.reshape(*shape[:axis], turns, -1, *shape[axis + 1 :])
 
 
 def within(
@@ -197,13 +187,21 @@ def prefixed(name: str | Computed, ends: list[str]) -> str | Computed:
     return computed
 
 
+FlatState = dict[tuple[Any, ...], Any]
+
+
+def flat_state(model: Any) -> FlatState:
+    """The variables of a model, by the keys that lead to them."""
+    return dict(nnx.to_flat_state(nnx.state(model)))
+
+
 class Held(NamedTuple):
-    """What a model has of a row: keys of its state, and names by position in a
-    stack."""
+    """What a model has of a row: keys of its state, and the names of tensors by
+    position in a stack."""
 
     stored: Stored
     keys: list[tuple[Any, ...]]
-    shapes: list[tuple[int, ...]]
+    shapes: list[tuple[int, ...]]  # at one position
     names: list[list[str]]
 
     def tensors(self) -> Iterator[tuple[str, list[int]]]:
@@ -214,47 +212,47 @@ class Held(NamedTuple):
 
 
 def held_weights(
-    model: Any,
-    state: dict[tuple[Any, ...], Any],
-    table: tuple[Stored, ...],
-    most: float = math.inf,
+    model: Any, state: FlatState, table: tuple[Stored, ...], most: float = math.inf
 ) -> list[Held]:
     """The rows of a table as they apply to a model's variables; `most` are the
     tensors."""
     keys = {".".join(map(str, key)): key for key in state}
-    firsts = [re.escape(stored.paths.split()[0]) for stored in table]
+    firsts = [re.escape(row.paths.split()[0]) for row in table]
     patterns = [re.compile(text.replace(r"\{\}", r"(\d+)")) for text in firsts]
     held = []
     for path in keys:
-        for pattern, stored in zip(patterns, table, strict=True):
+        for pattern, row in zip(patterns, table, strict=True):
             if match := pattern.fullmatch(path):
                 positions = match.groups()
-                mine = [keys[p.format(*positions)] for p in stored.paths.split()]
+                mine = [keys[p.format(*positions)] for p in row.paths.split()]
                 shapes = [tuple(state[key].shape) for key in mine]
-                if (stack := math.prod(shapes[0][: stored.stacked])) > most:
-                    raise ValueError(f"{path} needs {stack} tensors of {most}")
-                inside = stored.inside(model, shapes, positions)
-                held.append(Held(stored, mine, *inside))
+                stack = shapes[0][: row.stacked]
+                if math.prod(stack) > most:
+                    raise ValueError(
+                        f"{path} needs {math.prod(stack)} tensors of {most}"
+                    )
+                ats = ((*map(int, positions), *at) for at in np.ndindex(stack))
+                names = [row.named(model, *at) for at in ats]
+                held.append(Held(row, mine, [s[row.stacked :] for s in shapes], names))
                 break
     return held
 
 
+# What safetensors calls the dtypes that are read and written.
 DTYPES = {
-    "bool": "BOOL",
-    "int8": "I8",
-    "uint8": "U8",
-    "int16": "I16",
-    "uint16": "U16",
-    "int32": "I32",
-    "uint32": "U32",
-    "int64": "I64",
-    "uint64": "U64",
-    "float16": "F16",
-    "bfloat16": "BF16",
-    "float32": "F32",
-    "float64": "F64",
+    name: re.sub("float|uint|int", lambda m: m[0][0], name).upper()
+    for name in (
+        "bool int8 uint8 int16 uint16 int32 uint32 int64 uint64 "
+        "float16 bfloat16 float32 float64"
+    ).split()
 }
 Placement = jax.sharding.Sharding | Callable[[str], jax.sharding.Sharding | None] | None
+
+
+def refuse(head: str, problems: Iterable[str]) -> None:
+    """All problems as one ValueError, where there are any."""
+    if lines := list(problems):
+        raise ValueError("\n  ".join([head, *lines]))
 
 
 def read_json(file: Path) -> dict[str, Any]:
@@ -349,12 +347,11 @@ def open_files(path: Path) -> dict[Path, Any]:
             opened[file] = safe_open(file, "np")
         except (OSError, SafetensorError) as error:
             problems.append(f"{file}: {error}")
-    if problems:
-        raise ValueError("\n  ".join([f"{path} cannot be read:", *problems]))
+    refuse(f"{path} cannot be read:", problems)
     return opened
 
 
-def open_checkpoint(
+def named_tensors(
     path: Path, wanted: set[str], renamed: tuple[tuple[str, str], ...]
 ) -> dict[str, Any]:
     """Each tensor's file and its name there, by the name that the model has for it."""
@@ -368,23 +365,17 @@ def open_checkpoint(
             if meant in tensors:
                 problems.append(f"{file}: {meant} is there twice")
             tensors[meant] = opened, name
-    if problems:
-        raise ValueError("\n  ".join([f"{path} cannot be read:", *problems]))
+    refuse(f"{path} cannot be read:", problems)
     return tensors
 
 
 def misfits(
-    held: list[Held],
-    state: dict[tuple[Any, ...], Any],
-    tensors: dict[str, Any],
-    ignored: tuple[str, ...],
+    held: list[Held], state: FlatState, tensors: dict[str, Any]
 ) -> Iterator[str]:
     """What keeps tensors from being these weights."""
-    left = set(tensors)
     for row in held:
         floating = jnp.issubdtype(state[row.keys[0]].dtype, jnp.floating)
         for name, shape in row.tensors():
-            left.discard(name)
             if name not in tensors:
                 yield f"{name} is missing"
                 continue
@@ -393,14 +384,10 @@ def misfits(
             if found.get_shape() != shape:
                 yield f"{name} is {found.get_shape()}, the model needs {shape}"
             dtype = found.get_dtype()
-            known = next((n for n, d in DTYPES.items() if d == dtype), None)
-            if known is None:
+            if dtype not in DTYPES.values():
                 yield f"{name} is of dtype {dtype}, which is not supported"
-            elif floating != ("float" in known):
+            elif floating != ("F" in dtype):
                 yield f"{name} is of dtype {dtype}, the model needs another kind"
-    for name in sorted(left):
-        if not is_ignored(name, ignored):
-            yield f"{name} is used by nothing"
 
 
 # Counters, and what modules compute from their settings and keep beside their weights.
@@ -447,56 +434,133 @@ class BoundedRngs(nnx.Rngs):
         return super().__getattr__(name)
 
 
-def load_checkpoint(
-    make: Callable[[nnx.Rngs], Any],
-    path: str | Path,
-    table: tuple[Stored, ...],
-    ignored: tuple[str, ...] = (),
-    renamed: tuple[tuple[str, str], ...] = (),
-    sharding: Placement = None,
-) -> Any:
-    """A model with the weights of a checkpoint, read tensor by tensor."""
-    path = local_path(path)
-    names = (file.keys() for file in open_files(path).values())
-    count = sum(map(len, names))
-    try:
-        model = nnx.eval_shape(lambda: make(BoundedRngs(4 * count + 100)))
-    except Exception as error:  # whatever a constructor makes of odd settings
-        raise ValueError(f"{path} does not fit: {error or repr(error)}") from error
-    state = dict(nnx.to_flat_state(nnx.state(model)))
-    held = held_weights(model, state, table, count)
-    wanted = {name for row in held for names in row.names for name in names}
-    tensors = open_checkpoint(path, wanted, renamed)
-    problems = list(misfits(held, state, tensors, ignored))
-    if problems:
+ModelT = TypeVar("ModelT", bound=nnx.Module)
+ConfigT = TypeVar("ConfigT")
+DTYPE_FIELDS = ("dtype", "param_dtype")  # of a Config, which no file says
+
+
+@dataclass(frozen=True)
+class Checkpoint(Generic[ModelT, ConfigT]):
+    """How checkpoints hold a model: what loads it from them, and saves it again."""
+
+    model: Callable[..., ModelT]
+    config: type[ConfigT]
+    stored: tuple[Stored, ...]
+    ignored: tuple[str, ...] = ()  # tensors that no weight takes
+    renamed: tuple[tuple[str, str], ...] = ()  # other names of tensors, and theirs
+    plain: Callable[[Any], Any] = lambda model: model  # merges what files have not
+
+    def load(
+        self,
+        path: str | Path,
+        cfg: ConfigT | None = None,
+        *,
+        dtype: jax.typing.DTypeLike | None = None,
+        sharding: Placement = None,
+        revision: str | None = None,
+    ) -> ModelT:
+        """Load a checkpoint: a folder, a file of safetensors, an index of several, or
+        one on the Hugging Face Hub, by its name `owner/name`, at a `revision`.
+
+        Without `cfg`, the model's is what the checkpoint says, or else the default.
+        With `dtype`, the model computes and keeps its weights in that. They lie where
+        `sharding` says: one for all, or a function of a weight's path. What does not
+        fit is one error, and nothing is loaded.
+        """
+        path = local_path(path, revision)
+        known: Any = self.config_of(path) if cfg is None else cfg
+        if dtype is not None:
+            fields = [name for name in DTYPE_FIELDS if hasattr(known, name)]
+            known = replace(known, **dict.fromkeys(fields, dtype))
+        return self.filled(partial(self.model, known), path, sharding)
+
+    def config_of(self, path: Path) -> ConfigT:
+        """The Config of a checkpoint."""
+        return self.config()
+
+    def filled(
+        self, make: Callable[..., ModelT], path: Path, sharding: Placement
+    ) -> ModelT:
+        """A model with the weights of a checkpoint, read tensor by tensor."""
+        count = sum(len(file.keys()) for file in open_files(path).values())
+        try:
+            model = nnx.eval_shape(lambda: make(rngs=BoundedRngs(4 * count + 100)))
+        except Exception as error:  # whatever a constructor makes of odd settings
+            raise ValueError(
+                f"{path} does not fit: {str(error) or repr(error)}"
+            ) from error
+        state = flat_state(model)
+        held = held_weights(model, state, self.stored, count)
+        wanted = {name for row in held for names in row.names for name in names}
+        tensors = named_tensors(path, wanted, self.renamed)
+        left = (
+            t for t in sorted({*tensors} - wanted) if not is_ignored(t, self.ignored)
+        )
+        unused = (f"{name} is used by nothing" for name in left)
         head = f"{path} does not fit {type(model).__name__}:"
-        raise ValueError("\n  ".join([head, *problems]))
+        refuse(head, chain(misfits(held, state, tensors), unused))
 
-    def placed(key: tuple[Any, ...], value: Any) -> jax.Array:
-        place = sharding(".".join(map(str, key))) if callable(sharding) else sharding
-        array: jax.Array = jax.device_put(value.reshape(state[key].shape), place)
-        return array
+        def placed(key: tuple[Any, ...], value: Any) -> jax.Array:
+            name = ".".join(map(str, key))
+            place = sharding(name) if callable(sharding) else sharding
+            array: jax.Array = jax.device_put(value.reshape(state[key].shape), place)
+            return array
 
-    values: dict[tuple[Any, ...], jax.Array] = {}
-    for row in held:
-        weights = read_weights(row, tensors, [state[k].dtype for k in row.keys])
-        values |= zip(row.keys, map(placed, row.keys, weights), strict=True)
-        del weights  # before the next are read
-    return completed(model, lambda: make(nnx.Rngs(0)), values, placed)
+        values: dict[tuple[Any, ...], jax.Array] = {}
+        for row in held:
+            weights = read_weights(row, tensors, [state[k].dtype for k in row.keys])
+            values |= zip(row.keys, map(placed, row.keys, weights), strict=True)
+            del weights  # before the next are read
+        return completed(model, lambda: make(rngs=nnx.Rngs(0)), values, placed)
+
+    def save(
+        self, model: ModelT, path: str | Path, *, like: str | Path | None = None
+    ) -> None:
+        """Save the weights as `load` reads them, in a folder or a file.
+
+        What no weight takes, such as counters, is copied from the checkpoint `like`.
+        """
+        self.write(self.plain(model), path, like, {})
+
+    def write(
+        self,
+        model: ModelT,
+        path: str | Path,
+        like: str | Path | None,
+        files: Mapping[str, Mapping[str, Any]],
+    ) -> None:
+        """Write the weights of a plain model, and files of JSON beside them."""
+        path = Path(path)
+        if path.suffix != ".safetensors":
+            path.mkdir(parents=True, exist_ok=True)
+            path /= "model.safetensors"
+        state = flat_state(model)
+        groups = [
+            Written.of_row(row, state)
+            for row in held_weights(model, state, self.stored)
+        ]
+        names = {name for group in groups for name, _, _ in group.entries}
+        kept = {} if like is None else named_tensors(local_path(like), set(), ())
+        for name, (file, _) in kept.items():
+            if name not in names and is_ignored(name, self.ignored):
+                groups.append(Written.of_file(name, file))
+        write_checkpoint(path, groups)
+        for name, whole in files.items():
+            text = f"{json.dumps(whole, indent=2)}\n"
+            write_whole(path.with_name(name), [text.encode()])
 
 
 def completed(
-    model: Any,
+    model: ModelT,
     make: Callable[[], Any],
     values: dict[tuple[Any, ...], jax.Array],
     placed: Callable[[tuple[Any, ...], Any], jax.Array],
-) -> Any:
+) -> ModelT:
     """The model with these values; what no checkpoint holds is as in a new one."""
-    state = dict(nnx.to_flat_state(nnx.state(model)))
-    missing = [key for key in state if key not in values]
+    missing = [key for key in flat_state(model) if key not in values]
 
     def fresh() -> list[jax.Array]:
-        initial = dict(nnx.to_flat_state(nnx.state(make())))
+        initial = flat_state(make())
         return [initial[key].get_value() for key in missing]
 
     if missing:
@@ -505,68 +569,9 @@ def completed(
     return model
 
 
-def save_checkpoint(
-    model: nnx.Module,
-    path: str | Path,
-    table: tuple[Stored, ...],
-    ignored: tuple[str, ...] = (),
-    like: str | Path | None = None,
-    config: dict[str, Any] | None = None,
-    generation: dict[str, Any] | None = None,
-) -> None:
-    """Write a model's weights, named and laid out as they were published, and what
-    stands beside them: a `config.json`, and a `generation_config.json`, else that of
-    `like`."""
-    path = Path(path)
-    if path.suffix != ".safetensors":
-        path.mkdir(parents=True, exist_ok=True)
-        path /= "model.safetensors"
-    state = dict(nnx.to_flat_state(nnx.state(model)))
-    groups = []
-    for row in held_weights(model, state, table):
-        dtype = DTYPES[state[row.keys[0]].dtype.name]
-        entries = [(name, dtype, shape) for name, shape in row.tensors()]
-        groups.append(Written(entries, partial(row_tensors, row, state)))
-    written = {name for group in groups for name, _, _ in group.entries}
-    like = None if like is None else local_path(like)
-    found = {} if like is None else open_checkpoint(like, set(), ())
-    for name, (file, _) in found.items():
-        if name not in written and is_ignored(name, ignored):
-            part = file.get_slice(name)
-            entries = [(name, part.get_dtype(), part.get_shape())]
-            groups.append(Written(entries, partial(file_tensors, file, name)))
-    write_checkpoint(path, groups)
-    if config is not None:
-        write_json(path.with_name("config.json"), config)
-        if generation is None and like is not None:
-            file = beside(like, "generation_config.json")
-            generation = read_json(file) if file.exists() else None
-    if generation is not None:
-        write_json(path.with_name("generation_config.json"), generation)
-
-
 def beside(path: str | Path, name: str) -> Path:
     """A file of a checkpoint, which is a folder or a file."""
     return (Path(path) if Path(path).is_dir() else Path(path).parent) / name
-
-
-def write_json(path: Path, whole: dict[str, Any]) -> None:
-    """Write an object of JSON."""
-    write_whole(path, [f"{json.dumps(whole, indent=2)}\n".encode()])
-
-
-def row_tensors(row: Held, state: dict[tuple[Any, ...], Any]) -> Iterator[np.ndarray]:
-    """The tensors of a row; the model keeps no copy of what goes to the host."""
-    held = [state[key].get_value() for key in row.keys]
-    weights = [np.asarray(jax.device_put(w, w.sharding, may_alias=False)) for w in held]
-    stacks = [w.reshape(-1, *s) for w, s in zip(weights, row.shapes, strict=True)]
-    for at, names in enumerate(row.names):
-        yield from row.stored.pack([w[at] for w in stacks], len(names))
-
-
-def file_tensors(file: Any, name: str) -> Iterator[np.ndarray]:
-    """One tensor of another file."""
-    yield file.get_tensor(name)
 
 
 def write_whole(path: Path, parts: Iterable[Any]) -> None:
@@ -583,15 +588,39 @@ def write_whole(path: Path, parts: Iterable[Any]) -> None:
 
 
 class Written(NamedTuple):
-    """Tensors of one dtype that follow each other in a file."""
+    """Tensors of one dtype that follow each other in a file, each made as it is
+    written."""
 
     entries: list[tuple[str, str, list[int]]]  # name, dtype, shape
-    tensors: Callable[[], Iterator[np.ndarray]]
+    tensors: Iterator[np.ndarray]
+
+    @classmethod
+    def of_row(cls, row: Held, state: FlatState) -> "Written":
+        """The tensors of a row."""
+        dtype = DTYPES[state[row.keys[0]].dtype.name]
+        entries = [(name, dtype, shape) for name, shape in row.tensors()]
+        return cls(entries, row_tensors(row, state))
+
+    @classmethod
+    def of_file(cls, name: str, file: Any) -> "Written":
+        """One tensor of another file."""
+        part = file.get_slice(name)
+        entries = [(name, part.get_dtype(), part.get_shape())]
+        return cls(entries, map(file.get_tensor, [name]))
 
     @property
     def itemsize(self) -> int:
         """The bytes of an element."""
         return int(re.sub(r"\D", "", self.entries[0][1]) or 8) // 8
+
+
+def row_tensors(row: Held, state: FlatState) -> Iterator[np.ndarray]:
+    """The tensors of a row; the model keeps no copy of what goes to the host."""
+    held = [state[key].get_value() for key in row.keys]
+    weights = [np.asarray(jax.device_put(w, w.sharding, may_alias=False)) for w in held]
+    stacks = [w.reshape(-1, *s) for w, s in zip(weights, row.shapes, strict=True)]
+    for at, names in enumerate(row.names):
+        yield from row.stored.pack([w[at] for w in stacks], len(names))
 
 
 def write_checkpoint(path: Path, groups: list[Written]) -> None:
@@ -605,21 +634,14 @@ def write_checkpoint(path: Path, groups: list[Written]) -> None:
             header[name] = {"dtype": dtype, "shape": shape, "data_offsets": place}
     head = json.dumps(header).encode()
     head += b" " * (-len(head) % 8)
-    write_whole(
-        path, chain([len(head).to_bytes(8, "little"), head], tensor_bytes(groups))
-    )
-
-
-def tensor_bytes(groups: Iterable[Written]) -> Iterator[np.ndarray]:
-    """The bytes of tensors, one tensor at a time."""
-    for group in groups:
-        for tensor in group.tensors():
-            yield from in_parts(np.atleast_1d(tensor))
-            del tensor  # before the next is made
+    start = [len(head).to_bytes(8, "little"), head]
+    tensors = chain.from_iterable(group.tensors for group in groups)
+    write_whole(path, chain(start, chain.from_iterable(map(in_parts, tensors))))
 
 
 def in_parts(tensor: np.ndarray) -> Iterator[np.ndarray]:
     """The bytes of a tensor, without a copy of the whole."""
+    tensor = np.atleast_1d(tensor)
     step = max(1, 2**22 * len(tensor) // max(tensor.nbytes, 1))
     for start in range(0, len(tensor), step):
         part = np.ascontiguousarray(tensor[start : start + step])

@@ -7,16 +7,26 @@ from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from types import UnionType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, Generic, get_args, get_origin, get_type_hints
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from nnx_checkpoints import beside, local_path, read_json
+from nnx_checkpoints import (
+    DTYPE_FIELDS,
+    Checkpoint,
+    ConfigT,
+    ModelT,
+    beside,
+    local_path,
+    read_json,
+    refuse,
+)
 
 
 class Settings(dict[str, Any]):
@@ -24,10 +34,15 @@ class Settings(dict[str, Any]):
 
     def __init__(self, file: Path, whole: Any):
         self.file, self.whole = file, whole
-        self.single: dict[str, Any] = {}  # no dict, no list of some
         self.missing: list[str] = []
         self.odd: list[str] = []  # no switches where some are asked for
-        waiting = [("", whole)]
+        self.flatten()
+
+    def flatten(self) -> None:
+        """Find all keys of the whole."""
+        self.clear()
+        self.single: dict[str, Any] = {}  # no dict, no list of some
+        waiting = [("", self.whole)]
         for prefix, values in waiting:
             several = values.items() if isinstance(values, dict) else enumerate(values)
             for name, value in several:
@@ -76,17 +91,14 @@ class Settings(dict[str, Any]):
         for key, value in entries.items():
             *outer, last = key.split(".")
             place = self.whole
-            for part in outer:
+            for part, following in pairwise([*outer, last]):
                 inner = inside(place, part)
                 if not isinstance(inner, dict | list):
-                    inner = {}
+                    inner = [] if following == "0" else {}
                     put_at(place, part, inner)
                 place = inner
             put_at(place, last, value)
-
-    def again(self) -> "Settings":
-        """Settings of the whole as it is now."""
-        return Settings(self.file, listed(self.whole))
+        self.flatten()
 
 
 @dataclass(frozen=True)
@@ -129,18 +141,18 @@ class Setting:
 
 
 Allowed = tuple[Any, ...] | Callable[[Settings], tuple[Any, ...]]
-Written = str | float | tuple[Any, ...] | Callable[[Settings, Any], Any] | None
+Said = str | float | tuple[Any, ...] | Callable[[Settings, Any], Any] | None
 
 
 @dataclass(frozen=True)
-class ConfigFile:
+class ConfigFile(Generic[ConfigT]):
     """How a Config stands in a `config.json`: one table to read and to write it by."""
 
-    config: Any
+    config: type[ConfigT]
     fields: Mapping[str, str | Sequence[str] | Setting]
     optional: Mapping[str, str | Sequence[str]] | None = None  # or as the Config has it
     required: Mapping[str | tuple[str, ...], Allowed] | None = None  # what keys may be
-    added: Mapping[str, Written] | None = None  # keys that are written besides
+    added: Mapping[str, Said] | None = None  # keys that are written besides
     known: str | Sequence[str] = ()  # keys that are read besides, or cannot matter
     rates: Sequence[str] = ()  # fields from 0 to 1
 
@@ -154,12 +166,13 @@ class ConfigFile:
             found[name] = Setting(keys, getattr(self.config, name))
         return found
 
-    def read(self, path: str | Path) -> Any:
-        """The Config beside a checkpoint. All that does not fit is one error."""
+    def read(self, path: str | Path) -> ConfigT:
+        """What matters of the `config.json` of a checkpoint, all of it, or a
+        ValueError that says all that does not fit."""
         given = read_settings(path)
+        cfg: ConfigT
         cfg, problems = self.filled(given)
-        if problems:
-            raise ValueError("\n  ".join([f"{given.file} does not fit:", *problems]))
+        refuse(f"{given.file} does not fit:", problems)
         return cfg
 
     def filled(self, given: Settings) -> tuple[Any, list[str]]:
@@ -195,57 +208,57 @@ class ConfigFile:
                 if given.says(key) and given.get(key) not in values:
                     meant = " or ".join(map(repr, values))
                     yield f"{key} is {given.get(key)!r}, the model assumes {meant}"
-        known = [
-            *words(self.known),
-            *(self.added or ()),
-            *(key for keys, _ in allowed for key in keys),
-        ]
+        known = [*words(self.known), *(self.added or ())]
+        known += [key for keys, _ in allowed for key in keys]
         for setting in self.settings().values():
             keys = words(setting.keys)  # an entry of a list is not the others
             lists = [key.rpartition(".")[0] for key in keys if key[-1:].isdigit()]
             known += [key for key in keys if key not in lists]
         yield from unread(given.single, set(map(given.place, known)))
 
-    def written(
-        self, cfg: Any, like: str | Path | None = None, model: Any = None
-    ) -> Any:
-        """The `config.json` of a Config, over that of the checkpoint `like`; None
-        without a Config.
-
-        What the Config has and it cannot say is one error; so is what the `model`,
-        where it is given, has of another shape.
-        """
-        if cfg is None:
-            return None
+    def written(self, cfg: Any, like: str | Path | None = None) -> dict[str, Any]:
+        """The `config.json` of a Config, over that of the checkpoint `like`. What the
+        Config has and it cannot say is one error."""
         given = Settings(Path("config.json"), {})
         if like is not None and beside(local_path(like), "config.json").exists():
             given = read_settings(like)
-        known, other = self.settings(), bool(self.differing(cfg, given))
+        is_other = bool(self.differing(cfg, given))
+        self.put_fields(cfg, given)
+        self.put_required(given)
+        self.put_added(cfg, given, is_other)
+        given = Settings(given.file, given.whole)
+        wrong = [f"{n} is {getattr(cfg, n)!r}" for n in self.differing(cfg, given)]
+        refuse("config.json cannot say this:", wrong or self.filled(given)[1])
+        whole: dict[str, Any] = given.whole
+        return whole
+
+    def put_fields(self, cfg: Any, given: Settings) -> None:
+        """Write the fields that settings do not say, or all where there are none."""
+        known = self.settings()
         names = [n for n, s in known.items() if not given and s.write is None]
-        for _ in "as it is", "as it is then":  # what a field is may be up to another
+        for _ in range(2):  # what a field is may be up to another
             for name in dict.fromkeys([*names, *self.differing(cfg, given)]):
                 with suppress(*UNFIT):
                     given.put(known[name].written(getattr(cfg, name)))
-            given, names = given.again(), []
+            names = []
+
+    def put_required(self, given: Settings) -> None:
+        """Write the first value that keys may have, where they have another."""
         for keys, values in self.allowed(given):
             places = [key for key in keys if given.says(key)] or keys[:1]
             if not given.missing:  # else it is of what is not there
                 wrong = [key for key in places if given.get(key) not in values]
                 given.put(dict.fromkeys(wrong, values[0]))
             given.missing.clear()
+
+    def put_added(self, cfg: Any, given: Settings, is_other: bool) -> None:
+        """Write what is said besides, where nothing is or the Config `is_other`."""
         for key, value in (self.added or {}).items():
-            if (other and callable(value)) or not given.says(key):
+            if not given.says(key) or (is_other and callable(value)):
                 with suppress(*UNFIT):
                     said = value(given, cfg) if callable(value) else value
                     given.put({} if given.missing else {key: said})
-                given = given.again()
-        wrong = [f"{n} is {getattr(cfg, n)!r}" for n in self.differing(cfg, given)]
-        if problems := wrong or self.filled(given)[1]:
-            raise ValueError("\n  ".join(["config.json cannot say this:", *problems]))
-        if model is not None and (problems := list(misshapen(model, cfg))):
-            shown = [*problems[:SHOWN], *(["..."] if problems[SHOWN:] else [])]
-            raise ValueError("\n  ".join(["this is not the model's Config:", *shown]))
-        return given.whole
+                given.missing.clear()
 
     def differing(self, cfg: Any, given: Settings) -> list[str]:
         """The fields of a Config that settings do not say."""
@@ -260,7 +273,49 @@ class ConfigFile:
             except UNFIT:
                 names.append(name)
         given.missing = []
-        return [name for name in names if name not in OF_CONFIG_ALONE]
+        return [name for name in names if name not in DTYPE_FIELDS]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pretrained(Checkpoint[ModelT, ConfigT]):
+    """How folders that were published hold a model: weights, and a `config.json`."""
+
+    settings: ConfigFile[ConfigT]
+    infers: bool = False  # sizes from its inputs, which no Config has
+
+    def config_of(self, path: Path) -> ConfigT:
+        return self.settings.read(path)
+
+    def save(
+        self,
+        model: ModelT,
+        path: str | Path,
+        cfg: ConfigT | None = None,
+        *,
+        like: str | Path | None = None,
+    ) -> None:
+        """Save the weights as `load` reads them, in a folder or a file.
+
+        With `cfg`, the model's, a `config.json` beside them says it. What neither says
+        is copied from the checkpoint `like`.
+        """
+        model = self.plain(model)
+        self.write(model, path, like, self.files(model, cfg, like))
+
+    def files(
+        self, model: ModelT, cfg: ConfigT | None, like: str | Path | None
+    ) -> dict[str, dict[str, Any]]:
+        """What stands beside the weights, by its name."""
+        if cfg is None:
+            return {}
+        found = {"config.json": self.settings.written(cfg, like)}
+        if not self.infers:
+            made = nnx.eval_shape(lambda: self.model(cfg, rngs=nnx.Rngs(0)))
+            refuse("this is not the model's Config:", misshapen(model, made))
+        name = "generation_config.json"
+        if like is not None and (file := beside(local_path(like), name)).exists():
+            found[name] = read_json(file)
+        return found
 
 
 # Keys that change no output, wherever they stand.
@@ -301,7 +356,6 @@ HARMLESS = (
 # What settings of other kinds than expected raise in arithmetic.
 UNFIT = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 SHOWN = 10  # of weights that do not fit, since layers are alike
-OF_CONFIG_ALONE = ("dtype", "param_dtype")  # no file says these
 RATES = ("*dropout*", "*_pdrop", "*layerdrop", "*drop_path*")  # of training alone
 
 
@@ -330,17 +384,18 @@ def unread(single: dict[str, Any], known: set[str]) -> Iterator[str]:
             yield f"{key} is {value!r}, the model does not read it"
 
 
-def misshapen(model: Any, cfg: Any) -> Iterator[str]:
-    """The weights that a model would have otherwise, were this its Config."""
-    made = nnx.eval_shape(lambda: type(model)(cfg, rngs=nnx.Rngs(0)))
+def misshapen(model: nnx.Module, made: nnx.Module) -> list[str]:
+    """The weights of a model that are other than those of one that was made."""
     own, wanted = (
         {key: value.shape for key, value in nnx.to_flat_state(nnx.state(m, nnx.Param))}
         for m in (model, made)
     )
+    problems = []
     for key in dict.fromkeys([*wanted, *own]):
         found, meant = (shapes.get(key, "not there") for shapes in (own, wanted))
         if found != meant:
-            yield f"{'.'.join(map(str, key))} is {found}, with it {meant}"
+            problems.append(f"{'.'.join(map(str, key))} is {found}, with it {meant}")
+    return [*problems[:SHOWN], *(["..."] if problems[SHOWN:] else [])]
 
 
 def is_rate(value: Any) -> bool:
@@ -352,7 +407,7 @@ def misfilled(cfg: Any, rates: Sequence[str]) -> Iterator[str]:
     """The fields of a Config that have not their type, or are no rate."""
     for name, kind in get_type_hints(type(cfg)).items():
         value = getattr(cfg, name)
-        if name not in OF_CONFIG_ALONE and not has_type(value, kind):
+        if name not in DTYPE_FIELDS and not has_type(value, kind):
             expected = kind.__name__ if isinstance(kind, type) else kind
             yield f"{name} would be {value!r}, not {expected}"
         elif name in rates and not is_rate(value):
@@ -365,11 +420,11 @@ def words(keys: str | Sequence[str]) -> Sequence[str]:
 
 
 def put_at(place: Any, part: str, value: Any) -> None:
-    """Set an entry of an object, or of a list by its position."""
+    """Set an entry of an object, or of a list by its position, which may be its end."""
     if isinstance(place, dict):
         place[part] = value
-    elif part.isdigit() and int(part) < len(place):
-        place[int(part)] = value
+    elif part.isdigit() and int(part) <= len(place):
+        place[int(part) : int(part) + 1] = [value]
 
 
 def inside(place: Any, part: str) -> Any:
@@ -379,62 +434,47 @@ def inside(place: Any, part: str) -> Any:
     return place[int(part)] if part.isdigit() and int(part) < len(place) else None
 
 
-def listed(value: Any) -> Any:
-    """The same with lists for objects whose keys count from 0."""
-    if isinstance(value, list):
-        return list(map(listed, value))
-    if not isinstance(value, dict):
-        return value
-    entries = {key: listed(entry) for key, entry in value.items()}
-    counted = entries and [*entries] == [str(i) for i in range(len(entries))]
-    return list(entries.values()) if counted else entries
-
-
-def activations() -> dict[str, Callable[[jax.Array], jax.Array]]:
-    """What a `config.json` calls activations; of several names, it gets the first."""
-    return {
-        "relu": nnx.relu,
-        "gelu": partial(nnx.gelu, approximate=False),
-        "gelu_new": nnx.gelu,
-        "quick_gelu": lambda x: x * nnx.sigmoid(1.702 * x),
-        "silu": nnx.silu,
-        "elu": nnx.elu,
-        "hardswish": nnx.hard_silu,
-        "leaky_relu": nnx.leaky_relu,
-        "linear": lambda x: x,
-        "mish": jax.nn.mish,
-        "relu2": lambda x: jnp.square(nnx.relu(x)),
-        "relu6": jax.nn.relu6,
-        "selu": nnx.selu,
-        "sigmoid": nnx.sigmoid,
-        "tanh": nnx.tanh,
-        # other names of the same
-        "gated-gelu": nnx.gelu,
-        "gelu_accurate": nnx.gelu,
-        "gelu_fast": nnx.gelu,
-        "gelu_python": partial(nnx.gelu, approximate=False),
-        "gelu_pytorch_tanh": nnx.gelu,
-        "swish": nnx.silu,
-    }
+# What a `config.json` calls activations; of several names, it gets the first.
+ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
+    "relu": nnx.relu,
+    "gelu": partial(nnx.gelu, approximate=False),
+    "gelu_new": nnx.gelu,
+    "quick_gelu": lambda x: x * nnx.sigmoid(1.702 * x),
+    "silu": nnx.silu,
+    "elu": nnx.elu,
+    "hardswish": nnx.hard_silu,
+    "leaky_relu": nnx.leaky_relu,
+    "linear": lambda x: x,
+    "mish": jax.nn.mish,
+    "relu2": lambda x: jnp.square(nnx.relu(x)),
+    "relu6": jax.nn.relu6,
+    "selu": nnx.selu,
+    "sigmoid": nnx.sigmoid,
+    "tanh": nnx.tanh,
+    # other names of the same
+    "gated-gelu": nnx.gelu,
+    "gelu_accurate": nnx.gelu,
+    "gelu_fast": nnx.gelu,
+    "gelu_python": partial(nnx.gelu, approximate=False),
+    "gelu_pytorch_tanh": nnx.gelu,
+    "swish": nnx.silu,
+}
 
 
 def activation_named(name: Any) -> Callable[[jax.Array], jax.Array]:
     """The activation that a `config.json` names."""
-    known = activations()
-    if name not in known:
+    if name not in ACTIVATIONS:
         raise ValueError(f"config.json names an unknown activation, {name}")
-    return known[name]
+    return ACTIVATIONS[name]
 
 
 def activation_name(function: Callable[..., Any]) -> str:
-    """What a `config.json` calls an activation."""
-    known = activations()
-    if name := next((n for n, known in known.items() if known is function), ""):
-        return name
+    """What a `config.json` calls an activation: by its values, so that all names of one
+    will do."""
     x = jnp.linspace(-9, 9, 145)
     y = function(x)
-    for name, other in known.items():
-        if np.allclose(other(x), y, 1e-5, 1e-6):
+    for name, known in ACTIVATIONS.items():
+        if known is function or np.allclose(known(x), y, 1e-5, 1e-6):
             return name
     raise ValueError(f"{function} has no name")
 
@@ -484,111 +524,3 @@ def read_settings(path: str | Path) -> Settings:
         return Settings(file, read_json(file))
     except RecursionError:
         raise ValueError(f"{file} is nested too deeply") from None
-
-
-# Keys of a `generation_config.json` that change no token of those that are drawn.
-UNSAMPLED = (
-    "_* transformers_version bos_token_id pad_token_id decoder_start_token_id "
-    "max_length use_cache cache_* max_cache_len return_dict_in_generate output_* "
-    "renormalize_logits remove_invalid_values early_stopping length_penalty "
-    "*assistant* *_lookbehind prompt_lookup_num_tokens max_matching_ngram_size "
-    "compile_config disable_compile low_memory"
-).split()
-# Keys that change none where they are 1; others where they are 0, false or null.
-FACTORS = (
-    "num_beams num_beam_groups num_return_sequences typical_p repetition_penalty "
-    "encoder_repetition_penalty guidance_scale"
-).split()
-SAMPLED = {
-    "max_new_tokens",
-    "temperature",
-    "top_k",
-    "top_p",
-    "stop",
-    "seed",
-    "on_tokens",
-}
-FOLLOWED = {
-    "do_sample": bool | None,
-    "temperature": float | None,
-    "top_k": int | None,
-    "top_p": float | None,
-    "max_new_tokens": int | None,
-    "eos_token_id": int | tuple[int, ...] | None,
-}
-
-
-def read_generation_config(path: str | Path) -> Any:
-    """The options of `generate` that a checkpoint says; what it says besides is one
-    error.
-
-    Where it has no `generation_config.json`, its `config.json` has the tokens that end
-    a text.
-    """
-    folder = local_path(path)
-    file = beside(folder, "generation_config.json")
-    given = read_json(file if file.exists() else beside(folder, "config.json"))
-    said = {k: frozen(v) for k, v in given.items() if file.exists() or k[:4] == "eos_"}
-    if problems := list(unsampled(said)):
-        raise ValueError("\n  ".join([f"{file} does not fit:", *problems]))
-    stop = said.get("eos_token_id")
-    options: dict[str, Any] = {
-        "stop": stop if isinstance(stop, tuple) else () if stop is None else (stop,)
-    }
-    if said.get("max_new_tokens") is not None:
-        options["max_new_tokens"] = said["max_new_tokens"]
-    if said.get("do_sample"):  # with what transformers has where the file says nothing
-        defaults = {"temperature": 1.0, "top_k": 50, "top_p": 1.0}
-        sampled = {
-            k: d if said.get(k) is None else said[k] for k, d in defaults.items()
-        }
-        options["temperature"] = float(sampled["temperature"])
-        options["top_k"] = sampled["top_k"] or None
-        options["top_p"] = sampled["top_p"] if sampled["top_p"] < 1 else None
-    return options
-
-
-def unsampled(said: Mapping[str, Any]) -> Iterator[str]:
-    """The settings that `generate` does not follow."""
-    for key, value in said.items():
-        if key in FOLLOWED:
-            if not has_type(value, FOLLOWED[key]):
-                yield f"{key} is {value!r}"
-            continue
-        neutral = not value or (key in FACTORS and value == 1)
-        if not neutral and not is_called(key, UNSAMPLED):
-            yield f"{key} is {value!r}, which `generate` does not do"
-
-
-def generation_config(
-    sampling: Mapping[str, Any] | None, cfg: Any, like: str | Path | None = None
-) -> dict[str, Any] | None:
-    """What says these options of `generate` to transformers, over what the checkpoint
-    `like` says.
-
-    Where there are none, it is what `generate` does by default; None where there is no
-    Config either, or where that of `like` says it.
-    """
-    if sampling is None and (cfg is None or like is not None):
-        return None
-    options, base = {**(sampling or {})}, {}
-    if unknown := options.keys() - SAMPLED:
-        raise ValueError(f"`generate` has no option {min(unknown)}")
-    if (
-        like is not None
-        and (file := beside(local_path(like), "generation_config.json")).exists()
-    ):
-        base = {k: v for k, v in read_json(file).items() if k not in FOLLOWED}
-    samples = options.get("temperature", 0) > 0
-    stop = [*options.get("stop", ())]
-    said = {
-        "do_sample": samples,
-        "eos_token_id": stop[0] if len(stop) == 1 else stop or None,
-    }
-    if samples:
-        said["temperature"] = options["temperature"]
-        said["top_k"] = options.get("top_k") or 0
-        said["top_p"] = options.get("top_p") or 1.0
-    if "max_new_tokens" in options:
-        said["max_new_tokens"] = options["max_new_tokens"]
-    return base | said

@@ -20,7 +20,7 @@ from .templates import source_of
 LAYERS, FUNCTIONS, LOSSES = "nnx_layers", "nnx_functions", "nnx_losses"
 ATTENTION, DECODING, TRAINING = "nnx_attention", "nnx_decoding", "nnx_training"
 CHECKPOINTS, CONFIGS, ADAPTERS = "nnx_checkpoints", "nnx_configs", "nnx_adapters"
-EXPERTS = "nnx_experts"
+EXPERTS, GENERATION = "nnx_experts", "nnx_generation"
 # Those of helpers: of their names, a module has those that it uses.
 LIBRARY = (LAYERS, FUNCTIONS, LOSSES, ATTENTION, EXPERTS)
 # Those that import no more than models do.
@@ -40,16 +40,18 @@ def modules_of(program: ir.Program) -> tuple[str, ...]:
     """The shared modules that a program needs, each after those that it imports."""
     adapted = any(train.adapters for train in program.trains)
     helpers = {helper.name for helper in helpers_of(program)}
-    decodes = bool(program.generates)
+    decoding = {generated.model for generated in program.generates}
+    read = {section.model for section in program.weights if section.reads}
     needed = {
         **{name: not helpers.isdisjoint(names_in(name)) for name in LIBRARY},
         TRAINING: bool(program.trains),
-        DECODING: decodes,
+        DECODING: bool(decoding),
         CHECKPOINTS: bool(program.weights) or adapted,
-        CONFIGS: any(section.reads for section in program.weights),
+        CONFIGS: bool(read),
+        GENERATION: not read.isdisjoint(decoding),
         ADAPTERS: adapted,
     }
-    needed[ATTENTION] |= decodes
+    needed[ATTENTION] |= bool(decoding)
     return tuple(name for name, is_needed in needed.items() if is_needed)
 
 

@@ -9,8 +9,11 @@ from .config_file import settings_table
 from .options import Options
 from .python import text as t
 from .python.names import snake
-from .signature import Names, Signature
+from .signature import Names
 from .weights_table import table_rows
+
+# What reads weights alone, a `config.json` too, and options of `generate`.
+PRETRAINED = ("Checkpoint", "Pretrained", "PretrainedLM")
 
 
 class WeightsView(Record):
@@ -20,23 +23,18 @@ class WeightsView(Record):
     config: str  # its Config
     table: str
     rows: tuple[str, ...]
-    read: str
-    reads: bool  # whether there is anything to say of `config.json`
     file: str  # the table of a `config.json`
     entries: tuple[str, ...]  # its arguments
-    load: str
-    parameters: str
-    arguments: str
-    dtypes: str  # keywords of `replace(cfg)`
-    ignored: str
-    renamed: str
-    save: str
-    adapted: bool
-    saved: str  # a model that has the weights alone
+    reads: bool  # whether there is anything to say of `config.json`
     samples: bool  # whether options of `generate` are read and written too
+    pretrained: str  # what has both tables
+    kind: str  # its class
+    arguments: tuple[str, ...]
+    read: str
     sampling: str
-    checked: str  # the model whose Config is written, where its class takes no more
-    written: str  # what stands beside them
+    load: str
+    inferred: tuple[str, ...]  # sizes that are given to load
+    save: str
 
 
 def weights_view(
@@ -49,40 +47,38 @@ def weights_view(
 ) -> WeightsView:
     """Decide everything about one section that the template writes."""
     signature = names.signatures[section.model]
+    assert signature.config is not None
     suffix = f"_{snake(section.model)}" if several else ""
     give = names.module.give
+    table = give(f"STORED{suffix.upper()}")
+    file = give(f"SETTINGS{suffix.upper()}")
     inferred = [signature.arguments[n] for n in signature.definition.inferred]
-    assert signature.config is not None
-    saved = "plain" if adapted else "model"
+    given = {
+        "settings": file if section.reads else "",
+        "infers": "True" if section.reads and inferred else "",
+        "ignored": _values(tuple(section.ignored)),
+        "renamed": _values(_renamed(section)),
+        "plain": "merge_adapters" if adapted else "",
+    }
+    keywords = [f"{name}={value}" for name, value in given.items() if value]
     return WeightsView(
         model=signature.name,
         config=signature.config,
-        table=give(f"STORED{suffix.upper()}"),
+        table=table,
         rows=table_rows(section.rows, signature, names, options),
-        read=give(f"read_config{suffix}"),
-        reads=section.reads,
-        file=give(f"SETTINGS{suffix.upper()}"),
+        file=file,
         entries=settings_table(section, signature),
-        load=give(f"load_pretrained{suffix}"),
-        parameters=_parameters(section, signature, inferred),
-        arguments=", ".join([*inferred, "cfg", "rngs=rngs"]),
-        dtypes=", ".join(f"{name}=dtype" for name in signature.dtypes),
-        ignored=_given("ignored", tuple(section.ignored)),
-        renamed=_given("renamed", _renamed(section)),
-        save=give(f"save_pretrained{suffix}"),
-        adapted=adapted,
-        saved=saved,
+        reads=section.reads,
         samples=samples,
+        pretrained=give(f"PRETRAINED{suffix.upper()}"),
+        kind=PRETRAINED[section.reads + samples],
+        arguments=(signature.name, signature.config, table, *keywords),
+        read=give(f"read_config{suffix}"),
         sampling=give(f"read_sampling{suffix}") if samples else "",
-        checked="" if inferred else f", {saved}",
-        written=_beside(section, samples),
+        load=give(f"load_pretrained{suffix}"),
+        inferred=tuple(inferred),
+        save=give(f"save_pretrained{suffix}"),
     )
-
-
-def _beside(section: ir.Weights, samples: bool) -> str:
-    """Arguments: the files beside the weights."""
-    config = ", config=config" if section.reads else ""
-    return f"{config}, generation=generation" if samples else config
 
 
 def _renamed(section: ir.Weights) -> tuple[tuple[str, str], ...]:
@@ -91,24 +87,8 @@ def _renamed(section: ir.Weights) -> tuple[tuple[str, str], ...]:
     return (*section.renamed, *([("*", f"{prefix}*")] if prefix else []))
 
 
-def _given(name: str, values: tuple[object, ...]) -> str:
-    """An argument where there is something to say."""
-    return f"{name}={t.literal(values).text}, " if values else ""
-
-
-def _parameters(section: ir.Weights, signature: Signature, inferred: list[str]) -> str:
-    """A Config may be left out where the file has one, or where all has defaults."""
-    required = any(p.default is None for p in signature.definition.params)
-    cfg = f"cfg: {signature.config}"
-    if section.reads:
-        cfg += " | None = None"
-    elif not required:
-        cfg += f" = {signature.config}()"
-    keywords = [f"{n}: int" for n in inferred]
-    if signature.dtypes:
-        keywords.append("dtype: jax.typing.DTypeLike | None = None")
-    keywords += ["sharding: Placement = None", "revision: str | None = None"]
-    return ", ".join(["path: str | Path", cfg, "*", *keywords])
+def _values(values: tuple[object, ...]) -> str:
+    return t.literal(values).text if values else ""
 
 
 def asked_of_model(section: ir.Weights) -> set[str]:

@@ -39,6 +39,7 @@ _MORE = {
     "suppress": "contextlib",
     "fnmatchcase": "fnmatch",
     "chain": "itertools",
+    "pairwise": "itertools",
     "Path": "pathlib",
     "token_hex": "secrets",
     "UnionType": "types",

@@ -19,7 +19,7 @@ GENERATE = ("TunixCall", "TunixConfig", "TunixHead", "TunixSharding", "generate"
 # What all of these import.
 MORE_MODULES = (
     "Iterable", "Iterator", "Literal", "Path", "UnionType", "chain", "fnmatchcase", "get_args",
-    "get_origin", "get_type_hints", "json", "np", "os", "re", "token_hex",
+    "get_origin", "get_type_hints", "json", "np", "os", "pairwise", "re", "token_hex",
 )  # fmt: skip
 # What a train makes, and what weights make, unless there are several of them.
 TRAIN = (
@@ -27,7 +27,8 @@ TRAIN = (
     "loss_fn", "train_step", "eval_step",
 )  # fmt: skip
 WEIGHTS = (
-    *("STORED", "load_pretrained", "read_config", "read_sampling", "save_pretrained"),
+    *("PRETRAINED", "SETTINGS", "STORED"),
+    *("load_pretrained", "read_config", "read_sampling", "save_pretrained"),
 )
 # What modules that bring Python code along refer to besides.
 EXTERN_BUILTINS = (
