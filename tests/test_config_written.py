@@ -162,6 +162,7 @@ def test_over_the_file_of_another(net: ModuleType, tmp_path: Path) -> None:
     """What that file says besides stays, as do the places where it says it."""
     base = WRITTEN | {"architectures": ["Mine"], "eos_token_id": 3, "size": [2, 2]}
     base |= {"total": 9}  # what the file says is changed with the Config
+    base |= {"id2label": {"0": "a", "1": "b"}}  # which is no list
     base |= {"rope": {"share": 0.75, "type": "part"}, "rope_theta": 2.0}
     config_of(net, net.Config(), tmp_path / "base")
     (tmp_path / "base/config.json").write_text(json.dumps(base))

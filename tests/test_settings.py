@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -206,12 +207,13 @@ def test_saving_follows_no_link_and_leaves_nothing(
     (place / "model.safetensors.part").unlink()
     assert [file.name for file in place.iterdir()] == ["model.safetensors"]
     del model.layer[1].kernel
-    with pytest.raises(Exception):  # noqa: B017
-        net.write_checkpoint(place / "b", [net.Written([("a", "F32", [1])], broken)])
+    with pytest.raises(OSError, match="no space left"):
+        net.write_checkpoint(place / "b", [net.Written([("a", "F32", [1])], broken())])
     assert [file.name for file in place.iterdir()] == ["model.safetensors"]
 
 
-def broken() -> Any:
+def broken() -> Iterator[Any]:
+    yield np.ones(1, np.float32)
     raise OSError("no space left")
 
 
