@@ -1,7 +1,7 @@
 """Attention with heads in groups and masks of many kinds; rotary and other
 positions."""
 
-from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -9,8 +9,9 @@ import numpy as np
 from flax import nnx
 
 
-class Attention(nnx.Module):
-    """Multi-head attention: (b, t, d) -> (b, t, d), over a context or itself."""
+class HeadProjections(nnx.Module):
+    """Linear layers to heads of queries, keys and values, and back: what is around
+    attention. Their `options` are those of Flax."""
 
     def __init__(
         self,
@@ -20,34 +21,28 @@ class Attention(nnx.Module):
         context_d: int | None = None,
         kv_heads: int | None = None,
         head_dim: int | None = None,
-        causal: bool = False,
         bias: bool = True,
         kernel_init: nnx.Initializer | None = None,
         out_kernel_init: nnx.Initializer | None = None,
-        bias_init: nnx.Initializer = nnx.initializers.zeros,
-        dtype: jax.typing.DTypeLike | None = None,
-        param_dtype: jax.typing.DTypeLike = jnp.float32,
-        rngs: nnx.Rngs,
+        **options: Any,
     ):
-        kv_heads = kv_heads or heads
-        head_dim = head_dim or d // heads
-        context_d = context_d or d
+        head_dim, context_d = head_dim or d // heads, context_d or d
+        inner, groups = (heads, head_dim), (kv_heads or heads, head_dim)
         kernel_init = kernel_init or nnx.initializers.lecun_normal()
+        options |= {"use_bias": bias, "kernel_init": kernel_init}
+        self.query = nnx.LinearGeneral(d, inner, **options)
+        self.key = nnx.LinearGeneral(context_d, groups, **options)
+        self.value = nnx.LinearGeneral(context_d, groups, **options)
+        options |= {"kernel_init": out_kernel_init or kernel_init}
+        self.out = nnx.LinearGeneral(inner, d, axis=(-2, -1), **options)
+
+
+class Attention(HeadProjections):
+    """Multi-head attention: (b, t, d) -> (b, t, d), over a context or itself."""
+
+    def __init__(self, d: int, heads: int, *, causal: bool = False, **options: Any):
+        super().__init__(d, heads, **options)
         self.causal = causal
-        project = partial(
-            nnx.LinearGeneral,
-            use_bias=bias,
-            bias_init=bias_init,
-            dtype=dtype,
-            param_dtype=param_dtype,
-            rngs=rngs,
-        )
-        inner, groups = (heads, head_dim), (kv_heads, head_dim)
-        self.query = project(d, inner, kernel_init=kernel_init)
-        self.key = project(context_d, groups, kernel_init=kernel_init)
-        self.value = project(context_d, groups, kernel_init=kernel_init)
-        out_init = out_kernel_init or kernel_init
-        self.out = project(inner, d, axis=(-2, -1), kernel_init=out_init)
 
     def __call__(
         self,
@@ -67,36 +62,17 @@ def attend(
     v: jax.Array,
     *,
     bias: jax.Array | None = None,
-    mask: jax.Array | None = None,
     slopes: jax.Array | None = None,
     sinks: jax.Array | None = None,
-    segments: jax.Array | None = None,
-    positions: tuple[jax.Array, jax.Array] | None = None,
-    causal: bool = False,
-    window: int | None = None,
-    chunk: int | None = None,
     scale: float | None = None,
     softcap: float | None = None,
+    **visible: Any,
 ) -> jax.Array:
-    """Attention in groups of heads: (b, t, heads, d) over (b, s, kv_heads, d).
-
-    `positions` are those of queries (b, t) and keys (b, s), of padding below 0.
-    """
+    """Attention in groups of heads: (b, t, heads, d) over (b, s, kv_heads, d), to the
+    keys that are `visible`."""
     b, t, heads, d = q.shape
     s, kv_heads = k.shape[1:3]
-    q_positions, k_positions = positions or (jnp.arange(t)[None], jnp.arange(s)[None])
-    q_positions, k_positions = q_positions[:, :, None], k_positions[:, None]
-    distance = q_positions - k_positions  # (b, t, s)
-    allowed = k_positions >= 0
-    if causal:
-        allowed = allowed & (distance >= 0)
-    if window is not None:
-        allowed = allowed & (jnp.abs(distance) < window)
-    if chunk is not None:
-        allowed = allowed & (q_positions // chunk == k_positions // chunk)
-    if segments is not None:
-        allowed = allowed & (segments[:, :, None] == segments[:, None])
-    allowed = allowed[:, None] if mask is None else allowed[:, None] & mask
+    distance, mask = visibility(t, s, **visible)
     q = q.reshape(b, t, kv_heads, heads // kv_heads, d)
     scores = jnp.einsum("btkgd,bskd->bkgts", q, k, preferred_element_type=jnp.float32)
     scores = scores.reshape(b, heads, t, s) * (d**-0.5 if scale is None else scale)
@@ -106,7 +82,7 @@ def attend(
         scores -= slopes[:, None, None] * distance[:, None]
     if bias is not None:
         scores += bias
-    scores = jnp.where(allowed, scores, np.finfo(np.float32).min)
+    scores = jnp.where(mask, scores, np.finfo(np.float32).min)
     if sinks is not None:
         sink_scores = jnp.broadcast_to(sinks[:, None, None], (b, heads, t, 1))
         scores = jnp.concatenate([scores, sink_scores.astype(scores.dtype)], axis=-1)
@@ -114,6 +90,38 @@ def attend(
     weights = weights.reshape(b, kv_heads, heads // kv_heads, t, s)
     y = jnp.einsum("bkgts,bskd->btkgd", weights, v)
     return y.reshape(b, t, heads, v.shape[-1])
+
+
+def visibility(
+    t: int,
+    s: int,
+    *,
+    positions: tuple[jax.Array, jax.Array] | None = None,
+    mask: jax.Array | None = None,
+    segments: jax.Array | None = None,
+    causal: bool = False,
+    window: int | None = None,
+    chunk: int | None = None,
+) -> tuple[jax.Array, jax.Array]:
+    """How far t queries are behind s keys (b, t, s), and whether they see them
+    (b, 1, t, s).
+
+    `positions` are those of queries (b, t) and keys (b, s), of padding below 0.
+    """
+    queries, keys = positions or (jnp.arange(t)[None], jnp.arange(s)[None])
+    queries, keys = queries[:, :, None], keys[:, None]
+    distance = queries - keys
+    visible = keys >= 0
+    if causal:
+        visible = visible & (distance >= 0)
+    if window is not None:
+        visible = visible & (jnp.abs(distance) < window)
+    if chunk is not None:
+        visible = visible & (queries // chunk == keys // chunk)
+    if segments is not None:
+        visible = visible & (segments[:, :, None] == segments[:, None])
+    visible = visible[:, None]
+    return distance, visible if mask is None else visible & mask
 
 
 def rotate(x: jax.Array, angles: jax.Array, *, interleaved: bool = False) -> jax.Array:

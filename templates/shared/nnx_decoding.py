@@ -8,14 +8,14 @@ samples one token a step under one `jax.jit`.
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, NamedTuple, TypedDict, Unpack
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from nnx_attention import attend
+from nnx_attention import HeadProjections, attend, visibility
 
 
 class Cache(nnx.Variable[jax.Array]):
@@ -113,18 +113,14 @@ class CausalAttention(Stepwise):
             return jax.nn.dot_product_attention(
                 q, k, v, scale=self.scale, is_causal=True, local_window_size=window
             )
-        k, v, queries, keys = self.update_cache(k, v)
-        distance = queries[:, :, None] - keys[:, None]  # (b, t, s)
-        mask = (distance >= 0) & (keys >= 0)[:, None]
-        if self.window is not None:
-            mask &= distance < self.window
-        return jax.nn.dot_product_attention(
-            q, k, v, mask=mask[:, None], scale=self.scale
-        )
+        k, v, positions = self.update_cache(k, v)
+        sizes, reach = (q.shape[1], k.shape[1]), self.window
+        _, mask = visibility(*sizes, positions=positions, causal=True, window=reach)
+        return jax.nn.dot_product_attention(q, k, v, mask=mask, scale=self.scale)
 
     def update_cache(
         self, k: jax.Array, v: jax.Array
-    ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
+    ) -> tuple[jax.Array, jax.Array, tuple[jax.Array, jax.Array]]:
         """All keys and values, and where the new queries and all keys stand."""
         assert self.index is not None
         at = (0, 0, self.index[...], 0)
@@ -134,7 +130,7 @@ class CausalAttention(Stepwise):
         queries = self.advance(k.shape[1])
         keys = jnp.arange(self.k.shape[2]) - self.starts[...][:, None]
         k, v = (c[...].swapaxes(1, 2).astype(k.dtype) for c in (self.k, self.v))
-        return k, v, queries, keys
+        return k, v, (queries, keys)
 
 
 class ScoredAttention(CausalAttention):
@@ -164,8 +160,7 @@ class ScoredAttention(CausalAttention):
     ) -> jax.Array:
         positions = None
         if self.index is not None:
-            k, v, queries, keys = self.update_cache(k, v)
-            positions = queries, keys
+            k, v, positions = self.update_cache(k, v)
         return attend(
             q,
             k,
@@ -182,7 +177,7 @@ class ScoredAttention(CausalAttention):
         )
 
 
-class SelfAttention(nnx.Module):
+class SelfAttention(HeadProjections):
     """Multi-head attention to what came before: (b, t, d) -> (b, t, d)."""
 
     def __init__(
@@ -192,32 +187,10 @@ class SelfAttention(nnx.Module):
         *,
         kv_heads: int | None = None,
         head_dim: int | None = None,
-        bias: bool = True,
-        kernel_init: nnx.Initializer | None = None,
-        out_kernel_init: nnx.Initializer | None = None,
-        bias_init: nnx.Initializer = nnx.initializers.zeros,
-        dtype: jax.typing.DTypeLike | None = None,
-        param_dtype: jax.typing.DTypeLike = jnp.float32,
-        rngs: nnx.Rngs,
+        **options: Any,
     ):
-        kv_heads = kv_heads or heads
-        head_dim = head_dim or d // heads
-        kernel_init = kernel_init or nnx.initializers.lecun_normal()
-        project = partial(
-            nnx.LinearGeneral,
-            use_bias=bias,
-            bias_init=bias_init,
-            dtype=dtype,
-            param_dtype=param_dtype,
-            rngs=rngs,
-        )
-        inner, groups = (heads, head_dim), (kv_heads, head_dim)
-        self.query = project(d, inner, kernel_init=kernel_init)
-        self.key = project(d, groups, kernel_init=kernel_init)
-        self.value = project(d, groups, kernel_init=kernel_init)
-        out_init = out_kernel_init or kernel_init
-        self.out = project(inner, d, axis=(-2, -1), kernel_init=out_init)
-        self.attend = CausalAttention(kv_heads, head_dim)
+        super().__init__(d, heads, kv_heads=kv_heads, head_dim=head_dim, **options)
+        self.attend = CausalAttention(kv_heads or heads, head_dim or d // heads)
 
     def __call__(self, x: jax.Array) -> jax.Array:
         return self.out(self.attend(self.query(x), self.key(x), self.value(x)))
@@ -267,11 +240,8 @@ class CausalConv(nnx.Conv):
             kernel_dilation=kernel_dilation,
             **options,
         )
-        (steps,) = (window,) if isinstance(window, int) else window
-        (reach,) = (
-            (kernel_dilation,) if isinstance(kernel_dilation, int) else kernel_dilation
-        )
-        self.context = LeftContext((steps - 1) * reach, d)
+        (steps,), (reach,) = map(np.atleast_1d, (window, kernel_dilation))
+        self.context = LeftContext(int((steps - 1) * reach), d)
 
     def __call__(self, inputs: jax.Array, out_sharding: Any = None) -> jax.Array:
         return super().__call__(self.context(inputs), out_sharding)
@@ -350,16 +320,6 @@ def init_cache(model: Any, starts: jax.Array, size: int) -> Any:
     return decoder
 
 
-@partial(jax.jit, static_argnames="size")
-def prefill(
-    model: Any, starts: jax.Array, tokens: jax.Array, *, size: int
-) -> nnx.State[Any, Any]:
-    """The cache of `init_cache` with the tokens (b, t) in it, without scores."""
-    decoder = init_cache(model, starts, size)
-    decoder(tokens)
-    return nnx.state(decoder, Cache)
-
-
 def sample(
     logits: jax.Array,
     key: jax.Array,
@@ -409,6 +369,20 @@ class Decoding(NamedTuple):
     length: jax.Array
 
 
+@partial(jax.jit, static_argnames="count")
+def prefill(
+    model: Any, starts: jax.Array, tokens: jax.Array, key: jax.Array, *, count: int
+) -> Decoding:
+    """Ahead of `count` tokens: the cache has the tokens (b, t) but the last, without
+    scores."""
+    b, t = tokens.shape
+    decoder = init_cache(model, starts, t - 1 + count)
+    decoder(tokens[:, :-1])
+    sampled, done = jnp.zeros((b, count), jnp.int32), jnp.zeros(b, bool)
+    cache = nnx.state(decoder, Cache)
+    return Decoding(cache, tokens[:, -1], key, sampled, done, jnp.int32(0))
+
+
 @partial(jax.jit, static_argnames=("top_k", "logits"), donate_argnums=1)
 def decode(
     model: Any,
@@ -448,7 +422,7 @@ def decode(
 
 
 class Sampling(TypedDict, total=False):
-    """Options of sampling, as `generate_tokens` has them."""
+    """Options of `generate`, as `SamplingOptions` has them."""
 
     max_new_tokens: int
     temperature: float
@@ -459,48 +433,50 @@ class Sampling(TypedDict, total=False):
     on_tokens: Callable[[np.ndarray], None] | None
 
 
+class SamplingOptions(NamedTuple):
+    """How tokens are drawn, and how many."""
+
+    max_new_tokens: int = 64
+    temperature: float = 0.0  # 0 takes the likeliest
+    top_k: int | None = None  # so many likeliest to draw from
+    top_p: float | None = None  # the likeliest that have this probability together
+    stop: Sequence[int] = ()  # tokens that end a sequence
+    seed: int = 0
+    on_tokens: Callable[[np.ndarray], None] | None = None  # gets (b,) at each step
+
+
 def generate_tokens(
     model: Any,
     prompts: Sequence[Sequence[int]],
     *,
     logits: int | None = None,
-    max_new_tokens: int = 64,
-    temperature: float = 0.0,
-    top_k: int | None = None,
-    top_p: float | None = None,
-    stop: Sequence[int] = (),
-    seed: int = 0,
-    on_tokens: Callable[[np.ndarray], None] | None = None,
+    **options: Unpack[Sampling],
 ) -> list[list[int]]:
-    """What follows each prompt, a token of `stop` included.
+    """What follows each prompt, a token that ends it included; `SamplingOptions` has
+    the options.
 
-    Temperature 0 takes the likeliest token; `top_k` and `top_p` leave the likeliest to
-    draw from. `on_tokens` gets the tokens (b,) of each step. Prompts are padded, for
-    few compilations. `logits` is the place of the scores among several outputs of the
-    model. Raises ValueError for tokens that the model does not know, more of them than
-    it has positions for, and options out of range.
+    Prompts are padded, for few compilations. `logits` is the place of the scores among
+    several outputs of the model. Raises ValueError for tokens that the model does not
+    know, more of them than it has positions for, and options out of range.
     """
-    known = limits(model)
-    check_options(known, max_new_tokens, temperature, top_k, top_p, stop)
-    check_prompts(prompts, max_new_tokens, known)
-    if not len(prompts) or max_new_tokens == 0:
+    given, known = SamplingOptions(**options), limits(model)
+    count, on_tokens = given.max_new_tokens, given.on_tokens
+    check_options(given, known.scores or 1 << 31)
+    check_prompts(prompts, count, known)
+    if not len(prompts) or count == 0:
         return [[] for _ in prompts]
-    most = None if known.positions is None else known.positions - max_new_tokens
-    starts, tokens = padded(prompts, most)
-    size = tokens.shape[1] - 1 + max_new_tokens
-    cache = prefill(model, starts, tokens[:, :-1], size=size)
-    last = jnp.array(tokens[:, -1])
-    empty = jnp.zeros((len(prompts), max_new_tokens), jnp.int32)
-    done = jnp.zeros(len(prompts), bool)
-    state = Decoding(cache, last, jax.random.key(seed), empty, done, jnp.int32(0))
-    nucleus = None if top_p is None else jnp.float32(top_p)
-    options = jnp.array(stop, jnp.int32), jnp.float32(temperature), nucleus
-    for until in range(1, max_new_tokens + 1) if on_tokens else (max_new_tokens,):
-        state = decode(model, state, until, *options, top_k=top_k, logits=logits)
+    most = None if known.positions is None else known.positions - count
+    state = prefill(
+        model, *padded(prompts, most), jax.random.key(given.seed), count=count
+    )
+    nucleus = None if given.top_p is None else jnp.float32(given.top_p)
+    arrays = jnp.array(given.stop, jnp.int32), jnp.float32(given.temperature), nucleus
+    for until in range(1, count + 1) if on_tokens else (count,):
+        state = decode(model, state, until, *arrays, top_k=given.top_k, logits=logits)
         if on_tokens and state.length == until:
             on_tokens(np.asarray(state.tokens[:, until - 1]))
     rows = np.asarray(state.tokens[:, : int(state.length)]).tolist()
-    return [up_to_stop(row, stop) for row in rows]
+    return [up_to_stop(row, given.stop) for row in rows]
 
 
 def padded(
@@ -555,30 +531,21 @@ def check_prompts(prompts: Sequence[Sequence[int]], new: int, known: Limits) -> 
             )
 
 
-def check_options(
-    known: Limits,
-    max_new_tokens: int,
-    temperature: float,
-    top_k: int | None,
-    top_p: float | None,
-    stop: Sequence[int],
-) -> None:
+def check_options(given: SamplingOptions, scores: int) -> None:
     """A ValueError that says what is allowed, where an option is not."""
-    end = known.scores or 1 << 31
 
     def whole(value: Any, end: int) -> bool:
         return isinstance(value, int | np.integer) and 0 <= int(value) < end
 
-    if not whole(max_new_tokens, 1 << 31):
-        raise ValueError(
-            f"max_new_tokens is a whole number, 0 or more, not {max_new_tokens}"
-        )
-    if not 0 <= temperature < float("inf"):
-        raise ValueError(f"temperature is 0 or more, not {temperature}")
-    if top_k is not None and not whole(top_k - 1, end):
-        raise ValueError(f"top_k is 1 to {end}, or None, not {top_k}")
+    count, top_k, top_p = given.max_new_tokens, given.top_k, given.top_p
+    if not whole(count, 1 << 31):
+        raise ValueError(f"max_new_tokens is a whole number, 0 or more, not {count}")
+    if not 0 <= given.temperature < float("inf"):
+        raise ValueError(f"temperature is 0 or more, not {given.temperature}")
+    if top_k is not None and not whole(top_k - 1, scores):
+        raise ValueError(f"top_k is 1 to {scores}, or None, not {top_k}")
     if top_p is not None and not 0 < top_p <= 1:
         raise ValueError(f"top_p is above 0 and at most 1, or None, not {top_p}")
-    for token in stop:
-        if not whole(token, end):
-            raise ValueError(f"tokens of stop are 0 to {end - 1}, not {token}")
+    for token in given.stop:
+        if not whole(token, scores):
+            raise ValueError(f"tokens of stop are 0 to {scores - 1}, not {token}")

@@ -108,11 +108,11 @@ def generation_config(
     said: dict[str, Any] = {}
     if like and (file := beside(local_path(like), "generation_config.json")).exists():
         said = {k: v for k, v in read_json(file).items() if k not in FOLLOWED}
-    stop = [*sampling.get("stop", ())]
-    said["do_sample"] = sampling.get("temperature", 0) > 0
+    stop, temperature = [*sampling.get("stop", ())], sampling.get("temperature", 0.0)
+    said["do_sample"] = temperature > 0
     said["eos_token_id"] = stop[0] if len(stop) == 1 else stop or None
-    if said["do_sample"]:
-        said["temperature"] = sampling["temperature"]
+    if temperature > 0:
+        said["temperature"] = temperature
         said["top_k"] = sampling.get("top_k") or 0
         said["top_p"] = sampling.get("top_p") or 1.0
     if "max_new_tokens" in sampling:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from .base import Helper
 from .functions.attend import ATTEND
-from .layers.recurrent import GRU, LSTM, ORTHOGONAL
+from .layers.attention import PROJECTIONS
+from .layers.recurrent import GRU, LSTM
 
 CACHE = Helper("Cache")
 KNOWN = Helper("Limits")
 STEPWISE = Helper("Stepwise", needs=(CACHE,))
 POSITIONS = Helper("Positions", needs=(CACHE, STEPWISE))
-CAUSAL = Helper("CausalAttention", needs=(CACHE, STEPWISE))
-SCORED = Helper("ScoredAttention", needs=(CACHE, STEPWISE, ATTEND, CAUSAL))
-SELF = Helper("SelfAttention", needs=(CACHE, STEPWISE, CAUSAL))
+CAUSAL = Helper("CausalAttention", needs=(*ATTEND.needs, CACHE, STEPWISE))
+SCORED = Helper("ScoredAttention", needs=(*CAUSAL.needs, ATTEND, CAUSAL))
+SELF = Helper("SelfAttention", needs=(PROJECTIONS, *CAUSAL.needs, CAUSAL))
 CONTEXT = Helper("LeftContext", needs=(CACHE, STEPWISE))
 CONV = Helper("CausalConv", needs=(CACHE, STEPWISE, CONTEXT))
 SHIFTED = Helper("Shift", needs=(CACHE, STEPWISE, CONTEXT))
@@ -43,7 +44,7 @@ def _recurrent(base: Helper, states: str) -> Helper:
             state[...] = new.astype(state[...].dtype)
         return y
 ''',
-        (ORTHOGONAL, base, CACHE, STEPWISE),
+        (*base.needs, base, CACHE, STEPWISE),
     )
 
 

@@ -23,7 +23,7 @@ from ..base import (
 )
 from ..rules.pattern import divides, equal, expect_known, expect_rank, ordinal
 
-ATTEND = Helper("attend")
+ATTEND = Helper("attend", needs=(Helper("visibility"),))
 
 
 def _attend(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:

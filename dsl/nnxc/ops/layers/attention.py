@@ -26,7 +26,8 @@ from ..rules.pattern import divides, equal, expect_rank, weight
 from ..torch_layouts import flat, matrix
 from .linear import BIAS_INIT, KERNEL_INIT
 
-ATTENTION = Helper("Attention")
+PROJECTIONS = Helper("HeadProjections")
+ATTENTION = Helper("Attention", needs=(PROJECTIONS,))
 
 
 def _attention(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
