@@ -1,6 +1,6 @@
 """Layers that Flax has not, or otherwise: recurrent ones, norms, convolutions."""
 
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -68,7 +68,7 @@ class WeightNorm(nnx.Module):
         return layer(x)
 
 
-class GroupedConvTranspose(nnx.Module):
+class GroupedConvTranspose(nnx.ConvTranspose):
     """Transposed convolution in groups of channels that do not mix."""
 
     def __init__(
@@ -81,22 +81,12 @@ class GroupedConvTranspose(nnx.Module):
         strides: tuple[int, ...] = (),
         padding: str | tuple[tuple[int, int], ...] = "SAME",
         kernel_dilation: tuple[int, ...] = (),
-        use_bias: bool = True,
-        kernel_init: nnx.Initializer | None = None,
-        bias_init: nnx.Initializer = nnx.initializers.zeros,
-        dtype: jax.typing.DTypeLike | None = None,
-        param_dtype: jax.typing.DTypeLike = jnp.float32,
-        rngs: nnx.Rngs,
+        **options: Any,
     ):
-        shape = (*kernel_size, in_features // groups, out_features)
-        kernel_init = kernel_init or nnx.initializers.lecun_normal()
-        kernel = kernel_init(rngs.params(), shape, param_dtype)
-        self.kernel = nnx.Param(kernel.reshape(*shape[:-1], groups, -1))
-        bias = bias_init(rngs.params(), (out_features,), param_dtype)
-        self.bias = nnx.data(nnx.Param(bias) if use_bias else None)
-        self.strides = strides or (1,) * len(kernel_size)
-        self.dilation = kernel_dilation or (1,) * len(kernel_size)
-        self.padding, self.dtype = padding, dtype
+        super().__init__(in_features // groups, out_features, kernel_size, **options)
+        kernel, ones = self.kernel[...], (1,) * len(kernel_size)
+        self.kernel = nnx.Param(kernel.reshape(*kernel.shape[:-1], groups, -1))
+        self.places = strides or ones, padding, kernel_dilation or ones
 
     def __call__(self, x: jax.Array) -> jax.Array:
         dtype = self.dtype or jnp.result_type(x, self.kernel[...])
@@ -105,9 +95,7 @@ class GroupedConvTranspose(nnx.Module):
         groups = x.reshape(-1, *space, kernel.shape[-2], kernel.shape[-3])
 
         def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
-            return jax.lax.conv_transpose(
-                x, kernel, self.strides, self.padding, rhs_dilation=self.dilation
-            )
+            return jax.lax.conv_transpose(x, kernel, *self.places)
 
         y = jax.vmap(convolve, in_axes=-2, out_axes=-2)(groups, kernel)
         y = y.reshape(*lead, *y.shape[1:-2], -1)
@@ -121,33 +109,69 @@ def orthogonal(
     return nnx.initializers.orthogonal()(key, shape).astype(dtype)
 
 
-class LSTM(nnx.Module):
-    """Long short-term memory over time: (..., t, d) -> (..., t, hidden)."""
+class RecurrentGates(nnx.Module):
+    """The gates of a recurrent layer, linear in what comes and in its state h; `options`
+    are those of `nnx.Linear`."""
 
     def __init__(
         self,
         d: int,
         hidden: int,
+        gates: int,
         *,
         reverse: bool = False,
         kernel_init: nnx.Initializer | None = None,
         recurrent_kernel_init: nnx.Initializer = orthogonal,
-        bias_init: nnx.Initializer = nnx.initializers.zeros,
-        dtype: jax.typing.DTypeLike | None = None,
-        param_dtype: jax.typing.DTypeLike = jnp.float32,
-        rngs: nnx.Rngs,
+        **options: Any,
     ):
-        self.hidden, self.reverse = hidden, reverse
+        self.hidden, self.reverse, out = hidden, reverse, gates * hidden
         kernel_init = kernel_init or nnx.initializers.lecun_normal()
-        linear = partial(
-            nnx.Linear,
-            bias_init=bias_init,
-            dtype=dtype,
-            param_dtype=param_dtype,
-            rngs=rngs,
-        )
-        self.input = linear(d, 4 * hidden, kernel_init=kernel_init)
-        self.recurrent = linear(hidden, 4 * hidden, kernel_init=recurrent_kernel_init)
+        self.input = nnx.Linear(d, out, kernel_init=kernel_init, **options)
+        options |= {"kernel_init": recurrent_kernel_init}
+        self.recurrent = nnx.Linear(hidden, out, **options)
+
+    def step(self, inputs: jax.Array, *states: jax.Array) -> tuple[jax.Array, ...]:
+        """The next states, h the first."""
+        raise NotImplementedError
+
+    def over_time(
+        self, x: jax.Array, states: Sequence[jax.Array | None], mask: jax.Array | None
+    ) -> tuple[jax.Array, ...]:
+        """The h of all steps, and the last states; masked steps change none."""
+        inputs = jnp.moveaxis(self.input(x), -2, 0)  # (t, ..., gates * hidden)
+        keep = None if mask is None else jnp.moveaxis(mask, -1, 0)[..., None]
+        zeros = jnp.zeros((*inputs.shape[1:-1], self.hidden), inputs.dtype)
+
+        def step(
+            old: tuple[jax.Array, ...], xs: tuple[jax.Array, jax.Array | None]
+        ) -> tuple[tuple[jax.Array, ...], jax.Array]:
+            inputs, keep = xs
+            new = self.step(inputs, *old)
+            if keep is None:
+                return new, new[0]
+            kept = [jnp.where(keep, n, o) for n, o in zip(new, old, strict=True)]
+            return tuple(kept), jnp.where(keep, new[0], 0)
+
+        start = tuple(zeros if state is None else state for state in states)
+        last, ys = jax.lax.scan(step, start, (inputs, keep), reverse=self.reverse)
+        return jnp.moveaxis(ys, 0, -2), *last
+
+
+class LSTMGates(RecurrentGates):
+    """The gates of long short-term memory."""
+
+    def __init__(self, d: int, hidden: int, **options: Any):
+        super().__init__(d, hidden, 4, **options)
+
+    def step(self, inputs: jax.Array, *states: jax.Array) -> tuple[jax.Array, ...]:
+        h, c = states
+        i, f, g, o = jnp.split(inputs + self.recurrent(h), 4, axis=-1)
+        c = nnx.sigmoid(f) * c + nnx.sigmoid(i) * nnx.tanh(g)
+        return nnx.sigmoid(o) * nnx.tanh(c), c
+
+
+class LSTM(LSTMGates):
+    """Long short-term memory over time: (..., t, d) -> (..., t, hidden)."""
 
     def __call__(self, x: jax.Array, **more: jax.Array) -> jax.Array:
         return self.run(x, **more)[0]
@@ -158,90 +182,37 @@ class LSTM(nnx.Module):
         h: jax.Array | None = None,
         c: jax.Array | None = None,
         mask: jax.Array | None = None,
-    ) -> tuple[jax.Array, jax.Array, jax.Array]:
+    ) -> tuple[jax.Array, ...]:
         """The h of all steps, and the last h and c; masked steps change neither."""
-        inputs = jnp.moveaxis(self.input(x), -2, 0)  # (t, ..., 4 * hidden)
-        keep = None if mask is None else jnp.moveaxis(mask, -1, 0)[..., None]
-        zeros = jnp.zeros((*inputs.shape[1:-1], self.hidden), inputs.dtype)
-
-        def step(
-            carry: tuple[jax.Array, jax.Array], xs: tuple[jax.Array, jax.Array | None]
-        ) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
-            (h, c), (u, keep) = carry, xs
-            i, f, g, o = jnp.split(u + self.recurrent(h), 4, axis=-1)
-            c = nnx.sigmoid(f) * c + nnx.sigmoid(i) * nnx.tanh(g)
-            h = nnx.sigmoid(o) * nnx.tanh(c)
-            if keep is None:
-                return (h, c), h
-            carry = jnp.where(keep, h, carry[0]), jnp.where(keep, c, carry[1])
-            return carry, jnp.where(keep, h, 0)
-
-        start = (zeros if h is None else h, zeros if c is None else c)
-        last, ys = jax.lax.scan(step, start, (inputs, keep), reverse=self.reverse)
-        return jnp.moveaxis(ys, 0, -2), *last
+        return self.over_time(x, (h, c), mask)
 
 
-class LSTMCell(nnx.Module):
+class LSTMCell(LSTMGates):
     """One step of long short-term memory: (..., d) and the last h and c to the next."""
-
-    def __init__(
-        self,
-        d: int,
-        hidden: int,
-        *,
-        kernel_init: nnx.Initializer | None = None,
-        recurrent_kernel_init: nnx.Initializer = orthogonal,
-        bias_init: nnx.Initializer = nnx.initializers.zeros,
-        dtype: jax.typing.DTypeLike | None = None,
-        param_dtype: jax.typing.DTypeLike = jnp.float32,
-        rngs: nnx.Rngs,
-    ):
-        kernel_init = kernel_init or nnx.initializers.lecun_normal()
-        linear = partial(
-            nnx.Linear,
-            bias_init=bias_init,
-            dtype=dtype,
-            param_dtype=param_dtype,
-            rngs=rngs,
-        )
-        self.input = linear(d, 4 * hidden, kernel_init=kernel_init)
-        self.recurrent = linear(hidden, 4 * hidden, kernel_init=recurrent_kernel_init)
 
     def __call__(
         self, x: jax.Array, h: jax.Array, c: jax.Array
-    ) -> tuple[jax.Array, jax.Array]:
-        i, f, g, o = jnp.split(self.input(x) + self.recurrent(h), 4, axis=-1)
-        c = nnx.sigmoid(f) * c + nnx.sigmoid(i) * nnx.tanh(g)
-        return nnx.sigmoid(o) * nnx.tanh(c), c
+    ) -> tuple[jax.Array, ...]:
+        return self.step(self.input(x), h, c)
 
 
-class GRU(nnx.Module):
+class GRUGates(RecurrentGates):
+    """The gates of a gated recurrent unit."""
+
+    def __init__(self, d: int, hidden: int, **options: Any):
+        super().__init__(d, hidden, 3, **options)
+
+    def step(self, inputs: jax.Array, *states: jax.Array) -> tuple[jax.Array, ...]:
+        (h,) = states
+        ur, uz, un = jnp.split(inputs, 3, axis=-1)
+        vr, vz, vn = jnp.split(self.recurrent(h), 3, axis=-1)
+        z = nnx.sigmoid(uz + vz)
+        n = nnx.tanh(un + nnx.sigmoid(ur + vr) * vn)
+        return ((1 - z) * n + z * h,)
+
+
+class GRU(GRUGates):
     """Gated recurrent unit over time: (..., t, d) -> (..., t, hidden)."""
-
-    def __init__(
-        self,
-        d: int,
-        hidden: int,
-        *,
-        reverse: bool = False,
-        kernel_init: nnx.Initializer | None = None,
-        recurrent_kernel_init: nnx.Initializer = orthogonal,
-        bias_init: nnx.Initializer = nnx.initializers.zeros,
-        dtype: jax.typing.DTypeLike | None = None,
-        param_dtype: jax.typing.DTypeLike = jnp.float32,
-        rngs: nnx.Rngs,
-    ):
-        self.hidden, self.reverse = hidden, reverse
-        kernel_init = kernel_init or nnx.initializers.lecun_normal()
-        linear = partial(
-            nnx.Linear,
-            bias_init=bias_init,
-            dtype=dtype,
-            param_dtype=param_dtype,
-            rngs=rngs,
-        )
-        self.input = linear(d, 3 * hidden, kernel_init=kernel_init)
-        self.recurrent = linear(hidden, 3 * hidden, kernel_init=recurrent_kernel_init)
 
     def __call__(self, x: jax.Array, **more: jax.Array) -> jax.Array:
         return self.run(x, **more)[0]
@@ -251,59 +222,13 @@ class GRU(nnx.Module):
         x: jax.Array,
         h: jax.Array | None = None,
         mask: jax.Array | None = None,
-    ) -> tuple[jax.Array, jax.Array]:
+    ) -> tuple[jax.Array, ...]:
         """The h of all steps, and the last h; masked steps do not change it."""
-        inputs = jnp.moveaxis(self.input(x), -2, 0)  # (t, ..., 3 * hidden)
-        keep = None if mask is None else jnp.moveaxis(mask, -1, 0)[..., None]
-        zeros = jnp.zeros((*inputs.shape[1:-1], self.hidden), inputs.dtype)
-
-        def step(
-            h: jax.Array, xs: tuple[jax.Array, jax.Array | None]
-        ) -> tuple[jax.Array, jax.Array]:
-            u, keep = xs
-            ur, uz, un = jnp.split(u, 3, axis=-1)
-            vr, vz, vn = jnp.split(self.recurrent(h), 3, axis=-1)
-            z = nnx.sigmoid(uz + vz)
-            n = nnx.tanh(un + nnx.sigmoid(ur + vr) * vn)
-            new = (1 - z) * n + z * h
-            if keep is None:
-                return new, new
-            return jnp.where(keep, new, h), jnp.where(keep, new, 0)
-
-        start = zeros if h is None else h
-        last, ys = jax.lax.scan(step, start, (inputs, keep), reverse=self.reverse)
-        return jnp.moveaxis(ys, 0, -2), last
+        return self.over_time(x, (h,), mask)
 
 
-class GRUCell(nnx.Module):
+class GRUCell(GRUGates):
     """One step of a gated recurrent unit: (..., d) and the last h to the next."""
 
-    def __init__(
-        self,
-        d: int,
-        hidden: int,
-        *,
-        kernel_init: nnx.Initializer | None = None,
-        recurrent_kernel_init: nnx.Initializer = orthogonal,
-        bias_init: nnx.Initializer = nnx.initializers.zeros,
-        dtype: jax.typing.DTypeLike | None = None,
-        param_dtype: jax.typing.DTypeLike = jnp.float32,
-        rngs: nnx.Rngs,
-    ):
-        kernel_init = kernel_init or nnx.initializers.lecun_normal()
-        linear = partial(
-            nnx.Linear,
-            bias_init=bias_init,
-            dtype=dtype,
-            param_dtype=param_dtype,
-            rngs=rngs,
-        )
-        self.input = linear(d, 3 * hidden, kernel_init=kernel_init)
-        self.recurrent = linear(hidden, 3 * hidden, kernel_init=recurrent_kernel_init)
-
     def __call__(self, x: jax.Array, h: jax.Array) -> jax.Array:
-        ur, uz, un = jnp.split(self.input(x), 3, axis=-1)
-        vr, vz, vn = jnp.split(self.recurrent(h), 3, axis=-1)
-        z = nnx.sigmoid(uz + vz)
-        n = nnx.tanh(un + nnx.sigmoid(ur + vr) * vn)
-        return (1 - z) * n + z * h
+        return self.step(self.input(x), h)[0]

@@ -11,13 +11,17 @@ from .linear import BIAS_INIT, KERNEL_INIT
 
 ORTHOGONAL = Helper("orthogonal")
 
-LSTM = Helper("LSTM", needs=(ORTHOGONAL,))
+_GATES = (ORTHOGONAL, Helper("RecurrentGates"))
+_LSTM_GATES = (*_GATES, Helper("LSTMGates"))
+_GRU_GATES = (*_GATES, Helper("GRUGates"))
 
-GRU = Helper("GRU", needs=(ORTHOGONAL,))
+LSTM = Helper("LSTM", needs=_LSTM_GATES)
 
-LSTM_CELL = Helper("LSTMCell", needs=(ORTHOGONAL,))
+GRU = Helper("GRU", needs=_GRU_GATES)
 
-GRU_CELL = Helper("GRUCell", needs=(ORTHOGONAL,))
+LSTM_CELL = Helper("LSTMCell", needs=_LSTM_GATES)
+
+GRU_CELL = Helper("GRUCell", needs=_GRU_GATES)
 
 HIDDEN = Param("hidden", Kind.SIZE, doc="the size of the state")
 REVERSE = Param(
