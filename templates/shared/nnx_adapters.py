@@ -16,7 +16,14 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from nnx_checkpoints import Stored, held_weights, read_json, write_whole
+from nnx_checkpoints import (
+    Stored,
+    flat_state,
+    held_weights,
+    read_json,
+    refuse,
+    write_whole,
+)
 
 
 class Int8(nnx.Module):
@@ -133,18 +140,37 @@ def merge_adapters(model: Any) -> Any:
 Names = dict[tuple[Any, ...], tuple[str, list[int] | None]]
 
 
-class Adapted(NamedTuple):
-    """An adapter as PEFT has it: its name, and the order of the axes of A and B."""
+class AdapterMatrix(NamedTuple):
+    """A or B of an adapter as PEFT has it: a matrix, of weights in another order."""
 
     name: str
-    layer: LoRA
-    orders: tuple[tuple[int, ...], tuple[int, ...]]
+    weight: nnx.LoRAParam[Any]
+    order: tuple[int, ...]
+    flips: bool  # A is (rank, in)
 
-    def tensors(self) -> Iterator[tuple[str, nnx.LoRAParam[Any], tuple[int, ...]]]:
-        """The names, weights and orders of axes of A and B."""
-        weights = self.layer.lora_a, self.layer.lora_b
-        for part, weight, order in zip("AB", weights, self.orders, strict=True):
-            yield f"base_model.model.{self.name}.lora_{part}.weight", weight, order
+    def pack(self) -> np.ndarray:
+        """The matrix."""
+        part = np.asarray(self.weight[...], np.float32).transpose(self.order)
+        matrix = part.reshape(-1, part.shape[-1])
+        return np.ascontiguousarray(matrix.T if self.flips else matrix)
+
+    def unpack(self, tensor: np.ndarray) -> jax.Array:
+        """The weights of a matrix; a ValueError where it is another."""
+        shape = [self.weight.shape[axis] for axis in self.order]
+        part = tensor.T if self.flips else tensor
+        if part.shape != (math.prod(shape[:-1]), shape[-1]):
+            raise ValueError(f"{self.name} is {tensor.shape}, which does not fit")
+        if not jnp.issubdtype(tensor.dtype, jnp.floating):
+            raise ValueError(f"{self.name} is of dtype {tensor.dtype}, a weight is not")
+        part = part.reshape(shape).transpose(np.argsort(self.order))
+        return jnp.asarray(part, self.weight.dtype)
+
+
+class Adapted(NamedTuple):
+    """An adapter, and the name of what it adapts."""
+
+    name: str
+    parts: tuple[AdapterMatrix, AdapterMatrix]
 
 
 def adapted(model: nnx.Module, names: Names) -> Iterator[Adapted]:
@@ -158,7 +184,10 @@ def adapted(model: nnx.Module, names: Names) -> Iterator[Adapted]:
         count = len(layer.axes)
         ins = tuple(a for a in order if a < count)
         outs = tuple(a - count + 1 for a in order if a >= count)
-        yield Adapted(name, layer, ((*ins, count), (*outs, 0)))
+        stem = f"base_model.model.{name}.lora_"
+        a = AdapterMatrix(f"{stem}A.weight", layer.lora_a, (*ins, count), True)
+        b = AdapterMatrix(f"{stem}B.weight", layer.lora_b, (*outs, 0), False)
+        yield Adapted(name, (a, b))
 
 
 def targets(mine: list[str], names: Names) -> list[str]:
@@ -172,11 +201,10 @@ def targets(mine: list[str], names: Names) -> list[str]:
 def kernel_names(model: nnx.Module, table: tuple[Stored, ...]) -> Names:
     """The tensors that hold one weight each, with the order of its axes there."""
     plain = nnx.eval_shape(lambda: merge_adapters(model))
-    state = dict(nnx.to_flat_state(nnx.state(plain)))
     names: Names = {}
-    for row in held_weights(plain, state, table):
+    for row in held_weights(plain, flat_state(plain), table):
         if len(row.keys) == len(row.names) == len(row.names[0]) == 1:
-            order = [axis for axes in row.stored.axes or () for axis in axes]
+            order = row.stored.order(len(row.shapes[0]))
             names[row.keys[0]] = row.names[0][0].removesuffix(".weight"), order
     return names
 
@@ -193,15 +221,10 @@ def write_adapters(
     """Write adapters as PEFT does: A as (rank, in), B as (out, rank)."""
     from safetensors.numpy import save
 
-    path, tensors = Path(path), {}
+    path = Path(path)
     path.mkdir(parents=True, exist_ok=True)
     found = list(adapted(model, names))
-    for one in found:
-        for name, weight, order in one.tensors():
-            part = np.asarray(weight[...], np.float32).transpose(order)
-            part = part.reshape(-1, part.shape[-1])
-            part = part.T if ".lora_A." in name else part
-            tensors[name] = np.ascontiguousarray(part)
+    tensors = {part.name: part.pack() for one in found for part in one.parts}
     modules = targets([one.name for one in found], names)
     text = json.dumps({**settings, "target_modules": modules}, indent=2)
     packed = save(tensors, {"format": "pt"})
@@ -225,22 +248,14 @@ def read_adapters(
     except SafetensorError as error:
         raise ValueError(f"{path} cannot be read: {error}") from None
     values = []
-    for one in adapted(model, names):
-        for name, weight, order in one.tensors():
-            if name not in tensors:
-                problems.append(f"{name} is missing")
-                continue
-            tensor = tensors.pop(name)
-            shape = [weight.shape[axis] for axis in order]
-            part = tensor.T if ".lora_A." in name else tensor
-            if part.shape != (math.prod(shape[:-1]), shape[-1]):
-                problems.append(f"{name} is {tensor.shape}, which does not fit")
-            elif not jnp.issubdtype(tensor.dtype, jnp.floating):
-                problems.append(f"{name} is of dtype {tensor.dtype}, a weight is not")
-            else:
-                part = part.reshape(shape).transpose(np.argsort(order))
-                values.append(jnp.asarray(part, weight.dtype))
+    for part in (part for one in adapted(model, names) for part in one.parts):
+        if part.name not in tensors:
+            problems.append(f"{part.name} is missing")
+            continue
+        try:
+            values.append(part.unpack(tensors.pop(part.name)))
+        except ValueError as error:
+            problems.append(str(error))
     problems += [f"{name} is used by nothing" for name in tensors]
-    if problems:
-        raise ValueError("\n  ".join([f"{path} does not fit:", *problems]))
+    refuse(f"{path} does not fit:", problems)
     return values

@@ -70,26 +70,23 @@ def attend(
 ) -> jax.Array:
     """Attention in groups of heads: (b, t, heads, d) over (b, s, kv_heads, d), to the
     keys that are `visible`."""
-    b, t, heads, d = q.shape
-    s, kv_heads = k.shape[1:3]
+    (b, t, heads, d), (s, kv_heads) = q.shape, k.shape[1:3]
     distance, mask = visibility(t, s, **visible)
     q = q.reshape(b, t, kv_heads, heads // kv_heads, d)
     scores = jnp.einsum("btkgd,bskd->bkgts", q, k, preferred_element_type=jnp.float32)
     scores = scores.reshape(b, heads, t, s) * (d**-0.5 if scale is None else scale)
-    if softcap is not None:
-        scores = softcap * jnp.tanh(scores / softcap)
+    scores = scores if softcap is None else softcap * jnp.tanh(scores / softcap)
     if slopes is not None:
         scores -= slopes[:, None, None] * distance[:, None]
     if bias is not None:
         scores += bias
     scores = jnp.where(mask, scores, np.finfo(np.float32).min)
     if sinks is not None:
-        sink_scores = jnp.broadcast_to(sinks[:, None, None], (b, heads, t, 1))
-        scores = jnp.concatenate([scores, sink_scores.astype(scores.dtype)], axis=-1)
+        sinks = jnp.broadcast_to(sinks[:, None, None], (b, heads, t, 1))
+        scores = jnp.concatenate([scores, sinks.astype(scores.dtype)], axis=-1)
     weights = jax.nn.softmax(scores, axis=-1)[..., :s].astype(v.dtype)
     weights = weights.reshape(b, kv_heads, heads // kv_heads, t, s)
-    y = jnp.einsum("bkgts,bskd->btkgd", weights, v)
-    return y.reshape(b, t, heads, v.shape[-1])
+    return jnp.einsum("bkgts,bskd->btkgd", weights, v).reshape(b, t, heads, -1)
 
 
 def visibility(

@@ -187,7 +187,8 @@ def prefixed(name: str | Computed, ends: list[str]) -> str | Computed:
     return computed
 
 
-FlatState = dict[tuple[Any, ...], Any]
+StateKey = tuple[Any, ...]
+FlatState = dict[StateKey, Any]
 
 
 def flat_state(model: Any) -> FlatState:
@@ -200,7 +201,7 @@ class Held(NamedTuple):
     position in a stack."""
 
     stored: Stored
-    keys: list[tuple[Any, ...]]
+    keys: list[StateKey]
     shapes: list[tuple[int, ...]]  # at one position
     names: list[list[str]]
 
@@ -227,10 +228,8 @@ def held_weights(
                 mine = [keys[p.format(*positions)] for p in row.paths.split()]
                 shapes = [tuple(state[key].shape) for key in mine]
                 stack = shapes[0][: row.stacked]
-                if math.prod(stack) > most:
-                    raise ValueError(
-                        f"{path} needs {math.prod(stack)} tensors of {most}"
-                    )
+                if (count := math.prod(stack)) > most:
+                    raise ValueError(f"{path} needs {count} tensors of {most}")
                 ats = ((*map(int, positions), *at) for at in np.ndindex(stack))
                 names = [row.named(model, *at) for at in ats]
                 held.append(Held(row, mine, [s[row.stacked :] for s in shapes], names))
@@ -370,12 +369,17 @@ def named_tensors(
 
 
 def misfits(
-    held: list[Held], state: FlatState, tensors: dict[str, Any]
+    held: list[Held],
+    state: FlatState,
+    tensors: dict[str, Any],
+    ignored: tuple[str, ...],
 ) -> Iterator[str]:
     """What keeps tensors from being these weights."""
+    left = set(tensors)
     for row in held:
         floating = jnp.issubdtype(state[row.keys[0]].dtype, jnp.floating)
         for name, shape in row.tensors():
+            left.discard(name)
             if name not in tensors:
                 yield f"{name} is missing"
                 continue
@@ -388,6 +392,9 @@ def misfits(
                 yield f"{name} is of dtype {dtype}, which is not supported"
             elif floating != ("F" in dtype):
                 yield f"{name} is of dtype {dtype}, the model needs another kind"
+    for name in sorted(left):
+        if not is_ignored(name, ignored):
+            yield f"{name} is used by nothing"
 
 
 # Counters, and what modules compute from their settings and keep beside their weights.
@@ -400,12 +407,12 @@ def is_ignored(name: str, globs: tuple[str, ...]) -> bool:
 
 
 def read_weights(
-    row: Held, tensors: dict[str, Any], dtypes: list[Any]
-) -> list[np.ndarray]:
+    row: Held, tensors: dict[str, Any], state: FlatState
+) -> dict[StateKey, np.ndarray]:
     """The weights of a row, converted as they are read, tensor by tensor."""
     weights = [
-        np.empty((len(row.names), *shape), dtype)
-        for shape, dtype in zip(row.shapes, dtypes, strict=True)
+        np.empty((len(row.names), *shape), state[key].dtype)
+        for key, shape in zip(row.keys, row.shapes, strict=True)
     ]
 
     def fill(at: int, names: list[str]) -> None:
@@ -416,7 +423,22 @@ def read_weights(
 
     for at, names in enumerate(row.names):
         fill(at, names)
-    return weights
+    whole = (w.reshape(state[k].shape) for k, w in zip(row.keys, weights, strict=True))
+    return dict(zip(row.keys, whole, strict=True))
+
+
+def placed(
+    weights: Mapping[StateKey, Any], sharding: Placement
+) -> dict[StateKey, jax.Array]:
+    """Weights where they shall lie."""
+
+    def put(key: StateKey, weight: Any) -> jax.Array:
+        path = ".".join(map(str, key))
+        place = sharding(path) if callable(sharding) else sharding
+        array: jax.Array = jax.device_put(weight, place)
+        return array
+
+    return {key: put(key, weight) for key, weight in weights.items()}
 
 
 class BoundedRngs(nnx.Rngs):
@@ -486,32 +508,28 @@ class Checkpoint(Generic[ModelT, ConfigT]):
         try:
             model = nnx.eval_shape(lambda: make(rngs=BoundedRngs(4 * count + 100)))
         except Exception as error:  # whatever a constructor makes of odd settings
-            raise ValueError(
-                f"{path} does not fit: {str(error) or repr(error)}"
-            ) from error
+            told = str(error) or repr(error)
+            raise ValueError(f"{path} does not fit: {told}") from error
         state = flat_state(model)
         held = held_weights(model, state, self.stored, count)
         wanted = {name for row in held for names in row.names for name in names}
         tensors = named_tensors(path, wanted, self.renamed)
-        left = (
-            t for t in sorted({*tensors} - wanted) if not is_ignored(t, self.ignored)
-        )
-        unused = (f"{name} is used by nothing" for name in left)
         head = f"{path} does not fit {type(model).__name__}:"
-        refuse(head, chain(misfits(held, state, tensors), unused))
-
-        def placed(key: tuple[Any, ...], value: Any) -> jax.Array:
-            name = ".".join(map(str, key))
-            place = sharding(name) if callable(sharding) else sharding
-            array: jax.Array = jax.device_put(value.reshape(state[key].shape), place)
-            return array
-
-        values: dict[tuple[Any, ...], jax.Array] = {}
+        refuse(head, misfits(held, state, tensors, self.ignored))
+        values: dict[StateKey, jax.Array] = {}
         for row in held:
-            weights = read_weights(row, tensors, [state[k].dtype for k in row.keys])
-            values |= zip(row.keys, map(placed, row.keys, weights), strict=True)
-            del weights  # before the next are read
-        return completed(model, lambda: make(rngs=nnx.Rngs(0)), values, placed)
+            values |= placed(read_weights(row, tensors, state), sharding)
+        missing = [key for key in state if key not in values]
+
+        def fresh() -> list[jax.Array]:
+            initial = flat_state(make(rngs=nnx.Rngs(0)))
+            return [initial[key].get_value() for key in missing]
+
+        if missing:  # what no checkpoint holds is as in a new model
+            made = zip(missing, jax.jit(fresh)(), strict=True)
+            values |= placed(dict(made), sharding)
+        nnx.update(model, nnx.from_flat_state(values.items()))
+        return model
 
     def save(
         self, model: ModelT, path: str | Path, *, like: str | Path | None = None
@@ -550,28 +568,10 @@ class Checkpoint(Generic[ModelT, ConfigT]):
             write_whole(path.with_name(name), [text.encode()])
 
 
-def completed(
-    model: ModelT,
-    make: Callable[[], Any],
-    values: dict[tuple[Any, ...], jax.Array],
-    placed: Callable[[tuple[Any, ...], Any], jax.Array],
-) -> ModelT:
-    """The model with these values; what no checkpoint holds is as in a new one."""
-    missing = [key for key in flat_state(model) if key not in values]
-
-    def fresh() -> list[jax.Array]:
-        initial = flat_state(make())
-        return [initial[key].get_value() for key in missing]
-
-    if missing:
-        values |= zip(missing, map(placed, missing, jax.jit(fresh)()), strict=True)
-    nnx.update(model, nnx.from_flat_state(values.items()))
-    return model
-
-
 def beside(path: str | Path, name: str) -> Path:
     """A file of a checkpoint, which is a folder or a file."""
-    return (Path(path) if Path(path).is_dir() else Path(path).parent) / name
+    place = local_path(path)
+    return (place if place.is_dir() else place.parent) / name
 
 
 def write_whole(path: Path, parts: Iterable[Any]) -> None:

@@ -23,7 +23,6 @@ from nnx_checkpoints import (
     ConfigT,
     ModelT,
     beside,
-    local_path,
     read_json,
     refuse,
 )
@@ -220,7 +219,7 @@ class ConfigFile(Generic[ConfigT]):
         """The `config.json` of a Config, over that of the checkpoint `like`. What the
         Config has and it cannot say is one error."""
         given = Settings(Path("config.json"), {})
-        if like is not None and beside(local_path(like), "config.json").exists():
+        if like is not None and beside(like, "config.json").exists():
             given = read_settings(like)
         is_other = bool(self.differing(cfg, given))
         self.put_fields(cfg, given)
@@ -313,7 +312,7 @@ class Pretrained(Checkpoint[ModelT, ConfigT]):
             made = nnx.eval_shape(lambda: self.model(cfg, rngs=nnx.Rngs(0)))
             refuse("this is not the model's Config:", misshapen(model, made))
         name = "generation_config.json"
-        if like is not None and (file := beside(local_path(like), name)).exists():
+        if like is not None and (file := beside(like, name)).exists():
             found[name] = read_json(file)
         return found
 
@@ -517,7 +516,7 @@ def is_among(kind: Any, plain: Any) -> bool:
 
 def read_settings(path: str | Path) -> Settings:
     """The settings beside a checkpoint."""
-    file = beside(local_path(path), "config.json")
+    file = beside(path, "config.json")
     if not file.exists():
         raise FileNotFoundError(f"{file} is not there: pass a Config")
     try:

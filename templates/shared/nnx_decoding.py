@@ -149,32 +149,19 @@ class ScoredAttention(CausalAttention):
         self.chunk, self.softcap = chunk, softcap
 
     def __call__(
-        self,
-        q: jax.Array,
-        k: jax.Array,
-        v: jax.Array,
-        *,
-        slopes: jax.Array | None = None,
-        sinks: jax.Array | None = None,
-        segments: jax.Array | None = None,
+        self, q: jax.Array, k: jax.Array, v: jax.Array, **options: Any
     ) -> jax.Array:
-        positions = None
         if self.index is not None:
-            k, v, positions = self.update_cache(k, v)
-        return attend(
-            q,
-            k,
-            v,
-            slopes=slopes,
-            sinks=sinks,
-            segments=segments,
-            positions=positions,
-            causal=True,
-            window=self.window,
-            chunk=self.chunk,
-            scale=self.scale,
-            softcap=self.softcap,
-        )
+            k, v, options["positions"] = self.update_cache(k, v)
+        return self.scored(q, k, v, **options)
+
+    def scored(
+        self, q: jax.Array, k: jax.Array, v: jax.Array, **options: Any
+    ) -> jax.Array:
+        """Attention by this layer's scores; the options are those of `attend`."""
+        options |= {"window": self.window, "chunk": self.chunk}
+        options |= {"scale": self.scale, "softcap": self.softcap}
+        return attend(q, k, v, causal=True, **options)
 
 
 class SelfAttention(HeadProjections):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nnx_checkpoints import ConfigT, ModelT, beside, local_path, read_json, refuse
+from nnx_checkpoints import ConfigT, ModelT, beside, read_json, refuse
 from nnx_configs import Pretrained, frozen, has_type, is_called
 from nnx_decoding import Sampling
 
@@ -68,9 +68,8 @@ def read_generation_config(path: str | Path) -> Sampling:
     Where it has no `generation_config.json`, its `config.json` has the tokens that end
     a text.
     """
-    folder = local_path(path)
-    file = beside(folder, "generation_config.json")
-    given = read_json(file if file.exists() else beside(folder, "config.json"))
+    file = beside(path, "generation_config.json")
+    given = read_json(file if file.exists() else beside(path, "config.json"))
     said = {k: frozen(v) for k, v in given.items() if file.exists() or k[:4] == "eos_"}
     refuse(f"{file} does not fit:", unsampled(said))
     said = {k: v for k, v in said.items() if v is not None}
@@ -106,7 +105,7 @@ def generation_config(
     if unknown := sampling.keys() - Sampling.__annotations__:
         raise ValueError(f"`generate` has no option {min(unknown)}")
     said: dict[str, Any] = {}
-    if like and (file := beside(local_path(like), "generation_config.json")).exists():
+    if like and (file := beside(like, "generation_config.json")).exists():
         said = {k: v for k, v in read_json(file).items() if k not in FOLLOWED}
     stop, temperature = [*sampling.get("stop", ())], sampling.get("temperature", 0.0)
     said["do_sample"] = temperature > 0

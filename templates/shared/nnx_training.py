@@ -18,6 +18,28 @@ class Accumulated(NamedTuple):
     gradients: optax.Updates
     inner: optax.OptState
 
+    def added(self, updates: optax.Updates, weight: jax.Array) -> "Accumulated":
+        """With the gradients of another batch."""
+
+        def add(total: jax.Array, grad: jax.Array) -> jax.Array:
+            # Where nothing counts there is no mean, and no gradient.
+            return total + jnp.where(weight > 0, weight * grad.astype(jnp.float32), 0)
+
+        total, gradients = self.weight + weight, jax.tree.map(
+            add, self.gradients, updates
+        )
+        return Accumulated(self.mini_step + 1, total, gradients, self.inner)
+
+    def mean(self, like: optax.Updates) -> optax.Updates:
+        """The gradient of all batches together."""
+        count = jnp.where(self.weight > 0, self.weight, 1)
+
+        def mean(total: jax.Array, grad: jax.Array) -> jax.Array:
+            return (total / count).astype(grad.dtype)
+
+        means: optax.Updates = jax.tree.map(mean, self.gradients, like)
+        return means
+
 
 def accumulate(
     tx: optax.GradientTransformation, every: int
@@ -25,9 +47,12 @@ def accumulate(
     """A step of `tx` each so many batches, by the gradient of all of them together:
     a batch in which more counts, its `weight`, has a greater share."""
 
-    def init(params: optax.Params) -> Accumulated:
+    def begun(params: optax.Params, inner: optax.OptState) -> Accumulated:
         zeros = optax.tree.zeros_like(params, dtype=jnp.float32)
-        return Accumulated(jnp.int32(0), jnp.float32(0), zeros, tx.init(params))
+        return Accumulated(jnp.int32(0), jnp.float32(0), zeros, inner)
+
+    def init(params: optax.Params) -> Accumulated:
+        return begun(params, tx.init(params))
 
     def update(
         updates: optax.Updates,
@@ -37,34 +62,27 @@ def accumulate(
         weight: jax.Array | float = 1.0,
     ) -> tuple[optax.Updates, Accumulated]:
         assert isinstance(state, Accumulated)
-        share = jnp.float32(weight)
-
-        def add(total: jax.Array, grad: jax.Array) -> jax.Array:
-            # Where nothing counts there is no mean, and no gradient.
-            return total + jnp.where(share > 0, share * grad.astype(jnp.float32), 0)
-
-        gathered = jax.tree.map(add, state.gradients, updates)
-        total = state.weight + share
-
-        def mean(gathered: jax.Array, grad: jax.Array) -> jax.Array:
-            return (gathered / jnp.where(total > 0, total, 1)).astype(grad.dtype)
+        later = state.added(updates, jnp.float32(weight))
 
         def step() -> tuple[optax.Updates, Accumulated]:
-            means = jax.tree.map(mean, gathered, updates)
-            taken, inner = tx.update(means, state.inner, params)
-            zeros = optax.tree.zeros_like(gathered)
-            return taken, Accumulated(jnp.int32(0), jnp.float32(0), zeros, inner)
+            taken, inner = tx.update(later.mean(updates), state.inner, params)
+            return taken, begun(updates, inner)
 
         def wait() -> tuple[optax.Updates, Accumulated]:
-            later = Accumulated(state.mini_step + 1, total, gathered, state.inner)
             return optax.tree.zeros_like(updates), later
 
         taken: tuple[optax.Updates, Accumulated] = jax.lax.cond(
-            state.mini_step == every - 1, step, wait
+            later.mini_step == every, step, wait
         )
         return taken
 
     return optax.GradientTransformationExtraArgs(init, update)
+
+
+def weight_name(path: tuple[Any, ...]) -> str:
+    """What a weight is called where it stands, but for positions in lists."""
+    keys = (getattr(part, "key", None) for part in path)
+    return ".".join(key for key in keys if isinstance(key, str))
 
 
 def matrix_axes(matrices: Mapping[str, tuple[int, int]], params: Any) -> Any:
@@ -76,9 +94,7 @@ def matrix_axes(matrices: Mapping[str, tuple[int, int]], params: Any) -> Any:
     """
 
     def axes(path: tuple[Any, ...], x: jax.Array) -> Any:
-        keys = (getattr(part, "key", None) for part in path)
-        name = ".".join(key for key in keys if isinstance(key, str))
-        if name not in matrices:
+        if (name := weight_name(path)) not in matrices:
             return None
         ins, outs = matrices[name]
         every = range(x.ndim - ins - outs, x.ndim)
@@ -91,9 +107,7 @@ def weights_named(*ends: str) -> Callable[[Any], Any]:
     """A mask for Optax: weights whose names end so, such as `kernel`, `head.kernel`."""
 
     def named(path: tuple[Any, ...], _: Any) -> bool:
-        keys = (getattr(part, "key", None) for part in path)
-        name = "".join(f".{key}" for key in keys if isinstance(key, str))
-        return name.endswith(tuple(f".{end}" for end in ends))
+        return f".{weight_name(path)}".endswith(tuple(f".{end}" for end in ends))
 
     return partial(jax.tree.map_with_path, named)
 

@@ -53,18 +53,10 @@ ATTENTION = Helper(
     call: TunixCall | None = None
 
     def __call__(
-        self,
-        q: jax.Array,
-        k: jax.Array,
-        v: jax.Array,
-        *,
-        slopes: jax.Array | None = None,
-        sinks: jax.Array | None = None,
-        segments: jax.Array | None = None,
+        self, q: jax.Array, k: jax.Array, v: jax.Array, **options: Any
     ) -> jax.Array:
-        given = {"slopes": slopes, "sinks": sinks}
         if self.call is None:
-            return super().__call__(q, k, v, segments=segments, **given)
+            return super().__call__(q, k, v, **options)
         t = q.shape[1]
         k, v, first = self.call.update_cache(k, v)
         slots = (first + jnp.arange(t))[None], jnp.arange(k.shape[1])[None]
@@ -75,20 +67,9 @@ ATTENTION = Helper(
             # Chunks begin with the sequence, not with the cache.
             begin = first + t - 1 - at[:, -1:]
             slots = slots[0] - begin, slots[1] - begin
-        return attend(
-            q,
-            k,
-            v,
-            **given,
-            mask=None if mask is None else mask[:, None],
-            segments=self.call.segments if mask is None else None,
-            positions=slots,
-            causal=True,
-            window=self.window,
-            chunk=self.chunk,
-            scale=self.scale,
-            softcap=self.softcap,
-        )
+        options["segments"] = self.call.segments if mask is None else None
+        options["mask"] = None if mask is None else mask[:, None]
+        return self.scored(q, k, v, **options, positions=slots)
 ''',
     (CACHE, STEPWISE, ATTEND, CAUSAL, SCORED, CALL),
 )
