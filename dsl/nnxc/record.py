@@ -7,105 +7,76 @@ Knows the standard library only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from operator import attrgetter
+from types import MappingProxyType
 from typing import Any, ClassVar, TypeVar, dataclass_transform
 
 T = TypeVar("T")
 MISSING: Any = object()
+EMPTY: Mapping[Any, Any] = MappingProxyType({})  # as a default
 _set = object.__setattr__
 
 
 class Spec:
     """What `field` says of one field."""
 
-    __slots__ = ("compare", "default", "factory")
+    __slots__ = ("compare", "default")
 
-    def __init__(self, default: Any, factory: Callable[[], Any] | None, compare: bool):
-        self.default, self.factory, self.compare = default, factory, compare
+    def __init__(self, default: Any, compare: bool):
+        self.default, self.compare = default, compare
 
 
-def field(
-    *,
-    default: Any = MISSING,
-    default_factory: Callable[[], Any] | None = None,
-    compare: bool = True,
-) -> Any:
-    """A field with a default made afresh, or one that equality and hash pass over."""
-    return Spec(default, default_factory, compare)
+def field(*, default: Any = MISSING, compare: bool = True) -> Any:
+    """A field that equality and hash may pass over."""
+    return Spec(default, compare)
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
-class _Meta(type):
-    """Turns annotations into slots."""
+class Record:
+    """A frozen value: fields are the annotations of its class, in order, compared one by one.
 
-    def __new__(
-        meta,
-        name: str,
-        bases: tuple[type, ...],
-        namespace: dict[str, Any],
-        **options: Any,
-    ) -> type:
-        names = tuple(_annotations(namespace)) if bases else ()
-        specs = {n: _spec(namespace.pop(n)) for n in names if n in namespace}
-        inherited = bases[0] if bases else None
-        namespace["__slots__"] = names
-        namespace["__match_args__"] = getattr(inherited, "__match_args__", ()) + names
-        namespace["__specs__"] = {**getattr(inherited, "__specs__", {}), **specs}
-        return super().__new__(meta, name, bases, namespace, **options)
+    A default is an attribute of the class, found there by what was made without that field. There
+    is no metaclass: it would make each `isinstance` and each `case` take twice as long.
+    """
 
+    __match_args__: ClassVar[tuple[str, ...]] = ()
+    __needed__: ClassVar[int] = 0  # fields without a default, which come first
+    __compared__: ClassVar[tuple[str, ...]] = ()
 
-def _annotations(namespace: dict[str, Any]) -> Iterator[str]:
-    annotations = namespace.get("__annotations__")
-    if annotations is None and "__annotate_func__" in namespace:  # Python 3.14
-        annotations = namespace["__annotate_func__"](4)
-    return (
-        n
-        for n, text in (annotations or {}).items()
-        if not str(text).startswith("ClassVar")
-    )
-
-
-def _spec(default: Any) -> Spec:
-    return default if isinstance(default, Spec) else Spec(default, None, True)
-
-
-class Record(metaclass=_Meta):
-    """A frozen value: fields are the annotations of its class, in order, compared one by one."""
-
-    __slots__ = ()
-    __match_args__: ClassVar[tuple[str, ...]]
-    __specs__: ClassVar[dict[str, Spec]]
+    def __init_subclass__(cls) -> None:
+        for name in _annotated(cls):
+            given = vars(cls).get(name, MISSING)
+            spec = given if isinstance(given, Spec) else Spec(given, True)
+            cls.__match_args__ += (name,)  # type: ignore[misc]
+            cls.__compared__ += (name,) if spec.compare else ()
+            if spec.default is not MISSING:
+                setattr(cls, name, spec.default)
+                continue
+            if given is spec:
+                delattr(cls, name)
+            cls.__needed__ += 1
+            if cls.__needed__ < len(cls.__match_args__):
+                raise TypeError(f"{cls.__name__}.{name} follows one with a default")
 
     def __init__(self, *args: Any, **kwargs: Any):
-        names = type(self).__match_args__
-        for name, value in zip(names, args, strict=False):
+        for name, value in zip(self.__match_args__, args, strict=False):
             _set(self, name, value)
-        if len(args) != len(names) or kwargs:
-            self.__rest(names, len(args), kwargs)
+        for name in kwargs:
+            _set(self, name, kwargs[name])
+        if kwargs or not self.__needed__ <= len(args) <= len(self.__match_args__):
+            self.__check(len(args), kwargs)
 
-    def __rest(
-        self, names: tuple[str, ...], given: int, kwargs: dict[str, Any]
-    ) -> None:
+    def __check(self, given: int, kwargs: dict[str, Any]) -> None:
+        kind, names = type(self).__name__, self.__match_args__
         if given > len(names):
-            raise TypeError(
-                f"{type(self).__name__} takes {len(names)} values, not {given}"
-            )
-        for name in names[given:]:
-            if name in kwargs:
-                _set(self, name, kwargs.pop(name))
-            else:
-                _set(self, name, self.__default(name))
-        if kwargs:
-            raise TypeError(
-                f"{type(self).__name__} has no field {', '.join(kwargs)} to give"
-            )
-
-    def __default(self, name: str) -> Any:
-        spec = type(self).__specs__.get(name)
-        if spec is None or (spec.factory is None and spec.default is MISSING):
-            raise TypeError(f"{type(self).__name__} needs `{name}`")
-        return spec.factory() if spec.factory is not None else spec.default
+            raise TypeError(f"{kind} takes {len(names)} values, not {given}")
+        for name in kwargs:
+            if name not in names[given:]:
+                raise TypeError(f"{kind} has no field {name} to give")
+        for name in names[given : self.__needed__]:
+            if name not in kwargs:
+                raise TypeError(f"{kind} needs `{name}`")
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"{type(self).__name__}.{name} is frozen")
@@ -124,17 +95,17 @@ class Record(metaclass=_Meta):
         return hash((type(self), _key(self)))
 
     def __repr__(self) -> str:
-        specs = type(self).__specs__
-        names = [n for n in names_of(self) if n not in specs or specs[n].compare]
-        shown = ", ".join(f"{n}={getattr(self, n)!r}" for n in names)
+        shown = ", ".join(f"{n}={getattr(self, n)!r}" for n in self.__compared__)
         return f"{type(self).__name__}({shown})"
 
-    def __getstate__(self) -> list[Any]:
-        return [getattr(self, n) for n in type(self).__match_args__]
 
-    def __setstate__(self, state: list[Any]) -> None:
-        for name, value in zip(type(self).__match_args__, state, strict=True):
-            _set(self, name, value)
+def _annotated(kind: type) -> list[str]:
+    """The fields that a class has itself, in order."""
+    own = vars(kind).get("__annotations__")
+    if own is None and "__annotate_func__" in vars(kind):  # Python 3.14
+        own = vars(kind)["__annotate_func__"](4)
+    texts = (own or {}).items()
+    return [n for n, text in texts if not str(text).startswith("ClassVar")]
 
 
 _GETTERS: dict[type, Callable[[Any], Any]] = {}
@@ -145,19 +116,21 @@ def _key(record: Record) -> Any:
     kind = type(record)
     getter = _GETTERS.get(kind)
     if getter is None:
-        specs = kind.__specs__
-        names = [n for n in kind.__match_args__ if n not in specs or specs[n].compare]
+        names = kind.__compared__
         getter = _GETTERS[kind] = attrgetter(*names) if names else lambda _: ()
     return getter(record)
 
 
 def names_of(record: Record) -> tuple[str, ...]:
     """The names of a record's fields, in order."""
-    return type(record).__match_args__
+    return record.__match_args__
 
 
 def replace(record: T, /, **changes: Any) -> T:
     """The same record with other values in some fields."""
     assert isinstance(record, Record)
-    kept = {n: getattr(record, n) for n in names_of(record) if n not in changes}
-    return type(record)(**kept, **changes)
+    names = record.__match_args__
+    if not changes.keys() <= {*names}:
+        raise TypeError(f"{type(record).__name__} has no such field: {[*changes]}")
+    values = [changes[n] if n in changes else getattr(record, n) for n in names]
+    return type(record)(*values)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..ops.base import Kind, Op
-from ..record import Record, field
+from ..record import EMPTY, Record
 from ..shapes import Outputs, TensorType
 from ..source import Span
 from .checkpoint import Weights
@@ -59,9 +59,7 @@ class Definition(Record):
     streams: tuple[str, ...]
     modes: tuple[str, ...]
     span: Span
-    spelled: Mapping[str, str] = field(
-        default_factory=dict
-    )  # static locals -> as written
+    spelled: Mapping[str, str] = EMPTY  # static locals -> as written
 
     @property
     def result(self) -> Type:

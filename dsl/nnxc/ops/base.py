@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 from ..dims import Dim, const
-from ..record import Record, field
+from ..record import EMPTY, Record
 from ..shapes import DTYPES, TensorType
 
 
@@ -163,12 +163,8 @@ class Shaped(Record):
     """What a shape rule finds out."""
 
     out: TensorType | tuple[TensorType, ...]
-    sizes: Mapping[str, Dim] = field(
-        default_factory=dict
-    )  # names that `build` refers to
-    weights: Mapping[str, Weight] = field(
-        default_factory=dict
-    )  # "kernel", "q_proj.kernel"
+    sizes: Mapping[str, Dim] = EMPTY  # names that `build` refers to
+    weights: Mapping[str, Weight] = EMPTY  # "kernel", "q_proj.kernel"
     flops: Dim | None = NOTHING  # of one application, forward; a multiply-add counts 2
     requires: tuple[Requirement, ...] = ()
     build: Call | str | None = None  # in place of the entry's, where arguments decide
@@ -205,7 +201,7 @@ class Call(Record):
 
     target: str
     args: tuple[str, ...] = ()
-    kwargs: Mapping[str, str] = field(default_factory=dict)
+    kwargs: Mapping[str, str] = EMPTY
     always: tuple[str, ...] = ()
     around: str = "{}"
 
@@ -240,7 +236,7 @@ class Example(Record):
 
     args: Mapping[str, Any]
     inputs: tuple[str, ...] = ("B 7 5",)
-    named: Mapping[str, str] = field(default_factory=dict)  # optional inputs by name
+    named: Mapping[str, str] = EMPTY  # optional inputs by name
 
 
 class Op(Record):
@@ -259,10 +255,8 @@ class Op(Record):
     inputs: tuple[Input, ...] = (Input("x"),)
     shape: str | Rule = "... -> ..."
     dtype: str | None = None  # of the output where it is not the first input's
-    weights: Mapping[str, str] = field(
-        default_factory=dict
-    )  # pattern rules: {"bias": "out if bias"}
-    state: Mapping[str, str] = field(default_factory=dict)
+    weights: Mapping[str, str] = EMPTY  # pattern rules: {"bias": "out if bias"}
+    state: Mapping[str, str] = EMPTY
     along: Along | None = (
         None  # of layers and functions; what does not say is not generated from
     )
@@ -290,20 +284,16 @@ class Op(Record):
     aliases: tuple[str, ...] = ()  # names that other libraries give it, for hints
     helper: Helper | None = None
     other_helpers: tuple[Helper, ...] = ()  # that a rule's build may call instead
-    methods: Mapping[str, Op] = field(default_factory=dict)  # wte.attend
+    methods: Mapping[str, Op] = EMPTY  # wte.attend
     examples: tuple[Example, ...] = ()
     result: str = ""  # what its value is called where a spec gives it no name
     source: str = ""  # for a formula: where it comes from
-    tensors: Mapping[str, str] = field(
-        default_factory=dict
-    )  # of weights in a checkpoint where `tensors.LEAVES` does not say
-    older: Mapping[str, str] = field(
-        default_factory=dict
-    )  # former names of these tensors: name -> what it was
+    # Of weights in a checkpoint where `tensors.LEAVES` does not say.
+    tensors: Mapping[str, str] = EMPTY
+    older: Mapping[str, str] = EMPTY  # former names of these tensors: name -> before
     origin: Origin | None = None  # of what is no entry, but brought by `extern`
-    variants: Mapping[str, Call | str] = field(
-        default_factory=dict
-    )  # builds instead of `build` where the parameter or input of that name is written
+    # Builds instead of `build` where the parameter or input of that name is written.
+    variants: Mapping[str, Call | str] = EMPTY
 
     def build_for(self, written: Container[str]) -> Call | str:
         """The build to use where the arguments and inputs in `written` are given."""

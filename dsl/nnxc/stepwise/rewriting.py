@@ -8,7 +8,7 @@ from .. import ir
 from ..dims import Dim
 from ..ir.fold_statements import all_expressions, statements
 from ..ir.fold_tensors import walk
-from ..record import Record, field
+from ..record import EMPTY, Record
 from ..source import Span
 from .limits import Source
 from .time import Axes
@@ -19,8 +19,8 @@ class Given(Record):
     ids of tokens or positions; and the limits of a model that hold from the start."""
 
     axes: Axes
-    sources: Mapping[str, Source] = field(default_factory=dict)
-    limits: Mapping[str, Dim] = field(default_factory=dict)
+    sources: Mapping[str, Source] = EMPTY
+    limits: Mapping[str, Dim] = EMPTY
 
 
 Rewrite = Callable[["Rewriting", ir.Definition, Given], tuple[ir.Definition, bool]]

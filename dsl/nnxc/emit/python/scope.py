@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from ...dims import Dim
 from ...ops.base import Call, Op, Origin
-from ...record import Record, field
+from ...record import EMPTY, Record
 from ...shapes import DTYPES
 from ...source import Span
 from .line_uses import OwnDtype, Use
@@ -28,10 +28,10 @@ class Callee(Record):
     text: str
     draws: bool = False  # takes rngs=
     optional: frozenset[str] = frozenset()  # inputs to pass by keyword
-    names: Mapping[str, str] = field(default_factory=dict)  # where Python's differ
+    names: Mapping[str, str] = EMPTY  # where Python's differ
     copies: Copies | None = None
     extern: Op | None = None  # Python code, whose results are checked
-    in_full: Mapping[str, Call] = field(default_factory=dict)  # of methods: in float32
+    in_full: Mapping[str, Call] = EMPTY  # of methods: in float32
     rematted: str = ""  # what is called where the backward pass computes it again
 
 
