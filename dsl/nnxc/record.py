@@ -7,7 +7,7 @@ Knows the standard library only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, ClassVar, TypeVar, dataclass_transform
@@ -43,6 +43,7 @@ class Record:
     __match_args__: ClassVar[tuple[str, ...]] = ()
     __needed__: ClassVar[int] = 0  # fields without a default, which come first
     __compared__: ClassVar[tuple[str, ...]] = ()
+    __key__: ClassVar[attrgetter[Any]]  # what equality looks at
 
     def __init_subclass__(cls) -> None:
         for name in _annotated(cls):
@@ -58,6 +59,7 @@ class Record:
             cls.__needed__ += 1
             if cls.__needed__ < len(cls.__match_args__):
                 raise TypeError(f"{cls.__name__}.{name} follows one with a default")
+        cls.__key__ = attrgetter(*cls.__compared__ or ("__class__",))
 
     def __init__(self, *args: Any, **kwargs: Any):
         for name, value in zip(self.__match_args__, args, strict=False):
@@ -89,10 +91,10 @@ class Record:
             return True
         if type(self) is not type(other):
             return NotImplemented
-        return bool(_key(self) == _key(other))
+        return bool(self.__key__(self) == self.__key__(other))
 
     def __hash__(self) -> int:
-        return hash((type(self), _key(self)))
+        return hash((type(self), self.__key__(self)))
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{n}={getattr(self, n)!r}" for n in self.__compared__)
@@ -106,19 +108,6 @@ def _annotated(kind: type) -> list[str]:
         own = vars(kind)["__annotate_func__"](4)
     texts = (own or {}).items()
     return [n for n, text in texts if not str(text).startswith("ClassVar")]
-
-
-_GETTERS: dict[type, Callable[[Any], Any]] = {}
-
-
-def _key(record: Record) -> Any:
-    """What equality looks at."""
-    kind = type(record)
-    getter = _GETTERS.get(kind)
-    if getter is None:
-        names = kind.__compared__
-        getter = _GETTERS[kind] = attrgetter(*names) if names else lambda _: ()
-    return getter(record)
 
 
 def names_of(record: Record) -> tuple[str, ...]:
