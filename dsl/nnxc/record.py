@@ -41,12 +41,14 @@ class Record:
     """
 
     __match_args__: ClassVar[tuple[str, ...]] = ()
+    __types__: ClassVar[Mapping[str, str]] = EMPTY  # of the fields, as they are written
     __needed__: ClassVar[int] = 0  # fields without a default, which come first
     __compared__: ClassVar[tuple[str, ...]] = ()
     __key__: ClassVar[attrgetter[Any]]  # what equality looks at
 
     def __init_subclass__(cls) -> None:
-        for name in _annotated(cls):
+        types = _annotations(cls)
+        for name in types:
             given = vars(cls).get(name, MISSING)
             spec = given if isinstance(given, Spec) else Spec(given, True)
             cls.__match_args__ += (name,)  # type: ignore[misc]
@@ -59,6 +61,7 @@ class Record:
             cls.__needed__ += 1
             if cls.__needed__ < len(cls.__match_args__):
                 raise TypeError(f"{cls.__name__}.{name} follows one with a default")
+        cls.__types__ = {**cls.__types__, **types}
         cls.__key__ = attrgetter(*cls.__compared__ or ("__class__",))
 
     def __init__(self, *args: Any, **kwargs: Any):
@@ -101,13 +104,13 @@ class Record:
         return f"{type(self).__name__}({shown})"
 
 
-def _annotated(kind: type) -> list[str]:
-    """The fields that a class has itself, in order."""
+def _annotations(kind: type) -> dict[str, str]:
+    """The fields that a class has itself, in order, with their types."""
     own = vars(kind).get("__annotations__")
     if own is None and "__annotate_func__" in vars(kind):  # Python 3.14
         own = vars(kind)["__annotate_func__"](4)
-    texts = (own or {}).items()
-    return [n for n, text in texts if not str(text).startswith("ClassVar")]
+    texts = {name: str(text) for name, text in (own or {}).items()}
+    return {n: text for n, text in texts.items() if not text.startswith("ClassVar")}
 
 
 def names_of(record: Record) -> tuple[str, ...]:

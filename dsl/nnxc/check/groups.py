@@ -15,7 +15,7 @@ from ..record import Record, replace
 from ..source import Span
 from ..syntax import tree
 from ..syntax.walk import mentioned, names_in, nodes_in, targets
-from .definitions.patterns import axes_of, bound, changed, is_block
+from .definitions.patterns import axes_of, bound, is_block, with_calls
 from .uses import Files
 
 _STARRED = re.compile(r"(?m)^block \w+\([^)\n]*\*")
@@ -226,17 +226,7 @@ class _Calls:
         """The definition with all its calls complete."""
         if not self.called:
             return self.node
-        funcs = [c.func for c in nodes_in(self.node.body, tree.Call)]
-        other = {f.span for f in funcs if isinstance(f, tree.Name)}
-        axes = axes_of(self.node)
-
-        def bare(name: tree.Name) -> tree.Expr:
-            if name.id not in self.called or name.span in other or name.id in axes:
-                return name
-            return self._call(tree.Call(name, (), name.span))
-
-        body = changed(self.node.body, tree.Call, self._call)
-        return replace(self.node, body=changed(body, tree.Name, bare))
+        return with_calls(self.node, self._call)
 
     def _call(self, call: tree.Call) -> tree.Call:
         func = call.func

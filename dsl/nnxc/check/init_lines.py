@@ -20,7 +20,7 @@ from ..source import Span
 from ..syntax import tree
 from ..syntax.walk import names_in, nodes_in, targets
 from .definitions.naming import layer_names
-from .definitions.patterns import axes_of, changed
+from .definitions.patterns import axes_of, with_calls
 from .expressions.static_calls import CONSTANTS
 from .uses import Files, Known
 
@@ -257,18 +257,7 @@ class _Layers:
 
     def write(self) -> None:
         """Write into their calls what lines say."""
-        node = self.home.node
-        funcs = {c.func.span for c in nodes_in(node.body, tree.Call)}
-        axes = axes_of(node)
-
-        def bare(name: tree.Name) -> tree.Expr:
-            if name.span in funcs or name.id in axes or self._op(name) is None:
-                return name
-            made = self._call(tree.Call(name, (), name.span))
-            return made if made.args else name
-
-        body = changed(node.body, tree.Call, self._call)
-        self.home.node = replace(node, body=changed(body, tree.Name, bare))
+        self.home.node = with_calls(self.home.node, self._call)
 
     def _op(self, name: tree.Expr) -> Op | None:
         if not isinstance(name, tree.Name) or name.id in self.home.visible:
@@ -368,9 +357,6 @@ def _hand(files: Files, key: str, reads: Mapping[str, set[str]]) -> None:
     called = {n: reads[k] for n, k in known.visible.items() if k in reads}
     if not called:
         return
-    node = known.node
-    funcs = {c.func.span for c in nodes_in(node.body, tree.Call)}
-    axes = axes_of(node)
 
     def handed(call: tree.Call) -> tree.Call:
         func = call.func
@@ -381,10 +367,4 @@ def _hand(files: Files, key: str, reads: Mapping[str, set[str]]) -> None:
         args = (tree.Arg(n, tree.Name(n, func.span), func.span) for n in names)
         return replace(call, args=(*call.args, *args))
 
-    def bare(name: tree.Name) -> tree.Expr:
-        if name.id not in called or name.span in funcs or name.id in axes:
-            return name
-        return handed(tree.Call(name, (), name.span))
-
-    body = changed(node.body, tree.Call, handed)
-    known.node = replace(node, body=changed(body, tree.Name, bare))
+    known.node = with_calls(known.node, handed)

@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TypeVar
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from operator import is_
+from typing import Any, TypeVar
 
-from ..record import Record, names_of
-from ..source import Span
+from ..record import Record, replace
 from . import tree
 
 Node = TypeVar("Node", bound=Record)
+
+_PLAIN = {"tuple", "frozenset", "str", "int", "float", "bool", "None", "Span", "Trivia"}
+
+
+class _Inner(dict[type, tuple[str, ...]]):
+    """By kinds of nodes: the fields that may hold others."""
+
+    def __missing__(self, kind: type[Record]) -> tuple[str, ...]:
+        types = kind.__types__.items()
+        found = (n for n, text in types if not {*re.findall(r"\w+", text)} <= _PLAIN)
+        return self.setdefault(kind, tuple(found))
+
+
+_INNER = _Inner()
+
+
+def parts(node: object) -> Sequence[object]:
+    """What a piece of tree holds directly, in the order of the text."""
+    if isinstance(node, tuple):
+        return node
+    if isinstance(node, Record):
+        return [getattr(node, name) for name in _INNER[type(node)]]
+    return ()
 
 
 def nodes_in(node: object, kind: type[Node]) -> Iterator[Node]:
@@ -19,11 +43,25 @@ def nodes_in(node: object, kind: type[Node]) -> Iterator[Node]:
         node = rest.pop()
         if isinstance(node, kind):
             yield node
-        if isinstance(node, tuple):
-            rest += reversed(node)
-        elif isinstance(node, Record) and not isinstance(node, Span):
-            fields = [getattr(node, name) for name in reversed(names_of(node))]
-            rest += [f for f in fields if isinstance(f, tuple | Record)]
+        rest += reversed(parts(node))
+
+
+def changed(node: Any, changes: Mapping[type, Callable[[Any], Any]]) -> Any:
+    """A piece of tree with every node of some kinds replaced, inner ones first."""
+    if isinstance(node, tuple):
+        items = tuple([changed(item, changes) for item in node])
+        return node if all(map(is_, node, items)) else items
+    if not isinstance(node, Record):
+        return node
+    new = {}
+    for name in _INNER[type(node)]:
+        held = getattr(node, name)
+        made = changed(held, changes)
+        if made is not held:
+            new[name] = made
+    node = replace(node, **new) if new else node
+    change = changes.get(type(node))
+    return node if change is None else change(node)
 
 
 def names_in(node: object) -> Iterator[tree.Name]:

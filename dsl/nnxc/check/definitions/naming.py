@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from ...record import Record
 from ...source import Span
 from ...syntax import tree
-from ...syntax.walk import bodies
+from ...syntax.walk import bodies, parts
 
 Names = dict[Span, tuple[str, bool]]
 
@@ -123,18 +123,8 @@ def _walk(node: object, name: str | None) -> Iterator[Construction]:
             for step in stages:
                 yield from _walk(step.value, None)
             return
-    yield from _children(node)
-
-
-def _children(node: object) -> Iterator[Construction]:
-    if isinstance(node, tuple):
-        for item in node:
-            yield from _walk(item, None)
-    elif hasattr(node, "__match_args__") and not isinstance(node, Span):
-        for name in node.__match_args__:
-            value = getattr(node, name)
-            if isinstance(value, tuple) or hasattr(value, "__match_args__"):
-                yield from _walk(value, None)
+    for part in parts(node):
+        yield from _walk(part, None)
 
 
 def is_camel(name: str) -> bool:

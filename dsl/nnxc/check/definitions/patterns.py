@@ -8,14 +8,13 @@ on trees, before anything is checked.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
 
 from ...diagnostics import did_you_mean, meant, write
 from ...ops import MODEL_OPS
-from ...record import Record, names_of, replace
+from ...record import replace
 from ...source import Span
 from ...syntax import tree
-from ...syntax.walk import names_in, nodes_in
+from ...syntax.walk import changed, names_in, nodes_in
 from ..foreign import tables
 from ..uses import Files, Known
 
@@ -134,9 +133,12 @@ class Patterns:
 
     def _made(self, known: Known, name: str, chosen: Chosen) -> Known:
         node = known.node
-        body = changed(node.body, tree.Name, lambda n: _put(n, chosen))
         axes = axes_of(node)
-        body = changed(body, tree.Call, lambda c: self.call(c, known.visible, axes))
+        changes = {
+            tree.Name: lambda name: _put(name, chosen),
+            tree.Call: lambda call: self.call(call, known.visible, axes),
+        }
+        body = changed(node.body, changes)
         for left in names_in(body):
             if self._lacks(known.visible.get(left.id)):
                 text = f"`{left.id}` needs a block"
@@ -286,19 +288,21 @@ def bound(
             yield by_name[arg.name], arg
 
 
-def changed(node: Any, kind: type[Record], change: Callable[[Any], Any]) -> Any:
-    """A piece of tree with every node of one kind replaced, inner ones first."""
-    if isinstance(node, tuple):
-        items = tuple(changed(item, kind, change) for item in node)
-        same = all(a is b for a, b in zip(node, items, strict=True))
-        return node if same else items
-    if not isinstance(node, Record) or isinstance(node, Span):
-        return node
-    parts = {n: getattr(node, n) for n in names_of(node)}
-    new = {n: changed(v, kind, change) for n, v in parts.items()}
-    new = {n: v for n, v in new.items() if v is not parts[n]}
-    node = replace(node, **new) if new else node
-    return change(node) if isinstance(node, kind) else node
+def with_calls(
+    node: tree.Definition, change: Callable[[tree.Call], tree.Call]
+) -> tree.Definition:
+    """The definition with each call changed, that of a name alone too: `x -> LayerNorm`."""
+    funcs = {c.func.span for c in nodes_in(node.body, tree.Call)}
+    axes = axes_of(node)
+
+    def bare(name: tree.Name) -> tree.Expr:
+        if name.span in funcs or name.id in axes:
+            return name
+        call = tree.Call(name, (), name.span)
+        made = change(call)
+        return name if made == call else made
+
+    return replace(node, body=changed(node.body, {tree.Call: change, tree.Name: bare}))
 
 
 def _put(name: tree.Name, chosen: Mapping[str, tree.Name]) -> tree.Name:
