@@ -24,6 +24,7 @@ from .full_precision import (
     assigned_alone,
     computes_as,
     gives_full,
+    in_float32,
     passes,
     uses,
 )
@@ -175,7 +176,7 @@ def _without_last(definition: ir.Definition) -> ir.Definition:
 
 
 class _Products:
-    """Which values of a definition come out of products that can give float32."""
+    """Which values of a definition come out of products that can give float32, or are in it."""
 
     def __init__(self, definition: ir.Definition):
         self.layers = {i.name: i for i in _layers(definition)}
@@ -200,7 +201,9 @@ class _Products:
             case ir.Reshape() | ir.Subscript():
                 return self._first(value)
             case ir.OpCall(op):
-                return bool(op.in_full) or (computes_as(op) and self._first(value))
+                if op.in_full or in_float32(op):
+                    return True
+                return computes_as(op) and self._first(value)
             case ir.Apply(name, method=method):
                 layer = self.layers[name]
                 if passes(layer, method):

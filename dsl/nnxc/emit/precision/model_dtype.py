@@ -27,8 +27,8 @@ from .exact import Exact
 from .full_precision import (
     ARITHMETIC,
     FULL,
-    as_any,
     applied,
+    as_any,
     as_first,
     assigned_alone,
     assigned_once,
