@@ -110,10 +110,12 @@ def _group(files: Files, key: str) -> Group | None:
         help = "name the model that the block is part of"
         files.sink.error("N274", text, first.model.span, help=help)
     else:
-        params = {p.name: p for p in files.known[model].node.params}
+        lent = files.known[key].lent
+        own = files.known[model].node.params
+        params = {p.name: p for p in own if lent is None or p.name in lent.names}
         if _hidden(files, node, first.model.id, params):
             files.unsure.add(model)
-        return Group(model, first.model.id, params, first.span)
+        return Group(model, files.known[model].node.name.id, params, first.span)
     _lose(files, key)
     return None
 
@@ -155,7 +157,7 @@ def _own_names(node: tree.Definition) -> Iterator[tree.Name]:
     yield from (t for loop in nodes_in(node.body, tree.For) for t in loop.targets)
 
 
-def _read(node: tree.Definition) -> set[str]:
+def reads(node: tree.Definition) -> set[str]:
     """The names that a block reads, not those of streams and of outputs; and its own, so that one
     that hides another is told as such."""
     body = node.body
@@ -169,7 +171,7 @@ def _read(node: tree.Definition) -> set[str]:
 
 def _needed(files: Files, groups: Groups) -> dict[str, set[str]]:
     """What each block reads, itself and through others of its group."""
-    needs = {k: _read(files.known[k].node) & {*g.params} for k, g in groups.items()}
+    needs = {k: reads(files.known[k].node) & {*g.params} for k, g in groups.items()}
     inner = {k: _inside(files, k, groups) for k in groups}
     while True:
         more = {k: needs[k].union(*(needs[i] for i in inner[k])) for k in groups}
@@ -258,9 +260,11 @@ class _Calls:
         home = self.node.name.id
         text = f"`{name.id}` reads the parameters of `{group.model}`"
         help = f"apply it in `{group.model}` alone, or in a block with `*{group.model}`"
+        visible = self.files.known[self.key].visible.values()
         if self.node.kind == "block" and not self.node.groups:
-            help = f"make `{home}` a part of it: `block {home}(*{group.model})`"
+            whole = group.model if group.key in visible else "Model"
+            help = f"make `{home}` a part of its model: `block {home}(*{whole})`"
         _refuse(self.files, text, name.span, f"`{home}` is no part of it", help)
         self.files.missing.add("?")
-        self.files.unsure |= {group.key, self.key, self.model}
+        self.files.unsure |= {group.key, self.key, self.model, *visible}
         return replace(call, func=replace(name, id="?"))

@@ -16,7 +16,7 @@ from ..ops import LOSSES, METRICS, MODEL_OPS
 from ..source import Span
 from ..syntax import tree
 from ..syntax.walk import mentioned, names_in, nodes_in
-from . import gathering, init_lines
+from . import borrowed, gathering, init_lines
 from .arguments.block_arguments import evaluate_block_params, sort_out_block
 from .context import Context
 from .definitions.decide import decide
@@ -50,6 +50,7 @@ def check_program(file: tree.File, sink: Sink, loader: Loader) -> ir.Program | N
     file = with_trains(files, file)
     written = [n for n in file.items if isinstance(n, tree.Config)]
     gathering.write_out(files)
+    borrowed.settle(files)
     hand_on(files, written)
     chosen = specialise(files, written, visible)
     init_lines.write_out(files)
@@ -59,9 +60,8 @@ def check_program(file: tree.File, sink: Sink, loader: Loader) -> ir.Program | N
     by_name = {n: signatures[k] for n, k in visible.items() if k in signatures}
     configs = [c for n in chosen if (c := _config(files, n, by_name))]
     _unique_configs(sink, file, {k.node.name.id for k in files.known.values()})
-    first = file.items[0] if file.items else None
     trains = _sound(
-        file, tree.Train, lambda n: _train(files, n, by_name, opens=n is first)
+        file, tree.Train, lambda n: _train(files, n, by_name, opens=n is file.items[0])
     )
     _one_train_each(sink, file)
     weights = _sound(
@@ -109,6 +109,7 @@ def _definitions(files: Files) -> dict[str, Signature]:
     """Check every definition, callees first."""
     signatures: dict[str, Signature] = {}
     broken = {k for k, known in files.known.items() if known.node.broken}
+    faulty: set[Span] = set()  # a mistake is told once, and a block may be borrowed
     for key in _ordered(files):
         known = files.known[key]
         brought, options = files.brought(known.visible)
@@ -134,7 +135,9 @@ def _definitions(files: Files) -> dict[str, Signature]:
             key in files.unsure,
         )
         signatures[key].broken |= key in broken
-        if known.node.groups and len(files.sink.found) > before:
+        if len(files.sink.found) > before:
+            faulty.add(known.node.span)
+        if known.node.groups and known.node.span in faulty:
             files.unsure.update(known.visible.values())  # of the model's parameters
     return signatures
 

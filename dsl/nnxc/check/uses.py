@@ -19,6 +19,7 @@ from ..diagnostics import (
 )
 from ..ops import MODEL_OPS
 from ..ops.base import Op
+from ..record import Record
 from ..source import Span
 from ..syntax import tree
 from ..syntax.walk import mentioned
@@ -34,6 +35,13 @@ Defaults = dict[str, dict[str, tree.Arg]]
 MAX_FILES = 64
 
 
+class Lent(Record):
+    """A block in its own file: its key, and the names of its model's parameters."""
+
+    key: str
+    names: frozenset[str]
+
+
 @dataclass(slots=True)
 class Known:
     """A definition with the file's defaults that hold in it."""
@@ -43,6 +51,7 @@ class Known:
     visible: dict[str, str]  # names in its file -> keys of Files.known
     first: bool  # the first item of its file, whose comment is the file's
     lossy: bool  # its file lacks items that mistakes were found in
+    lent: Lent | None = None  # what it is in its own file, where another borrows it
 
 
 @dataclass(slots=True)

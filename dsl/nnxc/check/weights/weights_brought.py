@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ... import ir
 from ...diagnostics import Label, Sink
 from ...record import Record, replace
+from ...source import Span
 from ...syntax import tree
 from ...syntax.tree_weights import Stored
 from ..context import Context
@@ -50,14 +51,14 @@ def brought(
 ) -> list[Brought]:
     """What the files that a section's file uses say of blocks that its model contains; nearer
     files go before. Raises `Fault` after reporting two that differ."""
-    mine = blocks_in(signature)
+    mine = {_where(block) for block in blocks_in(signature)}
     found: list[Found] = []
     for path, depth in _used_from(files, node.span.source.path):
         for section in files.sections.get(path, ()):
             model = signatures.get(files.visible[path].get(section.model.id, ""))
             if model is None or model.broken or section.broken:
                 continue
-            shared = mine & blocks_in(model)
+            shared = {b for b in blocks_in(model) if _where(b) in mine}
             try:
                 lines = _lines(section, model, shared) if shared else []
             except (Absolute, Fault, TooMany):
@@ -67,6 +68,11 @@ def brought(
     found = [one for one in found if one.brought.kind not in said]
     _check_agreement(files.sink, node, found)
     return [one.brought for one in found]
+
+
+def _where(block: Signature) -> tuple[str, Span]:
+    """What a block is called, and where it is written: so it is known where it is borrowed too."""
+    return block.definition.name, block.definition.span
 
 
 def blocks_in(signature: Signature) -> set[Signature]:
