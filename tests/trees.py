@@ -46,6 +46,11 @@ def _types(dims: SearchStrategy) -> SearchStrategy:
     )
 
 
+def _alike(part: tree.Expr, names: tuple[str, ...]) -> tree.Branch:
+    """`part as (a, b)`."""
+    return tree.Branch(tuple(tree.Named(part, name) for name in names), alike=True)
+
+
 def _grow(parts: SearchStrategy) -> SearchStrategy:
     slices = st.builds(tree.Slice, *[st.none() | parts] * 3)
     binary = st.sampled_from(
@@ -61,6 +66,7 @@ def _grow(parts: SearchStrategy) -> SearchStrategy:
         st.builds(tree.IfElse, parts, parts, parts),
         st.builds(tree.Named, parts, LOWER),
         st.builds(tree.Branch, tuples(parts, least=2)),
+        st.builds(_alike, parts, tuples(LOWER, least=2)),
         st.builds(tree.Assertion, parts, _types(parts)),
         st.builds(
             tree.Pipe,

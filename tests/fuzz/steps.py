@@ -85,6 +85,19 @@ def branches(b: Builder) -> bool:
     return True
 
 
+def alike(b: Builder) -> bool:
+    """`x -> f as (a, b) -> concat(axis=-1)`."""
+    x = wide(b)
+    if x is None:
+        return False
+    outs = [b.static_size()] * b.one(2, 3)
+    arms = [tree.Named(call("Linear", outs[0]), b.fresh("layer")) for _ in outs]
+    sides = tree.Branch(tuple(arms), alike=True)
+    expr = pipe(b.read(x), sides, call("concat", axis=-1))
+    b.give(x, expr, *x.sizes[:-1], sum(outs[1:], outs[0]))
+    return True
+
+
 def unary(b: Builder) -> bool:
     """A function, or arithmetic with a number."""
     x = b.pick()

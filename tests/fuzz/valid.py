@@ -20,7 +20,7 @@ from .trains import train_of, weights_of
 from .trees import assign, call, name, pipe
 
 STEPS = (
-    steps.linear, steps.linear, steps.residual, steps.branches, steps.unary,
+    steps.linear, steps.linear, steps.residual, steps.branches, steps.alike, steps.unary,
     steps.reduction, steps.together, steps.joined, steps.reshaped, steps.rearranged,
     steps.contracted, steps.scaled, steps.taken,
     layers.attention, layers.convolution, layers.noise, layers.block, layers.block,

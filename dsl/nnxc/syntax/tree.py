@@ -181,10 +181,12 @@ class Pipe(Record):
 
 
 class Branch(Record):
-    """`(f | g)`: each arm a pipeline of stages without a source."""
+    """`(f | g)`: each arm a pipeline of stages without a source. `alike`: written `f as (a, b)`, for
+    `(f as a | f as b)`."""
 
     arms: tuple[Expr, ...]
     span: Span = field(default=NOWHERE, compare=False)
+    alike: bool = False
 
 
 class TypeOf(Record):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NoReturn
 
 from ... import ir
@@ -77,8 +77,8 @@ def stage(ctx: Context, node: tree.Expr, value: Value) -> Value:
         case tree.ListOf(dims):
             _side_by_side(ctx, node, dims)
             return _reshape(ctx, dims, value, node.span)
-        case tree.Branch(arms):
-            return _branch(ctx, arms, value, node.span)
+        case tree.Branch():
+            return _branch(ctx, node, value)
         case tree.Binary("*", left, right) if constructs(ctx, left):
             return _stack(ctx, left, right, value, node.span)
         case tree.Call():
@@ -224,15 +224,26 @@ def _reshape(
     return Tensor(made)
 
 
-def _branch(
-    ctx: Context, arms: tuple[tree.Expr, ...], value: Value, span: Span
-) -> Value:
+def _arms(ctx: Context, node: tree.Branch, value: Value) -> Iterator[Value]:
+    """What each arm makes; a mistake in arms that are alike is told of the first."""
+    before = len(ctx.sink.found)
+    for arm in node.arms:
+        if node.alike and len(ctx.sink.found) > before:
+            assert isinstance(arm, tree.Named)
+            bind_layer(ctx, arm, None)
+            yield BAD
+        else:
+            yield ctx.attempt(lambda a=arm: stage(ctx, a, value))  # type: ignore[misc]
+
+
+def _branch(ctx: Context, node: tree.Branch, value: Value) -> Value:
     """`(f | g)`: every arm gets the same input."""
+    span = node.span
     shared, name = value, None
     if isinstance(value, Tensor) and not isinstance(value.expr, (ir.Var, ir.Scalar)):
         name = ctx.unused_name("branch")
         shared = Tensor(ir.Var(name, value.type, value.expr.span))
-    results = [ctx.attempt(lambda a=arm: stage(ctx, a, shared)) for arm in arms]  # type: ignore[misc]
+    results = [*_arms(ctx, node, shared)]
     exprs: list[ir.Expr] = []
     for result in results:
         if isinstance(result, Bad):

@@ -33,9 +33,9 @@ from .tree_parts import children, last_name, moved_from, whole_number
 def spell(ctx: Context, node: Record, parent: Record | None = None) -> str:
     """A piece of tree as it is written here; its own text where nothing in it is foreign."""
     match node:
-        case tree.Named(value, name):
+        case tree.Named(value) | tree.Branch((tree.Named(value), *_), alike=True):
             head, arrow, rest = spell(ctx, value, node).partition(" -> ")
-            return f"{head} as {name}{arrow}{rest}"
+            return f"{head} as {node.span.text.rpartition(' as ')[2]}{arrow}{rest}"
         case tree.Call():
             text = _call(ctx, node, parent)
         case tree.Attribute(value, "shape") if isinstance(parent, tree.Arg):

@@ -6,6 +6,7 @@ import re
 from typing import Any, TypeAlias
 
 from ...diagnostics import Advice, Sink, rename
+from ...record import replace
 from ...source import Source, Span
 from .. import tree
 from ..hooks import Part
@@ -93,6 +94,16 @@ class LineBuilder:
 
     def starred(self, children: Children, start: int, end: int) -> tree.Starred:
         return tree.Starred(children[1], self.span(start, end))
+
+    def alike(self, children: Children, start: int, end: int) -> tree.Branch:
+        """`f as (a, b)`; a layer is known by its place, so that each arm has one of its own."""
+        value, _, *names, _ = children
+        span = value.span
+        arms: list[tree.Expr] = []
+        for name in self.lowers(tuple(names)):
+            arms.append(tree.Named(value, name.id, span.to(name.span), name.span))
+            value = replace(value, span=span.to(name.span))
+        return tree.Branch(tuple(arms), self.span(start, end), alike=True)
 
     def gathers(self, children: Children, start: int, end: int) -> tree.Name:
         return self.lower(children[1])

@@ -107,7 +107,7 @@ def _level(value: tree.Expr) -> int:
             return VALUE
         case tree.Pipe():
             return ARM
-        case tree.Named():
+        case tree.Named() | tree.Branch(alike=True):
             return STAGE
         case tree.IfElse():
             return CONDITION
@@ -157,8 +157,8 @@ def _bare(value: tree.Expr, inside: bool) -> Doc:
             return (expression(part, CONDITION, inside), f" as {name}")
         case tree.Pipe():
             return _pipe(value, inside)
-        case tree.Branch(arms):
-            return _branch(arms)
+        case tree.Branch():
+            return _branch(value, inside)
         case tree.Assertion(part, type):
             return (expression(part, ARM, inside), " : ", type_of(type))
         case _:
@@ -212,7 +212,12 @@ def _index_item(item: tree.Expr | tree.Slice) -> Doc:
     return tuple(part for doc in parts for part in (":", doc))[1:]
 
 
-def _branch(arms: Sequence[tree.Expr]) -> Doc:
+def _branch(value: tree.Branch, inside: bool) -> Doc:
+    arms = value.arms
+    if value.alike and isinstance(arms[0], tree.Named):
+        names = [arm.name for arm in arms if isinstance(arm, tree.Named)]
+        each = expression(arms[0].value, CONDITION, inside)
+        return (each, " as ", bracketed("(", names, ")", Fill()))
     parts: list[Doc] = [Soft(""), expression(arms[0], ARM, True)]
     for arm in arms[1:]:
         parts += [Soft(), "| ", expression(arm, ARM, True)]
