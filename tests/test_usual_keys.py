@@ -96,6 +96,47 @@ def test_a_section_may_say_itself_how_positions_are_scaled(line: str) -> None:
     assert len(found) == ("default" in line)
 
 
+LANGUAGE = """
+model Net(vocab = 9, d = 4, theta = 1e4, end = 2):
+    input ids: int[B, T]
+    q = ids -> Embed(vocab, d) as words -> [B, T, 1, d] -> rope(positions(ids), theta)
+    return attend(q, q, end * q, causal=true) -> [B, T, d] -> Linear(vocab) as head
+GENERATE
+weights Net from "{path}":
+    """
+ENDS = ("eos_token_id", "pad_token_id")
+REACH = ("max_position_embeddings",)
+
+
+@pytest.mark.parametrize(
+    ("generates", "lines", "needless"),
+    [
+        (True, "config vocab", ENDS),
+        (False, "config vocab", ()),
+        (True, 'config vocab, end = "eos_token_id"', ENDS[1:]),
+        (True, 'config vocab\n    config require "pad_token_id" == 0', ENDS[:1]),
+        (False, "config vocab, theta", REACH),
+        (True, "config vocab, theta", (*ENDS, *REACH)),
+        (False, UNSCALED.replace("config", "config vocab\n    config"), REACH),
+        (
+            False,
+            'config theta\n    config require "rope_parameters.rope_type" in ["default", "yarn"]',
+            (),
+        ),
+        (True, 'end = "end"', ()),  # no `config.json` is read
+    ],
+)
+def test_what_cannot_matter_needs_no_line(
+    generates: bool, lines: str, needless: tuple[str, ...]
+) -> None:
+    line = "\ngenerate Net\n" if generates else ""
+    text = LANGUAGE.replace("GENERATE", line) + lines
+    if "config" not in lines:
+        text = text.replace(lines, 'head = "head"')
+    (section,) = driver.analyse(text).program.weights
+    assert section.immaterial == needless
+
+
 @pytest.mark.parametrize(
     ("short", "whole"),
     [

@@ -65,7 +65,7 @@ def check_program(file: tree.File, sink: Sink, loader: Loader) -> ir.Program | N
     )
     _one_train_each(sink, file)
     weights = _sound(
-        file, tree.Weights, lambda n: _weights(files, n, by_name, signatures)
+        file, tree.Weights, lambda n: _weights(files, file, n, by_name, signatures)
     )
     one_section_each(sink, file)
     generates = _sound(file, tree.Generate, lambda n: _generate(files, n, by_name))
@@ -340,6 +340,7 @@ def _train(
 
 def _weights(
     files: Files,
+    file: tree.File,
     node: tree.Weights,
     by_name: Mapping[str, Signature],
     signatures: Mapping[str, Signature],
@@ -351,7 +352,9 @@ def _weights(
         lines = brought(files, node, signature, signatures)
     except Fault:
         return None
-    return check_weights(node, files.sink, signature, lines)
+    named = (i.model.id for i in file.items if isinstance(i, tree.Generate))
+    generates = node.model.id in {*named}
+    return check_weights(node, files.sink, signature, lines, generates)
 
 
 def _generate(

@@ -301,10 +301,37 @@ def unscaled(
     ]
     alone = any(name.id == "theta" and value is None for name, value in pairs)
     kinds = places(ROPE_TYPE)
-    said = {key for keys in assumed for key in keys} | {*immaterial}
-    said |= {key for value in config.values() for key in _read_in(value)}
-    if alone and said.isdisjoint(kinds):
+    if alone and _said(config, assumed, immaterial).isdisjoint(kinds):
         assumed[kinds] = (ir.Value("default"),)
+
+
+def needless(
+    config: Mapping[str, ir.Recorded],
+    assumed: Mapping[tuple[str, ...], tuple[ir.Recorded, ...]],
+    immaterial: list[str],
+    generates: bool,
+) -> None:
+    """What cannot matter to such a model needs no line: which tokens end and pad texts, where these
+    are generated; how long they may be, where rotary positions are not scaled by that.
+    """
+    keys = ["eos_token_id", "pad_token_id"] if generates else []
+    kinds = {*assumed.get(places(ROPE_TYPE), ())}
+    if kinds and kinds <= {ir.Value("default"), ir.Value("linear")}:
+        keys.append("max_position_embeddings")
+    said = _said(config, assumed, immaterial)
+    if config:
+        immaterial += [key for key in keys if key not in said]
+
+
+def _said(
+    config: Mapping[str, ir.Recorded],
+    assumed: Mapping[tuple[str, ...], object],
+    immaterial: Iterable[str],
+) -> set[str]:
+    """The keys of which a section says something."""
+    required = {key for keys in assumed for key in keys}
+    read = {key for value in config.values() for key in _read_in(value)}
+    return required | read | {*immaterial}
 
 
 def _read_in(value: ir.Recorded) -> Iterator[str]:

@@ -16,7 +16,15 @@ from ..dispatch import DISPATCH
 from ..values import Fault, Signature
 from .usual_keys import places
 from .weights_blocks import Brought, written_out
-from .weights_config import assume, known, read, required_once, unscaled, write_key
+from .weights_config import (
+    assume,
+    known,
+    needless,
+    read,
+    required_once,
+    unscaled,
+    write_key,
+)
 from .weights_names import Target, rule_of, targets_of, tensor_name
 from .weights_rows import rows_of
 from .weights_slots import Slot, TooMany, slots_of
@@ -40,10 +48,14 @@ class Parts:
 
 
 def check_weights(
-    node: tree.Weights, sink: Sink, signature: Signature, brought: Sequence[Brought]
+    node: tree.Weights,
+    sink: Sink,
+    signature: Signature,
+    brought: Sequence[Brought],
+    generates: bool,
 ) -> ir.Weights | None:
     """Check the section of a sound model; None where it has mistakes. `brought` are lines that
-    come with the blocks that it uses."""
+    come with the blocks that it uses. The model `generates` texts, or does not."""
     ctx = Context(DISPATCH, sink, "weights", signature.definition.name, {}, {}, {})
     try:
         slots = slots_of(signature)
@@ -55,6 +67,7 @@ def check_weights(
     for line in node.body:
         _attempt(parts, partial(_line, ctx, line, parts, signature))
     unscaled(node, parts.config, parts.assumed, parts.immaterial)
+    needless(parts.config, parts.assumed, parts.immaterial, generates)
     _attempt(parts, partial(required_once, ctx, node, parts.assumed, parts.written))
     _attempt(parts, partial(_stored, ctx, node, parts, slots, signature, brought))
     try:
