@@ -242,17 +242,26 @@ class Shift(LeftContext):
 
 
 class Recurrence(Stepwise):
-    """`jax.lax.scan` over time, with carries of (b, *shape)."""
+    """`jax.lax.scan` over time, with carries of (b, *shape).
 
-    def __init__(self, *shapes: tuple[int, ...]):
-        self.shapes = shapes
+    They are of the model's dtype, but for those that `dtypes` has another for.
+    """
+
+    def __init__(
+        self,
+        *shapes: tuple[int, ...],
+        dtypes: Sequence[jax.typing.DTypeLike | None] | None = None,
+    ):
+        self.shapes, self.dtypes = shapes, tuple(dtypes or [None] * len(shapes))
 
     def init_cache(
         self, starts: jax.Array, size: int, dtype: jax.typing.DTypeLike
     ) -> None:
         super().init_cache(starts, size, dtype)
-        b = len(starts)
-        self.carries = nnx.List([Cache(jnp.zeros((b, *s), dtype)) for s in self.shapes])
+        b, kinds = len(starts), zip(self.shapes, self.dtypes, strict=True)
+        self.carries = nnx.List(
+            [Cache(jnp.zeros((b, *shape), own or dtype)) for shape, own in kinds]
+        )
 
     def __call__(
         self, step: Callable[[Any, Any], tuple[Any, Any]], carry: Any, xs: Any

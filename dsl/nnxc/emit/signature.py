@@ -253,10 +253,11 @@ def random(item: ir.Layer | ir.Variable, known: Mapping[str, Signature]) -> bool
 
 def _begins_at_random(var: ir.Variable) -> bool:
     """Whether a variable is initialised at random."""
-    match var.init:
-        case ir.Initializer(op):
-            return op.name not in ("zeros", "ones", "constant")
-    return False
+    if isinstance(var.init, ir.Initializer):
+        return var.init.op.name not in ("zeros", "ones", "constant")
+    if not isinstance(var.init, ir.Expr):
+        return False
+    return any(isinstance(part, ir.OpCall) and part.stream for part in walk(var.init))
 
 
 def _stateful(item: ir.Layer | ir.Variable, known: Mapping[str, Signature]) -> bool:

@@ -9,7 +9,7 @@ from ..dims import Dim
 from ..ops import stepwise as ops
 from ..ops.base import Call, Op
 from ..record import Record, replace
-from ..shapes import TensorType
+from ..shapes import DTYPES, TensorType
 from .along import ALONG, MIXED, numbers
 from .time import Axes, axis_of, carries, in_front
 
@@ -199,7 +199,7 @@ def _conv(layer: ir.Layer, type_: TensorType, axes: Axes) -> Op | Refusal | None
 def recurrence(scan: ir.Scan, name: str, axes: Axes) -> ir.Layer | None:
     """The layer within which a scan goes on; None where its carries cannot be kept."""
     sizes: dict[str, Dim] = {}
-    shapes = []
+    shapes, dtypes = [], []
     for at, (_, value) in enumerate(scan.carries):
         if not isinstance(value.type, TensorType) or value.type.rank < 1:
             return None
@@ -211,8 +211,15 @@ def recurrence(scan: ir.Scan, name: str, axes: Axes) -> ir.Layer | None:
         shape = ", ".join(f"{{{n}}}" for n in known)
         shapes.append(f"=({shape}{',' * (len(known) == 1)})")
         sizes |= known
-    op = replace(ops.SCAN, build=Call("Recurrence", tuple(shapes)))
+        dtypes.append("None" if value.type.dtype == "float" else _jax(value.type))
+    said = f"=({', '.join(dtypes)}{',' * (len(dtypes) == 1)})"
+    given = {"dtypes": said} if {*dtypes} - {"None"} else {}
+    op = replace(ops.SCAN, build=Call("Recurrence", tuple(shapes), given))
     return ir.Layer(name, op, (), sizes, {}, scan.span)
+
+
+def _jax(type_: TensorType) -> str:
+    return f"jnp.{DTYPES[type_.dtype]}"
 
 
 def _tensor(type_: ir.Type) -> TensorType:

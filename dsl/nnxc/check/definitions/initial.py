@@ -17,6 +17,8 @@ from ..construction import build_from, build_from_static
 from ..context import Context
 from ..values import Bad, Fault, Static, Tensor
 
+WEIGHTS = "params"  # the stream that weights are drawn from
+
 
 def initial(
     ctx: Context, node: tree.Expr, kind: TensorType, what: str
@@ -25,7 +27,9 @@ def initial(
 
     if _names_an_initializer(ctx, node):
         return initializer(ctx, node)
+    drawn = dict(ctx.streams), set(ctx.hard_streams)
     value = ctx.expr(node)
+    ctx.streams, ctx.hard_streams = drawn  # calls of the model draw nothing here
     if isinstance(value, Bad):
         raise Fault
     if isinstance(value, Static) and value.flavor in NUMBERS:
@@ -102,14 +106,13 @@ def _known_at_construction(ctx: Context, value: ir.Expr, what: str) -> None:
                 continue
             case ir.Scalar(static):
                 build_from_static(ctx, static, part.span, what)
-            case ir.OpCall(op=op, args=args) if not op.streams:
+            case ir.OpCall(stream=stream) if stream not in (None, WEIGHTS):
+                help = f"write `rng={WEIGHTS}`, or an initialiser alone, such as `normal(0.02)`"
+                text = f"{what} begins as what `{WEIGHTS}` gives, not `{stream}`"
+                ctx.fail("N207", text, part.span, help=help)
+            case ir.OpCall(args=args):
                 for _, arg in args:
                     build_from_static(ctx, arg, part.span, what)
-            case ir.OpCall():
-                help = "write an initialiser alone, such as `normal(0.02)`"
-                ctx.fail(
-                    "N207", "this is drawn anew at every call", part.span, help=help
-                )
             case ir.Var() | ir.Apply() | ir.Invoke() | ir.ModelCall():
                 text = f"{what} begins as what is known when the model is built"
                 ctx.fail("N207", text, part.span, "this is known when it is called")

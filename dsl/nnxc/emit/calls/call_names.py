@@ -123,8 +123,8 @@ class CallNames:
         """The text of a weight, now that it is known where it is."""
         text = f"{self.access[item.name]}[...]"
         if item.type.dtype == "float" and not item.state:
+            self.scope.stored[item.name] = text
             text += ".astype(self.dtype)"
-            self.scope.cast.add(item.name)
         self.locals.text[item.name] = text
 
     def callee(self, name: str) -> Callee:

@@ -216,9 +216,15 @@ def _is_composite(dim: Dim) -> bool:
 
 def _cast(expr: ir.Cast, scope: Scope) -> Text:
     assert isinstance(expr.value.type, TensorType)
-    value = text(expr.value, scope)
     if scope.same_dtype(expr.type.dtype, expr.value.type.dtype):
-        return value
+        return text(expr.value, scope)
+    match expr.value:
+        case ir.Var(name) if (
+            name in scope.stored
+        ):  # not rounded to the model's dtype first
+            value = Text(scope.stored[name])
+        case _:
+            value = text(expr.value, scope)
     return Text(f"{value.at(t.ATOM)}.astype({scope.dtype_text(expr.type.dtype)})")
 
 

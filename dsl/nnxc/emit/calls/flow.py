@@ -247,6 +247,7 @@ class Flow:
         """Within, layers declared in the loop are those of one iteration: (name, list)."""
         before, elements = dict(self.names.access), []
         variables = {n: self.locals.text[n] for n in self.names.variables}
+        stored = dict(self.names.scope.stored)
         needed = in_use(stmt.body)
         items = {i.name: i for i in declared(stmt.body) if i.name in needed}
         loops = [s for s in statements(stmt.body) if isinstance(s, ir.For)]
@@ -261,7 +262,7 @@ class Flow:
             if isinstance(item, ir.Variable):
                 self.names.access_variable(item)
         yield elements
-        self.names.access = before
+        self.names.access, self.names.scope.stored = before, stored
         self.locals.text.update(variables)
         for element, _ in elements:
             self.locals.namespace.release(element)

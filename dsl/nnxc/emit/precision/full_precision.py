@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 
 from ... import ir
 from ...ir.fold_statements import expressions, statements
 from ...ir.fold_tensors import operands, walk
 from ...ops.base import Call, Op
 from ...record import replace
-from ...shapes import TensorType
+from ...shapes import TensorType, is_float
 from .exact import otherwise
 
 FULL = "f32"
@@ -129,6 +129,26 @@ def computes_as(op: Op) -> bool:
     return not (op.product or op.helper or op.dtype_aware or op.origin)
 
 
+def of_weights(value: ir.Expr, weights: Set[str]) -> bool:
+    """Whether a value is computed of weights alone, which may be kept in float32."""
+    parts = [v for v in walk(value) if not isinstance(v, ir.Scalar)]
+    read = [v.name for v in parts if isinstance(v, ir.Var)]
+    rest = (v for v in parts if not isinstance(v, ir.Var))
+    plain = all(computed(v) or isinstance(v, ir.Reshape | ir.Subscript) for v in rest)
+    return bool(read) and plain and weights >= {*read}
+
+
+def conversion(value: ir.OpCall) -> ir.Cast | None:
+    """An `astype` from one floating dtype to another."""
+    (_, inner), *_ = value.inputs or ((None, ()),)
+    if value.op.name != "astype" or isinstance(inner, tuple):
+        return None
+    kinds = (inner.type, value.type)
+    if not all(isinstance(k, TensorType) and is_float(k.dtype) for k in kinds):
+        return None
+    return ir.Cast(inner, value.type, value.span)  # type: ignore[arg-type]
+
+
 def is_full(value: ir.Expr) -> bool:
     return isinstance(value.type, TensorType) and value.type.dtype == FULL
 
@@ -160,3 +180,10 @@ def as_first(new: ir.Expr) -> ir.Expr:
 def as_any(new: ir.Expr) -> ir.Expr:
     """The widest dtype of the parts."""
     return typed(new, FULL) if any(map(is_full, operands(new))) else new
+
+
+def each(
+    change: Callable[[ir.Expr], ir.Expr], value: ir.Expr | tuple[ir.Expr, ...]
+) -> ir.Expr | tuple[ir.Expr, ...]:
+    """What is changed of an input, which may be several tensors."""
+    return tuple(map(change, value)) if isinstance(value, tuple) else change(value)

@@ -35,9 +35,12 @@ from .full_precision import (
     computed,
     computes,
     computes_as,
+    conversion,
+    each,
     gives_full,
     in_float32,
     is_full,
+    of_weights,
     passes,
     summing,
     typed,
@@ -76,14 +79,14 @@ class Body:
         items = declared(definition.body)
         self.layers = {i.name: i for i in items if isinstance(i, ir.Layer)}
         self.variables = {i.name: i for i in items if isinstance(i, ir.Variable)}
-        states = (i for i in self.variables.values() if i.state)
-        self.wide = {i.name for i in states if i.type.dtype == "float"} | loose
+        floats = [i for i in self.variables.values() if i.type.dtype == "float"]
+        self.weights = {i.name for i in floats if not i.state}
+        self.wide = {i.name for i in floats if i.state} | loose
         self.once = assigned_once(definition)
         self.wide |= (exact.names - self.once) | again | full
         self.plain = assigned_alone(definition)
-        self.items: dict[int, tuple[ir.Expr, ir.Expr]] = (
-            {}
-        )  # values and what became of them
+        # values and what became of them
+        self.items: dict[int, tuple[ir.Expr, ir.Expr]] = {}
 
     def asked_alone(self) -> frozenset[str]:
         """The layers and tensors that are asked for in float32 wherever they are used."""
@@ -202,7 +205,10 @@ class Body:
             case ir.Operator():
                 return self._operator(value)
             case ir.Cast(inner, type_):
-                return self._cast(self.expr(inner), type_.dtype)
+                made = self.expr(inner)
+                if type_.dtype == FULL:  # what may come in it already is converted too
+                    self.converted.update(self._given_in(made))
+                return self._cast(made, type_.dtype)
             case ir.Choose() if self.exact.holds(value):
                 parts = [self.expr(part) for part in operands(value)]
                 if all(map(is_full, parts)):
@@ -277,6 +283,8 @@ class Body:
         op = value.op
         if op.origin:
             return self._foreign(self._over(value, self.meant))
+        if (cast := conversion(value)) is not None:
+            return self.expr(cast)
         if in_float32(op) and op.dtype_aware:
             said = "dtype" in dict(value.args)
             args = (*value.args, ("dtype", ir.Literal(FULL)))
@@ -308,13 +316,13 @@ class Body:
     def _product(self, value: ir.OpCall) -> ir.Expr:
         optional = {i.name for i in value.op.inputs if i.optional}
         inputs = [
-            (n, _each(self.expr if n in optional else self.meant, v))
+            (n, each(self.expr if n in optional else self.meant, v))
             for n, v in value.inputs
         ]
         return replace(value, inputs=tuple(inputs))
 
     def _over(self, value: ir.OpCall, change: _Change) -> ir.OpCall:
-        inputs = tuple((n, _each(change, v)) for n, v in value.inputs)
+        inputs = tuple((n, each(change, v)) for n, v in value.inputs)
         return replace(value, inputs=inputs)
 
     def _in_full_of(self, value: ir.Expr) -> ir.Expr:
@@ -331,7 +339,12 @@ class Body:
         )
         if value.type.dtype == "float" and tensors and whole:
             return typed(new, FULL)
+        if any(map(is_full, new.operands)):
+            new = replace(new, operands=tuple(map(self._as_kept, new.operands)))
         return as_any(new)
+
+    def _as_kept(self, value: ir.Expr) -> ir.Expr:
+        return self.in_full(value) if of_weights(value, self.weights) else value
 
     # ------------------------------------------------------------- float32
 
@@ -383,12 +396,6 @@ class Body:
             known = isinstance(part.type, TensorType) and is_float(part.type.dtype)
             if known and not isinstance(part, ir.Scalar):
                 rest = [self.in_full(p) if computed(p) else p for p in parts[at + 1 :]]
-                parts[at:] = [self.in_full(part), *rest]
+                parts[at:] = [self.in_full(part), *map(self._as_kept, rest)]
                 return typed(rebuilt(value, parts), FULL)
         return ir.Cast(value, value.type.with_dtype(FULL), value.span)  # type: ignore[union-attr]
-
-
-def _each(
-    change: _Change, value: ir.Expr | tuple[ir.Expr, ...]
-) -> ir.Expr | tuple[ir.Expr, ...]:
-    return tuple(map(change, value)) if isinstance(value, tuple) else change(value)

@@ -86,7 +86,9 @@ class Scope:
         self.param_dtype: str | None = None  # the text of the dtype of weights
         self.sizes: dict[Dim, str] = {}
         self.uses: list[Use] = []
-        self.cast: set[str] = set()  # tensors that are read in the model's own dtype
+        self.stored: dict[str, str] = (
+            {}
+        )  # weights read in the model's dtype, as they are kept
 
     @contextmanager
     def recording(self) -> Iterator[list[Use]]:
@@ -108,7 +110,7 @@ class Scope:
 
     def value(self, name: str) -> str:
         """The Python text of a tensor."""
-        if name in self.cast:
+        if name in self.stored:
             self.uses.append(OwnDtype())
         return self.values[name]
 
