@@ -75,10 +75,20 @@ def of_zoo(name: str, path: Path) -> Case:
     )
 
 
+RATES = {
+    "rate",
+    "dropout",
+    "drop_path",
+    "drop_path_rate",
+    "drop_connect_rate",
+    "head_rate",
+}
+
+
 def rates(subject: Subject, model: str) -> dict[str, Any]:
     """Rates of dropping, 0."""
     names = {p.name for p in subject.definition(model).params}
-    return dict.fromkeys(names & {"rate", "drop_path", "head_rate", "drop"}, 0.0)
+    return dict.fromkeys(names & RATES, 0.0)
 
 
 def reader(folder: Path) -> Callable[[str], bytes]:

@@ -179,7 +179,7 @@ TINY = {
         "head_dim": 4,
         "hidden": 12,
     },
-    "resnet": {"classes": 3, "width": 4, "widths": [8, 8], "depths": [1, 1]},
+    "resnet": {"classes": 3, "stem_width": 4, "widths": [8, 8], "depths": [1, 1]},
     "t5": {
         "vocab": 20,
         "d": 8,

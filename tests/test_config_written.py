@@ -81,6 +81,36 @@ def test_what_is_written(net: ModuleType, tmp_path: Path) -> None:
     assert net.read_config(tmp_path) == net.Config()
 
 
+SCALED = """
+model Net(depths = [1, 2]):
+    input x: [B, 4]
+    for depth in depths:
+        for i in range(depth):
+            x = x -> Linear(4) as layer
+    return x
+
+weights Net from "{path}":
+    config depths = scaled("repeats", "depth")
+"""
+
+
+def test_a_list_that_is_scaled(tmp_path: Path) -> None:
+    """Rounded up, and written as it is, by 1; a file that already says it stays."""
+    net = load(text_of(SCALED))
+    like = tmp_path / "config.json"
+    like.write_text('{"repeats": [1, 2, 4], "depth": 1.1}')
+    cfg = net.read_config(tmp_path)
+    assert cfg.depths == (2, 3, 5)
+    assert net.SETTINGS.written(cfg, tmp_path) == {"repeats": [1, 2, 4], "depth": 1.1}
+    other = net.Config(depths=(3, 1))
+    said = net.SETTINGS.written(other, tmp_path)
+    assert said == {"repeats": (3, 1), "depth": 1.0}
+    assert config_of(net, other, tmp_path / "other") == json.loads(json.dumps(said))
+    like.write_text('{"repeats": [1, "2"], "depth": 1.1}')
+    with pytest.raises(ValueError, match="does not fit"):
+        net.read_config(tmp_path)
+
+
 def test_without_a_config_there_is_none(net: ModuleType, tmp_path: Path) -> None:
     net.save_pretrained(net.Net(net.Config(), rngs=nnx.Rngs(0)), tmp_path)
     assert [file.name for file in tmp_path.iterdir()] == ["model.safetensors"]

@@ -290,6 +290,27 @@ def test_a_list_is_checked_once_and_not_against_itself() -> None:
     assert "    if len(kinds) <" not in text
 
 
+def test_lists_that_a_require_says_are_equally_long_are_not_checked_again() -> None:
+    """Which it says in its own words; a `require` under an `if` says it for that side alone."""
+    said = '    require len(depths) == len(widths), "a depth for each width"\n'
+    body = (
+        "    for i in range(len(widths)):\n        x = x -> Linear(depths[i]) as up\n"
+    )
+    other = (
+        "    for w, d in zip(widths, depths):\n        x = x -> Linear(w + d) as up\n"
+    )
+    head = "model M(widths = [8, 16], depths = [1, 2]):\n    input x: [B, 4]\n"
+    for loop in (body, other):
+        plain = load(text_of(f"{head}{said}{loop}    return x\n"))
+        with pytest.raises(ValueError, match=r"^a depth for each width, got depths="):
+            plain.M(widths=(8, 16, 32), rngs=nnx.Rngs(0))
+        text = class_of(f"{head}{said}{loop}    return x\n", "M")
+        assert text.count("len(depths)") == 1
+        under = f"    if max(widths) > 8:\n    {said}"
+        text = class_of(f"{head}{under}{loop}    return x\n", "M")
+        assert text.count("len(depths)") == 2
+
+
 def test_what_a_block_checks_of_other_lists_the_model_still_checks() -> None:
     spec = PARTNERS.replace("Stage(widths, depths) as", "Stage([2], [1]) as")
     assert "if len(depths) < len(widths):" in class_of(spec, "M")

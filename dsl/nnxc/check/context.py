@@ -107,6 +107,7 @@ class Context:
     assumptions: dict[str, Dim] = field(default_factory=dict)
     obligations: list[Obligation] = field(default_factory=list)
     lengths: list[Obligation] = field(default_factory=list)  # of lists, checked first
+    equally_long: list[set[str]] = field(default_factory=list)  # lists, by a `require`
     bindings: list[Binding] = field(default_factory=list)
     streams: dict[str, Span] = field(default_factory=dict)
     hard_streams: set[str] = field(default_factory=set)

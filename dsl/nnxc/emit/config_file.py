@@ -104,6 +104,8 @@ def _inverse(value: ir.Recorded, section: ir.Weights, model: Signature) -> str:
             return entry
         case ir.Computed("-", (ir.Value() as whole, ir.Key(path))):
             return _entries({path: str(t.binary("-", _recorded(whole, model), held))})
+        case ir.Computed("scaled", (ir.Key(path), ir.Key(by))):
+            return _entries({path: str(held), by: "1.0"})
         case ir.Computed("//", (ir.Key(path), ir.Value() as by)):
             return _entries({path: str(t.binary("*", held, _recorded(by, model)))})
         case ir.Computed(
@@ -222,6 +224,9 @@ def _computed_from(
         is_list = Text(f"isinstance(one := {texts[0]}, tuple)")
         many = Text(f"(one,) * {texts[1].at(t.MULTIPLY)}", t.MULTIPLY)
         return t.ternary(is_list, Text("one"), many)
+    if op == "scaled":
+        each = t.binary("*", texts[1], Text("n"))
+        return Text(f"tuple(math.ceil({each.text}) for n in {texts[0].text})")
     if op == "[]":
         return Text(f"{texts[0].at(t.ATOM)}[{texts[1].text}]")
     if op == "not":

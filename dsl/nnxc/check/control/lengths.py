@@ -21,7 +21,7 @@ def need_length(ctx: Context, values: Static, at: Static, span: Span) -> None:
     length = func("len", symbol(name))
     if not (length - at.below).symbols <= ctx.params.keys() or values.optional:
         return
-    if verdict(ctx, length, at.below, ">=") is True:
+    if _known(ctx, length, at.below) or verdict(ctx, length, at.below, ">=") is True:
         return
     message = f"{name} must {_as_many(at.below)}"
     ahead(ctx, Obligation(length, at.below, ">=", message, span, "N222"))
@@ -33,7 +33,8 @@ def equal_lengths(ctx: Context, counts: Sequence[Dim | None], span: Span) -> Non
     known = [c for c in counts if c is not None and c.symbols <= ctx.params.keys()]
     known.sort(key=lambda count: count.value is None)  # numbers first
     for count in known[1:] if not ctx.sides else ():
-        if verdict(ctx, count, known[0], "==") is None:
+        unknown = verdict(ctx, count, known[0], "==") is None
+        if unknown and not _known(ctx, count, known[0]):
             names = [_list_of(c) for c in (known[0], count)]
             message = "the lists of `zip` must be equally long"
             if names[1] and (names[0] or known[0].value is not None):
@@ -46,6 +47,11 @@ def ahead(ctx: Context, needed: Obligation) -> None:
     if not any(same_fact(needed, other) for other in ctx.lengths):
         ctx.lengths.append(needed)
         ctx.obligations.append(needed)
+
+
+def _known(ctx: Context, one: Dim, other: Dim) -> bool:
+    """Whether a `require` above says that two lists are equally long."""
+    return {_list_of(one), _list_of(other)} in ctx.equally_long
 
 
 def _as_many(count: Dim) -> str:

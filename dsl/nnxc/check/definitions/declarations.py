@@ -250,3 +250,10 @@ def require(ctx: Context, node: tree.Require) -> None:
         ctx.fail("N321", "this is never true", node.condition.span)
     message = node.message or " ".join(node.condition.span.text.split())
     ctx.body.append(ir.Require(condition.node, message, node.span))
+    match condition.node:
+        case ir.StaticBinary(
+            "==",
+            ir.StaticCall("len", (ir.Ref(one),)),
+            ir.StaticCall("len", (ir.Ref(other),)),
+        ) if not ctx.sides and ctx.reassigned.isdisjoint((one, other)):
+            ctx.equally_long.append({one, other})

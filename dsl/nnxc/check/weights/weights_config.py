@@ -107,9 +107,9 @@ def _recorded(ctx: Context, node: tree.Expr, own: ir.Parameter) -> ir.Recorded:
         case tree.Call(tree.Name(name), args) if name in _FUNCTIONS and args:
             values = (a.value for a in args)
             return ir.Computed(name, tuple(_recorded(ctx, v, plain) for v in values))
-        case tree.Call(tree.Name("listed"), (value, count)):
-            pair = (_recorded(ctx, a.value, plain) for a in (value, count))
-            return ir.Computed("listed", tuple(pair))
+        case tree.Call(tree.Name("listed" | "scaled" as name), (value, number)):
+            pair = (_recorded(ctx, a.value, plain) for a in (value, number))
+            return ir.Computed(name, tuple(pair))
         case tree.IfElse(condition, then, orelse):
             chosen = (_recorded(ctx, side, own) for side in (then, orelse))
             return ir.Computed("if", (_recorded(ctx, condition, plain), *chosen))
