@@ -93,7 +93,9 @@ EXPRESSIONS = {
     "a : int[]": Assertion(A, TypeOf("int", ())),
     "(a : bool[...])": Assertion(A, TypeOf("bool", (Dots(),))),
     "a -> (b | c -> d)": Pipe(A, (Stage(Branch((B, Pipe(C, (Stage(D),))))),)),
-    "a -> b as (c, d,)": Pipe(A, (Stage(Branch((Named(B, "c"), Named(B, "d")), alike=True)),)),
+    "a -> b as (c, d,)": Pipe(
+        A, (Stage(Branch((Named(B, "c"), Named(B, "d")), alike=True)),)
+    ),
     "f(a -> b, c=d,)": Call(Name("f"), (Arg(None, Pipe(A, (Stage(B),))), Arg("c", D))),
     "f * 3": Binary("*", Name("f"), Number(3, "3")),
     "a.b.c": Attribute(Attribute(A, "b"), "c"),
