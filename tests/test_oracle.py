@@ -72,6 +72,15 @@ UNWRITTEN = (Kind.INIT, Kind.DTYPE, Kind.STREAM)
 NONE_MEANS = {"keepdims": False, "strides": 1, "kernel_dilation": 1}
 
 
+def parameters_of(target: Any) -> dict[str, inspect.Parameter]:
+    """Those of a function or a constructor, and of the ones that its `**options` go to."""
+    if not inspect.isclass(target) or target is object:
+        return dict(inspect.signature(target).parameters)
+    own = inspect.signature(target.__init__).parameters
+    options = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in own.values())
+    return (parameters_of(target.__bases__[0]) if options else {}) | dict(own)
+
+
 @pytest.mark.parametrize("op", MODEL_OPS.values(), ids=lambda op: op.name)
 def test_arguments_left_out_have_flax_s_defaults(op: Op) -> None:
     build = predict(Case(op, op.examples[0])).build or op.build
@@ -79,8 +88,7 @@ def test_arguments_left_out_have_flax_s_defaults(op: Op) -> None:
         return
     names = namespace(op)
     target = eval(build.target, names)
-    made = target.__init__ if inspect.isclass(target) else target
-    parameters = inspect.signature(made).parameters
+    parameters = parameters_of(target)
     for keyword, source in build.kwargs.items():
         param = op.param(source)
         if source.startswith("=") or {keyword, source} & {*build.always}:

@@ -433,8 +433,8 @@ def inside(place: Any, part: str) -> Any:
     return place[int(part)] if part.isdigit() and int(part) < len(place) else None
 
 
-# What a `config.json` calls activations; of several names, it gets the first. Each is one
-# object, since Configs and modules are equal where their functions are the same.
+# What a `config.json` calls activations; of several names, it gets the first. Each is
+# one object, since Configs and modules are equal where their functions are the same.
 ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "relu": nnx.relu,
     "gelu": partial(nnx.gelu, approximate=False),

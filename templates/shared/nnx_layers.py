@@ -110,8 +110,8 @@ def orthogonal(
 
 
 class RecurrentGates(nnx.Module):
-    """The gates of a recurrent layer, linear in what comes and in its state h; `options`
-    are those of `nnx.Linear`."""
+    """The gates of a recurrent layer, linear in what comes and in its state h;
+    `options` are those of `nnx.Linear`."""
 
     def __init__(
         self,

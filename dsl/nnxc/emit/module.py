@@ -20,7 +20,6 @@ from .generate import generate_view
 from .options import Options
 from .plan import class_view, config_view, output_view, presets_view
 from .precision.in_precision import in_precision
-from .precision.losses_read import losses_in_full
 from .python.docs import module_doc
 from .python.free_names import names_of
 from .python.imports import imports
@@ -61,7 +60,7 @@ def prepared(program: ir.Program, options: Options) -> tuple[ir.Program, Options
         program = stepwise(program).program
     if options.interface == "tunix":
         program = for_tunix(program)
-    return in_precision(losses_in_full(folded(with_absent(program)))), options
+    return in_precision(folded(with_absent(program))), options
 
 
 def _module_text(

@@ -337,7 +337,8 @@ def class_name(layer: ir.Layer, known: Mapping[str, Signature]) -> str | None:
 
 def _found(size: Dim) -> str:
     """The attribute that holds a size which follows from what was built."""
-    return f"out_{(size.name or 'size').lower().removeprefix('out_')}"
+    name = (size.name or "size").lower()
+    return f"out_{name.removeprefix('out_').removeprefix('in_')}"
 
 
 def _draws(definition: ir.Definition, known: Mapping[str, Signature]) -> Draws:

@@ -75,8 +75,6 @@ REQUIRED: Final = _Required()
 
 # The keyword with which a product of half precision gives its sums as they are.
 IN_FLOAT32 = MappingProxyType({"preferred_element_type": "=jnp.float32"})
-# The layers that take it.
-IN_FLOAT32_LAYERS = ("nnx.Linear", "nnx.LinearGeneral", "nnx.Conv", "nnx.ConvTranspose")
 
 
 class Param(Record):

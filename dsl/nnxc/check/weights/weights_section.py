@@ -72,12 +72,9 @@ def check_weights(
     _attempt(parts, partial(_stored, ctx, node, parts, slots, signature, brought))
     try:
         rule = rule_of(ctx, node.rule) if node.rule else None
-    except Fault:
-        return None
-    if parts.broken:
-        return None
-    _parameters(ctx, node, parts, signature)
-    try:
+        if parts.broken:
+            return None
+        _parameters(ctx, node, parts, signature)
         rows = rows_of(ctx, node.model, parts.targets, rule, slots)
     except Fault:
         return None

@@ -6,11 +6,14 @@ from collections.abc import Iterator, Sequence
 
 from ... import ir
 from ...ir.fold_statements import declared
-from ...ops.base import IN_FLOAT32_LAYERS, Call, Op
+from ...ops.base import Call, Op
 from ..python.line_uses import Field
 from ..python.suites import Line
 from ..signature import DTYPES, Names, Signature
 from .ctor_names import ConstructorNames
+
+# Layers that can say of which dtype their sums are.
+_MULTIPLIES = ("nnx.Linear", "nnx.LinearGeneral", "nnx.Conv", "nnx.ConvTranspose")
 
 
 class DtypeArguments:
@@ -54,7 +57,7 @@ class DtypeArguments:
 
     def in_full(self, build: Call | str) -> list[str]:
         """The same for a layer that gives float32: one that multiplies does so in half."""
-        if isinstance(build, Call) and build.target in IN_FLOAT32_LAYERS:
+        if isinstance(build, Call) and build.target in _MULTIPLIES:
             return [*self.keywords(DTYPES), "preferred_element_type=jnp.float32"]
         return ["dtype=jnp.float32", *self.keywords(DTYPES[1:])]
 

@@ -64,15 +64,10 @@ def uses(body: Sequence[ir.Stmt]) -> Counter[str]:
     tops = (e for s in statements(body) for e in expressions(s))
     found = (e for top in tops for e in walk(top))
     return Counter(
-        applied(e.layer) if isinstance(e, ir.Apply) else e.name
+        e.layer if isinstance(e, ir.Apply) else e.name
         for e in found
         if isinstance(e, ir.Apply | ir.Var)
     )
-
-
-def applied(layer: str) -> str:
-    """A layer among tensors, one of which may have its name."""
-    return f"{layer}()"
 
 
 def passes(layer: ir.Layer, method: str | None) -> bool:

@@ -27,7 +27,6 @@ from .exact import Exact
 from .full_precision import (
     ARITHMETIC,
     FULL,
-    applied,
     as_any,
     as_first,
     assigned_alone,
@@ -101,7 +100,7 @@ class Body:
 
     def _statement(self, stmt: ir.Stmt) -> ir.Stmt:
         match stmt:
-            case ir.Declare(layer) if applied(layer.name) in self.full:
+            case ir.Declare(layer) if layer.name in self.full:
                 return replace(stmt, layer=replace(layer, in_full=True))
             case ir.Assign((name,), value) if name in self.full:
                 return replace(stmt, value=self._in_full_of(value))
@@ -377,8 +376,8 @@ class Body:
             case ir.Apply(layer) if passes(self.layers[layer], value.method):
                 return self._first_in_full(value)
             case ir.Apply(layer) if gives_full(self.layers[layer], value.method):
-                self.asked[applied(layer)] += 1
-                if applied(layer) in self.full or value.method:
+                self.asked[layer] += 1
+                if layer in self.full or value.method:
                     return typed(value, FULL)
         return ir.Cast(value, type_.with_dtype(FULL), value.span)
 

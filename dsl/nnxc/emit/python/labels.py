@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from ... import ir
+from ...dims import Dim, symbol
+from ...record import replace
 from ...shapes import ListType, Outputs, TensorType
+
+_LONG = 20
 
 
 class Labels:
@@ -31,6 +35,22 @@ class Labels:
         alone = type_.rank + type_.lead == 1
         return f"({dims},)" if alone else f"({dims})"
 
+    def given(self, type_: TensorType) -> str:
+        """The shape of what a definition gives: `(b, h_out, w_out, features)` where axes of its
+        inputs change their size by a long formula."""
+        axes = tuple(
+            (
+                replace(axis, size=symbol(f"{axis.label.lower()}_out"))
+                if axis.label and self._is_long(axis.size)
+                else axis
+            )
+            for axis in type_.axes
+        )
+        return self.shape(type_.with_axes(axes))
+
+    def _is_long(self, size: Dim) -> bool:
+        return not size.symbols <= self._names.keys() or len(str(size)) > _LONG
+
     def types(self, type_: ir.Type) -> str:
         """A type, or several in parentheses."""
         if isinstance(type_, Outputs):
@@ -38,8 +58,8 @@ class Labels:
         if isinstance(type_, tuple):
             return f"({', '.join(self.types(t) for t in type_)})"
         if isinstance(type_, ListType):
-            return f"list of {self.shape(type_.element)}"
-        return self.shape(type_)
+            return f"list of {self.given(type_.element)}"
+        return self.given(type_)
 
 
 def axes(definition: ir.Definition) -> Iterator[str]:

@@ -180,7 +180,7 @@ class _Body:
             if not calls:
                 raise
         else:
-            half = any(map(self._is_read_half, walk(value)))
+            half = any(map(self._may_be_half, calls))
             if not calls or (before + len(text) <= _WIDTH and not half):
                 return text
         for call in calls:
@@ -239,12 +239,6 @@ class _Body:
         )
         floats = isinstance(value.type, tuple) or _is_model_float(value.type)
         return given and floats and not isinstance(value, ir.ModelCall)
-
-    def _is_read_half(self, value: ir.Expr) -> bool:
-        """Whether a value is a tensor, or a list of them, that the model gave in half precision."""
-        if isinstance(value, ir.ModelCall):
-            return _is_model_float(value.type) and self._may_be_half(value)
-        return self._is_half(value, TensorType, ListType)
 
     def _may_be_half(self, value: ir.Expr) -> bool:
         """Whether a model that takes a dtype gives floats of it."""
