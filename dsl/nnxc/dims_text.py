@@ -42,9 +42,14 @@ def _is_quotient(atom: Atom, exponent: int) -> bool:
 
 def _render_power(atom: Atom, exponent: int, name: Callable[[str], str]) -> str:
     body = name(atom) if isinstance(atom, str) else _render_func(atom, name)
-    if exponent == 1:
-        return body
-    return f"({body})**{exponent}" if " " in body else f"{body}**{exponent}"
+    return body if exponent == 1 else _power(body, str(exponent))
+
+
+def _power(base: str, exponent: str) -> str:
+    """A power as Black has it: with spaces where an operand is more than a name or a number."""
+    words = (text.replace(".", "").replace("_", "") for text in (base, exponent))
+    operator = "**" if all(map(str.isalnum, words)) else " ** "
+    return f"{grouped(base)}{operator}{grouped(exponent)}"
 
 
 def _render_func(atom: Func, name: Callable[[str], str]) -> str:
@@ -53,11 +58,7 @@ def _render_func(atom: Func, name: Callable[[str], str]) -> str:
         case "floordiv":
             return f"{grouped(texts[0])} // {grouped(texts[1])}"
         case "pow":
-            return (
-                f"{grouped(texts[0])} ** {grouped(texts[1])}"
-                if " " in "".join(texts)
-                else "**".join(texts)
-            )
+            return _power(*texts)
         case "index":
             return f"{texts[0]}[{texts[1]}]"
         case "if":

@@ -132,12 +132,12 @@ def _parts(program: ir.Program, names: Names, options: Options) -> list[Part]:
 def _heads(program: ir.Program, names: Names) -> list[Part]:
     """What stands before all classes: code of files, Configs, and what the spec sets them to."""
     configs = [config_view(s, names) for s in names.signatures.values() if s.config]
-    parts = [Part(text, simple=True) for text in _from_files(names)]
-    parts += [Part(render("config", view=view), simple=True) for view in configs]
-    parts += [Part(text, simple=True) for text in state_classes(program, names)]
+    parts = [Part(text) for text in _from_files(names)]
+    parts += [Part(render("config", view=view)) for view in configs]
+    parts += [Part(text) for text in state_classes(program, names)]
     if names.presets:
         presets = render("presets", view=presets_view(program, names))
-        parts.append(Part(presets, simple=True))
+        parts.append(Part(presets))
     return parts
 
 
@@ -167,7 +167,7 @@ def _train_parts(program: ir.Program, trains: Sequence[TrainView]) -> list[Part]
     for train in trains:
         parts += own_parts(train.adapters) if train.adapters else []
         texts = render("train", train=train).split(BETWEEN)
-        parts += [Part(text, simple=_is_short(text)) for text in texts]
+        parts += [Part(text) for text in texts]
     return parts
 
 
@@ -200,12 +200,6 @@ def _with_helpers(parts: list[Part], helpers: list[Helper]) -> list[Part]:
     late = [h for h in helpers if h not in early]
     first, last = ([Part(h.source, done=True) for h in some] for some in (early, late))
     return [*first, *parts, *last]
-
-
-def _is_short(text: str) -> bool:
-    """Whether it is a function of one line, which Black leaves alone where its lines fit."""
-    lines = text.strip("\n").split("\n")
-    return len(lines) == 2 and lines[0].startswith("def ")
 
 
 def weights_parts(program: ir.Program, names: Names, options: Options) -> list[Part]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from threading import Lock
 
@@ -14,11 +16,9 @@ _IMPORT = Lock()  # other threads see modules of Black, which is compiled, half 
 
 
 class Part(Record):
-    """A top-level piece of a module. It is `done` where it is stable under Black as it stands,
-    `simple` where it is as soon as its lines fit."""
+    """A top-level piece of a module; `done` where it is as Black has it, as it stands."""
 
     text: str
-    simple: bool = False
     done: bool = False
 
 
@@ -36,18 +36,58 @@ def markdown(template: str, /, **variables: object) -> str:
 
 
 def stable(part: Part) -> str:
-    """The text as Black has it. Black is imported for what needs it only."""
+    """The text as Black has it, which sees but the statements that do not stand on one line that
+    fits: what else is written is as Black would, which looks at one statement at a time.
+    """
     text = part.text.strip("\n")
-    fits = part.simple and all(len(line) <= WIDTH for line in text.split("\n"))
-    return text if part.done or fits else _blackened(text)
+    if part.done:
+        return text
+    lines = text.split("\n")
+    for first, end, has_body in reversed([*_pieces(ast.parse(text).body)]):
+        if end - first > 1 or len(lines[first]) > WIDTH:
+            piece = lines[first:end]
+            lines[first:end] = _laid_out(piece, has_body)
+    return "\n".join(lines)
 
 
-@lru_cache(maxsize=4096)
-def _blackened(code: str) -> str:
+def _pieces(body: Iterable[ast.stmt]) -> Iterator[tuple[int, int, bool]]:
+    """The lines of each statement, without those of its body, and whether it has one; docstrings,
+    strings that stand alone, are left out."""
+    for node in body:
+        inner = [s for name in _BODIES for s in getattr(node, name, ())]
+        if inner:
+            yield _first(node), _first(inner[0]), True
+            yield from _pieces(inner)
+        elif not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
+            yield _first(node), node.end_lineno or node.lineno, False
+
+
+_BODIES = ("body", "handlers", "orelse", "finalbody")
+
+
+def _first(node: ast.stmt) -> int:
+    """The line where a statement begins, with its decorators, counted from 0."""
+    heads = (head.lineno for head in getattr(node, "decorator_list", ()))
+    return min(heads, default=node.lineno) - 1
+
+
+def _laid_out(lines: Sequence[str], has_body: bool) -> list[str]:
+    """A statement, or the head of one, as Black has it where it stands."""
+    indent = " " * (len(lines[0]) - len(lines[0].lstrip(" ")))
+    code = "\n".join(line.removeprefix(indent) for line in lines)
+    before = "if _:\n    pass\n" if code.startswith("elif ") else ""
+    after = "\n    pass" if has_body else ""
+    made = _blackened(f"{before}{code}{after}", WIDTH - len(indent))
+    made = made.removeprefix(before).removesuffix(after)
+    return [indent + line if line else line for line in made.split("\n")]
+
+
+@lru_cache(maxsize=1 << 14)
+def _blackened(code: str, width: int) -> str:
     with _IMPORT:
         import black
         from black.mode import TargetVersion
 
     # Naming the version lets the last parameter after `*` have its comma.
-    mode = black.Mode(target_versions={TargetVersion.PY311})
+    mode = black.Mode(target_versions={TargetVersion.PY311}, line_length=width)
     return black.format_str(code, mode=mode).rstrip("\n")

@@ -172,9 +172,8 @@ def _item(
 ) -> str:
     match item:
         case ir.SliceOf(lower, upper, step):
-            parts = ["" if p is None else static(p, scope).text for p in (lower, upper)]
-            tail = "" if step is None else f":{static(step, scope)}"
-            return _slice(parts[0], parts[1]) + tail
+            ends = (lower, upper) if step is None else (lower, upper, step)
+            return _slice(*("" if p is None else static(p, scope).text for p in ends))
         case ir.NewAxis():
             return "None"
         case ir.Rest():
@@ -184,11 +183,12 @@ def _item(
     return static(item, scope).text
 
 
-def _slice(lower: str, upper: str) -> str:
-    simple = all(t.is_atom(p.lstrip("-")) and "(" not in p for p in (lower, upper))
-    if simple:
-        return f"{lower}:{upper}"
-    return f"{lower}{' ' if lower else ''}:{' ' if upper else ''}{upper}"
+def _slice(*parts: str) -> str:
+    """A slice as Black has it: with spaces where a part is more than a name or a number."""
+    words = (part.removeprefix("-").replace("_", "a") for part in parts if part)
+    if all(map(str.isalnum, words)):
+        return ":".join(parts)
+    return " : ".join(parts).replace(" :  : ", " :: ").strip()
 
 
 def _reshape(value: ir.Expr, type_: TensorType, scope: Scope) -> Text:
