@@ -462,12 +462,23 @@ DTYPE_FIELDS = ("dtype", "param_dtype")  # of a Config, which no file says
 
 
 @dataclass(frozen=True)
+class DefaultConfig(Generic[ConfigT]):
+    """The Config of checkpoints that say none."""
+
+    config: type[ConfigT]
+
+    def read(self, path: str | Path) -> ConfigT:
+        """The default."""
+        return self.config()
+
+
+@dataclass(frozen=True)
 class Checkpoint(Generic[ModelT, ConfigT]):
     """How checkpoints hold a model: what loads it from them, and saves it again."""
 
     model: Callable[..., ModelT]
-    config: type[ConfigT]
     stored: tuple[Stored, ...]
+    settings: DefaultConfig[ConfigT]
     ignored: tuple[str, ...] = ()  # tensors that no weight takes
     renamed: tuple[tuple[str, str], ...] = ()  # other names of tensors, and theirs
     plain: Callable[[Any], Any] = lambda model: model  # merges what files have not
@@ -490,15 +501,11 @@ class Checkpoint(Generic[ModelT, ConfigT]):
         fit is one error, and nothing is loaded.
         """
         path = local_path(path, revision)
-        known: Any = self.config_of(path) if cfg is None else cfg
+        known: Any = self.settings.read(path) if cfg is None else cfg
         if dtype is not None:
             fields = [name for name in DTYPE_FIELDS if hasattr(known, name)]
             known = replace(known, **dict.fromkeys(fields, dtype))
         return self.filled(partial(self.model, known), path, sharding)
-
-    def config_of(self, path: Path) -> ConfigT:
-        """The Config of a checkpoint."""
-        return self.config()
 
     def filled(
         self, make: Callable[..., ModelT], path: Path, sharding: Placement

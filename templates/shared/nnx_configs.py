@@ -10,7 +10,7 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from types import UnionType
-from typing import Any, Generic, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +21,7 @@ from nnx_checkpoints import (
     DTYPE_FIELDS,
     Checkpoint,
     ConfigT,
+    DefaultConfig,
     ModelT,
     beside,
     read_json,
@@ -144,10 +145,9 @@ Said = str | float | tuple[Any, ...] | Callable[[Settings, Any], Any] | None
 
 
 @dataclass(frozen=True)
-class ConfigFile(Generic[ConfigT]):
+class ConfigFile(DefaultConfig[ConfigT]):
     """How a Config stands in a `config.json`: one table to read and to write it by."""
 
-    config: type[ConfigT]
     fields: Mapping[str, str | Sequence[str] | Setting]
     optional: Mapping[str, str | Sequence[str]] | None = None  # or as the Config has it
     required: Mapping[str | tuple[str, ...], Allowed] | None = None  # what keys may be
@@ -275,15 +275,11 @@ class ConfigFile(Generic[ConfigT]):
         return [name for name in names if name not in DTYPE_FIELDS]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Pretrained(Checkpoint[ModelT, ConfigT]):
     """How folders that were published hold a model: weights, and a `config.json`."""
 
     settings: ConfigFile[ConfigT]
-    infers: bool = False  # sizes from its inputs, which no Config has
-
-    def config_of(self, path: Path) -> ConfigT:
-        return self.settings.read(path)
 
     def save(
         self,
@@ -308,9 +304,8 @@ class Pretrained(Checkpoint[ModelT, ConfigT]):
         if cfg is None:
             return {}
         found = {"config.json": self.settings.written(cfg, like)}
-        if not self.infers:
-            made = nnx.eval_shape(lambda: self.model(cfg, rngs=nnx.Rngs(0)))
-            refuse("this is not the model's Config:", misshapen(model, made))
+        made = nnx.eval_shape(lambda: self.model(cfg, rngs=nnx.Rngs(0)))
+        refuse("this is not the model's Config:", misshapen(model, made))
         name = "generation_config.json"
         if like is not None and (file := beside(like, name)).exists():
             found[name] = read_json(file)

@@ -11,7 +11,7 @@ from nnx_configs import Pretrained, frozen, has_type, is_called
 from nnx_decoding import Sampling
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class PretrainedLM(Pretrained[ModelT, ConfigT]):
     """How folders that were published hold a language model, and how it is sampled."""
 

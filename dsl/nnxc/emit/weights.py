@@ -33,7 +33,6 @@ class WeightsView(Record):
     read: str
     sampling: str
     load: str
-    inferred: tuple[str, ...]  # sizes that are given to load
     save: str
 
 
@@ -52,14 +51,12 @@ def weights_view(
     give = names.module.give
     table = give(f"STORED{suffix.upper()}")
     file = give(f"SETTINGS{suffix.upper()}")
-    inferred = [signature.arguments[n] for n in signature.definition.inferred]
     given = {
-        "settings": file if section.reads else "",
-        "infers": "True" if section.reads and inferred else "",
         "ignored": _values(tuple(section.ignored)),
         "renamed": _values(_renamed(section)),
         "plain": "merge_adapters" if adapted else "",
     }
+    settings = file if section.reads else f"DefaultConfig({signature.config})"
     keywords = [f"{name}={value}" for name, value in given.items() if value]
     return WeightsView(
         model=signature.name,
@@ -72,11 +69,10 @@ def weights_view(
         samples=samples,
         pretrained=give(f"PRETRAINED{suffix.upper()}"),
         kind=PRETRAINED[section.reads + samples],
-        arguments=(signature.name, signature.config, table, *keywords),
+        arguments=(signature.name, table, settings, *keywords),
         read=give(f"read_config{suffix}"),
         sampling=give(f"read_sampling{suffix}") if samples else "",
         load=give(f"load_pretrained{suffix}"),
-        inferred=tuple(inferred),
         save=give(f"save_pretrained{suffix}"),
     )
 
