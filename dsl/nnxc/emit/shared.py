@@ -117,6 +117,6 @@ def _defined(text: str) -> frozenset[str]:
     for first, *rest in words:
         if first in ("class", "def"):
             found.add(rest[0].partition("(")[0].partition(":")[0])
-        elif rest and (rest[0] == "=" or first[-1] == ":"):
+        elif rest and (rest[0] == "=" or first.endswith(":")):
             found.add(first.rstrip(":"))
     return frozenset(found)
