@@ -107,9 +107,9 @@ class Stored:
         match self.join:
             case "split" | "interleave":
                 axis, turns = self.axis, self.turns(shapes)
-                turned = [in_turns(part, axis, turns) for part in parts]
+                pieces = [in_turns(part, axis, turns) for part in parts]
                 (shape,) = self.tensor_shapes(shapes, count)
-                return [np.concatenate(turned, axis + 1).reshape(shape)]
+                return [np.concatenate(pieces, axis + 1).reshape(shape)]
             case "concat":
                 return np.split(parts[0], count, self.axis)
             case "sum":
@@ -137,8 +137,8 @@ class Stored:
             case "split" | "interleave":
                 layouts, turns = self.layouts(shapes), self.turns(shapes)
                 sizes = [layout[self.axis] // turns for layout in layouts]
-                turned = in_turns(tensors[0], self.axis, turns)
-                parts = np.split(turned, np.cumsum(sizes)[:-1], self.axis + 1)
+                pieces = in_turns(tensors[0], self.axis, turns)
+                parts = np.split(pieces, np.cumsum(sizes)[:-1], self.axis + 1)
                 return [p.reshape(s) for p, s in zip(parts, layouts, strict=True)]
             case "concat":
                 return [np.concatenate(tensors, self.axis)]
@@ -565,8 +565,8 @@ class Checkpoint(Generic[ModelT, ConfigT]):
             for row in held_weights(model, state, self.stored)
         ]
         names = {name for group in groups for name, _, _ in group.entries}
-        kept = {} if like is None else named_tensors(local_path(like), set(), ())
-        for name, (file, _) in kept.items():
+        others = {} if like is None else named_tensors(local_path(like), set(), ())
+        for name, (file, _) in others.items():
             if name not in names and is_ignored(name, self.ignored):
                 groups.append(Written.of_file(name, file))
         write_checkpoint(path, groups)

@@ -149,8 +149,8 @@ class RecurrentGates(nnx.Module):
             new = self.step(inputs, *old)
             if keep is None:
                 return new, new[0]
-            kept = [jnp.where(keep, n, o) for n, o in zip(new, old, strict=True)]
-            return tuple(kept), jnp.where(keep, new[0], 0)
+            states = [jnp.where(keep, n, o) for n, o in zip(new, old, strict=True)]
+            return tuple(states), jnp.where(keep, new[0], 0)
 
         start = tuple(zeros if state is None else state for state in states)
         last, ys = jax.lax.scan(step, start, (inputs, keep), reverse=self.reverse)

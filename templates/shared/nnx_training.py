@@ -47,12 +47,12 @@ def accumulate(
     """A step of `tx` each so many batches, by the gradient of all of them together:
     a batch in which more counts, its `weight`, has a greater share."""
 
-    def begun(params: optax.Params, inner: optax.OptState) -> Accumulated:
+    def start(params: optax.Params, inner: optax.OptState) -> Accumulated:
         zeros = optax.tree.zeros_like(params, dtype=jnp.float32)
         return Accumulated(jnp.int32(0), jnp.float32(0), zeros, inner)
 
     def init(params: optax.Params) -> Accumulated:
-        return begun(params, tx.init(params))
+        return start(params, tx.init(params))
 
     def update(
         updates: optax.Updates,
@@ -66,7 +66,7 @@ def accumulate(
 
         def step() -> tuple[optax.Updates, Accumulated]:
             taken, inner = tx.update(later.mean(updates), state.inner, params)
-            return taken, begun(updates, inner)
+            return taken, start(updates, inner)
 
         def wait() -> tuple[optax.Updates, Accumulated]:
             return optax.tree.zeros_like(updates), later
