@@ -50,6 +50,33 @@ def test_what_files_leave_out_is_the_default_of_their_library(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
+    ("name", "key", "field", "value"),
+    [
+        ("qwen3", "tie_word_embeddings", "tied", False),
+        ("qwen3", "head_dim", "head_dim", 128),
+        ("qwen3", "rope_theta", "theta", 10000.0),
+        ("bert", "pad_token_id", "pad", 0),
+        ("deepseek_v3:moonlight", "q_lora_rank", "q_rank", 1536),
+        ("qwen3", "num_key_value_heads", "", "num_key_value_heads is missing"),
+        ("gpt_oss", "rope_scaling", "", "rope_parameters.rope_type is not there"),
+        ("falcon:40b", "new_decoder_architecture", "", "not there, which means False"),
+    ],
+)
+def test_what_one_file_leaves_out_is_not_as_in_another(
+    name: str, key: str, field: str, value: Any, tmp_path: Path
+) -> None:
+    file = FILES[name] | {"num_hidden_layers": 1}
+    (tmp_path / "config.json").write_text(
+        json.dumps({k: v for k, v in file.items() if k != key})
+    )
+    if field:
+        assert getattr(family(name).read_config(tmp_path), field) == value
+    else:
+        with pytest.raises(ValueError, match=value):
+            family(name).read_config(tmp_path)
+
+
+@pytest.mark.parametrize(
     ("name", "key"),
     [
         ("llama:2", "rope_interleaved"),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.configs.__main__ import main
-from tests.configs.changes import NOTHING, changed, changes
+from tests.configs.changes import NOTHING, absences, changed, changes
 from tests.configs.tally import Tally
 
 ROOT = Path(__file__).parents[1]
@@ -50,6 +50,15 @@ def test_what_is_changed_is_the_rest_of_a_copy() -> None:
     assert SETTINGS["hidden_size"] == 8 and changed(SETTINGS, [NOTHING]) == SETTINGS
 
 
+def test_each_setting_is_left_out() -> None:
+    settings = SETTINGS | {"id2label": {"0": "a", "1": "b"}}
+    found = {".".join(c.path): changed(settings, [c]) for c in absences(settings)}
+    inner = {f"rope_parameters.{key}" for key in SETTINGS["rope_parameters"]}
+    assert {*found} == {*settings} - {"model_type"} | inner
+    assert "hidden_size" not in found["hidden_size"]
+    assert found["rope_parameters.rope_type"]["rope_parameters"] == {"rope_theta": 1e4}
+
+
 def test_a_tally_counts_what_has_a_reference() -> None:
     tally = Tally()
     for kind in ("followed", "refused: why", "wrong: off by 1", None):
@@ -59,11 +68,17 @@ def test_a_tally_counts_what_has_a_reference() -> None:
 
 
 def test_the_readme_says_what_was_found() -> None:
-    sums = [sum(row[k] for row in RESULTS.values()) for k in ("followed", "refused")]
-    assert not any(row["wrong"] for row in RESULTS.values())
+    absent = [row["absent"] for row in RESULTS.values()]
+    sums = [
+        sum(row[k] for row in rows)
+        for rows in (RESULTS.values(), absent)
+        for k in ("followed", "refused")
+    ]
+    assert not any(row["wrong"] for row in (*RESULTS.values(), *absent))
     said = re.sub(r"\s+", " ", (ROOT / "README.md").read_text())
     found = re.search(
-        r"([\d,]+) settings followed, ([\d,]+) refused, none silently wrong, "
+        r"([\d,]+) changed settings followed, ([\d,]+) refused; "
+        r"([\d,]+) that were left out followed, ([\d,]+) refused; none silently wrong, "
         r"in (\d+) families",
         said,
     )

@@ -64,8 +64,8 @@ class Settings(dict[str, Any]):
         return found[0] if found else None if any(map(self.says, keys)) else default
 
     def first(self, *keys: str) -> Any:
-        """The value of the first key that has one; the last has to be there."""
-        return self[next((key for key in keys if key in self), keys[-1])]
+        """The value of the first key that has one; one has to be there."""
+        return self[next((key for key in keys if key in self), " or ".join(keys))]
 
     def says(self, key: str) -> bool:
         """Whether a key is there, were it null."""
@@ -106,8 +106,8 @@ class Setting:
     """What a field of a Config is in a `config.json`: the value of the first of some
     keys.
 
-    Where there is none, it is `default`, or `otherwise` computes it; else the last has
-    to be there.
+    Where there is none, it is `default`, or `otherwise` computes it; else one has to be
+    there.
     """
 
     keys: str | Sequence[str] = ()  # words, or a sequence
@@ -127,7 +127,7 @@ class Setting:
             return self.otherwise(given)
         if key is None and not required:
             return None if any(map(given.says, keys)) else self.default
-        value = given[keys[-1]] if key is None else given.get(key)
+        value = given.first(*keys) if key is None else given.get(key)
         return activation_named(value) if named else value
 
     def written(self, value: Any) -> dict[str, Any]:
@@ -151,6 +151,7 @@ class ConfigFile(DefaultConfig[ConfigT]):
     fields: Mapping[str, str | Sequence[str] | Setting]
     optional: Mapping[str, str | Sequence[str]] | None = None  # or as the Config has it
     required: Mapping[str | tuple[str, ...], Allowed] | None = None  # what keys may be
+    absent: Mapping[str, Any] | None = None  # what it means that they are not there
     added: Mapping[str, Said] | None = None  # keys that are written besides
     known: str | Sequence[str] = ()  # keys that are read besides, or cannot matter
     rates: Sequence[str] = ()  # fields from 0 to 1
@@ -203,10 +204,14 @@ class ConfigFile(DefaultConfig[ConfigT]):
             yield f"it cannot be compared: {error}"
             return
         for keys, values in allowed:
-            for key in keys:
-                if given.says(key) and given.get(key) not in values:
-                    meant = " or ".join(map(repr, values))
-                    yield f"{key} is {given.get(key)!r}, the model assumes {meant}"
+            meant = f"the model assumes {' or '.join(map(repr, values))}"
+            said = {key: given.get(key) for key in keys if given.says(key)}
+            for key, value in said.items():
+                if value not in values:
+                    yield f"{key} is {value!r}, {meant}"
+            absent = (self.absent or {}).get(keys[0], values[0])
+            if not said and absent not in values:
+                yield f"{keys[0]} is not there, which means {absent!r}, {meant}"
         known = [*words(self.known), *(self.added or ())]
         known += [key for keys, _ in allowed for key in keys]
         for setting in self.settings().values():

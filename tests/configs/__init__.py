@@ -1,1 +1,1 @@
-"""Every setting of a published model's configuration, changed: followed, or refused."""
+"""Every setting of a published model's configuration, changed and left out: followed, or refused."""

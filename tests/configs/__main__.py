@@ -1,4 +1,5 @@
-"""`python -m tests.configs [--jobs N] [FAMILY ...]`: 1 where a changed setting is followed wrongly.
+"""`python -m tests.configs [--jobs N] [FAMILY ...]`: 1 where a setting that is changed, or left out, is
+followed wrongly.
 
 What a family came to is in `results.json`, and case by case in `out/configs`, from where it is taken
 again for as long as its generated code, the libraries and these tests are the same.
@@ -44,22 +45,24 @@ def main() -> int:
     for outcome in judged([known[name] for name in wanted], options.jobs):
         found[outcome.name] = outcome
         print(f"[{len(found)}/{len(wanted)}] {outcome}", flush=True)
-        for case in outcome.tally.wrong:
+        for case in (outcome.tally + outcome.absent).wrong:
             print(f"  WRONG {case}", flush=True)
         if not outcome.failure:
             note(outcome, known)
     whole = sum((o.tally for o in found.values()), Tally())
+    absent = sum((o.absent for o in found.values()), Tally())
     failed = sorted(o.name for o in found.values() if o.failure)
     print(*(f"no result: {name}" for name in failed), sep="\n", end="\n" * bool(failed))
     count = len(found) - len(failed)
     print(f"configs: {whole} (of {whole.count}, in {count} families)")
-    return 1 if whole.wrong or failed else 0
+    print(f"left out: {absent} (of {absent.count})")
+    return 1 if whole.wrong or absent.wrong or failed else 0
 
 
 def note(outcome: Outcome, known: Collection[str]) -> None:
     """Write down what a family came to, beside the others."""
     rows = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    rows[outcome.name] = outcome.tally.row()
+    rows[outcome.name] = {**outcome.tally.row(), "absent": outcome.absent.row()}
     lines = (f'"{n}": {json.dumps(rows[n])}' for n in sorted(rows) if n in known)
     RESULTS.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 

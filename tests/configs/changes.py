@@ -39,6 +39,8 @@ _ABOUT = (
     *("_attn_implementation", "attn_implementation", "_commit_hash", "problem_type"),
     *("torchscript", "transformers_weights", "quantization_config"),
 )
+_CLASS = ("model_type", "architectures", "_class_name")
+_LABELS = (("id2label",), ("label2id",))
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ class Change:
         return f"{key} = {json.dumps(self.value, default=str)}"
 
 
+ABSENT = "absent"  # in place of a value: the file does not say it
 NOTHING = Change((), None, 0, False)
 
 
@@ -66,6 +69,16 @@ def changes(settings: Mapping[str, Any]) -> Iterator[Change]:
         for turn, other in enumerate(_others(path[-1], value)):
             if other != value or type(other) is not type(value):
                 yield Change(path, other, turn, _positive(value) and _positive(other))
+
+
+def absences(settings: Mapping[str, Any]) -> Iterator[Change]:
+    """Each setting left out, labels too; not what says of which class a file is."""
+    waiting: list[tuple[tuple[Any, ...], Any]] = [((), settings)]
+    for path, inner in waiting:
+        if path:
+            yield Change(path, ABSENT, 0, False)
+        if isinstance(inner, Mapping) and path[-1:] not in _LABELS:
+            waiting += [((*path, k), v) for k, v in inner.items() if k not in _CLASS]
 
 
 def changed(settings: Any, several: Iterable[Change]) -> Any:
@@ -92,6 +105,8 @@ def _with(settings: Mapping[str, Any], path: tuple[Any, ...], value: Any) -> Any
     if not path:
         return settings
     first, *rest = path
+    if not rest and value == ABSENT:
+        return {key: other for key, other in settings.items() if key != first}
     inner = _with(settings[first], tuple(rest), value) if rest else value
     return {**settings, first: inner}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from tests.parity.families import Family
 from tests.parity.judge import in_order_of
 from tests.parity.run import as_declared, meant, named
 
-from .changes import NOTHING, Change, changed, changes
+from .changes import NOTHING, Change, absences, changed, changes
 from .library import Library, Refused
 from .tally import Tally
 
@@ -46,6 +47,43 @@ class Judge:
         for turn in sorted({c.turn for c in sizes}):
             self.together(settings, [c for c in sizes if c.turn == turn], tally)
         return tally
+
+    def absent(self) -> Tally:
+        """Every setting left out."""
+        settings = self.library.settings(self.family.folder / "config.json")
+        tally = Tally()
+        for change in absences(settings):
+            tally.add(change, self.kind_without(changed(settings, [change]), change))
+        return tally
+
+    def kind_without(self, settings: dict[str, Any], change: Change) -> str | None:
+        """The same of a file that leaves one out, which means what the library has there."""
+        self.place.mkdir(exist_ok=True)
+        try:
+            whole = self.library.completed(settings)
+        except Refused:
+            return None
+        try:
+            config = self.read(settings)
+        except ValueError as error:
+            named = str(change.path[-1]) in str(error)
+            return f"{'refused' if named else 'wrong: it is not named'}: {error}"
+        try:
+            if config == self.read(whole):
+                return "followed"
+            want = self.library.outputs(whole, self.place)
+        except Refused:
+            return None
+        except ValueError as error:
+            return f"wrong: it is followed, which is refused where it is said: {error}"
+        return compared(
+            self.outputs(self.read(settings)), want, self.family.meta["main"]
+        )
+
+    def read(self, settings: dict[str, Any]) -> Any:
+        """The Config of a file of these settings."""
+        (self.place / "config.json").write_text(json.dumps(settings))
+        return self.module.read_config(self.place)
 
     def together(self, settings: Any, several: Sequence[Change], tally: Tally) -> None:
         """Sizes at once: all are followed if one model is; else in halves, as far as one."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import importlib
+import inspect
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -40,6 +41,19 @@ class Library:
             self.cls.config_class.from_dict(given).to_json_string(False),
             object_hook=_number,
         )
+
+    def completed(self, settings: dict[str, Any]) -> dict[str, Any]:
+        """What is left out, too, as the library has it. Raises Refused."""
+        settings = copy.deepcopy(settings)
+        try:
+            if self.transformers:
+                made = self.cls.config_class.from_dict(settings)
+                return json.loads(made.to_json_string(False), object_hook=_number)
+            known = inspect.signature(self.cls.__init__).parameters.values()
+            defaults = {p.name: p.default for p in known if p.default is not p.empty}
+            return json.loads(json.dumps(defaults | settings))
+        except Exception as error:  # whatever it raises, it reads no such file
+            raise Refused(f"{type(error).__name__}: {error}") from error
 
     def outputs(self, settings: dict[str, Any], folder: Path) -> dict[str, np.ndarray]:
         """What a model of random weights gives, which is saved in a folder. Raises Refused."""

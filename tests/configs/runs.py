@@ -36,11 +36,14 @@ class Outcome:
 
     name: str
     tally: Tally
+    absent: Tally  # of what is left out
     seconds: float = 0.0
     failure: str = ""
 
     def __str__(self) -> str:
-        shown = f"no result: {self.failure}" if self.failure else self.tally
+        shown = f"no result: {self.failure}"
+        if not self.failure:
+            shown = f"{self.tally}; left out: {self.absent}"
         return f"{self.name:24} {shown} ({self.seconds:.0f} s)"
 
 
@@ -90,7 +93,7 @@ def _judge(family: Family) -> None:
     start, file = time.monotonic(), _kept(family)
     of = _fingerprint(family)  # of what is judged, whatever is written meanwhile
     file.unlink(missing_ok=True)
-    outcome = Outcome(family.name, Tally())
+    outcome = Outcome(family.name, Tally(), Tally())
     try:
         from .judge import Judge
 
@@ -99,7 +102,8 @@ def _judge(family: Family) -> None:
             open(os.devnull, "w") as nowhere,
             contextlib.redirect_stderr(nowhere),  # bars of progress
         ):
-            outcome.tally = Judge(family, Path(folder)).tally()
+            judge = Judge(family, Path(folder))
+            outcome.tally, outcome.absent = judge.tally(), judge.absent()
     except BaseException as error:
         where = traceback.extract_tb(error.__traceback__)[-1]
         outcome.failure = f"{type(error).__name__}: {error} ({where.name})"
@@ -114,12 +118,15 @@ def _known(family: Family) -> Outcome | None:
     with contextlib.suppress(OSError, ValueError):
         kept = json.loads(_kept(family).read_text())
         if kept.pop("of") == _fingerprint(family):
-            return Outcome(**{**kept, "tally": Tally(**kept["tally"])})
+            tallies = {key: Tally(**kept[key]) for key in ("tally", "absent")}
+            return Outcome(**{**kept, **tallies})
     return None
 
 
 def _died(family: Family, code: int | None, spent: float) -> Outcome:
-    return Outcome(family.name, Tally(), spent, f"its process ended with {code}")
+    return Outcome(
+        family.name, Tally(), Tally(), spent, f"its process ended with {code}"
+    )
 
 
 def _kept(family: Family) -> Path:

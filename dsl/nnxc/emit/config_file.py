@@ -26,7 +26,11 @@ def settings_table(section: ir.Weights, model: Signature) -> tuple[str, ...]:
             fields.append(f"{own}: {_setting(value, section, model, name in switches)}")
     required = [_requirement(keys, values, model) for keys, values in section.assumed]
     added = [f"{t.quoted(k)}: {_added(v, model)}" for k, v in section.written]
-    groups = {"": fields, "optional=": optional, "required=": required, "added=": added}
+    absent = [f"{t.quoted(k)}: {_recorded(v, model)}" for k, v in section.absent]
+    groups = {
+        **{"": fields, "optional=": optional, "required=": required},
+        **{"absent=": absent, "added=": added},
+    }
     known = t.words(_known(section)) if _known(section) else ""
     arguments = {"known": known, "rates": _rates(model)}
     return (
@@ -66,6 +70,9 @@ def _setting(
             return t.words(keys)
         case ir.Value() if keys:
             return f"Setting({t.words(keys)}, {_recorded(rest, model)})"
+        case ir.Computed("or", (ir.Value() as default, ir.Value(None))) if keys:
+            # Null is none whatever the default; the last says that it may be.
+            return f"Setting({t.words(keys)}, {_recorded(default, model)})"
     otherwise = f"otherwise=lambda given: {_recorded(rest, model, switch)}"
     parts = [t.words(keys)] if keys else []
     inverse = "" if keys else _inverse(rest, section, model)

@@ -16,7 +16,7 @@ USUAL = {
     "d": '"hidden_size"',
     "layers": '"num_hidden_layers"',
     "heads": '"num_attention_heads"',
-    "kv_heads": '"num_key_value_heads" or "num_attention_heads"',
+    "kv_heads": '"num_key_value_heads"',
     "head_dim": '"head_dim" or "hidden_size" // "num_attention_heads"',
     "hidden": '"intermediate_size"',
     "act": '"hidden_act"',
@@ -24,11 +24,11 @@ USUAL = {
     "rate": '"hidden_dropout_prob"',
     "pad": '"pad_token_id" or none',
     "window": '"sliding_window" or none',
-    "theta": '"rope_parameters.rope_theta" or theta',
-    "bias": '"attention_bias" or bias',
-    "attention_bias": '"attention_bias" or attention_bias',
-    "mlp_bias": '"mlp_bias" or mlp_bias',
-    "tied": '"tie_word_embeddings" or tied',
+    "theta": '"rope_parameters.rope_theta" or 10000.0',
+    "bias": '"attention_bias" or false',
+    "attention_bias": '"attention_bias" or false',
+    "mlp_bias": '"mlp_bias" or false',
+    "tied": '"tie_word_embeddings" or false',
     "experts": '"num_local_experts"',
     "k": '"num_experts_per_tok"',
     "encoder_heads": '"encoder_attention_heads"',
@@ -52,9 +52,9 @@ _OLDER = {
 }
 
 
-def usual(name: str, optional: bool) -> tree.Expr:
-    """What is read for a parameter that is only named; where it has a default, that may count."""
-    line = Source("", f"weights M:\n    config {name} = {usual_text(name, optional)}\n")
+def usual(name: str) -> tree.Expr:
+    """What is read for a parameter that is only named."""
+    line = Source("", f"weights M:\n    config {name} = {usual_text(name)}\n")
     section = parse(line, Sink()).items[0]
     assert isinstance(section, tree.Weights)
     (read,) = section.body
@@ -62,14 +62,12 @@ def usual(name: str, optional: bool) -> tree.Expr:
     return read.values[0]
 
 
-def usual_text(name: str, optional: bool) -> str:
+def usual_text(name: str) -> str:
     """The usual key of a name, also of one inside of `text_config`; else the key of that name."""
     outer, _, inner = name.partition("_")
     plain = inner if outer in _PARTS and inner in USUAL else name
-    keys, default, _ = USUAL.get(plain, f'"{name}"').partition(f" or {plain}")
-    if plain != name:
-        keys = re.sub(r'"(\w[\w.]*)"', rf'"{outer}_config.\1"', keys)
-    return f"{keys} or {name}" if default and optional else keys
+    keys = USUAL.get(plain, f'"{name}"')
+    return keys if plain == name else re.sub(r'"(\w+)', rf'"{outer}_config.\1', keys)
 
 
 def places(key: str) -> tuple[str, ...]:

@@ -40,7 +40,7 @@ def read(
     for name, value in zip(line.names, line.values, strict=True):
         try:
             own = _parameter(ctx, name, config, signature)
-            value = value or usual(name.id, own.default is not None)
+            value = value or usual(name.id)
             _one_value(ctx, value, own)
             config[name.id] = _recorded(ctx, value, own)
         except Fault:
@@ -78,7 +78,7 @@ def _turned(
         place = Span(line.source, line.start + found.start(1), line.start + found.end())
         return write(place, f'{found[2]} = "{name.id}"', "the parameter stands first")
     for param in params:
-        if usual_text(param, False) == f'"{name.id}"':
+        if usual_text(param) == f'"{name.id}"':
             return write(name.span, param, "that is its key")
     return ctx.suggest(name.id, params, name.span)
 
@@ -190,6 +190,7 @@ def assume(
     ctx: Context,
     node: tree.Expr,
     assumed: dict[tuple[str, ...], tuple[ir.Recorded, ...]],
+    absent: dict[str, ir.Recorded],
 ) -> None:
     """`config require "hidden_act" == "silu"`: what a key may be that no parameter is read from."""
     match node:
@@ -200,12 +201,20 @@ def assume(
         case _:
             _no_assumption(ctx, node)
     allowed = tuple(_allowed(ctx, value) for value in values)
+    missing = None
+    match left:
+        case tree.Binary(
+            "or", places_of, tree.Constant() | tree.Number() | tree.ListOf()
+        ):
+            left, missing = places_of, _allowed(ctx, left.right)
     keys = _keys(ctx, left)
     known = [key for several in assumed for key in several]
     for at, key in enumerate(keys):
         if key in (*known, *keys[:at]):
             ctx.fail("N603", f'"{key}" is held to values twice', left.span)
     assumed[tuple(dict.fromkeys(k for key in keys for k in places(key)))] = allowed
+    if missing is not None:
+        absent[keys[0]] = missing
 
 
 def _keys(ctx: Context, node: tree.Expr) -> tuple[str, ...]:

@@ -42,6 +42,7 @@ class Parts:
     assumed: dict[tuple[str, ...], tuple[ir.Recorded, ...]] = field(
         default_factory=dict
     )
+    absent: dict[str, ir.Recorded] = field(default_factory=dict)
     written: dict[str, ir.Recorded] = field(default_factory=dict)
     immaterial: list[str] = field(default_factory=list)
     broken: bool = False
@@ -87,6 +88,7 @@ def check_weights(
         tuple((_older(slots.values()) | parts.renamed).items()),
         tuple(parts.config.items()),
         tuple(parts.assumed.items()),
+        tuple(parts.absent.items()),
         tuple(parts.written.items()),
         tuple(parts.immaterial),
         any(slot.spare and slot.path not in taken for slot in slots.values()),
@@ -118,7 +120,7 @@ def _line(
             read(ctx, line, parts.config, signature)
         case tree_weights.Assume(conditions):
             for condition in conditions:
-                assume(ctx, condition, parts.assumed)
+                assume(ctx, condition, parts.assumed, parts.absent)
         case tree_weights.Write(entries):
             for key, value in entries:
                 write_key(ctx, key, value, parts.written, signature)
