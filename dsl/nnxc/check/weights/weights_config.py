@@ -204,9 +204,9 @@ def assume(
     missing = None
     match left:
         case tree.Binary(
-            "or", places_of, tree.Constant() | tree.Number() | tree.ListOf()
+            "or", place, (tree.Constant() | tree.Number() | tree.ListOf()) as value
         ):
-            left, missing = places_of, _allowed(ctx, left.right)
+            left, missing = place, _allowed(ctx, value)
     keys = _keys(ctx, left)
     known = [key for several in assumed for key in several]
     for at, key in enumerate(keys):
