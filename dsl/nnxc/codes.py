@@ -159,6 +159,7 @@ CODES: dict[str, str] = {
     "N520": "probabilities where logits are needed",
     "N521": "newer than the target",
     "N522": "decay that an optimizer does not have",
+    "N523": "batch field without a type",
     # N6xx: weights
     "N600": "two sections of weights for one model",
     "N601": "weights without a tensor",

@@ -17,16 +17,21 @@ if TYPE_CHECKING:
     from .frame import Frame
 
 
-def entered(
-    frame: Frame, definition: tree.Definition, layer: Layer, given: Mapping[str, Any]
-) -> dict[str, str | None]:
-    """Puts inputs and axes into a frame. Returns what its axes are called outside."""
-    fields = [
+def inputs_of(definition: tree.Definition) -> list[tree.Field]:
+    """What a definition takes."""
+    return [
         f
         for s in definition.body
         if isinstance(s, tree.Declare) and s.keyword == "input"
         for f in s.fields
     ]
+
+
+def entered(
+    frame: Frame, definition: tree.Definition, layer: Layer, given: Mapping[str, Any]
+) -> dict[str, str | None]:
+    """Puts inputs and axes into a frame. Returns what its axes are called outside."""
+    fields = inputs_of(definition)
     outer: dict[str, str | None] = dict(layer.origin)
     there = {f.name: given[f.name] for f in fields if f.name in given}
     settle(frame, definition, fields)

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import jax.numpy as jnp
 
+from nnxc.record import replace
 from nnxc.syntax import tree
 
 from .frame import Frame
-from .inputs import bind, settle, taken
+from .inputs import bind, inputs_of, settle, taken
 from .values import Layer, Tensor, raw
 
 if TYPE_CHECKING:
     from .program import Program
 
+NO_TYPE = tree.TypeOf(None, None)  # of a field that has that of the model's input
 SETTINGS = {"optimizer", "clip", "accumulate", "precision", "ema"}
 
 
@@ -116,7 +118,13 @@ def loss(
     frame = begun(program, name, weights, args, train)
     for node, layer in beside(frame, section):
         frame.models[node.name] = Model(program, layer, frozen[node.name], False)
-    fields = [f for s in section.body if _is_batch(s) for f in s.fields]
+    said = {f.name: f for f in inputs_of(frame.models["model"].layer.kind.what)}
+    fields = [
+        replace(f, type=said[f.name].type) if f.type == NO_TYPE else f
+        for s in section.body
+        if _is_batch(s)
+        for f in s.fields
+    ]
     if not isinstance(batch, Mapping):
         batch = dict(zip([f.name for f in fields], batch, strict=True))
     there = {n: Tensor(jnp.asarray(v)) for n, v in batch.items()}

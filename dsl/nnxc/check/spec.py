@@ -28,6 +28,7 @@ from .dispatch import DISPATCH
 from .documented import doc_of, file_doc
 from .groups import hand_on, tell_unread
 from .state_kinds import kinds_apart
+from .train.batch_types import with_types
 from .train.brought_trains import with_trains
 from .train.frozen import frozen_models
 from .train.train_section import check_train
@@ -335,6 +336,9 @@ def _train(
     if signature is None or node.broken or files.missing & frozen_models(node):
         return None
     doc = doc_of(node.trivia, opens)
+    names = next(iter(files.visible.values()))
+    known = files.known.get(names.get(node.model.id, ""))
+    node = with_types(node, known.node if known else None)
     return check_train(node, files.sink, signature, functions, options, signatures, doc)
 
 

@@ -223,7 +223,8 @@ class Rngs(Record):
 
 class Field(Record):
     """`name: type = default` in an input, a batch, a param or a state; a state's may have a
-    kind, `as Codebook`."""
+    kind, `as Codebook`. One of a batch that is only named has a type without dtype and dims.
+    """
 
     name: str
     type: TypeOf

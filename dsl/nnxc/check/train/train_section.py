@@ -23,6 +23,7 @@ from ..documented import doc_of
 from ..expressions import statics
 from ..values import BAD, Binding, Fault, ModelRef, Signature, Tensor
 from .adapted import adapt
+from .batch_types import is_bare
 from .completeness import complete
 from .decaying import decay, decays, definitions_of, weights_of
 from .elsewhere import elsewhere
@@ -333,6 +334,11 @@ def _field(ctx: Context, item: tree.Field, parts: Parts) -> None:
         )
     if item.default is not None:
         ctx.fail("N217", "a batch field has no default", item.default.span)
+    if is_bare(item):
+        text = f"`{item.name}` has no type"
+        help = f"write the shape: `{item.name}: [B, d]`, `{item.name}: int[B]`"
+        label = f"no input of `{ctx.name}` says one for it"
+        ctx.fail("N523", text, item.name_span, label, help=help)
     kind = types.bind_axes(ctx, item.type)
     if kind.lead:
         ctx.fail("N314", "a batch field has a fixed number of axes", item.type.span)

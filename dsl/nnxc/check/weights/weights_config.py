@@ -297,7 +297,19 @@ def known(
         written["architectures"] = ir.Computed(",", (ir.Value(name.value),))
 
 
-def unscaled(
+def unsaid(
+    node: tree.Weights,
+    config: Mapping[str, ir.Recorded],
+    assumed: dict[tuple[str, ...], tuple[ir.Recorded, ...]],
+    immaterial: list[str],
+    generates: bool,
+) -> None:
+    """What needs no line: that positions are not scaled, and keys that cannot matter then."""
+    _unscaled(node, config, assumed, immaterial)
+    _needless(config, assumed, immaterial, generates)
+
+
+def _unscaled(
     node: tree.Weights,
     config: Mapping[str, ir.Recorded],
     assumed: dict[tuple[str, ...], tuple[ir.Recorded, ...]],
@@ -314,15 +326,14 @@ def unscaled(
         assumed[kinds] = (ir.Value("default"),)
 
 
-def needless(
+def _needless(
     config: Mapping[str, ir.Recorded],
     assumed: Mapping[tuple[str, ...], tuple[ir.Recorded, ...]],
     immaterial: list[str],
     generates: bool,
 ) -> None:
-    """What cannot matter to such a model needs no line: which tokens end and pad texts, where these
-    are generated; how long they may be, where rotary positions are not scaled by that.
-    """
+    """Which tokens end and pad texts, where these are generated; how long they may be, where
+    rotary positions are not scaled by that."""
     keys = ["eos_token_id", "pad_token_id"] if generates else []
     kinds = {*assumed.get(places(ROPE_TYPE), ())}
     if kinds and kinds <= {ir.Value("default"), ir.Value("linear")}:

@@ -16,15 +16,7 @@ from ..dispatch import DISPATCH
 from ..values import Fault, Signature
 from .usual_keys import places
 from .weights_blocks import Brought, written_out
-from .weights_config import (
-    assume,
-    known,
-    needless,
-    read,
-    required_once,
-    unscaled,
-    write_key,
-)
+from .weights_config import assume, known, read, required_once, unsaid, write_key
 from .weights_names import Target, rule_of, targets_of, tensor_name
 from .weights_rows import rows_of
 from .weights_slots import Slot, TooMany, slots_of
@@ -67,8 +59,7 @@ def check_weights(
     known(node, parts.assumed, parts.written)
     for line in node.body:
         _attempt(parts, partial(_line, ctx, line, parts, signature))
-    unscaled(node, parts.config, parts.assumed, parts.immaterial)
-    needless(parts.config, parts.assumed, parts.immaterial, generates)
+    unsaid(node, parts.config, parts.assumed, parts.immaterial, generates)
     _attempt(parts, partial(required_once, ctx, node, parts.assumed, parts.written))
     _attempt(parts, partial(_stored, ctx, node, parts, slots, signature, brought))
     try:

@@ -108,6 +108,11 @@ class LineBuilder:
     def gathers(self, children: Children, start: int, end: int) -> tree.Name:
         return self.lower(children[1])
 
+    def bare(self, children: Children, start: int, end: int) -> tree.Field:
+        """A field without a type."""
+        name, span = self.lower(children[0]), self.span(start, end)
+        return tree.Field(name.id, tree.TypeOf(None, None, span), None, span, span)
+
     def names(self, children: Children, start: int, end: int) -> tuple[tree.Name, ...]:
         return tuple(children)
 

@@ -295,6 +295,8 @@ def _evaluate(value: tree.Expr) -> Doc:
 
 
 def _field(field: tree.Field) -> Doc:
+    if field.type.dtype is None and field.type.dims is None:
+        return field.name
     typed = (f"{field.name}: ", type_of(field.type))
     if field.default is None:
         return typed
