@@ -73,3 +73,41 @@ def test_stacks_of_matrices_have_the_fan_of_each(init: str, named: str) -> None:
     for name, fan in fans.items():
         spread = float(getattr(model, name)[...].std())
         assert abs(spread * fan**0.5 - 1) < 0.1, name
+
+
+REPEATED = """
+block Own:
+    input x: [B, d]
+    return x -> Linear(d, kernel_init=normal(0.02)) -> Linear(d, kernel_init=normal(0.02))
+
+model Net(normal_init = 4, depth = 2):
+    input x: [B, normal_init]
+    param shift: [normal_init] = normal(0.02)
+    a = x + shift -> Own -> Linear(3, kernel_init=normal(0.02 / depth), bias_init=normal(0.5))
+    return a -> Linear(3, kernel_init=normal(0.02 / depth), bias_init=normal(0.5))
+        -> Linear(3, kernel_init=normal(0.02 / depth))
+"""
+
+
+def test_an_initialiser_that_is_said_often_is_a_constant_of_the_module() -> None:
+    text = text_of(REPEATED)
+    assert text.count("normal(stddev=0.02)") == 1
+    assert text.count("normal(stddev=0.5)") == 2, "twice is not often"
+    assert text.count("normal(stddev=0.02 / depth)") == 3, "a parameter is no constant"
+    module = load(text)
+    model = module.Net(64, rngs=nnx.Rngs(0))
+    for weight in (model.shift, model.own.linear_1.kernel, model.own.linear_2.kernel):
+        assert 0.015 < float(jnp.std(weight[...])) < 0.025
+
+
+def test_what_is_the_default_anyway_is_not_written() -> None:
+    spec = """
+defaults Linear(bias=false)
+
+model Net:
+    input x: [B, 4]
+    return x -> Linear(4, bias=true) -> LayerNorm(eps=1e-6) -> leaky_relu(0.01) -> Linear(4)
+"""
+    text = text_of(spec)
+    assert "use_bias=True" not in text and text.count("use_bias=False") == 1
+    assert "epsilon" not in text and "negative_slope" not in text

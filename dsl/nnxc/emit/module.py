@@ -25,6 +25,7 @@ from .python.free_names import names_of
 from .python.imports import imports
 from .python.text import quoted
 from .render import BETWEEN, Part, render, stable
+from .repeated import constants
 from .shared import FUNCTIONS, PLAIN, imported, inlined, modules_of, shared_text
 from .signature import Names, assign_names
 from .training.train import TrainView, train_view
@@ -138,6 +139,8 @@ def _heads(program: ir.Program, names: Names) -> list[Part]:
     if names.presets:
         presets = render("presets", view=presets_view(program, names))
         parts.append(Part(presets))
+    if names.initializers:
+        parts.append(Part("\n".join(constants(names.initializers))))
     return parts
 
 

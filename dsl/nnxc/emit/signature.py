@@ -30,6 +30,7 @@ from .python.names import (
     Namespace,
     axis_names,
 )
+from .repeated import repeated_initializers
 from .shared import LIBRARY, PLAIN, modules_of, names_in
 from .shared_config import shared_configs
 
@@ -102,6 +103,7 @@ class Names(Record):
     externs: Mapping[Origin, str]
     states: Mapping[str, str]  # the class of each kind of state
     types: Mapping[tuple[str, str], str]  # of parameters, by definition and name
+    initializers: Mapping[str, str]  # that have a name, by their text
 
 
 def assign_names(program: ir.Program) -> Names:
@@ -128,7 +130,8 @@ def assign_names(program: ir.Program) -> Names:
         if c.model in configs
     }
     named = (*classes.values(), *outputs.values(), *configs.values(), *states.values())
-    reserved = frozenset([*fixed, *named, *externs.values()])
+    initializers = repeated_initializers(program, module)
+    reserved = frozenset([*fixed, *named, *externs.values(), *initializers.values()])
     sizes = asked(program)
     precisions = {t.model: t.precision for t in program.trains}
     signatures: dict[str, Signature] = {}
@@ -146,7 +149,9 @@ def assign_names(program: ir.Program) -> Names:
             reserved,
         )
     types = parameter_types(program)
-    return Names(signatures, presets, module, reserved, externs, states, types)
+    return Names(
+        signatures, presets, module, reserved, externs, states, types, initializers
+    )
 
 
 def _taken(program: ir.Program, with_python: bool) -> tuple[str, ...]:

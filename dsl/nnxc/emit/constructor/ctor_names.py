@@ -24,6 +24,7 @@ class ConstructorNames:
         taken = ["rngs", *DTYPES, "dtypes", "cfg", *signature.arguments.values()]
         self.namespace = Namespace([*SHADOWED, *taken, *module.reserved])
         self.scope = Scope(self._symbol, externs=module.externs)
+        self.scope.initializers = module.initializers
 
     def _symbol(self, name: str) -> str:
         if name in self.env:

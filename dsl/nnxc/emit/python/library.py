@@ -27,13 +27,13 @@ def construct(layer: ir.Layer, scope: Scope, more: Sequence[str]) -> Text:
     def lookup(name: str) -> Text | None:
         return _named(op, name, args, layer.sizes, scope)
 
-    return fill(op.build_for(args), lookup, args, more)
+    return fill(op.build_for(args), lookup, _written(op, args), more)
 
 
 def call(expr: ir.OpCall, scope: Scope, inputs: Mapping[str, Text]) -> Text:
     """The call of a function; `inputs` are the texts of the inputs that are given."""
     op, args = expr.op, dict(expr.args)
-    written = {*args, *inputs}
+    given = {*args, *inputs}
 
     def lookup(name: str) -> Text | None:
         if name in inputs:
@@ -50,7 +50,18 @@ def call(expr: ir.OpCall, scope: Scope, inputs: Mapping[str, Text]) -> Text:
     more = []
     if op.dtype_aware and scope.dtype is not None and "dtype" not in args:
         more.append(f"dtype={scope.dtype_text('float')}")
-    return fill(op.build_for(written), lookup, written, more)
+    written = _written(op, args) | inputs.keys()
+    return fill(op.build_for(given), lookup, written, more)
+
+
+def _written(op: Op, args: Mapping[str, ir.Static]) -> set[str]:
+    """The arguments that are not the defaults of the entry, which are those of Python."""
+    params = {p.name: p for p in op.params}
+    return {
+        name
+        for name, value in args.items()
+        if name not in params or value != ir.Literal(params[name].default)
+    }
 
 
 def _named(

@@ -83,6 +83,7 @@ class Scope:
         self.values: Mapping[str, str] = {} if values is None else values
         self.rngs = "rngs"
         self.presence: Callable[[Span], str | None] = lambda span: None
+        self.initializers: Mapping[str, str] = {}  # the names of those that have one
         self.param_dtype: str | None = None  # the text of the dtype of weights
         self.sizes: dict[Dim, str] = {}
         self.uses: list[Use] = []

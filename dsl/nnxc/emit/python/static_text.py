@@ -127,7 +127,9 @@ def initializer(op: Op, args: Mapping[str, ir.Static], scope: Scope) -> Text:
         param = op.param(name)
         return None if param is None or param.default is REQUIRED else default(param)
 
-    return fill(op.build_for(args), lookup, args)
+    made = fill(op.build_for(args), lookup, args)
+    name = scope.initializers.get(made.text)
+    return made if name is None else Text(name)
 
 
 def default(param: Param) -> Text:
