@@ -121,6 +121,66 @@ def visibility(
     return distance, visible if mask is None else visible & mask
 
 
+def state_space(
+    x: jax.Array, log_decay: jax.Array, b: jax.Array, c: jax.Array
+) -> jax.Array:
+    """What is read from a state: (b, t, heads, d) with b, c (b, t, groups, n).
+
+    `h[t] = exp(log_decay[t]) * h[t - 1] + outer(x[t], b[t])`, `y[t] = h[t] @ c[t]`.
+    """
+    shape = (x.shape[0], *x.shape[2:], b.shape[-1])
+    dtype = jnp.promote_types(x.dtype, jnp.float32)
+    return state_chunks(x, log_decay, b, c, jnp.zeros(shape, dtype))[0]
+
+
+def state_chunks(
+    x: jax.Array,
+    log_decay: jax.Array,
+    b: jax.Array,
+    c: jax.Array,
+    h: jax.Array,
+    size: int = 64,
+) -> tuple[jax.Array, jax.Array]:
+    """`state_space` that begins with a state (b, heads, d, n), and the last state.
+
+    A chunk's entries see each other by products, as in attention; a scan hands the
+    state from chunk to chunk (Dao and Gu, 2024).
+    """
+    (batch, t, heads, d), (groups, n) = x.shape, b.shape[2:]
+    size = max(min(t, size), 1)
+    count, each, dtype = -(-t // size), heads // groups, x.dtype
+
+    def chunks(a: jax.Array, *shape: int) -> jax.Array:
+        pads = [(0, 0), (0, count * size - t), *[(0, 0)] * (a.ndim - 2)]
+        return jnp.pad(a.astype(h.dtype), pads).reshape(batch, count, size, *shape)
+
+    # Axes: z batch, k chunks, g groups, r heads of each, i and j entries of a chunk.
+    x, b, c = chunks(x, groups, each, d), chunks(b, groups, n), chunks(c, groups, n)
+    steps = jnp.moveaxis(chunks(log_decay, groups, each), 2, -1)
+    later, seen = jnp.tri(size, k=-1, dtype=bool), jnp.tri(size, dtype=bool)
+    sums = jnp.cumsum(jnp.where(later, steps[..., None], 0), axis=-2)
+    decays = jnp.exp(jnp.where(seen, sums, -jnp.inf))  # from j to i
+    scores = jnp.einsum("zkign,zkjgn->zkgij", c, b)[:, :, :, None] * decays
+    y = jnp.einsum("zkgrij,zkjgrd->zkigrd", scores, x)
+    begun = jnp.exp(jnp.cumsum(steps, axis=-1))  # from before the chunk to i
+
+    def hand_on(
+        h: jax.Array, chunk: tuple[jax.Array, jax.Array]
+    ) -> tuple[jax.Array, jax.Array]:
+        kept, added = chunk
+        return kept[..., None, None] * h + added, h
+
+    left = jnp.moveaxis(decays[..., -1, :], -1, 2)[..., None] * x
+    added = jnp.einsum("zkjgrd,zkjgn->kzgrdn", left, b)
+    h = h.reshape(batch, groups, each, d, n)
+    kept = jnp.moveaxis(begun[..., -1], 1, 0)
+    h, before = jax.lax.scan(hand_on, h, (kept, added))
+    read = jnp.einsum("zkign,kzgrdn->zkigrd", c, before)
+    y += jnp.moveaxis(begun, -1, 2)[..., None] * read
+    y = y.reshape(batch, count * size, heads, d)[:, :t].astype(dtype)
+    return y, h.reshape(batch, heads, d, n)
+
+
 def rotate(x: jax.Array, angles: jax.Array, *, interleaved: bool = False) -> jax.Array:
     """Rotate the first pairs of features: (b, t, heads, d), angles (..., t, pairs)."""
     pairs = angles.shape[-1]

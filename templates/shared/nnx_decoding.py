@@ -15,7 +15,13 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from nnx_attention import HeadProjections, attend, visibility
+from nnx_attention import (
+    HeadProjections,
+    attend,
+    state_chunks,
+    state_space,
+    visibility,
+)
 
 
 class Cache(nnx.Variable[jax.Array]):
@@ -239,6 +245,30 @@ class Shift(LeftContext):
 
     def __call__(self, x: jax.Array) -> jax.Array:
         return super().__call__(x)[:, : x.shape[1]]
+
+
+class StateSpace(Stepwise):
+    """A state with a decay for each head: see `state_space`."""
+
+    def __init__(self, heads: int, d: int, n: int):
+        self.shape = heads, d, n
+
+    def init_cache(
+        self, starts: jax.Array, size: int, dtype: jax.typing.DTypeLike
+    ) -> None:
+        super().init_cache(starts, size, dtype)
+        shape = len(starts), *self.shape
+        self.state = Cache(jnp.zeros(shape, jnp.promote_types(dtype, jnp.float32)))
+
+    def __call__(
+        self, x: jax.Array, log_decay: jax.Array, b: jax.Array, c: jax.Array
+    ) -> jax.Array:
+        if self.index is None:
+            return state_space(x, log_decay, b, c)
+        valid = self.advance(x.shape[1]) >= 0
+        x = jnp.where(valid[..., None, None], x, 0)
+        y, self.state[...] = state_chunks(x, log_decay, b, c, self.state[...])
+        return y
 
 
 class Recurrence(Stepwise):

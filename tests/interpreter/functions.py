@@ -93,6 +93,16 @@ def _shift(x, n=1):
     return jnp.concatenate([jnp.zeros_like(x)[:, : min(n, x.shape[1])], kept], 1)
 
 
+def _state_space(x, log_decay, b, c):
+    b, c = (jnp.repeat(v, x.shape[2] // v.shape[2], 2) for v in (b, c))
+    h, ys = jnp.zeros((*x.shape[:1], *x.shape[2:], b.shape[-1]), x.dtype), []
+    for t in range(x.shape[1]):
+        h = jnp.exp(log_decay[:, t])[..., None, None] * h
+        h = h + x[:, t, ..., None] * b[:, t, :, None]
+        ys.append((h * c[:, t, :, None]).sum(-1))
+    return jnp.stack(ys, 1)
+
+
 def _adaptive(x, size):
     n = len(size) if isinstance(size, list | tuple) else x.ndim - 2
     sizes = x.shape[x.ndim - 1 - n : -1]
@@ -358,7 +368,8 @@ FUNCTIONS = {
     "roll": _roll, "rope": rope, "rotate": rotate, "segment_max": _segment_max,
     "segment_positions": _segment_positions, "segment_sum": _segment_sum, "shift": _shift,
     "sinusoidal": _sinusoidal, "softmax": _softmax, "sort": _sort, "split": _split,
-    "standardize": _standardize, "take": _take, "take_along_axis": _take_along_axis,
+    "standardize": _standardize, "state_space": _state_space, "take": _take,
+    "take_along_axis": _take_along_axis,
     "tile": _tile, "top_k": _top_k, "tril": _tri(jnp.tril), "triu": _tri(jnp.triu),
     "tril_indices": _indices(jnp.tril_indices), "triu_indices": _indices(jnp.triu_indices),
     "unfold": _unfold, "upsample": _upsample, "where": _where,

@@ -23,6 +23,7 @@ from .stepwise_helpers import (
     SCORED,
     SELF,
     SHIFTED,
+    STATE_SPACE,
     STEPWISE_GRU,
     STEPWISE_LSTM,
 )
@@ -72,6 +73,7 @@ ATTENTION = _layer(
 )
 PLACES = _layer("positions", POSITIONS, Call(POSITIONS.name))
 SHIFT = _layer("shift", SHIFTED, Call(SHIFTED.name, ("n",)))
+STATE = _layer("state_space", STATE_SPACE, Call(STATE_SPACE.name, ("heads", "d", "n")))
 CAUSAL_CONV = _layer(
     "Conv",
     CONV,

@@ -17,6 +17,7 @@ SELF = Helper("SelfAttention", needs=(PROJECTIONS, *CAUSAL.needs, CAUSAL))
 CONTEXT = Helper("LeftContext", needs=(CACHE, STEPWISE))
 CONV = Helper("CausalConv", needs=(CACHE, STEPWISE, CONTEXT))
 SHIFTED = Helper("Shift", needs=(CACHE, STEPWISE, CONTEXT))
+STATE_SPACE = Helper("StateSpace", needs=(CACHE, STEPWISE))
 RECURRENCE = Helper("Recurrence", needs=(CACHE, STEPWISE))
 
 

@@ -36,8 +36,8 @@ def of_function(call: ir.OpCall, axes: Axes) -> Refusal | bool:
     given = {n: v.type for n, v in call.inputs if isinstance(v, ir.Expr)}
     if call.op.name == "attend":
         return _attend(call, given, axes)
-    (type_,) = given.values()
-    return True if in_front(type_, axes) else Refusal(ALONG, _FIRST)
+    along = all(in_front(type_, axes) for type_ in given.values())
+    return True if along else Refusal(ALONG, _FIRST)
 
 
 def _attend(
@@ -96,6 +96,9 @@ def _function(call: ir.OpCall) -> tuple[Op, dict[str, Dim]]:
         sizes = {f"shape_{i}": size for i, size in enumerate(shape)}
         build = Call(ops.SHIFT.build.target, ("n", *sizes))  # type: ignore[union-attr]
         return replace(ops.SHIFT, build=build), sizes
+    if call.op.name == "state_space":
+        heads, d = _tensor(inputs["x"]).sizes[2:]
+        return ops.STATE, {"heads": heads, "d": d, "n": _tensor(inputs["b"]).sizes[3]}
     k, v = _tensor(inputs["k"]), _tensor(inputs["v"])
     sizes = {"kv_heads": k.sizes[2], "head_dim": k.sizes[3]}
     if v.sizes[3] != k.sizes[3]:

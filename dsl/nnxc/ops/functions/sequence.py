@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ...dims import product
 from ...shapes import TensorType
 from ..base import (
     Along,
@@ -19,9 +20,10 @@ from ..base import (
     Requirement,
     Shaped,
 )
-from ..rules.pattern import expect_known, expect_rank
+from ..rules.pattern import divides, equal, expect_known, expect_rank, ordinal
 
 SHIFT = Helper("shift")
+STATE_SPACE = Helper("state_space")
 
 
 def _positions(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
@@ -40,6 +42,26 @@ def _shift(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
     message = f"a sequence of {length} cannot move by {n}"
     fits = Requirement(length, n, message, ">=", "n", code="N305")
     return Shaped(out=x, requires=(fits,) if known else ())
+
+
+def _state_space(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
+    x, log_decay, b, c = inputs
+    expect_rank("x", x, 4)
+    expect_rank("log_decay", log_decay, 3)
+    requires: list[Requirement] = []
+    for name, type, dues in (
+        ("log_decay", log_decay, x.sizes[:3]),
+        ("b", b, x.sizes[:2]),
+        ("c", c, b.sizes),
+    ):
+        expect_rank(name, type, 3 if name == "log_decay" else 4)
+        for i, (mine, due) in enumerate(zip(type.sizes, dues, strict=False)):
+            place = ordinal(i, type.rank)
+            message = f"{name} is {type}, its {place} axis must be {due}"
+            requires += equal(mine, due, message, at=name)
+    requires += divides(b.sizes[2], x.sizes[2], "b's number of groups", at="b")
+    flops = 6 * product(x.sizes) * b.sizes[3]
+    return Shaped(out=x, flops=flops, requires=tuple(requires))
 
 
 ENTRIES: tuple[Op, ...] = (
@@ -64,5 +86,24 @@ ENTRIES: tuple[Op, ...] = (
         helper=SHIFT,
         along=Along.LOOKS_BACK,
         examples=(Example({}, ("B T d",)), Example({"n": 2}, ("B T h d",))),
+    ),
+    Op(
+        "state_space",
+        "function",
+        "What is read from a state with a decay for each head: h[t] = exp(log_decay[t]) * h[t - 1] + "
+        "outer(x[t], b[t]) and y[t] = h[t] @ c[t], of x [B, T, heads, d], log_decay [B, T, heads], and b, c "
+        "[B, T, groups, n], which groups of heads share. Computed by products over chunks (Mamba 2; Dao and "
+        "Gu, 2024).",
+        Call("state_space", ("x", "log_decay", "b", "c")),
+        inputs=tuple(
+            Input(name, "float", scalar=False) for name in ("x", "log_decay", "b", "c")
+        ),
+        shape=_state_space,
+        helper=STATE_SPACE,
+        along=Along.LOOKS_BACK,
+        examples=(
+            Example({}, ("B T h d", "B T h", "B T h n", "B T h n")),
+            Example({}, ("B T 6 d", "B T 6", "B T 2 n", "B T 2 n")),
+        ),
     ),
 )
