@@ -39,7 +39,7 @@ def test_heads_divide_the_width_that_they_split(name: str) -> None:
     for block in blocks:
         if split := re.search(r"Linear\((heads|n), (\w+) // \1", block):
             heads, width = split.groups()
-            asked = f"require {width} % {heads} == 0, ", f"C % head_dim == 0, "
+            asked = f"require {width} % {heads} == 0, ", "C % head_dim == 0, "
             known = f"{heads}, {width} // {heads}] ->"  # a shape says so as well
             made = f"{width} = heads * head_dim" in "".join(blocks)
             assert made or any(text in block for text in (*asked, known)), block

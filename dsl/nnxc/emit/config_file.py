@@ -28,8 +28,11 @@ def settings_table(section: ir.Weights, model: Signature) -> tuple[str, ...]:
     added = [f"{t.quoted(k)}: {_added(v, model)}" for k, v in section.written]
     absent = [f"{t.quoted(k)}: {_recorded(v, model)}" for k, v in section.absent]
     groups = {
-        "": fields, "optional=": optional, "required=": required,
-        "absent=": absent, "added=": added,
+        "": fields,
+        "optional=": optional,
+        "required=": required,
+        "absent=": absent,
+        "added=": added,
     }
     known = t.words(_known(section)) if _known(section) else ""
     arguments = {"known": known, "rates": _rates(model)}

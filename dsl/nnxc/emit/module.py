@@ -78,15 +78,17 @@ def _module_text(
     parts = [_targeted(p, options) for p in parts]
     whole = sum(part.text.count("\n") for part in parts)
     tidy = options.black and whole <= MOST_LINES
-    texts = [stable(p) if tidy else p.text.strip("\n") for p in parts]
+    begun = Part("\n".join(constants(names.initializers)))
+    first, *texts = [stable(p) if tidy else p.text.strip("\n") for p in (begun, *parts)]
     view = ModuleView(
         module_doc(program),
         imports(
-            names_of(texts),
+            names_of([first, *texts]),
             more,
             names.externs,
             imported(modules, parts, others, options),
         ),
+        first,
         tuple(texts),
     )
     return render("module", view=view)
@@ -139,8 +141,6 @@ def _heads(program: ir.Program, names: Names) -> list[Part]:
     if names.presets:
         presets = render("presets", view=presets_view(program, names))
         parts.append(Part(presets))
-    if names.initializers:
-        parts.append(Part("\n".join(constants(names.initializers))))
     return parts
 
 

@@ -57,8 +57,9 @@ class PresetsView(Record):
 
 
 class ModuleView(Record):
-    """A whole module: `imports` in groups, `parts` as text."""
+    """A whole module: `imports` in groups, `constants` and `parts` as text."""
 
     doc: str
     imports: tuple[tuple[str, ...], ...]
+    constants: str
     parts: tuple[str, ...]

@@ -82,7 +82,9 @@ class Weights(Record):
     config: tuple[tuple[str, Recorded], ...]  # by parameter
     # by the places of one fact, what it may be
     assumed: tuple[tuple[tuple[str, ...], tuple[Recorded, ...]], ...]
-    absent: tuple[tuple[str, Recorded], ...]  # what it is where it stands in none of them
+    absent: tuple[
+        tuple[str, Recorded], ...
+    ]  # what it is where it stands in none of them
     written: tuple[tuple[str, Recorded], ...]  # by key
     immaterial: tuple[str, ...]  # keys
     loose: bool  # the model has state that no row names
