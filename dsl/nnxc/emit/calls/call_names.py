@@ -5,7 +5,7 @@ from __future__ import annotations
 from ... import ir
 from ...ir.fold_statements import declared, statements
 from ...ir.liveness import assigned_names
-from ...ops.base import Op
+from ...ops.base import Kind, Op
 from ...record import replace
 from ..options import Options
 from ..python.line_uses import Axis, Found, Stored
@@ -64,6 +64,7 @@ class CallNames:
         values, externs = self.locals.text, module.externs
         self.scope = Scope(self.symbol, values, self.callee, externs=externs)
         self.scope.dtype = "self.dtype"
+        self.scope.positive = _positive(self.definition)
         self.variables = {i.name: i for i in items if isinstance(i, ir.Variable)}
         for item in self.variables.values():
             self.access_variable(item)
@@ -164,3 +165,10 @@ class CallNames:
         known = self.module.signatures
         count = size(layer.copies, self.scope).text if layer_draws(layer, known) else ""
         return Copies(count, layer_draws(layer, known), has_state(layer, known))
+
+
+def _positive(definition: ir.Definition) -> frozenset[str]:
+    """The sizes that the constructor takes, and none of which may be 0."""
+    params = definition.params
+    sizes = (p.name for p in params if p.kind is Kind.SIZE and not p.asked)
+    return frozenset([*definition.inferred, *sizes])

@@ -13,6 +13,7 @@ from ..python import text as t
 from ..python.free_names import bound_name
 from ..python.library import call
 from ..python.library_calls import fill
+from ..python.line_uses import Axis
 from ..python.names import fields
 from ..python.scope import Callee, Scope
 from ..python.static_text import size, slice_of, static
@@ -201,13 +202,23 @@ def _reshape(value: ir.Expr, type_: TensorType, scope: Scope) -> Text:
 
 
 def _dims(type_: TensorType, scope: Scope) -> list[str]:
-    """The new sizes; a lone composite one is left to JAX."""
-    sizes = enumerate(type_.sizes)
-    composite = [i for i, s in sizes if _is_composite(s) and s not in scope.sizes]
-    return [
-        "-1" if composite == [i] and not type_.lead else size(s, scope).text
-        for i, s in enumerate(type_.sizes)
-    ]
+    """The new sizes; a lone composite one is left to JAX, or the lone one that would be read from
+    a shape, where no other may be 0."""
+    sizes = type_.sizes
+    composite = [s for s in sizes if _is_composite(s) and s not in scope.sizes]
+    left = composite if len(composite) == 1 else _read_from_shapes(sizes, scope)
+    alone = len(left) == 1 and not type_.lead
+    return ["-1" if alone and s is left[0] else size(s, scope).text for s in sizes]
+
+
+def _read_from_shapes(sizes: Sequence[Dim], scope: Scope) -> list[Dim]:
+    """The sizes that nothing else tells, where all others are at least 1; else none."""
+    known = [bool(s.value) or s.name in scope.positive for s in sizes]
+    rest = [s for s, sure in zip(sizes, known, strict=True) if not sure]
+    with scope.recording() as uses:
+        for dim in rest:
+            size(dim, scope)
+    return rest if any(isinstance(use, Axis) for use in uses) else []
 
 
 def _is_composite(dim: Dim) -> bool:

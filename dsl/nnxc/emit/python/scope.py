@@ -86,6 +86,7 @@ class Scope:
         self.initializers: Mapping[str, str] = {}  # the names of those that have one
         self.param_dtype: str | None = None  # the text of the dtype of weights
         self.sizes: dict[Dim, str] = {}
+        self.positive: frozenset[str] = frozenset()  # sizes that are at least 1
         self.uses: list[Use] = []
         self.stored: dict[str, str] = (
             {}

@@ -170,7 +170,10 @@ def _rearrange(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
         text += f".transpose({', '.join(str(before.index(n)) for n in after)})"
     merged = {f"axis_{n}": size for n, size in layout.sizes.items()}
     if any(len(group) != 1 for group in (new if moved else (*old, *new))):
+        merges = [group for group in new if len(group) > 1]
         shape = [f"{{{_merged(group)}}}" if group else "1" for group in new]
+        if len(merges) == 1:
+            shape[new.index(merges[0])] = "-1"
         text += f".reshape({', '.join(shape)})"
         merged |= {_merged(g): _size(g, layout) for g in new}
     return Shaped(
