@@ -204,6 +204,8 @@ def test_over_the_file_of_another(net: ModuleType, tmp_path: Path) -> None:
     rope = {"share": 0.75, "type": "part", "theta": 3.0}
     base |= {"total": 8, "later": 16}
     assert found == base | {"kind": "deep", "window": 5, "rope": rope}
+    wider = config_of(net, net.Config(widths=(1, 2, 3)), place, like=tmp_path / "base")
+    assert wider["kinds"] == ["a"] * 3  # what is required follows the Config
     sampling = (tmp_path / "new/generation_config.json").read_text()
     assert json.loads(sampling) == {"eos_token_id": 3}
 
