@@ -90,3 +90,10 @@ def test_old_keys_are_held_to_what_is_computed(
 ) -> None:
     with pytest.raises(ValueError, match=f"  {key} is True, the model assumes False"):
         read(name, tmp_path, **{key: True})
+
+
+@pytest.mark.parametrize("name", ["cohere", "gemma3", "gpt2"])
+def test_keys_stand_in_one_text_or_in_a_tuple(name: str) -> None:
+    """No line has a text, a blank and another text."""
+    text = text_of((ZOO / f"{name}.nnx").read_text())
+    assert not [line for line in text.splitlines() if '" "' in line]

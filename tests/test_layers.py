@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
+from jaxprs import equations, half
 
 from tests.importing import TEMPLATES
 
@@ -143,3 +144,26 @@ def test_losses_by_chunks_and_by_hand() -> None:
     np.testing.assert_allclose(
         losses.dpo(1.0, 0.0, 1.0, 0.0, 0.5), np.log(2), rtol=1e-6
     )
+
+
+def test_why_some_layers_are_not_those_of_flax() -> None:
+    """What the page on weights says of them; a release that changes it makes ours spare."""
+    rngs = nnx.Rngs(0)
+
+    def weights(layer: nnx.Module) -> set[str]:
+        state = nnx.to_flat_state(nnx.state(layer, nnx.Param))
+        return {".".join(map(str, path)) for path, _ in state}
+
+    assert "dense_i.bias" not in weights(nnx.OptimizedLSTMCell(3, 4, rngs=rngs))
+    assert "dense_h.bias" not in weights(nnx.GRUCell(3, 4, rngs=rngs))
+    linear = nnx.Linear(3, 4, rngs=rngs)
+    normed, before = nnx.WeightNorm(linear, rngs=rngs), linear.kernel[...]
+    assert not any("scale" in name for name in weights(normed))
+    normed(jnp.ones((2, 3)))
+    assert not np.allclose(linear.kernel[...], before)
+    attention = nnx.MultiHeadAttention(
+        2, 4, decode=False, dtype=jnp.bfloat16, rngs=rngs
+    )
+    found = equations(attention, jnp.ones((1, 5, 4), jnp.bfloat16))
+    products = [e for e in found if e.primitive.name == "dot_general"]
+    assert len(products) == 6 and all(map(half, products)), "scores are rounded"

@@ -12,6 +12,8 @@ from .python.static_text import static_call
 from .python.text import Text
 from .signature import Signature
 
+_LINE = 75  # columns of words after `known=`
+
 
 def settings_table(section: ir.Weights, model: Signature) -> tuple[str, ...]:
     """The arguments of a `ConfigFile`."""
@@ -21,7 +23,7 @@ def settings_table(section: ir.Weights, model: Signature) -> tuple[str, ...]:
         keys, rest = _leading(value)
         own = t.quoted(model.arguments[name])
         if isinstance(rest, ir.Default) and keys:
-            optional.append(f"{own}: {t.words(keys)}")
+            optional.append(f"{own}: {t.alternatives(keys)}")
         else:
             fields.append(f"{own}: {_setting(value, section, model, name in switches)}")
     required = [_requirement(keys, values, model) for keys, values in section.assumed]
@@ -34,8 +36,9 @@ def settings_table(section: ir.Weights, model: Signature) -> tuple[str, ...]:
         "absent=": absent,
         "added=": added,
     }
-    known = t.words(_known(section)) if _known(section) else ""
-    arguments = {"known": known, "rates": _rates(model)}
+    known = _known(section)
+    ignored = t.words(known, _LINE) if known else ""
+    arguments = {"known": ignored, "rates": _rates(model)}
     return (
         *(f"{name}{{{', '.join(g)}}}" for name, g in groups.items() if g or not name),
         *(f"{name}={text}" for name, text in arguments.items() if text),
@@ -70,14 +73,14 @@ def _setting(
     keys, rest = _leading(value)
     match rest:
         case None:
-            return t.words(keys)
+            return t.alternatives(keys)
         case ir.Value() if keys:
-            return f"Setting({t.words(keys)}, {_recorded(rest, model)})"
+            return f"Setting({t.alternatives(keys)}, {_recorded(rest, model)})"
         case ir.Computed("or", (ir.Value() as default, ir.Value(None))) if keys:
             # Null is none whatever the default; the last says that it may be.
-            return f"Setting({t.words(keys)}, {_recorded(default, model)})"
+            return f"Setting({t.alternatives(keys)}, {_recorded(default, model)})"
     otherwise = f"otherwise=lambda given: {_recorded(rest, model, switch)}"
-    parts = [t.words(keys)] if keys else []
+    parts = [t.alternatives(keys)] if keys else []
     inverse = "" if keys else _inverse(rest, section, model)
     written = [f"write=lambda value: {inverse}"] if inverse else []
     return f"Setting({', '.join([*parts, otherwise, *written])})"
@@ -136,7 +139,7 @@ def _requirement(
     """What may stand in any of some places."""
     allowed = t.tuple_of([_recorded(v, model).text for v in values]).text
     given = "lambda given: " if any(map(mentioned_keys, values)) else ""
-    return f"{t.words(list(keys))}: {given}{allowed}"
+    return f"{t.alternatives(keys)}: {given}{allowed}"
 
 
 def _added(value: ir.Recorded, model: Signature) -> str:

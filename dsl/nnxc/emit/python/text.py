@@ -145,10 +145,19 @@ def tuple_of(items: list[str]) -> Text:
     return Text(f"({items[0]},)" if len(items) == 1 else f"({', '.join(items)})")
 
 
-def words(keys: Sequence[str]) -> str:
-    """Keys as one text of words, in lines; a tuple where one is no word."""
+def alternatives(keys: Sequence[str]) -> str:
+    """Keys that mean the same: words of one line, else a tuple."""
+    short = len(" ".join(keys)) <= _WORDS
+    return words(keys) if short else literal(tuple(keys)).text
+
+
+def words(keys: Sequence[str], room: int = _WORDS) -> str:
+    """Keys as one text of words, in lines if there is no room for it in one; a tuple where one
+    is no word."""
     if any(key.split() != [key] for key in keys):
         return literal(tuple(keys)).text
+    if len(" ".join(keys)) <= room:
+        return quoted(" ".join(keys))
     wrapper = textwrap.TextWrapper(
         _WORDS, break_long_words=False, break_on_hyphens=False
     )
