@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
 
 import jax
@@ -161,5 +160,3 @@ def test_why_some_layers_are_not_those_of_flax() -> None:
     assert not any("scale" in name for name in weights(normed))
     normed(jnp.ones((2, 3)))
     assert not np.allclose(linear.kernel[...], before)
-    attention = inspect.signature(nnx.MultiHeadAttention).parameters
-    assert not any("causal" in name or "kv_heads" in name for name in attention)
