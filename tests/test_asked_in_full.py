@@ -152,3 +152,10 @@ def test_a_carry_is_kept_in_the_dtype_that_the_spec_says() -> None:
     found = jnp.concatenate(parts, axis=1)
     assert whole.dtype == found.dtype == jnp.bfloat16
     np.testing.assert_array_equal(whole.astype(jnp.float32), found.astype(jnp.float32))
+
+
+def test_weights_are_of_the_models_dtype_beside_what_may_be_of_it() -> None:
+    text = text_of(
+        BLOCK.format(body="last = shift(x)\n    return last + weight * (x - last)")
+    )
+    assert "self.weight[...].astype(self.dtype)" in text

@@ -148,6 +148,18 @@ def is_full(value: ir.Expr) -> bool:
     return isinstance(value.type, TensorType) and value.type.dtype == FULL
 
 
+def surely_full(value: ir.Expr, loose: Set[str]) -> bool:
+    """Whether a value is float32 whatever the inputs are that may come in another dtype."""
+    match value:
+        case ir.Var(name) if name in loose:
+            return False
+        case ir.Operator() | ir.Reshape() | ir.Subscript() | ir.Apply():
+            return any(surely_full(part, loose) for part in operands(value))
+        case ir.OpCall(op) if computes_as(op) and not (in_float32(op) or op.sums):
+            return any(surely_full(part, loose) for part in operands(value))
+    return is_full(value)
+
+
 def _is_narrow(value: ir.Expr) -> bool:
     """Whether a value may be of less than float32."""
     kind = value.type

@@ -42,14 +42,13 @@ from .full_precision import (
     of_weights,
     passes,
     summing,
+    surely_full,
     typed,
     uses,
     widened,
 )
 
 Names: TypeAlias = frozenset[str]
-
-
 _Change: TypeAlias = Callable[[ir.Expr], ir.Expr]
 
 
@@ -72,7 +71,7 @@ class Body:
         self.mixed: set[str] = set()  # of `again` those that have another dtype too
         self.narrow: set[str] = set()  # of the exact names those that are not float32
         self.returns_exact = False
-        self.given = loose
+        self.given, self.unsure = loose, {*loose}  # and what is of them
         self.converted: set[str] = set()
         self.asked: Counter[str] = Counter()
         items = declared(definition.body)
@@ -84,8 +83,7 @@ class Body:
         self.once = assigned_once(definition)
         self.wide |= (exact.names - self.once) | again | full
         self.plain = assigned_alone(definition)
-        # values and what became of them
-        self.items: dict[int, tuple[ir.Expr, ir.Expr]] = {}
+        self.items: dict[int, tuple[ir.Expr, ir.Expr]] = {}  # what became of values
 
     def asked_alone(self) -> frozenset[str]:
         """The layers and tensors that are asked for in float32 wherever they are used."""
@@ -132,6 +130,7 @@ class Body:
         pairs = zip(targets, made.type, value.type, strict=True)
         wide = {name for name, has, means in pairs if has != means}
         self.wide |= wide
+        self.unsure |= {*targets}
         self.mixed |= self.again.intersection(targets) - wide
         return made
 
@@ -145,6 +144,7 @@ class Body:
                 self.narrow.add(name)
         elif is_full(made) and not is_full(value):
             self.wide.add(name)
+        self.unsure |= set() if surely_full(made, self.unsure) else {name}
         return made
 
     def _returned_exact(self, value: ir.Expr) -> bool:
@@ -338,7 +338,7 @@ class Body:
         )
         if value.type.dtype == "float" and tensors and whole:
             return typed(new, FULL)
-        if any(map(is_full, new.operands)):
+        if any(surely_full(v, self.unsure) for v in new.operands):
             new = replace(new, operands=tuple(map(self._as_kept, new.operands)))
         return as_any(new)
 
