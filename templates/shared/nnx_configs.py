@@ -169,11 +169,22 @@ class ConfigFile(DefaultConfig[ConfigT]):
     def read(self, path: str | Path) -> ConfigT:
         """What matters of the `config.json` of a checkpoint, all of it, or a
         ValueError that says all that does not fit."""
-        given = read_settings(path)
+        given = self.of_text(read_settings(path))
         cfg: ConfigT
         cfg, problems = self.filled(given)
         refuse(f"{given.file} does not fit:", problems)
         return cfg
+
+    def of_text(self, given: Settings, alone: bool = False) -> Settings:
+        """Settings with those of `text_config`, where other models are beside that of
+        text, as if they stood outside; unless this table reads them where they are."""
+        inner = given.whole.get(TEXT) if isinstance(given.whole, dict) else None
+        keys = {*words(self.known)}.union(*map(words, self.required or ()))
+        keys |= {key for entry in self.settings().values() for key in words(entry.keys)}
+        if not isinstance(inner, dict) or any(k.startswith(f"{TEXT}.") for k in keys):
+            return given
+        outer = {} if alone else {k: v for k, v in given.whole.items() if k != TEXT}
+        return Settings(given.file, {**outer, **inner})
 
     def filled(self, given: Settings) -> tuple[Any, list[str]]:
         """A Config from settings, and what of them does not fit."""
@@ -225,7 +236,7 @@ class ConfigFile(DefaultConfig[ConfigT]):
         Config has and it cannot say is one error."""
         given = Settings(Path("config.json"), {})
         if like is not None and beside(like, "config.json").exists():
-            given = read_settings(like)
+            given = self.of_text(read_settings(like), alone=True)
         is_other = bool(self.differing(cfg, given))
         self.put_fields(cfg, given)
         self.put_required(given)
@@ -352,6 +363,7 @@ HARMLESS = (
     # summaries of sequences, heads apart from the model's
     "summary_*"
 ).split()
+TEXT = "text_config"  # of the part of a model that is a language model
 # What settings of other kinds than expected raise in arithmetic.
 UNFIT = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 SHOWN = 10  # of weights that do not fit, since layers are alike

@@ -28,8 +28,8 @@ TINY: dict[str, dict[str, Any]] = {
     "gemma3": SIZES
     | {
         "layers": 2,
-        "kinds": ["sliding_attention", "full_attention"],
-        "window": 4,
+        "layer_types": ["sliding_attention", "full_attention"],
+        "sliding_window": 4,
         "scale": 8**-0.5,
     },
 }
