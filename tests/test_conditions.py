@@ -562,7 +562,7 @@ model Net:
     output = nnxc.compile(spec)
     assert not output.diagnostics
     text = next(iter(output.files.values()))
-    assert "Maps (b, h, c) to (b, h3, width)." in text
+    assert "Maps (b, h, c) to (b, h_out, width)." in text
 
 
 FLAGGED = """

@@ -64,6 +64,7 @@ ENDS = (
 )
 # Entries that take more than one value, or arguments.
 CALLS = {
+    "state_space": ("state_space({h}, -exp(mean({h}, axis=-1)), {h}, {h})",),
     "attend": (
         "attend({q}, {q}, {q}, causal=true)",
         "attend({q}, {q}, {q})",

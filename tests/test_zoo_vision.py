@@ -47,7 +47,7 @@ def test_heads_divide_the_width_that_they_split(name: str) -> None:
 
 def test_heads_that_do_not_divide_the_width() -> None:
     vit = built("vit")
-    with pytest.raises(ValueError, match="heads must divide d, got d=10, heads=4"):
+    with pytest.raises(ValueError, match="heads must divide d, got heads=4, d=10"):
         vit.create_model(vit.Config(d=10, heads=4, layers=1))
 
 

@@ -12,6 +12,7 @@ from .python.suites import WIDTH
 from .templates import environment
 
 BETWEEN = "\n\n\n"  # top-level definitions
+_PARSING = Lock()  # trees made in two threads at once fail (CPython's issue 106905)
 _IMPORT = Lock()  # other threads see modules of Black, which is compiled, half made
 
 
@@ -43,7 +44,9 @@ def stable(part: Part) -> str:
     if part.done:
         return text
     lines = text.split("\n")
-    for first, end, has_body in reversed([*_pieces(ast.parse(text).body)]):
+    with _PARSING:
+        module = ast.parse(text)
+    for first, end, has_body in reversed([*_pieces(module.body)]):
         if end - first > 1 or len(lines[first]) > WIDTH:
             piece = lines[first:end]
             lines[first:end] = _laid_out(piece, has_body)

@@ -13,7 +13,7 @@ from ..ir.statements import OF_FLAX
 from ..ops.base import Call, Op, Origin
 from ..ops.stepwise_helpers import SELF, STEPWISE
 from ..record import Record
-from .calls.found_sizes import asked
+from .calls.found_sizes import asked, attribute
 from .constructor.positive import sized
 from .entries import helpers_of
 from .entries import origins as origins_of
@@ -103,7 +103,7 @@ class Names(Record):
     externs: Mapping[Origin, str]
     states: Mapping[str, str]  # the class of each kind of state
     types: Mapping[tuple[str, str], str]  # of parameters, by definition and name
-    initializers: Mapping[str, str]  # that have a name, by their text
+    initializers: Mapping[str, str]  # with a name, by text
 
 
 def assign_names(program: ir.Program) -> Names:
@@ -148,10 +148,8 @@ def assign_names(program: ir.Program) -> Names:
             signatures,
             reserved,
         )
-    types = parameter_types(program)
-    return Names(
-        signatures, presets, module, reserved, externs, states, types, initializers
-    )
+    types, more = parameter_types(program), initializers
+    return Names(signatures, presets, module, reserved, externs, states, types, more)
 
 
 def _taken(program: ir.Program, with_python: bool) -> tuple[str, ...]:
@@ -213,7 +211,7 @@ def _signature(
         _arguments(definition, model, reserved),
         {i.name: inputs.give(i.name) for i in definition.inputs},
         {item.name: attributes.give(item.name) for item in _unique(definition)},
-        {size: attributes.give(_found(size)) for size in sizes},
+        {size: attributes.give(attribute(size)) for size in sizes},
         _draws(definition, known),
         definition.is_model or any(random(i, known) for i in _unique(definition)),
         _has_dtype(definition, known),
@@ -338,12 +336,6 @@ def class_name(layer: ir.Layer, known: Mapping[str, Signature]) -> str | None:
         case Call(target, around=around) if "{" not in target:
             return target if around == "{}" else around.split("(")[0]
     return None
-
-
-def _found(size: Dim) -> str:
-    """The attribute that holds a size which follows from what was built."""
-    name = (size.name or "size").lower()
-    return f"out_{name.removeprefix('out_').removeprefix('in_')}"
 
 
 def _draws(definition: ir.Definition, known: Mapping[str, Signature]) -> Draws:

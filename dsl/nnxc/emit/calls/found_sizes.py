@@ -94,3 +94,9 @@ def _applied(definition: ir.Definition) -> Iterator[ir.Apply]:
     for stmt in statements(definition.body):
         for value in expressions(stmt):
             yield from (e for e in walk(value) if isinstance(e, ir.Apply))
+
+
+def attribute(size: Dim) -> str:
+    """The attribute that holds a size which follows from what was built."""
+    name = (size.name or "size").lower()
+    return f"out_{name.removeprefix('out_').removeprefix('in_')}"

@@ -18,6 +18,7 @@ def docstring(text: str) -> str:
     """Any text, made safe between triple quotes."""
     kept = "".join(c if c.isprintable() or c == "\n" else " " for c in text)
     kept = kept.replace("\\", "\\\\").replace('"""', '\\"\\"\\"').strip()
+    kept = f" {kept}" if kept.startswith('"') else kept
     return f'{kept[:-1]}\\"' if kept.endswith('"') else kept
 
 
