@@ -78,8 +78,8 @@ class Answer(BaseHTTPRequestHandler):
                 self.listed(self.server.commit(revision))
             case ["api", "models", *name, "tree", revision] if "/".join(name) == NAME:
                 self.tree(self.server.commit(revision))
-            case [*name, "resolve", revision, file] if "/".join(name) == NAME:
-                self.file(self.server.commit(revision), file, whole)
+            case [one, two, "resolve", revision, *file] if f"{one}/{two}" == NAME:
+                self.file(self.server.commit(revision), "/".join(file), whole)
             case _:
                 self.say(404, b"{}", {"X-Error-Code": "RepoNotFound"})
 
@@ -205,6 +205,18 @@ def test_of_several_files_those_of_the_index(
     net.load_pretrained(NAME)
     assert "consolidated.safetensors" not in server.fetched
     assert "model-1.safetensors" in server.fetched
+
+
+def test_a_folder_of_a_repository(net: ModuleType, server: Hub, tmp_path: Path) -> None:
+    own = files_of(net, tmp_path / "own", d=3)
+    inner = {f"vae/{name}": body for name, body in own.items()}
+    more = {"vae/old/model.safetensors": b"no", "model.safetensors": b"no"}
+    server.add({**inner, **more, "config.json": b"{}"})
+    assert net.load_pretrained(f"{NAME}/vae").layer[0].kernel.shape == (3, 3)
+    assert net.read_config(f"{NAME}/vae/") == net.Config(d=3)
+    assert sorted(server.fetched) == ["vae/config.json", "vae/model.safetensors"]
+    with pytest.raises(FileNotFoundError):
+        net.load_pretrained(f"{NAME}/unet")
 
 
 def test_what_the_hub_has_not(net: ModuleType, server: Hub) -> None:

@@ -108,6 +108,7 @@ def test_one_error_names_all_that_is_not_followed(
         "  rope_scaling.factor is 4.0, the model does not read it",
         "  odd.0 is 0, the model does not read it",
         "  odd.1.deep is 'er', the model does not read it",
+        "  with strict=False, what the model does not read is a warning",
     ]
 
 

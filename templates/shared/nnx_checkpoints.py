@@ -9,7 +9,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import partial
@@ -273,30 +273,47 @@ def plain_number(entry: dict[str, Any]) -> Any:
 
 
 def local_path(path: str | Path, revision: str | None = None) -> Path:
-    """Where a checkpoint lies; a name `owner/name` that is no path is fetched from the
-    Hugging Face Hub.
+    """Where a checkpoint lies; a name `owner/name` that is no path, also with a folder
+    behind it, is fetched from the Hugging Face Hub.
 
     What was fetched is kept by `huggingface_hub`, and what was begun is taken up again.
     """
-    is_name = isinstance(path, str) and re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", path)
-    if not is_name or Path(path).exists():
+    part = r"[\w-][\w.-]*"
+    named = isinstance(path, str) and re.fullmatch(
+        rf"({part}/{part})/?((?:{part}/?)*)", path
+    )
+    if not named or Path(path).exists():
         return Path(path)
+    name, inner = named[1], named[2].strip("/")
     try:
         from huggingface_hub import snapshot_download
     except ImportError:
         hint = "to fetch it from the Hugging Face Hub, install huggingface_hub"
         raise ImportError(f"there is no checkpoint {path}; {hint}") from None
-    fetch = partial(snapshot_download, str(path), ignore_patterns="*/*")
-    names = ["config.json", "generation_config.json", "*.safetensors.index.json"]
-    try:
-        folder = Path(fetch(revision=revision, allow_patterns=names))
-        indexed = [f.name for i in folder.glob(names[-1]) for f in checkpoint_files(i)]
-        # Of the same commit: its hash is the name of the folder.
+
+    def fetch(revision: str | None, *files: str) -> Path:
+        above = f"{inner}/" if inner else ""
+        wanted = [f"{above}{file}" for file in files]
+        deeper = f"{above}*/*"
         return Path(
-            fetch(revision=folder.name, allow_patterns=indexed or "*.safetensors")
+            snapshot_download(
+                name, revision=revision, allow_patterns=wanted, ignore_patterns=deeper
+            )
         )
+
+    try:
+        whole = fetch(revision, "config.json", "generation_config.json", INDEX)
+        found = (whole / inner).glob(INDEX)
+        indexed = [file.name for i in found for file in checkpoint_files(i)]
+        # Of the same commit: its hash is the name of the folder.
+        return fetch(whole.name, *(indexed or ["*.safetensors"])) / inner
     except OSError as error:
         raise FileNotFoundError(f"there is no checkpoint {path}: {error}") from error
+
+
+INDEX = "*.safetensors.index.json"
+# What of a folder is its checkpoint: the first of these that is there.
+IN_FOLDERS = (INDEX, "model.safetensors", "*model.safetensors", "*.safetensors")
 
 
 def checkpoint_files(path: Path) -> list[Path]:
@@ -304,13 +321,7 @@ def checkpoint_files(path: Path) -> list[Path]:
     if not path.exists():
         raise FileNotFoundError(f"there is no checkpoint {path}")
     if path.is_dir():
-        globs = (
-            "*.safetensors.index.json",
-            "model.safetensors",
-            "*model.safetensors",
-            "*.safetensors",
-        )
-        found = next((f for g in globs if (f := sorted(path.glob(g)))), [])
+        found = next((f for g in IN_FOLDERS if (f := sorted(path.glob(g)))), [])
         if len(found) != 1:
             raise FileNotFoundError(f"{path} has {len(found)} checkpoints, not one")
         path = found[0]
@@ -351,12 +362,12 @@ def open_files(path: Path) -> dict[Path, Any]:
 
 
 def named_tensors(
-    path: Path, wanted: set[str], renamed: tuple[tuple[str, str], ...]
+    files: dict[Path, Any], wanted: set[str], renamed: tuple[tuple[str, str], ...] = ()
 ) -> dict[str, Any]:
     """Each tensor's file and its name there, by the name that the model has for it."""
     tensors: dict[str, Any] = {}
     problems = []
-    for file, opened in open_files(path).items():
+    for file, opened in files.items():
         names = opened.keys()
         for name in names:
             known = (s for s in spellings(name, renamed) if s in wanted)
@@ -364,7 +375,7 @@ def named_tensors(
             if meant in tensors:
                 problems.append(f"{file}: {meant} is there twice")
             tensors[meant] = opened, name
-    refuse(f"{path} cannot be read:", problems)
+    refuse("tensors have several values:", problems)
     return tensors
 
 
@@ -394,7 +405,27 @@ def misfits(
                 yield f"{name} is of dtype {dtype}, the model needs another kind"
     for name in sorted(left):
         if not is_ignored(name, ignored):
-            yield f"{name} is used by nothing"
+            file, own = tensors[name]
+            shape = file.get_slice(own).get_shape()
+            sizes = {n: size for row in held for n, size in row.tensors()}
+            alike = [n for n in sizes if sizes[n] == shape and len(shape) > 1]
+            yield from unused(name, tensors, [n for n in alike if n in tensors])
+
+
+def unused(name: str, tensors: dict[str, Any], alike: list[str]) -> Iterator[str]:
+    """What keeps a tensor from being a copy of a weight, which files may have of one
+    that is tied: of those `alike`, which have its shape."""
+    file, own = tensors[name]
+    for other in alike:
+        copied, its = tensors[other]
+        # The first rows tell most that differ apart.
+        if np.array_equal(file.get_slice(own)[:1], copied.get_slice(its)[:1]):
+            whole = file.get_tensor(own)
+            varies = (whole != whole.flat[0]).any()
+            if varies and np.array_equal(whole, copied.get_tensor(its)):
+                return
+    differing = f" and differs from {alike[0]}" if len(alike) == 1 else ""
+    yield f"{name} is used by nothing{differing}"
 
 
 # Counters, and what modules compute from their settings and keep beside their weights.
@@ -441,6 +472,36 @@ def placed(
     return {key: put(key, weight) for key, weight in weights.items()}
 
 
+def without(held: list[Held], paths: Sequence[str]) -> tuple[list[Held], set[str]]:
+    """The rows of which nothing lies below these paths, and the tensors of the others."""
+    names = {".".join(map(str, key)) for row in held for key in row.keys}
+
+    def below(name: str) -> bool:
+        return any(f"{name}.".startswith(f"{path}.") for path in paths)
+
+    problems = [
+        f"{path} has no weights that a checkpoint holds"
+        for path in paths
+        if not any(f"{name}.".startswith(f"{path}.") for name in names)
+    ]
+    kept, passed = [], set[str]()
+    for row in held:
+        inside = [below(".".join(map(str, key))) for key in row.keys]
+        if not any(inside):
+            kept.append(row)
+            continue
+        passed |= {name for names in row.names for name in names}
+        if not all(inside):
+            shared = " and ".join(".".join(map(str, key)) for key in row.keys)
+            problems.append(f"{shared} are of one tensor: all or none")
+    refuse("these cannot be as in a new model:", problems)
+    return kept, passed
+
+
+# What settings of other kinds than expected raise in arithmetic, and in constructors.
+UNFIT = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+
+
 class BoundedRngs(nnx.Rngs):
     """Streams that a model of more layers than a file can hold draws from too often."""
 
@@ -467,7 +528,7 @@ class DefaultConfig(Generic[ConfigT]):
 
     config: type[ConfigT]
 
-    def read(self, path: str | Path) -> ConfigT:
+    def read(self, path: str | Path, *, strict: bool = True) -> ConfigT:
         """The default."""
         return self.config()
 
@@ -491,49 +552,64 @@ class Checkpoint(Generic[ModelT, ConfigT]):
         dtype: jax.typing.DTypeLike | None = None,
         sharding: Placement = None,
         revision: str | None = None,
+        strict: bool = True,
+        fresh: Sequence[str] = (),
     ) -> ModelT:
         """Load a checkpoint: a folder, a file of safetensors, an index of several, or
-        one on the Hugging Face Hub, by its name `owner/name`, at a `revision`.
+        one on the Hugging Face Hub, by its name `owner/name`, or `owner/name/folder`,
+        at a `revision`. The model is in evaluation mode.
 
-        Without `cfg`, the model's is what the checkpoint says, or else the default.
-        With `dtype`, the model computes and keeps its weights in that. They lie where
-        `sharding` says: one for all, or a function of a weight's path. What does not
-        fit is one error, and nothing is loaded.
+        Without `cfg`, the model's is what the checkpoint says, or else the default; if
+        not `strict`, keys that nothing reads are a warning. With `dtype`, the model
+        computes and keeps its weights in that. They lie where `sharding` says: one for
+        all, or a function of a weight's path. What lies below the paths `fresh` is not
+        loaded, but as in a new model. What does not fit is one error, and nothing is
+        loaded.
         """
         path = local_path(path, revision)
-        known: Any = self.settings.read(path) if cfg is None else cfg
+        known: Any = self.settings.read(path, strict=strict) if cfg is None else cfg
         if dtype is not None:
             fields = [name for name in DTYPE_FIELDS if hasattr(known, name)]
             known = replace(known, **dict.fromkeys(fields, dtype))
-        return self.filled(partial(self.model, known), path, sharding)
+        model = self.filled(partial(self.model, known), path, sharding, fresh)
+        evaluated: Any = model.eval  # which Flax has not typed
+        evaluated()
+        return model
 
     def filled(
-        self, make: Callable[..., ModelT], path: Path, sharding: Placement
+        self,
+        make: Callable[..., ModelT],
+        path: Path,
+        sharding: Placement,
+        fresh: Sequence[str],
     ) -> ModelT:
         """A model with the weights of a checkpoint, read tensor by tensor."""
-        count = sum(len(file.keys()) for file in open_files(path).values())
+        files = open_files(path)
+        count = sum(len(file.keys()) for file in files.values())
         try:
             model = nnx.eval_shape(lambda: make(rngs=BoundedRngs(4 * count + 100)))
-        except Exception as error:  # whatever a constructor makes of odd settings
+        except UNFIT as error:  # whatever a constructor makes of odd settings
             told = str(error) or repr(error)
             raise ValueError(f"{path} does not fit: {told}") from error
         state = flat_state(model)
         held = held_weights(model, state, self.stored, count)
         wanted = {name for row in held for names in row.names for name in names}
-        tensors = named_tensors(path, wanted, self.renamed)
+        tensors = named_tensors(files, wanted, self.renamed)
         head = f"{path} does not fit {type(model).__name__}:"
+        held, passed = without(held, fresh)
+        tensors = {name: t for name, t in tensors.items() if name not in passed}
         refuse(head, misfits(held, state, tensors, self.ignored))
         values: dict[StateKey, jax.Array] = {}
         for row in held:
             values |= placed(read_weights(row, tensors, state), sharding)
         missing = [key for key in state if key not in values]
 
-        def fresh() -> list[jax.Array]:
+        def initial_values() -> list[jax.Array]:
             initial = flat_state(make(rngs=nnx.Rngs(0)))
             return [initial[key].get_value() for key in missing]
 
-        if missing:  # what no checkpoint holds is as in a new model
-            made = zip(missing, jax.jit(fresh)(), strict=True)
+        if missing:  # what is not loaded is as in a new model
+            made = zip(missing, jax.jit(initial_values)(), strict=True)
             values |= placed(dict(made), sharding)
         nnx.update(model, nnx.from_flat_state(values.items()))
         return model
@@ -557,6 +633,8 @@ class Checkpoint(Generic[ModelT, ConfigT]):
         """Write the weights of a plain model, and files of JSON beside them."""
         path = Path(path)
         if path.suffix != ".safetensors":
+            head = f"{path} holds another checkpoint, which would be loaded instead:"
+            refuse(head, (index.name for index in path.glob(INDEX)))
             path.mkdir(parents=True, exist_ok=True)
             path /= "model.safetensors"
         state = flat_state(model)
@@ -565,7 +643,9 @@ class Checkpoint(Generic[ModelT, ConfigT]):
             for row in held_weights(model, state, self.stored)
         ]
         names = {name for group in groups for name, _, _ in group.entries}
-        others = {} if like is None else named_tensors(local_path(like), set(), ())
+        others = {}
+        if like is not None:
+            others = named_tensors(open_files(local_path(like)), set())
         for name, (file, _) in others.items():
             if name not in names and is_ignored(name, self.ignored):
                 groups.append(Written.of_file(name, file))
@@ -631,7 +711,11 @@ def row_tensors(row: Held, state: FlatState) -> Iterator[np.ndarray]:
 
 
 def write_checkpoint(path: Path, groups: list[Written]) -> None:
-    """Write a file of safetensors, tensor by tensor; it is whole, or not there."""
+    """Write a file of safetensors, tensor by tensor; it is whole, or not there.
+
+    The library's `save_file` takes all tensors at once, laid out as they are written:
+    the memory of a second model.
+    """
     groups = sorted(groups, key=lambda g: -g.itemsize)  # each is aligned
     header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
     end = 0

@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
+from warnings import warn
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +20,7 @@ from flax import nnx
 
 from nnx_checkpoints import (
     DTYPE_FIELDS,
+    UNFIT,
     Checkpoint,
     ConfigT,
     DefaultConfig,
@@ -66,6 +68,10 @@ class Settings(dict[str, Any]):
     def first(self, *keys: str) -> Any:
         """The value of the first key that has one; one has to be there."""
         return self[next((key for key in keys if key in self), " or ".join(keys))]
+
+    def unread(self, key: str) -> str:
+        """What is said of a key that nothing reads."""
+        return f"{key} is {self.single[key]!r}, the model does not read it"
 
     def says(self, key: str) -> bool:
         """Whether a key is there, were it null."""
@@ -166,13 +172,21 @@ class ConfigFile(DefaultConfig[ConfigT]):
             found[name] = Setting(keys, getattr(self.config, name))
         return found
 
-    def read(self, path: str | Path) -> ConfigT:
+    def read(self, path: str | Path, *, strict: bool = True) -> ConfigT:
         """What matters of the `config.json` of a checkpoint, all of it, or a
-        ValueError that says all that does not fit."""
+        ValueError that says all that does not fit. If not `strict`, keys that nothing
+        reads are a warning."""
         given = self.of_text(read_settings(path))
         cfg: ConfigT
         cfg, problems = self.filled(given)
+        unread = self.unread(given)
+        if unread and strict:
+            hint = "with strict=False, what the model does not read is a warning"
+            problems += [*map(given.unread, unread), hint]
         refuse(f"{given.file} does not fit:", problems)
+        if unread:
+            listed = ", ".join(unread)
+            warn(f"{given.file}: the model does not read {listed}", stacklevel=2)
         return cfg
 
     def of_text(self, given: Settings, alone: bool = False) -> Settings:
@@ -208,7 +222,7 @@ class ConfigFile(DefaultConfig[ConfigT]):
             yield words(keys), values(given) if callable(values) else values
 
     def unlike(self, given: Settings) -> Iterator[str]:
-        """What is other than required, or is not read."""
+        """What is other than required."""
         try:
             allowed = list(self.allowed(given))
         except UNFIT as error:
@@ -223,13 +237,25 @@ class ConfigFile(DefaultConfig[ConfigT]):
             absent = (self.absent or {}).get(keys[0], values[0])
             if not said and absent not in values:
                 yield f"{keys[0]} is not there, which means {absent!r}, {meant}"
+        for key, value in given.single.items():
+            if is_called(key, RATES) and not (value is None or is_rate(value)):
+                yield f"{key} is {value!r}, not from 0 to 1"
+
+    def unread(self, given: Settings) -> list[str]:
+        """The keys that may matter, and are not known."""
         known = [*words(self.known), *(self.added or ())]
-        known += [key for keys, _ in allowed for key in keys]
+        known += [key for keys in self.required or {} for key in words(keys)]
         for setting in self.settings().values():
             keys = words(setting.keys)  # an entry of a list is not the others
             lists = [key.rpartition(".")[0] for key in keys if key[-1:].isdigit()]
             known += [key for key in keys if key not in lists]
-        yield from unread(given.single, set(map(given.place, known)))
+        places = set(map(given.place, known))
+        return [
+            key
+            for key, value in given.single.items()
+            if not (value is None or is_called(key, (*RATES, *HARMLESS)))
+            and not covers(places, key)
+        ]
 
     def written(self, cfg: Any, like: str | Path | None = None) -> dict[str, Any]:
         """The `config.json` of a Config, over that of the checkpoint `like`. What the
@@ -241,9 +267,16 @@ class ConfigFile(DefaultConfig[ConfigT]):
         self.put_fields(cfg, given)
         self.put_required(given)
         self.put_added(cfg, given, is_other)
+        labels = given.whole.get("id2label")
+        if labels and len(labels) != given.whole.get("num_labels", len(labels)):
+            # transformers would count these, not `num_labels`.
+            for name in ("id2label", "label2id"):
+                given.whole.pop(name, None)
         given = Settings(given.file, given.whole)
         wrong = [f"{n} is {getattr(cfg, n)!r}" for n in self.differing(cfg, given)]
-        refuse("config.json cannot say this:", wrong or self.filled(given)[1])
+        unread = map(given.unread, self.unread(given))
+        problems = wrong or [*self.filled(given)[1], *unread]
+        refuse("config.json cannot say this:", problems)
         whole: dict[str, Any] = given.whole
         return whole
 
@@ -364,8 +397,6 @@ HARMLESS = (
     "summary_*"
 ).split()
 TEXT = "text_config"  # of the part of a model that is a language model
-# What settings of other kinds than expected raise in arithmetic.
-UNFIT = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 SHOWN = 10  # of weights that do not fit, since layers are alike
 RATES = ("*dropout*", "*_pdrop", "*layerdrop", "*drop_path*")  # of training alone
 
@@ -381,18 +412,6 @@ def covers(known: set[str], key: str) -> bool:
     parts = key.split(".")
     around = {".".join(parts[:n]) for n in range(1, len(parts) + 1)}
     return not known.isdisjoint({*around, f"{key}.0"})
-
-
-def unread(single: dict[str, Any], known: set[str]) -> Iterator[str]:
-    """The settings that may matter, and are not known; rates that are none."""
-    for key, value in single.items():
-        if value is None:
-            continue
-        if is_called(key, RATES):
-            if not is_rate(value):
-                yield f"{key} is {value!r}, not from 0 to 1"
-        elif not is_called(key, HARMLESS) and not covers(known, key):
-            yield f"{key} is {value!r}, the model does not read it"
 
 
 def misshapen(model: nnx.Module, made: nnx.Module) -> list[str]:
