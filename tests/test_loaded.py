@@ -125,7 +125,7 @@ def test_what_is_no_copy_is_refused(
 def test_weights_of_one_value_are_no_copies(net: ModuleType, saved: Path) -> None:
     zeros = np.zeros((6, 4), np.float32)
     changed(saved, embed__weight=zeros, lm_head__weight=zeros)
-    with pytest.raises(ValueError, match="lm_head.weight is used by nothing"):
+    with pytest.raises(ValueError, match=r"lm_head.weight is used by nothing"):
         net.load_pretrained(saved)
 
 
@@ -152,7 +152,7 @@ def test_a_new_head(net: ModuleType, saved: Path, headless: bool) -> None:
     if headless:
         changed(saved, classifier__weight=None, classifier__bias=None)
     cfg = net.Config(classes=10)
-    with pytest.raises(ValueError, match="classifier.weight is"):
+    with pytest.raises(ValueError, match=r"classifier.weight is"):
         net.load_pretrained(saved, cfg)
     model = net.load_pretrained(saved, cfg, fresh=("classifier",))
     new = net.Net(cfg, rngs=nnx.Rngs(0))
