@@ -160,9 +160,9 @@ class Dim:
     def __str__(self) -> str:
         return self.render(str)
 
-    def render(self, name: Callable[[str], str]) -> str:
-        """The size as an expression (of the language and of Python alike)."""
-        return rendered(self, name)
+    def render(self, name: Callable[[str], str], python: bool = False) -> str:
+        """The size as an expression of the language, or of Python as Black has it."""
+        return rendered(self, name, python)
 
 
 def _times(left: Monomial, right: Monomial) -> Monomial:

@@ -9,22 +9,23 @@ if TYPE_CHECKING:
     from .dims import Atom, Dim, Func, Monomial
 
 
-def rendered(dim: Dim, name: Callable[[str], str]) -> str:
-    """The size with `name` saying how each symbol is spelt; negative terms come last."""
+def rendered(dim: Dim, name: Callable[[str], str], python: bool) -> str:
+    """The size with `name` saying how each symbol is spelt; negative terms come last. In `python`,
+    powers have spaces as Black gives them."""
     text = ""
     for monomial, coefficient in sorted(dim.terms, key=lambda term: term[1] < 0):
         if not text:
-            text = _render_term(monomial, coefficient, name)
+            text = _render_term(monomial, coefficient, name, python)
             continue
-        body = _render_term(monomial, abs(coefficient), name)
+        body = _render_term(monomial, abs(coefficient), name, python)
         text += f" - {body}" if coefficient < 0 else f" + {body}"
     return text or "0"
 
 
 def _render_term(
-    monomial: Monomial, coefficient: int, name: Callable[[str], str]
+    monomial: Monomial, coefficient: int, name: Callable[[str], str], python: bool
 ) -> str:
-    factors = [_render_power(a, p, name) for a, p in monomial]
+    factors = [_render_power(a, p, name, python) for a, p in monomial]
     # `a * b // c` would divide the product, and `-a // b` the negative.
     if coefficient != 1 or len(monomial) > 1:
         factors = [
@@ -40,9 +41,13 @@ def _is_quotient(atom: Atom, exponent: int) -> bool:
     return exponent == 1 and not isinstance(atom, str) and atom.name == "floordiv"
 
 
-def _render_power(atom: Atom, exponent: int, name: Callable[[str], str]) -> str:
-    body = name(atom) if isinstance(atom, str) else _render_func(atom, name)
-    return body if exponent == 1 else _power(body, str(exponent))
+def _render_power(
+    atom: Atom, exponent: int, name: Callable[[str], str], python: bool
+) -> str:
+    body = name(atom) if isinstance(atom, str) else _render_func(atom, name, python)
+    if exponent == 1:
+        return body
+    return _power(body, str(exponent)) if python else f"{_wide(body)}**{exponent}"
 
 
 def _power(base: str, exponent: str) -> str:
@@ -52,13 +57,20 @@ def _power(base: str, exponent: str) -> str:
     return f"{grouped(base)}{operator}{grouped(exponent)}"
 
 
-def _render_func(atom: Func, name: Callable[[str], str]) -> str:
-    texts = [a.render(name) for a in atom.args]
+def _wide(text: str) -> str:
+    return f"({text})" if " " in text else text
+
+
+def _render_func(atom: Func, name: Callable[[str], str], python: bool) -> str:
+    texts = [a.render(name, python) for a in atom.args]
     match atom.name:
         case "floordiv":
             return f"{grouped(texts[0])} // {grouped(texts[1])}"
         case "pow":
-            return _power(*texts)
+            if python:
+                return _power(*texts)
+            spaced = " ** " if " " in "".join(texts) else "**"
+            return f"{grouped(texts[0])}{spaced}{grouped(texts[1])}"
         case "index":
             return f"{texts[0]}[{texts[1]}]"
         case "if":

@@ -39,10 +39,10 @@ class AxisSource(Record):
         def name_of(size: str) -> str:
             return axis if size == axis else spelt(size)
 
-        text = (symbol(axis) - self.offset).render(name_of)
+        text = (symbol(axis) - self.offset).render(name_of, python=True)
         if self.factor.value == 1:
             return text
-        return f"{grouped(text)} // {grouped(self.factor.render(name_of))}"
+        return f"{grouped(text)} // {grouped(self.factor.render(name_of, python=True))}"
 
     def at_once(self, names: Mapping[str, str], spelt: Callable[[str], str]) -> str:
         """The Python expression where nothing says which inputs are there: without any, 0."""

@@ -39,7 +39,8 @@ def described(comment: str, sentence: str) -> str:
     about = _paragraphs(comment, 4)
     if not about:
         return _wrapped(sentence, 4, closing=len(_QUOTES))
-    return "\n\n    ".join([*about, _wrapped(sentence, 4)]) + "\n    "
+    text = "\n\n    ".join([*about, _wrapped(sentence, 4)]) + "\n    "
+    return f" {text}" if text.startswith('"') else text
 
 
 def _paragraphs(comment: str, indent: int) -> list[str]:

@@ -182,7 +182,7 @@ def size(dim: Dim, scope: Scope) -> Text:
     """The Python expression of a size."""
     if scope.sizes:
         dim = _with_names(dim, scope.sizes)
-    return Text(dim.render(scope.symbol), level(dim))
+    return Text(dim.render(scope.symbol, python=True), level(dim))
 
 
 def _with_parts(dim: Dim, names: Mapping[Dim, str]) -> Dim:
