@@ -17,6 +17,7 @@ from .python.static_text import static
 from .python.text import Text
 from .signature import Names, Signature, is_scanned
 
+_LINE = 72  # columns of words in a row
 _NUMBER = re.compile(r"\{(=?)(\d+)\+?(\d*)\}")
 
 
@@ -52,8 +53,8 @@ class Row(Record):
 
     def text(self, path: str = "", layers: int = 0, name: str = "") -> str:
         """The row as Python, but for how its paths, axes and names begin."""
-        names = t.words([n.removeprefix(name) for n in self.names])
-        paths = t.words([p.removeprefix(path) for p in self.paths])
+        names = t.words([n.removeprefix(name) for n in self.names], _LINE)
+        paths = t.words([p.removeprefix(path) for p in self.paths], _LINE)
         more = [*self.more, *_stacked(self.stacked - layers)]
         return f"Stored({', '.join((paths, self.computed or names, *more))})"
 
