@@ -103,6 +103,8 @@ PRETRAINED: dict[str, dict[str, int]] = {
         "GEMMA_3_270M": 268_098_176,
         "GEMMA_3_1B": 999_885_952,
         "GEMMA_3_4B": 3_880_263_168,
+        "GEMMA_3_12B": 11_766_034_176,
+        "GEMMA_3_27B": 27_009_346_304,
     },
     "gpt2": {
         "GPT2_SMALL": 124_439_808,
@@ -224,5 +226,10 @@ PRETRAINED: dict[str, dict[str, int]] = {
         "WHISPER_MEDIUM": 763_857_920,
         "WHISPER_LARGE_V2": 1_543_304_960,
         "WHISPER_LARGE_V3": 1_543_490_560,
+        "WHISPER_LARGE_V3_TURBO": 808_878_080,
+        "WHISPER_TINY_EN": 37_760_256,
+        "WHISPER_BASE_EN": 72_593_408,
+        "WHISPER_SMALL_EN": 241_734_144,
+        "WHISPER_MEDIUM_EN": 763_856_896,
     },
 }
