@@ -265,11 +265,9 @@ class Body:
         return as_first(new)
 
     def _handed(self, value: ir.Expr, strict: bool) -> ir.Expr:
-        """What a block is given, where it must be of the model's dtype."""
-        if not isinstance(value.type, TensorType):
-            return self.meant(value)
-        made = self.expr(value)
-        return self._cast(made, "float") if strict else made
+        """What a block is given: of the dtype that the spec means where it must be."""
+        exact = strict or not isinstance(value.type, TensorType)
+        return self.meant(value) if exact else self.expr(value)
 
     def _foreign(self, value: ir.Expr) -> ir.Expr:
         """What Python code gives may be of any floating dtype."""
