@@ -107,6 +107,7 @@ MAMBA2 |= {"state": 64}
 VIT: Sizes = {"classes": 100, "size": 64, "patch": 8, "d": 256, "heads": 4, "layers": 6}
 VIT |= {"hidden": 1024, "act": jax.nn.gelu}  # theirs has this one
 CONVNEXT: Sizes = {"classes": 100, "widths": (48, 96, 192, 384), "depths": (1, 1, 3, 1)}
+CONVNEXT |= {"drop_path_rate": 0.0}
 RESNET: Sizes = {"depths": (2, 2, 2, 2)}
 APPROXIMATE = {f"conv{i} -> gelu": f"conv{i} -> gelu(approximate=true)" for i in (1, 2)}
 SUBJECTS = (
