@@ -186,7 +186,10 @@ TINY = {"vocab": 11, "d": 8, "layers": 2, "heads": 2, "kv_heads": 1, "head_dim":
 
 @pytest.fixture(scope="module")
 def llama() -> ModuleType:
-    return load(text_of(LLAMA.read_text() + "    adapt lora on q_proj, o_proj\n"))
+    spec = LLAMA.read_text()
+    assert spec.count("    decays kernel\n") == 1
+    adapted = "    adapt lora on q_proj, o_proj\n"
+    return load(text_of(spec.replace("    decays kernel\n", adapted)))
 
 
 def test_names_are_those_of_the_checkpoint(llama: ModuleType, tmp_path: Path) -> None:

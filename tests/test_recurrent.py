@@ -39,6 +39,7 @@ def test_decays_and_states_are_float32(name: str) -> None:
     decoder = module.init_cache(model, jnp.zeros(2, jnp.int32), 5)
     layers = [m for _, m in nnx.iter_modules(decoder)]
     carries = [c for m in layers for c in getattr(m, "carries", ())]
+    carries += [m.state for m in layers if hasattr(m, "state")]
     assert {c[...].dtype for c in carries} == {jnp.dtype("float32")}
 
 

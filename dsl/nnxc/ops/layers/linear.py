@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any
 
-from ...dims import const, product
+from ...dims import Dim, Func, const, product
 from ...shapes import Axis, TensorType
 from ..base import (
     IN_FLOAT32,
@@ -18,10 +19,11 @@ from ..base import (
     Kind,
     Op,
     Param,
+    Requirement,
     Shaped,
     ShapeError,
 )
-from ..rules.pattern import expect_rank, weight
+from ..rules.pattern import divides, expect_rank, weight
 from ..torch_layouts import flat, matrix
 
 KERNEL_INIT = Param(
@@ -65,7 +67,17 @@ def _linear(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
         | weight("bias", out, args, "bias", tensor=flat(len(out))),
         flops=const(2) * lead * product(contracted) * product(out),
         build=_linear_call(x, over, len(out)),
+        requires=_split_whole(out),
     )
+
+
+def _split_whole(out: tuple[Dim, ...]) -> tuple[Requirement, ...]:
+    """What is split into `heads` and `d // heads` is split whole: else the layer would be smaller
+    than it says, and nothing would tell."""
+    parts = (size.atom for size in out if isinstance(size.atom, Func))
+    splits = (part.args for part in parts if part.name == "floordiv")
+    found = (divides(b, a, str(b), at="out") for a, b in splits if b in out)
+    return tuple(chain.from_iterable(found))
 
 
 def _linear_call(x: TensorType, over: tuple[int, ...], outs: int) -> Call:
@@ -113,7 +125,8 @@ ENTRIES: tuple[Op, ...] = (
     Op(
         "Linear",
         "layer",
-        "Affine map from the last axis (or the axes `over`) to one or several new ones.",
+        "Affine map from the last axis (or the axes `over`) to one or several new ones. `Linear(heads, d // heads)` "
+        "splits `d` whole: `heads` has to divide it.",
         Call("nnx.Linear", ("in_0", "out_0"), AFFINE_OPTIONS),
         params=(
             Param("out", Kind.SIZES, doc="the new axes"),
