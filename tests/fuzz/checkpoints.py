@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import tempfile
 import types
 import typing
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +29,8 @@ def check_stored(
     """`save_pretrained`, then `load_pretrained`; the config is given, or read from a file."""
     weights = {path: jnp.asarray(value) for path, value in made.weights.items()}
     model = nnx.merge(made.graph, made.filled(weights))
-    hints = typing.get_type_hints(module.load_pretrained)
-    given: list[Any] = []
-    if "cfg" in inspect.signature(module.load_pretrained).parameters:
-        kind, *_ = typing.get_args(hints["cfg"]) or [hints["cfg"]]
-        given.append(kind(**renamed(kind, case.args)))
+    kind = config_of(module.load_pretrained)
+    given: list[Any] = [kind(**renamed(kind, case.args))]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder)
         module.save_pretrained(model, path)
@@ -43,8 +40,18 @@ def check_stored(
     for path, leaf in nnx.to_flat_state(nnx.state(loaded, nnx.Param)):
         same = np.array_equal(leaf.get_value(), weights[plain(path)])
         holds(same, "weights saved and loaded", (path, case))
+    model.eval()  # as what was loaded is
     got, want = nnx.graphdef(loaded), nnx.graphdef(model)
     holds(got == want, "a model saved and loaded", (case, got, want))
+
+
+def config_of(load: Callable[..., Any]) -> Callable[..., Any]:
+    """The class of a model's configs: a checkpoint has it, or the function's signature."""
+    if (checkpoint := getattr(load, "__self__", None)) is not None:
+        kind: Callable[..., Any] = checkpoint.settings.config
+        return kind
+    kind, *_ = typing.get_args(typing.get_type_hints(load)["cfg"])
+    return kind
 
 
 def write_config(path: Path, cfg: Any, section: Weights) -> None:
