@@ -106,8 +106,8 @@ defaults Linear(bias=false)
 
 model Net:
     input x: [B, 4]
-    return x -> Linear(4, bias=true) -> LayerNorm(eps=1e-6) -> leaky_relu(0.01) -> Linear(4)
+    return x -> Linear(4, bias=true) -> LayerNorm(eps=1e-6) -> Linear(4)
 """
     text = text_of(spec)
     assert "use_bias=True" not in text and text.count("use_bias=False") == 1
-    assert "epsilon" not in text and "negative_slope" not in text
+    assert "epsilon" not in text

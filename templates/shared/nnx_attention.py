@@ -157,26 +157,26 @@ def state_chunks(
     # Axes: z batch, k chunks, g groups, r heads of each, i and j entries of a chunk.
     x, b, c = chunks(x, groups, each, d), chunks(b, groups, n), chunks(c, groups, n)
     steps = jnp.moveaxis(chunks(log_decay, groups, each), 2, -1)
-    later, seen = jnp.tri(size, k=-1, dtype=bool), jnp.tri(size, dtype=bool)
+    later, causal = jnp.tri(size, k=-1, dtype=bool), jnp.tri(size, dtype=bool)
     sums = jnp.cumsum(jnp.where(later, steps[..., None], 0), axis=-2)
-    decays = jnp.exp(jnp.where(seen, sums, -jnp.inf))  # from j to i
+    decays = jnp.exp(jnp.where(causal, sums, -jnp.inf))  # from j to i
     scores = jnp.einsum("zkign,zkjgn->zkgij", c, b)[:, :, :, None] * decays
     y = jnp.einsum("zkgrij,zkjgrd->zkigrd", scores, x)
-    begun = jnp.exp(jnp.cumsum(steps, axis=-1))  # from before the chunk to i
+    from_start = jnp.exp(jnp.cumsum(steps, axis=-1))  # from before the chunk to i
 
     def hand_on(
         h: jax.Array, chunk: tuple[jax.Array, jax.Array]
     ) -> tuple[jax.Array, jax.Array]:
-        kept, added = chunk
-        return kept[..., None, None] * h + added, h
+        decay, added = chunk
+        return decay[..., None, None] * h + added, h
 
     left = jnp.moveaxis(decays[..., -1, :], -1, 2)[..., None] * x
     added = jnp.einsum("zkjgrd,zkjgn->kzgrdn", left, b)
     h = h.reshape(batch, groups, each, d, n)
-    kept = jnp.moveaxis(begun[..., -1], 1, 0)
-    h, before = jax.lax.scan(hand_on, h, (kept, added))
+    decay = jnp.moveaxis(from_start[..., -1], 1, 0)
+    h, before = jax.lax.scan(hand_on, h, (decay, added))
     read = jnp.einsum("zkign,kzgrdn->zkigrd", c, before)
-    y += jnp.moveaxis(begun, -1, 2)[..., None] * read
+    y += jnp.moveaxis(from_start, -1, 2)[..., None] * read
     y = y.reshape(batch, count * size, heads, d)[:, :t].astype(dtype)
     return y, h.reshape(batch, heads, d, n)
 

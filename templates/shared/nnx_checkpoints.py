@@ -473,7 +473,7 @@ def placed(
 
 
 def without(held: list[Held], paths: Sequence[str]) -> tuple[list[Held], set[str]]:
-    """The rows of which nothing lies below these paths, and the tensors of the others."""
+    """The rows of which nothing lies below these paths, and the others' tensors."""
     names = {".".join(map(str, key)) for row in held for key in row.keys}
 
     def below(name: str) -> bool:
@@ -484,18 +484,18 @@ def without(held: list[Held], paths: Sequence[str]) -> tuple[list[Held], set[str
         for path in paths
         if not any(f"{name}.".startswith(f"{path}.") for name in names)
     ]
-    kept, passed = [], set[str]()
+    others, passed = [], set[str]()
     for row in held:
         inside = [below(".".join(map(str, key))) for key in row.keys]
         if not any(inside):
-            kept.append(row)
+            others.append(row)
             continue
         passed |= {name for names in row.names for name in names}
         if not all(inside):
             shared = " and ".join(".".join(map(str, key)) for key in row.keys)
             problems.append(f"{shared} are of one tensor: all or none")
     refuse("these cannot be as in a new model:", problems)
-    return kept, passed
+    return others, passed
 
 
 # What settings of other kinds than expected raise in arithmetic, and in constructors.

@@ -50,7 +50,7 @@ def call(expr: ir.OpCall, scope: Scope, inputs: Mapping[str, Text]) -> Text:
     more = []
     if op.dtype_aware and scope.dtype is not None and "dtype" not in args:
         more.append(f"dtype={scope.dtype_text('float')}")
-    written = _written(op, args) | inputs.keys()
+    written = args.keys() | inputs.keys()
     return fill(op.build_for(given), lookup, written, more)
 
 
