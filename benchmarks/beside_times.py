@@ -100,10 +100,10 @@ QWEN3: Sizes = {"vocab": 8192, "d": 512, "layers": 8, "heads": 8, "kv_heads": 4}
 QWEN3 |= {"head_dim": 64, "hidden": 1376, "tied": False}
 # Theirs rounds the root of d to bfloat16, and scales by the root of head_dim.
 GEMMA3: Sizes = {"vocab": 8192, "d": 256, "layers": 6, "heads": 4, "kv_heads": 2}
-GEMMA3 |= {"head_dim": 64, "hidden": 1024, "window": 64, "scale": 0.125}
-GEMMA3 |= {"kinds": (*["sliding_attention"] * 5, "full_attention")}
+GEMMA3 |= {"head_dim": 64, "hidden": 1024, "sliding_window": 64, "scale": 0.125}
+GEMMA3 |= {"layer_types": (*["sliding_attention"] * 5, "full_attention")}
 MAMBA2: Sizes = {"vocab": 2048, "d": 256, "layers": 4, "heads": 8, "head_dim": 64}
-MAMBA2 |= {"state": 64}
+MAMBA2 |= {"state_size": 64}
 VIT: Sizes = {"classes": 100, "size": 64, "patch": 8, "d": 256, "heads": 4, "layers": 6}
 VIT |= {"hidden": 1024, "act": jax.nn.gelu}  # theirs has this one
 CONVNEXT: Sizes = {"classes": 100, "widths": (48, 96, 192, 384), "depths": (1, 1, 3, 1)}

@@ -94,6 +94,33 @@ weights Net from "{path}":
 """
 
 
+def test_what_may_be_absent_is_written_too(tmp_path: Path) -> None:
+    """A computation that another value stands for where its key is absent."""
+    spec = SPEC.replace('1 / sqrt("head_dim"),', '1 / sqrt("head_dim") or scale,')
+    net = load(text_of(spec))
+    cfg = net.Config(scale=0.125)
+    assert config_of(net, cfg, tmp_path) == WRITTEN | {"head_dim": 64}
+    assert net.read_config(tmp_path) == cfg
+
+
+def test_null_is_no_name_of_a_kind(tmp_path: Path) -> None:
+    """It is written and read where it may stand, and has to be there."""
+    spec = SPEC.replace('"kind" in ["deep", "flat"]', '"kind" in ["deep", none]')
+    net = load(text_of(spec))
+    cfg = net.Config(d=6)
+    assert config_of(net, cfg, tmp_path)["kind"] is None
+    assert net.read_config(tmp_path) == cfg
+    file = tmp_path / "config.json"
+    said = json.loads(file.read_text())
+    file.write_text(json.dumps(said | {"kind": "flat"}))
+    with pytest.raises(ValueError, match="kind is 'flat', the model assumes"):
+        net.read_config(tmp_path)
+    del said["kind"]
+    file.write_text(json.dumps(said))
+    with pytest.raises(ValueError, match="kind is missing"):
+        net.read_config(tmp_path)
+
+
 def test_a_list_that_is_scaled(tmp_path: Path) -> None:
     """Rounded up, and written as it is, by 1; a file that already says it stays."""
     net = load(text_of(SCALED))

@@ -77,6 +77,10 @@ class Settings(dict[str, Any]):
         """Whether a key is there, were it null."""
         return key in self or key in self.single
 
+    def value(self, key: str) -> Any:
+        """The value of a key that has to be there; null is one."""
+        return None if self.says(key) and key not in self else self[key]
+
     def on(self, key: str) -> bool:
         """Whether a switch is on."""
         value = self[key]

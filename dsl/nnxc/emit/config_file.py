@@ -98,6 +98,8 @@ def _inverse(value: ir.Recorded, section: ir.Weights, model: Signature) -> str:
         case ir.Computed(",", parts) if all(map(_key, parts)):
             each = t.literal([_key(part) for part in parts])
             return f"dict(zip({each}, {held}, strict=True))"
+        case ir.Computed("or", (first, *_)):
+            return _inverse(first, section, model)
         case ir.Computed("==", (left, ir.Value(name))) if keys := _leading(left)[0]:
             either = (v for places, v in section.assumed if keys[0] in places)
             others = [v for v in next(either, ()) if v != ir.Value(name)]
@@ -221,6 +223,8 @@ def _computed_from(
     match operands[0]:
         case ir.Key(path) if op in ("not", "if"):
             texts[0] = Text(f"given.on({t.quoted(path)})")
+        case ir.Key(path) if op == "==":
+            texts[0] = Text(f"given.value({t.quoted(path)})")
     if op == "or" and (said := _said(operands, texts, model, switch)):
         return said
     if op == "or" and not switch and (several := _only_keys(operands)):
