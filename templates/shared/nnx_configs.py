@@ -215,9 +215,13 @@ class ConfigFile(DefaultConfig[ConfigT]):
                 problems.append(f"it cannot be read: {error}")
         if given.missing:
             return None, [f"{key} is missing" for key in given.missing]
-        cfg = None if problems else self.config(**values)
-        if cfg is not None:
-            problems = list(misfilled(cfg, self.rates))
+        problems = problems or list(misfilled(values, kinds, self.rates))
+        cfg = None
+        if not problems:
+            try:
+                cfg = self.config(**values)
+            except UNFIT as error:  # whatever its checks make of odd settings
+                problems = [str(error) or repr(error)]
         return cfg, [*problems, *dict.fromkeys(given.odd), *self.unlike(given)]
 
     def allowed(self, given: Settings) -> Iterator[tuple[Sequence[str], Any]]:
@@ -437,11 +441,13 @@ def is_rate(value: Any) -> bool:
     return isinstance(value, int | float) and 0 <= value <= 1
 
 
-def misfilled(cfg: Any, rates: Sequence[str]) -> Iterator[str]:
-    """The fields of a Config that have not their type, or are no rate."""
-    for name, kind in get_type_hints(type(cfg)).items():
-        value = getattr(cfg, name)
-        if name not in DTYPE_FIELDS and not has_type(value, kind):
+def misfilled(
+    values: Mapping[str, Any], kinds: Mapping[str, Any], rates: Sequence[str]
+) -> Iterator[str]:
+    """The values of a Config's fields that have not their type, or are no rate."""
+    for name, value in values.items():
+        kind = kinds[name]
+        if not has_type(value, kind):
             expected = kind.__name__ if isinstance(kind, type) else kind
             yield f"{name} would be {value!r}, not {expected}"
         elif name in rates and not is_rate(value):

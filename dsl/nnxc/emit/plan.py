@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from .. import ir
 from ..shapes import ListType, Outputs, TensorType
 from .calls.call import call_body
+from .constructor.checks import config_checks
 from .constructor.ctor import OWN_DTYPE, constructor
 from .options import Options
 from .python.docs import class_doc
@@ -144,7 +145,8 @@ def config_view(signature: Signature, names: Names) -> ConfigView:
     assert signature.config is not None
     all_fields = fields(signature, names) + dtype_fields(signature)
     doc = f"Hyperparameters of {signature.name}."
-    return ConfigView(signature.config, doc, tuple(all_fields))
+    checks = tuple(flatten(config_checks(signature, names), 2))
+    return ConfigView(signature.config, doc, tuple(all_fields), checks)
 
 
 def presets_view(program: ir.Program, names: Names) -> PresetsView:

@@ -20,11 +20,12 @@ class FieldView(Record):
 
 
 class ConfigView(Record):
-    """The dataclass of a model's parameters."""
+    """The dataclass of a model's parameters; `checks` are lines of what it checks of itself."""
 
     name: str
     doc: str
     fields: tuple[FieldView, ...]
+    checks: tuple[str, ...] = ()
 
 
 class MethodView(Record):

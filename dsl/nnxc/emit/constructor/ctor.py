@@ -9,7 +9,7 @@ from typing import assert_never
 
 from ... import ir
 from ...ir.fold_statements import declared, statements
-from ...ir.fold_static import givens, mentions
+from ...ir.fold_static import givens
 from ...record import replace
 from ..calls.carried import together
 from ..calls.reads import not_grown, only_declares, possible
@@ -22,14 +22,13 @@ from ..python.static_text import as_size, static
 from ..python.suites import If, Line, Loop, Node, all_uses, comprehend
 from ..signature import DTYPES, Names, Signature
 from .begun import Begun
+from .checks import Checks, own_checks
 from .columns import Columns
 from .ctor_names import ConstructorNames
 from .dtype_arguments import DtypeArguments
 from .guards import guarded
 from .layer_calls import LayerCalls
 from .layer_classes import Kinds
-from .needs import Guard
-from .requires import broken, fact, negated, of_length
 from .variables import variable
 
 _LOCAL = 2  # a field of the Config read so often gets a local name; a dtype, once more
@@ -43,8 +42,9 @@ def constructor(
     signature: Signature, names: Names, stores: Mapping[str, str], options: Options
 ) -> list[Node]:
     """The body of `__init__`. `stores` are the static values that calls need: name -> attribute."""
-    known = ConstructorNames(signature, names, frozenset())
-    written = _Constructor(known, stores, options).body()
+    known = ConstructorNames(signature, names)
+    body = guarded(signature, names.signatures)
+    written = _Constructor(known, stores, options).body(body)
     counts = Counter(u.name for u in all_uses(written) if isinstance(u, Field))
     local = "dtype" if signature.precision else ""
     common = sorted(counts, key=lambda field: (field in DTYPES, -counts[field]))
@@ -55,7 +55,7 @@ def constructor(
     if not often:
         return written
     known = ConstructorNames(signature, names, frozenset(often))
-    return [Line(line), *_Constructor(known, stores, options).body()]
+    return [Line(line), *_Constructor(known, stores, options).body(body)]
 
 
 def _unpacked(fields: Sequence[str]) -> str:
@@ -73,7 +73,7 @@ class _Constructor:
         self.stores = stores
         self.holders: dict[str, str] = {}
         self.begun = Begun(self.scope, names.namespace)
-        self.checked: set[object] = set()
+        self.checks = Checks(names)
         self.depth = 1  # of regions: the class, the constructor, and what stands in it
         self.annotated: set[str] = set()
         self.kinds = Kinds(names.module, options)
@@ -83,37 +83,15 @@ class _Constructor:
         self.dtypes = DtypeArguments(names)
         self.layers = LayerCalls(names, self.dtypes, options)
 
-    def body(self) -> list[Node]:
+    def body(self, body: Sequence[ir.Stmt]) -> list[Node]:
         """The statements, pruned."""
-        body = guarded(self.signature, self.names.module.signatures)
-        arguments = self.signature.arguments.keys()
-        self._note_inner_checks(body)
-        first = [
-            s
-            for s in body
-            if isinstance(s, ir.Require) and mentions(s.condition) <= arguments
-        ]
-        made = [*self._all(first), *self._stores(), *self._all(body), *self._sizes()]
+        first, rest = own_checks(self.signature, body)
+        self.checks.leave_inner(body)
+        if self.signature.config:
+            first = []  # it has checked itself
+        made = [*self._all(first), *self._stores(), *self._all(rest), *self._sizes()]
         nodes = [*self.dtypes.lines(), *made]
         return comprehend(prune(nodes, set()))
-
-    def _note_inner_checks(self, body: Sequence[ir.Stmt]) -> None:
-        """What the constructors of the blocks inside check need not be checked here; but lists are
-        read here before."""
-        for item in declared(body):
-            if isinstance(item, ir.Layer) and isinstance(item.callee, str):
-                callee = self.names.module.signatures[item.callee].definition
-                sizes = {n: as_size(v) for n, v in item.args}
-                env = {n: v for n, v in sizes.items() if v is not None} | dict(
-                    item.sizes
-                )
-                for stmt in callee.body:
-                    if (
-                        isinstance(stmt, ir.Require)
-                        and not stmt.call_time
-                        and not of_length(stmt.condition)
-                    ):
-                        self.checked.add(fact(stmt.condition, env))
 
     # ---------------------------------------------------------- statements
 
@@ -154,7 +132,7 @@ class _Constructor:
             case ir.StaticLet():
                 return self._let(stmt)
             case ir.Require():
-                return self._require(stmt) if self._checked_here(stmt) else []
+                return self.checks.lines(stmt, self.depth, once=not self.holders)
             case ir.For():
                 return self._for(stmt)
             case ir.Scan():
@@ -181,26 +159,6 @@ class _Constructor:
         if stmt.name in self.stores and not self.holders:
             nodes.append(Line(f"self.{self.stores[stmt.name]} = {name}", (name,)))
         return nodes
-
-    def _checked_here(self, stmt: ir.Require) -> bool:
-        known = not isinstance(stmt, Guard) or self.names.constructible(stmt.condition)
-        return known and not stmt.call_time
-
-    def _require(self, stmt: ir.Require) -> list[Node]:
-        arguments = self.signature.arguments.keys()
-        what = fact(stmt.condition, {})
-        if what in self.checked:
-            return []
-        if not self.holders:
-            self.checked.add(what)
-        with self.scope.recording() as uses:
-            condition = negated(stmt.condition, self.scope)
-            spelled = self.signature.definition.spelled
-            message = broken(stmt, self.scope, spelled, self.depth)
-        own = isinstance(stmt, Guard) and mentions(stmt.condition) <= arguments
-        # What is only checked needs no shorter name.
-        raises = Line(f"raise ValueError({message})", () if own else tuple(uses))
-        return [If(condition, (raises,))]
 
     # -------------------------------------------------------------- layers
 
@@ -373,8 +331,5 @@ class _Constructor:
     def _branch(self, body: Sequence[ir.Stmt], names: Sequence[str]) -> list[Node]:
         here = {item.name for item in declared(body)}
         missing = [self._keep(n, "None", ()) for n in names if n not in here]
-        before = set(self.checked)
-        with self.scope.region():
-            nodes = [*self._all(body), *missing]
-        self.checked = before  # what one side checks, the other may need to
-        return nodes
+        with self.scope.region(), self.checks.region():
+            return [*self._all(body), *missing]

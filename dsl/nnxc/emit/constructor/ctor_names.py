@@ -14,11 +14,17 @@ from ..signature import DTYPES, Names, Signature
 
 class ConstructorNames:
     """The names of one constructor. `unpacked` are the fields of the Config that have a local
-    name."""
+    name, `holder` is what the Config is called."""
 
-    def __init__(self, signature: Signature, module: Names, unpacked: frozenset[str]):
+    def __init__(
+        self,
+        signature: Signature,
+        module: Names,
+        unpacked: frozenset[str] = frozenset(),
+        holder: str = "cfg",
+    ):
         self.signature, self.module = signature, module
-        self.unpacked = unpacked
+        self.unpacked, self.holder = unpacked, holder
         self.env: dict[str, str] = {}
         self.aliases = aliases(signature.definition)
         taken = ["rngs", *DTYPES, "dtypes", "cfg", *signature.arguments.values()]
@@ -41,7 +47,8 @@ class ConstructorNames:
 
     def field(self, name: str, in_config: bool) -> str:
         """The text of an argument, by way of the Config where it is a field of that."""
-        return f"cfg.{name}" if in_config and name not in self.unpacked else name
+        held = in_config and name not in self.unpacked
+        return f"{self.holder}.{name}" if held else name
 
     def local(self, name: str) -> str:
         """The Python name of a static local or loop variable."""
