@@ -15,6 +15,7 @@ from ..calls.carried import together
 from ..calls.reads import not_grown, only_declares, possible
 from ..options import Options
 from ..python import text as t
+from ..python.kept_at_once import kept_at_once
 from ..python.line_uses import Field, Use
 from ..python.loops import source
 from ..python.prune import prune
@@ -91,7 +92,7 @@ class _Constructor:
             first = []  # it has checked itself
         made = [*self._all(first), *self._stores(), *self._all(rest), *self._sizes()]
         nodes = [*self.dtypes.lines(), *made]
-        return comprehend(prune(nodes, set()))
+        return comprehend(kept_at_once(prune(nodes, set())))
 
     # ---------------------------------------------------------- statements
 
@@ -108,7 +109,9 @@ class _Constructor:
     def _sizes(self) -> Iterator[Node]:
         """What others read."""
         for dim, attribute in self.signature.sizes.items():
-            yield self._line(f"self.{attribute} = ", ir.Size(dim))
+            line = self._line(f"self.{attribute} = ", ir.Size(dim))
+            name = self.names.env.get(dim.name or "")
+            yield line if name is None else self._kept(f"self.{attribute}", name)
 
     def _line(self, start: str, value: ir.Static) -> Line:
         with self.scope.recording() as uses:
@@ -155,10 +158,16 @@ class _Constructor:
         dim = as_size(stmt.value)
         if dim is not None and dim.value is None and dim.name is None:
             self.scope.sizes.setdefault(dim, stmt.name)
-        nodes: list[Node] = [Line(f"{name} = {text}", tuple(uses), frozenset((name,)))]
+        bound = frozenset((name,))
+        nodes: list[Node] = [
+            Line(f"{name} = {text}", tuple(uses), bound, gives=(name, text))
+        ]
         if stmt.name in self.stores and not self.holders:
-            nodes.append(Line(f"self.{self.stores[stmt.name]} = {name}", (name,)))
+            nodes.append(self._kept(f"self.{self.stores[stmt.name]}", name))
         return nodes
+
+    def _kept(self, attribute: str, name: str) -> Line:
+        return Line(f"{attribute} = {name}", (name,), keeps=(attribute, name))
 
     # -------------------------------------------------------------- layers
 

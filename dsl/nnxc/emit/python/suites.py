@@ -19,7 +19,8 @@ WIDTH = 88
 
 class Line(Record):
     """A simple statement. One that `binds` names is dropped where nothing after it uses them.
-    `makes` is the list that it makes empty, `append` the list and the element that it adds.
+    `makes` is the list that it makes empty, `append` the list and the element that it adds,
+    `gives` a local and its value, `keeps` an attribute and the local that it holds from here on.
     """
 
     text: str
@@ -28,6 +29,8 @@ class Line(Record):
     comment: str = ""
     makes: str | None = None
     append: tuple[str, str] | None = None
+    gives: tuple[str, str] | None = None
+    keeps: tuple[str, str] | None = None
 
 
 class If(Record):
