@@ -77,3 +77,54 @@ def test_a_size_that_callers_ask_for_is_kept_from_the_start() -> None:
             """).lstrip())
     assert "self.out_features = features if halves else c" in text
     assert load(text).Net(rngs=nnx.Rngs(0)).layer_norm.num_features == 4
+
+
+CHOICE = """
+block Wide(features, more):
+    input x: [B, C]
+    return x -> Linear(features * more) -> relu -> Linear(features)
+
+block Deep(features, more):
+    input x: [B, C]
+    return x -> Linear(features) -> relu -> Linear(features) * more
+
+model Net(d = 8, depth = 3, wide = true):
+    input x: [B, d]
+    for i in range(depth):
+        if {condition}:
+            x = x -> Wide(d + d * d // 2, i + 2) as layers -> Linear(d) as back
+        else:
+            x = x -> Deep(d + d * d // 2, i + 2) as layers -> Linear(d) as back
+    return x
+"""
+
+
+def test_a_class_is_chosen_once_ahead_of_the_loop() -> None:
+    text = text_of(CHOICE.format(condition="wide"))
+    assert "        layer_class = Wide if wide else Deep\n" in text
+    assert text.index("layer_class = ") < text.index("for i in range(depth)")
+    assert text.count("Wide(") == text.count("Deep(") == 1  # their own classes
+    module = load(text)
+    for wide, kind in (True, module.Wide), (False, module.Deep):
+        net = module.Net(wide=wide, rngs=nnx.Rngs(0))
+        assert {type(layer) for layer in net.layers} == {kind}
+        assert net(jnp.ones((2, 8))).shape == (2, 8)
+
+
+def test_a_class_that_differs_by_iteration_is_chosen_in_the_loop() -> None:
+    module = load(text_of(CHOICE.format(condition="wide and i % 2 == 0")))
+    net = module.Net(rngs=nnx.Rngs(0))
+    assert [type(x).__name__ for x in net.layers] == ["Wide", "Deep", "Wide"]
+
+
+def test_equal_to_one_of_several_is_asked_as_membership() -> None:
+    body = """
+    require d == 4 or d == 8 or d == 12, "d is 4, 8 or 12"
+    scale = 2 if kind == "a" or kind == "b" else 3
+    return x * scale
+    """
+    text = text_of(spec(body, 'model Net(d = 8, kind = "a")'))
+    assert "if d not in (4, 8, 12):" in text
+    assert 'kind in ("a", "b")' in text
+    net = load(text).Net
+    assert [net(kind=kind, rngs=nnx.Rngs(0)).scale for kind in "abc"] == [2, 2, 3]

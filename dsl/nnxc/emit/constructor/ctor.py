@@ -24,6 +24,7 @@ from ..python.suites import If, Line, Loop, Node, all_uses, comprehend
 from ..signature import DTYPES, Names, Signature
 from .begun import Begun
 from .checks import Checks, own_checks
+from .class_choice import ClassChoices
 from .columns import Columns
 from .ctor_names import ConstructorNames
 from .dtype_arguments import DtypeArguments
@@ -83,6 +84,7 @@ class _Constructor:
         )
         self.dtypes = DtypeArguments(names)
         self.layers = LayerCalls(names, self.dtypes, options)
+        self.classes = ClassChoices(names)
 
     def body(self, body: Sequence[ir.Stmt]) -> list[Node]:
         """The statements, pruned."""
@@ -215,14 +217,18 @@ class _Constructor:
         carried = [c for c in stmt.carried if self.names.constructible(c.entry)]
         start = self._carry([(c.symbol, c.entry) for c in carried])
         targets = tuple(self.names.local(name) for name in stmt.targets)
-        with self._lists(stmt) as (makes, keeps), self.scope.region():
+        with (
+            self.classes.loop() as chosen,
+            self._lists(stmt) as (makes, keeps),
+            self.scope.region(),
+        ):
             body = self._all(stmt.body)
             followed = self._followed(carried)
             body += self._carry([(c.symbol, c.next) for c in followed])
         if len(followed) < len(carried):
             start = self._carry([(c.symbol, c.entry) for c in followed])
         loop = Loop(targets, over, (), tuple(body))
-        return [*start, *makes, loop, *keeps]
+        return [*start, *chosen, *makes, loop, *keeps]
 
     def _followed(self, carried: list[ir.Carried]) -> list[ir.Carried]:
         """The values whose next ones are known here too."""
@@ -303,15 +309,18 @@ class _Constructor:
                 condition, positive = stmt.condition, name in then
                 if not positive:
                     condition = ir.StaticUnary("not", condition)
-                first = self._text(then[name] if positive else orelse[name])
-                second = (
-                    self._text(orelse[name]) if positive and name in orelse else "None"
-                )
-                choice = self._choice(condition, first, second)
+                sides = [then[name] if positive else orelse[name]]
+                sides += [orelse[name]] if positive and name in orelse else []
+                texts = [*map(self._text, sides), "None"][:2]
+                one = self.classes.of(condition, sides, texts)
+                text = one.text if one else self._choice(condition, *texts).text
+            if one:
+                nodes += one.lines
+                uses.append(one.name)
             kinds = self.kinds.possible(name, (stmt,))
             new = len(kinds) > 1 and "None" not in kinds and name not in self.annotated
             annotation = f": {' | '.join(kinds)}" if new else ""
-            nodes.append(self._keep(name, choice.text, tuple(uses), annotation))
+            nodes.append(self._keep(name, text, tuple(uses), annotation))
         return nodes
 
     def _choice(self, condition: ir.Static, first: str, second: str) -> t.Text:

@@ -10,7 +10,7 @@ from ...dims import Dim, Func
 from ...ir.fold_static import mentions
 from ..python import text as t
 from ..python.scope import Scope
-from ..python.static_text import size, static
+from ..python.static_text import membership, size, static
 from ..python.suites import WIDTH
 from .needs import Guard
 
@@ -119,6 +119,8 @@ def negated(condition: ir.Static, scope: Scope) -> str:
 def _negated(condition: ir.Static, scope: Scope) -> t.Text:
     match condition:
         case ir.StaticBinary("or", left, right):
+            if (found := membership(condition)) is not None:
+                return _negated(found, scope)
             return t.binary("and", _negated(left, scope), _negated(right, scope))
         case ir.StaticBinary(
             "and", ir.StaticBinary(">=", value, low), ir.StaticBinary("<=", same, high)

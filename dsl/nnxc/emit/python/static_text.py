@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import assert_never
 
 from ... import ir
@@ -165,7 +165,36 @@ def _unary(op: str, operand: ir.Static, scope: Scope) -> Text:
     return Text(f"not {static(operand, scope).at(t.NOT)}", t.NOT)
 
 
+def membership(value: ir.Static) -> ir.Static | None:
+    """`x in (1, 2)` for `x == 1 or x == 2`, where a value asks so for whole numbers or texts."""
+    asked = [*_equalities(value)]
+    items = tuple(item for _, item in asked)
+    kinds = {type(item.value) for item in items}
+    one = (
+        len(kinds) == 1
+        and kinds <= {int, str}
+        and all(x == asked[0][0] for x, _ in asked)
+    )
+    if len(items) < 2 or not one:
+        return None
+    return ir.StaticBinary("in", asked[0][0], ir.StaticList(items))
+
+
+def _equalities(value: ir.Static) -> Iterator[tuple[ir.Static, ir.Literal]]:
+    """What `x == 1 or y == 2` compares; a part that is another is compared with None."""
+    match value:
+        case ir.StaticBinary("or", left, right):
+            yield from _equalities(left)
+            yield from _equalities(right)
+        case ir.StaticBinary("==", left, ir.Literal() as right):
+            yield left, right
+        case _:
+            yield value, ir.Literal(None)
+
+
 def _binary(op: str, left: ir.Static, right: ir.Static, scope: Scope) -> Text:
+    if op == "or" and (found := membership(ir.StaticBinary(op, left, right))):
+        return static(found, scope)
     if op in ("==", "!="):
         for one, other in ((left, right), (right, left)):
             match other:
