@@ -209,7 +209,7 @@ def test_saving_follows_no_link_and_leaves_nothing(
     assert [file.name for file in place.iterdir()] == ["model.safetensors"]
     del model.layer[1].kernel
     with pytest.raises(OSError, match="no space left"):
-        net.write_checkpoint(place / "b", [net.Written([("a", "F32", [1])], broken())])
+        net.write_tensors(place / "b", [net.TensorGroup([("a", "F32", [1])], broken())])
     assert [file.name for file in place.iterdir()] == ["model.safetensors"]
 
 
@@ -223,7 +223,10 @@ def test_a_percent_sign_in_a_new_name() -> None:
         "    config d", '    rename "*.a%" as "*.weight%"\n    config d', 1
     )
     module = load(text_of(text, black=False))
-    assert module.spellings("x.a%", (("*.a%", "*.weight%"),)) == ["x.a%", "x.weight%"]
+    assert module.current_names("x.a%", (("*.a%", "*.weight%"),)) == [
+        "x.a%",
+        "x.weight%",
+    ]
 
 
 def test_the_formatter_keeps_what_is_required() -> None:

@@ -19,10 +19,10 @@ from flax import nnx
 from nnx_checkpoints import (
     Stored,
     flat_state,
-    held_weights,
+    raise_problems,
     read_json,
-    refuse,
-    write_whole,
+    resolve_rows,
+    write_atomically,
 )
 
 
@@ -202,10 +202,10 @@ def kernel_names(model: nnx.Module, table: tuple[Stored, ...]) -> Names:
     """The tensors that hold one weight each, with the order of its axes there."""
     plain = nnx.eval_shape(lambda: merge_adapters(model))
     names: Names = {}
-    for row in held_weights(plain, flat_state(plain), table):
-        if len(row.keys) == len(row.names) == len(row.names[0]) == 1:
-            order = row.stored.order(len(row.shapes[0]))
-            names[row.keys[0]] = row.names[0][0].removesuffix(".weight"), order
+    for row in resolve_rows(plain, flat_state(plain), table):
+        if len(row.paths) == len(row.names) == len(row.names[0]) == 1:
+            order = row.row.order(len(row.shapes[0]))
+            names[row.paths[0]] = row.names[0][0].removesuffix(".weight"), order
     return names
 
 
@@ -228,8 +228,8 @@ def write_adapters(
     modules = targets([one.name for one in found], names)
     text = json.dumps({**settings, "target_modules": modules}, indent=2)
     packed = save(tensors, {"format": "pt"})
-    write_whole(path / "adapter_model.safetensors", [packed])
-    write_whole(path / "adapter_config.json", [text.encode()])
+    write_atomically(path / "adapter_model.safetensors", [packed])
+    write_atomically(path / "adapter_config.json", [text.encode()])
 
 
 def read_adapters(
@@ -257,5 +257,5 @@ def read_adapters(
         except ValueError as error:
             problems.append(str(error))
     problems += [f"{name} is used by nothing" for name in tensors]
-    refuse(f"{path} does not fit:", problems)
+    raise_problems(f"{path} does not fit:", problems)
     return values

@@ -1,8 +1,9 @@
-"""Published weights in and out: tensors of safetensors files, named and laid out as
-others have them.
+"""Load and save published checkpoints: safetensors files whose names and layouts are
+those of other libraries.
 
-A table of `Stored` rows says which tensors hold which weights. Checkpoints are read and
-written tensor by tensor; what does not fit is one error, and nothing is loaded.
+A table of `Stored` rows maps tensors to the variables of a model. Checkpoints are read
+and written one tensor at a time; what does not fit is reported in one error, and
+nothing is loaded.
 """
 
 import json
@@ -187,57 +188,68 @@ def prefixed(name: str | Computed, ends: list[str]) -> str | Computed:
     return computed
 
 
-StateKey = tuple[Any, ...]
-FlatState = dict[StateKey, Any]
+StatePath = tuple[Any, ...]
+FlatState = dict[StatePath, Any]
 
 
 def flat_state(model: Any) -> FlatState:
-    """The variables of a model, by the keys that lead to them."""
+    """The variables of a model by their paths."""
     return dict(nnx.to_flat_state(nnx.state(model)))
 
 
-class Held(NamedTuple):
-    """What a model has of a row: keys of its state, and the names of tensors by
-    position in a stack."""
+def dotted(path: StatePath) -> str:
+    """A path as text, such as `layers.0.attention.query.kernel`."""
+    return ".".join(map(str, path))
 
-    stored: Stored
-    keys: list[StateKey]
-    shapes: list[tuple[int, ...]]  # at one position
-    names: list[list[str]]
+
+class ResolvedRow(NamedTuple):
+    """A row of the table as it applies to one model."""
+
+    row: Stored
+    paths: list[StatePath]  # of the variables
+    shapes: list[tuple[int, ...]]  # of the variables, without their stacked axes
+    names: list[list[str]]  # of the tensors, for each position along stacked axes
 
     def tensors(self) -> Iterator[tuple[str, list[int]]]:
-        """The names and shapes of all tensors."""
-        shapes = self.stored.tensor_shapes(self.shapes, len(self.names[0]))
+        """The names and shapes of the tensors."""
+        shapes = self.row.tensor_shapes(self.shapes, len(self.names[0]))
         for names in self.names:
             yield from zip(names, shapes, strict=True)
 
 
-def held_weights(
-    model: Any, state: FlatState, table: tuple[Stored, ...], most: float = math.inf
-) -> list[Held]:
-    """The rows of a table as they apply to a model's variables; `most` are the
-    tensors."""
-    keys = {".".join(map(str, key)): key for key in state}
+def resolve_rows(
+    model: Any,
+    state: FlatState,
+    table: tuple[Stored, ...],
+    max_tensors: float = math.inf,
+) -> list[ResolvedRow]:
+    """Match the rows of a table with the variables of a model.
+
+    Raises:
+      ValueError: if a variable is stacked from more than `max_tensors` tensors.
+    """
+    paths = {dotted(path): path for path in state}
     firsts = [re.escape(row.paths.split()[0]) for row in table]
     patterns = [re.compile(text.replace(r"\{\}", r"(\d+)")) for text in firsts]
-    held = []
-    for path in keys:
+    resolved = []
+    for path in paths:
         for pattern, row in zip(patterns, table, strict=True):
             if match := pattern.fullmatch(path):
                 positions = match.groups()
-                mine = [keys[p.format(*positions)] for p in row.paths.split()]
-                shapes = [tuple(state[key].shape) for key in mine]
+                group = [paths[p.format(*positions)] for p in row.paths.split()]
+                shapes = [tuple(state[p].shape) for p in group]
                 stack = shapes[0][: row.stacked]
-                if (count := math.prod(stack)) > most:
-                    raise ValueError(f"{path} needs {count} tensors of {most}")
-                ats = ((*map(int, positions), *at) for at in np.ndindex(stack))
-                names = [row.named(model, *at) for at in ats]
-                held.append(Held(row, mine, [s[row.stacked :] for s in shapes], names))
+                if (count := math.prod(stack)) > max_tensors:
+                    raise ValueError(f"{path} needs {count} tensors of {max_tensors}")
+                indices = ((*map(int, positions), *i) for i in np.ndindex(stack))
+                names = [row.named(model, *index) for index in indices]
+                shapes = [shape[row.stacked :] for shape in shapes]
+                resolved.append(ResolvedRow(row, group, shapes, names))
                 break
-    return held
+    return resolved
 
 
-# What safetensors calls the dtypes that are read and written.
+# The dtypes that are read and written, and what safetensors calls them.
 DTYPES = {
     name: re.sub("float|uint|int", lambda m: m[0][0], name).upper()
     for name in (
@@ -245,21 +257,27 @@ DTYPES = {
         "float16 bfloat16 float32 float64"
     ).split()
 }
+# One sharding for all weights, or a function from a weight's path to its own.
 Placement = jax.sharding.Sharding | Callable[[str], jax.sharding.Sharding | None] | None
 
 
-def refuse(head: str, problems: Iterable[str]) -> None:
-    """All problems as one ValueError, where there are any."""
+def raise_problems(heading: str, problems: Iterable[str]) -> None:
+    """Raise one ValueError that lists all problems, if there are any."""
     if lines := list(problems):
-        raise ValueError("\n  ".join([head, *lines]))
+        raise ValueError("\n  ".join([heading, *lines]))
 
 
 def read_json(file: Path) -> dict[str, Any]:
-    """The object in a file of JSON; of 32 MB at most, as it may come from anywhere."""
+    """Read the object in a JSON file.
+
+    Raises:
+      ValueError: if it is no JSON object, or larger than 32 MB: the file may come from
+        anywhere, and no configuration or index is that large.
+    """
     if not file.is_file() or file.stat().st_size > 2**25:
         raise ValueError(f"{file} is no file, or too large for one of JSON")
     try:
-        whole = json.loads(file.read_text(encoding="utf-8"), object_hook=plain_number)
+        whole = json.loads(file.read_text(encoding="utf-8"), object_hook=decode_float)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{file} is no JSON: {error}") from None
     if not isinstance(whole, dict):
@@ -267,16 +285,23 @@ def read_json(file: Path) -> dict[str, Any]:
     return whole
 
 
-def plain_number(entry: dict[str, Any]) -> Any:
-    """An object of JSON; transformers writes Infinity as one."""
+def decode_float(entry: dict[str, Any]) -> Any:
+    """Decode a JSON object; transformers writes infinity as `{"__float__": "inf"}`."""
     return float(entry["__float__"]) if entry.keys() == {"__float__"} else entry
 
 
 def local_path(path: str | Path, revision: str | None = None) -> Path:
-    """Where a checkpoint lies; a name `owner/name` that is no path, also with a folder
-    behind it, is fetched from the Hugging Face Hub.
+    """Find a checkpoint on this machine, downloading it if necessary.
 
-    What was fetched is kept by `huggingface_hub`, and what was begun is taken up again.
+    Args:
+      path: a file or a folder; if there is none, `owner/name` or `owner/name/folder`
+        on the Hugging Face Hub. huggingface_hub caches what it downloads, and resumes
+        downloads that were interrupted.
+      revision: the branch, tag or commit to download.
+
+    Raises:
+      ImportError: if huggingface_hub is needed and not installed.
+      FileNotFoundError: if the checkpoint cannot be downloaded.
     """
     part = r"[\w-][\w.-]*"
     named = isinstance(path, str) and re.fullmatch(
@@ -284,44 +309,50 @@ def local_path(path: str | Path, revision: str | None = None) -> Path:
     )
     if not named or Path(path).exists():
         return Path(path)
-    name, inner = named[1], named[2].strip("/")
+    name, folder = named[1], named[2].strip("/")
     try:
         from huggingface_hub import snapshot_download
     except ImportError:
         hint = "to fetch it from the Hugging Face Hub, install huggingface_hub"
         raise ImportError(f"there is no checkpoint {path}; {hint}") from None
 
-    def fetch(revision: str | None, *files: str) -> Path:
-        above = f"{inner}/" if inner else ""
-        wanted = [f"{above}{file}" for file in files]
-        deeper = f"{above}*/*"
+    def download(revision: str | None, *files: str) -> Path:
+        prefix = f"{folder}/" if folder else ""
         return Path(
             snapshot_download(
-                name, revision=revision, allow_patterns=wanted, ignore_patterns=deeper
+                name,
+                revision=revision,
+                allow_patterns=[f"{prefix}{file}" for file in files],
+                ignore_patterns=f"{prefix}*/*",
             )
         )
 
     try:
-        whole = fetch(revision, "config.json", "generation_config.json", INDEX)
-        found = (whole / inner).glob(INDEX)
-        indexed = [file.name for i in found for file in checkpoint_files(i)]
-        # Of the same commit: its hash is the name of the folder.
-        return fetch(whole.name, *(indexed or ["*.safetensors"])) / inner
+        snapshot = download(revision, "config.json", "generation_config.json", INDEX)
+        indices = (snapshot / folder).glob(INDEX)
+        shards = [file.name for index in indices for file in checkpoint_files(index)]
+        # The snapshot is named after its commit: the weights come from the same one.
+        return download(snapshot.name, *(shards or ["*.safetensors"])) / folder
     except OSError as error:
         raise FileNotFoundError(f"there is no checkpoint {path}: {error}") from error
 
 
 INDEX = "*.safetensors.index.json"
-# What of a folder is its checkpoint: the first of these that is there.
-IN_FOLDERS = (INDEX, "model.safetensors", "*model.safetensors", "*.safetensors")
+# A folder's checkpoint is the first of these that it has.
+CHECKPOINT_GLOBS = (INDEX, "model.safetensors", "*model.safetensors", "*.safetensors")
 
 
 def checkpoint_files(path: Path) -> list[Path]:
-    """The files of a checkpoint: one, those of an index, or a folder's."""
+    """List the safetensors files of a checkpoint: a file, an index, or a folder.
+
+    Raises:
+      FileNotFoundError: if there is no checkpoint, or a folder has several.
+      ValueError: if an index names files that are not beside it.
+    """
     if not path.exists():
         raise FileNotFoundError(f"there is no checkpoint {path}")
     if path.is_dir():
-        found = next((f for g in IN_FOLDERS if (f := sorted(path.glob(g)))), [])
+        found = next((f for g in CHECKPOINT_GLOBS if (f := sorted(path.glob(g)))), [])
         if len(found) != 1:
             raise FileNotFoundError(f"{path} has {len(found)} checkpoints, not one")
         path = found[0]
@@ -334,19 +365,12 @@ def checkpoint_files(path: Path) -> list[Path]:
     return [path.parent / name for name in sorted(set(names))]
 
 
-def spellings(name: str, renamed: tuple[tuple[str, str], ...]) -> list[str]:
-    """What a model may call this tensor: old names become new ones, `*` stays."""
-    names = [name]
-    for old, new in renamed:
-        pattern = re.compile(re.escape(old).replace(r"\*", "(.*)"))
-        for matched in [m for n in names if (m := pattern.fullmatch(n))]:
-            parts = zip(new.split("*"), (*matched.groups(), ""), strict=True)
-            names.append("".join(text + match for text, match in parts))
-    return names
-
-
 def open_files(path: Path) -> dict[Path, Any]:
-    """The files of a checkpoint, opened; what cannot be read is one error."""
+    """Open the files of a checkpoint.
+
+    Raises:
+      ValueError: listing the files that cannot be read.
+    """
     from safetensors import SafetensorError, safe_open
 
     opened, problems = {}, []
@@ -357,162 +381,222 @@ def open_files(path: Path) -> dict[Path, Any]:
             opened[file] = safe_open(file, "np")
         except (OSError, SafetensorError) as error:
             problems.append(f"{file}: {error}")
-    refuse(f"{path} cannot be read:", problems)
+    raise_problems(f"{path} cannot be read:", problems)
     return opened
 
 
-def named_tensors(
+class FileTensor(NamedTuple):
+    """A tensor of an open file, by its name there."""
+
+    file: Any
+    name: str
+
+    @property
+    def shape(self) -> list[int]:
+        """The shape, without reading the tensor."""
+        shape: list[int] = self.file.get_slice(self.name).get_shape()
+        return shape
+
+    @property
+    def dtype(self) -> str:
+        """What safetensors calls the dtype, such as `BF16`."""
+        return str(self.file.get_slice(self.name).get_dtype())
+
+    def first(self) -> np.ndarray:
+        """Read the first entry along the first axis."""
+        entry: np.ndarray = self.file.get_slice(self.name)[:1]
+        return entry
+
+    def read(self) -> np.ndarray:
+        """Read the tensor."""
+        tensor: np.ndarray = self.file.get_tensor(self.name)
+        return tensor
+
+
+def index_tensors(
     files: dict[Path, Any], wanted: set[str], renamed: tuple[tuple[str, str], ...] = ()
-) -> dict[str, Any]:
-    """Each tensor's file and its name there, by the name that the model has for it."""
-    tensors: dict[str, Any] = {}
+) -> dict[str, FileTensor]:
+    """Index the tensors of open files by the names that the model uses.
+
+    Args:
+      files: the open files.
+      wanted: the names of the tensors that the model loads.
+      renamed: older names and the ones that replace them; `*` stands for any text.
+
+    Raises:
+      ValueError: if several tensors have the same name.
+    """
+    tensors: dict[str, FileTensor] = {}
     problems = []
     for file, opened in files.items():
         names = opened.keys()
         for name in names:
-            known = (s for s in spellings(name, renamed) if s in wanted)
-            meant = next(known, name)
-            if meant in tensors:
-                problems.append(f"{file}: {meant} is there twice")
-            tensors[meant] = opened, name
-    refuse("tensors have several values:", problems)
+            known = (n for n in current_names(name, renamed) if n in wanted)
+            current = next(known, name)
+            if current in tensors:
+                problems.append(f"{file}: {current} is there twice")
+            tensors[current] = FileTensor(opened, name)
+    raise_problems("tensors have several values:", problems)
     return tensors
 
 
-def misfits(
-    held: list[Held],
+def current_names(name: str, renamed: tuple[tuple[str, str], ...]) -> list[str]:
+    """A tensor's name in a file, and the names that may have replaced it."""
+    names = [name]
+    for old, new in renamed:
+        pattern = re.compile(re.escape(old).replace(r"\*", "(.*)"))
+        for matched in [m for n in names if (m := pattern.fullmatch(n))]:
+            parts = zip(new.split("*"), (*matched.groups(), ""), strict=True)
+            names.append("".join(text + match for text, match in parts))
+    return names
+
+
+def mismatches(
+    rows: list[ResolvedRow],
     state: FlatState,
-    tensors: dict[str, Any],
+    tensors: dict[str, FileTensor],
     ignored: tuple[str, ...],
 ) -> Iterator[str]:
-    """What keeps tensors from being these weights."""
-    left = set(tensors)
-    for row in held:
-        floating = jnp.issubdtype(state[row.keys[0]].dtype, jnp.floating)
+    """Describe how the tensors of a checkpoint differ from those that a model needs."""
+    needed: dict[str, list[int]] = {}
+    for row in rows:
+        floating = jnp.issubdtype(state[row.paths[0]].dtype, jnp.floating)
         for name, shape in row.tensors():
-            left.discard(name)
+            needed[name] = shape
             if name not in tensors:
                 yield f"{name} is missing"
                 continue
-            file, own = tensors[name]
-            found = file.get_slice(own)
-            if found.get_shape() != shape:
-                yield f"{name} is {found.get_shape()}, the model needs {shape}"
-            dtype = found.get_dtype()
-            if dtype not in DTYPES.values():
-                yield f"{name} is of dtype {dtype}, which is not supported"
-            elif floating != ("F" in dtype):
-                yield f"{name} is of dtype {dtype}, the model needs another kind"
-    for name in sorted(left):
-        if not is_ignored(name, ignored):
-            file, own = tensors[name]
-            shape = file.get_slice(own).get_shape()
-            sizes = {n: size for row in held for n, size in row.tensors()}
-            alike = [n for n in sizes if sizes[n] == shape and len(shape) > 1]
-            yield from unused(name, tensors, [n for n in alike if n in tensors])
+            tensor = tensors[name]
+            if tensor.shape != shape:
+                yield f"{name} is {tensor.shape}, the model needs {shape}"
+            if tensor.dtype not in DTYPES.values():
+                yield f"{name} is of dtype {tensor.dtype}, which is not supported"
+            elif floating != ("F" in tensor.dtype):
+                yield f"{name} is of dtype {tensor.dtype}, the model needs another kind"
+    for name in sorted(tensors.keys() - needed.keys()):
+        if is_ignored(name, ignored):
+            continue
+        shape = tensors[name].shape
+        alike = [n for n, s in needed.items() if s == shape and len(shape) > 1]
+        yield from unused(name, tensors, [n for n in alike if n in tensors])
 
 
-def unused(name: str, tensors: dict[str, Any], alike: list[str]) -> Iterator[str]:
-    """What keeps a tensor from being a copy of a weight, which files may have of one
-    that is tied: of those `alike`, which have its shape."""
-    file, own = tensors[name]
-    for other in alike:
-        copied, its = tensors[other]
-        # The first rows tell most that differ apart.
-        if np.array_equal(file.get_slice(own)[:1], copied.get_slice(its)[:1]):
-            whole = file.get_tensor(own)
-            varies = (whole != whole.flat[0]).any()
-            if varies and np.array_equal(whole, copied.get_tensor(its)):
+def unused(
+    name: str, tensors: dict[str, FileTensor], alike: list[str]
+) -> Iterator[str]:
+    """Describe a tensor that no weight uses, unless it equals one of those `alike` in
+    shape: files may repeat a weight that the model ties."""
+    tensor = tensors[name]
+    for other in (tensors[n] for n in alike):
+        # Most tensors that differ do so in their first rows.
+        if np.array_equal(tensor.first(), other.first()):
+            values = tensor.read()
+            varies = (values != values.flat[0]).any()  # else it may be an initial value
+            if varies and np.array_equal(values, other.read()):
                 return
     differing = f" and differs from {alike[0]}" if len(alike) == 1 else ""
     yield f"{name} is used by nothing{differing}"
 
 
-# Counters, and what modules compute from their settings and keep beside their weights.
+# Tensors that no model loads: counters, and what modules compute from their settings.
 BUFFERS = ("*.num_batches_tracked", "*.position_ids", "*.inv_freq")
 
 
 def is_ignored(name: str, globs: tuple[str, ...]) -> bool:
-    """Whether a tensor is one that no weight takes."""
+    """Whether a tensor is known not to be loaded."""
     return any(fnmatchcase(name, glob) for glob in (*globs, *BUFFERS))
 
 
 def read_weights(
-    row: Held, tensors: dict[str, Any], state: FlatState
-) -> dict[StateKey, np.ndarray]:
-    """The weights of a row, converted as they are read, tensor by tensor."""
+    row: ResolvedRow, tensors: dict[str, FileTensor], state: FlatState
+) -> dict[StatePath, np.ndarray]:
+    """Read the weights of a row, converting one tensor at a time."""
     weights = [
-        np.empty((len(row.names), *shape), state[key].dtype)
-        for key, shape in zip(row.keys, row.shapes, strict=True)
+        np.empty((len(row.names), *shape), state[path].dtype)
+        for path, shape in zip(row.paths, row.shapes, strict=True)
     ]
 
-    def fill(at: int, names: list[str]) -> None:
-        read = [file.get_tensor(own) for file, own in (tensors[n] for n in names)]
-        parts = row.stored.unpack(read, row.shapes)
+    def fill(index: int, names: list[str]) -> None:
+        parts = row.row.unpack([tensors[name].read() for name in names], row.shapes)
         for weight, part in zip(weights, parts, strict=True):
-            weight[at] = part
+            weight[index] = part
 
-    for at, names in enumerate(row.names):
-        fill(at, names)
-    whole = (w.reshape(state[k].shape) for k, w in zip(row.keys, weights, strict=True))
-    return dict(zip(row.keys, whole, strict=True))
+    # A function, so that its tensors are freed before the next ones are read.
+    for index, names in enumerate(row.names):
+        fill(index, names)
+    shaped = [
+        w.reshape(state[path].shape) for path, w in zip(row.paths, weights, strict=True)
+    ]
+    return dict(zip(row.paths, shaped, strict=True))
 
 
-def placed(
-    weights: Mapping[StateKey, Any], sharding: Placement
-) -> dict[StateKey, jax.Array]:
-    """Weights where they shall lie."""
+def place(
+    weights: Mapping[StatePath, Any], sharding: Placement
+) -> dict[StatePath, jax.Array]:
+    """Put weights on the devices that `sharding` says."""
 
-    def put(key: StateKey, weight: Any) -> jax.Array:
-        path = ".".join(map(str, key))
-        place = sharding(path) if callable(sharding) else sharding
-        array: jax.Array = jax.device_put(weight, place)
+    def put(path: StatePath, weight: Any) -> jax.Array:
+        own = sharding(dotted(path)) if callable(sharding) else sharding
+        array: jax.Array = jax.device_put(weight, own)
         return array
 
-    return {key: put(key, weight) for key, weight in weights.items()}
+    return {path: put(path, weight) for path, weight in weights.items()}
 
 
-def without(held: list[Held], paths: Sequence[str]) -> tuple[list[Held], set[str]]:
-    """The rows of which nothing lies below these paths, and the others' tensors."""
-    names = {".".join(map(str, key)) for row in held for key in row.keys}
+def exclude(
+    rows: list[ResolvedRow], fresh: Sequence[str]
+) -> tuple[list[ResolvedRow], set[str]]:
+    """Leave out the weights below some paths, which a model initializes itself.
 
-    def below(name: str) -> bool:
-        return any(f"{name}.".startswith(f"{path}.") for path in paths)
+    Returns:
+      The other rows, and the names of the tensors of those that are left out.
 
+    Raises:
+      ValueError: if no weight is below a path, or only some of those in one tensor.
+    """
+
+    def is_below(path: str, parent: str) -> bool:
+        return f"{path}.".startswith(f"{parent}.")
+
+    paths = {dotted(path) for row in rows for path in row.paths}
     problems = [
-        f"{path} has no weights that a checkpoint holds"
-        for path in paths
-        if not any(f"{name}.".startswith(f"{path}.") for name in names)
+        f"{parent} has no weights that a checkpoint holds"
+        for parent in fresh
+        if not any(is_below(path, parent) for path in paths)
     ]
-    others, passed = [], set[str]()
-    for row in held:
-        inside = [below(".".join(map(str, key))) for key in row.keys]
-        if not any(inside):
+    others, excluded = [], set[str]()
+    for row in rows:
+        group = [dotted(path) for path in row.paths]
+        below = [any(is_below(path, parent) for parent in fresh) for path in group]
+        if not any(below):
             others.append(row)
             continue
-        passed |= {name for names in row.names for name in names}
-        if not all(inside):
-            shared = " and ".join(".".join(map(str, key)) for key in row.keys)
-            problems.append(f"{shared} are of one tensor: all or none")
-    refuse("these cannot be as in a new model:", problems)
-    return others, passed
+        excluded |= {name for names in row.names for name in names}
+        if not all(below):
+            problems.append(f"{' and '.join(group)} are of one tensor: all or none")
+    raise_problems("these cannot be as in a new model:", problems)
+    return others, excluded
 
 
-# What settings of other kinds than expected raise in arithmetic, and in constructors.
-UNFIT = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+# What arithmetic and constructors raise for settings of unexpected types.
+SETTING_ERRORS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
-class BoundedRngs(nnx.Rngs):
-    """Streams that a model of more layers than a file can hold draws from too often."""
+class LimitedRngs(nnx.Rngs):
+    """Rngs for the dry run of a constructor that give at most `limit` keys.
 
-    def __init__(self, left: int):
+    A `config.json` may come from anywhere. One that asks for a billion layers would
+    keep even `nnx.eval_shape` busy for hours, since it constructs each of them.
+    """
+
+    def __init__(self, limit: int):
         super().__init__(0)
-        self.left = left
+        self.limit = limit
 
     def __getattr__(self, name: str) -> Any:
         if not name.startswith("_"):
-            self.left -= 1
-            if self.left < 0:
+            self.limit -= 1
+            if self.limit < 0:
                 raise ValueError("there are too few tensors for so many layers")
         return super().__getattr__(name)
 
@@ -524,25 +608,34 @@ DTYPE_FIELDS = ("dtype", "param_dtype")  # of a Config, which no file says
 
 @dataclass(frozen=True)
 class DefaultConfig(Generic[ConfigT]):
-    """The Config of checkpoints that say none."""
+    """The Config of checkpoints that have no `config.json`."""
 
     config: type[ConfigT]
 
     def read(self, path: str | Path, *, strict: bool = True) -> ConfigT:
-        """The default."""
+        """The default Config, whatever the checkpoint."""
         return self.config()
 
 
 @dataclass(frozen=True)
 class Checkpoint(Generic[ModelT, ConfigT]):
-    """How checkpoints hold a model: what loads it from them, and saves it again."""
+    """How the published checkpoints of a model are loaded and saved.
+
+    Attributes:
+      model: the model's class.
+      stored: the table of weights and the tensors that hold them.
+      settings: how its Config is found.
+      ignored: globs of tensors that are not loaded.
+      renamed: older names of tensors and the ones that replace them.
+      plain: gives a model of only those weights that files hold; merges adapters.
+    """
 
     model: Callable[..., ModelT]
     stored: tuple[Stored, ...]
     settings: DefaultConfig[ConfigT]
-    ignored: tuple[str, ...] = ()  # tensors that no weight takes
-    renamed: tuple[tuple[str, str], ...] = ()  # other names of tensors, and theirs
-    plain: Callable[[Any], Any] = lambda model: model  # merges what files have not
+    ignored: tuple[str, ...] = ()
+    renamed: tuple[tuple[str, str], ...] = ()
+    plain: Callable[[Any], Any] = lambda model: model
 
     def load(
         self,
@@ -555,71 +648,90 @@ class Checkpoint(Generic[ModelT, ConfigT]):
         strict: bool = True,
         fresh: Sequence[str] = (),
     ) -> ModelT:
-        """Load a checkpoint: a folder, a file of safetensors, an index of several, or
-        one on the Hugging Face Hub, by its name `owner/name`, or `owner/name/folder`,
-        at a `revision`. The model is in evaluation mode.
+        """Load a published checkpoint into a model, in evaluation mode.
 
-        Without `cfg`, the model's is what the checkpoint says, or else the default; if
-        not `strict`, keys that nothing reads are a warning. With `dtype`, the model
-        computes and keeps its weights in that. They lie where `sharding` says: one for
-        all, or a function of a weight's path. What lies below the paths `fresh` is not
-        loaded, but as in a new model. What does not fit is one error, and nothing is
-        loaded.
+        A train step trains it whatever its mode; to train it by other means, call
+        `model.train()` first.
+
+        Args:
+          path: a folder, a safetensors file, an index of several, or a name on the
+            Hugging Face Hub: `owner/name` or `owner/name/folder`.
+          cfg: the model's Config; by default what the checkpoint says, or else the
+            default.
+          dtype: the dtype to compute in and to keep weights in; by default the
+            Config's.
+          sharding: where the weights are put: a sharding for all of them, or a
+            function from the path of a weight to its own.
+          revision: the branch, tag or commit on the Hub.
+          strict: whether settings that the model does not read are an error, or else a
+            warning.
+          fresh: paths of the model whose weights are initialized, not loaded.
+
+        Returns:
+          The model.
+
+        Raises:
+          ValueError: listing all that does not fit; nothing is loaded.
         """
         path = local_path(path, revision)
         known: Any = self.settings.read(path, strict=strict) if cfg is None else cfg
         if dtype is not None:
             fields = [name for name in DTYPE_FIELDS if hasattr(known, name)]
             known = replace(known, **dict.fromkeys(fields, dtype))
-        model = self.filled(partial(self.model, known), path, sharding, fresh)
-        evaluated: Any = model.eval  # which Flax has not typed
-        evaluated()
+        model = self.restore(partial(self.model, known), path, sharding, fresh)
+        set_mode: Any = model.eval  # Flax leaves it untyped
+        set_mode()
         return model
 
-    def filled(
+    def restore(
         self,
-        make: Callable[..., ModelT],
+        create: Callable[..., ModelT],
         path: Path,
         sharding: Placement,
         fresh: Sequence[str],
     ) -> ModelT:
-        """A model with the weights of a checkpoint, read tensor by tensor."""
+        """Create a model with the weights of a checkpoint, read one tensor at a time;
+        what no tensor holds is initialized."""
         files = open_files(path)
         count = sum(len(file.keys()) for file in files.values())
         try:
-            model = nnx.eval_shape(lambda: make(rngs=BoundedRngs(4 * count + 100)))
-        except UNFIT as error:  # whatever a constructor makes of odd settings
-            told = str(error) or repr(error)
-            raise ValueError(f"{path} does not fit: {told}") from error
+            # A layer draws few keys for each of its tensors.
+            model = nnx.eval_shape(lambda: create(rngs=LimitedRngs(4 * count + 100)))
+        except SETTING_ERRORS as error:  # whatever the Config leads to
+            raise ValueError(f"{path} does not fit: {error or repr(error)}") from error
         state = flat_state(model)
-        held = held_weights(model, state, self.stored, count)
-        wanted = {name for row in held for names in row.names for name in names}
-        tensors = named_tensors(files, wanted, self.renamed)
-        head = f"{path} does not fit {type(model).__name__}:"
-        held, passed = without(held, fresh)
-        tensors = {name: t for name, t in tensors.items() if name not in passed}
-        refuse(head, misfits(held, state, tensors, self.ignored))
-        values: dict[StateKey, jax.Array] = {}
-        for row in held:
-            values |= placed(read_weights(row, tensors, state), sharding)
-        missing = [key for key in state if key not in values]
+        rows = resolve_rows(model, state, self.stored, count)
+        wanted = {name for row in rows for names in row.names for name in names}
+        tensors = index_tensors(files, wanted, self.renamed)
+        rows, excluded = exclude(rows, fresh)
+        tensors = {name: t for name, t in tensors.items() if name not in excluded}
+        problems = mismatches(rows, state, tensors, self.ignored)
+        raise_problems(f"{path} does not fit {type(model).__name__}:", problems)
+        values: dict[StatePath, jax.Array] = {}
+        for row in rows:
+            values |= place(read_weights(row, tensors, state), sharding)
+        missing = [p for p in state if p not in values]
 
         def initial_values() -> list[jax.Array]:
-            initial = flat_state(make(rngs=nnx.Rngs(0)))
-            return [initial[key].get_value() for key in missing]
+            initial = flat_state(create(rngs=nnx.Rngs(0)))
+            return [initial[p].get_value() for p in missing]
 
-        if missing:  # what is not loaded is as in a new model
-            made = zip(missing, jax.jit(initial_values)(), strict=True)
-            values |= placed(dict(made), sharding)
+        if missing:
+            initial = zip(missing, jax.jit(initial_values)(), strict=True)
+            values |= place(dict(initial), sharding)
         nnx.update(model, nnx.from_flat_state(values.items()))
         return model
 
     def save(
         self, model: ModelT, path: str | Path, *, like: str | Path | None = None
     ) -> None:
-        """Save the weights as `load` reads them, in a folder or a file.
+        """Save a model as a checkpoint that `load` reads.
 
-        What no weight takes, such as counters, is copied from the checkpoint `like`.
+        Args:
+          model: the model.
+          path: a folder, or a file that ends in `.safetensors`.
+          like: a checkpoint from which tensors that the model does not load, such as
+            counters, are copied.
         """
         self.write(self.plain(model), path, like, {})
 
@@ -630,39 +742,37 @@ class Checkpoint(Generic[ModelT, ConfigT]):
         like: str | Path | None,
         files: Mapping[str, Mapping[str, Any]],
     ) -> None:
-        """Write the weights of a plain model, and files of JSON beside them."""
+        """Write the weights of a plain model, and JSON files beside them."""
         path = Path(path)
         if path.suffix != ".safetensors":
-            head = f"{path} holds another checkpoint, which would be loaded instead:"
-            refuse(head, (index.name for index in path.glob(INDEX)))
+            heading = f"{path} holds another checkpoint, which would be loaded instead:"
+            raise_problems(heading, (index.name for index in path.glob(INDEX)))
             path.mkdir(parents=True, exist_ok=True)
             path /= "model.safetensors"
         state = flat_state(model)
-        groups = [
-            Written.of_row(row, state)
-            for row in held_weights(model, state, self.stored)
-        ]
+        rows = resolve_rows(model, state, self.stored)
+        groups = [TensorGroup.of_row(row, state) for row in rows]
         names = {name for group in groups for name, _, _ in group.entries}
-        others = {}
+        others: dict[str, FileTensor] = {}
         if like is not None:
-            others = named_tensors(open_files(local_path(like)), set())
-        for name, (file, _) in others.items():
+            others = index_tensors(open_files(local_path(like)), set())
+        for name, tensor in others.items():
             if name not in names and is_ignored(name, self.ignored):
-                groups.append(Written.of_file(name, file))
-        write_checkpoint(path, groups)
-        for name, whole in files.items():
-            text = f"{json.dumps(whole, indent=2)}\n"
-            write_whole(path.with_name(name), [text.encode()])
+                groups.append(TensorGroup.of_file(tensor))
+        write_tensors(path, groups)
+        for name, content in files.items():
+            text = f"{json.dumps(content, indent=2)}\n"
+            write_atomically(path.with_name(name), [text.encode()])
 
 
 def beside(path: str | Path, name: str) -> Path:
-    """A file of a checkpoint, which is a folder or a file."""
-    place = local_path(path)
-    return (place if place.is_dir() else place.parent) / name
+    """The path of a file next to a checkpoint's weights."""
+    local = local_path(path)
+    return (local if local.is_dir() else local.parent) / name
 
 
-def write_whole(path: Path, parts: Iterable[Any]) -> None:
-    """Write a file: at its path once it is whole and on the disk, else nowhere."""
+def write_atomically(path: Path, parts: Iterable[Any]) -> None:
+    """Write a file that appears at its path only once it is complete and on disk."""
     unfinished = path.with_name(f".{path.name}.{token_hex(8)}")
     try:
         with unfinished.open("xb") as file:
@@ -674,26 +784,24 @@ def write_whole(path: Path, parts: Iterable[Any]) -> None:
         unfinished.unlink(missing_ok=True)
 
 
-class Written(NamedTuple):
-    """Tensors of one dtype that follow each other in a file, each made as it is
-    written."""
+class TensorGroup(NamedTuple):
+    """Consecutive tensors of a file, of one dtype, each made when it is written."""
 
     entries: list[tuple[str, str, list[int]]]  # name, dtype, shape
     tensors: Iterator[np.ndarray]
 
     @classmethod
-    def of_row(cls, row: Held, state: FlatState) -> "Written":
-        """The tensors of a row."""
-        dtype = DTYPES[state[row.keys[0]].dtype.name]
+    def of_row(cls, row: ResolvedRow, state: FlatState) -> "TensorGroup":
+        """The tensors of a row of the table."""
+        dtype = DTYPES[state[row.paths[0]].dtype.name]
         entries = [(name, dtype, shape) for name, shape in row.tensors()]
-        return cls(entries, row_tensors(row, state))
+        return cls(entries, pack_weights(row, state))
 
     @classmethod
-    def of_file(cls, name: str, file: Any) -> "Written":
-        """One tensor of another file."""
-        part = file.get_slice(name)
-        entries = [(name, part.get_dtype(), part.get_shape())]
-        return cls(entries, map(file.get_tensor, [name]))
+    def of_file(cls, tensor: FileTensor) -> "TensorGroup":
+        """A tensor copied from another file."""
+        entries = [(tensor.name, tensor.dtype, tensor.shape)]
+        return cls(entries, (t.read() for t in [tensor]))
 
     @property
     def itemsize(self) -> int:
@@ -701,39 +809,42 @@ class Written(NamedTuple):
         return int(re.sub(r"\D", "", self.entries[0][1]) or 8) // 8
 
 
-def row_tensors(row: Held, state: FlatState) -> Iterator[np.ndarray]:
-    """The tensors of a row; the model keeps no copy of what goes to the host."""
-    held = [state[key].get_value() for key in row.keys]
-    weights = [np.asarray(jax.device_put(w, w.sharding, may_alias=False)) for w in held]
+def pack_weights(row: ResolvedRow, state: FlatState) -> Iterator[np.ndarray]:
+    """Pack the weights of a row into tensors."""
+    values = [state[path].get_value() for path in row.paths]
+    # An array keeps its values on the host once it is read there, so that copies are.
+    weights = [
+        np.asarray(jax.device_put(v, v.sharding, may_alias=False)) for v in values
+    ]
     stacks = [w.reshape(-1, *s) for w, s in zip(weights, row.shapes, strict=True)]
-    for at, names in enumerate(row.names):
-        yield from row.stored.pack([w[at] for w in stacks], len(names))
+    for index, names in enumerate(row.names):
+        yield from row.row.pack([stack[index] for stack in stacks], len(names))
 
 
-def write_checkpoint(path: Path, groups: list[Written]) -> None:
-    """Write a file of safetensors, tensor by tensor; it is whole, or not there.
+def write_tensors(path: Path, groups: list[TensorGroup]) -> None:
+    """Write a safetensors file, one tensor at a time.
 
-    The library's `save_file` takes all tensors at once, laid out as they are written:
-    the memory of a second model.
+    `safetensors.numpy.save_file` takes all tensors at once, laid out as they are
+    written, which needs the memory of a second model.
     """
-    groups = sorted(groups, key=lambda g: -g.itemsize)  # each is aligned
+    groups = sorted(groups, key=lambda g: -g.itemsize)  # so that tensors are aligned
     header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
     end = 0
     for group in groups:
         for name, dtype, shape in group.entries:
-            place = [end, end := end + math.prod(shape) * group.itemsize]
-            header[name] = {"dtype": dtype, "shape": shape, "data_offsets": place}
-    head = json.dumps(header).encode()
-    head += b" " * (-len(head) % 8)
-    start = [len(head).to_bytes(8, "little"), head]
+            offsets = [end, end := end + math.prod(shape) * group.itemsize]
+            header[name] = {"dtype": dtype, "shape": shape, "data_offsets": offsets}
+    encoded = json.dumps(header).encode()
+    encoded += b" " * (-len(encoded) % 8)
+    start = [len(encoded).to_bytes(8, "little"), encoded]
     tensors = chain.from_iterable(group.tensors for group in groups)
-    write_whole(path, chain(start, chain.from_iterable(map(in_parts, tensors))))
+    write_atomically(path, chain(start, chain.from_iterable(map(byte_blocks, tensors))))
 
 
-def in_parts(tensor: np.ndarray) -> Iterator[np.ndarray]:
-    """The bytes of a tensor, without a copy of the whole."""
+def byte_blocks(tensor: np.ndarray) -> Iterator[np.ndarray]:
+    """The bytes of a tensor in blocks of some 4 MB, without a copy of the whole."""
     tensor = np.atleast_1d(tensor)
     step = max(1, 2**22 * len(tensor) // max(tensor.nbytes, 1))
     for start in range(0, len(tensor), step):
-        part = np.ascontiguousarray(tensor[start : start + step])
-        yield part.reshape(-1).view(np.uint8)
+        block = np.ascontiguousarray(tensor[start : start + step])
+        yield block.reshape(-1).view(np.uint8)

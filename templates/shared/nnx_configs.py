@@ -20,14 +20,14 @@ from flax import nnx
 
 from nnx_checkpoints import (
     DTYPE_FIELDS,
-    UNFIT,
+    SETTING_ERRORS,
     Checkpoint,
     ConfigT,
     DefaultConfig,
     ModelT,
     beside,
+    raise_problems,
     read_json,
-    refuse,
 )
 
 
@@ -187,7 +187,7 @@ class ConfigFile(DefaultConfig[ConfigT]):
         if unread and strict:
             hint = "with strict=False, what the model does not read is a warning"
             problems += [*map(given.unread, unread), hint]
-        refuse(f"{given.file} does not fit:", problems)
+        raise_problems(f"{given.file} does not fit:", problems)
         if unread:
             listed = ", ".join(unread)
             warn(f"{given.file}: the model does not read {listed}", stacklevel=2)
@@ -211,7 +211,7 @@ class ConfigFile(DefaultConfig[ConfigT]):
         for name, setting in self.settings().items():
             try:
                 values[name] = setting.read(given, kinds[name])
-            except UNFIT as error:
+            except SETTING_ERRORS as error:
                 problems.append(f"it cannot be read: {error}")
         if given.missing:
             return None, [f"{key} is missing" for key in given.missing]
@@ -233,7 +233,7 @@ class ConfigFile(DefaultConfig[ConfigT]):
         """What is other than required."""
         try:
             allowed = list(self.allowed(given))
-        except UNFIT as error:
+        except SETTING_ERRORS as error:
             yield f"it cannot be compared: {error}"
             return
         for keys, values in allowed:
@@ -284,7 +284,7 @@ class ConfigFile(DefaultConfig[ConfigT]):
         wrong = [f"{n} is {getattr(cfg, n)!r}" for n in self.differing(cfg, given)]
         unread = map(given.unread, self.unread(given))
         problems = wrong or [*self.filled(given)[1], *unread]
-        refuse("config.json cannot say this:", problems)
+        raise_problems("config.json cannot say this:", problems)
         whole: dict[str, Any] = given.whole
         return whole
 
@@ -294,7 +294,7 @@ class ConfigFile(DefaultConfig[ConfigT]):
         names = [n for n, s in known.items() if not given and s.write is None]
         for _ in range(2):  # what a field is may be up to another
             for name in dict.fromkeys([*names, *self.differing(cfg, given)]):
-                with suppress(*UNFIT):
+                with suppress(*SETTING_ERRORS):
                     given.put(known[name].written(getattr(cfg, name)))
             names = []
 
@@ -311,7 +311,7 @@ class ConfigFile(DefaultConfig[ConfigT]):
         """Write what is said besides, where nothing is or the Config `is_other`."""
         for key, value in (self.added or {}).items():
             if not given.says(key) or (is_other and callable(value)):
-                with suppress(*UNFIT):
+                with suppress(*SETTING_ERRORS):
                     said = value(given, cfg) if callable(value) else value
                     given.put({} if given.missing else {key: said})
                 given.missing.clear()
@@ -326,7 +326,7 @@ class ConfigFile(DefaultConfig[ConfigT]):
                 said = known[name].read(given, kind) if name in known else default
                 if given.missing or not is_same(said, value):
                     names.append(name)
-            except UNFIT:
+            except SETTING_ERRORS:
                 names.append(name)
         given.missing = []
         return [name for name in names if name not in DTYPE_FIELDS]
@@ -362,7 +362,7 @@ class Pretrained(Checkpoint[ModelT, ConfigT]):
             return {}
         found = {"config.json": self.settings.written(cfg, like)}
         made = nnx.eval_shape(lambda: self.model(cfg, rngs=nnx.Rngs(0)))
-        refuse("this is not the model's Config:", misshapen(model, made))
+        raise_problems("this is not the model's Config:", misshapen(model, made))
         name = "generation_config.json"
         if like is not None and (file := beside(like, name)).exists():
             found[name] = read_json(file)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nnx_checkpoints import ConfigT, ModelT, beside, read_json, refuse
+from nnx_checkpoints import ConfigT, ModelT, beside, raise_problems, read_json
 from nnx_configs import Pretrained, frozen, has_type, is_called
 from nnx_decoding import Sampling
 
@@ -71,7 +71,7 @@ def read_generation_config(path: str | Path) -> Sampling:
     file = beside(path, "generation_config.json")
     given = read_json(file if file.exists() else beside(path, "config.json"))
     said = {k: frozen(v) for k, v in given.items() if file.exists() or k[:4] == "eos_"}
-    refuse(f"{file} does not fit:", unsampled(said))
+    raise_problems(f"{file} does not fit:", unsampled(said))
     said = {k: v for k, v in said.items() if v is not None}
     stop = said.get("eos_token_id", ())
     options = Sampling(stop=stop if isinstance(stop, tuple) else (stop,))
