@@ -1,5 +1,8 @@
-"""A Config and the `config.json` of a checkpoint: what matters of it is read, or
-told."""
+"""Read and write the `config.json` of a checkpoint.
+
+A table maps the fields of a model's Config to the keys of the file. A key that may
+change what the model computes is followed, or it is an error: none is passed over.
+"""
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,29 +29,42 @@ from nnx_checkpoints import (
     DefaultConfig,
     ModelT,
     beside,
+    dotted,
     raise_problems,
     read_json,
 )
 
 
 class Settings(dict[str, Any]):
-    """What a `config.json` says, by dotted keys; a position in a list is a key too."""
+    """The values of a `config.json` by dotted keys, such as `rope_scaling.factor`, or
+    `depths.0` for an entry of a list.
+
+    Looking up a key that is missing notes it in `missing`, so that one error can list
+    all of them.
+
+    Attributes:
+      file: the file.
+      whole: its content, as JSON has it.
+      single: the values that are neither objects nor lists of values, by key; null too.
+      missing: the keys that were looked up and are not there.
+      odd: what is wrong with the values of switches.
+    """
 
     def __init__(self, file: Path, whole: Any):
         self.file, self.whole = file, whole
         self.missing: list[str] = []
-        self.odd: list[str] = []  # no switches where some are asked for
+        self.odd: list[str] = []
         self.flatten()
 
     def flatten(self) -> None:
-        """Find all keys of the whole."""
+        """Index the content by dotted keys."""
         self.clear()
-        self.single: dict[str, Any] = {}  # no dict, no list of some
+        self.single: dict[str, Any] = {}
         waiting = [("", self.whole)]
         for prefix, values in waiting:
             several = values.items() if isinstance(values, dict) else enumerate(values)
             for name, value in several:
-                key = repr(name) if "." in str(name) else name  # no path
+                key = repr(name) if "." in str(name) else name  # its dots part nothing
                 if isinstance(value, dict | list) and value:
                     waiting.append((f"{prefix}{key}.", value))
                 elif value != {}:
@@ -58,23 +74,26 @@ class Settings(dict[str, Any]):
 
     def __missing__(self, key: str) -> Any:
         self.missing += [key] if key not in self.missing else []
-        return 1  # so that all that is missing is found
+        return 1  # arithmetic goes on, and finds all that is missing
 
     def either(self, *keys: str, default: Any) -> Any:
-        """The first value; None where all that is there is null."""
+        """The value of the first key that has one; None if all that are there are
+        null, the default if none is there."""
         found = [self[key] for key in keys if key in self]
-        return found[0] if found else None if any(map(self.says, keys)) else default
+        if found:
+            return found[0]
+        return None if any(map(self.says, keys)) else default
 
     def first(self, *keys: str) -> Any:
-        """The value of the first key that has one; one has to be there."""
+        """The value of the first key that has one; it is missing if none has."""
         return self[next((key for key in keys if key in self), " or ".join(keys))]
 
     def unread(self, key: str) -> str:
-        """What is said of a key that nothing reads."""
+        """Describe a key that the model does not read."""
         return f"{key} is {self.single[key]!r}, the model does not read it"
 
     def says(self, key: str) -> bool:
-        """Whether a key is there, were it null."""
+        """Whether a key is there, even if it is null."""
         return key in self or key in self.single
 
     def value(self, key: str) -> Any:
@@ -82,14 +101,15 @@ class Settings(dict[str, Any]):
         return None if self.says(key) and key not in self else self[key]
 
     def on(self, key: str) -> bool:
-        """Whether a switch is on."""
+        """Whether a switch is on; a value that is no boolean is noted in `odd`."""
         value = self[key]
         if key in self and not isinstance(value, bool):
             self.odd.append(f"{key} is {value!r}, not true or false")
         return bool(value)
 
     def place(self, key: str) -> str:
-        """A key, its position counted from the start of its list."""
+        """A key, with a position counted from the end of a list counted from its start
+        instead."""
         whole, _, at = key.rpartition(".")
         values = self.get(whole)
         if isinstance(values, tuple) and at.startswith("-") and at[1:].isdigit():
@@ -97,7 +117,7 @@ class Settings(dict[str, Any]):
         return key
 
     def put(self, entries: dict[str, Any]) -> None:
-        """Write values into the whole, by their dotted keys."""
+        """Write values into the content, by their dotted keys."""
         for key, value in entries.items():
             *outer, last = key.split(".")
             place = self.whole
@@ -113,24 +133,28 @@ class Settings(dict[str, Any]):
 
 @dataclass(frozen=True)
 class Setting:
-    """What a field of a Config is in a `config.json`: the value of the first of some
-    keys.
+    """How a field of a Config is read from a `config.json`, and written to it.
 
-    Where there is none, it is `default`, or `otherwise` computes it; else one has to be
-    there.
+    Attributes:
+      keys: the keys that may hold the value, the first one that does is read; several
+        are a sequence, or one text with spaces between.
+      default: the value if no key is there.
+      otherwise: computes the value if no key is there. With neither, one is required.
+      write: gives the keys and values to write for a value of the field; by default,
+        the first key holds it.
     """
 
-    keys: str | Sequence[str] = ()  # words, or a sequence
+    keys: str | Sequence[str] = ()
     default: Any = ...
     otherwise: Callable[[Settings], Any] | None = None
-    write: Callable[[Any], dict[str, Any]] | None = None  # keys from the value
+    write: Callable[[Any], dict[str, Any]] | None = None
 
     def read(self, given: Settings, kind: Any) -> Any:
-        """The value for a field of this type."""
-        keys = words(self.keys)
+        """Read the value for a field of this type."""
+        keys = split_keys(self.keys)
         required = self.default is ... and self.otherwise is None
-        named = is_among(kind, Callable)
-        null_counts = is_among(kind, bool) or (named and not required)
+        named = accepts(kind, Callable)  # activations are told by name
+        null_counts = accepts(kind, bool) or (named and not required)
         known = given.says if null_counts else given.__contains__
         key = next(filter(known, keys[:-1] if required else keys), None)
         if key is None and self.otherwise is not None:
@@ -141,10 +165,10 @@ class Setting:
         return activation_named(value) if named else value
 
     def written(self, value: Any) -> dict[str, Any]:
-        """What says a value, by key; nothing where it has no inverse."""
+        """The keys and values to write for a value of the field."""
         if self.write is not None:
             return self.write(value)
-        keys = words(self.keys)
+        keys = split_keys(self.keys)
         whole = [k for k in keys if any(other.startswith(f"{k}.") for other in keys)]
         named = activation_name(value) if callable(value) else value
         return dict.fromkeys([*whole, *keys][:1], named)
@@ -156,18 +180,29 @@ Said = str | float | tuple[Any, ...] | Callable[[Settings, Any], Any] | None
 
 @dataclass(frozen=True)
 class ConfigFile(DefaultConfig[ConfigT]):
-    """How a Config stands in a `config.json`: one table to read and to write it by."""
+    """How a Config is read from a `config.json`, and written to it.
+
+    Attributes:
+      config: the Config's class.
+      fields: how each field is read: its keys, or a `Setting`.
+      optional: keys of fields that have the Config's default if they are not there.
+      required: the values of keys that the model implements; `model_type` is one.
+      absent: the values that required keys have if they are not there.
+      added: keys that are written besides, and their values.
+      known: keys that the model follows by other means, or that cannot matter.
+      rates: fields that are from 0 to 1.
+    """
 
     fields: Mapping[str, str | Sequence[str] | Setting]
-    optional: Mapping[str, str | Sequence[str]] | None = None  # or as the Config has it
-    required: Mapping[str | tuple[str, ...], Allowed] | None = None  # what keys may be
-    absent: Mapping[str, Any] | None = None  # what it means that they are not there
-    added: Mapping[str, Said] | None = None  # keys that are written besides
-    known: str | Sequence[str] = ()  # keys that are read besides, or cannot matter
-    rates: Sequence[str] = ()  # fields from 0 to 1
+    optional: Mapping[str, str | Sequence[str]] | None = None
+    required: Mapping[str | tuple[str, ...], Allowed] | None = None
+    absent: Mapping[str, Any] | None = None
+    added: Mapping[str, Said] | None = None
+    known: str | Sequence[str] = ()
+    rates: Sequence[str] = ()
 
     def settings(self) -> dict[str, Setting]:
-        """By field, how it is read."""
+        """How each field is read and written."""
         found = {
             name: entry if isinstance(entry, Setting) else Setting(entry)
             for name, entry in self.fields.items()
@@ -177,9 +212,17 @@ class ConfigFile(DefaultConfig[ConfigT]):
         return found
 
     def read(self, path: str | Path, *, strict: bool = True) -> ConfigT:
-        """What matters of the `config.json` of a checkpoint, all of it, or a
-        ValueError that says all that does not fit. If not `strict`, keys that nothing
-        reads are a warning."""
+        """Read the Config of a checkpoint from its `config.json`.
+
+        Args:
+          path: the checkpoint: a folder, a file, or a name on the Hugging Face Hub.
+          strict: whether keys that the model does not read are an error, or else a
+            warning.
+
+        Raises:
+          FileNotFoundError: if there is no `config.json`.
+          ValueError: listing all settings that the model does not follow.
+        """
         given = self.of_text(read_settings(path))
         cfg: ConfigT
         cfg, problems = self.filled(given)
@@ -194,18 +237,20 @@ class ConfigFile(DefaultConfig[ConfigT]):
         return cfg
 
     def of_text(self, given: Settings, alone: bool = False) -> Settings:
-        """Settings with those of `text_config`, where other models are beside that of
-        text, as if they stood outside; unless this table reads them where they are."""
+        """The settings of a language model inside of a multimodal one: those of
+        `text_config` before those around it, which are left out if they are to be
+        `alone`. A table that names keys of `text_config` reads the file as it is."""
         inner = given.whole.get(TEXT) if isinstance(given.whole, dict) else None
-        keys = {*words(self.known)}.union(*map(words, self.required or ()))
-        keys |= {key for entry in self.settings().values() for key in words(entry.keys)}
+        keys = {*split_keys(self.known)}.union(*map(split_keys, self.required or ()))
+        for entry in self.settings().values():
+            keys.update(split_keys(entry.keys))
         if not isinstance(inner, dict) or any(k.startswith(f"{TEXT}.") for k in keys):
             return given
         outer = {} if alone else {k: v for k, v in given.whole.items() if k != TEXT}
         return Settings(given.file, {**outer, **inner})
 
     def filled(self, given: Settings) -> tuple[Any, list[str]]:
-        """A Config from settings, and what of them does not fit."""
+        """Make a Config of settings, and describe what of them does not fit."""
         values, problems = {}, []
         kinds = get_type_hints(self.config)
         for name, setting in self.settings().items():
@@ -215,22 +260,22 @@ class ConfigFile(DefaultConfig[ConfigT]):
                 problems.append(f"it cannot be read: {error}")
         if given.missing:
             return None, [f"{key} is missing" for key in given.missing]
-        problems = problems or list(misfilled(values, kinds, self.rates))
+        problems = problems or list(invalid_fields(values, kinds, self.rates))
         cfg = None
         if not problems:
             try:
                 cfg = self.config(**values)
-            except UNFIT as error:  # whatever its checks make of odd settings
+            except SETTING_ERRORS as error:  # whatever its checks make of odd settings
                 problems = [str(error) or repr(error)]
-        return cfg, [*problems, *dict.fromkeys(given.odd), *self.unlike(given)]
+        return cfg, [*problems, *dict.fromkeys(given.odd), *self.unmet(given)]
 
     def allowed(self, given: Settings) -> Iterator[tuple[Sequence[str], Any]]:
         """Keys of one meaning, and the values that they may have."""
         for keys, values in (self.required or {}).items():
-            yield words(keys), values(given) if callable(values) else values
+            yield split_keys(keys), values(given) if callable(values) else values
 
-    def unlike(self, given: Settings) -> Iterator[str]:
-        """What is other than required."""
+    def unmet(self, given: Settings) -> Iterator[str]:
+        """Describe the settings that have other values than required."""
         try:
             allowed = list(self.allowed(given))
         except SETTING_ERRORS as error:
@@ -250,11 +295,11 @@ class ConfigFile(DefaultConfig[ConfigT]):
                 yield f"{key} is {value!r}, not from 0 to 1"
 
     def unread(self, given: Settings) -> list[str]:
-        """The keys that may matter, and are not known."""
-        known = [*words(self.known), *(self.added or ())]
-        known += [key for keys in self.required or {} for key in words(keys)]
+        """The keys that the model does not read, and that may matter."""
+        known = [*split_keys(self.known), *(self.added or ())]
+        known += [key for keys in self.required or {} for key in split_keys(keys)]
         for setting in self.settings().values():
-            keys = words(setting.keys)  # an entry of a list is not the others
+            keys = split_keys(setting.keys)  # an entry of a list is not the others
             lists = [key.rpartition(".")[0] for key in keys if key[-1:].isdigit()]
             known += [key for key in keys if key not in lists]
         places = set(map(given.place, known))
@@ -266,8 +311,15 @@ class ConfigFile(DefaultConfig[ConfigT]):
         ]
 
     def written(self, cfg: Any, like: str | Path | None = None) -> dict[str, Any]:
-        """The `config.json` of a Config, over that of the checkpoint `like`. What the
-        Config has and it cannot say is one error."""
+        """The content of a `config.json` that is read as this Config.
+
+        Args:
+          cfg: the Config.
+          like: a checkpoint whose `config.json` is changed as far as it differs.
+
+        Raises:
+          ValueError: listing the fields that it cannot express.
+        """
         given = Settings(Path("config.json"), {})
         if like is not None and beside(like, "config.json").exists():
             given = self.of_text(read_settings(like), alone=True)
@@ -289,26 +341,27 @@ class ConfigFile(DefaultConfig[ConfigT]):
         return whole
 
     def put_fields(self, cfg: Any, given: Settings) -> None:
-        """Write the fields that settings do not say, or all where there are none."""
+        """Write the fields that differ from the settings, or all if there are none."""
         known = self.settings()
         names = [n for n, s in known.items() if not given and s.write is None]
-        for _ in range(2):  # what a field is may be up to another
+        for _ in range(2):  # the value of a field may depend on another
             for name in dict.fromkeys([*names, *self.differing(cfg, given)]):
                 with suppress(*SETTING_ERRORS):
                     given.put(known[name].written(getattr(cfg, name)))
             names = []
 
     def put_required(self, given: Settings) -> None:
-        """Write the first value that keys may have, where they have another."""
+        """Give required keys of other values the first that is allowed."""
         for keys, values in self.allowed(given):
             places = [key for key in keys if given.says(key)] or keys[:1]
-            if not given.missing:  # else it is of what is not there
+            if not given.missing:  # the values that are allowed may depend on others
                 wrong = [key for key in places if given.get(key) not in values]
                 given.put(dict.fromkeys(wrong, values[0]))
             given.missing.clear()
 
     def put_added(self, cfg: Any, given: Settings, is_other: bool) -> None:
-        """Write what is said besides, where nothing is or the Config `is_other`."""
+        """Write the added keys that are not there; those that are computed also if the
+        Config `is_other` than the settings were."""
         for key, value in (self.added or {}).items():
             if not given.says(key) or (is_other and callable(value)):
                 with suppress(*SETTING_ERRORS):
@@ -317,7 +370,7 @@ class ConfigFile(DefaultConfig[ConfigT]):
                 given.missing.clear()
 
     def differing(self, cfg: Any, given: Settings) -> list[str]:
-        """The fields of a Config that settings do not say."""
+        """The fields of a Config that would be read otherwise from settings."""
         names, known = [], self.settings()
         for name, kind in get_type_hints(self.config).items():
             value, given.missing = getattr(cfg, name), []
@@ -334,7 +387,7 @@ class ConfigFile(DefaultConfig[ConfigT]):
 
 @dataclass(frozen=True)
 class Pretrained(Checkpoint[ModelT, ConfigT]):
-    """How folders that were published hold a model: weights, and a `config.json`."""
+    """How checkpoints with a `config.json` are loaded and saved."""
 
     settings: ConfigFile[ConfigT]
 
@@ -346,10 +399,18 @@ class Pretrained(Checkpoint[ModelT, ConfigT]):
         *,
         like: str | Path | None = None,
     ) -> None:
-        """Save the weights as `load` reads them, in a folder or a file.
+        """Save a model as a checkpoint that `load` reads.
 
-        With `cfg`, the model's, a `config.json` beside them says it. What neither says
-        is copied from the checkpoint `like`.
+        Args:
+          model: the model.
+          path: a folder, or a file that ends in `.safetensors`.
+          cfg: the model's Config; with it, a `config.json` is written too.
+          like: a checkpoint from which everything else is copied: tensors that the
+            model does not load, and settings that it does not read.
+
+        Raises:
+          ValueError: if `cfg` is not that of the model, or a `config.json` cannot
+            express it.
         """
         model = self.plain(model)
         self.write(model, path, like, self.files(model, cfg, like))
@@ -357,24 +418,24 @@ class Pretrained(Checkpoint[ModelT, ConfigT]):
     def files(
         self, model: ModelT, cfg: ConfigT | None, like: str | Path | None
     ) -> dict[str, dict[str, Any]]:
-        """What stands beside the weights, by its name."""
+        """The contents of the JSON files beside the weights, by name."""
         if cfg is None:
             return {}
         found = {"config.json": self.settings.written(cfg, like)}
         made = nnx.eval_shape(lambda: self.model(cfg, rngs=nnx.Rngs(0)))
-        raise_problems("this is not the model's Config:", misshapen(model, made))
+        raise_problems("this is not the model's Config:", shape_problems(model, made))
         name = "generation_config.json"
         if like is not None and (file := beside(like, name)).exists():
             found[name] = read_json(file)
         return found
 
 
-# Keys that change no output, wherever they stand.
+# Keys that change no output, wherever they are in the file.
 HARMLESS = (
-    # where a file comes from, and the precision of its numbers, which it says itself
+    # where a file comes from, and its precision, which the tensors have themselves
     "_name_or_path _commit_hash _class_name architectures auto_map model_type dtype "
     "torch_dtype transformers_version _diffusers_version 'transformers.js_config'* "
-    # how the library computes the same, or what it gives besides
+    # how the library computes the same, or what it returns besides
     "use_cache _attn_implementation* attn_implementation torchscript pretraining_tp "
     "output_attentions output_hidden_states output_router_logits is_encoder_decoder "
     "return_dict use_return_dict chunk_size_feed_forward gradient_checkpointing "
@@ -382,7 +443,7 @@ HARMLESS = (
     "cache_implementation *softmax_in_fp32 residual_in_fp32 masked_softmax_fusion "
     "skip_bias_add skip_bias_add_qkv slow_but_exact fused_add_norm use_mambapy "
     "use_associative_scan deterministic_flash_attn init_device verbose "
-    # training alone: initial values, which the file replaces, rates, losses
+    # only for training: initializers, rates, losses
     "initializer_range initializer_factor initializer_std init_std mask_time_* "
     "mask_feature_* mask_channel_* freeze_feat_extract_train label_smoothing "
     "router_aux_loss_coef router_z_loss_coef router_jitter_noise *ignore_index "
@@ -391,48 +452,49 @@ HARMLESS = (
     "contrastive_logits_temperature diversity_loss_weight num_negatives init_config "
     "init_xavier_std initializer_cutoff_factor *w_init_variance_scale "
     "rescale_prenorm_residual time_step_init_scheme "
-    # labels, and what comes before and after the model
+    # labels, tokenizers, tasks
     "id2label label2id _num_labels problem_type finetuning_task task_specific_params "
     "tokenizer_class tokenizer_name timm_version "
     "bos_token_id sep_token_id cls_token_id unk_token_id prefix "
-    # how sequences are sampled, which older files say as well
+    # sampling, which older files have in place of a `generation_config.json`
     "decoder_start_token_id forced_*_token_id forced_decoder_ids max_length min_length "
     "do_sample early_stopping num_beams num_beam_groups num_return_sequences "
     "diversity_penalty length_penalty repetition_penalty *no_repeat_ngram_size "
     "bad_words_ids *suppress_tokens remove_invalid_values typical_p "
     "num_parallel_samples "
-    # summaries of sequences, heads apart from the model's
+    # of other heads
     "summary_*"
 ).split()
-TEXT = "text_config"  # of the part of a model that is a language model
-SHOWN = 10  # of weights that do not fit, since layers are alike
-RATES = ("*dropout*", "*_pdrop", "*layerdrop", "*drop_path*")  # of training alone
+TEXT = "text_config"  # the settings of the language model in a multimodal one
+SHOWN = 10  # weights of another shape that are listed: those of all layers are alike
+RATES = ("*dropout*", "*_pdrop", "*layerdrop", "*drop_path*")  # only for training
 
 
 def is_called(key: str, globs: Sequence[str]) -> bool:
-    """Whether a key, or one around it, has one of these names."""
+    """Whether a key, or an object that holds it, has one of these names."""
     parts = (key, *key.split("."))
     return any(fnmatchcase(part, glob) for part in parts for glob in globs)
 
 
 def covers(known: set[str], key: str) -> bool:
-    """Whether a key is known, lies in one that is, or is the single one of a list."""
+    """Whether a key is known, is inside of a known one, or is a list of one entry that
+    is known."""
     parts = key.split(".")
     around = {".".join(parts[:n]) for n in range(1, len(parts) + 1)}
     return not known.isdisjoint({*around, f"{key}.0"})
 
 
-def misshapen(model: nnx.Module, made: nnx.Module) -> list[str]:
-    """The weights of a model that are other than those of one that was made."""
-    own, wanted = (
-        {key: value.shape for key, value in nnx.to_flat_state(nnx.state(m, nnx.Param))}
-        for m in (model, made)
+def shape_problems(model: nnx.Module, expected: nnx.Module) -> list[str]:
+    """Describe the weights of a model that have other shapes than expected."""
+    found, wanted = (
+        {path: v.shape for path, v in nnx.to_flat_state(nnx.state(m, nnx.Param))}
+        for m in (model, expected)
     )
     problems = []
-    for key in dict.fromkeys([*wanted, *own]):
-        found, meant = (shapes.get(key, "not there") for shapes in (own, wanted))
-        if found != meant:
-            problems.append(f"{'.'.join(map(str, key))} is {found}, with it {meant}")
+    for path in dict.fromkeys([*wanted, *found]):
+        shape, meant = (shapes.get(path, "not there") for shapes in (found, wanted))
+        if shape != meant:
+            problems.append(f"{dotted(path)} is {shape}, with it {meant}")
     return [*problems[:SHOWN], *(["..."] if problems[SHOWN:] else [])]
 
 
@@ -441,10 +503,10 @@ def is_rate(value: Any) -> bool:
     return isinstance(value, int | float) and 0 <= value <= 1
 
 
-def misfilled(
+def invalid_fields(
     values: Mapping[str, Any], kinds: Mapping[str, Any], rates: Sequence[str]
 ) -> Iterator[str]:
-    """The values of a Config's fields that have not their type, or are no rate."""
+    """Describe the values that are not of their field's type, or no rate."""
     for name, value in values.items():
         kind = kinds[name]
         if not has_type(value, kind):
@@ -454,13 +516,13 @@ def misfilled(
             yield f"{name} would be {value!r}, not from 0 to 1"
 
 
-def words(keys: str | Sequence[str]) -> Sequence[str]:
-    """Keys, which may be written as words."""
+def split_keys(keys: str | Sequence[str]) -> Sequence[str]:
+    """Several keys, which may be one text with spaces between."""
     return keys.split() if isinstance(keys, str) else keys
 
 
 def put_at(place: Any, part: str, value: Any) -> None:
-    """Set an entry of an object, or of a list by its position, which may be its end."""
+    """Set an entry of an object, or of a list by its position, or append to a list."""
     if isinstance(place, dict):
         place[part] = value
     elif part.isdigit() and int(part) <= len(place):
@@ -474,8 +536,8 @@ def inside(place: Any, part: str) -> Any:
     return place[int(part)] if part.isdigit() and int(part) < len(place) else None
 
 
-# What a `config.json` calls activations; of several names, it gets the first. Each is
-# one object, since Configs and modules are equal where their functions are the same.
+# Activations by their names in a `config.json`; the first name of each is written. Each
+# is one object, so that Configs that have the same activation are equal.
 ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "relu": nnx.relu,
     "gelu": partial(nnx.gelu, approximate=False),
@@ -492,7 +554,7 @@ ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "selu": nnx.selu,
     "sigmoid": nnx.sigmoid,
     "tanh": nnx.tanh,
-    # other names of the same
+    # other names of those above
     "gated-gelu": nnx.gelu,
     "gelu_accurate": nnx.gelu,
     "gelu_fast": nnx.gelu,
@@ -503,15 +565,17 @@ ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
 
 
 def activation_named(name: Any) -> Callable[[jax.Array], jax.Array]:
-    """The activation that a `config.json` names."""
+    """The activation of a name in a `config.json`; a ValueError if it is unknown."""
     if name not in ACTIVATIONS:
         raise ValueError(f"config.json names an unknown activation, {name}")
     return ACTIVATIONS[name]
 
 
 def activation_name(function: Callable[..., Any]) -> str:
-    """What a `config.json` calls an activation: by its values, so that all names of one
-    will do."""
+    """The name of an activation in a `config.json`.
+
+    It is found by values: any function that computes an activation has its name.
+    """
     x = jnp.linspace(-9, 9, 145)
     y = function(x)
     for name, known in ACTIVATIONS.items():
@@ -521,7 +585,7 @@ def activation_name(function: Callable[..., Any]) -> str:
 
 
 def is_same(one: Any, other: Any) -> bool:
-    """Whether values of a field are the same; activations, if they compute the same."""
+    """Whether values of a field are equal; activations are if they compute the same."""
     if callable(one) and callable(other):
         return one is other or activation_name(one) == activation_name(other)
     if isinstance(one, float) and isinstance(other, int | float):
@@ -530,12 +594,12 @@ def is_same(one: Any, other: Any) -> bool:
 
 
 def frozen(value: Any) -> Any:
-    """Lists as tuples, inside too."""
+    """Lists as tuples, nested ones too."""
     return tuple(map(frozen, value)) if isinstance(value, list) else value
 
 
 def has_type(value: Any, kind: Any) -> bool:
-    """Whether a value is of a field's type; an int is a float, a bool is no int."""
+    """Whether a value is of a field's type; an int is a float, but a bool is no int."""
     if isinstance(kind, UnionType):
         return any(has_type(value, choice) for choice in get_args(kind))
     plain = get_origin(kind) or kind
@@ -550,14 +614,14 @@ def has_type(value: Any, kind: Any) -> bool:
     return isinstance(value, int | float if plain is float else plain)
 
 
-def is_among(kind: Any, plain: Any) -> bool:
-    """Whether a field may be of a type."""
+def accepts(kind: Any, plain: Any) -> bool:
+    """Whether the type of a field, or a member of its union, is `plain`."""
     choices = get_args(kind) if isinstance(kind, UnionType) else (kind,)
     return any((get_origin(choice) or choice) is plain for choice in choices)
 
 
 def read_settings(path: str | Path) -> Settings:
-    """The settings beside a checkpoint."""
+    """Read the `config.json` of a checkpoint."""
     file = beside(path, "config.json")
     if not file.exists():
         raise FileNotFoundError(f"{file} is not there: pass a Config")
