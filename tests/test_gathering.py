@@ -1,4 +1,4 @@
-"""`*states, x = x -> Block * n`, what flows through a stack; `[*states, x]`, lists in lists."""
+"""`*states, x = x -> Block * n`, what flows through a stack or a loop; `[*states, x]`, lists in lists."""
 
 from __future__ import annotations
 
@@ -45,6 +45,41 @@ SAME = {
         "        y = y -> Layer(0.1 * i, other=2 * other)\n    x = y + other",
     ),
 }
+# Lines of a loop, and what they stand for.
+LOOPS = {
+    "a line": (
+        "for i in range(layers):\n        *states, x = x -> Layer(0.1 * i)",
+        "states = []\n    for i in range(layers):\n        states.append(x)\n"
+        "        x = x -> Layer(0.1 * i)",
+    ),
+    "behind others, added": (
+        "for i in range(layers):\n        y = x -> Layer(0.1)\n"
+        "        *states, x += y -> Linear(d)",
+        "states = []\n    for i in range(layers):\n        y = x -> Layer(0.1)\n"
+        "        states.append(x)\n        x += y -> Linear(d)",
+    ),
+    "of loops in loops, begun once": (
+        "for i in range(2):\n        for j in range(layers):\n"
+        "            *states, x = x -> Layer(0.1)\n        *states, x = 2 * x",
+        "states = []\n    for i in range(2):\n        for j in range(layers):\n"
+        "            states.append(x)\n            x = x -> Layer(0.1)\n"
+        "        states.append(x)\n        x = 2 * x",
+    ),
+    "where it is reached": (
+        "for i in range(layers):\n        if i > 0:\n            *states, x = x -> Layer(0.1)\n"
+        "        else:\n            x = x -> Linear(d)",
+        "states = []\n    for i in range(layers):\n        if i > 0:\n"
+        "            states.append(x)\n            x = x -> Layer(0.1)\n"
+        "        else:\n            x = x -> Linear(d)",
+    ),
+    "the first of several, and a stack": (
+        "more = x\n    for i in range(2):\n        *states, x, more = concat(x, more) -> split(2)\n"
+        "        *inner, more = more -> Layer(0.1) * layers\n        x += inner[0]\n    x += more",
+        "more = x\n    states = []\n    for i in range(2):\n        states.append(x)\n"
+        "        x, more = concat(x, more) -> split(2)\n"
+        "        *inner, more = more -> Layer(0.1) * layers\n        x += inner[0]\n    x += more",
+    ),
+}
 END = "\n    return x, [*states, x]\n"
 
 
@@ -59,6 +94,22 @@ def test_it_is_the_loop(case: str, stack: str) -> None:
     found = class_of(line, "Net", stack=stack)
     assert found == class_of(loop, "Net", stack=stack)
     run(line, axes={"B": 2, "T": 3}, stack=stack)
+
+
+@pytest.mark.parametrize("case", LOOPS)
+def test_a_loop_keeps_what_flows(case: str) -> None:
+    line, loop = (LAYER + "    " + text + END for text in LOOPS[case])
+    assert class_of(line, "Net") == class_of(loop, "Net")
+    run(line, axes={"B": 2, "T": 3})
+
+
+def test_a_loop_keeps_values_from_before_its_lines() -> None:
+    text = (
+        "model Net:\n    input x: [B, 2]\n    for i in range(3):\n        x += 1\n"
+        "        *states, x *= 2\n    return [*states, x]\n"
+    )
+    found = load(text_of(text)).Net(rngs=nnx.Rngs(0))(jnp.zeros((1, 2)))
+    np.testing.assert_allclose([float(x[0, 0]) for x in found], [1, 3, 7, 14])
 
 
 def test_what_is_kept_goes_into_the_layers() -> None:
@@ -99,6 +150,12 @@ def test_lists_in_lists() -> None:
         ("states = [x]\n    x = x -> [*states, d]", "N255"),
         ("*states, x = x -> Linear(d, 3) * 2", "N205"),
         ("*states, x = x -> Linear(d) * 0.5", "N220"),
+        (
+            "if d > 1:\n        *states, x = 2 * x\n    else:\n        states = [x]",
+            "N234",
+        ),
+        ("states = [x]\n    for i in range(2):\n        *states, x = 2 * x", "N260"),
+        ("for i in range(2):\n        *states, y = x -> Linear(d)", "N201"),
         ("*States, x = x -> Linear(d) * 2", "N141"),
     ],
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import product
 from types import MappingProxyType
 from typing import Any
@@ -26,10 +26,31 @@ from .values import (
 STEPS = {"+=": "+", "-=": "-", "*=": "*"}
 
 
+def stacks(node: tree.Assign) -> bool:
+    """Whether a value ends with a stack: `x -> Layer * n`."""
+    if not isinstance(node.value, tree.Pipe):
+        return False
+    last = node.value.stages[-1].value
+    last = last.value if isinstance(last, tree.Named) else last
+    return isinstance(last, tree.Binary) and last.op == "*"
+
+
+def kept(body: tuple[tree.Statement, ...]) -> Iterator[str]:
+    """The lists in which lines of a loop keep what they change."""
+    for node in body:
+        if isinstance(node, tree.For):
+            yield from kept(node.body)
+        elif isinstance(node, tree.If):
+            yield from kept((*node.then, *node.orelse))
+        elif isinstance(node, tree.Assign) and node.gathers and not stacks(node):
+            yield node.gathers.id
+
+
 class Frame(Expressions):
     """A definition at work. `env` has parameters, axes, values and layers by name."""
 
     result: Any = None
+    loops: int = 0  # loops around a statement
     elsewhere: Mapping[str, Any] = MappingProxyType({})  # of sides that are not taken
 
     def statements(self, body: tuple[tree.Statement, ...]) -> None:
@@ -38,6 +59,11 @@ class Frame(Expressions):
 
     def statement(self, node: tree.Statement) -> None:
         match node:
+            case tree.Assign(gathers=tree.Name() as name) if self.loops and not stacks(
+                node
+            ):
+                self.env[name.id].append(self.env[node.targets[0].id])
+                self.assign([t.id for t in node.targets], node.op, node.value)
             case tree.Assign(gathers=tree.Name()):
                 self.gather(node)
             case tree.Assign(targets=targets, op=op, value=value):
@@ -133,6 +159,9 @@ class Frame(Expressions):
     def loop(self, node: tree.For) -> None:
         items = self.value(node.iterable)
         items = items.values() if isinstance(items, Record) else items
+        if not self.loops:
+            self.env.update((name, []) for name in kept(node.body))
+        self.loops += 1
         for index, item in enumerate(items):
             self.indices.append(index)
             parts = [item] if len(node.targets) == 1 else item
@@ -140,6 +169,7 @@ class Frame(Expressions):
                 self.env[target.id] = part
             self.statements(node.body)
             self.indices.pop()
+        self.loops -= 1
 
     def choice(self, node: tree.If) -> None:
         holds = self.value(node.condition)

@@ -1,4 +1,4 @@
-"""What flows through a stack, in a list: `*states, x = x -> Layer(mask=mask) * n`.
+"""What flows through a stack or a loop, in a list: `*states, x = x -> Layer(mask=mask) * n`.
 
 Works on trees, before anything is checked. Such a line is written out as the loop that it stands for:
 
@@ -8,7 +8,7 @@ Works on trees, before anything is checked. Such a line is written out as the lo
         x = x -> Layer(mask=mask)
 
 All layers are handed the same: what must not be computed again for each, or hangs on `x`, is named
-ahead of the loop.
+ahead of the loop. In a `for` of its own, `*states, x = ...` is the last two of these lines.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ..ops import MODEL_OPS
 from ..record import Record, replace
 from ..source import Span
 from ..syntax import tree
-from ..syntax.walk import Body, mentioned, nodes_in
+from ..syntax.walk import Body, bodies, mentioned, nodes_in
 from .uses import Files, Known
 
 
@@ -87,7 +87,11 @@ class _Writer:
         match stmt:
             case tree.Assign(gathers=tree.Name() as name) if stack := stack_of(stmt):
                 yield from self._loop(stmt, name, stack)
-            case tree.For() | tree.Scan():
+            case tree.For():
+                for name in dict.fromkeys(_kept(stmt.body)):
+                    yield _begun(name)
+                yield replace(stmt, body=self.body(tuple(_appending(stmt.body))))
+            case tree.Scan():
                 yield replace(stmt, body=self.body(stmt.body))
             case tree.If():
                 then, orelse = self.body(stmt.then), self.body(stmt.orelse)
@@ -108,15 +112,9 @@ class _Writer:
             layer = replace(stack.named, value=layer)
         if stack.source != x:
             yield tree.Assign((x,), "=", stack.source, span)
-        yield tree.Assign((name,), "=", tree.ListOf((), name.span), name.span)
-        append = tree.Attribute(name, "append", name.span, name.span)
+        yield _begun(name)
         step = tree.Pipe(x, (tree.Stage(layer, span=stack.span),), span=stmt.value.span)
-        body: Body = (
-            tree.Evaluate(
-                tree.Call(append, (tree.Arg(None, x, x.span),), name.span), span
-            ),
-            tree.Assign((x,), "=", step, span),
-        )
+        body: Body = (_append(name, x, span), tree.Assign((x,), "=", step, span))
         place = stack.count.span
         times = tree.Call(
             tree.Name("range", place), (tree.Arg(None, stack.count, place),), place
@@ -157,6 +155,46 @@ class _Writer:
             free = f"{name}_{number}"
         self.taken.add(free)
         return free
+
+
+def _kept(body: Body) -> Iterator[tree.Name]:
+    """The lists in which lines of a loop, however deep inside, keep what they change."""
+    for stmt in body:
+        match stmt:
+            case tree.Assign(gathers=tree.Name() as name) if not stack_of(stmt):
+                yield name
+            case tree.For() | tree.If():
+                yield from (name for body in bodies(stmt) for name in _kept(body))
+
+
+def _appending(body: Body) -> Iterator[tree.Statement]:
+    """The lines of a loop, those that keep what they change written out."""
+    for stmt in body:
+        match stmt:
+            case tree.Assign((first, *_), gathers=tree.Name() as name) if not stack_of(
+                stmt
+            ):
+                yield _append(name, first, stmt.span)
+                yield replace(stmt, gathers=None)
+            case tree.For():
+                yield replace(stmt, body=tuple(_appending(stmt.body)))
+            case tree.If():
+                then, orelse = (tuple(_appending(body)) for body in bodies(stmt))
+                yield replace(stmt, then=then, orelse=orelse)
+            case _:
+                yield stmt
+
+
+def _begun(name: tree.Name) -> tree.Assign:
+    """`name = []`."""
+    return tree.Assign((name,), "=", tree.ListOf((), name.span), name.span)
+
+
+def _append(name: tree.Name, value: tree.Name, span: Span) -> tree.Evaluate:
+    """`name.append(value)`."""
+    append = tree.Attribute(name, "append", name.span, name.span)
+    arg = tree.Arg(None, value, value.span)
+    return tree.Evaluate(tree.Call(append, (arg,), name.span), span)
 
 
 def _computes(value: tree.Expr) -> bool:

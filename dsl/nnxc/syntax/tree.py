@@ -246,7 +246,7 @@ class Declare(Record):
 
 class Assign(Record):
     """`targets op value`, op being `=`, `+=`, `-=` or `*=`; `*gathers, target = value` gathers what
-    flows through a stack."""
+    flows through a stack, or a loop."""
 
     targets: tuple[Name, ...]
     op: str

@@ -60,10 +60,11 @@ def assign(ctx: Context, node: tree.Assign) -> None:
 
 
 def _no_stack(ctx: Context, node: tree.Assign, name: tree.Name) -> NoReturn:
-    """`*states, x = ...` of anything but a stack, which is written out before this."""
+    """`*states, x = ...` of no stack and in no loop, which are written out before this."""
     text, star = f"`*{name.id}` gathers what flows through a stack", name.span
     help = (
-        f"`*{name.id}, x = x -> Block(...) * n`: the stack stands last, and `x` alone"
+        f"`*{name.id}, x = x -> Block(...) * n`: the stack stands last, and `x` alone; "
+        "any other line stands in a `for`"
     )
     if ctx.kind == "train":
         ctx.fail("N255", "lists are made in blocks and models only", star)
