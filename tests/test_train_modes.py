@@ -174,6 +174,22 @@ def test_the_average_counts_steps() -> None:
         np.testing.assert_allclose(one, other, rtol=2e-6, atol=1e-7)
 
 
+def test_averaged_weights_have_statistics_of_their_own() -> None:
+    module = load(f"{BODY}    ema = 0.5\n")
+    model, optimizer, rngs = objects(module)
+    ema = module.create_ema(model)
+    mean = np.array(model.encoder.norm.mean[...])
+    for _ in range(3):
+        module.train_step(model, optimizer, ema, rngs, X, Y)
+        mean = 0.5 * mean + 0.5 * np.array(model.encoder.norm.mean[...])
+    averaged = ema.apply_to(model)
+    np.testing.assert_allclose(averaged.encoder.norm.mean[...], mean, rtol=1e-6)
+    before = module.eval_step(averaged, X, Y)[0]
+    assert before != module.eval_step(model, X, Y)[0]
+    model.encoder.norm.mean[...] += 1  # is none of its business
+    assert module.eval_step(averaged, X, Y)[0] == before
+
+
 LISTED = """
 block Layer(hidden):
     input x: [B, d]

@@ -1,6 +1,6 @@
-"""What training steps share: no cost of Flax per call, steps of several batches."""
+"""What training loops share: a trainer, evaluation, and parts of optimizers."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -10,48 +10,37 @@ import optax
 from flax import nnx
 
 
-class Accumulated(NamedTuple):
-    """What batches gave since the last step: weighted gradients, the sum of weights."""
+class AccumulationState(NamedTuple):
+    """The state of `accumulate`: sums over the batches since the last step."""
 
-    mini_step: jax.Array
+    mini_step: jax.Array  # the number of batches
     weight: jax.Array
-    gradients: optax.Updates
-    inner: optax.OptState
-
-    def added(self, updates: optax.Updates, weight: jax.Array) -> "Accumulated":
-        """With the gradients of another batch."""
-
-        def add(total: jax.Array, grad: jax.Array) -> jax.Array:
-            # Where nothing counts there is no mean, and no gradient.
-            return total + jnp.where(weight > 0, weight * grad.astype(jnp.float32), 0)
-
-        total, gradients = self.weight + weight, jax.tree.map(
-            add, self.gradients, updates
-        )
-        return Accumulated(self.mini_step + 1, total, gradients, self.inner)
-
-    def mean(self, like: optax.Updates) -> optax.Updates:
-        """The gradient of all batches together."""
-        count = jnp.where(self.weight > 0, self.weight, 1)
-
-        def mean(total: jax.Array, grad: jax.Array) -> jax.Array:
-            return (total / count).astype(grad.dtype)
-
-        means: optax.Updates = jax.tree.map(mean, self.gradients, like)
-        return means
+    gradients: optax.Updates  # each times the weight of its batch
+    inner_opt_state: optax.OptState
 
 
 def accumulate(
     tx: optax.GradientTransformation, every: int
 ) -> optax.GradientTransformationExtraArgs:
-    """A step of `tx` each so many batches, by the gradient of all of them together:
-    a batch in which more counts, its `weight`, has a greater share."""
+    """Take a step of `tx` for every few batches, with the gradient of their mean loss.
 
-    def start(params: optax.Params, inner: optax.OptState) -> Accumulated:
+    In contrast to `optax.MultiSteps`, batches may have weights, such as the number of
+    tokens that their losses are means of.
+
+    Args:
+      tx: the transformation that takes the steps.
+      every: the number of batches in a step.
+
+    Returns:
+      A transformation whose `update` takes the `weight` of the batch, 1 by default. Its
+      updates are zeros until a step is taken.
+    """
+
+    def start(params: optax.Params, inner: optax.OptState) -> AccumulationState:
         zeros = optax.tree.zeros_like(params, dtype=jnp.float32)
-        return Accumulated(jnp.int32(0), jnp.float32(0), zeros, inner)
+        return AccumulationState(jnp.int32(0), jnp.float32(0), zeros, inner)
 
-    def init(params: optax.Params) -> Accumulated:
+    def init(params: optax.Params) -> AccumulationState:
         return start(params, tx.init(params))
 
     def update(
@@ -60,51 +49,69 @@ def accumulate(
         params: optax.Params | None = None,
         *,
         weight: jax.Array | float = 1.0,
-    ) -> tuple[optax.Updates, Accumulated]:
-        assert isinstance(state, Accumulated)
-        later = state.added(updates, jnp.float32(weight))
+    ) -> tuple[optax.Updates, AccumulationState]:
+        assert isinstance(state, AccumulationState)
+        weight = jnp.float32(weight)
 
-        def step() -> tuple[optax.Updates, Accumulated]:
-            taken, inner = tx.update(later.mean(updates), state.inner, params)
-            return taken, start(updates, inner)
+        def add(total: jax.Array, grad: jax.Array) -> jax.Array:
+            # The gradient of a mean over nothing is no number.
+            return total + jnp.where(weight > 0, weight * grad.astype(jnp.float32), 0)
 
-        def wait() -> tuple[optax.Updates, Accumulated]:
-            return optax.tree.zeros_like(updates), later
+        gradients = jax.tree.map(add, state.gradients, updates)
+        mini_step, total_weight = state.mini_step + 1, state.weight + weight
 
-        taken: tuple[optax.Updates, Accumulated] = jax.lax.cond(
-            later.mini_step == every, step, wait
+        def step() -> tuple[optax.Updates, AccumulationState]:
+            divisor = jnp.where(total_weight > 0, total_weight, 1)
+            mean = jax.tree.map(
+                lambda total, grad: (total / divisor).astype(grad.dtype),
+                gradients,
+                updates,
+            )
+            stepped, inner = tx.update(mean, state.inner_opt_state, params)
+            return stepped, start(updates, inner)
+
+        def wait() -> tuple[optax.Updates, AccumulationState]:
+            waiting = mini_step, total_weight, gradients, state.inner_opt_state
+            return optax.tree.zeros_like(updates), AccumulationState(*waiting)
+
+        result: tuple[optax.Updates, AccumulationState] = jax.lax.cond(
+            mini_step == every, step, wait
         )
-        return taken
+        return result
 
     return optax.GradientTransformationExtraArgs(init, update)
 
 
 def weight_name(path: tuple[Any, ...]) -> str:
-    """What a weight is called where it stands, but for positions in lists."""
+    """The dotted path of a weight without positions in lists: `layers.mlp.kernel`."""
     keys = (getattr(part, "key", None) for part in path)
     return ".".join(key for key in keys if isinstance(key, str))
 
 
 def matrix_axes(matrices: Mapping[str, tuple[int, int]], params: Any) -> Any:
-    """The kernels among weights, for Muon: the axes that each sums over and those that
-    it makes.
+    """The axes of the weights that Muon treats as matrices; Adam steps the others.
 
-    `matrices` says by name how many these are, the last ones of the kernel. Adam steps
-    the rest.
+    Args:
+      matrices: for each kernel, by `weight_name`, how many axes it sums over, and how
+        many it makes. These are its last axes; those before them count matrices.
+      params: the weights.
+
+    Returns:
+      A tree like `params`, for `weight_dimension_numbers` of `optax.contrib.muon`.
     """
 
     def axes(path: tuple[Any, ...], x: jax.Array) -> Any:
         if (name := weight_name(path)) not in matrices:
             return None
         ins, outs = matrices[name]
-        every = range(x.ndim - ins - outs, x.ndim)
-        return optax.contrib.MuonDimensionNumbers((*every[:ins],), (*every[ins:],))
+        last = range(x.ndim - ins - outs, x.ndim)
+        return optax.contrib.MuonDimensionNumbers((*last[:ins],), (*last[ins:],))
 
     return jax.tree.map_with_path(axes, params)
 
 
 def weights_named(*ends: str) -> Callable[[Any], Any]:
-    """A mask for Optax: weights whose names end so, such as `kernel`, `head.kernel`."""
+    """A mask for Optax of the weights whose names end so: `kernel`, `head.kernel`."""
 
     def named(path: tuple[Any, ...], _: Any) -> bool:
         return f".{weight_name(path)}".endswith(tuple(f".{end}" for end in ends))
@@ -116,12 +123,19 @@ StepResult = TypeVar("StepResult")
 
 
 class Trainer(Generic[StepResult]):
-    """Takes steps without Flax's cost per call: `Trainer(train_step, model, optimizer,
-    ...)`.
+    """Takes training steps without the cost of traversing Flax's objects in each call.
 
-    A step reads the objects as they are and leaves them up to date; it donates their
-    arrays. Frozen models, in the order of `train_step`, are given by `frozen`, and stay
-    as they are.
+    `train_step` is a `jax.jit` of the objects' arrays, which are donated. The objects
+    are up to date after each step, and may be changed between steps, by loading a
+    checkpoint for instance; but once layers are added or replaced, a new trainer is
+    needed.
+
+    Args:
+      train_step: called with the model, the frozen models, the other objects, and a
+        batch.
+      model: the model.
+      *objects: what else a step changes: optimizers, averages, random streams.
+      frozen: models that a step reads and does not change.
     """
 
     def __init__(
@@ -131,27 +145,72 @@ class Trainer(Generic[StepResult]):
         *objects: Any,
         frozen: Sequence[Any] = (),
     ) -> None:
-        held, self.frozen = nnx.split(tuple(frozen))
+        frozen_graphdef, self.frozen_state = nnx.split(tuple(frozen))
         graphdef, state = nnx.split((model, *objects))
         treedef = jax.tree.structure(state)
         self.variables = [v for _, v in nnx.to_flat_state(state) if jax.tree.leaves(v)]
 
         @partial(jax.jit, donate_argnums=0)
         def run(
-            leaves: list[jax.Array], frozen: Any, *batch: jax.Array
+            leaves: list[jax.Array], frozen_state: Any, *batch: jax.Array
         ) -> tuple[StepResult, list[jax.Array]]:
             objects = nnx.merge(graphdef, jax.tree.unflatten(treedef, leaves))
             model, *others = objects
-            result = train_step(model, *nnx.merge(held, frozen), *others, *batch)
+            frozen = nnx.merge(frozen_graphdef, frozen_state)
+            result = train_step(model, *frozen, *others, *batch)
             return result, jax.tree.leaves(nnx.state(objects))
 
         self.run = run
 
     def step(self, *batch: jax.Array) -> StepResult:
-        """Take one step on a batch, and give what `train_step` gives."""
+        """Take one step on a batch, and return what `train_step` returns."""
         result: StepResult
         leaves = [v.get_raw_value() for v in self.variables]
-        result, leaves = self.run(leaves, self.frozen, *batch)
+        result, leaves = self.run(leaves, self.frozen_state, *batch)
         for variable, leaf in zip(self.variables, leaves, strict=True):
             variable.set_raw_value(leaf)
         return result
+
+
+def batch_size(first: Any, *_: Any) -> int:
+    """The number of examples in a batch, by the length of its first array."""
+    return len(first)
+
+
+def evaluate(
+    eval_step: Callable[..., StepResult],
+    *objects: Any,
+    batches: Iterable[Sequence[Any]],
+    weight: Callable[..., Any] = batch_size,
+) -> StepResult:
+    """Average the loss and the metrics over a data set, whatever the sizes of batches.
+
+    Means over examples come out as those over the whole data set. Others do not, such
+    as F1: they are averages over batches.
+
+    Args:
+      eval_step: called with the objects and a batch.
+      *objects: the model, and whatever `eval_step` takes besides.
+      batches: tuples of arrays.
+      weight: what a batch counts: a function of its arrays. By default its size; where
+        losses are means over tokens, their number.
+
+    Returns:
+      The weighted means of what `eval_step` returns.
+
+    Raises:
+      ValueError: if there are no batches.
+    """
+    def scale(count: Any, x: jax.Array) -> jax.Array:
+        return jnp.where(count > 0, count * x, 0)  # a mean over nothing is no number
+
+    total, sums = 0, None
+    for batch in batches:
+        count = weight(*batch)
+        scaled = jax.tree.map(partial(scale, count), eval_step(*objects, *batch))
+        sums = scaled if sums is None else jax.tree.map(jnp.add, sums, scaled)
+        total += count
+    if sums is None:
+        raise ValueError("there are no batches to evaluate")
+    means: StepResult = jax.tree.map(lambda x: x / total, sums)
+    return means

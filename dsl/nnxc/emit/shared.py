@@ -26,7 +26,7 @@ LIBRARY = (LAYERS, FUNCTIONS, LOSSES, ATTENTION, EXPERTS)
 # Those that import no more than models do.
 PLAIN = frozenset([LAYERS, FUNCTIONS, LOSSES, TRAINING])
 # What users call, whatever the module itself does.
-_PUBLIC = {TRAINING: "Trainer", ADAPTERS: "merge_adapters"}
+_PUBLIC = {TRAINING: {"Trainer", "evaluate"}, ADAPTERS: {"merge_adapters"}}
 
 
 class Definition(Record):
@@ -86,7 +86,7 @@ def inlined(
     for module in reversed(modules):
         texts = [part.text for part in whole]
         own = frozenset(others).union(*map(_defined, texts))
-        wanted = {*(names_of(texts) - own), _PUBLIC.get(module, "")}
+        wanted = {*(names_of(texts) - own), *_PUBLIC.get(module, ())}
         chosen = _needed(_definitions(module), wanted)
         names = frozenset().union(*(d.names for d in chosen)) - own
         uses = (i for i, text in enumerate(texts) if names & free_names(text))

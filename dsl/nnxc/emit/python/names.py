@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 # What generated code refers to by bare name.
 MODULES = (
-    "Any", "Callable", "Mapping", "NamedTuple", "Sequence", "dataclass", "divisible", "jax", "jnp", "math", "nnx",
+    "Any", "Callable", "Iterable", "Mapping", "NamedTuple", "Sequence", "dataclass", "divisible", "jax", "jnp", "math", "nnx",
     "optax", "partial",
     "replace",
 )  # fmt: skip
@@ -18,7 +18,7 @@ MODULES = (
 GENERATE = ("TunixCall", "TunixConfig", "TunixHead", "TunixSharding", "generate")
 # What all of these import.
 MORE_MODULES = (
-    "Iterable", "Iterator", "Literal", "Path", "UnionType", "chain", "fnmatchcase", "get_args",
+    "Iterator", "Literal", "Path", "UnionType", "chain", "fnmatchcase", "get_args",
     "get_origin", "get_type_hints", "json", "np", "os", "pairwise", "re", "token_hex",
 )  # fmt: skip
 # What a train makes, and what weights make, unless there are several of them.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from ... import ir
+from ...ir.fold_statements import declared
 from ...ops.training.optimizers import wants_matrices
 from ...record import Record
 from ...shapes import DTYPES
@@ -35,6 +36,7 @@ from .train_select import keeps_all
 _LOCALS = (
     "model", "optimizer", "ema", "rngs", "grad_fn", "grads", "loss", "metrics",
 )  # fmt: skip
+STATS = "BatchStat"
 _SPLIT_LOCALS = ("graphdef", "params", "rest", "compute")
 
 
@@ -50,7 +52,7 @@ class TrainView(Record):
     table: str | None  # of its matrices, by name and as text
     matrices: str
     create_ema: str
-    averaged: str  # the filter of the weights that are averaged
+    averaged: str  # the filter of what is averaged
     decay: str | None  # of the moving average
     create_rngs: str
     streams: str | None  # keywords of `nnx.Rngs`
@@ -91,7 +93,7 @@ def train_view(program: ir.Program, train: ir.Train, names: Names) -> TrainView:
         table=shared.table,
         matrices=matrices(program, train.model, names) if shared.table else "",
         create_ema=called["create_ema"],
-        averaged="nnx.Param" if several else goals[0].wrt,
+        averaged=_averaged(program, train, "nnx.Param" if several else goals[0].wrt),
         decay=None if train.ema is None else static(train.ema, Scope()).text,
         create_rngs=called["create_rngs"],
         streams=_streams(train.streams),
@@ -235,6 +237,16 @@ def _stepped(train: ir.Train, goals: tuple[GoalView, ...]) -> str | None:
         return None
     tests = [f"{g.optimizer}.opt_state.mini_step[...] == 0" for g in goals]
     return tests[0] if len(tests) == 1 else " | ".join(f"({t})" for t in tests)
+
+
+def _averaged(program: ir.Program, train: ir.Train, weights: str) -> str:
+    """The filter of what is averaged: weights, and the statistics of batches, which belong to them."""
+    variables = (v for d in program.definitions for v in declared(d.body))
+    states = [v for v in variables if isinstance(v, ir.Variable) and v.kind == STATS]
+    if any(state.type.dtype != "float" for state in states):
+        return weights  # Flax averages what is floating
+    normed = "use_running_average" in program.definition(train.model).modes
+    return f"({weights}, nnx.{STATS})" if normed or states else weights
 
 
 def _create_model(name: str, train: ir.Train, names: Names) -> Function:
