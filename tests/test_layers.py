@@ -41,7 +41,7 @@ def test_batch_norm_counts_what_is_not_masked() -> None:
 
 
 def test_statistics_stay_in_float32() -> None:
-    options = {"dtype": jnp.bfloat16, "promote_dtype": layers.as_given}
+    options = {"dtype": jnp.bfloat16, "promote_dtype": layers.keep_dtypes}
     norm = nnx.BatchNorm(4, **options, rngs=nnx.Rngs(0))
     norm(X.astype(jnp.bfloat16))
     assert norm.mean.dtype == norm.var.dtype == jnp.float32

@@ -1,4 +1,5 @@
-"""Layers that Flax has not, or otherwise: recurrent ones, norms, convolutions."""
+"""Layers that Flax lacks, or that differ from PyTorch's there: norms, convolutions,
+recurrent layers."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,13 +9,21 @@ import jax.numpy as jnp
 from flax import nnx
 
 
-def as_given(arrays: Any, /, *, dtype: Any = None, inexact: bool = True) -> Any:
-    """Nothing is cast: running statistics stay in float32, whatever `dtype` is."""
+def keep_dtypes(arrays: Any, /, *, dtype: Any = None, inexact: bool = True) -> Any:
+    """A `promote_dtype` for `nnx.BatchNorm` that casts nothing.
+
+    Flax's own would round the running mean and variance to the `dtype` of the layer, to
+    bfloat16 for instance, before they normalize the input.
+    """
     return arrays
 
 
 class BatchNorm(nnx.BatchNorm):
-    """Batch normalization whose running variance is the unbiased one, as in PyTorch."""
+    """Batch normalization with an unbiased running variance, as in PyTorch.
+
+    It is the sum of squares over n - 1, for the n positions of a batch. The batch
+    itself is normalized with the biased variance.
+    """
 
     def __call__(
         self,
@@ -26,17 +35,22 @@ class BatchNorm(nnx.BatchNorm):
         if use_running_average is None:
             use_running_average = self.use_running_average
         decayed = self.momentum * self.var[...]
-        n: jax.Array | int = x.size // x.shape[-1]
         y = super().__call__(x, use_running_average, mask=mask)
         if not use_running_average:
+            n: jax.Array | int = x.size // x.shape[-1]
             if mask is not None:
                 n = jnp.broadcast_to(mask, x.shape)[..., 0].sum()
+            # Only what this batch added is biased.
             self.var[...] = decayed + (self.var[...] - decayed) * n / (n - 1)
         return y
 
 
 class PaddedEmbed(nnx.Embed):
-    """An embedding whose vector for padding does not learn where it is looked up."""
+    """An embedding whose row for the id `padding` gets no gradient, as in PyTorch.
+
+    The row still learns where the embedding is used otherwise, by `attend` for
+    instance. With None, no id is padding.
+    """
 
     def __init__(self, vocab: int, d: int, padding: int | None, **options: Any):
         super().__init__(vocab, d, **options)
@@ -51,25 +65,35 @@ class PaddedEmbed(nnx.Embed):
 
 
 class WeightNorm(nnx.Module):
-    """A layer whose kernel has directions and, along one axis, learned lengths."""
+    """Weight normalization (Salimans and Kingma, 2016), along one axis, as in PyTorch.
+
+    The kernel of a layer gives the directions, `scale` the norms of the weights for
+    each index of the axis. `nnx.WeightNorm` overwrites the kernel of its layer instead.
+    """
 
     def __init__(self, layer: nnx.Conv | nnx.ConvTranspose, axis: int = -1):
         self.layer, self.axis = layer, axis
-        self.scale = nnx.Param(self.lengths())
+        self.scale = nnx.Param(self.norms())
 
-    def lengths(self) -> jax.Array:
+    def norms(self) -> jax.Array:
+        """The norms of the kernel, of size 1 along all axes but one."""
         kernel = self.layer.kernel[...]
         others = [i for i in range(kernel.ndim) if i != self.axis % kernel.ndim]
         return jnp.sqrt(jnp.sum(jnp.square(kernel), others, keepdims=True))
 
     def __call__(self, x: jax.Array) -> jax.Array:
         layer = nnx.clone(self.layer)
-        layer.kernel[...] *= self.scale[...] / self.lengths()
+        layer.kernel[...] *= self.scale[...] / self.norms()
         return layer(x)
 
 
 class GroupedConvTranspose(nnx.ConvTranspose):
-    """Transposed convolution in groups of channels that do not mix."""
+    """A transposed convolution in groups of channels, which `nnx.ConvTranspose` lacks.
+
+    Maps (..., *space, in_features) to (..., *space, out_features); `options` are those
+    of `nnx.ConvTranspose`. The kernel is (*kernel_size, in_features / groups, groups,
+    out_features / groups).
+    """
 
     def __init__(
         self,
@@ -86,32 +110,37 @@ class GroupedConvTranspose(nnx.ConvTranspose):
         super().__init__(in_features // groups, out_features, kernel_size, **options)
         kernel, ones = self.kernel[...], (1,) * len(kernel_size)
         self.kernel = nnx.Param(kernel.reshape(*kernel.shape[:-1], groups, -1))
-        self.places = strides or ones, padding, kernel_dilation or ones
+        self.geometry = strides or ones, padding, kernel_dilation or ones
 
     def __call__(self, x: jax.Array) -> jax.Array:
         dtype = self.dtype or jnp.result_type(x, self.kernel[...])
         x, kernel = x.astype(dtype), self.kernel[...].astype(dtype)
-        lead, space = x.shape[: 2 - kernel.ndim], x.shape[2 - kernel.ndim : -1]
+        batch, space = x.shape[: 2 - kernel.ndim], x.shape[2 - kernel.ndim : -1]
         groups = x.reshape(-1, *space, kernel.shape[-2], kernel.shape[-3])
 
         def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
-            return jax.lax.conv_transpose(x, kernel, *self.places)
+            return jax.lax.conv_transpose(x, kernel, *self.geometry)
 
         y = jax.vmap(convolve, in_axes=-2, out_axes=-2)(groups, kernel)
-        y = y.reshape(*lead, *y.shape[1:-2], -1)
+        y = y.reshape(*batch, *y.shape[1:-2], -1)
         return y if self.bias is None else y + self.bias[...].astype(dtype)
 
 
 def orthogonal(
     key: jax.Array, shape: tuple[int, ...], dtype: jax.typing.DTypeLike, *_: Any
 ) -> jax.Array:
-    """Orthogonal weights, drawn in float32: half precision cannot be decomposed."""
+    """Initialize with an orthogonal matrix, computed in float32 and cast: JAX has no QR
+    decomposition in half precision."""
     return nnx.initializers.orthogonal()(key, shape).astype(dtype)
 
 
 class RecurrentGates(nnx.Module):
-    """The gates of a recurrent layer, linear in what comes and in its state h;
-    `options` are those of `nnx.Linear`."""
+    """Projections of the input and of the state h to the gates of a recurrent layer.
+
+    Subclasses say in `step` how the gates change the states. With two biases and one
+    matrix for all gates, the weights are those of PyTorch's layers, which Flax's cells
+    cannot hold. `options` are those of `nnx.Linear`.
+    """
 
     def __init__(
         self,
@@ -131,13 +160,22 @@ class RecurrentGates(nnx.Module):
         self.recurrent = nnx.Linear(hidden, out, **options)
 
     def step(self, inputs: jax.Array, *states: jax.Array) -> tuple[jax.Array, ...]:
-        """The next states, h the first."""
+        """The next states, h first, from the projected input and the last states."""
         raise NotImplementedError
 
     def over_time(
         self, x: jax.Array, states: Sequence[jax.Array | None], mask: jax.Array | None
     ) -> tuple[jax.Array, ...]:
-        """The h of all steps, and the last states; masked steps change none."""
+        """Run over a sequence (..., t, d).
+
+        Args:
+          x: the sequence.
+          states: the initial states (..., hidden), zeros where they are None.
+          mask: False for the steps (..., t) that change no state, and give zeros.
+
+        Returns:
+          The h of all steps (..., t, hidden), and the last states.
+        """
         inputs = jnp.moveaxis(self.input(x), -2, 0)  # (t, ..., gates * hidden)
         keep = None if mask is None else jnp.moveaxis(mask, -1, 0)[..., None]
         zeros = jnp.zeros((*inputs.shape[1:-1], self.hidden), inputs.dtype)
@@ -158,7 +196,7 @@ class RecurrentGates(nnx.Module):
 
 
 class LSTMGates(RecurrentGates):
-    """The gates of long short-term memory."""
+    """The gates of long short-term memory (Hochreiter and Schmidhuber, 1997)."""
 
     def __init__(self, d: int, hidden: int, **options: Any):
         super().__init__(d, hidden, 4, **options)
@@ -171,7 +209,7 @@ class LSTMGates(RecurrentGates):
 
 
 class LSTM(LSTMGates):
-    """Long short-term memory over time: (..., t, d) -> (..., t, hidden)."""
+    """Long short-term memory over a sequence: (..., t, d) -> (..., t, hidden)."""
 
     def __call__(self, x: jax.Array, **more: jax.Array) -> jax.Array:
         return self.run(x, **more)[0]
@@ -183,12 +221,12 @@ class LSTM(LSTMGates):
         c: jax.Array | None = None,
         mask: jax.Array | None = None,
     ) -> tuple[jax.Array, ...]:
-        """The h of all steps, and the last h and c; masked steps change neither."""
+        """The h of all steps, and the last h and c; see `over_time`."""
         return self.over_time(x, (h, c), mask)
 
 
 class LSTMCell(LSTMGates):
-    """One step of long short-term memory: (..., d) and the last h and c to the next."""
+    """One step of long short-term memory: (..., d), h and c to the next h and c."""
 
     def __call__(
         self, x: jax.Array, h: jax.Array, c: jax.Array
@@ -197,7 +235,7 @@ class LSTMCell(LSTMGates):
 
 
 class GRUGates(RecurrentGates):
-    """The gates of a gated recurrent unit."""
+    """The gates of a gated recurrent unit (Cho et al., 2014)."""
 
     def __init__(self, d: int, hidden: int, **options: Any):
         super().__init__(d, hidden, 3, **options)
@@ -212,7 +250,7 @@ class GRUGates(RecurrentGates):
 
 
 class GRU(GRUGates):
-    """Gated recurrent unit over time: (..., t, d) -> (..., t, hidden)."""
+    """A gated recurrent unit over a sequence: (..., t, d) -> (..., t, hidden)."""
 
     def __call__(self, x: jax.Array, **more: jax.Array) -> jax.Array:
         return self.run(x, **more)[0]
@@ -223,12 +261,12 @@ class GRU(GRUGates):
         h: jax.Array | None = None,
         mask: jax.Array | None = None,
     ) -> tuple[jax.Array, ...]:
-        """The h of all steps, and the last h; masked steps do not change it."""
+        """The h of all steps, and the last h; see `over_time`."""
         return self.over_time(x, (h,), mask)
 
 
 class GRUCell(GRUGates):
-    """One step of a gated recurrent unit: (..., d) and the last h to the next."""
+    """One step of a gated recurrent unit: (..., d) and h to the next h."""
 
     def __call__(self, x: jax.Array, h: jax.Array) -> jax.Array:
         return self.step(self.input(x), h)[0]

@@ -1,4 +1,4 @@
-"""Losses and metrics that optax lacks."""
+"""Losses and metrics that Optax lacks."""
 
 import jax
 import jax.numpy as jnp
@@ -14,9 +14,17 @@ def chunked_cross_entropy(
     chunk: int = 1024,
     softcap: float | None = None,
 ) -> jax.Array:
-    """The mean cross-entropy of the logits `hidden @ kernel`, by chunks of positions.
+    """The mean cross-entropy of the logits `hidden @ kernel`, computed in chunks.
 
-    No more than one chunk's logits exist at a time, in the backward pass too.
+    Only the logits of one chunk exist at a time, in the backward pass too.
+
+    Args:
+      hidden: the last hidden states (..., d).
+      kernel: the output projection (d, classes).
+      labels: the classes (...).
+      where: the positions that count, by default all.
+      chunk: the number of positions in a chunk.
+      softcap: logits are capped to `softcap * tanh(logits / softcap)`.
     """
     count, chunk = labels.size, min(chunk, labels.size)
     counted = jnp.ones(count, bool) if where is None else where.reshape(-1)
@@ -42,20 +50,21 @@ def chunked_cross_entropy(
 
 
 def pinball(predictions: jax.Array, targets: jax.Array, quantile: float) -> jax.Array:
-    """Quantile loss of each element."""
+    """Quantile loss of each element: `quantile` of the targets are to be below the
+    predictions."""
     error = targets - predictions
     return jnp.maximum(quantile * error, (quantile - 1) * error)
 
 
 def poisson_nll(log_rates: jax.Array, targets: jax.Array) -> jax.Array:
-    """Poisson negative log-likelihood of each element, less a constant."""
+    """Poisson negative log-likelihood of each element, without the constant term."""
     return jnp.exp(log_rates) - targets * log_rates
 
 
 def gaussian_nll(
     means: jax.Array, log_variances: jax.Array, targets: jax.Array
 ) -> jax.Array:
-    """Gaussian negative log-likelihood of each element, less a constant."""
+    """Gaussian negative log-likelihood of each element, without the constant term."""
     error = jnp.square(targets - means)
     return (log_variances + error * jnp.exp(-log_variances)) / 2
 
@@ -67,27 +76,27 @@ def gaussian_kl(means: jax.Array, log_variances: jax.Array) -> jax.Array:
 
 
 def r2(predictions: jax.Array, targets: jax.Array) -> jax.Array:
-    """Coefficient of determination over the first axis."""
+    """Coefficient of determination; the mean of the targets is over the first axis."""
     residual = jnp.square(targets - predictions).sum()
     return 1 - residual / jnp.square(targets - targets.mean(axis=0)).sum()
 
 
 def precision(logits: jax.Array, labels: jax.Array) -> jax.Array:
-    """Share of true positives among all that the logits call positive."""
+    """The share of true positives among predicted ones: logits above 0."""
     chosen, true = logits > 0, labels > 0.5
     hits = (chosen & true).sum()
     return hits / jnp.maximum(chosen.sum(), 1)
 
 
 def recall(logits: jax.Array, labels: jax.Array) -> jax.Array:
-    """Share of true positives among all positives."""
+    """The share of predicted positives, logits above 0, among true ones."""
     chosen, true = logits > 0, labels > 0.5
     hits = (chosen & true).sum()
     return hits / jnp.maximum(true.sum(), 1)
 
 
 def f1(logits: jax.Array, labels: jax.Array) -> jax.Array:
-    """Harmonic mean of precision and recall."""
+    """The harmonic mean of precision and recall."""
     chosen, true = logits > 0, labels > 0.5
     hits = (chosen & true).sum()
     return 2 * hits / jnp.maximum(chosen.sum() + true.sum(), 1)
@@ -106,7 +115,15 @@ def dpo(
     reference_rejected: jax.Array,
     beta: float,
 ) -> jax.Array:
-    """Loss of each pair of answers, given the log-probabilities of both."""
+    """Direct preference optimization (Rafailov et al., 2023): the loss of each pair.
+
+    Args:
+      chosen: the log-probability of each preferred answer.
+      rejected: that of the other answer.
+      reference_chosen: that of the preferred answer under the reference model.
+      reference_rejected: that of the other answer under the reference model.
+      beta: how much a departure from the reference costs.
+    """
     margin = (chosen - reference_chosen) - (rejected - reference_rejected)
     return -jax.nn.log_sigmoid(beta * margin)
 
@@ -114,7 +131,11 @@ def dpo(
 def distillation(
     logits: jax.Array, teacher_logits: jax.Array, temperature: float
 ) -> jax.Array:
-    """Divergence of each row from the teacher's, times the squared temperature."""
+    """Knowledge distillation (Hinton et al., 2015): KL(teacher || student) of each row.
+
+    The temperature divides the logits; its square times the divergence leaves gradients
+    of one size.
+    """
     student = jax.nn.log_softmax(logits.astype(jnp.float32) / temperature)
     teacher = jax.nn.log_softmax(teacher_logits.astype(jnp.float32) / temperature)
     return temperature**2 * (jnp.exp(teacher) * (teacher - student)).sum(-1)

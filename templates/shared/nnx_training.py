@@ -201,6 +201,7 @@ def evaluate(
     Raises:
       ValueError: if there are no batches.
     """
+
     def scale(count: Any, x: jax.Array) -> jax.Array:
         return jnp.where(count > 0, count * x, 0)  # a mean over nothing is no number
 

@@ -21,13 +21,13 @@ OPTIONS = {"epsilon": "eps", "use_scale": "scale", "scale_init": "scale_init"}
 AFFINE_OPTIONS = {**OPTIONS, "use_bias": "bias", "bias_init": "bias_init"}
 AFFINE = {"scale": "d if scale", "bias": "d if bias"}
 INPUT = (Input("x", "float"),)
-AS_GIVEN = Helper("as_given")
+KEEP_DTYPES = Helper("keep_dtypes")
 BATCH_OPTIONS = {
     "momentum": "momentum",
     **AFFINE_OPTIONS,
-    "promote_dtype": f"={AS_GIVEN.name}",
+    "promote_dtype": f"={KEEP_DTYPES.name}",
 }
-BATCH_NORM = Helper("BatchNorm", needs=(AS_GIVEN,))
+BATCH_NORM = Helper("BatchNorm", needs=(KEEP_DTYPES,))
 
 
 def _eps(default: float) -> Param:
