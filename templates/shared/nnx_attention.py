@@ -1,5 +1,4 @@
-"""Attention with heads in groups and masks of many kinds; rotary and other
-positions."""
+"""Attention, state-space layers, and position encodings."""
 
 from typing import Any
 
@@ -10,8 +9,19 @@ from flax import nnx
 
 
 class HeadProjections(nnx.Module):
-    """Linear layers to heads of queries, keys and values, and back: what is around
-    attention. Their `options` are those of Flax."""
+    """The projections of multi-head attention: queries, keys, values, and outputs.
+
+    Args:
+      d: the features of inputs and outputs.
+      heads: the heads of queries.
+      context_d: the features that keys and values are made of, by default `d`.
+      kv_heads: the heads of keys and values, by default `heads`.
+      head_dim: the features of a head, by default `d // heads`.
+      bias: whether the projections have biases.
+      kernel_init: the initializer of the kernels.
+      out_kernel_init: that of the output projection, by default `kernel_init`.
+      **options: those of `nnx.LinearGeneral`.
+    """
 
     def __init__(
         self,
@@ -27,18 +37,21 @@ class HeadProjections(nnx.Module):
         **options: Any,
     ):
         head_dim, context_d = head_dim or d // heads, context_d or d
-        inner, groups = (heads, head_dim), (kv_heads or heads, head_dim)
+        queries, keys = (heads, head_dim), (kv_heads or heads, head_dim)
         kernel_init = kernel_init or nnx.initializers.lecun_normal()
         options |= {"use_bias": bias, "kernel_init": kernel_init}
-        self.query = nnx.LinearGeneral(d, inner, **options)
-        self.key = nnx.LinearGeneral(context_d, groups, **options)
-        self.value = nnx.LinearGeneral(context_d, groups, **options)
+        self.query = nnx.LinearGeneral(d, queries, **options)
+        self.key = nnx.LinearGeneral(context_d, keys, **options)
+        self.value = nnx.LinearGeneral(context_d, keys, **options)
         options |= {"kernel_init": out_kernel_init or kernel_init}
-        self.out = nnx.LinearGeneral(inner, d, axis=(-2, -1), **options)
+        self.out = nnx.LinearGeneral(queries, d, axis=(-2, -1), **options)
 
 
 class Attention(HeadProjections):
-    """Multi-head attention: (b, t, d) -> (b, t, d), over a context or itself."""
+    """Multi-head attention: (b, t, d) -> (b, t, d).
+
+    It attends to a context (b, s, context_d), by default to the input itself.
+    """
 
     def __init__(self, d: int, heads: int, *, causal: bool = False, **options: Any):
         super().__init__(d, heads, **options)
@@ -52,8 +65,8 @@ class Attention(HeadProjections):
     ) -> jax.Array:
         context = x if context is None else context
         q, k, v = self.query(x), self.key(context), self.value(context)
-        y = jax.nn.dot_product_attention(q, k, v, mask=mask, is_causal=self.causal)
-        return self.out(y)  # (b, t, heads, head_dim) -> (b, t, d)
+        x = jax.nn.dot_product_attention(q, k, v, mask=mask, is_causal=self.causal)
+        return self.out(x)  # (b, t, heads, head_dim) -> (b, t, d)
 
 
 def attend(
@@ -68,8 +81,23 @@ def attend(
     softcap: float | None = None,
     **visible: Any,
 ) -> jax.Array:
-    """Attention in groups of heads: (b, t, heads, d) over (b, s, kv_heads, d), to the
-    keys that are `visible`."""
+    """Scaled dot-product attention, with what `jax.nn.dot_product_attention` lacks.
+
+    Args:
+      q: queries (b, t, heads, d).
+      k: keys (b, s, kv_heads, d), each for `heads // kv_heads` heads of queries.
+      v: values (b, s, kv_heads, e).
+      bias: is added to the scores; broadcasts to (b, heads, t, s).
+      slopes: for each head, the penalty for a position of distance (ALiBi).
+      sinks: for each head, the score of an attention sink, which takes weight from the
+        keys and has no value.
+      scale: multiplies the scores, by default `d**-0.5`.
+      softcap: scores are capped to `softcap * tanh(scores / softcap)`.
+      **visible: the keys that queries see: arguments of `visibility`.
+
+    Returns:
+      The attended values (b, t, heads, e).
+    """
     (b, t, heads, d), (s, kv_heads) = q.shape, k.shape[1:3]
     distance, mask = visibility(t, s, **visible)
     q = q.reshape(b, t, kv_heads, heads // kv_heads, d)
@@ -100,10 +128,21 @@ def visibility(
     window: int | None = None,
     chunk: int | None = None,
 ) -> tuple[jax.Array, jax.Array]:
-    """How far t queries are behind s keys (b, t, s), and whether they see them
-    (b, 1, t, s).
+    """Which of s keys each of t queries attends to.
 
-    `positions` are those of queries (b, t) and keys (b, s), of padding below 0.
+    Args:
+      t: the number of queries.
+      s: the number of keys.
+      positions: those of queries (b, t) and keys (b, s), below 0 for padding; by
+        default, both count from 0.
+      mask: further limits the keys; broadcasts to (b, heads, t, s).
+      segments: numbers (b, t) of packed sequences, which do not attend to each other.
+      causal: whether only to keys at the same or earlier positions.
+      window: only to keys at less than this distance.
+      chunk: only to keys in the same chunk of so many positions.
+
+    Returns:
+      The distance of each query behind each key (b, t, s), and the mask (b, 1, t, s).
     """
     queries, keys = positions or (jnp.arange(t)[None], jnp.arange(s)[None])
     queries, keys = queries[:, :, None], keys[:, None]
@@ -124,9 +163,18 @@ def visibility(
 def state_space(
     x: jax.Array, log_decay: jax.Array, b: jax.Array, c: jax.Array
 ) -> jax.Array:
-    """What is read from a state: (b, t, heads, d) with b, c (b, t, groups, n).
+    """A state-space layer with a scalar decay, as in Mamba 2 (Dao and Gu, 2024).
 
     `h[t] = exp(log_decay[t]) * h[t - 1] + outer(x[t], b[t])`, `y[t] = h[t] @ c[t]`.
+
+    Args:
+      x: inputs (batch, t, heads, d).
+      log_decay: (batch, t, heads).
+      b: input projections (batch, t, groups, n), each for `heads // groups` heads.
+      c: output projections, like `b`.
+
+    Returns:
+      The outputs y, like `x`.
     """
     shape = (x.shape[0], *x.shape[2:], b.shape[-1])
     dtype = jnp.promote_types(x.dtype, jnp.float32)
@@ -141,10 +189,10 @@ def state_chunks(
     h: jax.Array,
     size: int = 64,
 ) -> tuple[jax.Array, jax.Array]:
-    """`state_space` that begins with a state (b, heads, d, n), and the last state.
+    """`state_space` from an initial state h (batch, heads, d, n), and the last state.
 
-    A chunk's entries see each other by products, as in attention; a scan hands the
-    state from chunk to chunk (Dao and Gu, 2024).
+    Within a chunk of `size` steps, outputs are computed by matrix products, as in
+    attention; a scan passes the state from chunk to chunk.
     """
     (batch, t, heads, d), (groups, n) = x.shape, b.shape[2:]
     size = max(min(t, size), 1)
@@ -164,7 +212,7 @@ def state_chunks(
     y = jnp.einsum("zkgrij,zkjgrd->zkigrd", scores, x)
     from_start = jnp.exp(jnp.cumsum(steps, axis=-1))  # from before the chunk to i
 
-    def hand_on(
+    def pass_on(
         h: jax.Array, chunk: tuple[jax.Array, jax.Array]
     ) -> tuple[jax.Array, jax.Array]:
         decay, added = chunk
@@ -174,7 +222,7 @@ def state_chunks(
     added = jnp.einsum("zkjgrd,zkjgn->kzgrdn", left, b)
     h = h.reshape(batch, groups, each, d, n)
     decay = jnp.moveaxis(from_start[..., -1], 1, 0)
-    h, before = jax.lax.scan(hand_on, h, (decay, added))
+    h, before = jax.lax.scan(pass_on, h, (decay, added))
     read = jnp.einsum("zkign,kzgrdn->zkigrd", c, before)
     y += jnp.moveaxis(from_start, -1, 2)[..., None] * read
     y = y.reshape(batch, count * size, heads, d)[:, :t].astype(dtype)
@@ -182,7 +230,13 @@ def state_chunks(
 
 
 def rotate(x: jax.Array, angles: jax.Array, *, interleaved: bool = False) -> jax.Array:
-    """Rotate the first pairs of features: (b, t, heads, d), angles (..., t, pairs)."""
+    """Rotate pairs of features, for rotary position embeddings.
+
+    Args:
+      x: queries or keys (b, t, heads, d).
+      angles: (..., t, pairs); features after the first 2 * pairs stay as they are.
+      interleaved: whether neighbours are a pair, or else features of the two halves.
+    """
     pairs = angles.shape[-1]
     angles = angles[..., None, :].astype(jnp.float32)  # for every head
     sin, cos = jnp.sin(angles), jnp.cos(angles)
@@ -207,7 +261,15 @@ def rope(
     dim: int | None = None,
     interleaved: bool = False,
 ) -> jax.Array:
-    """Rotate pairs of features by position: (b, t, heads, d) -> (b, t, heads, d)."""
+    """Rotary position embedding (Su et al., 2021) of queries or keys (b, t, heads, d).
+
+    Args:
+      x: queries or keys.
+      positions: (t,) or (b, t).
+      theta: the base of the wavelengths.
+      dim: the number of features that are rotated, by default all.
+      interleaved: as in `rotate`.
+    """
     half = (dim or x.shape[-1]) // 2
     frequencies = theta ** (-jnp.arange(half) / half)
     return rotate(x, positions[..., None] * frequencies, interleaved=interleaved)
@@ -219,7 +281,8 @@ def sinusoidal(
     theta: float = 10_000.0,
     dtype: jax.typing.DTypeLike = jnp.float32,
 ) -> jax.Array:
-    """Sines and cosines of positions, interleaved: (length, d)."""
+    """Sinusoidal position embeddings (Vaswani et al., 2017): (length, d), sines and
+    cosines in turn."""
     frequencies = theta ** (-jnp.arange(0, d, 2) / d)
     angles = jnp.arange(length)[:, None] * frequencies  # (length, d / 2)
     pairs = jnp.stack([jnp.sin(angles), jnp.cos(angles)], axis=-1)
@@ -227,8 +290,8 @@ def sinusoidal(
 
 
 def segment_positions(segments: jax.Array) -> jax.Array:
-    """Positions that begin anew at 0 where another segment begins: (b, t) -> (b, t)."""
-    at = jnp.arange(segments.shape[-1])
-    begins = segments != jnp.roll(segments, 1, axis=-1)
-    first = jax.lax.cummax(jnp.where(begins, at, 0), axis=segments.ndim - 1)
-    return at - first
+    """Positions within packed sequences, from their numbers: (b, t) -> (b, t)."""
+    index = jnp.arange(segments.shape[-1])
+    starts = segments != jnp.roll(segments, 1, axis=-1)
+    start = jax.lax.cummax(jnp.where(starts, index, 0), axis=segments.ndim - 1)
+    return index - start

@@ -1,9 +1,9 @@
-"""Text from language models: layers that keep what they have seen of a sequence, and
-sampling with them.
+"""Autoregressive decoding: layers with caches, and sampling.
 
-A layer that looks back is `Stepwise`: given a cache by `init_cache`, a model goes on
-where its last call ended. `generate_tokens` pads prompts, takes them in at once, and
-samples one token a step under one `jax.jit`.
+Layers that look back in a sequence are `Stepwise`. Once `init_cache` has given them
+caches, a call of the model continues where the last one ended. `generate_tokens` pads
+the prompts, fills the caches with them in one call, and samples token by token in one
+`jax.jit`.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,11 +25,14 @@ from nnx_attention import (
 
 
 class Cache(nnx.Variable[jax.Array]):
-    """What decoding keeps from one call to the next."""
+    """A variable that holds what decoding needs of earlier calls."""
 
 
 class Limits(nnx.Module):
-    """How many token ids and positions there are, and how many tokens get scores."""
+    """The limits of a model: token ids, positions, and tokens with logits.
+
+    None means that there is no limit.
+    """
 
     def __init__(
         self,
@@ -42,9 +45,15 @@ class Limits(nnx.Module):
 
 
 class Stepwise(nnx.Module):
-    """A layer that, once it has a cache, goes on where its last call ended.
+    """A layer that can process a sequence step by step, with a cache.
 
-    Where a scan runs over layers with stacked weights, `stack` says how many there are.
+    Without a cache, as in training, a call is about a whole sequence. With one, it
+    continues the sequences of the last call.
+
+    Attributes:
+      index: the number of entries in the cache, padding included; None without cache.
+      stack: the sizes of the stacks of layers that this one is in, where layers with
+        stacked weights are scanned.
     """
 
     index: Cache | None = None
@@ -53,19 +62,26 @@ class Stepwise(nnx.Module):
     def init_cache(
         self, starts: jax.Array, size: int, dtype: jax.typing.DTypeLike
     ) -> None:
-        """Begin sequences of up to `size` entries, padding before `starts`."""
+        """Create an empty cache.
+
+        Args:
+          starts: where sequences start (b,); what is before is padding.
+          size: the most entries that sequences have, padding included.
+          dtype: the dtype of what is cached.
+        """
         self.index = Cache(jnp.zeros((), jnp.int32))
         self.starts = Cache(jnp.array(starts))
 
     def advance(self, length: int) -> jax.Array:
-        """Where the next entries stand: (b, length), below 0 for padding."""
+        """Advance by `length` entries, and return their positions (b, length): below 0
+        for padding."""
         assert self.index is not None
-        slots = self.index[...] + jnp.arange(length)
+        indices = self.index[...] + jnp.arange(length)
         self.index[...] += length
-        return slots - self.starts[...][:, None]
+        return indices - self.starts[...][:, None]
 
     def repeat_cache(self) -> None:
-        """Give each layer of a stack a cache like this one."""
+        """Repeat the cache for each layer of the stack."""
 
         def repeated(cache: jax.Array) -> jax.Array:
             return jnp.broadcast_to(cache, (*self.stack, *cache.shape))
@@ -74,7 +90,7 @@ class Stepwise(nnx.Module):
 
     @staticmethod
     def stacked(layers: Any, count: int) -> Any:
-        """The layers, of which the caches will be stacked as the weights are."""
+        """Mark the layers of a stack, so that their caches are stacked as well."""
         for _, layer in nnx.iter_modules(layers):
             if isinstance(layer, Stepwise):
                 layer.stack = count, *layer.stack
@@ -82,7 +98,7 @@ class Stepwise(nnx.Module):
 
 
 class Positions(Stepwise):
-    """Where entries stand in their sequence: (b, t, ...) -> (b, t)."""
+    """The positions of entries in their sequences: (b, t, ...) -> (b, t)."""
 
     def __call__(self, x: jax.Array) -> jax.Array:
         if self.index is None:
@@ -91,7 +107,15 @@ class Positions(Stepwise):
 
 
 class CausalAttention(Stepwise):
-    """Attention to what came before: (b, t, heads, d) over (b, t, kv_heads, d)."""
+    """Causal attention with a cache of keys and values.
+
+    Args:
+      kv_heads: the heads of keys and values.
+      head_dim: the features of a key.
+      value_dim: the features of a value, by default `head_dim`.
+      window: attends only to keys at less than this distance.
+      scale: multiplies the scores, by default `head_dim**-0.5`.
+    """
 
     def __init__(
         self,
@@ -110,7 +134,8 @@ class CausalAttention(Stepwise):
     ) -> None:
         super().init_cache(starts, size, dtype)
         b, heads, (d, e) = len(starts), self.kv_heads, self.widths
-        self.k = Cache(jnp.zeros((b, heads, size, d), dtype))  # as products read it
+        # Heads first, the layout in which matrix products read them.
+        self.k = Cache(jnp.zeros((b, heads, size, d), dtype))
         self.v = Cache(jnp.zeros((b, heads, size, e), dtype))
 
     def __call__(self, q: jax.Array, k: jax.Array, v: jax.Array) -> jax.Array:
@@ -120,19 +145,23 @@ class CausalAttention(Stepwise):
                 q, k, v, scale=self.scale, is_causal=True, local_window_size=window
             )
         k, v, positions = self.update_cache(k, v)
-        sizes, reach = (q.shape[1], k.shape[1]), self.window
-        _, mask = visibility(*sizes, positions=positions, causal=True, window=reach)
+        options: dict[str, Any] = {"causal": True, "window": self.window}
+        _, mask = visibility(q.shape[1], k.shape[1], positions=positions, **options)
         return jax.nn.dot_product_attention(q, k, v, mask=mask, scale=self.scale)
 
     def update_cache(
         self, k: jax.Array, v: jax.Array
     ) -> tuple[jax.Array, jax.Array, tuple[jax.Array, jax.Array]]:
-        """All keys and values, and where the new queries and all keys stand."""
+        """Add new keys and values to the cache.
+
+        Returns:
+          All keys, all values, and the positions of the new queries and of all keys.
+        """
         assert self.index is not None
-        at = (0, 0, self.index[...], 0)
+        start = (0, 0, self.index[...], 0)
         for cache, new in ((self.k, k), (self.v, v)):
             new = new.swapaxes(1, 2).astype(cache[...].dtype)
-            cache[...] = jax.lax.dynamic_update_slice(cache[...], new, at)
+            cache[...] = jax.lax.dynamic_update_slice(cache[...], new, start)
         queries = self.advance(k.shape[1])
         keys = jnp.arange(self.k.shape[2]) - self.starts[...][:, None]
         k, v = (c[...].swapaxes(1, 2).astype(k.dtype) for c in (self.k, self.v))
@@ -140,7 +169,7 @@ class CausalAttention(Stepwise):
 
 
 class ScoredAttention(CausalAttention):
-    """Attention to what came before, by scores of its own kind: see `attend`."""
+    """Causal attention with a cache, and with the options of `attend`."""
 
     def __init__(
         self,
@@ -164,14 +193,14 @@ class ScoredAttention(CausalAttention):
     def scored(
         self, q: jax.Array, k: jax.Array, v: jax.Array, **options: Any
     ) -> jax.Array:
-        """Attention by this layer's scores; the options are those of `attend`."""
+        """Attend as this layer does; `options` are the other ones of `attend`."""
         options |= {"window": self.window, "chunk": self.chunk}
         options |= {"scale": self.scale, "softcap": self.softcap}
         return attend(q, k, v, causal=True, **options)
 
 
 class SelfAttention(HeadProjections):
-    """Multi-head attention to what came before: (b, t, d) -> (b, t, d)."""
+    """Causal multi-head attention with a cache: (b, t, d) -> (b, t, d)."""
 
     def __init__(
         self,
@@ -190,7 +219,8 @@ class SelfAttention(HeadProjections):
 
 
 class LeftContext(Stepwise):
-    """Keeps the last `size` entries of a sequence (b, t, *shape), zeros at first."""
+    """Puts the `size` entries that precede a sequence (b, t, *shape) in front of it; at
+    the start these are zeros."""
 
     def __init__(self, size: int, *shape: int):
         self.size, self.shape = size, shape
@@ -202,7 +232,7 @@ class LeftContext(Stepwise):
         self.context = Cache(jnp.zeros((len(starts), self.size, *self.shape), dtype))
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        """The sequence with what came before it in front."""
+        """The sequence with its context (b, size + t, *shape)."""
         if self.index is None:
             return jnp.pad(x, [(0, 0), (self.size, 0), *[(0, 0)] * (x.ndim - 2)])
         valid = self.advance(x.shape[1]) >= 0
@@ -214,7 +244,7 @@ class LeftContext(Stepwise):
 
 
 class CausalConv(nnx.Conv):
-    """A convolution over time without later entries: (b, t, d) -> (b, t, features)."""
+    """A causal convolution with a cache: (b, t, d) -> (b, t, features)."""
 
     def __init__(
         self,
@@ -233,22 +263,22 @@ class CausalConv(nnx.Conv):
             kernel_dilation=kernel_dilation,
             **options,
         )
-        (steps,), (reach,) = map(np.atleast_1d, (window, kernel_dilation))
-        self.context = LeftContext(int((steps - 1) * reach), d)
+        (taps,), (dilation,) = map(np.atleast_1d, (window, kernel_dilation))
+        self.context = LeftContext(int((taps - 1) * dilation), d)
 
     def __call__(self, inputs: jax.Array, out_sharding: Any = None) -> jax.Array:
         return super().__call__(self.context(inputs), out_sharding)
 
 
 class Shift(LeftContext):
-    """What stood n places before, zeros at the start: (b, t, ...) -> (b, t, ...)."""
+    """Shifts a sequence by its `size`, with a cache: (b, t, *shape) -> the same."""
 
     def __call__(self, x: jax.Array) -> jax.Array:
         return super().__call__(x)[:, : x.shape[1]]
 
 
 class StateSpace(Stepwise):
-    """A state with a decay for each head: see `state_space`."""
+    """`state_space` with a cache of the state (b, heads, d, n)."""
 
     def __init__(self, heads: int, d: int, n: int):
         self.shape = heads, d, n
@@ -272,9 +302,11 @@ class StateSpace(Stepwise):
 
 
 class Recurrence(Stepwise):
-    """`jax.lax.scan` over time, with carries of (b, *shape).
+    """`jax.lax.scan` over time with a cache of the carry.
 
-    They are of the model's dtype, but for those that `dtypes` has another for.
+    Args:
+      *shapes: those of the carry's arrays, without the batch.
+      dtypes: those of the carry's arrays; None is the model's.
     """
 
     def __init__(
@@ -288,9 +320,9 @@ class Recurrence(Stepwise):
         self, starts: jax.Array, size: int, dtype: jax.typing.DTypeLike
     ) -> None:
         super().init_cache(starts, size, dtype)
-        b, kinds = len(starts), zip(self.shapes, self.dtypes, strict=True)
+        b, pairs = len(starts), zip(self.shapes, self.dtypes, strict=True)
         self.carries = nnx.List(
-            [Cache(jnp.zeros((b, *shape), own or dtype)) for shape, own in kinds]
+            [Cache(jnp.zeros((b, *shape), own or dtype)) for shape, own in pairs]
         )
 
     def __call__(
@@ -300,11 +332,11 @@ class Recurrence(Stepwise):
             return jax.lax.scan(step, carry, xs)
         leaves, structure = jax.tree.flatten(carry)
         started = self.index[...] > 0
-        held = [
-            jnp.where(started, cache[...].astype(c.dtype), c)
-            for cache, c in zip(self.carries, leaves, strict=True)
+        leaves = [
+            jnp.where(started, cache[...].astype(leaf.dtype), leaf)
+            for cache, leaf in zip(self.carries, leaves, strict=True)
         ]
-        carry = jax.tree.unflatten(structure, held)
+        carry = jax.tree.unflatten(structure, leaves)
         length = jax.tree.leaves(xs)[0].shape[0]
         valid = self.advance(length).T >= 0  # (t, b)
 
@@ -318,20 +350,25 @@ class Recurrence(Stepwise):
             return jax.tree.map(select, new, carry), y
 
         carry, ys = jax.lax.scan(masked_step, carry, (valid, xs))
-        for cache, c in zip(self.carries, jax.tree.leaves(carry), strict=True):
-            cache[...] = c  # some are float32 whatever the model's dtype
+        for cache, leaf in zip(self.carries, jax.tree.leaves(carry), strict=True):
+            cache[...] = leaf  # which may be float32, whatever the model's dtype
         return carry, ys
 
 
 def init_cache(model: Any, starts: jax.Array, size: int) -> Any:
-    """The model at the start of sequences of up to `size` tokens, its weights shared.
+    """Create a view of a model for decoding, with empty caches and shared weights.
 
-    Sequences begin at `starts` (b,): what stands before is padding, on the left. Raises
-    ValueError where the model has not so many positions.
+    Args:
+      model: the model, which stays as it is.
+      starts: where sequences start (b,); what is before is padding.
+      size: the most tokens that sequences have, padding included.
+
+    Raises:
+      ValueError: if the model has fewer positions, or `starts` are no integers (b,).
     """
-    most = limits(model).positions
-    if size < 1 or (most is not None and size > most):
-        raise ValueError(f"size is 1 to {most or 'any number'}, not {size}")
+    positions = limits(model).positions
+    if size < 1 or (positions is not None and size > positions):
+        raise ValueError(f"size is 1 to {positions or 'any number'}, not {size}")
     if np.ndim(starts) != 1 or not np.issubdtype(starts.dtype, np.integer):
         raise ValueError(
             f"starts are whole numbers (b,), not {starts.dtype}{list(starts.shape)}"
@@ -353,7 +390,7 @@ def sample(
     top_p: jax.Array | None,
     top_k: int | None,
 ) -> jax.Array:
-    """A token for each row of scores; the likeliest where the temperature is 0."""
+    """Sample a token for each row of logits; the most likely one at temperature 0."""
 
     def greedy() -> jax.Array:
         return jnp.argmax(logits, axis=-1).astype(jnp.int32)
@@ -369,7 +406,13 @@ def sample(
 def filter_logits(
     logits: jax.Array, top_p: jax.Array | None, top_k: int | None
 ) -> jax.Array:
-    """The logits of the likeliest tokens, the others minus infinity."""
+    """Set the logits of unlikely tokens to minus infinity.
+
+    Args:
+      logits: (b, vocab).
+      top_p: keeps the most likely tokens that together have this probability.
+      top_k: keeps so many of the most likely tokens.
+    """
     if top_k is not None:
         threshold = jax.lax.top_k(logits, top_k)[0][:, -1:]
         logits = jnp.where(logits < threshold, -jnp.inf, logits)
@@ -384,23 +427,29 @@ def filter_logits(
 
 
 class Decoding(NamedTuple):
-    """Where decoding stands: `length` of `tokens` (b, n) are there, `last` is next
-    to read."""
+    """The state of decoding."""
 
     cache: nnx.State[Any, Any]
-    last: jax.Array
+    last: jax.Array  # the last token of each sequence (b,), which is not yet cached
     key: jax.Array
-    tokens: jax.Array
-    done: jax.Array
-    length: jax.Array
+    tokens: jax.Array  # those that are sampled (b, count)
+    done: jax.Array  # whether each sequence has ended (b,)
+    length: jax.Array  # the number of tokens that are sampled
 
 
 @partial(jax.jit, static_argnames="count")
 def prefill(
     model: Any, starts: jax.Array, tokens: jax.Array, key: jax.Array, *, count: int
 ) -> Decoding:
-    """Ahead of `count` tokens: the cache has the tokens (b, t) but the last, without
-    scores."""
+    """Fill the caches with prompts (b, t), except their last tokens.
+
+    Args:
+      model: the model.
+      starts: where the prompts start (b,), after padding.
+      tokens: the prompts.
+      key: the random key for sampling.
+      count: the most tokens that will be sampled.
+    """
     b, t = tokens.shape
     decoder = init_cache(model, starts, t - 1 + count)
     decoder(tokens[:, :-1])
@@ -421,11 +470,19 @@ def decode(
     top_k: int | None,
     logits: int | None = None,
 ) -> Decoding:
-    """Sample until there are so many tokens, or all sequences have stopped.
+    """Sample until there are `until` tokens, or all sequences have ended.
 
-    `logits` is the place of the scores among several outputs of the model.
+    Args:
+      model: the model.
+      state: the state, which is donated.
+      until: the number of tokens.
+      stop: tokens that end a sequence.
+      temperature: divides the logits; 0 takes the most likely token.
+      top_p: see `filter_logits`.
+      top_k: see `filter_logits`.
+      logits: which of several outputs of the model are the logits.
     """
-    # The state's cache takes the place of this one.
+    # For its structure alone: the caches are those of the state.
     graphdef, _, *weights = nnx.split(
         init_cache(model, jnp.zeros(1, jnp.int32), 1), Cache, ...
     )
@@ -436,9 +493,9 @@ def decode(
     def step(state: Decoding) -> Decoding:
         decoder = nnx.merge(graphdef, state.cache, *weights)
         outputs = decoder(state.last[:, None])
-        scores = (outputs if logits is None else outputs[logits])[:, -1]
+        last = (outputs if logits is None else outputs[logits])[:, -1]
         key, subkey = jax.random.split(state.key)
-        token = sample(scores.astype(jnp.float32), subkey, temperature, top_p, top_k)
+        token = sample(last.astype(jnp.float32), subkey, temperature, top_p, top_k)
         tokens = state.tokens.at[:, state.length].set(token)
         done = state.done | jnp.isin(token, stop)
         cache = nnx.state(decoder, Cache)
@@ -448,7 +505,7 @@ def decode(
 
 
 class Sampling(TypedDict, total=False):
-    """Options of `generate`, as `SamplingOptions` has them."""
+    """The options of `generate`: those of `SamplingOptions`, as keywords."""
 
     max_new_tokens: int
     temperature: float
@@ -460,15 +517,25 @@ class Sampling(TypedDict, total=False):
 
 
 class SamplingOptions(NamedTuple):
-    """How tokens are drawn, and how many."""
+    """How tokens are sampled, and how many.
+
+    Attributes:
+      max_new_tokens: the most tokens that follow a prompt.
+      temperature: divides the logits; 0 takes the most likely token.
+      top_k: samples from so many of the most likely tokens.
+      top_p: samples from the most likely tokens that together have this probability.
+      stop: tokens that end a sequence.
+      seed: of the random key.
+      on_tokens: called with the tokens (b,) of each step, to stream them.
+    """
 
     max_new_tokens: int = 64
-    temperature: float = 0.0  # 0 takes the likeliest
-    top_k: int | None = None  # so many likeliest to draw from
-    top_p: float | None = None  # the likeliest that have this probability together
-    stop: Sequence[int] = ()  # tokens that end a sequence
+    temperature: float = 0.0
+    top_k: int | None = None
+    top_p: float | None = None
+    stop: Sequence[int] = ()
     seed: int = 0
-    on_tokens: Callable[[np.ndarray], None] | None = None  # gets (b,) at each step
+    on_tokens: Callable[[np.ndarray], None] | None = None
 
 
 def generate_tokens(
@@ -478,40 +545,56 @@ def generate_tokens(
     logits: int | None = None,
     **options: Unpack[Sampling],
 ) -> list[list[int]]:
-    """What follows each prompt, a token that ends it included; `SamplingOptions` has
-    the options.
+    """Generate the continuations of prompts.
 
-    Prompts are padded, for few compilations. `logits` is the place of the scores among
-    several outputs of the model. Raises ValueError for tokens that the model does not
-    know, more of them than it has positions for, and options out of range.
+    Args:
+      model: the model.
+      prompts: token ids, of any lengths.
+      logits: which of several outputs of the model are the logits.
+      **options: those of `SamplingOptions`.
+
+    Returns:
+      The tokens that follow each prompt, with the one that ended it.
+
+    Raises:
+      ValueError: if prompts have unknown tokens, if they would need more positions than
+        the model has, or if an option is out of range.
     """
-    given, known = SamplingOptions(**options), limits(model)
-    count, on_tokens = given.max_new_tokens, given.on_tokens
-    check_options(given, known.scores or 1 << 31)
+    sampling, known = SamplingOptions(**options), limits(model)
+    count, on_tokens = sampling.max_new_tokens, sampling.on_tokens
+    check_options(sampling, known.scores or 1 << 31)
     check_prompts(prompts, count, known)
     if not len(prompts) or count == 0:
         return [[] for _ in prompts]
-    most = None if known.positions is None else known.positions - count
-    state = prefill(
-        model, *padded(prompts, most), jax.random.key(given.seed), count=count
-    )
-    nucleus = None if given.top_p is None else jnp.float32(given.top_p)
-    arrays = jnp.array(given.stop, jnp.int32), jnp.float32(given.temperature), nucleus
+    longest = None if known.positions is None else known.positions - count
+    key = jax.random.key(sampling.seed)
+    state = prefill(model, *pad_prompts(prompts, longest), key, count=count)
+    stop = jnp.array(sampling.stop, jnp.int32)
+    temperature = jnp.float32(sampling.temperature)
+    top_p = None if sampling.top_p is None else jnp.float32(sampling.top_p)
+    static: dict[str, Any] = {"top_k": sampling.top_k, "logits": logits}
     for until in range(1, count + 1) if on_tokens else (count,):
-        state = decode(model, state, until, *arrays, top_k=given.top_k, logits=logits)
+        state = decode(model, state, until, stop, temperature, top_p, **static)
         if on_tokens and state.length == until:
             on_tokens(np.asarray(state.tokens[:, until - 1]))
     rows = np.asarray(state.tokens[:, : int(state.length)]).tolist()
-    return [up_to_stop(row, given.stop) for row in rows]
+    return [up_to_stop(row, sampling.stop) for row in rows]
 
 
-def padded(
-    prompts: Sequence[Sequence[int]], most: int | None
+def pad_prompts(
+    prompts: Sequence[Sequence[int]], longest: int | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Where prompts start (b,), and up to `most` tokens (b, t), padded on the left."""
+    """Pad prompts on the left.
+
+    All but their last tokens are padded to a power of two, so that few lengths are
+    compiled, but not beyond `longest` tokens in total.
+
+    Returns:
+      Where the prompts start (b,), and their tokens (b, t).
+    """
     lengths = np.array([len(prompt) for prompt in prompts])
     width = 1 + (1 << int(max(lengths.max() - 2, 0)).bit_length())
-    width = width if most is None else min(width, most)
+    width = width if longest is None else min(width, longest)
     tokens = np.zeros((len(prompts), width), np.int32)
     for row, prompt in zip(tokens, prompts, strict=True):
         row[width - len(prompt) :] = prompt
@@ -519,13 +602,13 @@ def padded(
 
 
 def up_to_stop(row: list[int], stop: Sequence[int]) -> list[int]:
-    """The tokens up to the first of `stop`."""
-    ends = [at for at, token in enumerate(row) if token in stop]
+    """The tokens up to the first of `stop`, which is included."""
+    ends = [i for i, token in enumerate(row) if token in stop]
     return row[: ends[0] + 1] if ends else row
 
 
 def limits(model: Any) -> Limits:
-    """What all tables of the model know."""
+    """The limits of a model: the least of those that its layers have."""
     parts = [m for _, m in nnx.iter_modules(model) if isinstance(m, Limits)]
 
     def least(name: str) -> int | None:
@@ -538,8 +621,9 @@ def limits(model: Any) -> Limits:
 
 
 def check_prompts(prompts: Sequence[Sequence[int]], new: int, known: Limits) -> None:
-    """A ValueError for no token, one that is not known, or no place for `new` ones."""
-    ids, most = known.ids, known.positions
+    """Raise a ValueError if a prompt is empty, has unknown tokens, or leaves too few
+    positions for `new` ones."""
+    ids, positions = known.ids, known.positions
     for prompt in prompts:
         tokens = np.asarray(prompt)
         if tokens.shape == (0,):
@@ -550,28 +634,28 @@ def check_prompts(prompts: Sequence[Sequence[int]], new: int, known: Limits) -> 
             last = "" if ids is None else f" to {ids - 1}"
             wrong = tokens.min() if tokens.min() < 0 else tokens.max()
             raise ValueError(f"token ids are 0{last}, a prompt has {wrong}")
-        if most is not None and len(tokens) + new > most:
+        if positions is not None and len(tokens) + new > positions:
             raise ValueError(
-                f"a prompt and what follows have up to {most} tokens,"
+                f"a prompt and what follows have up to {positions} tokens,"
                 f" not {len(tokens)} and {new} new ones"
             )
 
 
-def check_options(given: SamplingOptions, scores: int) -> None:
-    """A ValueError that says what is allowed, where an option is not."""
+def check_options(sampling: SamplingOptions, scores: int) -> None:
+    """Raise a ValueError if an option is out of range; `scores` tokens have logits."""
 
-    def whole(value: Any, end: int) -> bool:
+    def is_below(value: Any, end: int) -> bool:
         return isinstance(value, int | np.integer) and 0 <= int(value) < end
 
-    count, top_k, top_p = given.max_new_tokens, given.top_k, given.top_p
-    if not whole(count, 1 << 31):
+    count, top_k, top_p = sampling.max_new_tokens, sampling.top_k, sampling.top_p
+    if not is_below(count, 1 << 31):
         raise ValueError(f"max_new_tokens is a whole number, 0 or more, not {count}")
-    if not 0 <= given.temperature < float("inf"):
-        raise ValueError(f"temperature is 0 or more, not {given.temperature}")
-    if top_k is not None and not whole(top_k - 1, scores):
+    if not 0 <= sampling.temperature < float("inf"):
+        raise ValueError(f"temperature is 0 or more, not {sampling.temperature}")
+    if top_k is not None and not is_below(top_k - 1, scores):
         raise ValueError(f"top_k is 1 to {scores}, or None, not {top_k}")
     if top_p is not None and not 0 < top_p <= 1:
         raise ValueError(f"top_p is above 0 and at most 1, or None, not {top_p}")
-    for token in given.stop:
-        if not whole(token, scores):
+    for token in sampling.stop:
+        if not is_below(token, scores):
             raise ValueError(f"tokens of stop are 0 to {scores - 1}, not {token}")

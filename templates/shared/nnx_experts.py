@@ -1,4 +1,4 @@
-"""Mixtures of experts: each token meets the kernels of its own experts alone."""
+"""Products for mixtures of experts, of tokens sorted by expert."""
 
 from functools import partial
 
@@ -13,17 +13,26 @@ def expert_dot(
     *,
     preferred_element_type: jax.typing.DTypeLike | None = None,
 ) -> jax.Array:
-    """Tokens times the kernels of their experts: (..., d) by (n, d, f) and int (..., k)
-    give (..., k, f); so do (..., k, d), where each expert gets its own.
+    """Multiply tokens with the kernels of their experts.
 
-    Sorted by expert, a token costs what its k experts cost, however many there are.
+    Tokens are sorted by expert, so that each costs as much as its k experts, however
+    many there are.
+
+    Args:
+      x: tokens (..., d), or (..., k, d) with one for each of its experts.
+      kernels: those of all experts (n, d, f).
+      experts: for each token, its experts (..., k), from 0 to n - 1.
+      preferred_element_type: the dtype of the result.
+
+    Returns:
+      The products (..., k, f).
     """
     ids = experts.reshape(-1)
     order = jnp.argsort(ids)
     rows = x.reshape(-1, x.shape[-1])
     rows = rows[order // (ids.size // rows.shape[0])]
     sizes = jnp.bincount(ids, length=kernels.shape[0])
-    # Only on a TPU is JAX's own no product of all rows with all kernels.
+    # Except on TPUs, `ragged_dot` multiplies all rows with all kernels.
     y: jax.Array = jax.lax.platform_dependent(
         rows,
         kernels,
@@ -41,18 +50,28 @@ def grouped_dot(
     *,
     preferred_element_type: jax.typing.DTypeLike | None = None,
 ) -> jax.Array:
-    """`jax.lax.ragged_dot` of consecutive groups of rows, (m, d) by (n, d, f), as
-    one batched product of blocks of rows that meet one kernel each; a third of it at
-    most is for nothing."""
+    """`jax.lax.ragged_dot` as one batched product of blocks of rows.
+
+    All rows of a block are of one group; at most a third of the product is padding.
+
+    Args:
+      rows: consecutive groups of rows (m, d).
+      kernels: one for each group (n, d, f).
+      sizes: the sizes of the groups (n,), m in total.
+      preferred_element_type: the dtype of the result.
+
+    Returns:
+      The products (m, f).
+    """
     m, n = rows.shape[0], kernels.shape[0]
     block = max(m // (2 * n), 1)
     total = (m + min(m, n) * (block - 1)) // block  # blocks, if all groups are ragged
     ends = jnp.cumsum(-(-sizes // block))
     group = jnp.searchsorted(ends, jnp.arange(total), side="right")
-    # Where a row stands among the blocks, less where it stands among the rows.
+    # The place of a row among the blocks, less its place among the rows.
     shift = block * (ends - -(-sizes // block)) - (jnp.cumsum(sizes) - sizes)
     index = jnp.arange(block * total).reshape(total, block) - shift[group][:, None]
-    # Blocks end in rows of the next group, the last are empty: nobody reads those.
+    # Blocks may end in rows of the next group, or be empty: these are not read.
     y = jnp.einsum(
         "bmd,bdf->bmf",
         rows[index],

@@ -155,7 +155,8 @@ def ifft(
 
 
 def divisible(value: float, by: int, least: int | None = None) -> int:
-    """Round a number of channels to a multiple of `by`, as `make_divisible` of MobileNets.
+    """Round a number of channels to a multiple of `by`, as `make_divisible` does in
+    MobileNets.
 
     The result is at least `least`, by default `by`, and no less than nine tenths of the
     value.
