@@ -1,4 +1,4 @@
-"""`train Model from "other.nnx"`: a model that is trained as that of another file."""
+"""`train Model from "other.nnx"`: a model that is trained as that of another file, but for its own lines."""
 
 from __future__ import annotations
 
@@ -71,8 +71,73 @@ def test_a_train_is_given_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ['train Net from "other.nnx":', "train Net from other"]
+    ("line", "code"),
+    [
+        ('train Net from "other.nnx"', "N105"),
+        ("train Net from other", "N120"),
+        ("train Net from other:", "N120"),
+    ],
 )
-def test_how_it_is_not_written(line: str) -> None:
-    found = compiled(f"{HEAD}{line}\n{LINES}").diagnostics
-    assert found and all(d.code < "N200" for d in found)
+def test_how_it_is_not_written(line: str, code: str) -> None:
+    assert [d.code for d in compiled(f"{HEAD}{line}\n{LINES}").diagnostics] == [code]
+
+
+BATCH, LOGITS, LOSS, *HOW = (line.strip() for line in LINES.splitlines())
+OWN = {
+    "settings, which are all its own": (
+        ["optimizer = adamw(0.1)", "decays kernel"],
+        [BATCH, LOGITS, LOSS, "optimizer = adamw(0.1)", "decays kernel"],
+    ),
+    "a loss in the place of that one": (
+        ["loss = cross_entropy(logits, label, smoothing=0.1)"],
+        [BATCH, LOGITS, "loss = cross_entropy(logits, label, smoothing=0.1)", *HOW],
+    ),
+    "a value ahead of what reads it, and settings": (
+        ["accumulate = 2", "logits = 2 * model(x)", "optimizer = sgd(0.1)"],
+        [
+            BATCH,
+            "logits = 2 * model(x)",
+            LOSS,
+            "accumulate = 2",
+            "optimizer = sgd(0.1)",
+        ],
+    ),
+    "what its lines read stands with them": (
+        ["scale = 2.0", "logits = scale * model(x)", "metric top = max(logits)"],
+        [
+            *(BATCH, "scale = 2.0", "logits = scale * model(x)", LOSS, *HOW),
+            "metric top = max(logits)",
+        ],
+    ),
+    "a batch, and what nothing reads any more is gone": (
+        ["batch x, goal: [B, classes]", "loss = mse(model(x), goal)"],
+        ["batch x, goal: [B, classes]", "loss = mse(model(x), goal)", *HOW],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", OWN)
+def test_lines_of_its_own(case: str) -> None:
+    own, whole = ("".join(f"    {line}\n" for line in lines) for lines in OWN[case])
+    found = compiled(f'{HEAD}train Net from "other.nnx":\n{own}')
+    assert body(found) == body(compiled(f"{HEAD}train Net:\n{whole}"))
+
+
+@pytest.mark.parametrize(
+    ("own", "code", "text"),
+    [
+        ("clip = 1.0", "N513", None),
+        ("logits = modell(x)", "N200", "modell"),
+        ("batch x: [B, d]", "N200", "label"),
+        ("loss = mean(model(x))", "N260", "label"),
+        ("for i in range(2):\n        loss = 1.0", "N501", None),
+        ("clip = 1.0 +", "N120", None),
+    ],
+)
+def test_what_is_wrong_with_its_own_lines(
+    own: str, code: str, text: str | None
+) -> None:
+    made = compiled(f'{HEAD}train Net from "other.nnx":\n    {own}\n')
+    found = [(d.code, d.primary.span.text) for d in made.diagnostics]
+    assert [c for c, _ in found] == [code]
+    assert text in (None, found[0][1])

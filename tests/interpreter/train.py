@@ -168,11 +168,32 @@ def others(
 
 
 def section_of(program: Program, name: str) -> tree.Train:
-    """The train of a model."""
+    """The train of a model; its own lines take the place of those of the file that it is from."""
     (section,) = [t for t in program.main.of(tree.Train) if t.model.id == name]
-    if section.path:
-        (section,) = program.file(section.path.value, program.main.path).of(tree.Train)
-    return section
+    if not section.path:
+        return section
+    (there,) = program.file(section.path.value, program.main.path).of(tree.Train)
+    lines: list[tree.Statement] = []
+    rest = list(section.body)
+    for line in there.body:
+        same = [n for n, own in enumerate(rest, 1) if gives(own) & gives(line)]
+        lines += rest[: max(same, default=0)]
+        del rest[: max(same, default=0)]
+        if not any(gives(own) & gives(line) for own in section.body):
+            lines.append(line)
+    return replace(there, body=(*lines, *rest))
+
+
+def gives(line: tree.Statement) -> set[str]:
+    """What a line of a train gives values to."""
+    match line:
+        case tree.Declare(keyword="batch"):
+            return {"batch"}
+        case tree.Metric(name=name):
+            return {f"metric {name}"}
+        case tree.Assign(targets=targets):
+            return {target.id for target in targets}
+    return set()
 
 
 def beside(

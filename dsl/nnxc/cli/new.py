@@ -77,7 +77,7 @@ def _used(text: str, zoo: Mapping[str, str]) -> dict[str, str]:
     waiting = [text]
     for current in waiting:
         for name in re.findall(
-            r'^(?:use|train) .* from "(\w+)\.nnx"$', current, re.MULTILINE
+            r'^(?:use|train) .* from "(\w+)\.nnx":?$', current, re.MULTILINE
         ):
             if name + SUFFIX not in found:
                 found[name + SUFFIX] = zoo[f"pretrained/{name}"]

@@ -55,9 +55,10 @@ class Line:
     @property
     def opens(self) -> bool:
         """Whether a body belongs below; a rule for weights ends with its string instead, a train
-        that is as another names a file."""
+        that is as another with a file."""
         from_file = self.word == "train" and any(t.kind == "FROM" for t in self.tokens)
-        return self.tokens[-2].kind != "STRING" and not from_file
+        last = self.tokens[-2].kind
+        return last == "COLON" if from_file else last != "STRING"
 
     @property
     def seems_weights(self) -> bool:

@@ -75,7 +75,7 @@ class Blocks:
                 self.abandon_item(line)
             case tree.Definition() | tree.Train() | tree.Weights() if line.opens:
                 item = self.filled(item, line, adopts=True)
-            case tree.Weights() if self.goes_deeper(line):
+            case tree.Weights() | tree.Train() if self.goes_deeper(line):
                 self.missing_colon(line)
                 item = self.filled(item, line)
             case _:

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 
 class Train(Record):
-    """`train Model:`, or `train Model from "path"`, as the model of that file is trained. `broken`
-    and `lost` as in a `Definition`."""
+    """`train Model:`, or with a `path` as the model of that file is trained, but for the lines of its
+    own body. `broken` and `lost` as in a `Definition`."""
 
     model: Name
     body: tuple[Statement, ...]

@@ -331,10 +331,10 @@ class TreeBuilder(ItemBuilder):
         return tree.Generate(children[0], self.line.trivia, self.whole)
 
     def train_head(self, children: Children, start: int, end: int) -> tree.Train:
-        return tree.Train(children[0], (), self.whole, self.line.trivia)
+        model, path = children
+        return tree.Train(model, (), self.whole, self.line.trivia, path=path)
 
-    def train_rule(self, children: Children, start: int, end: int) -> tree.Train:
-        return replace(self.train_head(children, start, end), path=children[1])
+    train_rule = train_head
 
 
 def _named(target: tree.Expr) -> Advice:

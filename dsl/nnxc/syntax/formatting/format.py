@@ -55,7 +55,9 @@ def format_file(file: tree.File) -> str:
 
 def _is_tall(item: tree.Item) -> bool:
     tall = tree.Definition | tree.Train | tree.Weights
-    return isinstance(item, tall) and not getattr(item, "path", None)
+    return isinstance(item, tall) and not (
+        isinstance(item, tree.Train) and not item.body
+    )
 
 
 def _item(item: tree.Item) -> Iterator[str]:
@@ -76,10 +78,9 @@ def _item(item: tree.Item) -> Iterator[str]:
             given = _parameters((*groups, *params)) if groups or params else ""
             yield from _lines(trivia, 0, (f"{kind} {name.id}", given, ":"))
             yield from _body(body, STEP)
-        case tree.Train(model, path=tree.String() | tree.Zoo() as path):
-            yield from _lines(trivia, 0, f"train {model.id} from {_place(path)}")
-        case tree.Train(model, body):
-            yield from _lines(trivia, 0, f"train {model.id}:")
+        case tree.Train(model, body, path=path):
+            place, colon = f" from {_place(path)}" if path else "", ":" if body else ""
+            yield from _lines(trivia, 0, f"train {model.id}{place}{colon}")
             yield from _body(body, STEP)
         case tree.Weights(body=body):
             yield from _lines(trivia, 0, _weights_head(item))
