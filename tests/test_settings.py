@@ -62,6 +62,7 @@ def written(path: Path, config: Any) -> Path:
         {"hidden_act": "swish", "mlp_bias": False, "head_dim": 2, "window": None},
         {"rope": {"type": "default"}, "window": 8, "kinds": ["a", "a"]},
         {"size": [3, 3]},
+        {"is_decoder": False, "use_mrope": None, "text": {"is_decoder": False}},
         {"first_scale": None, "scale": 2.0},
         {"size": 3, "limit": {"__float__": "Infinity"}},
         {"pad_token_id": 1, "vision": {"x": {"y": [1]}}, "odd": None, "none": {}},
@@ -110,6 +111,51 @@ def test_one_error_names_all_that_is_not_followed(
         "  odd.1.deep is 'er', the model does not read it",
         "  with strict=False, what the model does not read is a warning",
     ]
+
+
+def test_switches_are_refused_where_they_are_on(
+    net: ModuleType, tmp_path: Path
+) -> None:
+    on = {"is_decoder": True, "use_mrope": "yes", "text": {"use_sliding_window": True}}
+    with pytest.raises(ValueError) as error:
+        net.read_config(written(tmp_path, {**GIVEN, **on}), strict=False)
+    assert str(error.value).splitlines()[1:] == [
+        "  is_decoder is True, the model assumes False",
+        "  use_mrope is 'yes', the model assumes False",
+        "  text.use_sliding_window is True, the model assumes False",
+    ]
+    like = written(tmp_path, {**GIVEN, **on})
+    saved = net.PRETRAINED.settings.written(net.Config(), like)
+    assert not saved["is_decoder"] and not saved["text"]["use_sliding_window"]
+
+
+IGNORED = 'config ignore "pad_token_id", "vision"'
+
+
+@pytest.mark.parametrize(
+    ("line", "more", "unread"),
+    [
+        ('config ignore "is_decoder"', {"is_decoder": True}, None),
+        ('config require "is_decoder" == true', {"is_decoder": True}, None),
+        ('config require "is_decoder" == true', {"is_decoder": False}, "assumes True"),
+        ('config ignore "pooler_*"', {"pooler_act": "a", "pooler_n": {"x": 1}}, None),
+        ('config ignore "pooler_*"', {"pooler": 1}, "pooler is 1"),
+        ('config ignore "pooler_*"', {"text": {"pooler_act": 1}}, "text.pooler_act"),
+        ('config ignore "*.top_k"', {"text": {"top_k": 1}}, None),
+        ('config ignore "*.top_k"', {"top_k": 1}, "top_k is 1"),
+        ('config ignore "h*"', {"hidden_act": "gelu"}, "the model assumes 'silu'"),
+    ],
+)
+def test_what_a_section_says_of_keys(
+    line: str, more: Any, unread: str | None, tmp_path: Path
+) -> None:
+    module = load(text_of(SPEC.replace(IGNORED, line), black=False))
+    path = written(tmp_path, {**GIVEN, **more})
+    if unread is None:
+        assert module.read_config(path).d == 4
+    else:
+        with pytest.raises(ValueError, match=unread):
+            module.read_config(path)
 
 
 def test_a_config_that_is_given_stands_above_the_file(
@@ -244,10 +290,11 @@ def test_the_formatter_keeps_what_is_required() -> None:
         ('config require "a" == 1, "a" == 2', "N603"),
         ('config require ("a" or "b") == 1, "b" == 2', "N603"),
         ('config require "a" == odd', "N607"),
+        ('config ignore "a", "*.*"', "N609"),
     ],
 )
 def test_mistakes(line: str, code: str) -> None:
-    text = SPEC.replace('config ignore "pad_token_id", "vision"', line)
+    text = SPEC.replace(IGNORED, line)
     assert [d.code for d in driver.analyse(text).diagnostics] == [code]
 
 

@@ -293,21 +293,36 @@ class ConfigFile(DefaultConfig[ConfigT]):
         for key, value in given.single.items():
             if is_called(key, RATES) and not (value is None or is_rate(value)):
                 yield f"{key} is {value!r}, not from 0 to 1"
+        for key in self.switched_on(given):
+            yield f"{key} is {given.single[key]!r}, the model assumes False"
 
-    def unread(self, given: Settings) -> list[str]:
-        """The keys that the model does not read, and that may matter."""
+    def known_keys(self, given: Settings) -> set[str]:
+        """The keys that are read, required, or cannot matter."""
         known = [*split_keys(self.known), *(self.added or ())]
         known += [key for keys in self.required or {} for key in split_keys(keys)]
         for setting in self.settings().values():
             keys = split_keys(setting.keys)  # an entry of a list is not the others
             lists = [key.rpartition(".")[0] for key in keys if key[-1:].isdigit()]
             known += [key for key in keys if key not in lists]
-        places = set(map(given.place, known))
+        return set(map(given.place, known))
+
+    def switched_on(self, given: Settings) -> list[str]:
+        """The switches that are on, of what the model does not do."""
+        known = self.known_keys(given)
         return [
             key
             for key, value in given.single.items()
-            if not (value is None or is_called(key, (*RATES, *HARMLESS)))
-            and not covers(places, key)
+            if value and is_called(key, SWITCHES) and not covers(known, key)
+        ]
+
+    def unread(self, given: Settings) -> list[str]:
+        """The keys that the model does not read, and that may matter."""
+        known = self.known_keys(given)
+        return [
+            key
+            for key, value in given.single.items()
+            if not (value is None or is_called(key, (*RATES, *HARMLESS, *SWITCHES)))
+            and not covers(known, key)
         ]
 
     def written(self, cfg: Any, like: str | Path | None = None) -> dict[str, Any]:
@@ -358,6 +373,7 @@ class ConfigFile(DefaultConfig[ConfigT]):
                 wrong = [key for key in places if given.get(key) not in values]
                 given.put(dict.fromkeys(wrong, values[0]))
             given.missing.clear()
+        given.put(dict.fromkeys(self.switched_on(given), False))
 
     def put_added(self, cfg: Any, given: Settings, is_other: bool) -> None:
         """Write the added keys that are not there; those that are computed also if the
@@ -465,6 +481,13 @@ HARMLESS = (
     # of other heads
     "summary_*"
 ).split()
+# Switches of what few models do: a file in which one is on is refused, unless the table
+# of a model names it.
+SWITCHES = (
+    "is_decoder add_cross_attention use_sliding_window use_mrope scale_embedding "
+    "scale_attn_by_inverse_layer_idx reorder_and_upcast_attn "
+    "apply_residual_connection_post_layernorm"
+).split()
 TEXT = "text_config"  # the settings of the language model in a multimodal one
 SHOWN = 10  # weights of another shape that are listed: those of all layers are alike
 RATES = ("*dropout*", "*_pdrop", "*layerdrop", "*drop_path*")  # only for training
@@ -478,10 +501,12 @@ def is_called(key: str, globs: Sequence[str]) -> bool:
 
 def covers(known: set[str], key: str) -> bool:
     """Whether a key is known, is inside of a known one, or is a list of one entry that
-    is known."""
+    is known. In a known key, `*` stands for any text."""
     parts = key.split(".")
     around = {".".join(parts[:n]) for n in range(1, len(parts) + 1)}
-    return not known.isdisjoint({*around, f"{key}.0"})
+    globs = [one for one in known if "*" in one]
+    matched = any(fnmatchcase(one, glob) for one in around for glob in globs)
+    return matched or not known.isdisjoint({*around, f"{key}.0"})
 
 
 def shape_problems(model: nnx.Module, expected: nnx.Module) -> list[str]:

@@ -16,7 +16,7 @@ USUAL = {
     "d": '"hidden_size"',
     "layers": '"num_hidden_layers"',
     "heads": '"num_attention_heads"',
-    "kv_heads": '"num_key_value_heads"',
+    "kv_heads": '"num_key_value_heads" or "num_attention_heads"',
     "head_dim": '"head_dim" or "hidden_size" // "num_attention_heads"',
     "hidden": '"intermediate_size"',
     "act": '"hidden_act"',

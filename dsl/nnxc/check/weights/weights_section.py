@@ -116,7 +116,11 @@ def _line(
             for key, value in entries:
                 write_key(ctx, key, value, parts.written, signature)
         case tree_weights.PassOver(keys):
-            parts.immaterial += [place for key in keys for place in places(key.value)]
+            for key in keys:
+                if not key.value.strip("*."):
+                    text, help = "this is every key", 'name some: `"pooler_*"`'
+                    ctx.fail("N609", text, key.span, help=help)
+                parts.immaterial += places(key.value)
 
 
 def _rename(ctx: Context, old: tree.String, new: tree.String, parts: Parts) -> None:
