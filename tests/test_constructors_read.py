@@ -128,3 +128,73 @@ def test_equal_to_one_of_several_is_asked_as_membership() -> None:
     assert 'kind in ("a", "b")' in text
     net = load(text).Net
     assert [net(kind=kind, rngs=nnx.Rngs(0)).scale for kind in "abc"] == [2, 2, 3]
+
+
+def test_sizes_are_named_by_the_layer_that_makes_them() -> None:
+    body = """
+    x = x -> Linear(int(rate * d)) as stem -> Linear(int(3 * rate)) as top
+    for features in [4, 5]:
+        x = x -> Linear(features) as blocks
+    return x -> Linear(int(5 * rate)) as head
+    """
+    text = text_of(spec(body, "model Net(d = 8, rate = 1.5)"))
+    assert "stem_features = int(rate * d)" in text
+    assert "head_features = int(5 * rate)" in text
+    assert "in_features = int(3 * rate)" in text  # what the loop changes
+    net = load(text).Net(rngs=nnx.Rngs(0))
+    assert [layer.in_features for layer in net.blocks] == [4, 4]
+    assert net.head.out_features == 7
+
+
+def test_a_square_image_has_a_height_and_a_width() -> None:
+    text = text_of(textwrap.dedent("""
+            block Halved:
+                input x: [B, H, W, C]
+                return x[:, :H // 2, :W // 2]
+
+            block Placed:
+                input x: [B, H, W, C]
+                param place: [H, W, C] = zeros
+                return x + place
+
+            model Net(size = 8, d = 2):
+                input x: [B, size, size, d]
+                for i in range(2):
+                    x = x -> Placed as places -> Halved
+                return x
+            """).lstrip())
+    assert "size2" not in text and "height" in text
+    net = load(text).Net(rngs=nnx.Rngs(0))
+    assert [p.place.shape for p in net.places] == [(8, 8, 2), (4, 4, 2)]
+
+
+def test_loops_that_follow_each_other_count_by_one_name() -> None:
+    body = """
+    for width in [4, 5]:
+        x = x -> Linear(width) as down
+    y = x -> Linear(7) as mid
+    for width in [6, 3]:
+        y = y -> Linear(width) as up
+    z = y -> Linear(9) as late
+    for width in [8, 2]:
+        z = z -> Linear(width) as last
+    return z
+    """
+    text = text_of(spec(body))
+    assert "features2" not in text and "features3" not in text
+    net = load(text).Net(rngs=nnx.Rngs(0))
+    found = [[x.in_features for x in part] for part in (net.down, net.up, net.last)]
+    assert found == [[8, 4], [7, 6], [9, 8]]
+
+
+def test_a_size_that_is_read_later_keeps_its_name() -> None:
+    body = """
+    for width in [4, 5]:
+        x = x -> Linear(width) as down
+    y = x -> Linear(7) as mid
+    for width in [6, 3]:
+        y = y -> Linear(width) as up
+    return (x -> Linear(2) as tail), (y -> Linear(2) as end)
+    """
+    net = load(text_of(spec(body))).Net(rngs=nnx.Rngs(0))
+    assert (net.tail.in_features, net.end.in_features) == (5, 3)

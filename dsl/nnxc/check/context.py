@@ -141,6 +141,7 @@ class Context:
     )  # names that get a value further down
     lost: bool = False  # a mistake may be why something is not used
     faulty: bool = False  # there was a mistake
+    making: str = ""  # the layer whose arguments are read, if any
     statement: Any = None  # the tree.Statement at hand
     head: Span = NOWHERE  # of the definition, with its body
     definition: Any = ()  # its statements
@@ -228,6 +229,10 @@ class Context:
         self.temporaries.add(name)
         return name
 
+    def argument_name(self, base: str) -> str:
+        """A name for the value of an argument, by the layer that takes it where its own is taken."""
+        return self.unused_name(base, *([f"{self.making}_{base}"] * bool(self.making)))
+
     def version(self, name: str) -> str:
         """A name of its own for one of the values that a name gets."""
         own = name
@@ -307,6 +312,15 @@ class Context:
             yield
         finally:
             self.assumptions = before
+
+    @contextmanager
+    def arguments_of(self, layer: str) -> Any:
+        """Within, what is read are the arguments of a layer."""
+        before, self.making = self.making, layer
+        try:
+            yield
+        finally:
+            self.making = before
 
     @contextmanager
     def inside(self) -> Any:

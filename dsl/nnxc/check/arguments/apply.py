@@ -41,7 +41,8 @@ def construct(
     named: bool,
 ) -> LayerInfo:
     """Declare a layer where its construction is written."""
-    args = _construct_args(ctx, callee, written, span)
+    with ctx.arguments_of(name):
+        args = _construct_args(ctx, callee, written, span)
     spans = dict(written.spans)
     info = LayerInfo(
         name,

@@ -36,7 +36,8 @@ from .wrong_kind import NUMBERS, wrong
 def _size(ctx: Context, p: OpParam, node: tree.Expr, value: Value, _: Any) -> Converted:
     if not isinstance(value, Static) or value.flavor not in ("int", "unknown"):
         wrong(ctx, p, node, value)
-    static, dim = named_size(ctx, value, p.name, node.span)
+    base = "features" if p.name == "out" else p.name
+    static, dim = named_size(ctx, value, base, node.span)
     _counted(ctx, p, value, dim, node.span)
     if p.kind is Kind.SIZE:
         if not p.empty:
@@ -167,7 +168,7 @@ def _named_window(ctx: Context, value: Static, base: str, span: Span) -> ir.Ref:
     """A window by its name; a choice of windows gets one."""
     if isinstance(value.node, ir.Ref):
         return value.node
-    name = ctx.unused_name(base)
+    name = ctx.argument_name(base)
     ctx.local(name, value.node, span)
     return ir.Ref(name)
 

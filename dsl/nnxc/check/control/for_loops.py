@@ -258,19 +258,23 @@ def _generalised(
         if a.size == b.size or a.size.name in loop.carried:
             axes.append(a)
             continue
-        size = symbol(_symbol(ctx, loop, i, now.rank, a, b))
+        size = symbol(_symbol(ctx, loop, i, now, b))
         axes.append(Axis(size, a.label or b.label))
         changed = True
     return now.with_axes(tuple(axes)) if changed else None
 
 
-def _symbol(ctx: Context, loop: Loop, i: int, rank: int, a: Axis, b: Axis) -> str:
+def _symbol(ctx: Context, loop: Loop, i: int, now: TensorType, last: Axis) -> str:
     """The name of a carried size; values that change alike share it."""
-    key = (a.size, b.size)
+    axis = now.axes[i]
+    key = (axis.size, last.size)
     if key not in loop.symbols:
-        chosen = ctx.unused_name(*a.names(i, rank, "features", "in_features"))
+        names = axis.names(i, now.rank, "features", "in_features")
+        if i in (1, 2) and now.rank == 4 and now.axes[1] == now.axes[2]:
+            names = (*names, "height" if i == 1 else "width")
+        chosen = ctx.unused_name(*names)
         loop.symbols[key] = chosen
-        loop.carried[chosen] = a.size
+        loop.carried[chosen] = axis.size
     return loop.symbols[key]
 
 

@@ -53,7 +53,7 @@ def named(
         _demand_branches(ctx, node, span)
         if name is not None:
             ctx.spelled[name] = name
-        name = name or ctx.unused_name(base)
+        name = name or ctx.argument_name(base)
         ctx.sized[key] = ctx.local_size(name, node, span)
     return ctx.sized[key]
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from ... import ir
 from ...dims import Dim
@@ -54,20 +55,26 @@ def name_of(value: ir.Static) -> str | None:
 
 
 def aliases(definition: ir.Definition) -> dict[str, str]:
-    """Carried values that may take over the name of what they begin as: nothing asks for that
-    once the loop runs."""
+    """Carried values that may take over the name of what they begin as, or sizes that of an
+    earlier loop's: nothing asks for that once the loop runs."""
     found: dict[str, str] = {}
     if _loops(definition):
         _aliases(definition.body, frozenset(), (), found)
-    return _shortest(found)
+    return _shortest(found, definition.spelled)
 
 
-def _shortest(found: Mapping[str, str]) -> dict[str, str]:
-    """The same, by the shortest of the names that stand for one value."""
+def _shortest(found: Mapping[str, str], spelled: Mapping[str, str]) -> dict[str, str]:
+    """The same, by the shortest of the names that stand for one value; one that tells of a single
+    layer does not change with the loop."""
+
+    def rank(name: str) -> tuple[bool, int]:
+        of_layer = name.endswith("_features") and not _like(name)(name)
+        return of_layer and name not in spelled, len(name)
+
     groups: dict[str, list[str]] = {}
     for name, first in found.items():
         groups.setdefault(first, [first]).append(name)
-    shortest = {first: min(names, key=len) for first, names in groups.items()}
+    shortest = {first: min(names, key=rank) for first, names in groups.items()}
     known = {**{first: first for first in groups}, **found}
     return {n: shortest[f] for n, f in known.items() if n != shortest[f]}
 
@@ -85,17 +92,27 @@ def _aliases(
         match stmt:
             case ir.For(body=inner, carried=carried):
                 nexts = tuple(c.next for c in carried)
-                asked = {*_names((inner, nexts, rest))}
-                for item in carried:
-                    name = name_of(item.entry)
-                    if name in own - asked and name not in found.values():
-                        found[item.symbol] = found.get(name, name)
                 symbols = frozenset(c.symbol for c in carried)
+                live = {*_names((inner, nexts, rest)), *symbols}
+                for item in carried:
+                    held = {first for name, first in found.items() if name in live}
+                    free = {n for n in own - live if found.get(n, n) not in held}
+                    name = name_of(item.entry)
+                    if name not in free:
+                        name = next(filter(_like(item.symbol), sorted(free)), None)
+                    if name is not None:
+                        found[item.symbol] = found.get(name, name)
                 _aliases(inner, symbols, (nexts,), found)
                 own |= symbols
             case ir.If(then=then, orelse=orelse):
                 _aliases(then, frozenset(), rest, found)
                 _aliases(orelse, frozenset(), rest, found)
+
+
+def _like(symbol: str) -> Callable[[str], bool]:
+    """Whether a name is that of such a size: `features`, `in_features`, `in_features3`."""
+    pattern = r"(in_)?features\d*"
+    return lambda name: all(re.fullmatch(pattern, n) for n in (symbol, name))
 
 
 def local_name(
