@@ -15,6 +15,7 @@ from nnxc import emit, ir
 from nnxc.driver import analyse
 from nnxc.emit.signature import Draws, assign_names
 from nnxc.instance import instantiate
+from nnxc.ops.torch_layouts import LEAVES
 from nnxc.shapes import DTYPES, ListType, TensorType, is_int
 from tests.importing import from_text
 
@@ -152,3 +153,14 @@ def _flat(types_: tuple[ir.Type, ...]) -> list[Any]:
         for item in inner
         for t in (_flat(item) if isinstance(item, tuple) else [item])
     ]
+
+
+def stored_names(module: Any) -> dict[str, Any]:
+    """What a module's table calls the tensors of weights, by their paths: of a layer, of all that
+    it may have."""
+    found = {row.paths: row.names or row.paths for row in module.STORED}
+    for row in module.STORED:
+        for leaf in LEAVES:
+            of_weight = row.of_leaf(leaf, 3)
+            found.setdefault(of_weight.paths, of_weight.names)
+    return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from emitting import load
+from emitting import load, stored_names
 from interpreted import of_page
 from interpreting import Subject
 from judged import judge
@@ -83,7 +83,7 @@ def test_what_is_generated_is_what_the_interpreter_reads() -> None:
 
 def test_the_names_of_its_weights_come_along() -> None:
     output = nnxc.compile(SPEC, path="spec.nnx", read=read)
-    found = {row.paths: row.names for row in load(output.files["spec.py"]).STORED}
+    found = stored_names(load(output.files["spec.py"]))
     assert found["outer.inner.mlp.up.kernel"] == "outer.inner.ffn.inner.weight"
     assert found["outer.inner.norm.scale"] == "outer.inner.norm.weight"
     assert found["outer.mlp.up.kernel"] == "outer.mlp.inner.weight"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from emitting import load
+from emitting import load, stored_names
 from flax import nnx
 from safetensors.numpy import load_file, save_file
 
@@ -58,8 +58,7 @@ def names(spec: str, lines: str = LINES, **files: str) -> dict[str, str]:
     """Which tensor is which weight."""
     output = compiled(spec, lines, **files)
     assert output.ok, output.diagnostics
-    module = load(output.files["net.py"])
-    return {row.paths: row.names for row in module.STORED}
+    return stored_names(load(output.files["net.py"]))
 
 
 def test_lines_come_with_a_block() -> None:

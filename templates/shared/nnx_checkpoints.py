@@ -43,17 +43,32 @@ Computed = (
 )
 
 
+# What the tensors of a layer are called, by its weights.
+LEAVES = {
+    "kernel": "weight",
+    "bias": "bias",
+    "scale": "weight",
+    "embedding": "weight",
+    "mean": "running_mean",
+    "var": "running_var",
+    "weight": "weight",
+}
+
+
 @dataclass(frozen=True)
 class Stored:
-    """Weights, and the tensors of a checkpoint that hold them.
+    """Weights, and the tensors of a checkpoint that hold them; or layers, all of whose
+    weights are there as PyTorch has them: a kernel is `weight`, its outputs ahead.
 
     `{}` in a path is a position in a list of layers; `{0}` in a name is the first of
     them. Names may also be computed from the model and its positions.
     """
 
     paths: str  # several, with spaces between, share a tensor
-    names: str | Computed  # several make one weight
+    names: str | Computed = ""  # several make one weight; none where they are the paths
     axes: tuple[tuple[int, ...], ...] | None = None  # of the weight, for each axis
+    ins: int = 1  # axes of the inputs in the kernel of a layer
+    outs: int = 1  # and of the outputs, which are one axis of a tensor
     join: Joined = ""  # how several lie in one
     axis: int = 0  # of the tensors, along which they do
     flip: bool = False  # axes from the third on run backwards
@@ -63,7 +78,31 @@ class Stored:
         """The names at these positions."""
         if callable(self.names):
             return self.names(model, *positions).split()
-        return numbered(self.names, positions).split()
+        return numbered(self.names or self.paths, positions).split()
+
+    @property
+    def pattern(self) -> re.Pattern[str]:
+        """What matches the path of a weight: its positions, and if it is one of a
+        layer its name there."""
+        first = re.escape(self.paths.split()[0]).replace(r"\{\}", r"(\d+)")
+        return re.compile(rf"{first}(?:\.({'|'.join(LEAVES)}))?")
+
+    def of_leaf(self, leaf: str, rank: int) -> "Stored":
+        """The row of one weight of layers, which has so many axes."""
+        axes: tuple[tuple[int, ...], ...] = tuple((axis,) for axis in range(rank))
+        if leaf == "kernel":
+            start = rank - self.ins - self.outs
+            middle = start + self.ins
+            ends = tuple(range(middle, rank)), tuple(range(start, middle))
+            axes = (*ends, *axes[:start])
+        elif leaf == "bias":
+            axes = (tuple(range(rank)),)
+        return replace(
+            self,
+            paths=" ".join(f"{path}.{leaf}" for path in self.paths.split()),
+            names=suffixed(self.names or self.paths, f".{LEAVES[leaf]}"),
+            axes=axes,
+        )
 
     def axes_of(self, rank: int) -> tuple[tuple[int, ...], ...]:
         """For each axis of a tensor, those of a weight."""
@@ -169,7 +208,7 @@ def within(
         return replace(
             row,
             paths=" ".join(path + part for part in row.paths.split()),
-            names=prefixed(name, row.names.split()),
+            names=prefixed(name, (row.names or row.paths).split()),
             stacked=stacked + row.stacked,
         )
 
@@ -186,6 +225,22 @@ def prefixed(name: str | Computed, ends: list[str]) -> str | Computed:
         return " ".join(first + numbered(end, positions) for end in ends)
 
     return computed
+
+
+def suffixed(names: str | Computed, end: str) -> str | Computed:
+    """Append `end` to each name."""
+    if isinstance(names, str):
+        return " ".join(name + end for name in names.split())
+
+    def computed(model: Any, *positions: int) -> str:
+        return " ".join(name + end for name in names(model, *positions).split())
+
+    return computed
+
+
+def alike(names: str, *, ins: int = 1, outs: int = 1) -> tuple[Stored, ...]:
+    """Rows of weights and layers whose names in a checkpoint are their paths."""
+    return tuple(Stored(name, ins=ins, outs=outs) for name in names.split())
 
 
 StatePath = tuple[Any, ...]
@@ -229,13 +284,15 @@ def resolve_rows(
       ValueError: if a variable is stacked from more than `max_tensors` tensors.
     """
     paths = {dotted(path): path for path in state}
-    firsts = [re.escape(row.paths.split()[0]) for row in table]
-    patterns = [re.compile(text.replace(r"\{\}", r"(\d+)")) for text in firsts]
+    patterns = [row.pattern for row in table]
     resolved = []
     for path in paths:
         for pattern, row in zip(patterns, table, strict=True):
             if match := pattern.fullmatch(path):
-                positions = match.groups()
+                *positions, leaf = match.groups()
+                if leaf:
+                    rank = len(state[paths[path]].shape) - row.stacked
+                    row = row.of_leaf(leaf, rank)
                 group = [paths[p.format(*positions)] for p in row.paths.split()]
                 shapes = [tuple(state[p].shape) for p in group]
                 stack = shapes[0][: row.stacked]

@@ -62,7 +62,7 @@ def weights_view(
         model=signature.name,
         config=signature.config,
         table=table,
-        rows=table_rows(section.rows, signature, names, options),
+        rows=table_rows(section, signature, names, options),
         file=file,
         entries=settings_table(section, signature),
         reads=section.reads,

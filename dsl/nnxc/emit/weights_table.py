@@ -16,6 +16,7 @@ from .python.scope import Scope
 from .python.static_text import static
 from .python.text import Text
 from .signature import Names, Signature, is_scanned
+from .weights_layers import Told, by_layer
 
 _LINE = 72  # columns of words in a row
 _NUMBER = re.compile(r"\{(=?)(\d+)\+?(\d*)\}")
@@ -42,6 +43,7 @@ class Row(Record):
     computed: str = ""  # a function that gives the names
     head: str = ""  # one that gives how the name begins
     tail: str = ""  # how it ends then
+    given: tuple[str, ...] = ()  # arguments of layers
 
     @property
     def around(self) -> tuple[str, int, str]:
@@ -51,19 +53,35 @@ class Row(Record):
             return "", 0, self.head
         return self.begins, self.layers, self.head
 
-    def text(self, path: str = "", layers: int = 0, name: str = "") -> str:
-        """The row as Python, but for how its paths, axes and names begin."""
-        names = t.words([n.removeprefix(name) for n in self.names], _LINE)
-        paths = t.words([p.removeprefix(path) for p in self.paths], _LINE)
-        more = [*self.more, *_stacked(self.stacked - layers)]
-        return f"Stored({', '.join((paths, self.computed or names, *more))})"
+    def within(self, path: str, layers: int, name: str) -> Row:
+        """The row but for how its paths, axes and names begin."""
+        return replace(
+            self,
+            paths=tuple(p.removeprefix(path) for p in self.paths),
+            names=tuple(n.removeprefix(name) for n in self.names),
+            stacked=self.stacked - layers,
+        )
+
+    @property
+    def is_alike(self) -> bool:
+        """Whether a layer or a weight is called the same in a checkpoint, and no more is said."""
+        same = self.paths == self.names and len(self.names) == 1 and not self.computed
+        return same and not (self.more or self.stacked)
+
+    def text(self) -> str:
+        """The row as Python."""
+        if self.is_alike:
+            return f"Stored({', '.join((t.quoted(self.paths[0]), *self.given))})"
+        names = self.computed or t.words(self.names, _LINE)
+        more = [*self.more, *self.given, *_stacked(self.stacked)]
+        return f"Stored({', '.join((t.words(self.paths, _LINE), names, *more))})"
 
 
 def table_rows(
-    rows: Sequence[ir.Row], root: Signature, names: Names, options: Options
+    section: ir.Weights, root: Signature, names: Names, options: Options
 ) -> tuple[str, ...]:
     """The rows of a table as Python; those of a list of layers are told together."""
-    made = [_row(row, root, names, options) for row in rows]
+    made = [_row(told, root, names, options) for told in by_layer(section)]
     return tuple(
         text
         for (path, layers, head), group in groupby(made, key=lambda row: row.around)
@@ -78,7 +96,7 @@ def _stacked(axes: int) -> list[str]:
 def _together(path: str, layers: int, head: str, rows: list[Row]) -> Iterator[str]:
     """Rows whose paths, or what computes their names, begin alike."""
     if len(rows) < 2 or (not path and not head):
-        yield from (row.text() for row in rows)
+        yield from _texts(rows)
         return
     common = _beginning([path for row in rows for path in row.paths])
     path = path or common[: common.rfind(".") + 1]
@@ -86,11 +104,25 @@ def _together(path: str, layers: int, head: str, rows: list[Row]) -> Iterator[st
         rows = [replace(row, names=(row.tail,), computed="") for row in rows]
     common = _beginning([name for row in rows for name in row.names])
     name = "" if head else common[: common.rfind(".") + 1]
-    inner = [row.text(path, layers, name) for row in rows] + _stacked(layers)
+    inner = [*_texts([row.within(path, layers, name) for row in rows])]
+    inner += _stacked(layers)
     yield f"*within({t.quoted(path)}, {head or t.quoted(name)}, {', '.join(inner)})"
 
 
-def _row(row: ir.Row, root: Signature, names: Names, options: Options) -> Row:
+def _texts(rows: Sequence[Row]) -> Iterator[str]:
+    """Rows as Python; those that follow each other are one, if they are called alike."""
+    for given, group in groupby(rows, key=lambda row: row.is_alike and row.given):
+        several = list(group)
+        if given is False or len(several) == 1:
+            yield from (row.text() for row in several)
+        else:
+            called = t.words([row.paths[0] for row in several], _LINE)
+            plain = called if given else called.strip("()")
+            yield f"*alike({', '.join((plain, *given))})"
+
+
+def _row(told: Told, root: Signature, names: Names, options: Options) -> Row:
+    row = told.row
     found = [_Path(path, root, names, options) for path in row.paths]
     order = found[0].positions
     tensors = " ".join(_renumbered(name, order) for name in row.names)
@@ -117,6 +149,7 @@ def _row(row: ir.Row, root: Signature, names: Names, options: Options) -> Row:
         computed,
         begun,
         tail,
+        told.axes,
     )
 
 

@@ -87,7 +87,7 @@ class Weights(Record):
     ]  # what it is where it stands in none of them
     written: tuple[tuple[str, Recorded], ...]  # by key
     immaterial: tuple[str, ...]  # keys
-    loose: bool  # the model has state that no row names
+    unnamed: tuple[Path, ...]  # state that no row names
     span: Span
 
     @property

@@ -8,11 +8,13 @@ from typing import Final
 from .base import Op, Tensor
 
 LEAVES: Final[Mapping[str, str]] = {
-    "embedding": "weight",
     "kernel": "weight",
-    "mean": "running_mean",
+    "bias": "bias",
     "scale": "weight",
+    "embedding": "weight",
+    "mean": "running_mean",
     "var": "running_var",
+    "weight": "weight",
 }
 
 

@@ -82,7 +82,7 @@ def check_weights(
         tuple(parts.absent.items()),
         tuple(parts.written.items()),
         tuple(parts.immaterial),
-        any(slot.spare and slot.path not in taken for slot in slots.values()),
+        tuple(path for path in slots if path not in taken),
         node.span,
     )
 
