@@ -149,6 +149,23 @@ class Setting:
     otherwise: Callable[[Settings], Any] | None = None
     write: Callable[[Any], dict[str, Any]] | None = None
 
+    @classmethod
+    def where(
+        cls, kinds: str | Sequence[str], kind: str, keys: str, default: Any
+    ) -> "Setting":
+        """Read the value of `keys` if that of `kinds` is `kind`, else the default."""
+        at, told = split_keys(keys), split_keys(kinds)
+        return cls(
+            otherwise=lambda given: (
+                given.first(*at)
+                if given.either(*told, default=None) == kind
+                else default
+            ),
+            write=lambda value: (
+                {at[0]: value} | ({} if value == default else {told[0]: kind})
+            ),
+        )
+
     def read(self, given: Settings, kind: Any) -> Any:
         """Read the value for a field of this type."""
         keys = split_keys(self.keys)
@@ -174,6 +191,46 @@ class Setting:
         return dict.fromkeys([*whole, *keys][:1], named)
 
 
+# The keys of fields that a table only names, as transformers' models have them.
+USUAL: Mapping[str, str | Setting] = {
+    "vocab": "vocab_size",
+    "context": "max_position_embeddings",
+    "types": "type_vocab_size",
+    "d": "hidden_size",
+    "layers": "num_hidden_layers",
+    "heads": "num_attention_heads",
+    "kv_heads": "num_key_value_heads",
+    "head_dim": Setting(
+        "head_dim",
+        otherwise=lambda given: given["hidden_size"] // given["num_attention_heads"],
+    ),
+    "hidden": "intermediate_size",
+    "act": "hidden_act",
+    "eps": "layer_norm_eps",
+    "rate": "hidden_dropout_prob",
+    "pad": Setting("pad_token_id", None),
+    "window": Setting("sliding_window", None),
+    "theta": Setting("rope_parameters.rope_theta rope_theta", 10000.0),
+    "bias": Setting("attention_bias", False),
+    "attention_bias": Setting("attention_bias", False),
+    "mlp_bias": Setting("mlp_bias", False),
+    "tied": Setting("tie_word_embeddings", False),
+    "experts": "num_local_experts",
+    "k": "num_experts_per_tok",
+    "encoder_heads": "encoder_attention_heads",
+    "decoder_heads": "decoder_attention_heads",
+    "encoder_hidden": "encoder_ffn_dim",
+    "decoder_hidden": "decoder_ffn_dim",
+    "size": "image_size",
+    "patch": "patch_size",
+    "channels": "num_channels",
+    "classes": Setting(
+        "num_labels",
+        otherwise=lambda given: len(given["id2label"]) if "id2label" in given else 2,
+    ),
+}
+# Where the type of scaled rotary positions is said.
+ROPE_TYPE = "rope_parameters.rope_type", "rope_scaling.rope_type", "rope_scaling.type"
 Allowed = tuple[Any, ...] | Callable[[Settings], tuple[Any, ...]]
 Said = str | float | tuple[Any, ...] | Callable[[Settings, Any], Any] | None
 
@@ -184,7 +241,8 @@ class ConfigFile(DefaultConfig[ConfigT]):
 
     Attributes:
       config: the Config's class.
-      fields: how each field is read: its keys, or a `Setting`.
+      usual: fields that are read by their keys of `USUAL`, or else by their own names.
+      fields: how each other field is read: its keys, or a `Setting`.
       optional: keys of fields that have the Config's default if they are not there.
       required: the values of keys that the model implements; `model_type` is one.
       absent: the values that required keys have if they are not there.
@@ -193,7 +251,8 @@ class ConfigFile(DefaultConfig[ConfigT]):
       rates: fields that are from 0 to 1.
     """
 
-    fields: Mapping[str, str | Sequence[str] | Setting]
+    usual: str | Sequence[str] = ()
+    fields: Mapping[str, str | Sequence[str] | Setting] | None = None
     optional: Mapping[str, str | Sequence[str]] | None = None
     required: Mapping[str | tuple[str, ...], Allowed] | None = None
     absent: Mapping[str, Any] | None = None
@@ -203,9 +262,10 @@ class ConfigFile(DefaultConfig[ConfigT]):
 
     def settings(self) -> dict[str, Setting]:
         """How each field is read and written."""
+        usual = {name: USUAL.get(name, name) for name in split_keys(self.usual)}
         found = {
             name: entry if isinstance(entry, Setting) else Setting(entry)
-            for name, entry in self.fields.items()
+            for name, entry in {**usual, **(self.fields or {})}.items()
         }
         for name, keys in (self.optional or {}).items():
             found[name] = Setting(keys, getattr(self.config, name))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import functools
+from collections.abc import Mapping, Sequence
 
 from .. import ir
 from ..ops.base import Kind
@@ -10,6 +12,8 @@ from ..ops.functions.activations import ACTIVATION
 from .python import text as t
 from .python.static_text import static_call
 from .python.text import Text
+from .render import parsed
+from .shared import CONFIGS, value_of
 from .signature import Signature
 
 _LINE = 75  # columns of words after `known=`
@@ -17,20 +21,24 @@ _LINE = 75  # columns of words after `known=`
 
 def settings_table(section: ir.Weights, model: Signature) -> tuple[str, ...]:
     """The arguments of a `ConfigFile`."""
-    fields, optional = [], []
+    fields, optional, usual = [], [], []
     switches = [p.name for p in model.definition.params if p.kind is Kind.BOOL]
     for name, value in section.config:
         keys, rest = _leading(value)
         own = t.quoted(model.arguments[name])
         if isinstance(rest, ir.Default) and keys:
             optional.append(f"{own}: {t.alternatives(keys)}")
+            continue
+        setting = _setting(value, section, model, name in switches)
+        if _is_usual(model.arguments[name], setting):
+            usual.append(model.arguments[name])
         else:
-            fields.append(f"{own}: {_setting(value, section, model, name in switches)}")
+            fields.append(f"{own}: {setting}")
     required = [_requirement(keys, values, model) for keys, values in section.assumed]
     added = [f"{t.quoted(k)}: {_added(v, model)}" for k, v in section.written]
     absent = [f"{t.quoted(k)}: {_recorded(v, model)}" for k, v in section.absent]
     groups = {
-        "": fields,
+        "fields=": fields,
         "optional=": optional,
         "required=": required,
         "absent=": absent,
@@ -40,9 +48,37 @@ def settings_table(section: ir.Weights, model: Signature) -> tuple[str, ...]:
     ignored = t.words(known, _LINE) if known else ""
     arguments = {"known": ignored, "rates": _rates(model)}
     return (
-        *(f"{name}{{{', '.join(g)}}}" for name, g in groups.items() if g or not name),
+        *([f"usual={t.words(usual, _LINE)}"] if usual else []),
+        *(f"{name}{{{', '.join(g)}}}" for name, g in groups.items() if g),
         *(f"{name}={text}" for name, text in arguments.items() if text),
     )
+
+
+def _is_usual(name: str, setting: str) -> bool:
+    """Whether a field that a table only names is read so."""
+    (node,) = parsed(f"_ = {setting}").body
+    usual = _usual().get(name, ast.unparse(ast.Constant(name)))
+    return ast.unparse(node) == f"_ = {usual}"
+
+
+@functools.cache
+def _usual() -> Mapping[str, str]:
+    """How fields are read that a table only names."""
+    table = value_of(CONFIGS, "USUAL")
+    assert isinstance(table, ast.Dict)
+    texts = zip(table.keys, table.values, strict=True)
+    return {ast.literal_eval(k): ast.unparse(v) for k, v in texts if k is not None}
+
+
+@functools.cache
+def _rope_type() -> tuple[str, ...]:
+    """Where the type of scaled rotary positions is said."""
+    return tuple(ast.literal_eval(value_of(CONFIGS, "ROPE_TYPE")))
+
+
+def _any_of(keys: Sequence[str]) -> str:
+    """Keys that mean the same."""
+    return "ROPE_TYPE" if tuple(keys) == _rope_type() else t.alternatives(keys)
 
 
 def _leading(value: ir.Recorded) -> tuple[list[str], ir.Recorded | None]:
@@ -79,11 +115,27 @@ def _setting(
         case ir.Computed("or", (ir.Value() as default, ir.Value(None))) if keys:
             # Null is none whatever the default; the last says that it may be.
             return f"Setting({t.alternatives(keys)}, {_recorded(default, model)})"
+    if not keys and (found := _where(rest, model)):
+        return found
     otherwise = f"otherwise=lambda given: {_recorded(rest, model, switch)}"
     parts = [t.alternatives(keys)] if keys else []
     inverse = "" if keys else _inverse(rest, section, model)
     written = [f"write=lambda value: {inverse}"] if inverse else []
     return f"Setting({', '.join([*parts, otherwise, *written])})"
+
+
+def _where(value: ir.Recorded, model: Signature) -> str:
+    """What stands at some keys where another one says so; nothing where it is something else."""
+    match value:
+        case ir.Computed(
+            "if", (ir.Computed("==", (left, ir.Value(kind))), then, ir.Value() as other)
+        ):
+            kinds, absent = _leading(left)
+            keys = _only_keys((then,))
+            if kinds and keys and absent == ir.Value(None):
+                said = _any_of(kinds), t.literal(kind).text, t.alternatives(keys)
+                return f"Setting.where({', '.join(said)}, {_recorded(other, model)})"
+    return ""
 
 
 def _inverse(value: ir.Recorded, section: ir.Weights, model: Signature) -> str:
@@ -141,7 +193,7 @@ def _requirement(
     """What may stand in any of some places."""
     allowed = t.tuple_of([_recorded(v, model).text for v in values]).text
     given = "lambda given: " if any(map(mentioned_keys, values)) else ""
-    return f"{t.alternatives(keys)}: {given}{allowed}"
+    return f"{_any_of(keys)}: {given}{allowed}"
 
 
 def _added(value: ir.Recorded, model: Signature) -> str:

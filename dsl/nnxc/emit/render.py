@@ -36,6 +36,12 @@ def markdown(template: str, /, **variables: object) -> str:
     return environment().get_template(f"{template}.md.j2").render(variables)
 
 
+def parsed(text: str) -> ast.Module:
+    """The tree of a text."""
+    with _PARSING:
+        return ast.parse(text)
+
+
 def stable(part: Part) -> str:
     """The text as Black has it, which sees but the statements that do not stand on one line that
     fits: what else is written is as Black would, which looks at one statement at a time.
@@ -44,8 +50,7 @@ def stable(part: Part) -> str:
     if part.done:
         return text
     lines = text.split("\n")
-    with _PARSING:
-        module = ast.parse(text)
+    module = parsed(text)
     for first, end, has_body in reversed([*_pieces(module.body)]):
         if end - first > 1 or len(lines[first]) > WIDTH:
             piece = lines[first:end]

@@ -6,6 +6,7 @@ imports what it uses of them; a single file that stands alone has those definiti
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable, Iterator, Sequence, Set
 from functools import cache
 
@@ -14,7 +15,7 @@ from ..record import Record
 from .entries import helpers_of
 from .options import Options
 from .python.free_names import free_names, names_of
-from .render import BETWEEN, Part
+from .render import BETWEEN, Part, parsed
 from .templates import source_of
 
 LAYERS, FUNCTIONS, LOSSES = "nnx_layers", "nnx_functions", "nnx_losses"
@@ -58,6 +59,21 @@ def modules_of(program: ir.Program) -> tuple[str, ...]:
 def names_in(module: str) -> frozenset[str]:
     """The names that a shared module defines."""
     return frozenset().union(*(d.names for d in _definitions(module)))
+
+
+@cache
+def value_of(module: str, name: str) -> ast.expr:
+    """What a shared module defines a name as."""
+    (text,) = (d.text for d in _definitions(module) if name in d.names)
+    for node in parsed(text).body:
+        match node:
+            case ast.Assign([ast.Name(found)], value) if found == name:
+                return value
+            case ast.AnnAssign(ast.Name(found), _, ast.expr() as value) if (
+                found == name
+            ):
+                return value
+    raise AssertionError(name)
 
 
 def shared_text(module: str, package: bool) -> str:
