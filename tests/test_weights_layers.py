@@ -141,7 +141,7 @@ model Net(d = 4):
     model = module.Net(module.Config(), rngs=nnx.Rngs(0))
     checkpoints = __import__(module.Stored.__module__)
     state = checkpoints.flat_state(model)
-    held = checkpoints.held_weights(model, state, module.STORED)
+    held = checkpoints.resolve_rows(model, state, module.STORED)
     names = {name for row in held for group in row.names for name in group}
     assert "first.bias" in names
     assert "h.0.bias" not in names
@@ -155,5 +155,5 @@ def test_weights_beside_those_of_pytorch_are_not_taken() -> None:
     model.head.lora_a = nnx.Param(jnp.zeros((4, 2)))
     checkpoints = __import__(module.Stored.__module__)
     state = checkpoints.flat_state(model)
-    held = checkpoints.held_weights(model, state, module.STORED)
-    assert not any("lora_a" in key for row in held for key in row.keys)
+    held = checkpoints.resolve_rows(model, state, module.STORED)
+    assert not any("lora_a" in key for row in held for key in row.paths)

@@ -43,7 +43,7 @@ Computed = (
 )
 
 
-# What the tensors of a layer are called, by its weights.
+# The variables of layers, and what PyTorch calls them.
 LEAVES = {
     "kernel": "weight",
     "bias": "bias",
@@ -57,22 +57,35 @@ LEAVES = {
 
 @dataclass(frozen=True)
 class Stored:
-    """Weights, and the tensors of a checkpoint that hold them; or layers, all of whose
-    weights are there as PyTorch has them: a kernel is `weight`, its outputs ahead.
+    """Variables, or layers, and the tensors of a checkpoint that hold them.
 
-    `{}` in a path is a position in a list of layers; `{0}` in a name is the first of
-    them. Names may also be computed from the model and its positions.
+    The variables of a layer are there as PyTorch has them: `kernel` is `weight`, its
+    outputs ahead of its inputs, `bias` is `bias`; a layer has those that it needs.
+
+    Attributes:
+      paths: of a variable or a layer; `{}` is a position in a list of layers. Several,
+        with spaces between, share a tensor.
+      names: of a tensor, or of a layer's; `{0}` is the first position of the path.
+        Several make up one variable. Computed, if a function gives them from the model
+        and the positions. By default, the paths.
+      axes: for each axis of a tensor, those of the variable.
+      ins: axes of the inputs in the kernel of a layer.
+      outs: axes of the outputs, in the kernel and the bias.
+      join: how several are joined.
+      axis: of the tensors, along which they are.
+      flip: whether the axes of a window run backwards in the tensor.
+      stacked: leading axes of the variable that are positions too.
     """
 
-    paths: str  # several, with spaces between, share a tensor
-    names: str | Computed = ""  # several make one weight; none where they are the paths
-    axes: tuple[tuple[int, ...], ...] | None = None  # of the weight, for each axis
-    ins: int = 1  # axes of the inputs in the kernel of a layer
-    outs: int = 1  # and of the outputs, which are one axis of a tensor
-    join: Joined = ""  # how several lie in one
-    axis: int = 0  # of the tensors, along which they do
-    flip: bool = False  # axes from the third on run backwards
-    stacked: int = 0  # leading axes of the weight that are positions too
+    paths: str
+    names: str | Computed = ""
+    axes: tuple[tuple[int, ...], ...] | None = None
+    ins: int = 1
+    outs: int = 1
+    join: Joined = ""
+    axis: int = 0
+    flip: bool = False
+    stacked: int = 0
 
     def named(self, model: Any, *positions: int) -> list[str]:
         """The names at these positions."""
@@ -82,13 +95,12 @@ class Stored:
 
     @property
     def pattern(self) -> re.Pattern[str]:
-        """What matches the path of a weight: its positions, and if it is one of a
-        layer its name there."""
+        """Match the path of a variable: its positions, and its name in a layer."""
         first = re.escape(self.paths.split()[0]).replace(r"\{\}", r"(\d+)")
         return re.compile(rf"{first}(?:\.({'|'.join(LEAVES)}))?")
 
     def of_leaf(self, leaf: str, rank: int) -> "Stored":
-        """The row of one weight of layers, which has so many axes."""
+        """The row of one variable of a layer, which has so many axes."""
         axes: tuple[tuple[int, ...], ...] = tuple((axis,) for axis in range(rank))
         if leaf == "kernel":
             start = rank - self.ins - self.outs
@@ -239,7 +251,7 @@ def suffixed(names: str | Computed, end: str) -> str | Computed:
 
 
 def alike(names: str, *, ins: int = 1, outs: int = 1) -> tuple[Stored, ...]:
-    """Rows of weights and layers whose names in a checkpoint are their paths."""
+    """Rows of variables or layers whose names in a checkpoint are their paths."""
     return tuple(Stored(name, ins=ins, outs=outs) for name in names.split())
 
 
