@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import nnxc
+
 from .timing import ROOT, ZOO
 
 COMMENT = re.compile(r"#[^\n]*")
@@ -47,4 +49,12 @@ def _sizes(spec: Path) -> dict[str, int]:
         "generated_lines": lines(code),
         "tokens": tokens(text),
         "generated_tokens": tokens(code),
+        "alone_tokens": tokens(_alone(text)),
     }
+
+
+def _alone(text: str) -> str:
+    """What a spec compiles to where one file has all, of shared modules what it uses."""
+    options = nnxc.Options(single_file=True)
+    (code,) = nnxc.compile(text, options=options).files.values()
+    return code
