@@ -336,9 +336,9 @@ def test_no_spec_takes_the_name_of_a_shared_module(tmp_path: Path) -> None:
 
 
 def test_a_definition_of_a_shared_name_is_renamed() -> None:
-    text = TRAINED.replace("Net", "Accumulated")
+    text = TRAINED.replace("Net", "AccumulationState")
     own = nnxc.compile(text, path="net.nnx").files["net.py"]
-    assert "class Accumulated_(nnx.Module)" in own
+    assert "class AccumulationState_(nnx.Module)" in own
 
 
 def test_nothing_to_do_is_found_with_shared_modules(

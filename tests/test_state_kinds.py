@@ -102,7 +102,8 @@ def test_a_step_keeps_what_the_model_assigns(stack: str, more: str) -> None:
     assert "scale" in names
     assert not names & {"calls", "mean", "shift", "seen"}
     if "ema" in more:
-        averaged = {str(p) for p, _ in nnx.to_flat_state(nnx.state(objects[-1]))}
+        average = nnx.to_flat_state(nnx.state(objects[-1]))
+        averaged = {str(p) for path, _ in average for p in path}
         assert "mean" in averaged and not averaged & {"calls", "shift", "seen"}
     # Evaluation counts nothing.
     before = kind(model, module.Counter)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -111,8 +110,11 @@ def _aliases(
 
 def _like(symbol: str) -> Callable[[str], bool]:
     """Whether a name is that of such a size: `features`, `in_features`, `in_features3`."""
-    pattern = r"(in_)?features\d*"
-    return lambda name: all(re.fullmatch(pattern, n) for n in (symbol, name))
+
+    def base(name: str) -> str:
+        return name.rstrip("0123456789").removeprefix("in_")
+
+    return lambda name: base(name) == base(symbol) == "features"
 
 
 def local_name(

@@ -11,6 +11,7 @@ from .suites import WIDTH
 _STANDARD = {
     "math": "import math",
     "Callable": "collections.abc",
+    "Iterable": "collections.abc",
     "Mapping": "collections.abc",
     "Sequence": "collections.abc",
     "dataclass": "dataclasses",
@@ -34,7 +35,6 @@ _MORE = {
     "json": "import json",
     "os": "import os",
     "re": "import re",
-    "Iterable": "collections.abc",
     "Iterator": "collections.abc",
     "suppress": "contextlib",
     "fnmatchcase": "fnmatch",

@@ -10,9 +10,8 @@ from collections.abc import Iterable
 
 # What generated code refers to by bare name.
 MODULES = (
-    "Any", "Callable", "Iterable", "Mapping", "NamedTuple", "Sequence", "dataclass", "divisible", "jax", "jnp", "math", "nnx",
-    "optax", "partial",
-    "replace",
+    "Any", "Callable", "Iterable", "Mapping", "NamedTuple", "Sequence", "dataclass", "divisible", "jax", "jnp", "math",
+    "nnx", "optax", "partial", "replace",
 )  # fmt: skip
 # What modules that generate define besides.
 GENERATE = ("TunixCall", "TunixConfig", "TunixHead", "TunixSharding", "generate")

@@ -34,7 +34,7 @@ NORM = Param(
 RE, IM = (Input(name, "float", scalar=False) for name in ("re", "im"))
 SETTINGS = {"axis": "axis", "norm": "norm"}
 
-PARTS = Helper("parts")
+PARTS = Helper("real_and_imag")
 COMPLEX = Helper("complex_of")
 RFFT = Helper("rfft", needs=(PARTS,))
 IRFFT = Helper("irfft", needs=(COMPLEX,))
