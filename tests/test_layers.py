@@ -47,6 +47,43 @@ def test_statistics_stay_in_float32() -> None:
     assert norm.mean.dtype == norm.var.dtype == jnp.float32
 
 
+def test_statistics_are_not_rounded_before_they_normalize() -> None:
+    mean = 1 + 2.0**-12  # which bfloat16 has not
+    for promote, expected in ((layers.keep_dtypes, -1.0), (None, 0.0)):
+        options = {} if promote is None else {"promote_dtype": promote}
+        norm = nnx.BatchNorm(1, dtype=jnp.bfloat16, rngs=nnx.Rngs(0), **options)
+        norm.mean[...], norm.var[...] = jnp.array([mean]), jnp.array([2.0**-24])
+        norm.epsilon = 0.0
+        norm.eval()
+        assert norm(jnp.ones((1, 1), jnp.bfloat16)) == expected * 2**-12 / 2**-12
+
+
+def test_an_embedding_without_padding_is_that_of_flax() -> None:
+    embed = layers.PaddedEmbed(5, 4, None, rngs=nnx.Rngs(0))
+    grads = nnx.grad(lambda embed: embed(jnp.array([2])).sum())(embed)
+    np.testing.assert_array_equal(grads.embedding[...].sum(1), [0, 0, 4, 0, 0])
+
+
+def test_orthogonal_weights_in_half_precision() -> None:
+    matrix = layers.orthogonal(jax.random.key(0), (4, 8), jnp.bfloat16)
+    assert matrix.dtype == jnp.bfloat16
+    wide = np.asarray(matrix, np.float32)
+    np.testing.assert_allclose(wide @ wide.T, np.eye(4), atol=0.02)
+
+
+def test_masked_steps_change_no_state() -> None:
+    mask = jnp.arange(7) < jnp.array([[7], [3], [0]])
+    for layer in (layers.LSTM, layers.GRU):
+        for reverse in (False, True):
+            rnn = layer(4, 5, reverse=reverse, rngs=nnx.Rngs(0))
+            y, *last = rnn.run(X, mask=mask)
+            short, *state = rnn.run(X[1:2, :3])
+            np.testing.assert_allclose(y[1, :3], short[0], atol=1e-6)
+            np.testing.assert_allclose(last[0][1], state[0][0], atol=1e-6)
+            assert not y[1, 3:].any() and not last[0][2].any()
+            np.testing.assert_array_equal(rnn(X, mask=mask), y)
+
+
 def test_the_vector_of_padding_does_not_learn() -> None:
     embed = layers.PaddedEmbed(5, 4, 2, rngs=nnx.Rngs(0))
     ids = jnp.array([[1, 2, 2]])
@@ -102,13 +139,47 @@ def test_spectra_are_those_of_numpy() -> None:
     np.testing.assert_allclose(functions.irfft(*half, n=7, axis=1), X, atol=1e-5)
 
 
-def test_windows_shifts_and_sizes() -> None:
+def test_windows_and_shifts() -> None:
     windows = functions.unfold(X, (3,), (2,), (1,), "VALID")
     np.testing.assert_array_equal(windows[:, 1], X[:, 2:5])
     shifted = functions.shift(X, 2)
     np.testing.assert_array_equal(shifted[:, 2:], X[:, :-2])
     assert not shifted[:, :2].any()
-    assert [functions.divisible(n, 8) for n in (3, 30, 35.9, 27)] == [8, 32, 40, 24 + 8]
+
+
+def test_windows_in_two_axes_with_steps_and_padding() -> None:
+    image = jax.random.normal(jax.random.key(1), (2, 6, 5, 3))
+    pads = ((1, 0), (2, 1))
+    windows = functions.unfold(image, (2, 3), (2, 1), (3, 2), pads)
+    padded = np.pad(image, [(0, 0), *pads, (0, 0)])
+    assert windows.shape == (2, 2, 4, 2, 3, 3)
+    for i, j, k, m in np.ndindex(2, 4, 2, 3):
+        np.testing.assert_array_equal(
+            windows[:, i, j, k, m], padded[:, 2 * i + 3 * k, j + 2 * m]
+        )
+
+
+def test_cubic_convolution_repeats_edges() -> None:
+    """Weights of a = -0.75 at a distance of a half: -0.09375 and 0.59375."""
+    found = functions.resize_bicubic(jnp.array([0.0, 1, 0, 0]), (2,))
+    near, far = 0.59375, -0.09375
+    np.testing.assert_allclose(found, [near, far], atol=1e-6)
+    edge = functions.resize_bicubic(jnp.array([1.0, 0, 0, 0]), (2,))
+    np.testing.assert_allclose(edge, [near + far, 0], atol=1e-6)
+
+
+def test_numbers_of_channels() -> None:
+    rounded = [functions.divisible(n, 8) for n in (3, 12, 30, 35.9, 27)]
+    assert rounded == [8, 16, 32, 40, 32]
+    assert functions.divisible(3, 8, 16) == 16
+
+
+def test_activations_and_complex_numbers() -> None:
+    np.testing.assert_allclose(functions.quick_gelu(2.0), 2 / (1 + np.exp(-3.404)))
+    z = functions.complex_of(jnp.ones(2, jnp.bfloat16), jnp.zeros(2, jnp.bfloat16))
+    assert z.dtype == jnp.complex64
+    re, im = functions.real_and_imag(1j * z, jnp.bfloat16)
+    assert re.dtype == im.dtype == jnp.bfloat16 and not re.any() and im.all()
 
 
 def test_corners_stay_where_they_are() -> None:
@@ -139,6 +210,11 @@ def test_losses_by_chunks_and_by_hand() -> None:
         losses.pinball(1.0, jnp.array([3.0, 0]), 0.9), [1.8, 0.1], atol=1e-6
     )
     assert losses.gaussian_kl(jnp.zeros(3), jnp.zeros(3)) == 0
+    np.testing.assert_allclose(losses.gaussian_kl(jnp.ones(3), jnp.zeros(3)), 1.5)
+    np.testing.assert_allclose(
+        losses.gaussian_nll(1.0, jnp.log(4.0), 3.0), np.log(2) + 0.5
+    )
+    np.testing.assert_allclose(losses.poisson_nll(jnp.log(2.0), 3.0), 2 - 3 * np.log(2))
     np.testing.assert_allclose(losses.distillation(X, X, 2.0), 0, atol=1e-6)
     np.testing.assert_allclose(
         losses.dpo(1.0, 0.0, 1.0, 0.0, 0.5), np.log(2), rtol=1e-6
