@@ -171,8 +171,8 @@ def measured(folder: Path, files: Iterable[Path]) -> dict[Path, dict[str, Any]]:
         broken = rules_broken(strict[file])
         found[file] = {
             **size,
-            "basic": own(rules_broken(basic[file])),
-            "strict_own": own(broken),
+            "basic": len(own(basic[file])),
+            "strict_own": len(own(strict[file])),
             "strict": sum(broken.values()),
             "strict_rules": dict(broken.most_common()),
             "ruff": _groups(str(finding["code"]) for finding in style[file]),
