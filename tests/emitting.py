@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ def text_of(spec: str, **options: Any) -> str:
 def class_of(spec: str, name: str, **options: Any) -> str:
     """The text of one generated class."""
     text = text_of(spec, **options)
-    start = text.index(f"\nclass {name}(") + 1
+    start = next(re.finditer(rf"^class {name}[(:]", text, re.M)).start()
     return text[start:].split("\n\n\n")[0].rstrip() + "\n"
 
 
@@ -84,13 +85,14 @@ def maker(
     signature = assign_names(meaning).signatures[definition.name]
     args: list[Any] = [axes[n] for n in definition.inferred]
     keywords = {signature.arguments.get(n, n): v for n, v in params.items()}
-    if signature.config:
-        args.append(getattr(module, signature.config)(**keywords))
-        keywords = {}
 
     def make() -> Any:
         rngs = {"rngs": nnx.Rngs(0)} if signature.takes_rngs else {}
-        return getattr(module, signature.name)(*args, **keywords, **rngs)
+        made = getattr(module, signature.name)
+        if signature.config:
+            cfg = getattr(module, signature.config)(**keywords)
+            return made(*args, cfg, **rngs)
+        return made(*args, **keywords, **rngs)
 
     return definition, make
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -168,8 +170,7 @@ def test_a_changed_config(net: ModuleType, tmp_path: Path, more: Any) -> None:
         ({"scale": 0.3}, "scale is 0.3"),  # of no whole number
         ({"heads": (1, 2, 3)}, r"heads is \(1, 2, 3\)"),
         ({"act": lambda x: x + 1}, "act is <function"),
-        ({"rate": 2.0}, "rate would be 2.0, not from 0 to 1"),
-        ({"d": "4"}, "d would be '4', not int"),
+        ({"bias": "no"}, "bias is 'no'"),
     ],
 )
 def test_what_cannot_be_written(
@@ -237,18 +238,26 @@ def test_over_the_file_of_another(net: ModuleType, tmp_path: Path) -> None:
     assert json.loads(sampling) == {"eos_token_id": 3}
 
 
-def changed(value: Any) -> Any:
-    """Another value of the same type; None where there is none."""
+def changed(value: Any) -> Iterator[Any]:
+    """Other values of the same type."""
     match value:
         case bool():
-            return not value
+            yield not value
         case int():
-            return value + 1
+            yield from (value + 1, 2 * value)
         case float():
-            return value / 2
-        case (first, *_):
-            return (*value, first)
-    return None
+            yield value / 2
+        case (first, *rest):
+            yield (*value, first)
+            yield from ((other, *rest) for other in changed(first))
+
+
+def other(cfg: Any, name: str) -> Any:
+    """The Config with another value in a field; as it is where there is none that it takes."""
+    for value in changed(getattr(cfg, name)):
+        with suppress(ValueError):
+            return dataclasses.replace(cfg, **{name: value})
+    return cfg
 
 
 # Fields whose values the keys of a file cannot say, or not all of them.
@@ -284,20 +293,17 @@ def test_every_published_model(name: str, tmp_path: Path) -> None:
     table = module.SETTINGS
     cfg = table.config()
     read = {*table.settings()} - UNSAID.get(name, set())
-    others = {n: changed(getattr(cfg, n)) for n in read}
-    several = [{n: v} for n, v in others.items() if v is not None]
-    for more in [{}, *several]:
-        wanted = dataclasses.replace(cfg, **more)
+    for field, wanted in [("", cfg), *((n, other(cfg, n)) for n in sorted(read))]:
         try:
             whole = table.written(wanted)
         except ValueError as error:
             # Fields that are read from one key, or are to be rates.
-            assert any(n not in more for n in named(error)) or "rate" in str(error)
+            assert any(n != field for n in named(error)) or "rate" in str(error)
             continue
         (tmp_path / "config.json").write_text(json.dumps(whole))
         assert table.read(tmp_path)
         given = module.read_settings(tmp_path)
-        assert table.differing(wanted, given) == [], more
+        assert table.differing(wanted, given) == [], field
 
 
 def named(error: ValueError) -> list[str]:

@@ -13,7 +13,7 @@ import nnxc
 
 HEAD = "\nmodel Net({}):\n    input x: [B, d]\n"
 CASES = [  # parameters, body, arguments that are right, those that are not with the message
-    ("d = 8", "x -> Linear(d - 4)", {"d": 5}, {"d": 4}, "d - 4 must be at least 1, got d=4"),
+    ("d = 8", "x -> Linear(d - 4)", {"d": 5}, {"d": 4}, "sizes must be at least 1, got d=4, d - 4=0"),
     ("d = 8, n = 2", "x -> Linear(n)", {"n": 1}, {"d": 0}, "sizes must be at least 1, got d=0, n=2"),
     ("d = 8, n = 2", "x -> Linear(d // n)", {"n": 8}, {"n": 9}, "d // n must be at least 1"),
     ("d = 8, n = 2", "x * (1 / (n - 1))", {"n": 0}, {"n": 1}, "n - 1 must not be 0, got n=1"),
@@ -82,7 +82,7 @@ model Net(d = 8, n = 2, k = 2, w = [4, 8, 9], wide = false, extra = 2):
         ({"n": 3}, "w must have n + 1 values or more, got w=(4, 8, 9), n=3"),
         ({"k": 5}, "n + 3 - k must not be 0, got n=2, k=5"),
         ({"k": 0}, "k must not be 0, got k=0"),
-        ({"d": 2}, "d - 2 must be at least 1, got d=2"),
+        ({"d": 2}, "sizes must be at least 1, got d=2, w=(4, 8, 9), d - 2=0"),
         ({"d": 3}, "hidden // k must be at least 1, got hidden=1, k=2"),
         ({"extra": 0, "wide": True}, "extra must not be 0, got extra=0"),
     ],

@@ -284,10 +284,10 @@ def test_a_list_shorter_than_its_partner_is_told_before_anything_is_built() -> N
 
 
 def test_a_list_is_checked_once_and_not_against_itself() -> None:
-    text = class_of(PARTNERS, "M")
-    assert text.count("if len(depths) < len(widths):") == 1
-    assert text.count("if len(depths) <") == 2
-    assert "    if len(kinds) <" not in text
+    config, text = class_of(PARTNERS, "Config"), class_of(PARTNERS, "M")
+    assert config.count("if len(self.depths) < len(self.widths):") == 1
+    assert config.count("if len(self.depths) <") + text.count("if len(depths) <") == 2
+    assert "    if len(kinds) <" not in text and "if len(self.kinds) <" not in config
 
 
 def test_lists_that_a_require_says_are_equally_long_are_not_checked_again() -> None:
@@ -313,7 +313,7 @@ def test_lists_that_a_require_says_are_equally_long_are_not_checked_again() -> N
 
 def test_what_a_block_checks_of_other_lists_the_model_still_checks() -> None:
     spec = PARTNERS.replace("Stage(widths, depths) as", "Stage([2], [1]) as")
-    assert "if len(depths) < len(widths):" in class_of(spec, "M")
+    assert "if len(self.depths) < len(self.widths):" in class_of(spec, "Config")
 
 
 def test_a_short_list_is_told_at_the_defaults() -> None:

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from .. import ir
 from ..shapes import ListType, Outputs, TensorType
 from .calls.call import call_body
-from .constructor.checks import config_checks
 from .constructor.ctor import OWN_DTYPE, constructor
+from .constructor.requires import config_checks
 from .options import Options
 from .python.docs import class_doc
 from .python.labels import Labels

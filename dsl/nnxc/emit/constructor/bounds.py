@@ -18,7 +18,8 @@ class Bounds:
     """What is known at one place of a constructor. `least` are bounds of names, `divided` the
     quotients that leave no rest, `windows` the names of windows, `sized` the lists and windows all
     whose values are at least 1; `facts` are sizes that are 0 or more, `other` values that are not
-    0; `told` is what is checked already, unless one of some conditions holds."""
+    0; `told` is what is checked already, unless one of some conditions holds; `either` are pairs of
+    which one holds at least."""
 
     def __init__(
         self,
@@ -32,12 +33,14 @@ class Bounds:
         self.facts: list[Dim] = []
         self.other: list[ir.Static] = []
         self.told: list[tuple[ir.Static, tuple[ir.Static, ...]]] = []
+        self.either: list[tuple[ir.Static, ir.Static]] = []
 
     def copy(self) -> Bounds:
         """The same, to which more may be added."""
         new = Bounds(self.least, self.sized, self.windows)
         new.divided, new.other = set(self.divided), list(self.other)
         new.facts, new.told = list(self.facts), list(self.told)
+        new.either = list(self.either)
         return new
 
     def under(self, condition: ir.Static, holds: bool = True) -> Bounds:
@@ -45,7 +48,20 @@ class Bounds:
         new = self.copy()
         for op, left, right in _atoms(condition, holds):
             new.learn(op, left, right)
+        for one, other in _choices(condition, holds):
+            new.either.append((one, other))
+            sides = self.under(one).least, self.under(other).least
+            for name in sides[0].keys() & sides[1].keys():
+                new.least[name] = min(side[name] for side in sides)
         return new
+
+    def rule_out(self, condition: ir.Static) -> None:
+        """Something does not hold: of what one of two must, the other does."""
+        known = [*_atoms(condition, True)]
+        for one, other in self.either:
+            if known and known == [*_atoms(one, True)]:
+                for op, left, right in _atoms(other, True):
+                    self.learn(op, left, right)
 
     def learn(self, op: str, left: ir.Static, right: ir.Static) -> None:
         """A comparison that holds."""
@@ -98,8 +114,8 @@ class Bounds:
                 least = self.least_of(arg)
                 whole = name == "ceil" and least > 0
                 return max(least, 1) if whole else min(least, 1) if least > 0 else least
-            case ir.StaticCall("divisible", (_, by, *_)):
-                return self.least_of(by)
+            case ir.StaticCall("divisible", (_, *_, least)):
+                return self.least_of(least)
         return UNBOUNDED
 
     def least_size(self, dim: Dim) -> float:
@@ -213,6 +229,19 @@ def _atoms(
                 yield from (*_atoms(left, holds), *_atoms(right, holds))
         case ir.StaticBinary(op, left, right) if op in _OPPOSITE:
             yield (op if holds else _OPPOSITE[op]), left, right
+
+
+def _choices(
+    condition: ir.Static, holds: bool
+) -> Iterator[tuple[ir.Static, ir.Static]]:
+    """The pairs of which a condition implies that one holds."""
+    match condition:
+        case ir.StaticUnary("not", inner):
+            yield from _choices(inner, not holds)
+        case ir.StaticBinary("and", left, right) if holds:
+            yield from (*_choices(left, True), *_choices(right, True))
+        case ir.StaticBinary("or", left, right) if holds:
+            yield left, right
 
 
 def computed_in(dim: Dim) -> Iterator[Func]:

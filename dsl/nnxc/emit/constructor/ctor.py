@@ -23,7 +23,6 @@ from ..python.static_text import as_size, static
 from ..python.suites import If, Line, Loop, Node, all_uses, comprehend
 from ..signature import DTYPES, Names, Signature
 from .begun import Begun
-from .checks import Checks, own_checks
 from .class_choice import ClassChoices
 from .columns import Columns
 from .ctor_names import ConstructorNames
@@ -31,6 +30,7 @@ from .dtype_arguments import DtypeArguments
 from .guards import guarded
 from .layer_calls import LayerCalls
 from .layer_classes import Kinds
+from .requires import Checks
 from .variables import variable
 
 _LOCAL = 2  # a field of the Config read so often gets a local name; a dtype, once more
@@ -88,11 +88,10 @@ class _Constructor:
 
     def body(self, body: Sequence[ir.Stmt]) -> list[Node]:
         """The statements, pruned."""
-        first, rest = own_checks(self.signature, body)
-        self.checks.leave_inner(body)
+        first, rest = self.checks.own(body)
         if self.signature.config:
             first = []  # it has checked itself
-        made = [*self._all(first), *self._stores(), *self._all(rest), *self._sizes()]
+        made = [*first, *self._stores(), *self._all(rest), *self._sizes()]
         nodes = [*self.dtypes.lines(), *made]
         return comprehend(kept_at_once(prune(nodes, set())))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from ... import ir
-from ...dims import Dim, const, func, symbol
+from ...dims import Dim, const, symbol
 from ...ir.asked import elements_in, may_hold_none
 from ...ir.fold_statements import expressions, statements
 from ...ir.fold_static import givens, mentions
@@ -20,7 +20,9 @@ from ..signature import Signature
 from . import own_arguments, rates, windows
 from .bounds import Bounds, below_of, size_of
 from .needs import Guard, Needs
-from .positive import sizes_of
+from .own_arguments import needed_once
+from .positive import factors, sizes_of
+from .spec_words import AT_LEAST_1
 
 
 def guarded(
@@ -79,7 +81,7 @@ class _Guards(Needs):
             proven = self.proven(stmt)
             made = self.statement(stmt)
             checks, self.needed = self.needed, []
-            yield from _once(checks)
+            yield from needed_once(checks)
             if not proven:
                 yield made
 
@@ -310,7 +312,7 @@ class _Guards(Needs):
     def size(self, dim: Dim, span: Span) -> None:
         """A size that is at least 1."""
         self.quotients(dim, span)
-        for factor in _factors(self.named.get(dim, dim)):
+        for factor in factors(self.named.get(dim, dim)):
             self.factor(factor, span)
 
     def factor(self, dim: Dim, span: Span) -> None:
@@ -323,7 +325,7 @@ class _Guards(Needs):
             if dim.name in self.absent:
                 none = ir.StaticBinary("==", ir.Ref(dim.name), ir.Literal(None))
                 condition = ir.StaticBinary("or", none, condition)
-            self.need(condition, f"{self.words.size(dim)} must be at least 1", span)
+            self.need(condition, f"{self.words.size(dim)}{AT_LEAST_1}", span)
 
     def is_optional(
         self, value: ir.Static, there: frozenset[str] = frozenset()
@@ -356,35 +358,6 @@ def _present(condition: ir.Static, holds: bool) -> set[str]:
         case ir.StaticBinary("==" | "!=" as op, ir.Ref(name), ir.Literal(None)):
             return {name} if (op == "!=") is holds else set()
     return set()
-
-
-def _once(checks: Sequence[Guard]) -> Iterator[Guard]:
-    """Checks, but not that what is to be at least 1 is not 0."""
-    sizes = {dim: c for c in checks if (dim := _compared(c, ">=", 1)) is not None}
-    for check in checks:
-        dim = _compared(check, "!=", 0)
-        if dim in sizes:
-            yield sizes.pop(dim)
-        elif check in sizes.values() or _compared(check, ">=", 1) is None:
-            yield check
-
-
-def _compared(check: Guard, op: str, number: int) -> Dim | None:
-    """The size that a check compares with a number."""
-    match check.condition:
-        case ir.StaticBinary(found, left, right) if found == op:
-            return size_of(left) if size_of(right) == const(number) else None
-    return None
-
-
-def _factors(dim: Dim) -> list[Dim]:
-    """The sizes that a size is the product of."""
-    if len(dim.terms) != 1 or dim.value is not None or dim.terms[0][1] < 1:
-        return [dim]
-    return [
-        symbol(atom) if isinstance(atom, str) else func(atom.name, *atom.args)
-        for atom, _ in dim.terms[0][0]
-    ]
 
 
 def _locals(body: Sequence[ir.Stmt]) -> set[str]:

@@ -5,26 +5,37 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 from ... import ir
 from ...dims import Dim, Func, const, func, symbol
 from ...ir.asked import may_be_none
+from ...ir.fold_static import mentions
 from ...ir.fold_tensors import operands
 from ...ops.base import Kind
 from ...source import Span
 from . import rates, windows
 from .bounds import Bounds, computed_in, size_of
-from .spec_words import Words
+from .spec_words import AT_LEAST_1, Words
 
 _LISTS = (Kind.LIST, Kind.SIZES, Kind.INTS, Kind.NUMBERS)
 
 
-class Guard(ir.Require):
-    """A check that the spec does not ask for. `shows` are the names whose values its message tells,
-    and what the spec calls them."""
+Shown: TypeAlias = tuple[str | Dim, str]
 
-    shows: tuple[tuple[str, str], ...] = ()
+
+class Guard(ir.Require):
+    """A check that the spec does not ask for. `shows` are the names, or what is computed of them,
+    whose values its message tells, and what the spec calls them."""
+
+    shows: tuple[Shown, ...] = ()
+
+
+def shown(stmt: ir.Require) -> tuple[Shown, ...]:
+    """What the message of a check tells the values of."""
+    if isinstance(stmt, Guard):
+        return stmt.shows
+    return tuple((name, name) for name in sorted(mentions(stmt.condition)))
 
 
 class Needs:
@@ -92,7 +103,10 @@ class Needs:
         """Within, values are computed where a condition holds."""
         before, when = self.bounds, self.when
         self.bounds = before.under(condition, holds)
-        self.when = [*when, *unless(condition, holds)]
+        others = unless(condition, holds)
+        for other in others:
+            self.bounds.rule_out(other)
+        self.when = [*when, *others]
         yield
         told = self.bounds.told
         self.bounds, self.when = before, when
@@ -157,6 +171,12 @@ class Needs:
                     text = f"`{name}` of {self.words.of(value)} needs a number above 0"
                     condition = ir.StaticBinary(">", sized(value), ir.Literal(0))
                     self.need(condition, text, span)
+            case "divisible", (_, by, *_) if self.bounds.least_of(by) < 1:
+                size = size_of(by)
+                least = ir.Literal(1) if size is None else ir.Size(const(1))
+                multiple = by if size is None else ir.Size(size)
+                condition = ir.StaticBinary(">=", multiple, least)
+                self.need(condition, f"{self.words.of(by)}{AT_LEAST_1}", span)
             case "sqrt", (value,) if self.bounds.least_of(value) < 0:
                 text = f"`sqrt` of {self.words.of(value)} needs a number of 0 or more"
                 condition = ir.StaticBinary(">=", sized(value), ir.Literal(0))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from ... import ir
-from ...dims import Dim, Func
+from ...dims import Dim, Func, func, symbol
 from ...ir.asked import elements_in
 from ...ir.fold_statements import declared
 from ...ops.base import Kind, Op, Param
@@ -96,3 +96,13 @@ def _whole(param: ir.Parameter) -> bool:
         case None:
             return param.kind in (Kind.LIST, Kind.SIZES)
     return False
+
+
+def factors(dim: Dim) -> list[Dim]:
+    """The sizes that a size is the product of."""
+    if len(dim.terms) != 1 or dim.value is not None or dim.terms[0][1] < 1:
+        return [dim]
+    return [
+        symbol(atom) if isinstance(atom, str) else func(atom.name, *atom.args)
+        for atom, _ in dim.terms[0][0]
+    ]

@@ -11,6 +11,8 @@ from ...ir.fold_static import mentions
 from ..python.text import is_atom
 from .bounds import size_of
 
+AT_LEAST_1 = " must be at least 1"
+
 
 class Words:
     """How the static values of one definition are told."""

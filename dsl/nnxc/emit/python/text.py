@@ -45,7 +45,8 @@ def binary(op: str, left: Text, right: Text) -> Text:
     if op == "**":
         return _power(left.at(ATOM), right.at(UNARY))
     level = _LEVELS[op]
-    return Text(f"{left.at(level)} {op} {right.at(level + 1)}", level)
+    grouped = level + (op not in ("and", "or"))  # these are the same in any grouping
+    return Text(f"{left.at(level)} {op} {right.at(grouped)}", level)
 
 
 def _power(base: str, exponent: str) -> Text:
