@@ -37,4 +37,4 @@ def test_chosen_activations_are_applied() -> None:
 def test_a_parameter_beside_a_function_is_one() -> None:
     assert "act: Callable[[jax.Array], jax.Array]" in class_of(SPEC, "Layer")
     assert "nnx.tanh if i == 0 else last" in class_of(SPEC, "Net")
-    assert "partial(nnx.gelu, approximate=False)" in class_of(SPEC, "Net")
+    assert "exact_gelu" in class_of(SPEC, "Net")

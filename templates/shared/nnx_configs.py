@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from types import UnionType
@@ -33,6 +32,7 @@ from nnx_checkpoints import (
     raise_problems,
     read_json,
 )
+from nnx_functions import exact_gelu, quick_gelu
 
 
 class Settings(dict[str, Any]):
@@ -625,9 +625,9 @@ def inside(place: Any, part: str) -> Any:
 # is one object, so that Configs that have the same activation are equal.
 ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "relu": nnx.relu,
-    "gelu": partial(nnx.gelu, approximate=False),
+    "gelu": exact_gelu,
     "gelu_new": nnx.gelu,
-    "quick_gelu": lambda x: x * nnx.sigmoid(1.702 * x),
+    "quick_gelu": quick_gelu,
     "silu": nnx.silu,
     "elu": nnx.elu,
     "hardswish": nnx.hard_silu,
@@ -643,7 +643,7 @@ ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "gated-gelu": nnx.gelu,
     "gelu_accurate": nnx.gelu,
     "gelu_fast": nnx.gelu,
-    "gelu_python": partial(nnx.gelu, approximate=False),
+    "gelu_python": exact_gelu,
     "gelu_pytorch_tanh": nnx.gelu,
     "swish": nnx.silu,
 }

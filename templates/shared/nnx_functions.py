@@ -5,6 +5,11 @@ import jax.numpy as jnp
 from flax import nnx
 
 
+def exact_gelu(x: jax.Array) -> jax.Array:
+    """GELU itself, not its approximation by tanh."""
+    return nnx.gelu(x, approximate=False)
+
+
 def quick_gelu(x: jax.Array) -> jax.Array:
     """The sigmoid approximation of GELU (Hendrycks and Gimpel, 2016)."""
     return x * nnx.sigmoid(1.702 * x)

@@ -76,7 +76,8 @@ def _as_values(program: ir.Program) -> Iterator[tuple[Op, Call | str]]:
         given += [v for i in layers if isinstance(i, ir.Layer) for _, v in i.args]
     for value in given:
         for function in functions_in(value):
-            yield function.op, function.op.build_for(dict(function.args))
+            build = function.op.build_for(dict(function.args))
+            yield function.op, function.name or build
 
 
 def _tops(body: Sequence[ir.Stmt]) -> list[ir.Expr]:

@@ -53,6 +53,7 @@ def modules_of(program: ir.Program) -> tuple[str, ...]:
         ADAPTERS: adapted,
     }
     needed[ATTENTION] |= bool(decoding)
+    needed[FUNCTIONS] |= bool(read)  # which are read by their names
     return tuple(name for name, is_needed in needed.items() if is_needed)
 
 

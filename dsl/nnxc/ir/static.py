@@ -97,6 +97,14 @@ class Function(Record):
     op: Op
     args: tuple[tuple[str, Static], ...] = ()
 
+    @property
+    def name(self) -> str | None:
+        """What it is called, where it has a name at these arguments."""
+        if not all(isinstance(value, Literal) for _, value in self.args):
+            return None
+        given = (f"{n}={v.value}" for n, v in self.args if isinstance(v, Literal))
+        return self.op.named.get(", ".join(given))
+
 
 class Initializer(Record):
     """A jax.nn initialiser with its arguments."""

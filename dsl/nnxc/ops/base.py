@@ -294,6 +294,8 @@ class Op(Record):
     origin: Origin | None = None  # of what is no entry, but brought by `extern`
     # Builds instead of `build` where the parameter or input of that name is written.
     variants: Mapping[str, Call | str] = EMPTY
+    # What it is called as a value at given arguments: {"approximate=False": "exact_gelu"}.
+    named: Mapping[str, str] = EMPTY
 
     def build_for(self, written: Container[str]) -> Call | str:
         """The build to use where the arguments and inputs in `written` are given."""

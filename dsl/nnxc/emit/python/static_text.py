@@ -55,7 +55,8 @@ def static(value: ir.Static, scope: Scope) -> Text:
         case ir.Given(name):
             return Text(f"{scope.given(name)} is not None", t.COMPARE)
         case ir.Function(op, args):
-            return function(op, dict(args), scope)
+            called = value.name
+            return Text(called) if called else function(op, dict(args), scope)
         case ir.Initializer(op, args):
             return initializer(op, dict(args), scope)
         case _:
@@ -92,7 +93,7 @@ def slice_of(
 
 
 def function(op: Op, args: Mapping[str, ir.Static], scope: Scope) -> Text:
-    """A function of the library as a value: `nnx.gelu`, `partial(nnx.gelu, approximate=False)`."""
+    """A function of the library as a value: `nnx.gelu`, `partial(nnx.elu, alpha=2.0)`."""
     name = op.inputs[0].name
     build = op.build_for(args)
     with scope.recording():  # only to see what names they take

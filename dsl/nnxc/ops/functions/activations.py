@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ...record import replace
 from ...shapes import Axis, TensorType
 from ..base import Along, Call, Example, Helper, Input, Inputs, Kind, Op, Param, Shaped
 from ..rules.pattern import multiple, ordinal
@@ -51,6 +52,8 @@ def _glu(inputs: Inputs, args: Mapping[str, Any]) -> Shaped:
 
 
 QUICK_GELU = Helper("quick_gelu")
+# One object, as two partial functions are not equal.
+EXACT_GELU = Helper("exact_gelu")
 # What a `config.json` calls activations.
 ACTIVATION = Helper("activation_named")
 
@@ -61,10 +64,14 @@ def _alpha(default: float) -> Param:
 
 ENTRIES: tuple[Op, ...] = (
     _elementwise("relu", "max(x, 0)"),
-    _elementwise(
-        "gelu",
-        "x times the normal distribution function; by default its tanh approximation",
-        Param("approximate", Kind.BOOL, True, "whether to use tanh for erf"),
+    replace(
+        _elementwise(
+            "gelu",
+            "x times the normal distribution function; by default its tanh approximation",
+            Param("approximate", Kind.BOOL, True, "whether to use tanh for erf"),
+        ),
+        other_helpers=(EXACT_GELU,),
+        named={"approximate=False": EXACT_GELU.name},
     ),
     Op(
         "quick_gelu",
