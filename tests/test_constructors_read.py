@@ -198,3 +198,50 @@ def test_a_size_that_is_read_later_keeps_its_name() -> None:
     """
     net = load(text_of(spec(body))).Net(rngs=nnx.Rngs(0))
     assert (net.tail.in_features, net.end.in_features) == (5, 3)
+
+
+def test_lists_of_one_length_are_gone_through_together() -> None:
+    body = """
+    require len(depths) == len(widths), "depths must be as long as widths"
+    for i, width in enumerate(widths):
+        for j in range(depths[i]):
+            x = x -> Linear(width + depths[i]) as blocks
+        x = x * (i + 1)
+    return x
+    """
+    head = "model Net(d = 8, widths = [4, 5], depths = [2, 1])"
+    text = text_of(spec(body, head))
+    assert "for width, depth in zip(widths, depths, strict=True):" in text
+    net = load(text).Net(rngs=nnx.Rngs(0))
+    assert [[b.out_features for b in part] for part in net.blocks] == [[6, 6], [6]]
+    wrong = spec(body.replace("require", "# require"), head)
+    assert "strict" not in text_of(wrong)  # nothing says that they are equally long
+
+
+def test_an_entry_keeps_its_index_where_its_name_is_taken() -> None:
+    body = """
+    require len(depths) == len(widths), "depths must be as long as widths"
+    for i, width in enumerate(widths):
+        x = x -> Linear(width + depths[i] + depth) as blocks
+    return x
+    """
+    text = text_of(
+        spec(body, "model Net(d = 8, depth = 3, widths = [4], depths = [2])")
+    )
+    assert "for i, width in enumerate(widths):" in text
+    assert load(text).Net(rngs=nnx.Rngs(0)).blocks[0].out_features == 9
+
+
+def test_numbers_that_count_are_whole() -> None:
+    text = text_of(textwrap.dedent("""
+            block Dropped(index, rate):
+                input x: [B, C]
+                return x -> Dropout(rate * index / 10)
+
+            model Net(d = 8, depths = [2, 3]):
+                input x: [B, d]
+                for i, depth in enumerate(depths):
+                    x = x -> Dropped(sum(depths[:i]) + depth, 0.1 * depth) as blocks
+                return x
+            """).lstrip())
+    assert "index: int" in text and "rate: float" in text

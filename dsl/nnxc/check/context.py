@@ -12,6 +12,7 @@ from .. import ir
 from ..diagnostics import Advice, Sink, did_you_mean, meant
 from ..dims import Dim, symbol
 from ..ir.fold_static import asks_given, static_dims
+from ..ir.plurals import singular
 from ..ops.base import Op
 from ..ops.base import Param as OpParam
 from ..shapes import OPEN, TensorType
@@ -231,7 +232,8 @@ class Context:
 
     def argument_name(self, base: str) -> str:
         """A name for the value of an argument, by the layer that takes it where its own is taken."""
-        return self.unused_name(base, *([f"{self.making}_{base}"] * bool(self.making)))
+        one = singular(self.making)
+        return self.unused_name(base, *([f"{one}_{base}"] if one else []))
 
     def version(self, name: str) -> str:
         """A name of its own for one of the values that a name gets."""

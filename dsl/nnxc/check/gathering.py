@@ -132,7 +132,8 @@ class _Writer:
             changes = _computes(arg.value) or flowing in mentioned(arg.value)
             if arg.name and arg.name not in params and changes:
                 at = arg.value.span
-                name = tree.Name(self._free(arg.name), at)
+                own = self._calls_alone(arg.name, arg.value)
+                name = tree.Name(arg.name if own else self._free(arg.name), at)
                 ahead.append(tree.Assign((name,), "=", arg.value, at))
                 arg = replace(arg, value=name)
             args.append(arg)
@@ -146,6 +147,12 @@ class _Writer:
             return {p.name for p in known.node.params}
         op = MODEL_OPS.get(call.func.id)
         return {p.name for p in op.params} if op else {a.name or "" for a in call.args}
+
+    def _calls_alone(self, name: str, value: tree.Expr) -> bool:
+        """Whether a name is that of a function which a value calls, and nothing else does."""
+        named = [n for n in nodes_in(self.known.node.body, tree.Name) if n.id == name]
+        calls = nodes_in(value, tree.Call)
+        return len(named) == 1 and any(c.func == named[0] for c in calls)
 
     def _free(self, name: str) -> str:
         """A name that means nothing in the definition."""

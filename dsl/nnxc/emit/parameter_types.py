@@ -10,6 +10,7 @@ from ..ir.fold_statements import expressions, layers, statements
 from ..ir.fold_static import walk_static
 from ..ir.fold_tensors import walk
 from ..ops.base import Kind
+from .whole_numbers import Whole
 
 _OF_KINDS = {
     Kind.SIZE: "int",
@@ -30,6 +31,7 @@ def parameter_types(program: ir.Program) -> Mapping[tuple[str, str], str]:
     """The type of each parameter, by the name of its definition and its own."""
     found: dict[tuple[str, str], str] = {}
     given: dict[tuple[str, str], str] = {}
+    fractions: set[tuple[str, str]] = set()  # numbers that are not whole everywhere
     for config in program.configs:
         for name, value in config.args:
             _learn(given, (config.model, name), _of_value(value, {}))
@@ -39,14 +41,25 @@ def parameter_types(program: ir.Program) -> Mapping[tuple[str, str], str]:
         for param in definition.params:
             key = definition.name, param.name
             kind = _of_parameter(param, given.get(key), compared)
+            if key not in fractions and _is_counted(definition, param):
+                kind = "int"
             # A Config is compared with its types: any list is a plain tuple there.
             here[param.name] = "tuple" if definition.is_model and kind == _ANY else kind
             found[key] = here[param.name] + " | None" * param.optional
+        whole = Whole(definition, here)
         for layer in layers(definition.body):
             if isinstance(layer.callee, str):
                 for name, value in layer.args:
-                    _learn(given, (layer.callee, name), _of_value(value, here))
+                    key = layer.callee, name
+                    _learn(given, key, _of_value(value, here))
+                    fractions |= set() if whole.holds(value) else {key}
     return found
+
+
+def _is_counted(definition: ir.Definition, param: ir.Parameter) -> bool:
+    """Whether what a number may be is told by those alone who give a block one."""
+    own = not definition.is_model and not param.handed and not param.optional
+    return own and param.kind is Kind.NUMBER and param.default is None
 
 
 def _learn(

@@ -11,12 +11,13 @@ from ...ir.fold_statements import declared, statements
 from ...ir.fold_static import givens, mentions
 from ...ir.fold_tensors import walk
 from ...ir.liveness import assigned_names, idle, live_through
+from ...ir.plurals import singular
 from ...ops.base import Op
 from ...shapes import TensorType
 from ..python.labels import Labels
 from ..python.line_uses import Use
 from ..python.loops import Part, part, source
-from ..python.names import fields, singular, snake
+from ..python.names import fields, snake
 from ..python.prune import prune
 from ..python.static_text import as_size, static
 from ..python.suites import If, Line, Loop, Node

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from string import digits
 
 from ... import ir
 from ...dims import Dim
@@ -67,7 +68,7 @@ def _shortest(found: Mapping[str, str], spelled: Mapping[str, str]) -> dict[str,
     layer does not change with the loop."""
 
     def rank(name: str) -> tuple[bool, int]:
-        of_layer = name.endswith("_features") and not _like(name)(name)
+        of_layer = name.endswith("_features") and not _is_generic(name)
         return of_layer and name not in spelled, len(name)
 
     groups: dict[str, list[str]] = {}
@@ -98,7 +99,7 @@ def _aliases(
                     free = {n for n in own - live if found.get(n, n) not in held}
                     name = name_of(item.entry)
                     if name not in free:
-                        name = next(filter(_like(item.symbol), sorted(free)), None)
+                        name = _earlier(free) if _is_generic(item.symbol) else None
                     if name is not None:
                         found[item.symbol] = found.get(name, name)
                 _aliases(inner, symbols, (nexts,), found)
@@ -108,13 +109,13 @@ def _aliases(
                 _aliases(orelse, frozenset(), rest, found)
 
 
-def _like(symbol: str) -> Callable[[str], bool]:
-    """Whether a name is that of such a size: `features`, `in_features`, `in_features3`."""
+def _earlier(names: Iterable[str]) -> str | None:
+    return next(filter(_is_generic, sorted(names)), None)
 
-    def base(name: str) -> str:
-        return name.rstrip("0123456789").removeprefix("in_")
 
-    return lambda name: base(name) == base(symbol) == "features"
+def _is_generic(name: str) -> bool:
+    """Whether a name is that of any such size: `features`, `in_features`, `in_features3`."""
+    return name.rstrip(digits).removeprefix("in_") == "features"
 
 
 def local_name(

@@ -8,12 +8,22 @@ from contextlib import contextmanager
 from ... import ir
 from ...ir.fold_statements import statements
 from ...ir.fold_static import mentions
+from ...ir.plurals import singular
 from ...record import Record
 from ..python import text as t
-from ..python.names import singular
+from ..python.scope import Scope
 from ..python.static_text import static
 from ..python.suites import WIDTH, Line
 from .ctor_names import ConstructorNames
+
+
+def chosen(condition: ir.Static, texts: Sequence[str], scope: Scope) -> str:
+    """One of two texts; of a condition that is negated the contrary, where the other is None."""
+    first, second = texts
+    match condition:
+        case ir.StaticUnary("not", inner) if second == "None":
+            condition, first, second = inner, second, first
+    return t.ternary(static(condition, scope), t.Text(first), t.Text(second)).text
 
 
 class OneCall(Record):

@@ -14,16 +14,15 @@ from ...record import replace
 from ..calls.carried import together
 from ..calls.reads import not_grown, only_declares, possible
 from ..options import Options
-from ..python import text as t
 from ..python.kept_at_once import kept_at_once
 from ..python.line_uses import Field, Use
-from ..python.loops import source
+from ..python.loops import beside, source
 from ..python.prune import prune
 from ..python.static_text import as_size, static
 from ..python.suites import If, Line, Loop, Node, all_uses, comprehend
 from ..signature import DTYPES, Names, Signature
 from .begun import Begun
-from .class_choice import ClassChoices
+from .class_choice import ClassChoices, chosen
 from .columns import Columns
 from .ctor_names import ConstructorNames
 from .dtype_arguments import DtypeArguments
@@ -211,8 +210,10 @@ class _Constructor:
     # --------------------------------------------------- loops, conditions
 
     def _for(self, stmt: ir.For) -> list[Node]:
+        entries = self.names.entries(stmt)
         with self.scope.recording():
             over = source(stmt.iterable, len(stmt.targets), self.scope)
+            over = beside(over, entries.values(), self.scope)
         carried = [c for c in stmt.carried if self.names.constructible(c.entry)]
         start = self._carry([(c.symbol, c.entry) for c in carried])
         targets = tuple(self.names.local(name) for name in stmt.targets)
@@ -221,6 +222,7 @@ class _Constructor:
             self._lists(stmt) as (makes, keeps),
             self.scope.region(),
         ):
+            self.scope.sizes |= {entry: own for entry, (_, own) in entries.items()}
             body = self._all(stmt.body)
             followed = self._followed(carried)
             body += self._carry([(c.symbol, c.next) for c in followed])
@@ -312,7 +314,7 @@ class _Constructor:
                 sides += [orelse[name]] if positive and name in orelse else []
                 texts = [*map(self._text, sides), "None"][:2]
                 one = self.classes.of(condition, sides, texts)
-                text = one.text if one else self._choice(condition, *texts).text
+                text = one.text if one else chosen(condition, texts, self.scope)
             if one:
                 nodes += one.lines
                 uses.append(one.name)
@@ -321,12 +323,6 @@ class _Constructor:
             annotation = f": {' | '.join(kinds)}" if new else ""
             nodes.append(self._keep(name, text, tuple(uses), annotation))
         return nodes
-
-    def _choice(self, condition: ir.Static, first: str, second: str) -> t.Text:
-        match condition:
-            case ir.StaticUnary("not", inner) if second == "None":
-                condition, first, second = inner, second, first
-        return t.ternary(static(condition, self.scope), t.Text(first), t.Text(second))
 
     def _branches(self, stmt: ir.If) -> list[Node]:
         with self.scope.recording() as uses:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from ... import ir
 from ...dims import Dim
 from ...ir.fold_static import givens, mentions
+from ...ir.plurals import singular
+from ..calls.lists_beside import lists_beside
 from ..calls.versions import aliases, local_name
 from ..python.line_uses import Field
 from ..python.names import SHADOWED, Namespace
@@ -53,6 +55,16 @@ class ConstructorNames:
     def local(self, name: str) -> str:
         """The Python name of a static local or loop variable."""
         return local_name(name, self.env, self.aliases, self.namespace)
+
+    def entries(self, loop: ir.For) -> dict[Dim, tuple[str, str]]:
+        """The entries that a loop goes through beside those of its own list: each with its list
+        and its name, which is as if the spec had it."""
+        found: dict[Dim, tuple[str, str]] = {}
+        for name, entry in lists_beside(loop, self.signature.definition.body).items():
+            if singular(name) not in self.namespace:
+                found[entry] = name, f"entry of {name}"
+                self.env[f"entry of {name}"] = self.namespace.give(singular(name))
+        return found
 
     def knows(self, dim: Dim) -> bool:
         """Whether a size is known already here: axes are not."""

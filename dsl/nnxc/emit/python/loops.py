@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ... import ir
-from ...record import Record
+from ...record import Record, replace
 from . import text as t
 from .line_uses import Use
 from .scope import Scope
@@ -18,12 +18,14 @@ Iterated = tuple[Text, tuple[Use, ...]]  # the same with the text's precedence
 
 class Source(Record):
     """What a loop goes over. `count` is set for `range(count)`, `inner` for `enumerate(inner)`,
-    `zipped` for `zip(...)`."""
+    `zipped` for `zip(...)`. `beside` are lists as long as that, with names for their entries.
+    """
 
     whole: Iterated
     count: Iterated | None = None
     inner: Iterated | None = None
     zipped: tuple[Iterated, ...] = ()
+    beside: tuple[tuple[str, Iterated], ...] = ()
 
 
 def source(iterable: ir.Static, targets: int, scope: Scope) -> Source:
@@ -37,6 +39,12 @@ def source(iterable: ir.Static, targets: int, scope: Scope) -> Source:
         case ir.StaticCall("zip", args) if targets == len(args):
             return Source(whole, zipped=tuple(_iterated(a, scope) for a in args))
     return Source(whole)
+
+
+def beside(over: Source, lists: Iterable[tuple[str, str]], scope: Scope) -> Source:
+    """The same with lists that the loop goes through too, each with the name of its entry."""
+    added = ((scope.symbol(n), _iterated(ir.Ref(name), scope)) for name, n in lists)
+    return replace(over, beside=tuple(added))
 
 
 def part(value: ir.Static, scope: Scope) -> Part:
@@ -61,7 +69,8 @@ def clause(
     needed = [t in used for t in targets]
     columns: list[tuple[str, Iterated]] = []
     counter = None
-    if over.inner is not None and not elements and not needed[1]:
+    beside = [(name, values) for name, values in over.beside if name in used]
+    if over.inner is not None and not (elements or beside or needed[1]):
         return (
             f"for {targets[0] if needed[0] else '_'} in range(len({over.inner[0]}))",
             over.inner[1],
@@ -70,7 +79,7 @@ def clause(
         counter = targets[0] if needed[0] else None
     elif over.inner is not None:
         counter = targets[0] if needed[0] else None
-        if needed[1] or not elements:
+        if needed[1] or not (elements or beside):
             columns = [(targets[1] if needed[1] else "_", over.inner)]
     elif over.zipped:
         pairs = zip(targets, over.zipped, needed, strict=True)
@@ -80,6 +89,7 @@ def clause(
         columns = [(", ".join(names), over.whole)]
     if not columns and not elements:
         columns = [("_", over.whole)]
+    columns += beside
     columns += [(name, (Text(text), ())) for name, text in elements]
     return _line(counter, columns)
 

@@ -123,12 +123,6 @@ def axis_names(axis: str) -> tuple[str, ...]:
     return axis.lower(), meaning.replace(" ", "_").lower()
 
 
-def singular(name: str) -> str:
-    """What one of `blocks` is called; a name that may be no plural stays."""
-    plain = name.endswith("s") and not name.endswith(("ss", "us", "is", "as"))
-    return name[:-1] if plain and len(name) > 3 else name
-
-
 def snake(name: str) -> str:
     """`ConvBlock` as `conv_block`, `MLP` as `mlp`."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()

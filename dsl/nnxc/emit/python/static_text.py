@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import assert_never
 
 from ... import ir
-from ...dims import Dim, DimError, Func, Monomial, const, symbol
+from ...dims import Dim, DimError, Func, Monomial, const, func, symbol
 from ...ir.static_functions import STATIC_FUNCTIONS
 from ...ops.base import REQUIRED, Call, Op, Param
 from . import text as t
@@ -47,6 +47,10 @@ def static(value: ir.Static, scope: Scope) -> Text:
             return Text(f"tuple({made})") if _iterates(value) else made
         case ir.StaticList(items):
             return t.tuple_of([static(i, scope).text for i in items])
+        case ir.StaticIndex(ir.Ref(name), ir.Ref(index)) if own := scope.sizes.get(
+            func("index", symbol(name), symbol(index))
+        ):
+            return Text(scope.symbol(own))
         case ir.StaticIndex(inner, index):
             return Text(f"{static(inner, scope).at(t.ATOM)}[{static(index, scope)}]")
         case ir.StaticSlice(inner, start, stop, step):
