@@ -206,7 +206,7 @@ def test_names_are_those_of_the_checkpoint(llama: ModuleType, tmp_path: Path) ->
     merged = load_file(tmp_path / "merged/model.safetensors")
     for name in ("q_proj", "o_proj"):
         a, b = (tensors[f"{stem}.{name}.lora_{k}.weight"] for k in "AB")
-        layer = getattr(model.layer[1].attention, name)
+        layer = getattr(model.layers[1].attention, name)
         outs = 8
         kernel = np.array(layer.base.kernel[...]).reshape(-1, outs).T
         whole = merged[f"model.layers.1.self_attn.{name}.weight"]

@@ -46,7 +46,7 @@ def test_decays_and_states_are_float32(name: str) -> None:
 def test_a_decay_near_one_outlasts_a_long_sequence() -> None:
     """In bfloat16 the smallest step would leave the state as it is, for ever."""
     _, full = made("mamba2")
-    for layer in full.layer:
+    for layer in full.layers:
         layer.mixer.a_log[...] = jnp.zeros(4)
         layer.mixer.dt_bias[...] = jnp.full(4, np.log(np.expm1(1e-3)))
     _, rounded = made("mamba2", dtype=jnp.bfloat16)
@@ -61,14 +61,14 @@ def test_a_decay_near_one_outlasts_a_long_sequence() -> None:
 def test_they_begin_as_published() -> None:
     softplus = lambda x: np.log1p(np.exp(np.asarray(x[...])))  # noqa: E731
     _, model = made("mamba")
-    mixer = model.layer[0].mixer
+    mixer = model.layers[0].mixer
     np.testing.assert_allclose(np.exp(mixer.a_log[...][3]), [1, 2, 3, 4], rtol=1e-5)
-    steps = np.concatenate([softplus(layer.mixer.dt_bias) for layer in model.layer])
+    steps = np.concatenate([softplus(layer.mixer.dt_bias) for layer in model.layers])
     assert 0.99e-3 < steps.min() < 5e-3 and 0.04 < steps.max() < 0.101
     _, model = made("mamba2")
-    rates = np.concatenate([np.exp(layer.mixer.a_log[...]) for layer in model.layer])
+    rates = np.concatenate([np.exp(layer.mixer.a_log[...]) for layer in model.layers])
     assert 1 <= rates.min() < 8 < rates.max() <= 16
-    steps = np.concatenate([softplus(layer.mixer.dt_bias) for layer in model.layer])
+    steps = np.concatenate([softplus(layer.mixer.dt_bias) for layer in model.layers])
     assert 0.99e-3 < steps.min() < steps.max() < 0.101 and len({*steps}) == 12
     _, model = made("recurrent_gemma")
     decay = np.exp(-softplus(model.recurrent[0].rg_lru.recurrent_param))

@@ -234,5 +234,5 @@ weights Tagger from "{path}":
     changed = {name: np.asarray(t) + 1 for name, t in tensors.items()}
     save_file(changed, tmp_path / "model.safetensors")
     other = module.load_pretrained(tmp_path, module.Config())
-    up = other.encoder.layer[1].up.kernel[...]
-    np.testing.assert_allclose(up, model.encoder.layer[1].up.kernel[...] + 1, rtol=1e-6)
+    up = other.encoder.layers[1].up.kernel[...]
+    np.testing.assert_allclose(up, model.encoder.layers[1].up.kernel[...] + 1, rtol=1e-6)
