@@ -235,4 +235,6 @@ weights Tagger from "{path}":
     save_file(changed, tmp_path / "model.safetensors")
     other = module.load_pretrained(tmp_path, module.Config())
     up = other.encoder.layers[1].up.kernel[...]
-    np.testing.assert_allclose(up, model.encoder.layers[1].up.kernel[...] + 1, rtol=1e-6)
+    np.testing.assert_allclose(
+        up, model.encoder.layers[1].up.kernel[...] + 1, rtol=1e-6
+    )
