@@ -211,7 +211,7 @@ def test_lists_of_one_length_are_gone_through_together() -> None:
     """
     head = "model Net(d = 8, widths = [4, 5], depths = [2, 1])"
     text = text_of(spec(body, head))
-    assert "for width, depth in zip(widths, depths, strict=True):" in text
+    assert "(width, depth) in enumerate(zip(widths, depths, strict=True)):" in text
     net = load(text).Net(rngs=nnx.Rngs(0))
     assert [[b.out_features for b in part] for part in net.blocks] == [[6, 6], [6]]
     wrong = spec(body.replace("require", "# require"), head)
@@ -228,8 +228,10 @@ def test_an_entry_keeps_its_index_where_its_name_is_taken() -> None:
     text = text_of(
         spec(body, "model Net(d = 8, depth = 3, widths = [4], depths = [2])")
     )
-    assert "for i, width in enumerate(widths):" in text
-    assert load(text).Net(rngs=nnx.Rngs(0)).blocks[0].out_features == 9
+    assert "for i, width in enumerate(cfg.widths):" in text
+    module = load(text)
+    net = module.Net(module.Config(), rngs=nnx.Rngs(0))
+    assert net.blocks[0].out_features == 9
 
 
 def test_numbers_that_count_are_whole() -> None:
@@ -245,3 +247,9 @@ def test_numbers_that_count_are_whole() -> None:
                 return x
             """).lstrip())
     assert "index: int" in text and "rate: float" in text
+
+
+def test_a_size_that_is_rounded_up_is_told_by_its_axis() -> None:
+    body = 'return x -> pad(0, -T % s, axis=1) -> Conv(4, s, stride=s, padding="valid")'
+    text = text_of(spec(body, "model Net(d = 8, s = 3)"))
+    assert "Maps (b, t, d) to (b, t_out, 4)." in text

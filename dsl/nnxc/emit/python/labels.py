@@ -49,7 +49,9 @@ class Labels:
         return self.shape(type_.with_axes(axes))
 
     def _is_long(self, size: Dim) -> bool:
-        return not size.symbols <= self._names.keys() or len(str(size)) > _LONG
+        text = str(size)
+        rounds_up = text.startswith("-")  # -((-t) // stride)
+        return not size.symbols <= self._names.keys() or len(text) > _LONG or rounds_up
 
     def types(self, type_: ir.Type) -> str:
         """A type, or several in parentheses."""
