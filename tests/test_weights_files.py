@@ -294,6 +294,8 @@ def test_an_index_that_is_none(tmp_path: Path, text: str) -> None:
 def test_a_path_that_is_not_there(tmp_path: Path, name: str) -> None:
     module = module_of(MLP)
     with pytest.raises(FileNotFoundError, match=f"there is no checkpoint .*{name}"):
+        module.load_pretrained(tmp_path / name)
+    with pytest.raises(FileNotFoundError, match=f"there is no checkpoint .*{name}"):
         module.load_pretrained(tmp_path / name, module.Config())
 
 

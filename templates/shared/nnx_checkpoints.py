@@ -370,14 +370,16 @@ def local_path(path: str | Path, revision: str | None = None) -> Path:
 
     Raises:
       ImportError: if huggingface_hub is needed and not installed.
-      FileNotFoundError: if the checkpoint cannot be downloaded.
+      FileNotFoundError: if there is no checkpoint, or it cannot be downloaded.
     """
     part = r"[\w-][\w.-]*"
     named = isinstance(path, str) and re.fullmatch(
         rf"({part}/{part})/?((?:{part}/?)*)", path
     )
-    if not named or Path(path).exists():
+    if Path(path).exists():
         return Path(path)
+    if not named:
+        raise FileNotFoundError(f"there is no checkpoint {path}")
     name, folder = named[1], named[2].strip("/")
     try:
         from huggingface_hub import snapshot_download
@@ -401,7 +403,10 @@ def local_path(path: str | Path, revision: str | None = None) -> Path:
         indices = (snapshot / folder).glob(INDEX)
         shards = [file.name for index in indices for file in checkpoint_files(index)]
         # The snapshot is named after its commit: the weights come from the same one.
-        return download(snapshot.name, *(shards or ["*.safetensors"])) / folder
+        found = download(snapshot.name, *(shards or ["*.safetensors"])) / folder
+        if not found.exists():
+            raise FileNotFoundError(f"{name} has no folder {folder}")
+        return found
     except OSError as error:
         raise FileNotFoundError(f"there is no checkpoint {path}: {error}") from error
 
@@ -415,11 +420,9 @@ def checkpoint_files(path: Path) -> list[Path]:
     """List the safetensors files of a checkpoint: a file, an index, or a folder.
 
     Raises:
-      FileNotFoundError: if there is no checkpoint, or a folder has several.
+      FileNotFoundError: if a folder has no checkpoint, or several.
       ValueError: if an index names files that are not beside it.
     """
-    if not path.exists():
-        raise FileNotFoundError(f"there is no checkpoint {path}")
     if path.is_dir():
         found = next((f for g in CHECKPOINT_GLOBS if (f := sorted(path.glob(g)))), [])
         if len(found) != 1:
