@@ -42,6 +42,15 @@ def test_a_published_file_is_read_as_one_config(name: str, tmp_path: Path) -> No
     assert first == second and hash(first) == hash(second)  # so jit compiles once
 
 
+def test_another_architecture_is_all_that_is_told(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(FILES["bert"]))
+    with pytest.raises(ValueError, match="does not fit") as caught:
+        family("llama").read_config(tmp_path)
+    assert str(caught.value).split("\n  ")[1:] == [
+        "model_type is 'bert', the model assumes 'llama'"
+    ]
+
+
 def test_what_files_leave_out_is_the_default_of_their_library(tmp_path: Path) -> None:
     t5, gated = read("t5", tmp_path), read("t5:v1_1", tmp_path)
     assert (t5.gated, t5.active.__name__) == (False, "relu")

@@ -281,9 +281,11 @@ class ConfigFile(DefaultConfig[ConfigT]):
 
         Raises:
           FileNotFoundError: if there is no `config.json`.
-          ValueError: listing all settings that the model does not follow.
+          ValueError: listing all settings that the model does not follow, or only the
+            `model_type` of another architecture, from which the others follow.
         """
         given = self.of_text(read_settings(path))
+        raise_problems(f"{given.file} does not fit:", self.other_type(given))
         cfg: ConfigT
         cfg, problems = self.filled(given)
         unread = self.unread(given)
@@ -329,6 +331,13 @@ class ConfigFile(DefaultConfig[ConfigT]):
                 problems = [str(error) or repr(error)]
         return cfg, [*problems, *dict.fromkeys(given.odd), *self.unmet(given)]
 
+    def other_type(self, given: Settings) -> Iterator[str]:
+        """Describe a `model_type` that is not the model's."""
+        types = (self.required or {}).get("model_type")
+        said = given.get("model_type")
+        if isinstance(types, tuple) and said not in (None, *types):
+            yield unmet_setting("model_type", said, types)
+
     def allowed(self, given: Settings) -> Iterator[tuple[Sequence[str], Any]]:
         """Keys of one meaning, and the values that they may have."""
         for keys, values in (self.required or {}).items():
@@ -342,14 +351,13 @@ class ConfigFile(DefaultConfig[ConfigT]):
             yield f"it cannot be compared: {error}"
             return
         for keys, values in allowed:
-            meant = f"the model assumes {' or '.join(map(repr, values))}"
             said = {key: given.get(key) for key in keys if given.says(key)}
             for key, value in said.items():
                 if value not in values:
-                    yield f"{key} is {value!r}, {meant}"
+                    yield unmet_setting(key, value, values)
             absent = (self.absent or {}).get(keys[0], values[0])
             if not said and absent not in values:
-                yield f"{keys[0]} is not there, which means {absent!r}, {meant}"
+                yield unmet_setting(keys[0], absent, values, "not there, which means ")
         for key, value in given.single.items():
             if is_called(key, RATES) and not (value is None or is_rate(value)):
                 yield f"{key} is {value!r}, not from 0 to 1"
@@ -551,6 +559,11 @@ SWITCHES = (
 TEXT = "text_config"  # the settings of the language model in a multimodal one
 SHOWN = 10  # weights of another shape that are listed: those of all layers are alike
 RATES = ("*dropout*", "*_pdrop", "*layerdrop", "*drop_path*")  # only for training
+
+
+def unmet_setting(key: str, value: Any, allowed: tuple[Any, ...], how: str = "") -> str:
+    """Describe a setting of another value than those that are allowed."""
+    return f"{key} is {how}{value!r}, the model assumes {' or '.join(map(repr, allowed))}"
 
 
 def is_called(key: str, globs: Sequence[str]) -> bool:
