@@ -10,7 +10,7 @@ from .options import Options
 from .python import text as t
 from .python.names import snake
 from .signature import Names
-from .weights_table import table_rows
+from .weights_table import table_parts
 
 # What reads weights alone, a `config.json` too, and options of `generate`.
 PRETRAINED = ("Checkpoint", "Pretrained", "PretrainedLM")
@@ -22,7 +22,7 @@ class WeightsView(Record):
     model: str  # its class
     config: str  # its Config
     table: str
-    rows: tuple[str, ...]
+    parts: tuple[tuple[str, tuple[str, ...]], ...]  # the last is the table
     file: str  # the table of a `config.json`
     entries: tuple[str, ...]  # its arguments
     reads: bool  # whether there is anything to say of `config.json`
@@ -62,7 +62,7 @@ def weights_view(
         model=signature.name,
         config=signature.config,
         table=table,
-        rows=table_rows(section, signature, names, options),
+        parts=table_parts(section, signature, names, options, give, table),
         file=file,
         entries=settings_table(section, signature),
         reads=section.reads,

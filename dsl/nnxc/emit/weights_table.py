@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from itertools import groupby
+from collections.abc import Callable, Iterator, Sequence
 
 from .. import ir
 from ..ir.fold_statements import declared
-from ..record import Record, replace
 from .options import Options
 from .python import text as t
 from .python.free_names import bound_name
@@ -16,109 +14,25 @@ from .python.scope import Scope
 from .python.static_text import static
 from .python.text import Text
 from .signature import Names, Signature, is_scanned
-from .weights_layers import Told, by_layer
+from .tables.shared_rows import parted
+from .tables.stored_rows import Block, Row, told_rows
+from .tables.weights_layers import Told, by_layer
 
-_LINE = 72  # columns of words in a row
 _NUMBER = re.compile(r"\{(=?)(\d+)\+?(\d*)\}")
 
 
-def _beginning(texts: Sequence[str]) -> str:
-    """What all texts begin with."""
-    first, last = min(texts), max(texts)
-    same = (i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b)
-    return first[: next(same, len(first))]
-
-
-class Row(Record):
-    """A row before it is written: paths of weights, names of tensors."""
-
-    paths: tuple[str, ...]
-    names: tuple[str, ...]
-    more: tuple[str, ...]
-    stacked: int  # leading axes of the weight that are positions
-    begins: (
-        str  # the paths up to the last position in a list or stack, where they share it
-    )
-    layers: int  # of the leading axes those of stacks of layers
-    computed: str = ""  # a function that gives the names
-    head: str = ""  # one that gives how the name begins
-    tail: str = ""  # how it ends then
-    given: tuple[str, ...] = ()  # arguments of layers
-
-    @property
-    def around(self) -> tuple[str, int, str]:
-        """What rows that are told together have in common: how their paths begin, the axes of
-        the layers there, the head of their names."""
-        if not self.begins or (self.computed and not self.head):
-            return "", 0, self.head
-        return self.begins, self.layers, self.head
-
-    def within(self, path: str, layers: int, name: str) -> Row:
-        """The row but for how its paths, axes and names begin."""
-        return replace(
-            self,
-            paths=tuple(p.removeprefix(path) for p in self.paths),
-            names=tuple(n.removeprefix(name) for n in self.names),
-            stacked=self.stacked - layers,
-        )
-
-    @property
-    def is_alike(self) -> bool:
-        """Whether a layer or a weight is called the same in a checkpoint, and no more is said."""
-        same = self.paths == self.names and len(self.names) == 1 and not self.computed
-        return same and not (self.more or self.stacked)
-
-    def text(self) -> str:
-        """The row as Python."""
-        if self.is_alike:
-            return f"Stored({', '.join((t.quoted(self.paths[0]), *self.given))})"
-        names = self.computed or t.words(self.names, _LINE)
-        more = [*self.more, *self.given, *_stacked(self.stacked)]
-        return f"Stored({', '.join((t.words(self.paths, _LINE), names, *more))})"
-
-
-def table_rows(
-    section: ir.Weights, root: Signature, names: Names, options: Options
-) -> tuple[str, ...]:
-    """The rows of a table as Python; those of a list of layers are told together."""
+def table_parts(
+    section: ir.Weights,
+    root: Signature,
+    names: Names,
+    options: Options,
+    give: Callable[[str], str],
+    table: str,
+) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Tuples of rows as Python, with what they are called: those of blocks, and the table."""
     made = [_row(told, root, names, options) for told in by_layer(section)]
-    return tuple(
-        text
-        for (path, layers, head), group in groupby(made, key=lambda row: row.around)
-        for text in _together(path, layers, head, list(group))
-    )
-
-
-def _stacked(axes: int) -> list[str]:
-    return [f"stacked={axes}"] if axes else []
-
-
-def _together(path: str, layers: int, head: str, rows: list[Row]) -> Iterator[str]:
-    """Rows whose paths, or what computes their names, begin alike."""
-    if len(rows) < 2 or (not path and not head):
-        yield from _texts(rows)
-        return
-    common = _beginning([path for row in rows for path in row.paths])
-    path = path or common[: common.rfind(".") + 1]
-    if head:
-        rows = [replace(row, names=(row.tail,), computed="") for row in rows]
-    common = _beginning([name for row in rows for name in row.names])
-    name = "" if head else common[: common.rfind(".") + 1]
-    inner = [*_texts([row.within(path, layers, name) for row in rows])]
-    inner += _stacked(layers)
-    yield f"*within({t.quoted(path)}, {head or t.quoted(name)}, {', '.join(inner)})"
-
-
-def _texts(rows: Sequence[Row]) -> Iterator[str]:
-    """Rows as Python; those that follow each other are one, if they are called alike."""
-    for given, group in groupby(rows, key=lambda row: row.is_alike and row.given):
-        several = list(group)
-        if given is False or len(several) == 1:
-            yield from (row.text() for row in several)
-        else:
-            called = t.words([row.paths[0] for row in several], _LINE)
-            plain = called if given else called.strip("()")
-            yield f"*alike({', '.join((plain, *given))})"
+    parts = parted(made, table, give)
+    return tuple((part.name, told_rows(part.rows)) for part in parts)
 
 
 def _row(told: Told, root: Signature, names: Names, options: Options) -> Row:
@@ -150,6 +64,16 @@ def _row(told: Told, root: Signature, names: Names, options: Options) -> Row:
         begun,
         tail,
         told.axes,
+        _blocks_around(found),
+    )
+
+
+def _blocks_around(paths: Sequence[_Path]) -> tuple[Block, ...]:
+    """The blocks that all of some weights lie in."""
+    return tuple(
+        block
+        for block, *others in zip(*(path.blocks for path in paths), strict=False)
+        if all(other == block for other in others)
     )
 
 
@@ -206,17 +130,26 @@ class _Path:
         self, path: ir.Path, root: Signature, names: Names, options: Options
     ) -> None:
         self.positions: list[bool] = []
+        self.owned: list[tuple[int, str]] = []  # where a block ends, and its kind
         parts = list(self._parts(path, root, names, options))
         self.text = ".".join(part for part in parts if part)
         inner = enumerate(parts[:-1])
         last = max((i for i, part in inner if part in ("", "{}")), default=-1)
-        self.begins = "".join(f"{part}." for part in parts[: last + 1] if part)
+        self.begins = _dotted(parts[: last + 1])
+        self.blocks = [self._block(parts, *owned) for owned in self.owned]
+
+    def _block(self, parts: Sequence[str], end: int, kind: str) -> Block:
+        """The block that the first parts lead to."""
+        at = [i for i, part in enumerate(parts[:end]) if part in ("", "{}")]
+        begins = parts[: at[-1] + 1] if at else []
+        layers = sum(part == "" for part in begins)
+        return Block(_dotted(parts[:end]), _dotted(begins), layers, kind)
 
     def _parts(
         self, path: ir.Path, root: Signature, names: Names, options: Options
     ) -> Iterator[str]:
         at: Signature | None = root
-        scanned = False
+        scanned, alone = False, True
         for index, part in enumerate(path):
             if part is None:
                 last = index + 1 < len(path) and path[index + 1] is None
@@ -225,13 +158,22 @@ class _Path:
             elif isinstance(part, int):
                 yield str(part)
             else:
+                if at and at is not root and alone:
+                    self.owned.append((index, at.name))
                 yield at.attributes.get(part, part) if at else part
-                layer = _layer(at, part)
+                layer, *others = _layers(at, part) or [None]
+                alone = all(o and layer and o.callee == layer.callee for o in others)
                 scanned = bool(layer and is_scanned(layer, names.signatures, options))
                 callee = layer.callee if layer else None
                 at = names.signatures[callee] if isinstance(callee, str) else None
 
 
-def _layer(at: Signature | None, name: str) -> ir.Layer | None:
-    layers = declared(at.definition.body) if at else []
-    return next((i for i in layers if isinstance(i, ir.Layer) and i.name == name), None)
+def _dotted(parts: Sequence[str]) -> str:
+    """How paths begin that begin with these parts."""
+    return "".join(f"{part}." for part in parts if part)
+
+
+def _layers(at: Signature | None, name: str) -> list[ir.Layer | None]:
+    """The layers of a name; several are on several sides of conditions."""
+    found = declared(at.definition.body) if at else []
+    return [i for i in found if isinstance(i, ir.Layer) and i.name == name]

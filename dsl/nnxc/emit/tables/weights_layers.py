@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import TypeAlias
 
-from .. import ir
-from ..ops.base import Tensor
-from ..ops.torch_layouts import LEAVES, flat
-from ..record import Record, replace
+from ... import ir
+from ...ops.base import Tensor
+from ...ops.torch_layouts import LEAVES, flat
+from ...record import Record, replace
 
 _Leaves: TypeAlias = Mapping[ir.Path, set[str | int | None]]
 

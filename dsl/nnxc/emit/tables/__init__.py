@@ -1,0 +1,1 @@
+"""Tables of tensors: which weights stand together in a row, and which rows together."""
