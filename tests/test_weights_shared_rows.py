@@ -88,7 +88,7 @@ def test_names_that_are_computed(tmp_path: Path) -> None:
     )
     text, module = compiled(spec)
     assert (
-        '*within( "left.pairs.{}.", lambda model, i: f"l.{model.width + i}.", *PAIR_ROWS, )'
+        '*within("left.pairs.{}.", lambda model, i: f"l.{model.width + i}.", *PAIR_ROWS)'
         in text
     )
     names = round_trip(module, tmp_path)
