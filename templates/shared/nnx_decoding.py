@@ -6,7 +6,7 @@ the prompts, fills the caches with them in one call, and samples token by token 
 `jax.jit`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple, TypedDict, Unpack
 
@@ -32,16 +32,21 @@ class Limits(nnx.Module):
     """The limits of a model: token ids, positions, and tokens with logits.
 
     None means that there is no limit.
+
+    Attributes:
+      stepwise: the paths of the model's layers that decode with caches.
     """
 
     def __init__(
         self,
+        model: nnx.Module | None = None,
         *,
         ids: int | None = None,
         positions: int | None = None,
         scores: int | None = None,
     ):
         self.ids, self.positions, self.scores = ids, positions, scores
+        self.stepwise = tuple(path for path, _ in stepwise_layers(model))
 
 
 class Stepwise(nnx.Module):
@@ -95,6 +100,14 @@ class Stepwise(nnx.Module):
             if isinstance(layer, Stepwise):
                 layer.stack = count, *layer.stack
         return layers
+
+
+def stepwise_layers(module: Any) -> Iterator[tuple[tuple[Any, ...], Stepwise]]:
+    """The layers in a module that decode with caches, and their paths."""
+    if isinstance(module, nnx.Module):
+        for path, layer in nnx.iter_modules(module):
+            if isinstance(layer, Stepwise):
+                yield path, layer
 
 
 class Positions(Stepwise):
@@ -364,8 +377,10 @@ def init_cache(model: Any, starts: jax.Array, size: int) -> Any:
       size: the most tokens that sequences have, padding included.
 
     Raises:
-      ValueError: if the model has fewer positions, or `starts` are no integers (b,).
+      ValueError: if the model has fewer positions, `starts` are no integers (b,), or a
+        layer with a cache was replaced by one without.
     """
+    check_replaced(model)
     positions = limits(model).positions
     if size < 1 or (positions is not None and size > positions):
         raise ValueError(f"size is 1 to {positions or 'any number'}, not {size}")
@@ -376,11 +391,48 @@ def init_cache(model: Any, starts: jax.Array, size: int) -> Any:
     decoder = nnx.view(
         model, deterministic=True, use_running_average=True, raise_if_not_found=False
     )
-    for _, layer in nnx.iter_modules(decoder):
-        if isinstance(layer, Stepwise):
-            layer.init_cache(starts, size, model.dtype)
-            layer.repeat_cache()
+    for _, layer in stepwise_layers(decoder):
+        layer.init_cache(starts, size, model.dtype)
+        layer.repeat_cache()
     return decoder
+
+
+def check_replaced(model: Any) -> None:
+    """Raise a ValueError if a layer with a cache was replaced by one without, which
+    would see no earlier tokens."""
+    for path, known in nnx.iter_modules(model):
+        for layer in known.stepwise if isinstance(known, Limits) else ():
+            depth, part = now_at(model, (*path[:-1], *layer))
+            if part is not None and not any(stepwise_layers(part)):
+                name = ".".join(map(str, (*path[:-1], *layer)[:depth]))
+                raise ValueError(
+                    f"{name} is {type(part).__name__}, which has no cache as what it"
+                    " replaced: use CausalAttention, or another Stepwise layer, in it"
+                )
+
+
+def now_at(model: Any, path: tuple[Any, ...]) -> tuple[int, Any]:
+    """How much of a path a model has, and what is there; None if it was removed."""
+    part = model
+    for depth, key in enumerate(path):
+        if isinstance(part, nnx.List) and isinstance(key, int):
+            part = part[key] if key < len(part) else None
+        elif hasattr(part, str(key)):
+            part = getattr(part, str(key))
+        else:
+            return depth, part
+        if part is None:
+            break
+    return len(path), part
+
+
+def cache_indices(decoder: Any) -> dict[str, Any]:
+    """How far each cache is, by the path of its layer."""
+    return {
+        ".".join(map(str, path)): layer.index.get_value()
+        for path, layer in stepwise_layers(decoder)
+        if layer.index is not None
+    }
 
 
 def sample(
@@ -452,7 +504,11 @@ def prefill(
     """
     b, t = tokens.shape
     decoder = init_cache(model, starts, t - 1 + count)
+    empty = cache_indices(decoder)
     decoder(tokens[:, :-1])
+    for path, index in cache_indices(decoder).items():
+        if index is empty[path]:
+            raise ValueError(f"{path} has a cache, but the model does not call it")
     sampled, done = jnp.zeros((b, count), jnp.int32), jnp.zeros(b, bool)
     cache = nnx.state(decoder, Cache)
     return Decoding(cache, tokens[:, -1], key, sampled, done, jnp.int32(0))

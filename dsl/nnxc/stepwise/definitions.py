@@ -32,7 +32,8 @@ class _Definition(Values):
             self.problem(message, mine.span, self.by_place())
             return mine
         body = mapped(self._block_of(mine.body), self._with_swaps)
-        body = self._with_limits(body, self.limits)
+        root = mine.name in self.work.models
+        body = self._with_limits(body, self.limits, root)
         for layer, expr in self.optional:
             if id(layer) in self.swapped:
                 self.problem("a mask says something of every key", expr.span)
@@ -59,11 +60,11 @@ class _Definition(Values):
         return self._with_limits(found, mine)
 
     def _with_limits(
-        self, body: tuple[ir.Stmt, ...], limits: Limits
+        self, body: tuple[ir.Stmt, ...], limits: Limits, root: bool = False
     ) -> tuple[ir.Stmt, ...]:
-        if not limits.sizes:
+        if not limits.sizes and not root:
             return body
-        layer = limits.layer(self.name("limits"), self.definition.span)
+        layer = limits.layer(self.name("limits"), self.definition.span, root)
         self.added.append(layer)
         last = len(body) - isinstance(body[-1], ir.Return)
         return (*body[:last], ir.Declare(layer), *body[last:])

@@ -124,9 +124,12 @@ class Limits:
         known = self.sizes.get(kind, size)
         self.sizes[kind] = size if known == size else func("min", known, size)
 
-    def layer(self, name: str, span: Span) -> ir.Layer:
-        """The module that knows them in the generated class."""
-        build = Call(LIMITS.name, (), {k: k for k in KINDS if k in self.sizes}, KINDS)
+    def layer(self, name: str, span: Span, root: bool) -> ir.Layer:
+        """The module that knows them in the generated class; in the model's own, it notes which
+        layers have caches."""
+        model = ("=self",) if root else ()
+        sizes = {k: k for k in KINDS if k in self.sizes}
+        build = Call(LIMITS.name, model, sizes, KINDS)
         op = replace(LIMITS, build=build)
         return ir.Layer(name, op, (), self.sizes, {}, span)
 

@@ -31,6 +31,7 @@ class Rewriting:
 
     def __init__(self, program: ir.Program, rewrite: Rewrite):
         self.known = {d.name: d for d in program.definitions}
+        self.models = {g.model for g in program.generates}
         self.rewrite, self.missing = rewrite, _missing(program)
         self.done: dict[str, ir.Definition] = {}
         self.given: dict[str, Given] = {}
