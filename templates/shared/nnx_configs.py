@@ -199,7 +199,7 @@ USUAL: Mapping[str, str | Setting] = {
     "d": "hidden_size",
     "layers": "num_hidden_layers",
     "heads": "num_attention_heads",
-    "kv_heads": "num_key_value_heads",
+    "kv_heads": "num_key_value_heads num_attention_heads",
     "head_dim": Setting(
         "head_dim",
         otherwise=lambda given: given["hidden_size"] // given["num_attention_heads"],
@@ -563,7 +563,9 @@ RATES = ("*dropout*", "*_pdrop", "*layerdrop", "*drop_path*")  # only for traini
 
 def unmet_setting(key: str, value: Any, allowed: tuple[Any, ...], how: str = "") -> str:
     """Describe a setting of another value than those that are allowed."""
-    return f"{key} is {how}{value!r}, the model assumes {' or '.join(map(repr, allowed))}"
+    return (
+        f"{key} is {how}{value!r}, the model assumes {' or '.join(map(repr, allowed))}"
+    )
 
 
 def is_called(key: str, globs: Sequence[str]) -> bool:
