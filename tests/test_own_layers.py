@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -134,3 +136,84 @@ def test_a_cache_that_is_not_called_is_refused() -> None:
     model.h[0] = Late(8, rngs=nnx.Rngs(0))
     message = "h.0.attend has a cache, but the model does not call it"
     assert refused(module, model) == message
+
+
+STORED = """
+block Mlp:
+    input x: [B, d]
+    return x + (x -> Linear(2 * d) as up -> relu -> Linear(d) as down)
+
+model Net(d = 4, layers = 2):
+    input x: [B, d]
+    return x -> Mlp * layers as h -> Linear(3) as head
+
+weights Net from "{path}"
+"""
+
+
+class Pass(nnx.Module):
+    def __call__(self, x: jax.Array) -> jax.Array:
+        return x
+
+
+def replace_block(model: Any) -> None:
+    model.h[0] = nnx.Linear(4, 4, rngs=nnx.Rngs(0))
+
+
+def add_layer(model: Any) -> None:
+    model.value = nnx.Linear(4, 1, rngs=nnx.Rngs(0))
+
+
+def wrap_layer(model: Any) -> None:
+    model.head = nnx.LoRA(4, 2, 3, base_module=model.head, rngs=nnx.Rngs(0))
+
+
+def leave_out_block(model: Any) -> None:
+    model.h[1] = Pass()
+
+
+def leave_out_layer(model: Any) -> None:
+    model.head = Pass()
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (
+            replace_block,
+            "no tensor holds h.0.bias\n  no tensor holds h.0.kernel\n"
+            "  h.0 has none of the weights that tensors hold",
+        ),
+        (add_layer, "no tensor holds value.bias\n  no tensor holds value.kernel"),
+        (wrap_layer, "no tensor holds head.base_module.bias"),
+        (leave_out_block, "h.1 has none of the weights that tensors hold"),
+        (leave_out_layer, "head has none of the weights that tensors hold"),
+    ],
+)
+def test_a_checkpoint_has_all_weights_or_is_not_written(
+    change: Callable[[Any], None], told: str, tmp_path: Path
+) -> None:
+    pytest.importorskip("safetensors")
+    module = load(text_of(STORED, black=False))
+    model = module.Net(module.Config(), rngs=nnx.Rngs(0))
+    module.save_pretrained(model, tmp_path / "whole")
+    change(model)
+    with pytest.raises(ValueError) as found:
+        module.save_pretrained(model, tmp_path / "half")
+    assert str(found.value).startswith(f"this Net cannot be saved:\n  {told}")
+    assert not (tmp_path / "half").exists()
+
+
+def test_layers_of_ones_own_are_saved_under_the_names_of_others(tmp_path: Path) -> None:
+    pytest.importorskip("safetensors")
+    module = load(text_of(STORED, black=False))
+
+    class Mine(module.Mlp):  # type: ignore[misc, name-defined]
+        def __call__(self, x: jax.Array) -> jax.Array:
+            return 2 * super().__call__(x)
+
+    model = module.Net(module.Config(), rngs=nnx.Rngs(0))
+    model.h[0] = Mine(4, rngs=nnx.Rngs(1))
+    module.save_pretrained(model, tmp_path)
+    again = module.load_pretrained(tmp_path)
+    np.testing.assert_array_equal(again.h[0].up.kernel[...], model.h[0].up.kernel[...])

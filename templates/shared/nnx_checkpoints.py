@@ -305,7 +305,10 @@ def resolve_rows(
                 if leaf:
                     rank = len(state[paths[path]].shape) - row.stacked
                     row = row.of_leaf(leaf, rank)
-                group = [paths[p.format(*positions)] for p in row.paths.split()]
+                found = [p.format(*positions) for p in row.paths.split()]
+                if not paths.keys() >= {*found}:
+                    break  # one of those that share a tensor is not there
+                group = [paths[name] for name in found]
                 shapes = [tuple(state[p].shape) for p in group]
                 stack = shapes[0][: row.stacked]
                 if (count := math.prod(stack)) > max_tensors:
@@ -700,6 +703,7 @@ class Checkpoint(Generic[ModelT, ConfigT]):
       ignored: globs of tensors that are not loaded.
       renamed: older names of tensors and the ones that replace them.
       plain: gives a model of only those weights that files hold; merges adapters.
+      unstored: globs of layers of other Python code, whose weights no file holds.
     """
 
     model: Callable[..., ModelT]
@@ -708,6 +712,7 @@ class Checkpoint(Generic[ModelT, ConfigT]):
     ignored: tuple[str, ...] = ()
     renamed: tuple[tuple[str, str], ...] = ()
     plain: Callable[[Any], Any] = lambda model: model
+    unstored: tuple[str, ...] = ()
 
     def load(
         self,
@@ -815,14 +820,15 @@ class Checkpoint(Generic[ModelT, ConfigT]):
         files: Mapping[str, Mapping[str, Any]],
     ) -> None:
         """Write the weights of a plain model, and JSON files beside them."""
-        path = Path(path)
+        path, state = Path(path), flat_state(model)
+        rows = resolve_rows(model, state, self.stored)
+        problems = unsaved(model, rows, self.stored, self.unstored)
+        raise_problems(f"this {type(model).__name__} cannot be saved:", problems)
         if path.suffix != ".safetensors":
             heading = f"{path} holds another checkpoint, which would be loaded instead:"
             raise_problems(heading, (index.name for index in path.glob(INDEX)))
             path.mkdir(parents=True, exist_ok=True)
             path /= "model.safetensors"
-        state = flat_state(model)
-        rows = resolve_rows(model, state, self.stored)
         groups = [TensorGroup.of_row(row, state) for row in rows]
         names = {name for group in groups for name, _, _ in group.entries}
         others: dict[str, FileTensor] = {}
@@ -854,6 +860,58 @@ def write_atomically(path: Path, parts: Iterable[Any]) -> None:
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def unsaved(
+    model: Any,
+    rows: list[ResolvedRow],
+    table: tuple[Stored, ...],
+    unstored: tuple[str, ...],
+) -> Iterator[str]:
+    """Describe what a checkpoint of a model would lack.
+
+    Args:
+      model: the model.
+      rows: the rows of the table that have weights.
+      table: the whole table.
+      unstored: globs of layers whose weights no checkpoint holds.
+    """
+    saved = {path for row in rows for path in row.paths}
+    for path, _ in nnx.to_flat_state(nnx.state(model, nnx.Param)):
+        within_glob = (fnmatchcase(dotted(path), f"{glob}.*") for glob in unstored)
+        if path not in saved and not any(within_glob):
+            yield f"no tensor holds {dotted(path)}"
+    ends = {
+        end
+        for row in table
+        for path in row.paths.split()
+        for end in ends_without_weights(model, path.split("."), ())
+    }
+    for end in sorted(ends, key=dotted):
+        if not any(path[: len(end)] == end for path in saved):
+            yield f"{dotted(end)} has none of the weights that tensors hold"
+
+
+def ends_without_weights(
+    part: Any, keys: Sequence[str], at: StatePath
+) -> Iterator[StatePath]:
+    """Where the path of a row ends: in a part that has no such attribute, or in one that
+    is neither a variable nor a layer with variables. What is None may be absent."""
+    if part is None:
+        return
+    if not keys:
+        is_layer = any(hasattr(part, leaf) for leaf in LEAVES)
+        if not isinstance(part, nnx.Variable) and not is_layer:
+            yield at
+    elif isinstance(part, nnx.List) and (keys[0] == "{}" or keys[0].isdecimal()):
+        for i, item in enumerate(part):
+            if keys[0] in ("{}", str(i)):
+                yield from ends_without_weights(item, keys[1:], (*at, i))
+    elif hasattr(part, keys[0]):
+        child = getattr(part, keys[0])
+        yield from ends_without_weights(child, keys[1:], (*at, keys[0]))
+    else:
+        yield at
 
 
 class TensorGroup(NamedTuple):

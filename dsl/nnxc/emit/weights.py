@@ -10,7 +10,7 @@ from .options import Options
 from .python import text as t
 from .python.names import snake
 from .signature import Names
-from .weights_table import table_parts
+from .weights_table import brought_layers, table_parts
 
 # What reads weights alone, a `config.json` too, and options of `generate`.
 PRETRAINED = ("Checkpoint", "Pretrained", "PretrainedLM")
@@ -55,6 +55,7 @@ def weights_view(
         "ignored": _values(tuple(section.ignored)),
         "renamed": _values(_renamed(section)),
         "plain": "merge_adapters" if adapted else "",
+        "unstored": _values(brought_layers(signature, names, options)),
     }
     settings = file if section.reads else f"DefaultConfig({signature.config})"
     keywords = [f"{name}={value}" for name, value in given.items() if value]

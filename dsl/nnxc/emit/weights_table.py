@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from .. import ir
-from ..ir.fold_statements import declared
+from ..ir.fold_statements import declared, placed_items
 from .options import Options
 from .python import text as t
 from .python.free_names import bound_name
@@ -33,6 +33,28 @@ def table_parts(
     made = [_row(told, root, names, options) for told in by_layer(section)]
     parts = parted(made, table, give)
     return tuple((part.name, told_rows(part.rows)) for part in parts)
+
+
+def brought_layers(root: Signature, names: Names, options: Options) -> tuple[str, ...]:
+    """Globs of the layers of Python code in a model, whose weights no row names."""
+    paths = _brought(root.definition, names, ())
+    texts = (_Path(path, root, names, options).text for path in paths)
+    return tuple(text.replace("{}", "*") for text in texts)
+
+
+def _brought(
+    definition: ir.Definition, names: Names, prefix: ir.Path
+) -> Iterator[ir.Path]:
+    for item, around in placed_items(definition.body):
+        if not isinstance(item, ir.Layer):
+            continue
+        several = repeats(around) + (item.count is not None)
+        path = (*prefix, item.name, *[None] * several)
+        if isinstance(item.callee, str):
+            inner = names.signatures[item.callee].definition
+            yield from _brought(inner, names, path)
+        elif item.callee.origin:
+            yield path
 
 
 def _row(told: Told, root: Signature, names: Names, options: Options) -> Row:
