@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from .. import ir
-from ..ir.fold_statements import declared, placed_items
+from ..ir.fold_statements import declared, placed_items, repeats
 from .options import Options
 from .python import text as t
 from .python.free_names import bound_name

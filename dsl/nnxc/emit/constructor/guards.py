@@ -21,7 +21,7 @@ from . import own_arguments, rates, windows
 from .bounds import Bounds, below_of, size_of
 from .needs import Guard, Needs
 from .own_arguments import needed_once
-from .positive import factors, sizes_of
+from .positive import counting, factors, sizes_of
 from .spec_words import AT_LEAST_1
 
 
@@ -72,9 +72,9 @@ class _Guards(Needs):
                 yield own_arguments.optional_size(param.name)
             elif param.window is not None:
                 yield windows.own(param)
-        for bounds in dict.fromkeys(self.rates.values()):
-            names = [name for name, own in self.rates.items() if own == bounds]
-            yield own_arguments.numbers(names, bounds)
+        yield from own_arguments.numbers(self.rates)
+        found = counting(self.definition, lambda name: self.known[name].definition)
+        yield from own_arguments.counts(found, {*self.own, *self.own_lists})
 
     def body(self, body: Sequence[ir.Stmt]) -> Iterator[ir.Stmt]:
         for stmt in body:

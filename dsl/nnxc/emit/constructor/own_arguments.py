@@ -4,10 +4,11 @@ fail; one check for all that are of one kind."""
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from ... import ir
 from ...dims import Dim, Func, const
+from ...ops.base import Kind
 from ...record import replace
 from . import rates
 from .bounds import size_of
@@ -17,9 +18,7 @@ from .spec_words import AT_LEAST_1
 
 def sizes(names: Sequence[str], lists: Sequence[str]) -> tuple[ir.Static, str]:
     """Sizes, and lists of them, are at least 1: one check for all."""
-    return least(
-        [*map(ir.Ref, names), *(ir.StaticCall("*", (ir.Ref(n),)) for n in lists)]
-    )
+    return least([*map(ir.Ref, names), *map(_elements, lists)])
 
 
 def least(values: Sequence[ir.Static]) -> tuple[ir.Static, str]:
@@ -39,14 +38,40 @@ def optional_size(name: str) -> tuple[ir.Static, str]:
     return ir.StaticBinary("or", absent, enough), f"{name}{AT_LEAST_1}"
 
 
-def numbers(names: Sequence[str], bounds: rates.Limits) -> tuple[ir.Static, str]:
+def counts(
+    found: Sequence[ir.Parameter], sizes: Collection[str]
+) -> Iterator[tuple[ir.Static, str]]:
+    """Numbers of layers are at least 0: one check for all that are no `sizes`."""
+    params = [p for p in found if p.name not in sizes]
+    if not params:
+        return
+    refs: list[ir.Static] = [
+        ir.Ref(p.name) if p.kind in (Kind.SIZE, Kind.INT) else _elements(p.name)
+        for p in params
+    ]
+    if len(refs) == 1 and isinstance(refs[0], ir.StaticCall):
+        refs.insert(0, ir.Literal(0))
+    condition = ir.StaticBinary(">=", _of("min", refs), ir.Literal(0))
+    what = params[0].name if len(params) == 1 else "numbers of layers"
+    yield condition, f"{what} must be at least 0"
+
+
+def numbers(known: Mapping[str, rates.Limits]) -> Iterator[tuple[ir.Static, str]]:
     """Numbers lie between the same bounds: one check for all."""
-    refs = [*map(ir.Ref, names)]
-    condition = rates.within(_of("min", refs), _of("max", refs), bounds)
-    what = "rates" if len(names) > 1 else names[0]
-    if len(names) > 1 and bounds[1] == math.inf:
-        what = f"{', '.join(names[:-1])} and {names[-1]}"
-    return condition, rates.said(what, bounds)
+    for bounds in dict.fromkeys(known.values()):
+        names = [name for name, own in known.items() if own == bounds]
+        refs = [*map(ir.Ref, names)]
+        condition = rates.within(_of("min", refs), _of("max", refs), bounds)
+        rated = len(names) > 1 and bounds[1] != math.inf
+        yield condition, rates.said("rates" if rated else _listed(names), bounds)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
+
+
+def _elements(name: str) -> ir.Static:
+    return ir.StaticCall("*", (ir.Ref(name),))
 
 
 def _of(function: str, values: Sequence[ir.Static]) -> ir.Static:

@@ -1,13 +1,14 @@
-"""Which parameters of a definition are lists of sizes."""
+"""Which parameters of a definition are lists of sizes, and which count layers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from ... import ir
 from ...dims import Dim, Func, func, symbol
 from ...ir.asked import elements_in
-from ...ir.fold_statements import declared
+from ...ir.fold_statements import declared, placed
+from ...ir.fold_static import mentions
 from ...ops.base import Kind, Op, Param
 from .bounds import size_of
 
@@ -26,8 +27,52 @@ def sized(
             found |= {elements.get(n, "") for n in _names(dim)} | set(_indexed(dim))
         if isinstance(item, ir.Layer):
             found |= _handed_on(item, known)
-    lists = {p.name for p in definition.params if _whole(p)}
+    lists = {p.name for p in definition.params if is_whole(p)}
     return frozenset(found & lists)
+
+
+def counting(
+    definition: ir.Definition, blocks: Callable[[str], ir.Definition]
+) -> list[ir.Parameter]:
+    """The parameters that are numbers of layers, or lists of such; `blocks` finds blocks."""
+    found = _counting(definition, blocks)
+    one = (Kind.SIZE, Kind.INT)
+    return [
+        p
+        for p in definition.params
+        if p.name in found and (is_whole(p) or (p.kind in one and not p.optional))
+    ]
+
+
+def _counting(
+    definition: ir.Definition, blocks: Callable[[str], ir.Definition]
+) -> set[str]:
+    """The names that tell how many layers a stack has or how often a loop runs, here or in the
+    blocks inside; but where a condition asks for them."""
+    elements = elements_in(definition)
+    found: set[str] = set()
+    for stmt, around in placed(definition.body):
+        dims = [size_of(value) for value in _numbers_of_layers(stmt, blocks)]
+        names = {n for d in dims if d for n in (*_names(d), *_indexed(d))}
+        for side in around:
+            if isinstance(side.stmt, ir.If):
+                names -= mentions(side.stmt.condition)
+        found |= {elements.get(name, name) for name in names}
+    return found
+
+
+def _numbers_of_layers(
+    stmt: ir.Stmt, blocks: Callable[[str], ir.Definition]
+) -> Iterator[ir.Static]:
+    match stmt:
+        case ir.For(iterable=ir.StaticCall("range", (count,) | (_, count))):
+            yield count
+        case ir.Declare(layer):
+            if layer.count is not None:
+                yield layer.count
+            if isinstance(layer.callee, str):
+                inner = _counting(blocks(layer.callee), blocks)
+                yield from (value for name, value in layer.args if name in inner)
 
 
 def _dims(
@@ -84,7 +129,7 @@ def _handed_on(layer: ir.Layer, known: Mapping[str, frozenset[str]]) -> set[str]
     return {v.name for n, v in layer.args if n in wanted and isinstance(v, ir.Ref)}
 
 
-def _whole(param: ir.Parameter) -> bool:
+def is_whole(param: ir.Parameter) -> bool:
     """Whether a parameter is a list of whole numbers."""
     if param.optional or param.fractions:
         return False
