@@ -65,7 +65,7 @@ def test_a_config_refuses_what_its_model_cannot_be() -> None:
 def test_checks_of_one_kind_are_one() -> None:
     text = text_of(STAGES)
     checks = post_init(text)
-    assert checks.count("raise ValueError") == 5, checks
+    assert checks.count("raise ValueError") == 6, checks
     for test in (
         "smallest = min( self.d, self.by, self.half - 2, self.extra + self.half // 2,",
         "lists = (self.strides, self.depths) if any(len(values) != len(self.widths)",
