@@ -62,11 +62,11 @@ def accumulate(
 
         def step() -> tuple[optax.Updates, AccumulationState]:
             divisor = jnp.where(total_weight > 0, total_weight, 1)
-            mean = jax.tree.map(
-                lambda total, grad: (total / divisor).astype(grad.dtype),
-                gradients,
-                updates,
-            )
+
+            def average(total: jax.Array, grad: jax.Array) -> jax.Array:
+                return (total / divisor).astype(grad.dtype)
+
+            mean = jax.tree.map(average, gradients, updates)
             stepped, inner = tx.update(mean, state.inner_opt_state, params)
             return stepped, start(updates, inner)
 
@@ -205,6 +205,9 @@ def evaluate(
     def scale(count: Any, x: jax.Array) -> jax.Array:
         return jnp.where(count > 0, count * x, 0)  # a mean over nothing is no number
 
+    def divide(count: Any, x: jax.Array) -> jax.Array:
+        return jnp.divide(x, count)
+
     total, sums = 0, None
     for batch in batches:
         count = weight(*batch)
@@ -213,5 +216,5 @@ def evaluate(
         total += count
     if sums is None:
         raise ValueError("there are no batches to evaluate")
-    means: StepResult = jax.tree.map(lambda x: x / total, sums)
+    means: StepResult = jax.tree.map(partial(divide, total), sums)
     return means
