@@ -368,6 +368,14 @@ def test_says_what_is_allowed(
     assert str(found.value) == message
 
 
+def test_an_option_that_generate_does_not_have(
+    positioned: tuple[ModuleType, nnx.Module],
+) -> None:
+    module, model = positioned
+    with pytest.raises(TypeError, match="`generate` has no option max_tokens, it has max_"):
+        module.generate(model, [[1, 2]], max_tokens=4)
+
+
 def test_as_many_tokens_as_there_are_positions(
     positioned: tuple[ModuleType, nnx.Module],
 ) -> None:

@@ -138,8 +138,9 @@ def test_unknown_keys_are_a_warning_if_asked(net: ModuleType, saved: Path) -> No
     with pytest.warns(UserWarning, match=r"does not read tuner, nested.odd$") as found:
         cfg = net.read_config(saved, strict=False)
     assert cfg == net.Config() and len(found) == 1
-    with pytest.warns(UserWarning, match="tuner"):
+    with pytest.warns(UserWarning, match="tuner") as loading:
         net.load_pretrained(saved, strict=False)
+    assert {w.filename for w in (*found, *loading)} == {__file__}
     said(saved, hidden_size="wide")
     with pytest.raises(ValueError, match="d would be 'wide'") as caught:
         net.read_config(saved, strict=False)
@@ -198,3 +199,41 @@ def test_labels_of_another_number_are_not_kept(net: ModuleType, saved: Path) -> 
         found = json.loads((saved.parent / "new/config.json").read_text())
         assert ("id2label" in found, "label2id" in found) == (kept, kept)
         assert net.read_config(saved.parent / "new") == cfg
+
+
+def test_an_integer_tensor_is_told_by_dtypes(net: ModuleType, saved: Path) -> None:
+    changed(saved, up__bias=np.zeros(4, np.int32))
+    told = "up.bias is of dtype I32, the model needs a floating-point dtype, such as F32"
+    with pytest.raises(ValueError, match=told):
+        net.load_pretrained(saved)
+
+
+def test_lists_of_tensors_end(net: ModuleType, saved: Path) -> None:
+    """What is missing, and what is used by nothing, each after so many."""
+    names = [n for n in load_file(saved / "model.safetensors")]
+    odd = {f"odd_{i}": np.ones(1, np.float32) for i in range(13)}
+    changed(saved, **odd, **{names[0].replace(".", "__"): None})
+    with pytest.raises(ValueError, match="does not fit") as caught:
+        net.load_pretrained(saved)
+    lines = str(caught.value).split("\n  ")[1:]
+    assert lines[0] == f"{names[0]} is missing"
+    assert lines[1:] == [
+        *(f"{n} is used by nothing" for n in sorted(odd)[:10]),
+        "and 3 more",
+    ]
+
+
+def test_a_config_is_of_its_class(net: ModuleType, saved: Path) -> None:
+    with pytest.raises(TypeError, match="cfg must be a Config, not a value of type di"):
+        net.load_pretrained(saved, {"d": 4})
+    model = net.load_pretrained(saved)
+    with pytest.raises(TypeError, match="cfg must be a Config, not a value of type di"):
+        net.save_pretrained(model, saved, {"d": 4})
+
+
+@pytest.mark.parametrize("name", ["config.json", "new.json", "notes.txt"])
+def test_a_checkpoint_is_no_other_file(net: ModuleType, saved: Path, name: str) -> None:
+    (saved / "notes.txt").write_text("")
+    model = net.load_pretrained(saved)
+    with pytest.raises(ValueError, match=f"{name} is neither a folder nor a safetens"):
+        net.save_pretrained(model, saved / name)

@@ -379,7 +379,7 @@ weights Net from "{path}":
         ("\udcff", ValueError, "is no JSON"),
         ("[1]", ValueError, "is no JSON object"),
         ("{}", ValueError, "width is missing"),
-        ('{"width": null, "classes": 3}', ValueError, "width is missing"),
+        ('{"width": null, "classes": 3}', ValueError, "width is null"),
         ('{"sizes": 3, "width": 1}', ValueError, "classes is missing"),
         ('{"width": "1", "classes": 3}', ValueError, "hidden would be '1111', not int"),
         ('{"width": 1.5, "classes": 3}', ValueError, r"hidden would be 6\.0, not int"),

@@ -339,6 +339,16 @@ def raise_problems(heading: str, problems: Iterable[str]) -> None:
         raise ValueError("\n  ".join([heading, *lines]))
 
 
+SHOWN = 10  # of problems of one kind: those of all layers are alike
+
+
+def shortened(problems: Iterable[str]) -> list[str]:
+    """The first of many problems, and how many more there are."""
+    lines = list(problems)
+    more = [f"and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
+    return [*lines[:SHOWN], *more]
+
+
 def read_json(file: Path) -> dict[str, Any]:
     """Read the object in a JSON file.
 
@@ -527,17 +537,14 @@ def current_names(name: str, renamed: tuple[tuple[str, str], ...]) -> list[str]:
 
 
 def mismatches(
-    rows: list[ResolvedRow],
-    state: FlatState,
-    tensors: dict[str, FileTensor],
-    ignored: tuple[str, ...],
+    rows: list[ResolvedRow], state: FlatState, tensors: dict[str, FileTensor]
 ) -> Iterator[str]:
     """Describe how the tensors of a checkpoint differ from those that a model needs."""
-    needed: dict[str, list[int]] = {}
     for row in rows:
-        floating = jnp.issubdtype(state[row.paths[0]].dtype, jnp.floating)
+        dtype = state[row.paths[0]].dtype
+        floating = jnp.issubdtype(dtype, jnp.floating)
+        kind = "a floating-point" if floating else "an integer or boolean"
         for name, shape in row.tensors():
-            needed[name] = shape
             if name not in tensors:
                 yield f"{name} is missing"
                 continue
@@ -547,7 +554,15 @@ def mismatches(
             if tensor.dtype not in DTYPES.values():
                 yield f"{name} is of dtype {tensor.dtype}, which is not supported"
             elif floating != ("F" in tensor.dtype):
-                yield f"{name} is of dtype {tensor.dtype}, the model needs another kind"
+                needed = f"the model needs {kind} dtype, such as {DTYPES[dtype.name]}"
+                yield f"{name} is of dtype {tensor.dtype}, {needed}"
+
+
+def unused_tensors(
+    rows: list[ResolvedRow], tensors: dict[str, FileTensor], ignored: tuple[str, ...]
+) -> Iterator[str]:
+    """Describe the tensors of a checkpoint that a model does not need."""
+    needed = dict(chain.from_iterable(row.tensors() for row in rows))
     for name in sorted(tensors.keys() - needed.keys()):
         if is_ignored(name, ignored):
             continue
@@ -687,9 +702,17 @@ class DefaultConfig(Generic[ConfigT]):
 
     config: type[ConfigT]
 
-    def read(self, path: str | Path, *, strict: bool = True) -> ConfigT:
+    def read(
+        self, path: str | Path, *, strict: bool = True, stacklevel: int = 1
+    ) -> ConfigT:
         """The default Config, whatever the checkpoint."""
         return self.config()
+
+    def check_type(self, cfg: Any) -> None:
+        """Raise a TypeError if this is no Config of the model."""
+        if not isinstance(cfg, self.config):
+            wanted, given = self.config.__name__, type(cfg).__name__
+            raise TypeError(f"cfg must be a {wanted}, not a value of type {given}")
 
 
 @dataclass(frozen=True)
@@ -748,10 +771,15 @@ class Checkpoint(Generic[ModelT, ConfigT]):
           The model.
 
         Raises:
+          FileNotFoundError: if there is no checkpoint.
+          TypeError: if `cfg` is no Config.
           ValueError: listing all that does not fit; nothing is loaded.
         """
         path = local_path(path, revision)
-        known: Any = self.settings.read(path, strict=strict) if cfg is None else cfg
+        if cfg is None:
+            cfg = self.settings.read(path, strict=strict, stacklevel=2)
+        self.settings.check_type(cfg)
+        known: Any = cfg
         if dtype is not None:
             fields = [name for name in DTYPE_FIELDS if hasattr(known, name)]
             known = replace(known, **dict.fromkeys(fields, dtype))
@@ -782,8 +810,9 @@ class Checkpoint(Generic[ModelT, ConfigT]):
         tensors = index_tensors(files, wanted, self.renamed)
         rows, excluded = exclude(rows, fresh)
         tensors = {name: t for name, t in tensors.items() if name not in excluded}
-        problems = mismatches(rows, state, tensors, self.ignored)
-        raise_problems(f"{path} does not fit {type(model).__name__}:", problems)
+        misfits = shortened(mismatches(rows, state, tensors))
+        misfits += shortened(unused_tensors(rows, tensors, self.ignored))
+        raise_problems(f"{path} does not fit {type(model).__name__}:", misfits)
         values: dict[StatePath, jax.Array] = {}
         for row in rows:
             values |= place(read_weights(row, tensors, state), sharding)
@@ -825,6 +854,8 @@ class Checkpoint(Generic[ModelT, ConfigT]):
         problems = unsaved(model, rows, self.stored, self.unstored)
         raise_problems(f"this {type(model).__name__} cannot be saved:", problems)
         if path.suffix != ".safetensors":
+            if path.is_file() or path.suffix == ".json":
+                raise ValueError(f"{path} is neither a folder nor a safetensors file")
             heading = f"{path} holds another checkpoint, which would be loaded instead:"
             raise_problems(heading, (index.name for index in path.glob(INDEX)))
             path.mkdir(parents=True, exist_ok=True)

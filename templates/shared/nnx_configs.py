@@ -31,6 +31,7 @@ from nnx_checkpoints import (
     dotted,
     raise_problems,
     read_json,
+    shortened,
 )
 from nnx_functions import exact_gelu, quick_gelu
 
@@ -91,6 +92,11 @@ class Settings(dict[str, Any]):
     def unread(self, key: str) -> str:
         """Describe a key that the model does not read."""
         return f"{key} is {self.single[key]!r}, the model does not read it"
+
+    def lacking(self, keys: str) -> str:
+        """Describe a key, or several of one meaning, that have no value."""
+        null = next(filter(self.says, keys.split(" or ")), None)
+        return f"{keys} is missing" if null is None else f"{null} is null"
 
     def says(self, key: str) -> bool:
         """Whether a key is there, even if it is null."""
@@ -179,7 +185,9 @@ class Setting:
         if key is None and not required:
             return None if any(map(given.says, keys)) else self.default
         value = given.first(*keys) if key is None else given.get(key)
-        return activation_named(value) if named else value
+        if not named:
+            return value
+        return activation_named(value, next(filter(given.says, keys), keys[-1]))
 
     def written(self, value: Any) -> dict[str, Any]:
         """The keys and values to write for a value of the field."""
@@ -271,13 +279,16 @@ class ConfigFile(DefaultConfig[ConfigT]):
             found[name] = Setting(keys, getattr(self.config, name))
         return found
 
-    def read(self, path: str | Path, *, strict: bool = True) -> ConfigT:
+    def read(
+        self, path: str | Path, *, strict: bool = True, stacklevel: int = 1
+    ) -> ConfigT:
         """Read the Config of a checkpoint from its `config.json`.
 
         Args:
           path: the checkpoint: a folder, a file, or a name on the Hugging Face Hub.
           strict: whether keys that the model does not read are an error, or else a
             warning.
+          stacklevel: of the warning, as in `warnings.warn`, from the caller on.
 
         Raises:
           FileNotFoundError: if there is no `config.json`.
@@ -294,8 +305,8 @@ class ConfigFile(DefaultConfig[ConfigT]):
             problems += [*map(given.unread, unread), hint]
         raise_problems(f"{given.file} does not fit:", problems)
         if unread:
-            listed = ", ".join(unread)
-            warn(f"{given.file}: the model does not read {listed}", stacklevel=2)
+            told = f"{given.file}: the model does not read {', '.join(unread)}"
+            warn(told, stacklevel=stacklevel + 1)
         return cfg
 
     def of_text(self, given: Settings, alone: bool = False) -> Settings:
@@ -321,7 +332,7 @@ class ConfigFile(DefaultConfig[ConfigT]):
             except SETTING_ERRORS as error:
                 problems.append(f"it cannot be read: {error}")
         if given.missing:
-            return None, [f"{key} is missing" for key in given.missing]
+            return None, list(map(given.lacking, given.missing))
         problems = problems or list(invalid_fields(values, kinds, self.rates))
         cfg = None
         if not problems:
@@ -493,6 +504,7 @@ class Pretrained(Checkpoint[ModelT, ConfigT]):
             model does not load, and settings that it does not read.
 
         Raises:
+          TypeError: if `cfg` is no Config.
           ValueError: if `cfg` is not that of the model, or a `config.json` cannot
             express it.
         """
@@ -505,6 +517,7 @@ class Pretrained(Checkpoint[ModelT, ConfigT]):
         """The contents of the JSON files beside the weights, by name."""
         if cfg is None:
             return {}
+        self.settings.check_type(cfg)
         found = {"config.json": self.settings.written(cfg, like)}
         made = nnx.eval_shape(lambda: self.model(cfg, rngs=nnx.Rngs(0)))
         raise_problems("this is not the model's Config:", shape_problems(model, made))
@@ -557,15 +570,13 @@ SWITCHES = (
     "apply_residual_connection_post_layernorm"
 ).split()
 TEXT = "text_config"  # the settings of the language model in a multimodal one
-SHOWN = 10  # weights of another shape that are listed: those of all layers are alike
 RATES = ("*dropout*", "*_pdrop", "*layerdrop", "*drop_path*")  # only for training
 
 
 def unmet_setting(key: str, value: Any, allowed: tuple[Any, ...], how: str = "") -> str:
     """Describe a setting of another value than those that are allowed."""
-    return (
-        f"{key} is {how}{value!r}, the model assumes {' or '.join(map(repr, allowed))}"
-    )
+    meant = " or ".join(map(repr, allowed))
+    return f"{key} is {how}{value!r}, the model assumes {meant}"
 
 
 def is_called(key: str, globs: Sequence[str]) -> bool:
@@ -595,7 +606,7 @@ def shape_problems(model: nnx.Module, expected: nnx.Module) -> list[str]:
         shape, meant = (shapes.get(path, "not there") for shapes in (found, wanted))
         if shape != meant:
             problems.append(f"{dotted(path)} is {shape}, with it {meant}")
-    return [*problems[:SHOWN], *(["..."] if problems[SHOWN:] else [])]
+    return shortened(problems)
 
 
 def is_rate(value: Any) -> bool:
@@ -664,10 +675,12 @@ ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
 }
 
 
-def activation_named(name: Any) -> Callable[[jax.Array], jax.Array]:
+def activation_named(
+    name: Any, key: str = "an activation"
+) -> Callable[[jax.Array], jax.Array]:
     """The activation of a name in a `config.json`; a ValueError if it is unknown."""
     if name not in ACTIVATIONS:
-        raise ValueError(f"config.json names an unknown activation, {name}")
+        raise ValueError(f"{key} is {name!r}, not one of {', '.join(ACTIVATIONS)}")
     return ACTIVATIONS[name]
 
 

@@ -594,6 +594,19 @@ class SamplingOptions(NamedTuple):
     on_tokens: Callable[[np.ndarray], None] | None = None
 
 
+def sampling_options(options: Sampling) -> SamplingOptions:
+    """Options of `generate`, with the defaults of those that are not given.
+
+    Raises:
+      TypeError: if `generate` does not have an option.
+    """
+    known = SamplingOptions._fields
+    if unknown := sorted(options.keys() - set(known)):
+        has = ", ".join(known)
+        raise TypeError(f"`generate` has no option {unknown[0]}, it has {has}")
+    return SamplingOptions(**options)
+
+
 def generate_tokens(
     model: Any,
     prompts: Sequence[Sequence[int]],
@@ -616,7 +629,7 @@ def generate_tokens(
       ValueError: if prompts have unknown tokens, if they would need more positions than
         the model has, or if an option is out of range.
     """
-    sampling, known = SamplingOptions(**options), limits(model)
+    sampling, known = sampling_options(options), limits(model)
     count, on_tokens = sampling.max_new_tokens, sampling.on_tokens
     check_options(sampling, known.scores or 1 << 31)
     check_prompts(prompts, count, known)

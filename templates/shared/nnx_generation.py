@@ -10,7 +10,7 @@ from typing import Any
 
 from nnx_checkpoints import ConfigT, ModelT, beside, raise_problems, read_json
 from nnx_configs import Pretrained, frozen, has_type, is_called
-from nnx_decoding import Sampling
+from nnx_decoding import Sampling, sampling_options
 
 
 @dataclass(frozen=True)
@@ -123,10 +123,9 @@ def generation_config(
       like: a checkpoint from which settings are copied that are no such options.
 
     Raises:
-      ValueError: if `generate` does not have an option.
+      TypeError: if `generate` does not have an option.
     """
-    if unknown := sampling.keys() - Sampling.__annotations__:
-        raise ValueError(f"`generate` has no option {min(unknown)}")
+    sampling_options(sampling)  # are there such options?
     content: dict[str, Any] = {}
     if like and (file := beside(like, "generation_config.json")).exists():
         content = {k: v for k, v in read_json(file).items() if k not in FOLLOWED}
