@@ -91,6 +91,7 @@ model Net(normal_init = 4, depth = 2):
 
 def test_an_initialiser_that_is_said_often_is_a_constant_of_the_module() -> None:
     text = text_of(REPEATED)
+    assert text.count("NORMAL_INIT = nnx.initializers.normal(stddev=0.02)\n") == 1
     assert text.count("normal(stddev=0.02)") == 1
     assert text.count("normal(stddev=0.5)") == 2, "twice is not often"
     assert text.count("normal(stddev=0.02 / depth)") == 3, "a parameter is no constant"

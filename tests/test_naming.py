@@ -37,7 +37,7 @@ def test_a_layer_may_be_called_as_the_value_beside_it() -> None:
     for layer in net.layers:
         y = layer(y)
     np.testing.assert_allclose(net(x), y, rtol=1e-6)
-    assert "self.layers_ = layers" in text  # the number gives way
+    assert "self.num_layers = layers" in text  # the number gives way
 
 
 def test_such_a_layer_is_applied_where_the_value_is_not_there_yet() -> None:
@@ -95,3 +95,31 @@ def test_a_local_names_the_axis_that_has_its_size() -> None:
     assert messages(number) == [
         "[B, T, 2, d // 2] has no axis `two`"  # it is a position as well
     ]
+
+
+ROTATED = """
+block Attention(d, heads):
+    input x: [B, T, d], mask: bool[B, T]
+    q, k, v = x -> Linear(heads, d // heads) as (query, key, value)
+    at = positions(x)
+    y = attend(rope(q, at), rope(k, at), v, mask=mask[:, none, none]) -> Linear(d, over=[heads, -1]) as out
+    return y
+
+model Net(d = 8, heads = 2):
+    input x: [B, T, d], mask: bool[B, T]
+    return x -> Attention(d, heads, mask=mask) as attention
+"""
+
+
+def test_what_is_rotated_keeps_its_name() -> None:
+    text = text_of(ROTATED)
+    assert "y = rope(" not in text and "rope(q, " in text
+
+
+def test_a_quotient_that_is_even_is_said_by_its_remainder() -> None:
+    text = text_of(ROTATED)
+    assert "if (d // heads) % 2 != 0:" in text
+    module = load(text)
+    module.Net(8, 2, rngs=nnx.Rngs(0))
+    with pytest.raises(ValueError, match="must be even"):
+        module.Net(6, 2, rngs=nnx.Rngs(0))

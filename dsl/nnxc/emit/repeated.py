@@ -20,7 +20,7 @@ def repeated_initializers(program: ir.Program, module: Namespace) -> dict[str, s
     """The Python text of each that has a name, and the name."""
     found = Counter(_texts(program))
     often = [key for key, times in found.items() if times > _MOST]
-    return {text: module.give(f"{name}_init") for name, text in often}
+    return {text: module.give(f"{name}_init".upper()) for name, text in often}
 
 
 def constants(named: Mapping[str, str]) -> list[str]:

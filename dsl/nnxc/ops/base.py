@@ -287,6 +287,7 @@ class Op(Record):
     methods: Mapping[str, Op] = EMPTY  # wte.attend
     examples: tuple[Example, ...] = ()
     result: str = ""  # what its value is called where a spec gives it no name
+    keeps_name: bool = False  # its value is called as what it is made of
     source: str = ""  # for a formula: where it comes from
     # Of weights in a checkpoint where `tensors.LEAVES` does not say.
     tensors: Mapping[str, str] = EMPTY

@@ -100,7 +100,10 @@ class CallNames:
         """The attribute in which a static value is kept."""
         if name not in self.attributes:
             plain = self.signature.arguments.get(name, name.lower())
-            self.attributes[name] = self.attribute_names.give(plain)
+            kinds = {p.name: p.kind for p in self.definition.params}
+            counts = kinds.get(name) in (Kind.SIZE, Kind.INT) and plain.endswith("s")
+            others = (f"num_{plain}",) if counts else ()  # `layers` are layers, too
+            self.attributes[name] = self.attribute_names.give(plain, *others)
         return self.attributes[name]
 
     def local(self, name: str) -> str:

@@ -50,6 +50,8 @@ class Locals:
         free = origin is not None and origin.name not in self.inputs | self.lists
         flows = [origin.name] if origin and (free or origin.name == "x") else []
         named = [hint] if hint is not None else []
+        if isinstance(value, ir.OpCall) and value.op.keeps_name:
+            yield from flows
         # What flows on keeps its name where that says nothing of what it is.
         yield from (name for name in (*named, *flows) if name in _SPARE)
         yield from named

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from ... import ir
-from ...dims import Dim, Func
+from ...dims import Dim, Func, const
 from ...ir.fold_statements import declared
 from ...ir.fold_static import mentions
 from ..python import text as t
@@ -161,8 +161,9 @@ def _negated(condition: ir.Static, scope: Scope) -> t.Text:
         case ir.StaticBinary(op, ir.Size(left), ir.Size(right)) if op in ("==", "!="):
             remainder = _remainder(_reduced(left - right, op))
             if remainder is not None:
-                texts = [size(d, scope) for d in remainder]
-                test = t.binary("%", *texts)
+                dividend, divisor = (size(d, scope) for d in remainder)
+                grouped = t.Text(dividend.at(t.UNARY), t.UNARY)
+                test = t.binary("%", grouped, divisor)
                 return t.binary(_NEGATED[op], test, t.Text("0"))
             if left.value is not None:
                 left, right = right, left
@@ -174,13 +175,22 @@ def _negated(condition: ir.Static, scope: Scope) -> t.Text:
 
 def _remainder(difference: Dim) -> tuple[Dim, Dim] | None:
     """`(a, b)` where a size is `±(a % b)`."""
+    for dividend, divisor in _divisions(difference):
+        if (dividend % divisor) in (difference, -difference):
+            return dividend, divisor
+    return None
+
+
+def _divisions(difference: Dim) -> Iterator[tuple[Dim, Dim]]:
+    """The divisions in a size, and those of their quotients by its factors: `(d // heads) // 2` is
+    written `d // (2 * heads)`."""
+    factors = [abs(factor) for _, factor in difference.terms if abs(factor) > 1]
     for monomial, _ in difference.terms:
         for atom, _power in monomial:
             match atom:
                 case Func("floordiv", (dividend, divisor)):
-                    if (dividend % divisor) in (difference, -difference):
-                        return dividend, divisor
-    return None
+                    yield dividend, divisor
+                    yield from ((dividend // divisor, const(f)) for f in factors)
 
 
 def config_checks(signature: Signature, names: Names) -> list[Node]:

@@ -127,6 +127,7 @@ ENTRIES: tuple[Op, ...] = (
         inputs=(Input("x", "float", scalar=False), Input("positions", "number")),
         shape=_rope,
         helper=ROPE,
+        keeps_name=True,
         along=Along.LAST_TWO,
         examples=(
             Example({}, ("B T heads 6", "int: B T")),
@@ -145,6 +146,7 @@ ENTRIES: tuple[Op, ...] = (
         inputs=(Input("x", "float", scalar=False), Input("angles", "float")),
         shape=_rotate,
         helper=ROTATE,
+        keeps_name=True,
         along=Along.LAST_TWO,
         examples=(
             Example({}, ("B T heads 6", "B T 3")),
