@@ -55,6 +55,48 @@ def test_a_comment_right_above_documents() -> None:
     assert found["train_step"] == "Take one step; the objects change in place."
 
 
+def test_what_creates_objects_says_so() -> None:
+    drawn = MODEL.replace("Part(h)", "Part(h) -> Dropout(0.1)")
+    found = docs(f"{BLOCK}\n{drawn}\n{TRAIN}    ema = 0.9\n")
+    made = {name: doc for name, doc in found.items() if name.startswith("create_")}
+    assert made == {
+        "create_model": "Create a model with initial weights.",
+        "create_optimizer": "Create the optimizer of the model.",
+        "create_ema": "Create the moving average; `ema.apply_to(model)` is the model with it.",
+        "create_rngs": "Create the random streams of a step.",
+    }
+
+
+@pytest.mark.parametrize(
+    ("loss", "told"),
+    [
+        ("cross_entropy(z, maximum(labels, 0), where=labels >= 0)", True),
+        ("cross_entropy(z, maximum(labels, 0), where=labels > 0)", False),
+        ("cross_entropy(z, maximum(labels, 0))", False),
+        (
+            "cross_entropy(z, maximum(labels, 0), where=labels >= 0) + mean(z * z)",
+            True,
+        ),
+        (
+            "cross_entropy(z, maximum(labels, 0), where=labels >= 0)"
+            " + cross_entropy(z, maximum(labels, 0))",
+            False,
+        ),
+    ],
+)
+def test_labels_that_do_not_count_are_told(loss: str, told: bool) -> None:
+    spec = f"""{BLOCK}
+{MODEL}
+train Net:
+    batch x: [B, 4, 5], labels: int[B, 4]
+    z = model(x)
+    loss = {loss}
+    optimizer = adam(1e-3)
+"""
+    more = " `labels` below 0 are ignored." if told else ""
+    assert docs(spec)["loss_fn"] == f"{OF_LOSS}{more}"
+
+
 def test_a_blank_line_parts_a_comment_from_what_follows() -> None:
     found = docs(
         f"# File.\n\n# Part.\n\n{BLOCK}\n# Model.\n\n{MODEL}\n# Loss.\n\n{TRAIN}"

@@ -30,6 +30,8 @@ train Net:
 # Other values than those of the examples.
 OTHERS = {
     "learning_rate": 0.07,
+    "value": 0.05,
+    "init": 0.06,
     "peak": 0.3,
     "warmup": 3,
     "steps": 60,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ... import ir
+from ...ir.fold_tensors import walk
+from ...ops.rules.agree import WHERE
 from ...record import Record
 from ..python.docs import described
 from ..python.names import SHADOWED, Namespace
@@ -107,7 +109,9 @@ def goal_view(
     title = f"the {goal.name}" if goal.name else "a batch"
     return GoalView(
         title=title,
-        doc=described(goal.doc, f"The loss of {title}, and its metrics."),
+        doc=described(
+            goal.doc, f"The loss of {title}, and its metrics.{_masked(goal, batch)}"
+        ),
         transformation=transformation(goal, shared.table, shared.decays[goal.name]),
         trainable=called["trainable"],
         selection=selection(goal, train.model, names),
@@ -127,6 +131,25 @@ def goal_view(
         evaluated=listed("model", *passed, *draws.evaluated, *batch.values()),
         adapted=train.adapters is not None,
     )
+
+
+def _masked(goal: ir.Objective, batch: Mapping[str, str]) -> str:
+    """A sentence about the integers of a batch that all of its losses leave out below 0."""
+    calls = [e for e in walk(goal.loss) if isinstance(e, ir.OpCall)]
+    masks = [dict(c.inputs).get(WHERE.name) for c in calls if c.op.group == "loss"]
+    fields = {_nonnegative(mask) for mask in masks if isinstance(mask, ir.Operator)}
+    name = next(iter(fields), "") if len(fields) == 1 and all(masks) else ""
+    return f" `{batch[name]}` below 0 are ignored." if name in batch else ""
+
+
+def _nonnegative(mask: ir.Operator) -> str:
+    """The variable that a mask compares as `labels >= 0`; empty where it is none."""
+    match mask:
+        case ir.Operator(
+            ">=", (ir.Subscript(ir.Var(name)) | ir.Var(name), ir.Scalar(ir.Literal(0)))
+        ):
+            return name
+    return ""
 
 
 def _own_step(goal: ir.Objective, name: str, shared: Shared) -> Function:

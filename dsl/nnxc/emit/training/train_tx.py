@@ -20,7 +20,11 @@ ACCUMULATE, MATRIX_AXES, MASK = "accumulate", "matrix_axes", "weights_named"
 
 
 # The numbers that a run chooses anew, by the names of their arguments.
-CHOSEN = ("learning_rate", "peak", "warmup", "steps", "weight_decay")
+CHOSEN = (
+    "learning_rate", "value", "init", "peak", "warmup", "steps", "weight_decay",
+)  # fmt: skip
+# Where a schedule has a default for it, `init` is the warm-up's beginning, and not the rate.
+_RATES = ("value", "init")
 
 
 class Transformation(Record):
@@ -81,7 +85,8 @@ def train_op(
         if name in chosen:
             return Text(name)
         text = argument(param, value, scope)
-        if name not in CHOSEN or name in parameters:
+        fixed = name in _RATES and param.default is not REQUIRED
+        if name not in CHOSEN or fixed or name in parameters:
             return text
         chosen.add(name)
         kind = "int" if param.kind is Kind.SIZE else "float"
