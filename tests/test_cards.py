@@ -73,7 +73,7 @@ A net of | layers.
 | Input | Type |  |
 | --- | --- | --- |
 | `x` | (b, t, d) |  |
-| `mask` | bool (b, t) | optional, by keyword |
+| `mask` | bool (b, t) | optional |
 
 | Output | Type |
 | --- | --- |
@@ -91,7 +91,6 @@ import net
 
 folder = "path/to/checkpoint"  # or `owner/name` on the Hugging Face Hub
 model = net.load_pretrained(folder)
-model.eval()  # as it is used, not as it is trained
 x = jnp.zeros((2, 64, 4))  # (b, t, d)
 outputs = model(x)
 ```
@@ -105,6 +104,7 @@ rngs = net.create_rngs()
 x = jnp.zeros((2, 64, 4))  # (b, t, d)
 y = jnp.zeros((2, 64, 4))  # (b, t, d)
 loss, metrics = net.train_step(model, optimizer, ema, rngs, x, y)
+averaged = ema.apply_to(model)  # to evaluate, or to save
 ```
 
 Saving writes `model.safetensors` and `config.json` (for `NetModel`):
@@ -291,7 +291,15 @@ def test_its_code_runs_whatever_the_spec(
     settings = '{"hidden": 4, "depth": [2]}'
     Path("path/to/checkpoint/config.json").write_text(settings)
     found = ran(module, card, monkeypatch)
-    assert ("loss" in found) == ("train " in spec)
+    assert ("loss" in found) == ("averaged" in found) == ("train " in spec)
+    if "averaged" in found:
+        module.save_pretrained(found["averaged"], "averaged")
+        again = module.load_pretrained("averaged", cfg)
+        for a, b in zip(
+            *(jax.tree.leaves(nnx.state(m)) for m in (again, found["averaged"])),
+            strict=True,
+        ):
+            np.testing.assert_array_equal(a, b)
 
 
 COUNTED = ("bert", "bart", "clip", "llama", "resnet", "t5", "vit", "whisper")

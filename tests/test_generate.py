@@ -372,7 +372,9 @@ def test_an_option_that_generate_does_not_have(
     positioned: tuple[ModuleType, nnx.Module],
 ) -> None:
     module, model = positioned
-    with pytest.raises(TypeError, match="`generate` has no option max_tokens, it has max_"):
+    with pytest.raises(
+        TypeError, match="`generate` has no option max_tokens, it has max_"
+    ):
         module.generate(model, [[1, 2]], max_tokens=4)
 
 

@@ -203,14 +203,16 @@ def test_labels_of_another_number_are_not_kept(net: ModuleType, saved: Path) -> 
 
 def test_an_integer_tensor_is_told_by_dtypes(net: ModuleType, saved: Path) -> None:
     changed(saved, up__bias=np.zeros(4, np.int32))
-    told = "up.bias is of dtype I32, the model needs a floating-point dtype, such as F32"
+    told = (
+        "up.bias is of dtype I32, the model needs a floating-point dtype, such as F32"
+    )
     with pytest.raises(ValueError, match=told):
         net.load_pretrained(saved)
 
 
 def test_lists_of_tensors_end(net: ModuleType, saved: Path) -> None:
     """What is missing, and what is used by nothing, each after so many."""
-    names = [n for n in load_file(saved / "model.safetensors")]
+    names = list(load_file(saved / "model.safetensors"))
     odd = {f"odd_{i}": np.ones(1, np.float32) for i in range(13)}
     changed(saved, **odd, **{names[0].replace(".", "__"): None})
     with pytest.raises(ValueError, match="does not fit") as caught:

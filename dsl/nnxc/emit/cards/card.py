@@ -39,6 +39,7 @@ class CardView(Record):
     read: str  # the function that reads `config.json`; empty where nothing does
     followed: str
     required: str
+    unknown: str  # where a key stands that is refused
     ignored: str
 
 
@@ -74,6 +75,7 @@ def _card(
     own = ((t, v) for t, v in trains if t.model == section.model and _is_simple(t))
     generates = any(g.model == section.model for g in program.generates)
     sizes = _sizes(program, signature, names)
+    read, met = followed(section, signature), required(section)
     snippet = Snippet(module, signature, names, example, options.package)
     return CardView(
         signature.name,
@@ -86,8 +88,9 @@ def _card(
         snippet.all(weights, generates, next(own, None)),
         _saved(section, weights),
         weights.read if weights.reads else "",
-        table(("Config", "Key"), followed(section, signature)),
-        table(("Key", "May be"), required(section)),
+        table(("Config", "Key"), read),
+        table(("Key", "May be"), met),
+        "in neither table" if read and met else "not in the table",
         ", ".join(map(code, section.immaterial)),
     )
 
@@ -123,7 +126,7 @@ def _sizes(
 def _inputs(signature: Signature) -> str:
     definition, rows = signature.definition, []
     for item in sorted(definition.inputs, key=lambda i: i.optional):
-        note = "optional, by keyword" if item.optional else ""
+        note = "optional" if item.optional else ""
         kind = _kind(item.type, Labels(definition))
         rows.append((code(signature.inputs[item.name]), kind, note))
     noted = any(note for *_, note in rows)

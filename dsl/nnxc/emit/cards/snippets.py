@@ -27,7 +27,7 @@ class Snippets(Record):
 
 _OWN = {
     *("folder", "model", "outputs", "options", "tokens", "cfg", "optimizer", "ema"),
-    *("rngs", "loss", "metrics", "jnp", "nnx"),
+    *("averaged", "rngs", "loss", "metrics", "jnp", "nnx"),
 }
 
 
@@ -83,8 +83,6 @@ class Snippet:
             yield f"cfg = {self._config}"
             given.append("cfg")
         yield f"model = {self.module}.{weights.load}({', '.join(given)})"
-        if self.signature.definition.modes:
-            yield "model.eval()  # as it is used, not as it is trained"
         inputs = [i for i in self.signature.definition.inputs if not i.optional]
         yield from self._arrays(self.signature.inputs, inputs)
         call = [self.signature.inputs[i.name] for i in inputs]
@@ -122,6 +120,8 @@ class Snippet:
         yield from self._arrays(view.batch, train.batch)
         given += [view.batch[field.name] for field in train.batch]
         yield from _call(f"loss, metrics = {own}{view.train_step.name}", given)
+        if view.decay:
+            yield "averaged = ema.apply_to(model)  # to evaluate, or to save"
 
     @property
     def _is_plain(self) -> bool:
