@@ -166,6 +166,25 @@ def test_a_used_file_that_cannot_be_read_is_an_error_at_its_use(path: str) -> No
     assert output.diagnostics[0].primary.span.text == f'"{path}"'
 
 
+MISSING = """\
+use Attention from "vit.nnx"
+
+block Layer(*Net):
+    input x: [B, T, d]
+    return x -> Attention
+
+model Net(d = 4, heads = 2):
+    input x: [B, T, d]
+    return x -> Layer
+"""
+
+
+@pytest.mark.parametrize("name", ["Layer", "Attention"])
+def test_what_a_missing_file_has_may_read_any_parameter(name: str) -> None:
+    source = MISSING.replace("x -> Layer", f"x -> {name}")
+    assert codes(nnxc.compile(source, read={}.__getitem__).diagnostics) == ["N901"]
+
+
 def test_without_a_reader_nothing_can_be_used() -> None:
     [found] = nnxc.compile(USING).diagnostics
     assert found.code == "N901" and found.primary.span.text == '"lib/block.nnx"'
@@ -472,8 +491,10 @@ def test_each_file_of_a_spec_is_seen_to_be_fresh(
 
 def test_an_output_folder_that_is_a_file(spec: Path, out: Path) -> None:
     out.write_text("")
-    for folder in (out, out / "below", "a\0b"):
-        assert codes(nnxc.build(spec, folder).diagnostics) == ["N903"]
+    spec.with_name("other.nnx").write_text(NET)
+    for folder in (out, out / "below"):
+        assert codes(nnxc.build(spec.parent, folder).diagnostics) == ["N903"]
+    assert codes(nnxc.build(spec, "a\0b").diagnostics) == ["N903"]
 
 
 def test_a_folder_in_the_way(spec: Path, out: Path) -> None:

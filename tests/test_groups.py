@@ -294,10 +294,10 @@ def test_what_is_misspelt_was_meant_to_be_read() -> None:
     assert told(text) == [("N200", "there is no name `zz9`", "zz9")]
 
 
-def test_a_kind_that_does_not_fit_is_told_where_it_is_used() -> None:
+def test_a_default_of_a_kind_that_does_not_fit_is_told_there() -> None:
     found = refused("hidden = 8", "hidden = 0.5")
     text = "`hidden` cannot be both a number and a size"
-    assert found == [("N206", text, "hidden")]
+    assert found == [("N206", text, "0.5")]
 
 
 def test_a_name_in_another_spelling() -> None:

@@ -75,6 +75,8 @@ def build(
     reported. With `compiler`, its fingerprint, the result is remembered for `is_fresh`.
     """
     options, folder = options or Options(), os.fspath(out)
+    if problem := _no_folder(folder):
+        return BuildResult((problem,))
     if fresh.in_package(folder):
         options = replace(options, package=True)
     specs, problems = find_specs(_paths(paths))
@@ -101,6 +103,16 @@ def build(
     if compiler and not result.diagnostics:
         _remember([known[spec] for spec in specs], folder, options, compiler)
     return result
+
+
+def _no_folder(out: str) -> Diagnostic | None:
+    """The error of a file where a folder is to be: told once, not of each output."""
+    there = out
+    while there and not os.path.lexists(there):
+        there = os.path.dirname(there)
+    if not there or os.path.isdir(there):
+        return None
+    return unwritable(there, files.FileError(there, "is not a folder"))
 
 
 def _paths(

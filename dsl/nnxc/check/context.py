@@ -131,6 +131,7 @@ class Context:
     has_weights: bool = False
     broken: bool = False  # a mistake makes what is returned unknown
     broken_inputs: bool = False
+    lost_axes: set[str] = field(default_factory=set)  # named by an input with a mistake
     hints: Mapping[str, str] = field(default_factory=dict)  # help for names it lacks
     partial: dict[str, Span] = field(
         default_factory=dict

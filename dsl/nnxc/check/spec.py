@@ -124,6 +124,7 @@ def _definitions(files: Files) -> dict[str, Signature]:
             - brought.keys()
         )
         before = len(files.sink.found)
+        lacks = _lacks_a_use(files, known.node)
         signatures[key] = check_definition(
             known.node,
             files.sink,
@@ -133,14 +134,20 @@ def _definitions(files: Files) -> dict[str, Signature]:
             forbidden,
             known.node if known.first else None,
             frozenset(files.fractions.get(key, ())),
-            key in files.unsure,
+            key in files.unsure or lacks,
         )
         signatures[key].broken |= key in broken
         if len(files.sink.found) > before:
             faulty.add(known.node.span)
-        if known.node.groups and known.node.span in faulty:
+        if known.node.groups and (known.node.span in faulty or lacks):
             files.unsure.update(known.visible.values())  # of the model's parameters
     return signatures
+
+
+def _lacks_a_use(files: Files, node: tree.Definition) -> bool:
+    """Whether it names what a `use` could not bring, which may read any parameter."""
+    lost = files.missing & files.used_names.keys()
+    return not lost.isdisjoint(mentioned(node.body))
 
 
 def _perhaps_dropped(known: Known) -> set[str]:

@@ -41,7 +41,8 @@ class Param:
     decided: bool = False  # a use, not merely the default, needs a whole number
     fraction: bool = False  # it is no whole number by default, or in a call or config
     fractions: bool = False  # a list whose numbers need not be whole, as a config shows
-    place: Span | None = None  # of the use that has settled the kind
+    given: Span | None = None  # of the default, where that has settled the kind
+    place: Span | None = None  # of the use that has
     doubtful: bool = False  # a use took it for less than it may turn out to be
     element: Static | None = None  # of a list: what its elements are like
     number: bool = False  # the body computes with it, so it is no window

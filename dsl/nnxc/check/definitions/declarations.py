@@ -48,6 +48,7 @@ def inputs(ctx: Context, node: tree.Declare) -> None:
         except Fault:
             ctx.bind(field.name, BAD, field.name_span, "input")
             ctx.broken_inputs = True
+            ctx.lost_axes |= {n.id for n in names_in(field.type)}
             for name in names_in(field):
                 ctx.count_used(name.id)
 

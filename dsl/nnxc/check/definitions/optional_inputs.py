@@ -38,7 +38,7 @@ def _axes_known(
         s for i in ctx.inputs if not i.optional for d in i.type.sizes for s in d.symbols
     }
     for size in kind.sizes:
-        for axis in sorted((size.symbols & ctx.axes.keys()) - there):
+        for axis in sorted((size.symbols & ctx.axes.keys()) - there - ctx.lost_axes):
             ctx.fail(
                 "N217",
                 f"`{axis}` is not known where `{field.name}` is absent",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 from ... import ir
-from ...diagnostics import Label
+from ...diagnostics import Advice, Label, write
 from ...dims import Dim
 from ...ops.base import Kind
 from ...source import Span
@@ -13,6 +15,13 @@ from ..values import Param, Static
 
 # Of numbers the narrower kind wins: what is a size somewhere is a size everywhere.
 _NARROWER = {Kind.NUMBER: 0, Kind.INT: 1, Kind.SIZE: 2}
+# Numbers that were put in quotes.
+_SIZE = "[1-9][0-9]{0,8}"
+_QUOTED = {
+    Kind.SIZE: _SIZE,
+    Kind.INT: _SIZE,
+    Kind.NUMBER: r"[0-9]{1,9}(\.[0-9]{1,9})?",
+}
 # A single whole number stands for a window, or for a list of one.
 _ALSO = (("int", "window"), ("int", "list"))
 
@@ -47,26 +56,39 @@ def _narrow(ctx: Context, param: Param, kind: Kind, span: Span) -> None:
 
 
 def _contradiction(ctx: Context, param: Param, kind: Kind, span: Span) -> None:
+    """Where a default is of another kind than the uses, it is told there, once for all of them."""
     assert param.kind is not None
-    have = _named(FLAVORS[param.kind])
-    want = _named(FLAVORS.get(kind, "list"))
-    place = param.place or param.span
-    ctx.fail(
-        "N206",
-        f"`{param.name}` cannot be both {have} and {want}",
-        span,
-        related=(Label(place, f"here it is {have}"),),
-        help=_as_window(param) if kind is Kind.WINDOW else None,
-    )
+    have, want = _named(FLAVORS[param.kind]), _named(FLAVORS.get(kind, "list"))
+    text = f"`{param.name}` cannot be both {have} and {want}"
+    here = f"here it is {have}"
+    if param.given is None or param.place is not None:
+        place = Label(param.place or param.span, here)
+        ctx.fail("N206", text, span, related=(place,))
+    use = Label(span, f"here it is {want}")
+    advice = _rewritten(param, kind, param.given)
+    ctx.fail("N206", text, param.given, here, related=(use,), **advice)
+
+
+def _rewritten(param: Param, kind: Kind, given: Span) -> Advice:
+    """How what a parameter is by default is written as another kind."""
+    if kind is Kind.WINDOW and (window := _as_window(param)):
+        return write(given, window)
+    value = param.default.value if isinstance(param.default, ir.Literal) else None
+    form = _QUOTED.get(kind)
+    if form and isinstance(value, str) and re.fullmatch(form, value):
+        return write(given, value)
+    if param.fraction and kind in _NARROWER:
+        return {"help": "a size is a whole number"}
+    return {}
 
 
 def _as_window(param: Param) -> str | None:
-    """How the list that a parameter is by default is written as a window."""
+    """The list that a parameter is by default, as a window."""
     match param.default:
         case ir.StaticList(items):
             sizes = [i.value for i in items if isinstance(i, ir.Literal)]
             if sizes and len(sizes) == len(items) and all(map(_is_size, sizes)):
-                return f"a window is `{'x'.join(map(str, sizes))}`"
+                return "x".join(map(str, sizes))
     return None
 
 

@@ -74,7 +74,7 @@ def _of_fractions(param: Param) -> None:
 
 def _default(ctx: Context, param: Param, node: tree.Expr) -> None:
     value = _default_value(ctx, node)
-    param.default, param.element = value.node, value.element
+    param.default, param.element, param.given = value.node, value.element, node.span
     match value.flavor:
         case "none":
             param.optional = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...record import replace
+from ...shapes import DTYPES
 from ...syntax import tree
 from ...syntax.walk import mentioned, targets
 
@@ -38,4 +39,6 @@ def _types(node: tree.Train, model: tree.Definition) -> dict[str, tree.TypeOf]:
 def _typed(field: tree.Field, types: dict[str, tree.TypeOf]) -> tree.Field:
     if not is_bare(field) or field.name not in types:
         return field
-    return replace(field, type=replace(types[field.name], span=field.span))
+    kind = types[field.name]
+    told = kind.dtype not in (None, *DTYPES)  # where the model has it, once
+    return replace(field, type=kind if told else replace(kind, span=field.span))

@@ -124,9 +124,18 @@ def _statements(
             _statement(ctx, item, parts, signature)
         except Fault:
             parts.broken = True
+            _doubt_field(ctx)
             abandon(ctx, item)
             for key in _setting(item):
                 parts.goal.seen.setdefault(key, item.span)
+
+
+def _doubt_field(ctx: Context) -> None:
+    """A batch field that does not fit where it was used may be wrong everywhere: told once."""
+    last = [*ctx.sink.found.values()][-1]
+    field = ctx.scope.get(last.primary.span.text)
+    if last.code in ("N301", "N302") and field and field.what == "batch field":
+        field.value = BAD
 
 
 def _weight(ctx: Context, goal: Goal, parts: Parts) -> ir.Expr | None:
