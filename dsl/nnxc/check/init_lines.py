@@ -122,7 +122,9 @@ class _Model:
             self.files.unmet.append((told, bodies))
             return
         model = self.files.known[self.key].node.name.id
-        advice = did_you_mean(line.path_span, path, self.known)
+        whole = len(line.path) > 1  # else a weight of every layer that has such a one
+        known = self.known if whole else {n.rpartition(".")[2] for n in self.known}
+        advice = did_you_mean(line.path_span, path, known)
         if not advice and self.known:
             advice = {
                 "help": "it has " + ", ".join(f"`{n}`" for n in [*self.known][:6])

@@ -49,7 +49,9 @@ class Parser(argparse.ArgumentParser):
         if action.choices is not None and value not in action.choices:
             what = action.metavar or action.dest
             known = [str(choice) for choice in action.choices]
-            hint = suggestion(str(value), known) or f" (one of {', '.join(known)})"
+            hint = f" (one of {', '.join(known)})"
+            if not str(value)[:1].isdigit():  # a number is not misspelt
+                hint = suggestion(str(value), known) or hint
             self.error(f"unknown {str(what).lower()} `{value}`{hint}")
 
     def error(self, message: str) -> NoReturn:

@@ -56,7 +56,10 @@ def sort_out_block(
             if not signature.lossy:  # else it may be an input that was lost
                 hint = f"a stack is `{name}(...) * {arg.value.span.text}`"
                 stacked = hint if arg.name in _STACKED else None
-                unknown_argument(ctx, name, arg, order + inputs, stacked)
+                takes = (
+                    order if isinstance(ctx.statement, tree.Config) else order + inputs
+                )
+                unknown_argument(ctx, name, arg, takes, stacked)
             continue
         written.spans[key] = arg.span
     return written

@@ -138,7 +138,8 @@ def store(ctx: Context, target: tree.Name, value: Value, span: Span) -> None:
     match value:
         case Applied(layer):
             if layer.name != target.id:
-                ctx.fail("N246", f"`{layer.name}` would get a second name", target.span)
+                text = f"`{layer.name}` would get a second name"
+                ctx.fail("N246", text, target.span, **_one_name(ctx, layer.name))
             ctx.bind(target.id, value, target.span, "layer").used = True
         case Static():
             made = _static_local(ctx, target, value, span)
@@ -160,6 +161,20 @@ def store(ctx: Context, target: tree.Name, value: Value, span: Span) -> None:
             lists.store(ctx, target, value, span)
         case _:
             ctx.fail("N216", "this is not a value", span, help="apply it to something")
+
+
+def _one_name(ctx: Context, name: str) -> Advice:
+    """A layer is called by `=` or by `as`."""
+    statement = ctx.statement
+    if isinstance(statement, tree.Assign) and statement.span.text.endswith(
+        f" as {name}"
+    ):
+        place = Span(
+            statement.span.source, statement.value.span.start, statement.span.end
+        )
+        made = place.text.removesuffix(f" as {name}")
+        return write(place, made, "a layer has one name")
+    return {"help": f"a layer has one name: write `{name}` where it is meant"}
 
 
 def _update_state(ctx: Context, target: tree.Name, value: Tensor, span: Span) -> None:

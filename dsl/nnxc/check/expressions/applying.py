@@ -117,7 +117,7 @@ def _applied(
         if name not in given:
             if not optional:
                 text = f"`{layer.name}` needs its input `{name}`"
-                ctx.fail("N211", text, span, **_begin(layer, inputs, span))
+                ctx.fail("N211", text, span, **_begin(ctx, layer, given, inputs, span))
             continue
         tensor = tensor_input(ctx, name, optional, given[name], span)
         if tensor is BAD:
@@ -135,25 +135,53 @@ def _applied(
     )
 
 
-def _begin(layer: LayerInfo, inputs: Mapping[str, Tensor], span: Span) -> Advice:
+def _begin(
+    ctx: Context,
+    layer: LayerInfo,
+    given: Mapping[str, Value | tree.Expr],
+    inputs: Mapping[str, Tensor],
+    span: Span,
+) -> Advice:
     """The states with which a cell begins."""
     first, size = inputs.get("x"), layer.args.get("hidden")
     if first is None or size is None or "Cell" not in span.text or first.type.rank != 2:
         names = ", ".join(
             name for name, optional, _ in _inputs(layer, None) if not optional
         )
-        if not layer.named and "(" in span.text:
-            lacks = [n for n, optional, _ in _inputs(layer, None)[1:] if not optional]
-            inside = ", ".join(f"{name}=..." for name in lacks)
-            before = span.text.removesuffix(")")
-            gap = "" if before.endswith("(") else ", "
-            return {"help": f"give it by name: `{before}{gap}{inside})`"}
+        if span.text.partition("(")[0] == _callee(layer):
+            return _by_name(ctx, layer, given, span)
         return {"help": f"give it all that it takes: `{layer.name}({names})`"}
     zeros = f"zeros([{first.type.sizes[0]}, {size[1]}])"
     states = ", ".join(f"{name}={zeros}" for name, _, _ in _inputs(layer, None)[1:])
     text = span.text[:-1] if span.text.endswith(")") else f"{span.text}("
     why = "in a scan it takes what is carried; by itself"
     return write(span, f"{text}, {states})", why)
+
+
+def _callee(layer: LayerInfo) -> str:
+    callee = layer.callee
+    return callee.name if isinstance(callee, Op) else callee.definition.name
+
+
+def _by_name(
+    ctx: Context,
+    layer: LayerInfo,
+    given: Mapping[str, Value | tree.Expr],
+    span: Span,
+) -> Advice:
+    """What a layer lacks where it is made, each from what has its name here."""
+    wanted = [n for n, optional, _ in _inputs(layer, None) if not optional]
+    lacks = [n for n in wanted if n not in given]
+    here = [
+        n for n in lacks if n in ctx.scope and isinstance(ctx.scope[n].value, Tensor)
+    ]
+    inside = ", ".join(f"{n}={n if n in here else '...'}" for n in lacks)
+    head, _, rest = span.text.partition("(")
+    rest = rest.removesuffix(")").rstrip().removesuffix(",")
+    text = f"{head}({rest}, {inside})" if rest else f"{head}({inside})"
+    if here == lacks:
+        return write(span, text, "inputs have names here")
+    return {"help": f"give it by name: `{text}`"}
 
 
 def _one(

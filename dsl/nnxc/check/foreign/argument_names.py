@@ -14,6 +14,7 @@ ARGUMENTS: Final[dict[str, str | tuple[str, ...]]] = {
     **dict.fromkeys(("beta2", "beta_2"), "b2"),
     "causal_mask": "causal",
     "center": "bias",
+    "decay": "weight_decay",
     "diagonal": "k",
     "dim": ("axis", "over"),
     **dict.fromkeys(("axis", "axes"), "over"),

@@ -20,7 +20,15 @@ from .foreign_names import known
 from .function_objects import function_object
 from .spelling import entry, spell
 from .tensor_parts import type_of
-from .tree_parts import Chain, last_name, name_of, path_to, whole_line, whole_of
+from .tree_parts import (
+    Chain,
+    as_written,
+    last_name,
+    name_of,
+    path_to,
+    whole_line,
+    whole_of,
+)
 
 
 def advice(ctx: Context, node: Record, otherwise: Advice | None = None) -> Advice:
@@ -110,7 +118,7 @@ def without_input_size(ctx: Context, op: Op, arg: tree.Arg) -> Advice:
         return {}
     if len(call.args) < 2 or call.args[0].name is not None:
         return {}
-    rest = tree.Call(call.func, call.args[1:], call.span)
+    rest = tree.Call(call.func, as_written(call).args[1:], call.span)
     text = entry(ctx, op.name, rest.args, False)
     return write(call.span, text, "sizes of inputs are inferred") if text else {}
 

@@ -27,7 +27,7 @@ from .foreign_names import (
     known,
 )
 from .tensor_parts import axis_size, is_layer, open_size, type_of
-from .tree_parts import children, last_name, moved_from, whole_number
+from .tree_parts import as_written, children, last_name, moved_from, whole_number
 
 
 def spell(ctx: Context, node: Record, parent: Record | None = None) -> str:
@@ -37,7 +37,7 @@ def spell(ctx: Context, node: Record, parent: Record | None = None) -> str:
             head, arrow, rest = spell(ctx, value, node).partition(" -> ")
             return f"{head} as {node.span.text.rpartition(' as ')[2]}{arrow}{rest}"
         case tree.Call():
-            text = _call(ctx, node, parent)
+            text = _call(ctx, as_written(node), parent)
         case tree.Attribute(value, "shape") if isinstance(parent, tree.Arg):
             text = _shape(ctx, value)
         case tree.Attribute():

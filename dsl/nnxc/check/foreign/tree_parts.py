@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ...record import Record, names_of
+from ...record import Record, names_of, replace
 from ...source import Span
 from ...syntax import tree
 
@@ -111,3 +111,13 @@ def moved_from(node: tree.Expr) -> tree.Expr:
             break
         node = node.func.value
     return node
+
+
+def as_written(call: tree.Call) -> tree.Call:
+    """A call without what a line elsewhere gave it, such as `init`."""
+    source, start, end = call.span.source, call.span.start, call.span.end
+    inside = (
+        a.span.source is source and start <= a.span.start < end for a in call.args
+    )
+    args = tuple(a for a, own in zip(call.args, inside, strict=True) if own)
+    return call if len(args) == len(call.args) else replace(call, args=args)

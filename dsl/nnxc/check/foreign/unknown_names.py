@@ -7,7 +7,7 @@ import re
 from ...diagnostics import Advice, Fix, closest, meant, write
 from ...ir.fold_statements import placed_items
 from ...ir.static_functions import STATIC_FUNCTIONS
-from ...ops import ALL
+from ...ops import ALL, METRICS
 from ...source import Span
 from ...syntax import tree
 from ...syntax.words import CONSTANTS
@@ -83,6 +83,9 @@ def _in_train(
     if any(layer.name == node.id for layer, _ in placed_items(definition.body)):
         whole = write(node.span, f"model.{node.id}", "it is the model's")
         ctx.fail("N200", text, node.span, **whole)
+    match ctx.statement:
+        case tree.Metric(name, tree.Call(func)) if func is node and name in METRICS:
+            close = close or name
     fields = [n for n, one in ctx.scope.items() if one.what == "batch field"]
     if close is None and node.id in _TARGETS and fields:
         batch = "`, `".join(fields)

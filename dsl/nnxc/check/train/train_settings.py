@@ -76,6 +76,9 @@ def suspect_setting(ctx: Context, node: tree.Assign, goal: Goal) -> None:
         )
 
 
+_ONCE = {"loss": "a train has one loss: add them, `loss = a + 0.1 * b`"}
+
+
 def assign_setting(ctx: Context, name: str, node: tree.Assign, parts: Parts) -> None:
     goal = parts.goal
     if name in goal.seen:
@@ -84,6 +87,7 @@ def assign_setting(ctx: Context, name: str, node: tree.Assign, parts: Parts) -> 
             f"`{name}` is given twice",
             node.targets[0].span,
             related=(Label(goal.seen[name], "the first"),),
+            help=_ONCE.get(name, "leave one of them out"),
         )
     goal.seen[name] = node.targets[0].span
     if name != "loss":
