@@ -217,6 +217,11 @@ def test_wrong_usage_exits_2_and_suggests(
     assert err.count("\n") == 2
 
 
+def test_a_release_that_is_not_there_is_told_with_those_that_are(nnx: Run) -> None:
+    code, _, err = nnx("build", "net.nnx", "-o", "out", "--target", "0.12")
+    assert code == 2 and "0.12.1, " in err and "did you mean" not in err
+
+
 def test_help_and_version(nnx: Run) -> None:
     code, out, _ = nnx("--help")
     assert code == 0 and "exit codes:" in out
@@ -309,17 +314,22 @@ def test_new_copies_a_spec_and_replaces_nothing(nnx: Run) -> None:
     assert Path("specs/mine.nnx").read_text() == "mine"
 
 
-def test_new_copies_what_a_spec_uses(nnx: Run) -> None:
-    assert nnx("new", "mine", "--from", "roberta", "-o", "specs")[:2] == (
-        0,
-        "wrote specs/mine.nnx\nwrote specs/bert.nnx\n",
-    )
-    assert nnx("check", "specs/mine.nnx")[0] == 0
-    assert nnx("new", "other", "--from", "albert", "-o", "specs")[0] == 0
-    Path("specs/bert.nnx").write_text("mine")
-    code, _, err = nnx("new", "third", "--from", "albert", "-o", "specs")
-    assert code == 2 and "`specs/bert.nnx` exists" in err
-    assert not Path("specs/third.nnx").exists()
+def test_new_uses_from_the_zoo_what_its_spec_uses(nnx: Run) -> None:
+    Path("specs").mkdir()
+    Path("specs/bert.nnx").write_text("mine")  # of the user's, and not asked for
+    for model in ("roberta", "albert"):
+        wrote = f"wrote specs/my_{model}.nnx\n"
+        assert nnx("new", f"my_{model}", "--from", model, "-o", "specs")[:2] == (
+            0,
+            wrote,
+        )
+        assert nnx("check", f"specs/my_{model}.nnx")[0] == 0
+        assert nnx("fmt", "--check", f"specs/my_{model}.nnx")[0] == 0
+
+
+def test_new_names_no_file_beside_its_own() -> None:
+    for name, text in new.zoo_specs().items():
+        assert '.nnx"' not in new._alone(text), name
 
 
 def test_new_lists_the_zoo(nnx: Run) -> None:

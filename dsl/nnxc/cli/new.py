@@ -49,10 +49,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     stem = args.name.removesuffix(SUFFIX)
     if not stem.isidentifier():
         args.parser.error(f"`{args.name}` is no name; use letters, digits and `_`")
-    texts = {stem + SUFFIX: zoo[model], **_used(zoo[model], zoo)}
-    return _create(
-        {os.path.join(args.out, name): text for name, text in texts.items()}, console
-    )
+    return _create(os.path.join(args.out, stem + SUFFIX), _alone(zoo[model]), console)
 
 
 def zoo_specs() -> dict[str, str]:
@@ -71,18 +68,11 @@ def _in_full(model: str, zoo: Mapping[str, str]) -> str:
     return model if model in zoo else f"pretrained/{model}"
 
 
-def _used(text: str, zoo: Mapping[str, str]) -> dict[str, str]:
-    """The files that a spec of the zoo uses, and those that they use, by their names."""
-    found: dict[str, str] = {}
-    waiting = [text]
-    for current in waiting:
-        for name in re.findall(
-            r'^(?:use|train) .* from "(\w+)\.nnx":?$', current, re.MULTILINE
-        ):
-            if name + SUFFIX not in found:
-                found[name + SUFFIX] = zoo[f"pretrained/{name}"]
-                waiting.append(found[name + SUFFIX])
-    return found
+def _alone(text: str) -> str:
+    """A spec of the zoo for another folder: what it uses, it uses from the zoo."""
+    return re.sub(
+        r'(?m)^((?:use|train) .* from )"(\w+)\.nnx"(?=:?$)', r"\1zoo.\2", text
+    )
 
 
 def _title(text: str) -> str:
@@ -90,29 +80,15 @@ def _title(text: str) -> str:
     return first.lstrip("# ") if first.startswith("#") else ""
 
 
-def _create(texts: Mapping[str, str], console: Console) -> int:
-    """Write the first file, and those that it uses where they are not there already."""
-    path, *used = texts
-    taken = [path] if os.path.lexists(path) else []
-    taken += [p for p in used if os.path.lexists(p) and not _holds(p, texts[p])]
-    for other in taken:
+def _create(path: str, text: str, console: Console) -> int:
+    if os.path.lexists(path):
         problem = file_problem(
-            "N903", other, f"`{other}` exists", "choose another name, or move it away"
+            "N903", path, f"`{path}` exists", "choose another name, or move it away"
         )
         return console.report([problem])
-    new = {p: text.encode() for p, text in texts.items() if not os.path.lexists(p)}
     try:
-        files.write_all(new)
+        files.write_all({path: text.encode()})
     except OSError as error:
         return console.report([unwritable(path, error)])
-    for written in new:
-        console.note(f"wrote {written}")
+    console.note(f"wrote {path}")
     return console.report([])
-
-
-def _holds(path: str, text: str) -> bool:
-    try:
-        with open(path, encoding="utf-8") as file:
-            return file.read() == text
-    except (OSError, UnicodeDecodeError):
-        return False
