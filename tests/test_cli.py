@@ -553,24 +553,37 @@ from nnxc.__main__ import main
 # Who runs the tests in the background has SIGINT ignored, and children inherit it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 real = os.fsync
-def fsync(descriptor):
+def fsync(*words):
     os.kill(os.getpid(), signal.{name})
-    real(descriptor)
+    real(*words)
 files.os.fsync = fsync
 sys.exit(main(["build", "net.nnx", "-o", "out"]))
 """
 
 
-@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
-def test_a_signal_leaves_nothing_and_says_nothing(name: str, code: int) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", INTERRUPTED.format(name=name)],
-        env=ENV,
-        capture_output=True,
-        text=True,
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (code, "", "")
+@pytest.mark.parametrize(
+    ("name", "code", "said"),
+    [
+        ("SIGINT", 130, "nnxc: interrupted; nothing was written\n"),
+        ("SIGTERM", 143, ""),
+    ],
+)
+def test_a_signal_leaves_nothing(name: str, code: int, said: str) -> None:
+    done = run_python(INTERRUPTED.format(name=name))
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", said)
     assert not Path("out").exists()
+
+
+def test_an_interrupt_while_files_are_renamed_is_told_after_all_of_them() -> None:
+    done = run_python(INTERRUPTED.format(name="SIGINT").replace("fsync", "replace"))
+    said = "nnxc: interrupted; all was written before\n"
+    assert (done.returncode, done.stderr) == (130, said)
+    assert Path("out/net.py").exists()
+
+
+def run_python(text: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", text]
+    return subprocess.run(command, env=ENV, capture_output=True, text=True)
 
 
 def test_an_unexpected_failure_is_called_a_bug(

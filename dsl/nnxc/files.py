@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from .fresh import LIMIT
 
 STDIN = "-"
+written: list[str] = []  # by this process so far, for who is interrupted
 _TEMPORARY, _JOURNAL = ".tmp", ".journal"
 
 
@@ -189,6 +190,7 @@ class _Change:
             os.replace(name, path)
         for folder in {os.path.dirname(path) or "." for path in self.temporary}:
             _sync(folder)
+        written.extend(self.temporary)
         done: list[str | None] = [*self.journals, *self.backups.values()]
         self.folders, self.temporary, self.backups = [], {}, {}  # no way back from here
         for leftover in done:

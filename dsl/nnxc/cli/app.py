@@ -39,8 +39,6 @@ def run(words: Sequence[str], compiler: str | None = None) -> int:
         return code
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else USAGE
-    except KeyboardInterrupt:
-        return 128 + signal.SIGINT
     except BrokenPipeError:
         _discard(sys.stdout)
         return 128 + 13
