@@ -231,7 +231,6 @@ def test_modules_import_each_other_from_a_folder_a_package_and_an_archive(
     assert python(inner, tmp_path) == "trained\n"
     archive = tmp_path / "nets.zip"
     with zipfile.ZipFile(archive, "w") as file:
-        file.writestr("packed/__init__.py", "")
         for path in package.iterdir():
             file.write(path, f"packed/{path.name}")
     packed = USED.format(module="packed.net", shared="packed.nnx_training")
@@ -258,6 +257,25 @@ def test_a_name_that_no_package_can_have(
         assert "N910" in capsys.readouterr().err
     for name in ("nets", "my.nets"):
         assert run(["build", str(net), "-o", str(out), "--package", name]) == 0
+
+
+def test_a_package_is_one_for_later_builds(tmp_path: Path) -> None:
+    net, out = spec(tmp_path, "net", ADAPTED), tmp_path / "nets"
+    words = ["build", str(net), "-o", str(out)]
+    assert run([*words, "--package", "nets"]) == 0
+    assert (out / "__init__.py").read_text() == ""
+    (out / "__init__.py").write_text("VERSION = 1\n")
+    before = (out / "net.py").read_text()
+    assert "\nfrom .nnx_adapters import " in before
+    assert run(words) == run([*words, "--package", "nets", "--check"]) == 0
+    assert (out / "net.py").read_text() == before
+    assert (out / "__init__.py").read_text() == "VERSION = 1\n"
+
+
+def test_a_package_with_a_mistake_is_not_begun(tmp_path: Path) -> None:
+    net, out = spec(tmp_path, "net", "model Net"), tmp_path / "nets"
+    assert run(["build", str(net), "-o", str(out), "--package", "nets"]) == 1
+    assert not out.exists()
 
 
 def test_two_builds_into_one_folder(tmp_path: Path) -> None:
@@ -356,7 +374,6 @@ def test_nothing_to_do_is_found_with_shared_modules(
     assert run([*words, "--package", "out"], compiler) == 0
     assert fresh.is_fresh([*words, "--package", "out"], compiler)
     assert not fresh.is_fresh([*words, "--package", "other"], compiler)
-    (out / "__init__.py").touch()
     assert fresh.is_fresh(words, compiler)
     (out / "nnx_training.py").unlink()
     assert not fresh.is_fresh(words, compiler)

@@ -188,9 +188,11 @@ def is_fresh(arguments: Sequence[str], compiler: str) -> bool:
     if request is None:
         return False
     specs, out, options = request
-    if options["package"] and not is_package(str(options["package"]), out):
+    package = in_package(out)
+    named = options["package"]
+    if named and not (package and is_package(str(named), out)):
         return False
-    options["package"] = bool(options["package"]) or in_package(out)
+    options["package"] = package
     return _all_fresh(_expand(specs), out, options_key(options), compiler)
 
 

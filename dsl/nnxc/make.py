@@ -90,6 +90,7 @@ def build(
     made = [output for spec in specs for output in known[spec]]
     problems = [*unique(problems), *_clashes(made)]
     made = list({output.path: output for output in reversed(made)}.values())[::-1]
+    made += _init(made, folder, options)
     if _failed(problems):
         return BuildResult(tuple(problems))
     if options.card and not any(output.path.endswith(".md") for output in made):
@@ -144,6 +145,15 @@ def _compile(
         for name, text in output.files.items()
     ]
     return made, list(output.diagnostics)
+
+
+def _init(made: Sequence[_Made], out: str, options: Options) -> list[_Made]:
+    """What makes a folder the package that it is to be, so that later builds know it for one."""
+    path = os.path.join(out, "__init__.py")
+    there = fresh.in_package(out) or path in {output.path for output in made}
+    if not made or not options.package or there:
+        return []
+    return [_Made(made[0].spec, path, "", ())]
 
 
 def _no_card(spec: str) -> Diagnostic:

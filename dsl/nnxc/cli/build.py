@@ -83,7 +83,7 @@ def _add_layout(parser: argparse.ArgumentParser) -> None:
         "--package",
         metavar="NAME",
         help="the package that DIR is: modules import each other relatively "
-        "(also where DIR has an `__init__.py`)",
+        "(so they do where DIR has an `__init__.py`, which this writes)",
     )
     parser.add_argument(
         "--single-file",
