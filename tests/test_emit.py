@@ -220,7 +220,9 @@ block Heads(heads):
 
 
 def test_one_axis_is_read_in_place():
-    assert "jnp.arange(tokens.shape[1])" in class_of(zoo("gpt2"), "GPT2")
+    assert "arange_within(tokens.shape[1], rows=self.context)" in class_of(
+        zoo("gpt2"), "GPT2"
+    )
 
 
 def test_long_pipelines_are_taken_apart():

@@ -111,10 +111,21 @@ def stepwise_layers(module: Any) -> Iterator[tuple[tuple[Any, ...], Stepwise]]:
 
 
 class Positions(Stepwise):
-    """The positions of entries in their sequences: (b, t, ...) -> (b, t)."""
+    """The positions of entries in their sequences: (b, t, ...) -> (b, t).
+
+    Args:
+      rows: those of the table in which positions are looked up.
+    """
+
+    def __init__(self, rows: int | None = None):
+        self.rows = rows
 
     def __call__(self, x: jax.Array) -> jax.Array:
         if self.index is None:
+            if self.rows is not None and x.shape[1] > self.rows:
+                raise ValueError(
+                    f"{x.shape[1]} positions are more than the {self.rows} of a table"
+                )
             return jnp.broadcast_to(jnp.arange(x.shape[1]), x.shape[:2])
         return jnp.maximum(self.advance(x.shape[1]), 0)
 

@@ -15,6 +15,18 @@ def quick_gelu(x: jax.Array) -> jax.Array:
     return x * nnx.sigmoid(1.702 * x)
 
 
+def arange_within(*bounds: int, rows: int) -> jax.Array:
+    """`jnp.arange(*bounds)` as indices of a table with so many rows.
+
+    Raises:
+      ValueError: if the table has too few; a lookup would give NaN.
+    """
+    start, stop = bounds if len(bounds) == 2 else (0, *bounds)
+    if stop > rows:
+        raise ValueError(f"{stop} positions are more than the {rows} of a table")
+    return jnp.arange(start, stop)
+
+
 def resize_corners(x: jax.Array, shape: tuple[int, ...], method: str) -> jax.Array:
     """Resize with the corners aligned, as PyTorch does with `align_corners=True`.
 

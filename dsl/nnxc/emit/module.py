@@ -12,6 +12,7 @@ from ..stepwise import for_tunix, parts_of, stepwise
 from ..targets.flax import NEWEST, written_for
 from ..targets.kernels import implemented
 from .calls.gather import stacked
+from .calls.looked_up import within_tables
 from .calls.versions import folded
 from .constructor.none_parameters import with_absent
 from .constructor.variables import state_classes
@@ -61,7 +62,8 @@ def prepared(program: ir.Program, options: Options) -> tuple[ir.Program, Options
         program = stepwise(program).program
     if options.interface == "tunix":
         program = for_tunix(program)
-    return in_precision(folded(with_absent(program))), options
+    program = in_precision(folded(with_absent(program)))
+    return within_tables(program), options
 
 
 def _module_text(
