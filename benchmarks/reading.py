@@ -35,7 +35,7 @@ OURS = {
     "ConvNeXt": "pretrained/convnext",
     "EfficientNet": "pretrained/efficientnet",
     "DenseNet": "pretrained/densenet",
-    "U-Net": "pretrained/unet_classic",
+    "U-Net": "unet",
     "VAE": "pretrained/autoencoder_kl",
     "Whisper": "pretrained/whisper",
     "Mamba 2": "pretrained/mamba2",

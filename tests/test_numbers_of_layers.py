@@ -24,7 +24,7 @@ model Net(d = 4, layers = 2, depth = 1, depths = [1, 2]):
 def test_a_number_of_layers_is_at_least_0() -> None:
     module = load(text_of(COUNTED, black=False))
     for wrong in ({"layers": -1}, {"depth": -1}, {"depths": (1, -1)}):
-        with pytest.raises(ValueError, match="^numbers of layers must be at least 0"):
+        with pytest.raises(ValueError, match=r"^numbers of layers must be at least 0"):
             module.Config(**wrong)
     cfg = module.Config(layers=0, depth=0, depths=(0,))
     module.Net(cfg, rngs=nnx.Rngs(0))
