@@ -41,7 +41,9 @@ class BatchNorm(nnx.BatchNorm):
             if mask is not None:
                 n = jnp.broadcast_to(mask, x.shape)[..., 0].sum()
             # Only what this batch added is biased.
-            self.var[...] = decayed + (self.var[...] - decayed) * n / jnp.maximum(n - 1, 1)
+            self.var[...] = decayed + (self.var[...] - decayed) * n / jnp.maximum(
+                n - 1, 1
+            )
         return y
 
 
