@@ -336,6 +336,10 @@ def test_a_file_edited_by_hand_is_kept(spec: Path, out: Path) -> None:
     result = nnxc.build(spec, out)
     assert codes(result.diagnostics) == ["N902"]
     assert "net.py" in result.diagnostics[0].message
+    help = result.diagnostics[0].help or ""
+    assert all(
+        w in help for w in ("three header lines", "move it, and no longer build")
+    )
     assert target.read_text() == edited
     assert nnxc.build(spec, out, force=True).written == (str(target),)
     assert target.read_text() != edited

@@ -21,17 +21,8 @@ def main(arguments: list[str] | None = None) -> int:
 
         return run(words, compiler)
     except KeyboardInterrupt:
-        return _interrupted()
-
-
-def _interrupted() -> int:
-    """Say what an interrupted command has left."""
-    from .files import written
-
-    line = "\r\033[K" if sys.stderr.isatty() else ""  # over the progress
-    left = "all was written before" if written else "nothing was written"
-    print(f"{line}nnxc: interrupted; {left}", file=sys.stderr)
-    return 130
+        print("nnxc: interrupted; nothing was written", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":

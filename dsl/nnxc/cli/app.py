@@ -12,7 +12,7 @@ from importlib import import_module
 from types import FrameType
 from typing import NoReturn, TextIO
 
-from .. import __version__
+from .. import __version__, files
 from .arguments import EXIT_CODES, Parser, add_format, prepare_streams
 from .console import USAGE, Console
 
@@ -39,6 +39,9 @@ def run(words: Sequence[str], compiler: str | None = None) -> int:
         return code
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else USAGE
+    except KeyboardInterrupt:
+        _tell_interrupted()
+        return 128 + signal.SIGINT
     except BrokenPipeError:
         _discard(sys.stdout)
         return 128 + 13
@@ -55,6 +58,14 @@ def run(words: Sequence[str], compiler: str | None = None) -> int:
         traceback.print_exc()
         print("nnxc: this is a bug in nnxc; please report it", file=sys.stderr)
         return USAGE
+
+
+def _tell_interrupted() -> None:
+    """Say what an interrupted command has left."""
+    line = "\r\033[K" if sys.stderr.isatty() else ""  # over the progress
+    left = "all was written before" if files.written else "nothing was written"
+    with suppress(OSError):
+        print(f"{line}nnxc: interrupted; {left}", file=sys.stderr)
 
 
 def _discard(stream: TextIO) -> None:
