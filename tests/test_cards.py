@@ -336,7 +336,13 @@ def test_inputs_fit(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     def outputs() -> Any:
         own = {name: module, "nnx": nnx}
         own[f"{name}_"] = module
-        monkeypatch.setattr(module, "load_pretrained", lambda *_: eval(made[1], own))
+
+        def loaded(*_: Any) -> Any:
+            model = eval(made[1], own)
+            model.eval()  # as what is loaded is
+            return model
+
+        monkeypatch.setattr(module, "load_pretrained", loaded)
         found: dict[str, Any] = {}
         exec(next(snippets(card)), found)
         return found["outputs"]
