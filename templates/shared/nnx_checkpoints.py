@@ -926,7 +926,7 @@ def unsaved(
 def ends_without_weights(
     part: Any, keys: Sequence[str], at: StatePath
 ) -> Iterator[StatePath]:
-    """Where the path of a row ends: in a part that has no such attribute, or in one that
+    """Where the path of a row ends: at a part without such an attribute, or at one that
     is neither a variable nor a layer with variables. What is None may be absent."""
     if part is None:
         return

@@ -15,6 +15,8 @@ from .bounds import size_of
 from .needs import Guard, Shown, shown
 from .spec_words import AT_LEAST_1
 
+TOLD = 24  # characters of what a message tells the value of, so that both fit in a line
+
 
 def sizes(names: Sequence[str], lists: Sequence[str]) -> tuple[ir.Static, str]:
     """Sizes, and lists of them, are at least 1: one check for all."""
@@ -183,7 +185,9 @@ def _told(check: Guard) -> Iterator[Shown]:
     yield from check.shows
     match check.condition:
         case ir.StaticBinary(">=", ir.Size(Dim(name=None) as dim)):
-            yield dim, check.message.removesuffix(AT_LEAST_1)
+            words = check.message.removesuffix(AT_LEAST_1)
+            if len(words) <= TOLD:
+                yield dim, words
 
 
 # ---------------------------------------------------------------- lists
