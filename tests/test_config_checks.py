@@ -132,7 +132,7 @@ model Net(d = 4, hidden = 8, depths = [1, 2], widths = [3, 4], rate = 0.1, flag 
         ({"hidden": 0}, "hidden=0"),
         ({"depths": [1]}, r"depths=\(1,\)"),
         ({"d": "4"}, "d would be '4', not int"),
-        ({"d": None}, "d is missing"),
+        ({"d": None}, "d is null"),
         ({"widths": [3, "4"]}, "widths would be"),
         ({"rate": 2.0}, "rate would be 2.0, not from 0 to 1"),
     ],

@@ -60,7 +60,7 @@ def test_what_creates_objects_says_so() -> None:
     found = docs(f"{BLOCK}\n{drawn}\n{TRAIN}    ema = 0.9\n")
     made = {name: doc for name, doc in found.items() if name.startswith("create_")}
     assert made == {
-        "create_model": "Create a model with initial weights.",
+        "create_model": "Create a model with initial weights, in training mode.",
         "create_optimizer": "Create the optimizer of the model.",
         "create_ema": "Create the moving average; `ema.apply_to(model)` is the model with it.",
         "create_rngs": "Create the random streams of a step.",

@@ -89,7 +89,8 @@ def test_a_layer_of_ones_own_without_a_cache_is_refused() -> None:
 def test_a_function_in_place_of_a_layer_with_a_cache_is_refused() -> None:
     module, model = chat()
     model.h[0].attend = by_hand
-    assert refused(module, model).startswith("h.0.attend is function, which has no")
+    with pytest.raises(ValueError, match=r"^h\.0\.attend is function, which has no"):
+        module.init_cache(model, np.array([0]), 9)
 
 
 def test_so_is_a_layer_in_place_of_a_stack() -> None:

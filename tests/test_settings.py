@@ -169,7 +169,7 @@ def test_a_config_that_is_given_stands_above_the_file(
     ("config", "message"),
     [
         ({}, "\n  hidden_size is missing\n  widths is missing$"),
-        ({**GIVEN, "hidden_size": None}, "\n  hidden_size is missing$"),
+        ({**GIVEN, "hidden_size": None}, "\n  hidden_size is null$"),
         ({**GIVEN, "hidden_size": "4"}, "d would be '4', not int"),
         ({**GIVEN, "hidden_size": True}, "d would be True, not int"),
         ({**GIVEN, "widths": 4}, "widths would be 4"),

@@ -195,4 +195,4 @@ model Net(d = 4):
 weights Net from "{path}"
 """
     text = text_of(spec, stack="scan")
-    assert '*within("h.", "h.{0}.", *alike("near far"), stacked=1)' in text
+    assert 'within("h.", "h.{0}.", *alike("near far"), stacked=1)' in text
