@@ -197,6 +197,7 @@ def tiny(name: str) -> str:
     """A spec of the zoo whose defaults are small, and its only sizes."""
     text = (ZOO / f"{name}.nnx").read_text()
     text = re.sub(r"^config (.|\n)*?\)\n(?!    )", "", text, flags=re.M)
+    text = re.sub(r'from "(\w+)\.nnx"', r"from zoo.\1", text)  # it stands alone
     before, model, after = re.split(r"(^model .*?\):$)", text, flags=re.M | re.S)
     for param, value in TINY[name].items():
         model, count = re.subn(

@@ -132,6 +132,8 @@ def _statements(
 
 def _doubt_field(ctx: Context) -> None:
     """A batch field that does not fit where it was used may be wrong everywhere: told once."""
+    if not ctx.sink.found:
+        return
     last = [*ctx.sink.found.values()][-1]
     field = ctx.scope.get(last.primary.span.text)
     if last.code in ("N301", "N302") and field and field.what == "batch field":
